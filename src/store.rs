@@ -4,6 +4,7 @@
 //! contract suite in `tests/it/store/`.
 
 pub mod document;
+mod plan;
 mod sqlite;
 
 use std::collections::BTreeMap;

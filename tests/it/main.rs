@@ -1,1 +1,4 @@
+//! The integration tests: one binary, in the order of the parts.
 
+#[cfg(test)]
+mod store;

@@ -1,0 +1,5 @@
+//! The store's contract, which every adapter must keep, and what is asked of one adapter alone.
+
+#[macro_use]
+mod contract;
+mod sqlite;
