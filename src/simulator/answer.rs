@@ -1,0 +1,167 @@
+//! What can become of an answer, and the one-shot orders for it.
+
+use serde::{Deserialize, Serialize};
+
+use super::ledger::Operation;
+
+/// What becomes of the answer to a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Answer {
+    #[default]
+    Normal,
+    /// Does the deed, then closes the connection without a byte.
+    LostAfterBooking,
+    /// Closes the connection without a byte; nothing was done.
+    LostBeforeBooking,
+    /// Does the deed, is silent for `ms`, then closes without a byte or answers after all.
+    HangAfterBooking { ms: u64, then: Then },
+    /// Full `Content-Length`, half of the body, then closes.
+    CutBody,
+    /// An HTML page with code 200.
+    Html200,
+    /// An HTML page with code 502.
+    Html502,
+    /// Code 200 and no body.
+    Empty200,
+    /// Half of the JSON, with the `Content-Length` of that half.
+    TruncatedJson,
+    /// The right JSON as `text/html`.
+    WrongContentType,
+    /// The right JSON with a byte in it that is no UTF-8.
+    InvalidUtf8,
+    /// `status` twice, first the wrong one.
+    DuplicateKeys,
+    /// Valid gzip: 64 MiB of blanks, then the right JSON.
+    GzipBomb,
+    /// 50 MB of JSON, streamed without a `Content-Length`.
+    HugeBody,
+    /// The success answer with an empty (create) or absent (track) AWB.
+    StatusTrueWithoutAwb,
+    /// A success that names another order as `client_order_id`.
+    OtherReference,
+    /// A success with an AWB that another order has; the own one while there is no other order.
+    AwbOfAnother,
+    /// 307 to the same path at `to` (`http://host:port`).
+    Redirect { to: String },
+    /// An HTTP code (300 to 599) with `status:false`; `retry_after` is sent as it stands, sane or not.
+    Status {
+        code: u16,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<String>,
+    },
+}
+
+/// How a silence ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Then {
+    Close,
+    Answer,
+}
+
+impl Answer {
+    /// Whether the deed (booking, cancelling) is done before this answer. A rule or switch may say otherwise, to have for
+    /// instance a 503 that booked.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        !matches!(self, Self::LostBeforeBooking | Self::Redirect { .. } | Self::Status { .. })
+    }
+
+    pub(super) fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
+
+    /// # Errors
+    /// Says what of it cannot be sent.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let sendable = |text: &str| http::HeaderValue::from_str(text).is_ok();
+        match self {
+            Self::Status { code, .. } if !(300..600).contains(code) => Err(format!("status.code: {code} is not between 300 and 599")),
+            Self::Status { retry_after: Some(text), .. } if !sendable(text) => Err("status.retryAfter: no header value".to_owned()),
+            Self::Redirect { to } if !sendable(to) => Err("redirect.to: no header value".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A behaviour for the next call or calls that match. The oldest rule that matches is used, before any standing switch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Rule {
+    /// Only calls of this operation; `null`: any.
+    pub operation: Option<Operation>,
+    /// Only calls about this `client_order_id`; `null`: any.
+    pub client_order_id: Option<String>,
+    /// So many matching calls pass untouched first.
+    pub skip: u32,
+    /// How many calls it is for.
+    pub times: u32,
+    pub answer: Answer,
+    /// Overrides [`Answer::acts`].
+    pub acts: Option<bool>,
+    /// Refuses with these words (create and cancel).
+    pub refuse: Option<String>,
+    pub latency_ms: Option<u64>,
+    pub latency_after_ms: Option<u64>,
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        Self {
+            operation: None,
+            client_order_id: None,
+            skip: 0,
+            times: 1,
+            answer: Answer::Normal,
+            acts: None,
+            refuse: None,
+            latency_ms: None,
+            latency_after_ms: None,
+        }
+    }
+}
+
+impl Rule {
+    /// `answer` for the next create.
+    #[must_use]
+    pub fn create(answer: Answer) -> Self {
+        Self::on(Operation::Create, answer)
+    }
+
+    /// `answer` for the next call of `operation`.
+    #[must_use]
+    pub fn on(operation: Operation, answer: Answer) -> Self {
+        Self { operation: Some(operation), answer, ..Self::default() }
+    }
+
+    /// A refusal of the next create.
+    #[must_use]
+    pub fn refuse(text: &str) -> Self {
+        Self { operation: Some(Operation::Create), refuse: Some(text.to_owned()), ..Self::default() }
+    }
+
+    /// Only for this `client_order_id`.
+    #[must_use]
+    pub fn about(mut self, client_order_id: &str) -> Self {
+        self.client_order_id = Some(client_order_id.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// Whether the deed is done, whatever the answer.
+    #[must_use]
+    pub fn acting(mut self, acts: bool) -> Self {
+        self.acts = Some(acts);
+        self
+    }
+
+    pub(super) fn matches(&self, operation: Operation, reference: Option<&str>) -> bool {
+        self.operation.is_none_or(|o| o == operation) && self.client_order_id.as_deref().is_none_or(|r| Some(r) == reference)
+    }
+}

@@ -1,0 +1,234 @@
+//! The switches: what nobody knows about `ParcelX` is a choice here, and what goes wrong on a wire can be ordered.
+//!
+//! Guards against a double that is kinder than the real service: the choices marked *tests* are the unpleasant ones.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{answer::Answer, ledger::Operation};
+
+/// Which defaults [`Faults`] start from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manners {
+    /// Everything unknown turns out well (`cargo run`).
+    #[default]
+    Friendly,
+    /// Everything unknown turns out badly (tests).
+    Unpleasant,
+}
+
+/// All standing switches. camelCase JSON; an unknown name is refused; a missing one keeps its default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Faults {
+    /// Waited before anything is done (milliseconds). The work is done even when the client has gone by then.
+    pub latency_ms: u64,
+    /// Waited between the deed and the answer (milliseconds).
+    pub latency_after_ms: u64,
+    /// What a second create with a known `client_order_id` does.
+    pub duplicate: Duplicate,
+    /// HTTP code of a refusal: 200, 400, 406 or 422.
+    pub failure_status: FailureStatus,
+    /// Where the words of a refusal stand.
+    pub failure_shape: FailureShape,
+    /// HTTP code for a missing or wrong `access-token`: 401 or 200.
+    pub bad_token: BadToken,
+    pub second_cancel: SecondCancel,
+    /// When an accepted cancel shows as 227, if ever.
+    pub cancel_effect: Effect,
+    /// Refuses every cancel with these words.
+    pub refuse_cancel: Option<String>,
+    /// Whether a cancel gives the charge back to the wallet.
+    pub cancel_refunds: bool,
+    /// JSON type of warehouse ids and of `status_code`.
+    pub ids: Ids,
+    pub track_order: TrackOrder,
+    /// What a look-up by `channel_order_no` finds.
+    pub lookup: Lookup,
+    /// `{awb}` stands for the number; `null` gives the address of a small PDF served here.
+    pub label_url: Option<String>,
+    /// What the prepaid wallet holds now, in paise. Each booking lowers it.
+    pub wallet_paise: i64,
+    /// Refuses creates with these words.
+    pub refuse: Option<String>,
+    /// Only every n-th create is refused; 0 and 1: every one.
+    pub refuse_every: u64,
+    /// The priority list of the account is empty: `courier_type` 0 cannot book.
+    pub no_priority_list: bool,
+    /// Consignee pincodes that begin so are not served.
+    pub unserviceable: Vec<String>,
+    /// The standing behaviour of answers.
+    pub answer: Answer,
+    /// Overrides whether `answer` does the deed first; `null`: see [`Answer::acts`].
+    pub answer_acts: Option<bool>,
+    /// Operations that `answer` is for.
+    pub answer_for: BTreeSet<Operation>,
+    /// Only every n-th call that `answer` is for gets it; 0 and 1: every one.
+    pub answer_every: u64,
+    /// Start of the pseudo-random choices. Setting it anew starts them again.
+    pub seed: u64,
+}
+
+/// Ten crore rupees.
+const FULL_WALLET: i64 = 100_000_000_000;
+
+impl Faults {
+    /// The defaults for `manners`.
+    #[must_use]
+    pub fn new(manners: Manners) -> Self {
+        let friendly = Self {
+            latency_ms: 0,
+            latency_after_ms: 0,
+            duplicate: Duplicate::SameAwb,
+            failure_status: FailureStatus(200),
+            failure_shape: FailureShape::String,
+            bad_token: BadToken(401),
+            second_cancel: SecondCancel::Succeed,
+            cancel_effect: Effect::AtOnce,
+            refuse_cancel: None,
+            cancel_refunds: true,
+            ids: Ids::Strings,
+            track_order: TrackOrder::OldestFirst,
+            lookup: Lookup::Works,
+            label_url: None,
+            wallet_paise: FULL_WALLET,
+            refuse: None,
+            refuse_every: 1,
+            no_priority_list: false,
+            unserviceable: Vec::new(),
+            answer: Answer::Normal,
+            answer_acts: None,
+            answer_for: BTreeSet::from([Operation::Create]),
+            answer_every: 1,
+            seed: 1,
+        };
+        match manners {
+            Manners::Friendly => friendly,
+            Manners::Unpleasant => Self {
+                duplicate: Duplicate::NewAwb,
+                failure_shape: FailureShape::Random,
+                second_cancel: SecondCancel::Refuse,
+                cancel_effect: Effect::After(1_500),
+                cancel_refunds: false,
+                ids: Ids::Numbers,
+                track_order: TrackOrder::NewestFirst,
+                lookup: Lookup::After(1_000),
+                label_url: Some("https://files.example.test/label/{awb}.pdf".to_owned()),
+                ..friendly
+            },
+        }
+    }
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self::new(Manners::Friendly)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Duplicate {
+    /// A second shipment, charged (*tests*).
+    NewAwb,
+    Refuse,
+    /// The earlier answer again, nothing charged.
+    SameAwb,
+    /// The earlier answer again, charged a second time.
+    AnswerSameAwbButCharge,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FailureShape {
+    /// `"responsemsg": "text"`.
+    String,
+    /// `"responsemsg": ["text", …]`.
+    List,
+    /// `"responsemsg": {"response": "text"}`.
+    Object,
+    /// `"errors": ["text", …]`, no `responsemsg`.
+    Errors,
+    /// `"message": "text"`, no `responsemsg`.
+    Message,
+    /// String, list or object by turns of the seeded sequence (*tests*).
+    Random,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SecondCancel {
+    /// A refusal that says "already" (*tests*).
+    Refuse,
+    Succeed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Effect {
+    AtOnce,
+    /// So many milliseconds later (*tests*).
+    After(u64),
+    /// The answer says yes and the parcel goes out all the same.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ids {
+    /// *tests*
+    Numbers,
+    Strings,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TrackOrder {
+    OldestFirst,
+    /// *tests*
+    NewestFirst,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Lookup {
+    Works,
+    /// A shipment is found so many milliseconds after its booking (*tests*).
+    After(u64),
+    Never,
+    /// Found, but the status object carries no `awb`.
+    WithoutAwb,
+}
+
+/// An HTTP code out of a short list.
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident: $($code:literal),+) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(try_from = "u16", into = "u16")]
+        pub struct $name(u16);
+
+        impl TryFrom<u16> for $name {
+            type Error = String;
+            fn try_from(code: u16) -> Result<Self, String> {
+                if [$($code),+].contains(&code) { Ok(Self(code)) } else { Err(format!("{code} is not one of {:?}", [$($code),+])) }
+            }
+        }
+
+        impl From<$name> for u16 {
+            fn from(code: $name) -> u16 {
+                code.0
+            }
+        }
+    };
+}
+
+codes!(
+    /// See [`Faults::failure_status`].
+    FailureStatus: 200, 400, 406, 422
+);
+codes!(
+    /// See [`Faults::bad_token`].
+    BadToken: 401, 200
+);

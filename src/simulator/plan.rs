@@ -1,0 +1,70 @@
+//! Which behaviour a call meets: the oldest scripted rule that matches, else the standing switches.
+
+use std::time::Duration;
+
+use super::{answer::Answer, call::Call, ledger::Operation, state::State};
+
+/// What a call meets, chosen when it arrives.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) answer: Answer,
+    pub(super) acts: bool,
+    pub(super) refuse: Option<String>,
+    pub(super) before: Duration,
+    pub(super) after: Duration,
+}
+
+impl Plan {
+    pub(super) fn choose(state: &mut State, call: &Call) -> Self {
+        let reference = call.reference(state);
+        let mut chosen = None;
+        for rule in state.rules.iter_mut().filter(|r| r.matches(call.operation, reference.as_deref())) {
+            if rule.skip > 0 {
+                rule.skip -= 1;
+            } else if rule.times > 0 {
+                rule.times -= 1;
+                chosen = Some(rule.clone());
+                break;
+            }
+        }
+        state.rules.retain(|r| r.times > 0);
+        let standing_refusal = standing_refusal(state, call.operation);
+        let faults = state.faults();
+        let before = chosen.as_ref().and_then(|r| r.latency_ms).unwrap_or(faults.latency_ms);
+        let after = chosen.as_ref().and_then(|r| r.latency_after_ms).unwrap_or(faults.latency_after_ms);
+        let (answer, acts, refuse) = match chosen {
+            Some(rule) => (rule.answer, rule.acts, rule.refuse.or(standing_refusal)),
+            None => {
+                let (answer, acts) = standing_answer(state, call.operation);
+                (answer, acts, standing_refusal)
+            }
+        };
+        let acts = acts.unwrap_or(answer.acts());
+        Self { answer, acts, refuse, before: Duration::from_millis(before), after: Duration::from_millis(after) }
+    }
+}
+
+fn standing_refusal(state: &mut State, operation: Operation) -> Option<String> {
+    match operation {
+        Operation::Create => {
+            state.creates = state.creates.saturating_add(1);
+            let due = state.creates.is_multiple_of(state.faults().refuse_every.max(1));
+            state.faults().refuse.clone().filter(|_| due)
+        }
+        Operation::Cancel => state.faults().refuse_cancel.clone(),
+        _ => None,
+    }
+}
+
+fn standing_answer(state: &mut State, operation: Operation) -> (Answer, Option<bool>) {
+    if state.faults().answer.is_normal() || !state.faults().answer_for.contains(&operation) {
+        return (Answer::Normal, None);
+    }
+    state.standing_calls = state.standing_calls.saturating_add(1);
+    let faults = state.faults();
+    if state.standing_calls.is_multiple_of(faults.answer_every.max(1)) {
+        (faults.answer.clone(), faults.answer_acts)
+    } else {
+        (Answer::Normal, None)
+    }
+}

@@ -1,0 +1,269 @@
+//! Everything the double knows, behind one lock that is never held over an await.
+//!
+//! Guards against a restarted double that differs from the one before it: a deed changes the state only through
+//! [`State::apply`], which reading the file back uses as well.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use tokio::sync::watch;
+
+use super::{
+    answer::Rule,
+    faults::{Faults, Manners},
+    ledger::{Answered, Booking, Entry, Event, Journal, Outcome, What},
+    status,
+    warehouses::{self, Warehouse},
+};
+use crate::timestamp::Timestamp;
+
+/// One parcel.
+#[derive(Debug)]
+pub(super) struct Shipment {
+    pub(super) awb: String,
+    pub(super) reference: String,
+    pub(super) booked_at: Timestamp,
+    pub(super) charged_paise: i64,
+    pub(super) booking: Booking,
+    /// Status codes in the order they were set, without the cancel.
+    pub(super) events: Vec<(Timestamp, u16)>,
+    /// An accepted cancel, and when it shows.
+    pub(super) cancelled_from: Option<Timestamp>,
+}
+
+impl Shipment {
+    /// The events that show at `now`, oldest first.
+    pub(super) fn events(&self, now: Timestamp) -> Vec<(Timestamp, u16)> {
+        let cancel = self.cancelled_from.map(|at| (at, status::CANCELLED));
+        let mut shown: Vec<_> = self.events.iter().copied().chain(cancel).filter(|(at, _)| *at <= now).collect();
+        shown.sort_by_key(|(at, _)| *at);
+        shown
+    }
+
+    pub(super) fn code(&self, now: Timestamp) -> u16 {
+        self.events(now).last().map_or(status::BOOKED, |(_, code)| *code)
+    }
+
+    /// Whether a courier would carry it: no cancel was accepted and it was not moved to cancelled or failed by hand.
+    pub(super) fn live(&self, now: Timestamp) -> bool {
+        self.cancelled_from.is_none() && !matches!(self.code(now), status::CANCELLED | 229)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    manners: Manners,
+    faults: Faults,
+    random: u64,
+    pub(super) rules: VecDeque<Rule>,
+    /// Calls that the standing answer was for.
+    pub(super) standing_calls: u64,
+    pub(super) creates: u64,
+    pub(super) entries: Vec<Entry>,
+    next_seq: u64,
+    serial: u64,
+    shipments: HashMap<String, Shipment>,
+    by_reference: HashMap<String, Vec<String>>,
+    booking_order: Vec<String>,
+    pub(super) warehouses: BTreeMap<u64, Warehouse>,
+    next_warehouse: u64,
+    journal: Journal,
+    /// Told of every change of the entries.
+    pub(super) changed: Arc<watch::Sender<u64>>,
+}
+
+impl State {
+    /// `first_serial`: AWBs are made from the numbers after it, unless `events` tell of later ones.
+    pub(super) fn new(manners: Manners, first_serial: u64, journal: Journal, events: Vec<Event>) -> Self {
+        let faults = Faults::new(manners);
+        let mut state = Self {
+            manners,
+            random: faults.seed,
+            faults,
+            rules: VecDeque::new(),
+            standing_calls: 0,
+            creates: 0,
+            entries: Vec::new(),
+            next_seq: 1,
+            serial: first_serial,
+            shipments: HashMap::new(),
+            by_reference: HashMap::new(),
+            booking_order: Vec::new(),
+            warehouses: warehouses::preloaded(),
+            next_warehouse: warehouses::FIRST_NEW,
+            journal,
+            changed: Arc::new(watch::Sender::new(0)),
+        };
+        for event in events {
+            state.replay(event);
+        }
+        // Answers are noted before they are sent: what the last process left pending was never sent.
+        for entry in state.entries.iter_mut().filter(|e| e.answered == Answered::Pending) {
+            entry.answered = Answered::Unheard;
+        }
+        state
+    }
+
+    fn replay(&mut self, event: Event) {
+        match event {
+            Event::Entry(entry) => {
+                self.next_seq = entry.seq.saturating_add(1);
+                self.apply(&entry);
+                self.entries.push(*entry);
+            }
+            Event::Outcome(outcome) => self.note(&outcome),
+            Event::Reset => self.forget(),
+        }
+    }
+
+    pub(super) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    pub(super) fn set_faults(&mut self, faults: Faults) {
+        if faults.seed != self.faults.seed {
+            self.random = faults.seed;
+        }
+        self.faults = faults;
+    }
+
+    pub(super) fn default_faults(&self) -> Faults {
+        Faults::new(self.manners)
+    }
+
+    /// The next of the seeded sequence (splitmix64), below `limit`.
+    pub(super) fn random(&mut self, limit: u64) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)).checked_rem(limit).unwrap_or(0)
+    }
+
+    pub(super) fn next_serial(&self) -> u64 {
+        self.serial.saturating_add(1)
+    }
+
+    pub(super) fn next_warehouse(&self) -> u64 {
+        self.next_warehouse
+    }
+
+    pub(super) fn shipment(&self, awb: &str) -> Option<&Shipment> {
+        self.shipments.get(awb)
+    }
+
+    /// In the order of their booking.
+    pub(super) fn shipments(&self) -> impl Iterator<Item = &Shipment> {
+        self.booking_order.iter().filter_map(|awb| self.shipments.get(awb))
+    }
+
+    /// What a look-up by reference finds: the latest live shipment, else the latest.
+    pub(super) fn by_reference(&self, reference: &str, now: Timestamp) -> Option<&Shipment> {
+        let all = self.by_reference.get(reference)?;
+        let latest = || all.iter().rev().filter_map(|awb| self.shipments.get(awb));
+        latest().find(|s| s.live(now)).or_else(|| latest().next())
+    }
+
+    /// The latest shipment of another reference.
+    pub(super) fn of_another(&self, reference: &str) -> Option<&Shipment> {
+        self.booking_order.iter().rev().filter_map(|awb| self.shipments.get(awb)).find(|s| s.reference != reference)
+    }
+
+    /// Writes `entry` down and lets it take effect. Gives its number.
+    pub(super) fn commit(&mut self, mut entry: Entry) -> u64 {
+        let seq = self.next_seq;
+        entry.seq = seq;
+        self.next_seq = seq.saturating_add(1);
+        self.apply(&entry);
+        self.journal.entry(&entry);
+        self.entries.push(entry);
+        self.tell();
+        seq
+    }
+
+    /// Notes how the answer to entry `seq` fared.
+    pub(super) fn settle(&mut self, outcome: &Outcome) {
+        self.note(outcome);
+        self.journal.outcome(outcome);
+        self.tell();
+    }
+
+    /// Forgets shipments, entries, rules and switches, but no counter: no AWB comes twice.
+    pub(super) fn reset(&mut self, now: Timestamp) {
+        self.forget();
+        self.journal.reset(now);
+        self.set_faults(self.default_faults());
+        self.random = self.faults.seed;
+        self.tell();
+    }
+
+    fn tell(&self) {
+        self.changed.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    fn forget(&mut self) {
+        self.rules.clear();
+        self.entries.clear();
+        self.shipments.clear();
+        self.by_reference.clear();
+        self.booking_order.clear();
+        self.warehouses = warehouses::preloaded();
+        (self.creates, self.standing_calls) = (0, 0);
+        self.faults.wallet_paise = self.default_faults().wallet_paise;
+    }
+
+    fn note(&mut self, outcome: &Outcome) {
+        let found = self.entries.binary_search_by_key(&outcome.seq, |e| e.seq).ok();
+        if let Some(entry) = found.and_then(|at| self.entries.get_mut(at)) {
+            (entry.answered, entry.http_status) = (outcome.answered, outcome.http_status);
+        }
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        self.faults.wallet_paise = self.faults.wallet_paise.saturating_sub(entry.charged_paise);
+        match (entry.what, &entry.awb) {
+            (What::Booked, Some(awb)) => self.apply_booking(entry, awb),
+            (What::Cancelled, Some(awb)) => {
+                if let Some(shipment) = self.shipments.get_mut(awb) {
+                    shipment.cancelled_from = Some(entry.effective_at.unwrap_or(entry.at));
+                }
+            }
+            (What::Moved, Some(awb)) => {
+                if let (Some(shipment), Some(code)) = (self.shipments.get_mut(awb), entry.code) {
+                    shipment.events.push((entry.at, code));
+                }
+            }
+            (What::Added, _) => {
+                if let Some(warehouse) = &entry.warehouse {
+                    self.next_warehouse = self.next_warehouse.max(warehouse.id.saturating_add(1));
+                    self.warehouses.insert(warehouse.id, warehouse.clone());
+                }
+            }
+            (What::Removed, _) => {
+                if let Some(warehouse) = &entry.warehouse {
+                    self.warehouses.remove(&warehouse.id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_booking(&mut self, entry: &Entry, awb: &str) {
+        let (Some(reference), Some(booking)) = (&entry.reference, &entry.booking) else { return };
+        self.serial = self.serial.max(booking.serial);
+        self.by_reference.entry(reference.clone()).or_default().push(awb.to_owned());
+        self.booking_order.push(awb.to_owned());
+        let shipment = Shipment {
+            awb: awb.to_owned(),
+            reference: reference.clone(),
+            booked_at: entry.at,
+            charged_paise: entry.charged_paise,
+            booking: booking.clone(),
+            events: vec![(entry.at, status::BOOKED)],
+            cancelled_from: None,
+        };
+        self.shipments.insert(awb.to_owned(), shipment);
+    }
+}

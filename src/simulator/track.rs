@@ -1,0 +1,97 @@
+//! `track_order`: by `awb`, or by `channel_order_no`, the only look-up by one's own reference that is known.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    call::{Call, Deed, Reply, Twist},
+    faults::{Ids, Lookup, TrackOrder},
+    ledger::What,
+    state::{Shipment, State},
+    status,
+};
+use crate::timestamp::Timestamp;
+
+const NOTHING: &str = "No shipment found.";
+
+pub(super) fn run(state: &mut State, call: &Call, twist: Twist, now: Timestamp) -> Deed {
+    let lookup = state.faults().lookup;
+    let (found, by_reference) = match (call.parameter("awb"), call.parameter("channel_order_no")) {
+        (Some(awb), _) => (state.shipment(awb), false),
+        (None, Some(reference)) => (state.by_reference(reference, now).filter(|s| visible(s, lookup, now)), true),
+        (None, None) => return Deed::refused(state, &["awb is required.".to_owned()]),
+    };
+    let Some(shipment) = found else {
+        let reference = call.reference(state);
+        let awb = call.parameter("awb").map(str::to_owned);
+        return Deed { reference, awb, ..Deed::not_found(state, NOTHING) };
+    };
+    let awb = match twist {
+        Twist::WithoutAwb => None,
+        Twist::AwbOfAnother => Some(state.of_another(&shipment.reference).unwrap_or(shipment).awb.as_str()),
+        _ if by_reference && lookup == Lookup::WithoutAwb => None,
+        _ => Some(shipment.awb.as_str()),
+    };
+    let reply = Reply::ok(&answer(state, shipment, awb, now));
+    Deed { reference: Some(shipment.reference.clone()), awb: Some(shipment.awb.clone()), ..Deed::new(What::Found, reply) }
+}
+
+fn visible(shipment: &Shipment, lookup: Lookup, now: Timestamp) -> bool {
+    match lookup {
+        Lookup::Works | Lookup::WithoutAwb => true,
+        Lookup::After(ms) => now >= shipment.booked_at + Duration::from_millis(ms),
+        Lookup::Never => false,
+    }
+}
+
+#[derive(Serialize)]
+struct Tracked<'a> {
+    status: bool,
+    /// Beside `data`, not in it.
+    current_status: Current<'a>,
+    data: Vec<Event>,
+}
+
+#[derive(Serialize)]
+struct Current<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    awb: Option<&'a str>,
+    #[serde(flatten)]
+    event: Event,
+}
+
+#[derive(Serialize)]
+struct Event {
+    status_code: Value,
+    status_title: &'static str,
+    status_description: &'static str,
+    status_location: &'static str,
+    event_date: String,
+}
+
+fn event(at: Timestamp, code: u16, ids: Ids) -> Event {
+    let (title, description) = status::describe(code).unwrap_or_default();
+    Event {
+        status_code: match ids {
+            Ids::Numbers => Value::from(code),
+            Ids::Strings => Value::from(code.to_string()),
+        },
+        status_title: title,
+        status_description: description,
+        status_location: if matches!(code, 220 | status::BOOKED | status::CANCELLED) { "" } else { "Bengaluru" },
+        event_date: status::event_date(at),
+    }
+}
+
+fn answer<'a>(state: &State, shipment: &Shipment, awb: Option<&'a str>, now: Timestamp) -> Tracked<'a> {
+    let ids = state.faults().ids;
+    let events = shipment.events(now);
+    let (at, code) = events.last().copied().unwrap_or((shipment.booked_at, status::BOOKED));
+    let mut data: Vec<_> = events.iter().map(|(at, code)| event(*at, *code, ids)).collect();
+    if state.faults().track_order == TrackOrder::NewestFirst {
+        data.reverse();
+    }
+    Tracked { status: true, current_status: Current { awb, event: event(at, code, ids) }, data }
+}

@@ -1,0 +1,103 @@
+//! Pickup addresses: create (both versions), list and remove (version 3).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    call::{Call, Deed, Reply},
+    faults::Ids,
+    ledger::What,
+    state::State,
+};
+
+/// The number that the first new warehouse gets.
+pub(super) const FIRST_NEW: u64 = 10_004;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Warehouse {
+    pub id: u64,
+    pub title: String,
+    pub sender_name: String,
+    pub full_address: String,
+    pub phone: String,
+    pub pincode: String,
+}
+
+/// What every account of this double has from the start: 10001, 10002 and 10003.
+pub(super) fn preloaded() -> BTreeMap<u64, Warehouse> {
+    let one = |id: u64, title: &str, pincode: &str| Warehouse {
+        id,
+        title: title.to_owned(),
+        sender_name: "Example Traders".to_owned(),
+        full_address: format!("{} Demo Road", id % 100),
+        phone: "9000000002".to_owned(),
+        pincode: pincode.to_owned(),
+    };
+    [one(10_001, "Main store 1", "560002"), one(10_002, "North store 1", "110001"), one(10_003, "West store 1", "400001")]
+        .into_iter()
+        .map(|w| (w.id, w))
+        .collect()
+}
+
+fn id_value(id: u64, ids: Ids) -> Value {
+    match ids {
+        Ids::Numbers => Value::from(id),
+        Ids::Strings => Value::from(id.to_string()),
+    }
+}
+
+pub(super) fn create(state: &mut State, call: &Call) -> Deed {
+    let names = ["address_title", "sender_name", "full_address", "phone", "pincode"];
+    let fields = names.map(|name| call.text(name));
+    let mut faults: Vec<_> =
+        names.iter().zip(&fields).filter(|(_, field)| field.is_none()).map(|(name, _)| format!("{name} is required.")).collect();
+    let [title, sender_name, full_address, phone, pincode] = fields.map(Option::unwrap_or_default);
+    let digits = |text: &str, count: usize| text.is_empty() || (text.len() == count && text.bytes().all(|b| b.is_ascii_digit()));
+    if !digits(&phone, 10) {
+        faults.push("phone must have 10 digits.".to_owned());
+    }
+    if !digits(&pincode, 6) {
+        faults.push("pincode must have 6 digits.".to_owned());
+    }
+    if state.warehouses.values().any(|w| w.title == title) {
+        faults.push("address_title is taken.".to_owned());
+    }
+    if !faults.is_empty() {
+        return Deed::refused(state, &faults);
+    }
+    let warehouse = Warehouse { id: state.next_warehouse(), title, sender_name, full_address, phone, pincode };
+    let id = id_value(warehouse.id, state.faults().ids);
+    let reply = Reply::ok(&json!({ "status": true, "responsemsg": "Warehouse Created Successfully.", "data": { "pick_address_id": id } }));
+    Deed { warehouse: Some(warehouse), ..Deed::new(What::Added, reply) }
+}
+
+/// The list spells `ciity` so.
+pub(super) fn list(state: &State) -> Deed {
+    let ids = state.faults().ids;
+    let row = |w: &Warehouse| {
+        let (city, region) = match w.pincode.as_bytes().first() {
+            Some(b'1') => ("New Delhi", "Delhi"),
+            Some(b'4') => ("Mumbai", "Maharashtra"),
+            Some(b'6') => ("Chennai", "Tamil Nadu"),
+            Some(b'7') => ("Kolkata", "West Bengal"),
+            _ => ("Bengaluru", "Karnataka"),
+        };
+        json!({
+            "warehouse_id": id_value(w.id, ids), "title": w.title, "addressee": w.sender_name, "full_address": w.full_address,
+            "ciity": city, "state": region, "pincode": w.pincode, "phone": w.phone,
+        })
+    };
+    let rows: Vec<_> = state.warehouses.values().map(row).collect();
+    Deed::new(What::Found, Reply::ok(&json!({ "status": true, "data": rows })))
+}
+
+pub(super) fn remove(state: &mut State, call: &Call) -> Deed {
+    let Some(id) = call.text("warehouse_id") else { return Deed::refused(state, &["warehouse_id is required.".to_owned()]) };
+    match id.parse::<u64>().ok().and_then(|id| state.warehouses.get(&id)).cloned() {
+        Some(warehouse) => Deed { warehouse: Some(warehouse), ..Deed::new(What::Removed, Reply::done("Warehouse Removed Successfully.")) },
+        None => Deed::not_found(state, "Warehouse not found."),
+    }
+}

@@ -1,0 +1,110 @@
+//! The ledger's file: exact payloads, a restart, a process that died while it wrote.
+
+use std::{fs, io::Write, path::Path};
+
+use serde_json::{Value, json};
+use waybill::{
+    clock::Clock,
+    simulator::{Answer, Answered, Rule, Settings, Simulator, SimulatorError, What},
+};
+
+use super::{Double, order, words};
+
+fn kept_in(path: &Path) -> Settings {
+    Settings { ledger_file: Some(path.to_owned()), ..Settings::default() }
+}
+
+#[tokio::test]
+async fn a_restarted_double_knows_its_shipments() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let double = Double::with(kept_in(&path)).await;
+    let (first, second) = (double.booked("ORD-1").await, double.booked("ORD-2").await);
+    double.cancel(&first).await;
+    assert!(double.simulator.move_to(&second, 223));
+    let body =
+        json!({ "address_title": "N", "sender_name": "E", "full_address": "5 Demo Road", "phone": "9000000002", "pincode": "400001" });
+    double.post("/api/v3/create_warehouse", &body).send().await.unwrap();
+    double.simulator.script(Rule::create(Answer::LostAfterBooking));
+    double.create_call("ORD-3").send().await.unwrap_err();
+    let before = (double.simulator.shipments(), double.simulator.ledger(), double.simulator.faults().wallet_paise);
+    drop(double);
+
+    let again = Double::with(kept_in(&path)).await;
+    assert_eq!(again.simulator.shipments(), before.0);
+    assert_eq!(json!(again.simulator.ledger()), json!(before.1));
+    assert_eq!(again.simulator.faults().wallet_paise, before.2);
+    assert_eq!(again.look_up("ORD-3").await["status"], true);
+    let new = again.booked("ORD-4").await;
+    assert!(before.0.iter().all(|s| s.awb != new));
+    assert_eq!(again.last_entry(|_| true).await.seq, before.1.last().unwrap().seq + 2);
+    assert_eq!(again.send(&super::order_with("ORD-5", json!({ "pick_address_id": "10004" }))).await.1["status"], true);
+}
+
+#[tokio::test]
+async fn the_booking_is_written_before_its_answer_and_the_payload_as_it_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let double = Double::with(kept_in(&path)).await;
+    let pretty = serde_json::to_string_pretty(&order("ORD-1")).unwrap().replace("\"0.5\"", "0.50");
+    let call = double.get("/").build().unwrap();
+    let url = call.url().join("/api/v3/order/create_order").unwrap();
+    let call = double.client.post(url).header("access-token", "x").header("content-type", "application/json; charset=utf-8");
+    assert_eq!(call.body(pretty.clone()).send().await.unwrap().json::<Value>().await.unwrap()["status"], true);
+
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((&lines[0]["entry"]["what"], &lines[0]["entry"]["answered"]), (&json!("booked"), &json!("pending")));
+    assert_eq!((&lines[1]["answer"]["seq"], &lines[1]["answer"]["answered"]), (&lines[0]["entry"]["seq"], &json!("answered")));
+    let kept = double.simulator.ledger()[0].request.as_ref().unwrap().get().to_owned();
+    assert_eq!(kept, pretty.replace('\n', " "));
+    assert!(kept.contains("0.50"));
+}
+
+#[tokio::test]
+async fn a_line_cut_by_the_death_of_the_process_is_dropped_and_a_pending_answer_was_unheard() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let double = Double::with(kept_in(&path)).await;
+    let awb = double.booked("ORD-1").await;
+    drop(double);
+    let text = fs::read_to_string(&path).unwrap();
+    let (entry, answer) = text.split_once('\n').unwrap();
+    fs::write(&path, format!("{entry}\n{}", answer.split_at(20).0)).unwrap();
+
+    let double = Double::with(kept_in(&path)).await;
+    let entry = double.last_entry(|_| true).await;
+    assert_eq!((entry.awb.as_deref(), entry.answered, entry.what), (Some(awb.as_str()), Answered::Unheard, What::Booked));
+    double.booked("ORD-2").await;
+    drop(double);
+    assert_eq!(Double::with(kept_in(&path)).await.simulator.shipments().len(), 2);
+}
+
+#[test]
+fn a_file_that_is_no_ledger_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    fs::File::create(&path).unwrap().write_all(b"{}\nsomething else\n").unwrap();
+    let error = Simulator::new(kept_in(&path), Clock::system()).unwrap_err();
+    assert!(matches!(error, SimulatorError::Line { line: 1, .. }), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), b"{}\nsomething else\n");
+    let error = Simulator::new(kept_in(folder.path()), Clock::system()).unwrap_err();
+    assert!(matches!(error, SimulatorError::Ledger { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_reset_forgets_all_but_the_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let double = Double::with(kept_in(&path)).await;
+    let awb = double.booked("ORD-1").await;
+    double.faults(|f| f.refuse = Some("no".to_owned()));
+    double.client.post(format!("{}/_sim/reset", double.base)).send().await.unwrap();
+    assert!(double.simulator.ledger().is_empty() && double.simulator.shipments().is_empty());
+    words(&double.track(&awb).await);
+    assert_ne!(double.booked("ORD-1").await, awb);
+    drop(double);
+    let again = Double::with(kept_in(&path)).await;
+    assert_eq!(again.simulator.ledger().iter().map(|e| e.seq).collect::<Vec<_>>(), [2, 3]);
+}
