@@ -1,0 +1,9 @@
+//! Logs and metrics.
+//!
+//! Guards against metrics whose names and labels differ from place to place: the rest of the program calls the functions here and never names one.
+
+mod logs;
+mod metrics;
+
+pub use logs::{LogError, LogFormat, init};
+pub use metrics::{ALL, Metric, http_request, install, job, job_stalled, provider_call, queue_add, render};

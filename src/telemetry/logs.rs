@@ -1,0 +1,99 @@
+//! Log lines: for people on a terminal, one JSON object per line elsewhere. They go to standard error, since standard output belongs to the commands.
+//!
+//! Guards against silence by a typing error (`inof` would be read as the name of a target) and against panics that print whatever they hold.
+
+use std::io::{self, IsTerminal};
+
+use serde::Deserialize;
+
+use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LogError {
+    #[error("`{0}` is no log level: use off, error, warn, info, debug or trace, or `target=level`, separated by commas")]
+    Level(String),
+}
+
+/// The form of the lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty on a terminal, else JSON.
+    Auto,
+    Pretty,
+    Json,
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Starts logging. `level` is a level (`info`), or levels by target (`info,waybill::http=debug`); where it names no general level, other parts of the
+/// program log at `warn`. Later calls check `level` and change nothing: the first one wins.
+///
+/// # Errors
+/// When `level` cannot be read.
+pub fn init(level: &str, format: LogFormat) -> Result<(), LogError> {
+    let filter = filter(level)?;
+    let pretty = match format {
+        LogFormat::Auto => io::stderr().is_terminal(),
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+    };
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = if pretty {
+        Box::new(tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).compact().with_filter(filter))
+    } else {
+        // The list of spans, not only the innermost: a line inside an order's span still has its request's id.
+        let json = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(true);
+        Box::new(json.with_writer(io::stderr).with_filter(filter))
+    };
+    if tracing_subscriber::registry().with(lines).try_init().is_ok() {
+        std::panic::set_hook(Box::new(log_panic));
+    }
+    Ok(())
+}
+
+fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    let bad = || LogError::Level(level.chars().take(100).collect());
+    let parts: Vec<_> = level.split(',').map(str::trim).filter(|p| !p.is_empty()).collect();
+    if parts.is_empty() {
+        return Err(bad());
+    }
+    // The last general level counts, so one in `level` replaces this.
+    let mut directives = "warn".to_owned();
+    for part in parts {
+        let (target, word) = part.rsplit_once('=').map_or((None, part), |(target, word)| (Some(target.trim()), word.trim()));
+        if target == Some("") || !LEVELS.iter().any(|l| l.eq_ignore_ascii_case(word)) {
+            return Err(bad());
+        }
+        directives.push(',');
+        directives.extend(target.into_iter().flat_map(|t| [t, "="]).chain([word]));
+    }
+    EnvFilter::try_new(directives).map_err(|_| bad())
+}
+
+/// A panic's text may hold anything a value printed into it, a password in a URL for one: only texts that stand in the source are logged.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let at = panic.location().map(ToString::to_string).unwrap_or_default();
+    let text = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(its text is withheld: it may hold data)");
+    tracing::error!(at, text, thread = std::thread::current().name().unwrap_or(""), "panic");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_read_and_typing_errors_refused() {
+        for good in ["info", "INFO", "off", "waybill=debug", "info,waybill::http=trace", " warn , waybill = debug "] {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+        for bad in ["", " , ", "inof", "waybill=debgu", "waybill", "info,loud", "=info", "5"] {
+            assert_eq!(filter(bad).err(), Some(LogError::Level(bad.to_owned())), "{bad}");
+        }
+    }
+
+    #[test]
+    fn parts_without_a_general_level_keep_the_warnings_of_others() {
+        let text = filter("waybill=debug").unwrap().to_string();
+        assert!(text.contains("warn") && text.contains("waybill=debug"), "{text}");
+    }
+}

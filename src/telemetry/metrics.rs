@@ -1,0 +1,149 @@
+//! Every metric of the program, and the only functions that touch one. Labels take few values: routes, queues, outcomes; never an id.
+
+use std::{sync::OnceLock, thread, time::Duration};
+
+use http::StatusCode;
+use metrics::{counter, describe_counter, describe_histogram, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// What is counted or measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    HttpRequests,
+    HttpDuration,
+    Jobs,
+    JobDuration,
+    ProviderCalls,
+    ProviderDuration,
+    QueueAdds,
+    JobsStalled,
+}
+
+/// All of them, as `/metrics` describes them.
+pub const ALL: [Metric; 8] = [
+    Metric::HttpRequests,
+    Metric::HttpDuration,
+    Metric::Jobs,
+    Metric::JobDuration,
+    Metric::ProviderCalls,
+    Metric::ProviderDuration,
+    Metric::QueueAdds,
+    Metric::JobsStalled,
+];
+
+impl Metric {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HttpRequests => "waybill_http_requests_total",
+            Self::HttpDuration => "waybill_http_request_duration_seconds",
+            Self::Jobs => "waybill_jobs_total",
+            Self::JobDuration => "waybill_job_duration_seconds",
+            Self::ProviderCalls => "waybill_provider_calls_total",
+            Self::ProviderDuration => "waybill_provider_call_duration_seconds",
+            Self::QueueAdds => "waybill_queue_adds_missed_total",
+            Self::JobsStalled => "waybill_jobs_stalled_total",
+        }
+    }
+
+    const fn help(self) -> &'static str {
+        match self {
+            Self::HttpRequests => "Requests answered, by method, route and status.",
+            Self::HttpDuration => "From the end of a request's headers to its answer, by method and route.",
+            Self::Jobs => "Runs of jobs, by queue, name and outcome.",
+            Self::JobDuration => "How long runs of jobs took, by queue and name.",
+            Self::ProviderCalls => "Calls to ParcelX, by operation and verdict.",
+            Self::ProviderDuration => "How long calls to ParcelX took, by operation.",
+            Self::QueueAdds => "Jobs a request could not add itself (result: skipped or failed); the outbox relay adds them.",
+            Self::JobsStalled => "Jobs whose worker vanished, by queue.",
+        }
+    }
+
+    /// Upper bounds in seconds; none for a counter.
+    const fn buckets(self) -> Option<&'static [f64]> {
+        match self {
+            Self::HttpDuration => Some(&[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+            Self::JobDuration | Self::ProviderDuration => Some(&[0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0]),
+            _ => None,
+        }
+    }
+}
+
+/// One answered request. `route` is the route's template, `unmatched` where there was none.
+pub fn http_request(method: &'static str, route: &str, status: StatusCode, took: Duration) {
+    counter!(Metric::HttpRequests.name(), "method" => method, "route" => route.to_owned(), "status" => status.as_str().to_owned())
+        .increment(1);
+    histogram!(Metric::HttpDuration.name(), "method" => method, "route" => route.to_owned()).record(took);
+}
+
+/// One run of a job. `outcome`: a fixed word such as `completed`, `delayed`, `retried`, `failed`, `panicked`.
+pub fn job(queue: &str, name: &str, outcome: &'static str, took: Duration) {
+    counter!(Metric::Jobs.name(), "queue" => queue.to_owned(), "name" => name.to_owned(), "outcome" => outcome).increment(1);
+    histogram!(Metric::JobDuration.name(), "queue" => queue.to_owned(), "name" => name.to_owned()).record(took);
+}
+
+/// One wire attempt. `verdict`: a fixed word such as `booked`, `refused`, `busy`, `unknown`.
+pub fn provider_call(operation: &'static str, verdict: &'static str, took: Duration) {
+    counter!(Metric::ProviderCalls.name(), "operation" => operation, "verdict" => verdict).increment(1);
+    histogram!(Metric::ProviderDuration.name(), "operation" => operation).record(took);
+}
+
+/// A job that a request did not add: `skipped` (adding was known to fail just before) or `failed`.
+pub fn queue_add(queue: &str, result: &'static str) {
+    counter!(Metric::QueueAdds.name(), "queue" => queue.to_owned(), "result" => result).increment(1);
+}
+
+/// A job whose worker vanished.
+pub fn job_stalled(queue: &str) {
+    counter!(Metric::JobsStalled.name(), "queue" => queue.to_owned()).increment(1);
+}
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Histograms keep every value until they are folded; without a scraper nobody else would.
+const FOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// Starts counting. Later calls do nothing.
+pub fn install() {
+    recorder();
+}
+
+/// All metrics in Prometheus text format.
+#[must_use]
+pub fn render() -> String {
+    recorder().render()
+}
+
+fn recorder() -> &'static PrometheusHandle {
+    RECORDER.get_or_init(|| {
+        let mut builder = PrometheusBuilder::new();
+        for (metric, buckets) in ALL.iter().filter_map(|m| m.buckets().map(|b| (m, b))) {
+            let name = Matcher::Full(metric.name().to_owned());
+            // Fails on empty buckets only; then the histogram would be a summary.
+            builder = builder.set_buckets_for_metric(name, buckets).unwrap_or_else(|_| PrometheusBuilder::new());
+        }
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("another metrics recorder is in place; /metrics stays empty");
+            return handle;
+        }
+        for metric in ALL {
+            match metric.buckets() {
+                Some(_) => describe_histogram!(metric.name(), metric.help()),
+                None => describe_counter!(metric.name(), metric.help()),
+            }
+        }
+        let folded = handle.clone();
+        let folder = thread::Builder::new().name("metrics".to_owned()).spawn(move || {
+            loop {
+                thread::sleep(FOLD_EVERY);
+                folded.run_upkeep();
+            }
+        });
+        if let Err(error) = folder {
+            tracing::warn!(%error, "metrics are folded only when they are read");
+        }
+        handle
+    })
+}
