@@ -1,0 +1,141 @@
+//! The API's document and the page that shows it.
+//!
+//! Guards against a document that says less than the service does: errors that any route can answer are added to every operation here.
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use bytes::Bytes;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        ContentBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder,
+        path::{Operation, PathItem},
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
+};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use super::{FieldError, ProblemBody};
+
+/// What the page needs and no more. The hash is that of the one inline style Swagger UI sets.
+const DOCS_CSP: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-hashes' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; \
+     img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+);
+
+const GUIDE: &str = "\
+Takes shipping orders and books them with the courier aggregator ParcelX, once and only once.
+
+**Authentication.** Send `Authorization: Bearer <token>`. On this page: press *Authorize* and paste the token without the word Bearer.
+
+**Idempotency.** An order is kept once per account and `clientOrderId`. Sending the same order again answers 200 with the existing one and the \
+header `Idempotent-Replayed: true`; the same `clientOrderId` with other content answers 422 `idempotency-payload-mismatch`. Without a \
+`clientOrderId` every call makes a new order.
+
+**Errors** are `application/problem+json` (RFC 9457). Branch on `code`; `retryable` says whether the same request may succeed later; `errors[]` \
+names every fault of the request with a JSON Pointer. The types are listed at [/problems](/problems).
+
+**Booking happens later.** A create answers as soon as the order is stored. Read the order to follow `providerSyncStatus`; `reconciling` means that \
+the provider's answer is not known yet, not that it failed. Ignore enum values and fields you do not know: new ones may come.
+
+**Request ids.** Every answer has `X-Request-Id`: yours, if it is 1 to 128 of the characters `A-Za-z0-9._-`, else one of ours.";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Waybill", description = GUIDE, license(name = "MIT", identifier = "MIT")),
+    servers((url = "/", description = "This service")),
+    components(schemas(ProblemBody, FieldError)),
+    security(("bearer" = [])),
+    modifiers(&Bearer)
+)]
+struct Base;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let mut http = Http::new(HttpAuthScheme::Bearer);
+        http.bearer_format = Some("JWT".to_owned());
+        http.description = Some("An access token, as `waybill token` prints it.".to_owned());
+        openapi.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(http));
+    }
+}
+
+/// The document without any route, to start an `OpenApiRouter` with. Operations need the bearer token unless they say `security(())`.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    Base::openapi()
+}
+
+/// Swagger UI at `/docs` (from files inside the program) and the finished document at `/openapi.json`.
+pub fn docs(mut openapi: utoipa::openapi::OpenApi) -> Router {
+    complete(&mut openapi);
+    let json = match openapi.to_json() {
+        Ok(json) => Bytes::from(json),
+        Err(error) => {
+            tracing::error!(%error, "the API document cannot be written");
+            Bytes::from_static(b"{}")
+        }
+    };
+    let config = Config::new(["/openapi.json"])
+        .deep_linking(true)
+        .persist_authorization(true)
+        .try_it_out_enabled(true)
+        .display_request_duration(true)
+        .validator_url("none"); // else the page asks a stranger's server to check the document
+    let page: Router = SwaggerUi::new("/docs").config(config).into();
+    page.layer(from_fn(for_a_page)).route(
+        "/openapi.json",
+        get(async move || ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], json)),
+    )
+}
+
+/// The page's own policy, and leave to keep its large files for a while.
+async fn for_a_page(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await.into_response();
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, DOCS_CSP);
+    if response.status().is_success() {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
+    }
+    response
+}
+
+/// Adds the errors that the edge answers on its own, where an operation does not say more about them itself.
+pub fn complete(openapi: &mut utoipa::openapi::OpenApi) {
+    for item in openapi.paths.paths.values_mut() {
+        for operation in operations(item) {
+            let open = operation.security.as_ref().is_some_and(|s| s.iter().all(|r| *r == utoipa::openapi::SecurityRequirement::default()));
+            let mut statuses = vec![("500", "Something went wrong on our side"), ("503", "Took too long, or not available just now")];
+            if !open {
+                statuses.extend([("401", "No valid access token"), ("403", "The token's role may not do this")]);
+            }
+            if operation.request_body.is_some() {
+                statuses.extend([
+                    ("400", "The body is not valid JSON"),
+                    ("413", "The body is too large"),
+                    ("415", "The body is not sent as JSON"),
+                    ("422", "Fields or rules are broken; every one is listed"),
+                ]);
+            }
+            for (status, description) in statuses {
+                operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(description)));
+            }
+        }
+    }
+}
+
+fn problem(description: &str) -> ApiResponse {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemBody"))).build();
+    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    [get, put, post, delete, patch].into_iter().filter_map(Option::as_mut)
+}

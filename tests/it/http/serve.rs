@@ -1,0 +1,183 @@
+//! Real sockets.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::ConnectInfo,
+    routing::{get, post},
+};
+use serde::Deserialize;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use validator::Validate;
+use waybill::http::{ValidJson, serve::serve};
+
+use super::edge;
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct Empty {}
+
+struct Server {
+    addr: SocketAddr,
+    stop: CancellationToken,
+    entered: Arc<Notify>,
+    release: Arc<Notify>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+async fn start(drain: Duration) -> Server {
+    let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (e, r) = (entered.clone(), release.clone());
+    let router = Router::new()
+        .route("/peer", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string()))
+        .route(
+            "/slow",
+            get(async move || {
+                e.notify_one();
+                r.notified().await;
+                "done"
+            }),
+        )
+        .route("/json", post(async |ValidJson(Empty {}): ValidJson<Empty>| "read"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (addr, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let task = tokio::spawn(serve(listener, edge(router), stop.clone(), drain));
+    Server { addr, stop, entered, release, task }
+}
+
+impl Server {
+    async fn open(&self, send: &[u8]) -> TcpStream {
+        let mut s = TcpStream::connect(self.addr).await.unwrap();
+        s.write_all(send).await.unwrap();
+        s
+    }
+
+    /// Sends, and reads to the end of the connection.
+    async fn exchange(&self, send: &[u8]) -> String {
+        rest(self.open(send).await).await
+    }
+}
+
+async fn rest(mut s: TcpStream) -> String {
+    let mut text = Vec::new();
+    s.read_to_end(&mut text).await.unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+/// Up to the end of one answer with a known last word.
+async fn until(s: &mut TcpStream, last: &str) -> String {
+    let mut text = String::new();
+    let mut buffer = [0; 1024];
+    while !text.ends_with(last) {
+        let n = s.read(&mut buffer).await.unwrap();
+        assert_ne!(n, 0, "the connection ended: {text}");
+        text.push_str(std::str::from_utf8(&buffer[..n]).unwrap());
+    }
+    text
+}
+
+#[tokio::test]
+async fn handlers_see_the_client_and_connections_are_kept() {
+    let server = start(Duration::from_secs(5)).await;
+    let mut s = server.open(b"").await;
+    let me = s.local_addr().unwrap().to_string();
+    for _ in 0..3 {
+        s.write_all(b"GET /peer HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert!(until(&mut s, &me).await.starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test]
+async fn bodies_too_large_for_their_announcement_or_without_one_are_refused_and_the_answer_arrives() {
+    let server = start(Duration::from_secs(5)).await;
+    let head = "POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    let announced = format!("{head}Content-Length: 600000\r\n\r\n{}", " ".repeat(600_000));
+    let chunk = format!("{:x}\r\n{}\r\n", 2000, " ".repeat(2000));
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n", chunk.repeat(300));
+    for request in [announced, chunked] {
+        let answer = server.exchange(request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("payload-too-large"), "{answer}");
+    }
+    let good = server.exchange(format!("{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n").as_bytes()).await;
+    assert!(good.starts_with("HTTP/1.1 200") && good.ends_with("read"), "{good}");
+    // A client that waits to be asked for its body is refused without being asked.
+    let waiting = server.exchange(format!("{head}Expect: 100-continue\r\nContent-Length: 5000\r\n\r\n").as_bytes()).await;
+    assert!(waiting.starts_with("HTTP/1.1 413"), "{waiting}");
+    // A body that is cut off.
+    let mut cut = server.open(format!("{head}Content-Length: 50\r\n\r\n{{").as_bytes()).await;
+    cut.shutdown().await.unwrap();
+    let answer = rest(cut).await;
+    assert!(answer.is_empty() || answer.contains("malformed-body"), "{answer}");
+}
+
+#[tokio::test]
+async fn requests_that_cannot_be_parsed_do_no_harm() {
+    let server = start(Duration::from_secs(5)).await;
+    for bad in [
+        &b"\x16\x03\x01\x02\x00\x01\x00"[..],
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    ] {
+        let answer = server.exchange(bad).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 5"), "{answer}");
+    }
+    let huge = format!("GET /peer HTTP/1.1\r\nHost: x\r\nX-A: {}\r\nConnection: close\r\n\r\n", "a".repeat(30_000));
+    let answer = server.exchange(huge.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431") && answer.contains("headers-too-large"), "{answer}");
+    assert!(server.exchange(b"GET /peer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_stop_lets_running_requests_end_and_takes_no_new_ones() {
+    let server = start(Duration::from_secs(60)).await;
+    let idle = server.open(b"").await;
+    let mut kept = server.open(b"GET /peer HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let me = kept.local_addr().unwrap().to_string();
+    until(&mut kept, &me).await;
+    let running = server.open(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    server.entered.notified().await;
+
+    server.stop.cancel();
+    assert_eq!(rest(kept).await, "", "an idle connection is closed at once");
+    assert_eq!(rest(idle).await, "");
+    assert!(TcpStream::connect(server.addr).await.is_err(), "the port is still open");
+    assert!(!server.task.is_finished());
+    server.release.notify_one();
+    assert!(rest(running).await.ends_with("done"));
+    server.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_drain_has_an_end() {
+    let server = start(Duration::from_millis(50)).await;
+    let running = server.open(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    server.entered.notified().await;
+    server.stop.cancel();
+    server.task.await.unwrap().unwrap();
+    assert_eq!(rest(running).await, "", "cut, not answered");
+}
+
+#[tokio::test]
+async fn many_clients_at_once_are_all_served() {
+    let server = Arc::new(start(Duration::from_secs(5)).await);
+    let clients = (0..64).map(|_| {
+        let server = server.clone();
+        tokio::spawn(async move {
+            for _ in 0..5 {
+                let answer = server.exchange(b"GET /peer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+                assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+}
