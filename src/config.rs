@@ -1,0 +1,243 @@
+//! Settings: compiled-in defaults, then a file, then the environment.
+//!
+//! Guards against a typo that silently changes nothing (unknown keys are refused), against mending one problem per start (all are
+//! told at once), against pairs of values that cannot work together, and against secrets in error texts.
+
+mod check;
+pub mod duration;
+mod layers;
+mod secrets;
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
+
+pub use duration::{Offsets, Span};
+use secrecy::SecretString;
+use serde::Deserialize;
+use url::Url;
+use validator::Validate;
+
+use crate::{
+    queue::{Keep, retry::Policy, runner::QueueSettings},
+    telemetry::LogFormat,
+};
+
+/// Everything that can be set. `config/default.toml` says what each key means.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub http: Http,
+    pub store: StoreUrl,
+    pub queue: Queues,
+    pub parcelx: ParcelX,
+    pub auth: Auth,
+    pub worker: Worker,
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    pub bind: SocketAddr,
+    pub timeout: Span,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreUrl {
+    pub url: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queues {
+    pub url: String,
+    pub lease: Span,
+    pub backoff: Span,
+    pub attempts: u32,
+    pub concurrency: u32,
+    pub max_stalled: u32,
+    pub keep_completed: u32,
+    pub keep_failed: u32,
+    pub per_queue: BTreeMap<String, PerQueue>,
+}
+
+/// What one queue does differently.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PerQueue {
+    pub lease: Option<Span>,
+    pub backoff: Option<Span>,
+    pub attempts: Option<u32>,
+    pub concurrency: Option<u32>,
+    pub max_stalled: Option<u32>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParcelX {
+    pub access_key: SecretString,
+    pub secret_key: SecretString,
+    pub base_url: String,
+    pub timeout: Span,
+    pub reconcile: Offsets,
+    pub lookup: Lookup,
+}
+
+/// Whether a look-up that finds nothing can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lookup {
+    Auto,
+    Untrusted,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    pub jwt_secret: SecretString,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    pub drain: Span,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+/// How the program is run; what a setting must be depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// API, worker and, without credentials, the simulator.
+    AllInOne,
+    Api,
+    Worker,
+    /// A command that only reads or writes what is stored.
+    Tool,
+}
+
+/// Which `ParcelX` a process talks to.
+#[derive(Debug, Clone)]
+pub enum Provider {
+    /// The built-in double.
+    Simulator,
+    Live(Account),
+}
+
+/// A `ParcelX` account.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub base_url: Url,
+    pub access_key: SecretString,
+    pub secret_key: SecretString,
+}
+
+/// One thing that is wrong: where it was set, or what it is about, and how to mend it. Never holds a value that could be secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub key: String,
+    pub detail: String,
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError(pub Vec<Problem>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.0.iter().enumerate() {
+            let line = if i == 0 { "" } else { "\n" };
+            write!(f, "{line}{}: {}", problem.key, problem.detail)?;
+        }
+        Ok(())
+    }
+}
+
+impl Problem {
+    fn new(key: &str, detail: impl Into<String>) -> Self {
+        Self { key: key.to_owned(), detail: detail.into() }
+    }
+}
+
+impl Config {
+    /// Defaults, then `file`, then the `WAYBILL_…` variables among `environment`.
+    ///
+    /// # Errors
+    /// Every problem of form and every pair of values that cannot work together.
+    pub fn load(file: Option<&std::path::Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let config: Self = layers::read(file, environment)?;
+        let problems = check::pairs(&config);
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
+    }
+
+    /// The process's own environment.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn from_process(file: Option<&std::path::Path>) -> Result<Self, ConfigError> {
+        let variables = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        let named = std::env::var("WAYBILL_CONFIG").ok().map(std::path::PathBuf::from);
+        Self::load(file.or(named.as_deref()), variables)
+    }
+
+    /// The `ParcelX` this process talks to.
+    ///
+    /// # Errors
+    /// When credentials are missing where there must be some, or half of them are.
+    pub fn provider(&self, role: Role) -> Result<Provider, ConfigError> {
+        check::provider(self, role)
+    }
+
+    /// The key of the bearer tokens: the set one, or one generated beside the database.
+    ///
+    /// # Errors
+    /// When none is set and none may be generated, or its file cannot be read or written.
+    pub fn jwt_secret(&self) -> Result<SecretString, ConfigError> {
+        secrets::jwt_secret(self)
+    }
+
+    #[must_use]
+    pub fn keep(&self) -> Keep {
+        Keep { completed: self.queue.keep_completed, failed: self.queue.keep_failed }
+    }
+
+    /// How jobs of `queue` are retried.
+    #[must_use]
+    pub fn policy(&self, queue: &str) -> Policy {
+        let own = self.queue.per_queue.get(queue);
+        Policy {
+            attempts: own.and_then(|q| q.attempts).unwrap_or(self.queue.attempts),
+            backoff: own.and_then(|q| q.backoff).unwrap_or(self.queue.backoff).get(),
+        }
+    }
+
+    /// How `queue` is worked.
+    #[must_use]
+    pub fn queue_settings(&self, queue: &str) -> QueueSettings {
+        let own = self.queue.per_queue.get(queue);
+        QueueSettings {
+            name: queue.to_owned(),
+            concurrency: usize::try_from(own.and_then(|q| q.concurrency).unwrap_or(self.queue.concurrency)).unwrap_or(1),
+            lease: own.and_then(|q| q.lease).unwrap_or(self.queue.lease).get(),
+            max_stalled: own.and_then(|q| q.max_stalled).unwrap_or(self.queue.max_stalled),
+        }
+    }
+
+    /// Longest time one call may take.
+    #[must_use]
+    pub fn call_timeout(&self) -> Duration {
+        self.parcelx.timeout.get()
+    }
+
+    /// Whether generated secrets and the simulator are allowed: on one machine, reachable from it alone.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.http.bind.ip().is_loopback() && self.store.url.starts_with("sqlite:") && self.queue.url.starts_with("sqlite:")
+    }
+}

@@ -1,0 +1,113 @@
+//! Rules over several settings.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::{Account, Config, ConfigError, Problem, Provider, Role};
+
+const LIVE: &str = "https://app.parcelx.in";
+
+/// Between the end of a call and the end of the wait for it there must be time to write down how it ended.
+pub(super) const SETTLING: Duration = Duration::from_secs(2);
+
+pub(super) fn pairs(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut unless = |ok: bool, key: &str, detail: &str| {
+        if !ok {
+            problems.push(Problem::new(key, detail));
+        }
+    };
+    let call = config.call_timeout();
+    unless(
+        config.store.url.strip_prefix("sqlite:").is_some_and(|p| !p.is_empty()),
+        "store.url",
+        "must be sqlite:PATH, such as sqlite:data/waybill.db",
+    );
+    unless(
+        config.queue.url.strip_prefix("sqlite:").is_some_and(|p| !p.is_empty()),
+        "queue.url",
+        "must be sqlite:PATH, such as sqlite:data/queue.db",
+    );
+    unless(config.store.url != config.queue.url, "queue.url", "must be another file than store.url");
+    unless(call >= Duration::from_millis(100), "parcelx.timeout", "must be 100ms or more");
+    unless(
+        config.worker.drain.get() >= call + SETTLING,
+        "worker.drain",
+        "must be at least parcelx.timeout and 2s more, else a stopping worker leaves its calls without an outcome",
+    );
+    for (name, lease) in leases(config) {
+        unless(lease >= Duration::from_millis(500), &name, "must be 500ms or more: it is renewed every quarter");
+    }
+    unless(config.queue.attempts >= 1, "queue.attempts", "must be 1 or more");
+    unless((1..=1000).contains(&config.queue.concurrency), "queue.concurrency", "must be from 1 to 1000");
+    for (name, own) in &config.queue.per_queue {
+        unless(own.attempts.is_none_or(|n| n >= 1), &format!("queue.per_queue.{name}.attempts"), "must be 1 or more");
+        unless(
+            own.concurrency.is_none_or(|n| (1..=1000).contains(&n)),
+            &format!("queue.per_queue.{name}.concurrency"),
+            "must be from 1 to 1000",
+        );
+    }
+    let secret = config.auth.jwt_secret.expose_secret();
+    unless(secret.is_empty() || secret.len() >= 32, "auth.jwt_secret", "must have 32 bytes or more; `openssl rand -hex 32` makes one");
+    if let Err(ConfigError(more)) = base_url(config) {
+        problems.extend(more);
+    }
+    problems
+}
+
+fn leases(config: &Config) -> impl Iterator<Item = (String, Duration)> {
+    let own = config.queue.per_queue.iter().filter_map(|(name, q)| Some((format!("queue.per_queue.{name}.lease"), q.lease?.get())));
+    std::iter::once(("queue.lease".to_owned(), config.queue.lease.get())).chain(own)
+}
+
+fn base_url(config: &Config) -> Result<Url, ConfigError> {
+    let text = config.parcelx.base_url.trim().trim_end_matches('/');
+    let refuse = |detail: &str| ConfigError(vec![Problem::new("parcelx.base_url", detail)]);
+    let url = Url::parse(if text.is_empty() { LIVE } else { text }).map_err(|_| refuse("must be a URL such as https://app.parcelx.in"))?;
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => return Err(refuse("must be a URL with a host")),
+    };
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if loopback => Ok(url),
+        "http" => Err(refuse("must be https: credentials and addresses would travel in the open")),
+        _ => Err(refuse("must start with https://")),
+    }
+}
+
+pub(super) fn provider(config: &Config, role: Role) -> Result<Provider, ConfigError> {
+    let is_set = |key: &SecretString| !key.expose_secret().trim().is_empty();
+    let problem = |key: &str, detail: &str| Err(ConfigError(vec![Problem::new(key, detail)]));
+    match (is_set(&config.parcelx.access_key), is_set(&config.parcelx.secret_key)) {
+        (true, true) => {
+            let trimmed = |key: &SecretString| SecretString::from(key.expose_secret().trim());
+            Ok(Provider::Live(Account {
+                base_url: base_url(config)?,
+                access_key: trimmed(&config.parcelx.access_key),
+                secret_key: trimmed(&config.parcelx.secret_key),
+            }))
+        }
+        (true, false) => problem("parcelx.secret_key", "is missing while parcelx.access_key is set: set both or neither"),
+        (false, true) => problem("parcelx.access_key", "is missing while parcelx.secret_key is set: set both or neither"),
+        (false, false) if role != Role::AllInOne => problem(
+            "parcelx.access_key",
+            "ParcelX credentials are missing: set WAYBILL_PARCELX__ACCESS_KEY and WAYBILL_PARCELX__SECRET_KEY \
+             (only the all-in-one program, `waybill` without a command, runs without them, on its simulator)",
+        ),
+        (false, false) if !config.parcelx.base_url.trim().is_empty() => problem(
+            "parcelx.base_url",
+            "is set without credentials: set parcelx.access_key and parcelx.secret_key too, or leave all three out for the simulator",
+        ),
+        (false, false) if !config.is_local() => problem(
+            "parcelx.access_key",
+            "ParcelX credentials are missing, and the simulator runs only on SQLite and a loopback address (http.bind = 127.0.0.1:…)",
+        ),
+        (false, false) => Ok(Provider::Simulator),
+    }
+}

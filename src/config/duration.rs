@@ -1,0 +1,96 @@
+//! Durations as people write them: `250ms`, `5s`, `2m`, `1h`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+/// A duration of at least a millisecond and at most a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(Duration);
+
+/// Growing durations, separated by commas: `5s,30s,2m,10m`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offsets(Vec<Duration>);
+
+impl Span {
+    #[must_use]
+    pub fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl Offsets {
+    #[must_use]
+    pub fn get(&self) -> &[Duration] {
+        &self.0
+    }
+}
+
+const FORM: &str = "must be a duration from 1ms to 24h, such as 250ms, 5s, 2m or 1h";
+
+fn parse(text: &str) -> Result<Duration, &'static str> {
+    parse_up_to(text, Duration::from_secs(24 * 3600))
+}
+
+/// Reads one duration of at least a millisecond and at most `longest`.
+///
+/// # Errors
+/// A text that says the form.
+pub fn parse_up_to(text: &str, longest: Duration) -> Result<Duration, &'static str> {
+    let text = text.trim();
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or(FORM)?;
+    let (number, unit) = text.split_at_checked(unit_at).ok_or(FORM)?;
+    let number: u64 = number.parse().map_err(|_| FORM)?;
+    let unit_ms: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(FORM),
+    };
+    let duration = number.checked_mul(unit_ms).map(Duration::from_millis);
+    duration.filter(|d| !d.is_zero() && *d <= longest).ok_or(FORM)
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        parse(&String::deserialize(d)?).map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Offsets {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        let offsets = text.split(',').map(parse).collect::<Result<Vec<_>, _>>().map_err(de::Error::custom)?;
+        if offsets.is_sorted_by(|a, b| a < b) {
+            Ok(Self(offsets))
+        } else {
+            Err(de::Error::custom("must be growing durations, such as 5s,30s,2m,10m"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_people_write() {
+        for (text, ms) in [("250ms", 250), (" 5s ", 5000), ("2m", 120_000), ("24h", 86_400_000), ("1d", 86_400_000)] {
+            assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        for text in ["", "5", "s", "-5s", "5 s", "1.5s", "0s", "25h", "5sec", "99999999999999999999s", "५s"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        let offsets = |t: &str| serde_json::from_value::<Offsets>(t.into());
+        assert_eq!(offsets("5s, 30s").unwrap().get().len(), 2);
+        for text in ["30s,5s", "5s,5s", "5s,,10s", ""] {
+            assert!(offsets(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The generated secret of a program that runs on one machine for itself.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Config, ConfigError, Problem};
+use crate::ids;
+
+const FILE: &str = "jwt.secret";
+
+pub(super) fn jwt_secret(config: &Config) -> Result<SecretString, ConfigError> {
+    if !config.auth.jwt_secret.expose_secret().is_empty() {
+        return Ok(config.auth.jwt_secret.clone());
+    }
+    if !config.is_local() {
+        return Err(ConfigError(vec![Problem::new(
+            "auth.jwt_secret",
+            "is missing: set WAYBILL_AUTH__JWT_SECRET to 32 bytes or more (one is generated only on SQLite and a loopback address)",
+        )]));
+    }
+    let database = config.store.url.strip_prefix("sqlite:").unwrap_or_default();
+    let folder = Path::new(database).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let path = folder.join(FILE);
+    let problem = |what: &str| {
+        let key = path.display().to_string();
+        ConfigError(vec![Problem::new(&key, format!("the generated key of the bearer tokens {what}"))])
+    };
+    match read_or_make(folder, &path) {
+        Ok(secret) if secret.expose_secret().len() >= 32 => Ok(secret),
+        Ok(_) => Err(problem("is shorter than 32 bytes: remove the file, and a new one is made")),
+        Err(e) => Err(problem(&format!("cannot be read or written: {e}"))),
+    }
+}
+
+/// Several processes may start at once: the first to link its finished file in wins, and all read that one.
+fn read_or_make(folder: &Path, path: &Path) -> std::io::Result<SecretString> {
+    match fs::read_to_string(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => {}
+        found => return found.map(|text| SecretString::from(text.trim())),
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let own = folder.join(format!("{FILE}.{}", ids::lease_token()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&own)?;
+    writeln!(file, "{}", ids::secret())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&own, path);
+    fs::remove_file(&own)?;
+    match linked {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
+        _ => fs::read_to_string(path).map(|text| SecretString::from(text.trim())),
+    }
+}
