@@ -194,6 +194,12 @@ pub struct Queue {
     pub inspect: Arc<dyn Inspect>,
 }
 
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").finish_non_exhaustive()
+    }
+}
+
 /// How many finished jobs of each queue are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Keep {

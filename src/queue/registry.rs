@@ -1,0 +1,71 @@
+//! The list of handlers: which code runs a job of which queue and name.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use async_trait::async_trait;
+
+use super::{
+    Leased,
+    job::{Death, Job, JobError, Outcome},
+};
+
+/// Handlers by queue and name, all with the same context.
+pub struct Registry<C> {
+    handlers: BTreeMap<(&'static str, &'static str), Arc<dyn Handler<C>>>,
+}
+
+impl<C> fmt::Debug for Registry<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.handlers.keys()).finish()
+    }
+}
+
+impl<C: Send + Sync + 'static> Default for Registry<C> {
+    fn default() -> Self {
+        Self { handlers: BTreeMap::new() }
+    }
+}
+
+impl<C: Send + Sync + 'static> Registry<C> {
+    #[must_use]
+    pub fn with<J: Job<Context = C>>(mut self) -> Self {
+        self.handlers.insert((J::QUEUE, J::NAME), Arc::new(Typed::<J>(std::marker::PhantomData)));
+        self
+    }
+
+    /// Each queue that has a handler, once.
+    #[must_use]
+    pub fn queues(&self) -> Vec<&'static str> {
+        let mut queues: Vec<_> = self.handlers.keys().map(|(queue, _)| *queue).collect();
+        queues.dedup();
+        queues
+    }
+
+    pub(super) fn handler(&self, job: &Leased) -> Option<Arc<dyn Handler<C>>> {
+        self.handlers.get(&(job.queue.as_str(), job.name.as_str())).cloned()
+    }
+}
+
+/// A [`Job`] whose type is forgotten.
+#[async_trait]
+pub(super) trait Handler<C>: Send + Sync {
+    async fn run(&self, ctx: &C, job: &Leased) -> Result<Outcome, JobError>;
+    async fn on_dead(&self, ctx: &C, job: &Leased, why: &Death) -> Result<(), JobError>;
+}
+
+struct Typed<J>(std::marker::PhantomData<fn() -> J>);
+
+#[async_trait]
+impl<J: Job> Handler<J::Context> for Typed<J> {
+    async fn run(&self, ctx: &J::Context, job: &Leased) -> Result<Outcome, JobError> {
+        let payload = serde_json::from_str::<J>(&job.data).map_err(|e| JobError::Abort(format!("its payload does not read: {e}")))?;
+        payload.run(ctx, job).await
+    }
+
+    async fn on_dead(&self, ctx: &J::Context, job: &Leased, why: &Death) -> Result<(), JobError> {
+        match serde_json::from_str::<J>(&job.data) {
+            Ok(payload) => payload.on_dead(ctx, job, why).await,
+            Err(_) => Ok(()), // it names nothing that could be moved on
+        }
+    }
+}

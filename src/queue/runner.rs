@@ -1,0 +1,159 @@
+//! Claims jobs and runs them.
+//!
+//! Guards against: more work than permits (a permit is taken *before* a job is claimed), work that is acknowledged before it is
+//! done, a panic that takes the process or the permit with it, a lease that runs out under honest work (renewed every quarter of its
+//! length), jobs of vanished workers (looked for every half), and a shutdown that loses what it interrupts.
+
+mod run;
+mod watch;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Leased, Queue, registry::Registry, retry};
+use crate::ids;
+
+/// How one queue is worked.
+#[derive(Debug, Clone)]
+pub struct QueueSettings {
+    pub name: String,
+    /// Jobs run at the same time by this process.
+    pub concurrency: usize,
+    pub lease: Duration,
+    /// How often a job's worker may vanish before the job fails for good.
+    pub max_stalled: u32,
+}
+
+/// Runs the jobs of a registry. Clones share it.
+pub struct Runner<C>(Arc<Inner<C>>);
+
+impl<C> Clone for Runner<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C> std::fmt::Debug for Runner<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner").field("queues", &self.0.queues).finish_non_exhaustive()
+    }
+}
+
+struct Inner<C> {
+    queue: Queue,
+    registry: Registry<C>,
+    context: C,
+    queues: Vec<QueueSettings>,
+    /// What runs now, by lease token: for renewal.
+    held: Mutex<HashMap<String, Leased>>,
+}
+
+/// How long one claim waits for jobs. Only bounds how long a lost wake-up could go unnoticed.
+const CLAIM_WAIT: Duration = Duration::from_secs(30);
+
+impl<C: Send + Sync + 'static> Runner<C> {
+    /// A runner of those `queues` that the registry has handlers for.
+    #[must_use]
+    pub fn new(queue: Queue, registry: Registry<C>, context: C, queues: Vec<QueueSettings>) -> Self {
+        Self(Arc::new(Inner { queue, registry, context, queues, held: Mutex::default() }))
+    }
+
+    /// Works until `stop`, then claims nothing more and returns when the jobs in hand have ended. Whoever does not want to wait
+    /// for them drops the future: their leases run out, and another worker takes them.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let jobs = TaskTracker::new();
+        let watched = CancellationToken::new();
+        let watchers = TaskTracker::new();
+        for settings in &self.0.queues {
+            watchers.spawn(watch::recover_stalled(self.clone(), settings.clone(), watched.clone()));
+        }
+        watchers.spawn(watch::renew_leases(self.clone(), watched.clone()));
+        let claimers = self.0.queues.iter().map(|settings| self.claim_loop(settings, &jobs, stop));
+        futures_util::future::join_all(claimers).await;
+        jobs.close();
+        if !jobs.is_empty() {
+            tracing::info!(jobs = jobs.len(), "waiting for {} jobs to end", jobs.len());
+        }
+        jobs.wait().await;
+        // Leases are renewed to the last: a job that ends during the drain must still hold its own.
+        watched.cancel();
+        watchers.close();
+        watchers.wait().await;
+    }
+
+    async fn claim_loop(&self, settings: &QueueSettings, jobs: &TaskTracker, stop: &CancellationToken) {
+        let permits = Arc::new(Semaphore::new(settings.concurrency));
+        let mut failures = 0;
+        while !stop.is_cancelled() {
+            let Some(mut held) = stop.run_until_cancelled(take_permits(&permits)).await else { return };
+            let claim = self.0.queue.broker.claim(&settings.name, held.len(), settings.lease, CLAIM_WAIT);
+            match stop.run_until_cancelled(claim).await {
+                None => return,
+                Some(Ok(claimed)) => {
+                    failures = 0;
+                    for job in claimed {
+                        let permit = held.pop();
+                        let runner = self.clone();
+                        jobs.spawn(async move {
+                            runner.run_one(job).await;
+                            drop(permit);
+                        });
+                    }
+                }
+                Some(Err(error)) => {
+                    drop(held);
+                    failures += 1;
+                    let pause = retry::exponential(Duration::from_millis(100), failures, ids::fraction()).min(Duration::from_secs(5));
+                    tracing::warn!(queue = settings.name, %error, "cannot claim from {}; trying again in {pause:?}", settings.name);
+                    let _stopped = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+                }
+            }
+        }
+    }
+
+    /// Runs what waits, one job after the other, until nothing is waiting: for tests and one-off commands. Jobs that are put off
+    /// stay put off. Tells how many runs there were.
+    ///
+    /// # Errors
+    /// When the queue does not answer.
+    pub async fn run_pending(&self) -> Result<usize, super::QueueError> {
+        let mut runs = 0;
+        loop {
+            let before = runs;
+            for settings in &self.0.queues {
+                for job in self.0.queue.broker.claim(&settings.name, 1, settings.lease, Duration::ZERO).await? {
+                    self.run_one(job).await;
+                    runs += 1;
+                }
+            }
+            if runs == before {
+                return Ok(runs);
+            }
+        }
+    }
+}
+
+impl<C> Inner<C> {
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Leased>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for one permit and takes with it all that are free.
+async fn take_permits(permits: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
+    let mut held = Vec::new();
+    // The semaphore is never closed.
+    if let Ok(first) = Arc::clone(permits).acquire_owned().await {
+        held.push(first);
+    }
+    while let Ok(more) = Arc::clone(permits).try_acquire_owned() {
+        held.push(more);
+    }
+    held
+}

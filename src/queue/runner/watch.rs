@@ -1,0 +1,50 @@
+//! What goes on beside the jobs: renewing their leases, finding those whose worker vanished.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{QueueSettings, Runner};
+use crate::{ids, queue::Held, telemetry};
+
+/// Renews every lease in hand each quarter of the shortest one's length, all of a length in one call.
+pub(super) async fn renew_leases<C: Send + Sync + 'static>(runner: Runner<C>, stop: CancellationToken) {
+    let Some(shortest) = runner.0.queues.iter().map(|q| q.lease).min() else { return };
+    while stop.run_until_cancelled(tokio::time::sleep(shortest / 4)).await.is_some() {
+        for settings in &runner.0.queues {
+            let jobs: Vec<_> = runner.0.held().values().filter(|job| job.queue == settings.name).cloned().collect();
+            if jobs.is_empty() {
+                continue;
+            }
+            match runner.0.queue.broker.extend(&jobs, settings.lease).await {
+                Ok(held) => {
+                    for (job, _) in jobs.iter().zip(held).filter(|(_, held)| *held == Held::Gone) {
+                        // It may have ended just now; if not, its acknowledgement will say so.
+                        tracing::debug!(job.id = job.id, "the lease of job {} is gone", job.id);
+                    }
+                }
+                Err(error) => tracing::warn!(queue = settings.name, %error, "leases of {} were not renewed", settings.name),
+            }
+        }
+    }
+}
+
+/// Looks for stalled jobs at start and then every half lease, a little apart from other workers' passes.
+pub(super) async fn recover_stalled<C: Send + Sync + 'static>(runner: Runner<C>, settings: QueueSettings, stop: CancellationToken) {
+    let mut pause = Duration::ZERO;
+    while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+        pause = (settings.lease / 2).mul_f64(0.9 + 0.2 * ids::fraction());
+        match runner.0.queue.broker.recover_stalled(&settings.name, settings.max_stalled).await {
+            Ok(recovered) => {
+                for id in &recovered.requeued {
+                    telemetry::job_stalled(&settings.name);
+                    tracing::warn!(job.id = id, queue = settings.name, "the worker of job {id} vanished: it waits again");
+                }
+                for job in &recovered.dead {
+                    runner.mourn(job).await;
+                }
+            }
+            Err(error) => tracing::warn!(queue = settings.name, %error, "cannot look for stalled jobs of {}", settings.name),
+        }
+    }
+}

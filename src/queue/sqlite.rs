@@ -1,0 +1,203 @@
+//! The queue in one SQLite file, for one machine; any number of its processes may share it.
+//!
+//! Guards against a job that is claimed twice or lost: every change is one transaction of the file, made by the process's one
+//! writer (`writer`). The file is in WAL mode with `synchronous = NORMAL`: a power cut may undo the last moments, never half of
+//! an operation, and what is missing then is rebuilt from the documents.
+//!
+//! - A job whose lease has run out stays its holder's until a pass recovers it: as long as nobody else has it, ending it is
+//!   better than running it again.
+//! - `attempts_made` counts tries that ended, as BullMQ does: counted delays, and the try that completed or failed the job.
+//!   A holder that vanished ended nothing: neither recovery nor failing for it counts.
+//! - Delayed jobs are moved to the waiting ones by the next claim, behind those that wait by then.
+
+mod file;
+mod ops;
+mod sql;
+mod wake;
+mod writer;
+
+use std::{path::absolute, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use tokio::time::Instant;
+
+use self::{
+    wake::{Shared, lock},
+    writer::Writer,
+};
+use super::broker::{Added, Broker, Count, Counts, Held, Inspect, JobState, JobView, Keep, Leased, NewJob, Queue, QueueError, Recovered};
+use crate::{clock::Clock, timestamp::Timestamp};
+
+/// The longest a claim waits, whatever it was told; so that deadlines can be computed.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
+/// A handle on one file: a writer thread, a poller thread, a connection to look at jobs.
+pub(super) struct SqliteQueue {
+    writer: Writer,
+    shared: Arc<Shared>,
+    clock: Clock,
+}
+
+impl SqliteQueue {
+    /// Opens the file at `path`, making it (0600) and its folder (0700) where they are missing.
+    ///
+    /// # Errors
+    /// [`QueueError::Unavailable`], in one line with the path.
+    pub(super) async fn open(path: &str, clock: Clock, keep: Keep) -> Result<Queue, QueueError> {
+        let failed = |e: std::io::Error| QueueError::Unavailable(format!("{path}: {e}"));
+        let shared = Arc::new(Shared::new(absolute(path).map_err(failed)?));
+        let writer = Writer::start(Arc::clone(&shared), clock.clone(), keep).map_err(failed)?;
+        let queue = Arc::new(Self { writer, shared: Arc::clone(&shared), clock });
+        queue.ping().await?;
+        std::thread::Builder::new().name("queue-poller".to_owned()).spawn(move || shared.poll()).map_err(failed)?;
+        let broker: Arc<dyn Broker> = queue.clone();
+        Ok(Queue { broker, inspect: queue })
+    }
+
+    /// Reads on the connection for that, off the runtime's own threads.
+    async fn look<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, QueueError> {
+        let gone = |what: &str| QueueError::Unavailable(format!("{}: {what}", self.shared.path.display()));
+        let conn = match self.shared.reader() {
+            Some(conn) => conn,
+            None => {
+                // The writer opens the file anew.
+                self.ping().await?;
+                self.shared.reader().ok_or_else(|| gone("the file keeps being replaced"))?
+            }
+        };
+        let result = tokio::task::spawn_blocking(move || read(&lock(&conn))).await.map_err(|_| gone("the read was broken off"))?;
+        result.map_err(|e| QueueError::Unavailable(file::explain(&self.shared.path, &e)))
+    }
+}
+
+impl Drop for SqliteQueue {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+#[async_trait]
+impl Broker for SqliteQueue {
+    async fn add(&self, jobs: &[NewJob]) -> Result<Vec<Added>, QueueError> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let jobs = jobs.to_vec();
+        self.writer.call(move |step| ops::add(step, &jobs)).await
+    }
+
+    async fn claim(&self, queue: &str, max: usize, lease: Duration, wait: Duration) -> Result<Vec<Leased>, QueueError> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let deadline = Instant::now() + wait.min(LONGEST_WAIT);
+        let bell = self.shared.bell(queue);
+        let _polling = (!wait.is_zero()).then(|| self.shared.wait());
+        loop {
+            // Made before the look, so that a job added after it is heard.
+            let rung = bell.notified();
+            let (mut grant, name) = (self.writer.grant(), queue.to_owned());
+            let claim = move |step: &mut writer::Step<'_>| {
+                let next_due = ops::claim(step, &name, max, lease, &mut grant)?;
+                Ok((grant, next_due))
+            };
+            let (grant, next_due) = self.writer.call(claim).await?;
+            let jobs = grant.take();
+            let now = Instant::now();
+            if !jobs.is_empty() || now >= deadline {
+                return Ok(jobs);
+            }
+            let left = deadline - now;
+            let pause = next_due.map_or(left, |due| due.since(self.clock.now()).min(left));
+            tokio::select! {
+                () = rung => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn extend(&self, jobs: &[Leased], lease: Duration) -> Result<Vec<Held>, QueueError> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let jobs = jobs.to_vec();
+        self.writer.call(move |step| ops::extend(step, &jobs, lease)).await
+    }
+
+    async fn complete(&self, job: &Leased, return_value: &str) -> Result<Held, QueueError> {
+        let (job, value) = (job.clone(), return_value.to_owned());
+        self.writer.call(move |step| ops::complete(step, &job, &value)).await
+    }
+
+    async fn delay(&self, job: &Leased, delay: Duration, count: Count, reason: &str) -> Result<Held, QueueError> {
+        let (job, reason) = (job.clone(), reason.to_owned());
+        self.writer.call(move |step| ops::delay(step, &job, delay, count, &reason)).await
+    }
+
+    async fn fail(&self, job: &Leased, reason: &str) -> Result<Held, QueueError> {
+        let (job, reason) = (job.clone(), reason.to_owned());
+        self.writer.call(move |step| ops::fail(step, &job, &reason)).await
+    }
+
+    async fn recover_stalled(&self, queue: &str, max_stalled: u32) -> Result<Recovered, QueueError> {
+        let queue = queue.to_owned();
+        self.writer.call(move |step| ops::recover_stalled(step, &queue, max_stalled)).await
+    }
+}
+
+#[async_trait]
+impl Inspect for SqliteQueue {
+    async fn counts(&self, queue: &str) -> Result<Counts, QueueError> {
+        let queue = queue.to_owned();
+        let read = |r: &Row<'_>| {
+            let count = |column: usize| r.get(column).map(i64::unsigned_abs);
+            Ok(Counts { waiting: count(0)?, active: count(1)?, delayed: count(2)?, completed: count(3)?, failed: count(4)? })
+        };
+        self.look(move |conn| conn.prepare_cached(sql::COUNTS)?.query_row([queue], read)).await
+    }
+
+    async fn get(&self, queue: &str, id: &str) -> Result<Option<JobView>, QueueError> {
+        let key = [queue.to_owned(), id.to_owned()];
+        self.look(move |conn| conn.prepare_cached(sql::GET)?.query_row(key, view).optional()).await
+    }
+
+    async fn list(&self, queue: &str, state: JobState, offset: usize, limit: usize) -> Result<Vec<JobView>, QueueError> {
+        let sql = match state {
+            JobState::Waiting => sql::LIST_WAITING,
+            JobState::Active => sql::LIST_ACTIVE,
+            JobState::Delayed => sql::LIST_DELAYED,
+            JobState::Completed => sql::LIST_COMPLETED,
+            JobState::Failed => sql::LIST_FAILED,
+        };
+        let (limit, offset) = (i64::try_from(limit).unwrap_or(i64::MAX), i64::try_from(offset).unwrap_or(i64::MAX));
+        let queue = queue.to_owned();
+        self.look(move |conn| conn.prepare_cached(sql)?.query_map(params![queue, limit, offset], view)?.collect()).await
+    }
+
+    /// Asks the writer, so that a file that cannot be written does not pass for well.
+    async fn ping(&self) -> Result<(), QueueError> {
+        self.writer.call(|_| Ok(())).await
+    }
+}
+
+fn view(row: &Row<'_>) -> rusqlite::Result<JobView> {
+    let name: String = row.get("state")?;
+    let state = JobState::ALL.into_iter().find(|s| s.name() == name).ok_or(rusqlite::Error::InvalidQuery)?;
+    let due_at: Option<i64> = row.get("due_at")?;
+    Ok(JobView {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        state,
+        data: row.get("data")?,
+        attempts_made: row.get("attempts_made")?,
+        stalled: row.get("stalled")?,
+        added_at: Timestamp::from_millis(row.get("added_at")?),
+        due_at: due_at.map(Timestamp::from_millis),
+        return_value: row.get("return_value")?,
+        reason: row.get("reason")?,
+    })
+}
