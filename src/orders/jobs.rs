@@ -1,0 +1,35 @@
+//! What the jobs of orders carry. Existing producers send the same fields, but for `generation`.
+
+use serde::{Deserialize, Serialize};
+
+use super::model::Order;
+use crate::queue::job::Payload;
+
+/// Books an order with the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateOrderJob {
+    pub order_id: String,
+    pub user_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_order_id: Option<String>,
+    /// Absent in jobs of other producers, which count as current.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+}
+
+impl Payload for CreateOrderJob {
+    const NAME: &'static str = "create-order";
+    const QUEUE: &'static str = "parcelx-orders-queue";
+}
+
+impl From<&Order> for CreateOrderJob {
+    fn from(order: &Order) -> Self {
+        Self {
+            order_id: order.id.clone(),
+            user_id: order.user_id.clone(),
+            client_order_id: order.client_order_id.clone(),
+            generation: Some(order.generation),
+        }
+    }
+}

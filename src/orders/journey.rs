@@ -1,0 +1,264 @@
+//! What may happen to an order next, decided on the document alone: each function looks at the order as it was loaded and says, or
+//! does, the one thing that is right *now*. The store runs them again when somebody else was faster.
+
+use std::time::Duration;
+
+use super::{
+    draft::Draft,
+    model::{Actor, Attempt, Cancellation, HISTORY_KEPT, HistoryEntry, Order, OutboxEntry, ProviderEnv},
+    status::SyncStatus,
+};
+use crate::{ids, queue::retry, timestamp::Timestamp};
+
+/// How long an attempt has from its take to its first byte. Two writes lie between.
+pub const SEND_WITHIN: Duration = Duration::from_secs(10);
+/// How long after a call's longest possible end its outcome must have been written.
+pub const SETTLE_WITHIN: Duration = Duration::from_secs(5);
+/// The first wait for a provider that cannot be reached; doubles to five minutes.
+pub const FIRST_WAIT: Duration = Duration::from_secs(5);
+/// How long an order may go without its provider being reached.
+pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// Reasons a person reads and a filter matches; `needs_review: …` in the design.
+pub mod reason {
+    pub const PROVIDER_UNREACHABLE: &str = "provider-unreachable";
+    pub const INTERNAL_ERROR: &str = "internal-error";
+    pub const BOOKED_AWB_UNKNOWN: &str = "booked-awb-unknown";
+    pub const OUTCOME_UNKNOWN: &str = "outcome-unknown";
+    pub const OTHER_ENVIRONMENT: &str = "other-provider-environment";
+    pub const AWB_OF_ANOTHER_ORDER: &str = "awb-of-another-order";
+}
+
+/// What a create job finds when it looks at its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stance {
+    /// Nobody has it: take it and send.
+    Take,
+    /// Another attempt took it and has had its time: find out what it did before anything else.
+    Close(Attempt),
+    /// A call ended without an answer, and it is time to ask.
+    LookUp(Attempt),
+    /// Not before this time.
+    Wait(Timestamp),
+    /// Nothing is left for this job.
+    Done,
+}
+
+/// What is known of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    Booked(Booking),
+    /// The provider said no, in these words.
+    Refused(String),
+    /// Certainly not booked; to be tried again, after `after` or a growing wait.
+    Wait {
+        after: Option<Duration>,
+        reason: String,
+    },
+    /// It may be booked.
+    Unknown(String),
+}
+
+/// What the provider gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booking {
+    pub awb: String,
+    pub courier_name: Option<String>,
+    pub courier_code: Option<String>,
+    pub order_number: Option<String>,
+}
+
+/// The id of an order's job. The generation is in it, so that a finished job that the queue still keeps never blocks a new dispatch.
+#[must_use]
+pub fn job_id(order_id: &str, generation: i64) -> String {
+    format!("create-order-{order_id}-{generation}")
+}
+
+impl Order {
+    /// A new order, `queued`, with its job in the outbox.
+    #[must_use]
+    pub fn new(user_id: &str, draft: Draft, env: ProviderEnv, now: Timestamp) -> Self {
+        let id = ids::order(now);
+        let generation = 1;
+        let mut order = Self {
+            version: 1,
+            user_id: user_id.to_owned(),
+            order_number: ids::order_number(),
+            fingerprint: draft.fingerprint(),
+            status: SyncStatus::Queued.order_status(),
+            provider_sync_status: SyncStatus::Queued,
+            provider_env: env,
+            sync_reason: None,
+            next_check_at: None,
+            client_order_id: draft.client_order_id,
+            invoice_number: draft.invoice_number,
+            payment_method: draft.payment_method,
+            express_type: draft.express_type,
+            pick_address_id: draft.pick_address_id,
+            return_address_id: draft.return_address_id,
+            consignee: draft.consignee,
+            items: draft.items,
+            charges: draft.charges,
+            shipment: draft.shipment,
+            awb: None,
+            courier_name: None,
+            courier_code: None,
+            provider_order_number: None,
+            parcelx_request_ref_id: None,
+            parcelx_response_ref_id: None,
+            generation,
+            attempt: None,
+            waits: 0,
+            outbox: Some(OutboxEntry { job_id: job_id(&id, generation), at: now }),
+            cancellation: Cancellation::default(),
+            history: Vec::new(),
+            created_at: now,
+            updated_at: now,
+            extra: serde_json::Map::new(),
+            id,
+        };
+        order.note(Actor::Merchant, None, now);
+        order
+    }
+
+    /// What a job of `generation` (absent: made by another producer, counts as current) has to do with the order now.
+    #[must_use]
+    pub fn stance(&self, generation: Option<i64>, now: Timestamp) -> Stance {
+        if generation.is_some_and(|g| g < self.generation) {
+            return Stance::Done;
+        }
+        let due = self.next_check_at.filter(|at| *at > now);
+        match (self.provider_sync_status, due, &self.attempt) {
+            (SyncStatus::Queued, ..) => Stance::Take,
+            (SyncStatus::Retrying, Some(at), _) => Stance::Wait(at),
+            (SyncStatus::Retrying, None, _) => Stance::Take,
+            (SyncStatus::Processing, _, Some(attempt)) if now < attempt.settle_after => Stance::Wait(attempt.settle_after),
+            (SyncStatus::Processing, _, Some(attempt)) => Stance::Close(attempt.clone()),
+            (SyncStatus::Processing, _, None) => Stance::Take,
+            (SyncStatus::Reconciling, Some(at), _) => Stance::Wait(at),
+            (SyncStatus::Reconciling, None, Some(attempt)) => Stance::LookUp(attempt.clone()),
+            // Reconciling what was never sent cannot be: `settle` is the only way there.
+            (SyncStatus::Reconciling, None, None) => Stance::Done,
+            (SyncStatus::Success | SyncStatus::Failed | SyncStatus::NeedsReview | SyncStatus::Cancelled, ..) => Stance::Done,
+        }
+    }
+
+    /// Takes the order for one call: from here on nobody else may send for it, unless this attempt is provably dead.
+    pub fn take(&mut self, request_log_id: String, call_timeout: Duration, now: Timestamp) {
+        let send_by = now + SEND_WITHIN;
+        let no = self.attempt.as_ref().map_or(1, |a| a.no + 1);
+        self.attempt = Some(Attempt { no, request_log_id, send_by, settle_after: send_by + call_timeout + SETTLE_WITHIN });
+        self.outbox = None;
+        self.next_check_at = None;
+        self.step(SyncStatus::Processing, Actor::Worker, None, now);
+    }
+
+    /// Whether `request_log_id` is the attempt whose end the order waits for.
+    #[must_use]
+    pub fn awaits(&self, request_log_id: &str) -> bool {
+        matches!(self.provider_sync_status, SyncStatus::Processing | SyncStatus::Reconciling)
+            && self.attempt.as_ref().is_some_and(|a| a.request_log_id == request_log_id)
+    }
+
+    /// Writes down what became of the attempt `request_log_id`. `false`: the order no longer waits for it, nothing was changed.
+    pub fn settle(&mut self, request_log_id: &str, finding: &Finding, first_look: Duration, now: Timestamp) -> bool {
+        if !self.awaits(request_log_id) {
+            return self.adopt_late(request_log_id, finding, now);
+        }
+        let booked = matches!(finding, Finding::Booked(_));
+        if self.provider_sync_status == SyncStatus::Reconciling && !booked {
+            // A refusal or a wait that follows an unanswered call on the same reference says nothing of that call.
+            return false;
+        }
+        self.parcelx_request_ref_id = Some(request_log_id.to_owned());
+        self.parcelx_response_ref_id = Some(request_log_id.to_owned());
+        match finding {
+            Finding::Booked(booking) => self.book(booking, now),
+            Finding::Refused(words) => {
+                self.next_check_at = None;
+                self.step(SyncStatus::Failed, Actor::Worker, Some(words.clone()), now);
+            }
+            Finding::Wait { after, reason } => self.wait(*after, reason, now),
+            Finding::Unknown(reason) => {
+                self.waits = 0;
+                self.next_check_at = Some(now + first_look);
+                self.step(SyncStatus::Reconciling, Actor::Worker, Some(reason.clone()), now);
+            }
+        }
+        true
+    }
+
+    /// An answer that comes after the order was given up to a person still settles it, if it brings an AWB for the same attempt.
+    fn adopt_late(&mut self, request_log_id: &str, finding: &Finding, now: Timestamp) -> bool {
+        let same = self.attempt.as_ref().is_some_and(|a| a.request_log_id == request_log_id);
+        match finding {
+            Finding::Booked(booking) if same && self.provider_sync_status == SyncStatus::NeedsReview => {
+                self.book(booking, now);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn book(&mut self, booking: &Booking, now: Timestamp) {
+        self.awb = Some(booking.awb.clone());
+        self.courier_name.clone_from(&booking.courier_name);
+        self.courier_code.clone_from(&booking.courier_code);
+        self.provider_order_number.clone_from(&booking.order_number);
+        self.next_check_at = None;
+        self.step(SyncStatus::Success, Actor::Worker, None, now);
+    }
+
+    fn wait(&mut self, after: Option<Duration>, reason: &str, now: Timestamp) {
+        if now.since(self.created_at) >= UNREACHABLE_AFTER {
+            self.next_check_at = None;
+            self.step(SyncStatus::NeedsReview, Actor::Worker, Some(format!("{}: {reason}", reason::PROVIDER_UNREACHABLE)), now);
+            return;
+        }
+        self.waits = self.waits.saturating_add(1);
+        let pause = after.unwrap_or_else(|| retry::exponential(FIRST_WAIT, self.waits, ids::fraction()));
+        self.next_check_at = Some(now + pause);
+        self.step(SyncStatus::Retrying, Actor::Worker, Some(reason.to_owned()), now);
+    }
+
+    /// Hands the order to a person. `false`: it is already final or with one.
+    pub fn review(&mut self, reason: &str, now: Timestamp) -> bool {
+        if !self.provider_sync_status.is_open() {
+            return false;
+        }
+        self.next_check_at = None;
+        self.outbox = None;
+        self.step(SyncStatus::NeedsReview, Actor::Worker, Some(reason.to_owned()), now);
+        true
+    }
+
+    /// Looks again later for what became of an unanswered call.
+    pub fn look_again(&mut self, at: Timestamp, now: Timestamp) {
+        self.next_check_at = Some(at);
+        self.updated_at = now;
+    }
+
+    fn step(&mut self, next: SyncStatus, actor: Actor, reason: Option<String>, now: Timestamp) {
+        debug_assert!(self.provider_sync_status.may_become(next), "{:?} cannot become {next:?}", self.provider_sync_status);
+        self.provider_sync_status = next;
+        self.status = next.order_status();
+        self.sync_reason = reason;
+        self.note(actor, self.attempt.as_ref().map(|a| a.no), now);
+    }
+
+    fn note(&mut self, actor: Actor, attempt: Option<i64>, now: Timestamp) {
+        let seq = self.history.last().map_or(1, |e| e.seq + 1);
+        self.history.push(HistoryEntry {
+            seq,
+            at: now,
+            actor,
+            status: self.provider_sync_status,
+            reason: self.sync_reason.clone(),
+            attempt,
+        });
+        if self.history.len() > HISTORY_KEPT {
+            self.history.remove(0);
+        }
+        self.updated_at = now;
+    }
+}

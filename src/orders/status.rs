@@ -1,0 +1,155 @@
+//! The state machine of an order, as a table. Nothing else decides which step may follow which.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Where the order stands with the merchant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    Pending,
+    Booked,
+    Failed,
+    Cancelled,
+}
+
+/// Where the order stands with the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncStatus {
+    /// Accepted; nobody has begun.
+    Queued,
+    /// A worker has it: a call may be under way.
+    Processing,
+    /// Booked.
+    Success,
+    /// Refused by the provider.
+    Failed,
+    /// Certainly not booked; another call is due.
+    Retrying,
+    /// A call ended without an answer: whether it was booked is being found out.
+    Reconciling,
+    /// Cannot be settled without a person.
+    NeedsReview,
+    /// Called off before it was booked.
+    Cancelled,
+}
+
+impl OrderStatus {
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Booked, Self::Failed, Self::Cancelled];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Booked => "booked",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl SyncStatus {
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Processing,
+        Self::Success,
+        Self::Failed,
+        Self::Retrying,
+        Self::Reconciling,
+        Self::NeedsReview,
+        Self::Cancelled,
+    ];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Processing => "processing",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Retrying => "retrying",
+            Self::Reconciling => "reconciling",
+            Self::NeedsReview => "needs_review",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The states that may follow. A worker takes an order over from a vanished one without leaving `processing`.
+    #[must_use]
+    pub fn next(self) -> &'static [Self] {
+        use SyncStatus::{Cancelled, Failed, NeedsReview, Processing, Queued, Reconciling, Retrying, Success};
+        match self {
+            Queued => &[Processing, Cancelled, NeedsReview],
+            Processing => &[Processing, Success, Failed, Retrying, Reconciling, NeedsReview],
+            Retrying => &[Processing, Cancelled, NeedsReview],
+            Reconciling => &[Reconciling, Success, Retrying, NeedsReview],
+            NeedsReview => &[Success, Retrying, Failed],
+            Success | Failed | Cancelled => &[],
+        }
+    }
+
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        self.next().contains(&next)
+    }
+
+    /// Whether nothing more happens by itself, and nobody needs to act.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        self.next().is_empty()
+    }
+
+    /// Whether the service itself will go on with it.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        !self.is_final() && self != Self::NeedsReview
+    }
+
+    /// What the merchant sees.
+    #[must_use]
+    pub fn order_status(self) -> OrderStatus {
+        match self {
+            Self::Success => OrderStatus::Booked,
+            Self::Failed => OrderStatus::Failed,
+            Self::Cancelled => OrderStatus::Cancelled,
+            Self::Queued | Self::Processing | Self::Retrying | Self::Reconciling | Self::NeedsReview => OrderStatus::Pending,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_what_serde_writes() {
+        for s in SyncStatus::ALL {
+            assert_eq!(serde_json::to_value(s).unwrap(), s.word());
+        }
+        for s in OrderStatus::ALL {
+            assert_eq!(serde_json::to_value(s).unwrap(), s.word());
+        }
+    }
+
+    #[test]
+    fn unknown_is_never_shown_as_failed_nor_resent_by_itself() {
+        assert!(!SyncStatus::Reconciling.may_become(SyncStatus::Failed));
+        assert!(!SyncStatus::Reconciling.may_become(SyncStatus::Processing));
+        assert_ne!(SyncStatus::Reconciling.order_status(), OrderStatus::Failed);
+        assert_ne!(SyncStatus::NeedsReview.order_status(), OrderStatus::Failed);
+    }
+
+    #[test]
+    fn every_state_can_be_reached_and_every_open_one_can_be_left() {
+        for s in SyncStatus::ALL {
+            assert!(s == SyncStatus::Queued || SyncStatus::ALL.iter().any(|p| *p != s && p.may_become(s)), "{s:?} is never reached");
+            assert_eq!(s.is_final(), matches!(s, SyncStatus::Success | SyncStatus::Failed | SyncStatus::Cancelled));
+        }
+    }
+
+    #[test]
+    fn what_was_booked_stays_booked() {
+        assert!(SyncStatus::ALL.iter().all(|s| !SyncStatus::Success.may_become(*s)));
+    }
+}
