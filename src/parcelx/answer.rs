@@ -1,0 +1,182 @@
+//! What came back from the wire, or why nothing did: the facts that a verdict is made of. They are stored, so that the verdict of a dead
+//! worker's call can be made again.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Largest body that is read.
+pub const BODY_CAP: usize = 2 * 1024 * 1024;
+/// Largest part of a body that is no JSON that is kept.
+const TEXT_KEPT: usize = 16 * 1024;
+
+/// The end of one wire attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wire {
+    Answer(Answer),
+    Failure { class: Failure, detail: String },
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    /// Seconds, when the provider said how long to wait.
+    pub retry_after: Option<i64>,
+    pub body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    Json(Value),
+    /// Not JSON, or JSON that says a key twice; the first 16 KiB of it.
+    Other(String),
+}
+
+/// Why there is no whole answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failure {
+    /// Name look-up, connection, TLS: nothing was sent.
+    NotConnected,
+    /// The time to send had passed: nothing was sent.
+    TooLateToSend,
+    /// The time for an answer ran out.
+    TimedOut,
+    /// The connection broke after sending began.
+    Broken,
+    /// The body was larger than [`BODY_CAP`].
+    TooLarge,
+    /// Its worker vanished: nobody wrote down how the call ended.
+    NoAnswerRecorded,
+}
+
+impl Failure {
+    /// Whether the provider certainly never saw the call.
+    #[must_use]
+    pub fn is_unsent(self) -> bool {
+        matches!(self, Self::NotConnected | Self::TooLateToSend)
+    }
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NotConnected => "not-connected",
+            Self::TooLateToSend => "too-late-to-send",
+            Self::TimedOut => "timed-out",
+            Self::Broken => "broken",
+            Self::TooLarge => "too-large",
+            Self::NoAnswerRecorded => "no-answer-recorded",
+        }
+    }
+}
+
+impl Body {
+    /// Reads a body whatever its content type says: failures often come with the wrong one.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Self {
+        match serde_json::from_slice::<super::redact::Unambiguous>(bytes) {
+            Ok(json) => Self::Json(json.0),
+            Err(_) => Self::Other(String::from_utf8_lossy(bytes.get(..TEXT_KEPT).unwrap_or(bytes)).into_owned()),
+        }
+    }
+}
+
+impl Answer {
+    /// The envelope's `status`, when there is an envelope.
+    #[must_use]
+    pub fn succeeded(&self) -> Option<bool> {
+        self.json().and_then(|body| body.get("status")?.as_bool())
+    }
+
+    #[must_use]
+    pub fn json(&self) -> Option<&Value> {
+        match &self.body {
+            Body::Json(value) => Some(value),
+            Body::Other(_) => None,
+        }
+    }
+
+    /// The provider's words: `responsemsg` is a text, a list or an object; some failures use other keys.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Some(body) = self.json() else { return String::new() };
+        ["responsemsg", "errors", "message", "error"]
+            .iter()
+            .filter_map(|key| body.get(*key))
+            .map(flatten)
+            .find(|words| !words.is_empty())
+            .unwrap_or_default()
+    }
+}
+
+/// Texts of a value in their order, joined.
+fn flatten(value: &Value) -> String {
+    fn walk(value: &Value, out: &mut Vec<String>) {
+        match value {
+            Value::String(text) => out.push(text.trim().to_owned()),
+            Value::Number(n) => out.push(n.to_string()),
+            Value::Array(list) => list.iter().for_each(|v| walk(v, out)),
+            Value::Object(map) => map.values().for_each(|v| walk(v, out)),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+    let mut out = Vec::new();
+    walk(value, &mut out);
+    out.retain(|text| !text.is_empty());
+    out.join("; ")
+}
+
+/// An id or number that may come as either: as text.
+#[must_use]
+pub fn text_of(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|t| !t.is_empty()),
+        Value::Number(n) if n.is_u64() => Some(n.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer(body: Value) -> Answer {
+        Answer { status: 200, retry_after: None, body: Body::Json(body) }
+    }
+
+    #[test]
+    fn words_come_from_every_shape() {
+        for (body, words) in [
+            (json!({"status": false, "responsemsg": "No balance"}), "No balance"),
+            (json!({"status": false, "responsemsg": ["a", " b "]}), "a; b"),
+            (json!({"status": false, "responsemsg": {"response": "deep"}}), "deep"),
+            (json!({"status": false, "responsemsg": "", "errors": {"x": ["bad"]}}), "bad"),
+            (json!({"status": false, "error": "Unknown method"}), "Unknown method"),
+            (json!({"status": false}), ""),
+            (json!([1]), ""),
+        ] {
+            assert_eq!(answer(body.clone()).words(), words, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_contradicts_itself_is_no_json() {
+        assert!(matches!(Body::read(br#"{"status":true,"status":false}"#), Body::Other(_)));
+        assert!(matches!(Body::read(br#"{"a":{"b":1,"b":2}}"#), Body::Other(_)));
+        assert!(matches!(Body::read(br#"{"a":[{"b":1},{"b":2}]}"#), Body::Json(_)));
+        assert!(matches!(Body::read(b"<html>"), Body::Other(_)));
+        assert!(matches!(Body::read(b""), Body::Other(_)));
+        assert!(matches!(Body::read(b"\"\xff\""), Body::Other(_)));
+    }
+
+    #[test]
+    fn ids_are_text_whatever_they_come_as() {
+        assert_eq!(text_of(Some(&json!("00123"))).as_deref(), Some("00123"));
+        assert_eq!(text_of(Some(&json!(123))).as_deref(), Some("123"));
+        for none in [json!(""), json!("  "), json!(null), json!(1.5), json!([1])] {
+            assert_eq!(text_of(Some(&none)), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The only sender. Creates go out once; look-ups may be repeated by the HTTP stack.
+
+use std::sync::Arc;
+
+use http::Extensions;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
+use reqwest_retry::{RetryTransientMiddleware, policies::ExponentialBackoff};
+use secrecy::ExposeSecret;
+
+use super::{
+    By, Settings, Tracked,
+    answer::Wire,
+    endpoint::Endpoint,
+    endpoints::{create_order::CreateOrder, track_order::TrackOrder},
+    log::{Closed, ProviderLogs, RequestLog},
+    recorder::{Recorder, Recording},
+    verdict::Verdict,
+};
+use crate::{
+    clock::Clock,
+    orders::model::{Attempt, Order},
+    store::StoreError,
+    timestamp::Timestamp,
+};
+
+/// Calls `ParcelX` for one account. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct ParcelXClient {
+    settings: Arc<Settings>,
+    /// For what must go out once: no layer repeats it.
+    once: ClientWithMiddleware,
+    /// For what may be repeated.
+    repeating: ClientWithMiddleware,
+    logs: ProviderLogs,
+}
+
+/// For whom a call is made.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub order_id: String,
+    /// Our reference.
+    pub reference: String,
+    pub attempt: i64,
+    pub queued_at: Timestamp,
+}
+
+/// Why a call was not made, or its end not written down.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The attempt's id is taken: somebody gave it up for dead. Nothing was sent.
+    #[error("the attempt was shut out")]
+    ShutOut,
+    /// The logs could not be written: nothing was sent, or how it ended is not on record.
+    #[error("the provider logs could not be written: {0}")]
+    Store(StoreError),
+    #[error("{0}")]
+    Internal(String),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("the HTTP client cannot be built: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error("the ParcelX credentials hold characters that no header may have")]
+    Credentials,
+}
+
+impl std::fmt::Debug for ParcelXClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParcelXClient").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl ParcelXClient {
+    /// Sends nothing yet.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn new(settings: Settings, logs: ProviderLogs, clock: Clock) -> Result<Self, ClientError> {
+        let http = http_client(&settings)?;
+        let recorder = || Recorder { logs: logs.clone(), clock: clock.clone() };
+        let backoff = ExponentialBackoff::builder().build_with_max_retries(2);
+        Ok(Self {
+            once: ClientBuilder::new(http.clone()).with(recorder()).build(),
+            // The first layer is the outermost: each repeat passes the recorder.
+            repeating: ClientBuilder::new(http).with(RetryTransientMiddleware::new_with_policy(backoff)).with(recorder()).build(),
+            settings: Arc::new(settings),
+            logs,
+        })
+    }
+
+    /// Books `order` under the ids of `attempt`, which must have been stored with the order before.
+    ///
+    /// # Errors
+    /// [`CallError`]; after `ShutOut` nothing was sent, after `Store` it is for [`ParcelXClient::close`] to find out.
+    pub async fn create_order(&self, order: &Order, attempt: &Attempt) -> Result<Verdict, CallError> {
+        let call =
+            Call { order_id: order.id.clone(), reference: order.order_number.clone(), attempt: attempt.no, queued_at: order.created_at };
+        let wire = self.send(&CreateOrder(order), &call, Some(attempt)).await?;
+        Ok(CreateOrder::read(&wire, &order.order_number))
+    }
+
+    /// Looks for a shipment.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn track_order(&self, by: By<'_>, call: &Call) -> Result<Tracked, CallError> {
+        let wire = self.send(&TrackOrder(by), call, None).await?;
+        Ok(TrackOrder::read(&wire, &call.reference))
+    }
+
+    /// Shuts an earlier attempt out of sending, or finds what its create came to. Nothing: it never sent, and never will.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn close(&self, order: &Order, attempt: &Attempt, now: Timestamp) -> Result<Option<Verdict>, StoreError> {
+        let payload = serde_json::Value::Null; // a tombstone asks for nothing
+        let times = (order.created_at, now);
+        let tombstone =
+            RequestLog::new(&attempt.request_log_id, CreateOrder::OPERATION, &order.id, &order.order_number, payload, attempt.no, times);
+        Ok(match self.logs.close(&tombstone).await? {
+            Closed::NeverSent => None,
+            Closed::Ended(wire) => Some(CreateOrder::read(&wire, &order.order_number)),
+        })
+    }
+
+    async fn send<E: Endpoint>(&self, endpoint: &E, call: &Call, attempt: Option<&Attempt>) -> Result<Wire, CallError> {
+        let payload = endpoint.payload();
+        let client = if E::SAFE_TO_REPEAT { &self.repeating } else { &self.once };
+        let url = format!("{}{}", self.settings.base_url.as_str().trim_end_matches('/'), E::PATH);
+        let request = client.request(E::METHOD, url);
+        let request = if E::METHOD == reqwest::Method::GET {
+            request.query(&payload)
+        } else {
+            request.header(CONTENT_TYPE, "application/json").body(payload.to_string())
+        };
+        let request = request.build().map_err(|e| CallError::Internal(e.to_string()))?;
+        // What the record says of the end is what the caller will be told, made from the same facts.
+        let mut extensions = Extensions::new();
+        extensions.insert(recording::<E>(call, attempt, payload));
+        let result = client.execute_with_extensions(request, &mut extensions).await;
+        match (extensions.remove::<Wire>(), result) {
+            (Some(wire), _) => Ok(wire),
+            (None, Err(reqwest_middleware::Error::Middleware(error))) => {
+                Err(error.downcast::<CallError>().unwrap_or_else(|e| CallError::Internal(e.to_string())))
+            }
+            (None, _) => Err(CallError::Internal("a call left no record".to_owned())),
+        }
+    }
+}
+
+fn recording<E: Endpoint>(call: &Call, attempt: Option<&Attempt>, payload: serde_json::Value) -> Recording {
+    Recording {
+        log_id: attempt.map(|a| a.request_log_id.clone()),
+        operation: E::OPERATION,
+        order_id: call.order_id.clone(),
+        reference: call.reference.clone(),
+        payload,
+        attempt: call.attempt,
+        queued_at: call.queued_at,
+        send_by: attempt.map(|a| a.send_by),
+        word: |wire, reference| E::word(&E::read(wire, reference)),
+    }
+}
+
+/// Chooses the program's TLS: ring. Needed once before any HTTP client is built; later calls do nothing.
+pub fn install_crypto() {
+    // An error says that one is already chosen.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
+fn http_client(settings: &Settings) -> Result<reqwest::Client, ClientError> {
+    install_crypto();
+    let mut token = HeaderValue::from_str(settings.access_token().expose_secret()).map_err(|_| ClientError::Credentials)?;
+    token.set_sensitive(true);
+    let headers = HeaderMap::from_iter([
+        (http::HeaderName::from_static("access-token"), token),
+        (ACCEPT, HeaderValue::from_static("application/json")),
+    ]);
+    let client = reqwest::Client::builder()
+        .default_headers(headers)
+        .user_agent(concat!("waybill/", env!("CARGO_PKG_VERSION")))
+        .timeout(settings.timeout)
+        .connect_timeout(settings.connect_timeout())
+        // An answer is never followed elsewhere, a create never repeated below us, and an idle connection not kept until the other
+        // side closes it under the next create.
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .pool_idle_timeout(std::time::Duration::from_secs(2))
+        .no_proxy()
+        .build()?;
+    Ok(client)
+}

@@ -1,0 +1,4 @@
+//! One file per operation: its wire types and the mapping both ways.
+
+pub(super) mod create_order;
+pub(super) mod track_order;

@@ -1,0 +1,197 @@
+//! What of a provider log may be shown: an allow-list. A key that nobody has thought about is hidden.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value};
+
+/// Keys whose values name no person, place or secret.
+const SHOWN: &[&str] = &[
+    // both ways
+    "client_order_id",
+    "payment_mode",
+    "courier_code",
+    "status",
+    // requests
+    "invoice_number",
+    "express_type",
+    "pick_address_id",
+    "return_address_id",
+    "cod_amount",
+    "order_amount",
+    "tax_amount",
+    "extra_charges",
+    "mps",
+    "courier_type",
+    "products",
+    "product_sku",
+    "product_name",
+    "product_value",
+    "product_quantity",
+    "product_hsnsac",
+    "product_taxper",
+    "product_category",
+    "shipment_length",
+    "shipment_width",
+    "shipment_height",
+    "shipment_weight",
+    "address_type",
+    "channel_order_no",
+    "awb",
+    // answers
+    "data",
+    "awb_number",
+    "order_number",
+    "job_id",
+    "lrnum",
+    "routing_code",
+    "partner_display_name",
+    "pickup_id",
+    "courier_name",
+    "current_status",
+    "status_code",
+    "status_title",
+    "event_date",
+];
+
+pub const HIDDEN: &str = "[redacted]";
+
+/// A copy in which every value under a key that is not on the list is replaced; texts that are no JSON are hidden whole.
+#[must_use]
+pub fn redacted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(map.iter().map(|(key, v)| (key.clone(), shown(key, v))).collect()),
+        Value::Array(list) => Value::Array(list.iter().map(redacted).collect()),
+        Value::String(_) => HIDDEN.into(),
+        Value::Number(_) | Value::Bool(_) | Value::Null => value.clone(),
+    }
+}
+
+fn shown(key: &str, value: &Value) -> Value {
+    if !SHOWN.contains(&key) {
+        return if value.is_null() { Value::Null } else { HIDDEN.into() };
+    }
+    match value {
+        Value::Object(_) => redacted(value),
+        Value::Array(list) => Value::Array(list.iter().map(|v| if v.is_object() { redacted(v) } else { shown(key, v) }).collect()),
+        scalar => scalar.clone(),
+    }
+}
+
+/// The provider's words as a log line or a page may show them: runs of six digits or more (phones, pincodes, AWBs) and e-mail
+/// addresses are masked, and the text is cut at 200 characters.
+#[must_use]
+pub fn words(text: &str) -> String {
+    let mut out = String::new();
+    for (i, word) in text.split_whitespace().enumerate() {
+        if i > 0 {
+            out.push(' ');
+        }
+        let digits = word.chars().filter(|c| c.is_numeric()).count();
+        out.push_str(if digits >= 6 || word.contains('@') { "[…]" } else { word });
+        if out.chars().count() > 200 {
+            return out.chars().take(200).chain(['…']).collect();
+        }
+    }
+    out
+}
+
+/// A JSON value in which no object says a key twice. Which of the two would count is a guess, and an answer must not be guessed at.
+#[derive(Debug)]
+pub(super) struct Unambiguous(pub(super) Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(Reader).map(Self)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_i64<E>(self, v: i64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_u64<E>(self, v: u64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_f64<E>(self, v: f64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Unambiguous(value)) = seq.next_element()? {
+            list.push(value);
+        }
+        Ok(list.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let Unambiguous(value) = map.next_value()?;
+            if object.insert(key, value).is_some() {
+                return Err(de::Error::custom("a key comes twice"));
+            }
+        }
+        Ok(object.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_listed_keys_show_their_values() {
+        let body = json!({
+            "client_order_id": "ORD-1", "consignee_name": "Asha", "consignee_mobile": "9000000001", "consignee_phone": null,
+            "products": [{"product_sku": "S", "product_description": "for Asha"}], "shipment_weight": ["0.5"],
+            "brand_new": {"client_order_id": "x"}
+        });
+        assert_eq!(
+            redacted(&body),
+            json!({
+                "client_order_id": "ORD-1", "consignee_name": HIDDEN, "consignee_mobile": HIDDEN, "consignee_phone": null,
+                "products": [{"product_sku": "S", "product_description": HIDDEN}], "shipment_weight": ["0.5"], "brand_new": HIDDEN
+            })
+        );
+        assert_eq!(redacted(&json!("<html>Asha</html>")), HIDDEN);
+        assert_eq!(redacted(&json!(["Asha", {"status": true}])), json!([HIDDEN, {"status": true}]));
+    }
+
+    #[test]
+    fn words_lose_numbers_and_addresses() {
+        assert_eq!(
+            words("Mobile 9000000001 of asha@example.test is\nbad at 560001, weight 0.5"),
+            "Mobile […] of […] is bad at […] weight 0.5"
+        );
+        assert!(words(&"long ".repeat(200)).chars().count() <= 201);
+    }
+}

@@ -1,0 +1,32 @@
+//! What the client must be told.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// A `ParcelX` account and how to call it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Without a trailing slash; operations add `/api/…`.
+    pub base_url: Url,
+    pub access_key: SecretString,
+    pub secret_key: SecretString,
+    /// Longest time one call may take.
+    pub timeout: Duration,
+}
+
+impl Settings {
+    /// Longest time that connecting may take: a host that does not answer must not use up the time of the call.
+    #[must_use]
+    pub fn connect_timeout(&self) -> Duration {
+        (self.timeout / 2).min(Duration::from_secs(5))
+    }
+
+    /// The `access-token` header: base64 of `access:secret`, no scheme in front.
+    pub(super) fn access_token(&self) -> SecretString {
+        let plain = format!("{}:{}", self.access_key.expose_secret().trim(), self.secret_key.expose_secret().trim());
+        SecretString::from(STANDARD.encode(plain))
+    }
+}
