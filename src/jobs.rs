@@ -1,0 +1,29 @@
+//! The handlers of jobs, one file each, and the one list of them.
+
+mod create_order;
+
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+
+use crate::{clock::Clock, orders::service::OrderService, parcelx::ParcelXClient, queue::registry::Registry};
+
+/// What handlers work with.
+#[derive(Debug)]
+pub struct Context {
+    pub orders: OrderService,
+    pub parcelx: ParcelXClient,
+    pub clock: Clock,
+    /// Longest time one call to the provider may take.
+    pub call_timeout: Duration,
+    /// When to look for a booking that was not answered, from the call's end.
+    pub reconcile: Vec<Duration>,
+    /// Calls under way: they outlive the job that made them, so that their end is always written down.
+    pub calls: TaskTracker,
+}
+
+/// Every handler.
+#[must_use]
+pub fn registry() -> Registry<Context> {
+    Registry::default().with::<crate::orders::jobs::CreateOrderJob>()
+}

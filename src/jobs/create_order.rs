@@ -1,0 +1,190 @@
+//! Books an order, once and only once, whatever dies on the way.
+//!
+//! A job looks at its order and does the one thing that is right now: take it and send, find out what a vanished worker did, look for a
+//! booking whose answer was lost, or wait. It may run any number of times. A create is sent only after the order was taken in one
+//! write, every earlier attempt is shut out or settled, and the request log is written.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::{
+    ids,
+    orders::{
+        jobs::CreateOrderJob,
+        journey::{Booking, Finding, Stance, reason},
+        model::{Attempt, Order},
+        status::SyncStatus,
+    },
+    parcelx::{By, Call, CallError, Tracked, redact, verdict::Verdict},
+    queue::{
+        Leased,
+        job::{Death, Job, JobError, Outcome},
+    },
+    store::StoreError,
+};
+
+/// How often one run follows its order when others change it.
+const STEPS: usize = 10;
+/// How long an order waits when the account cannot book at all.
+const HELD: Duration = Duration::from_secs(60);
+
+impl Job for CreateOrderJob {
+    type Context = Context;
+
+    async fn run(&self, ctx: &Context, _job: &Leased) -> Result<Outcome, JobError> {
+        let Some(mut order) = ctx.orders.load(&self.order_id).await? else {
+            return Ok(Outcome::Failed { reason: "no such order".to_owned() });
+        };
+        for _ in 0..STEPS {
+            if order.provider_env != ctx.orders.env() && order.provider_sync_status.is_open() {
+                order = ctx.settled(ctx.orders.review(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
+            }
+            order = match order.stance(self.generation, ctx.clock.now()) {
+                Stance::Done => return Ok(mirror(&order, self.generation)),
+                Stance::Wait(until) => {
+                    let after = until.since(ctx.clock.now());
+                    return Ok(Outcome::Later {
+                        after,
+                        reason: order.sync_reason.clone().unwrap_or_else(|| "another worker has it".to_owned()),
+                    });
+                }
+                Stance::Take => ctx.book(&order).await?,
+                Stance::Close(attempt) => ctx.close(&order, &attempt).await?,
+                Stance::LookUp(attempt) => ctx.look_up(&order, &attempt).await?,
+            };
+        }
+        Err(JobError::Retry("the order was changed by others at every step".to_owned()))
+    }
+
+    async fn on_dead(&self, ctx: &Context, _job: &Leased, why: &Death) -> Result<(), JobError> {
+        let detail = format!("{}: {}", reason::INTERNAL_ERROR, redact::words(why.reason()));
+        ctx.orders.review(&self.order_id, &detail).await?;
+        Ok(())
+    }
+}
+
+impl Context {
+    /// Takes the order and sends it. Gives the order as it stands afterwards, whoever changed it.
+    async fn book(&self, order: &Order) -> Result<Order, JobError> {
+        let log_id = ids::provider_log(self.clock.now());
+        let Some(taken) = self.orders.take(order, &log_id, self.call_timeout).await? else {
+            return self.settled(self.orders.load(&order.id).await?);
+        };
+        let Some(attempt) = taken.attempt.clone() else { return Err(JobError::Retry("a taken order has no attempt".to_owned())) };
+        // A task of its own: a job that is dropped must not cut a call short, nor keep its end from being written down.
+        let (parcelx, orders) = (self.parcelx.clone(), self.orders.clone());
+        let first_look = self.first_look();
+        let call = self.calls.spawn(async move {
+            let verdict = parcelx.create_order(&taken, &attempt).await?;
+            tracing::info!(order.id = taken.id, verdict = verdict.word(), "order {}: {}", taken.id, verdict.word());
+            let finding = finding(verdict);
+            orders.settle(&taken.id, &attempt.request_log_id, &finding, first_look).await.map_err(CallError::Store)
+        });
+        match call.await {
+            Ok(Ok(order)) => self.settled(order),
+            // Somebody gave this attempt up for dead; the order shows what they made of it.
+            Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(&order.id).await?),
+            Ok(Err(error)) => Err(JobError::Retry(error.to_string())),
+            Err(panic) => Err(JobError::Retry(format!("the call panicked: {panic}"))),
+        }
+    }
+
+    /// Shuts an attempt out whose worker vanished, or settles the order by what it did; then the order can be taken anew.
+    async fn close(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
+        let finding = match self.parcelx.close(order, attempt, self.clock.now()).await? {
+            Some(verdict) => finding(verdict),
+            None => Finding::Wait { after: Some(Duration::ZERO), reason: "its worker vanished before it sent".to_owned() },
+        };
+        self.settled(self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await?)
+    }
+
+    /// Asks whether a call that ended without an answer booked the order after all.
+    async fn look_up(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
+        let call =
+            Call { order_id: order.id.clone(), reference: order.order_number.clone(), attempt: attempt.no, queued_at: order.created_at };
+        let found = self.parcelx.track_order(By::Reference(&order.order_number), &call).await;
+        let order = match found.map_err(|e| JobError::Retry(e.to_string()))? {
+            Tracked::Found { awb: Some(awb), .. } => {
+                let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
+                self.orders.settle(&order.id, &attempt.request_log_id, &Finding::Booked(booking), self.first_look()).await?
+            }
+            Tracked::Found { awb: None, .. } => self.orders.review(&order.id, reason::BOOKED_AWB_UNKNOWN).await?,
+            Tracked::NotFound(_) => self.orders.review(&order.id, reason::OUTCOME_UNKNOWN).await?,
+            Tracked::Failed(_) => match self.next_look(order, attempt) {
+                Some(at) => self.orders.look_again(&order.id, &attempt.request_log_id, at).await?,
+                None => self.orders.review(&order.id, reason::OUTCOME_UNKNOWN).await?,
+            },
+        };
+        self.settled(order)
+    }
+
+    /// Orders are never removed.
+    fn settled(&self, order: Option<Order>) -> Result<Order, JobError> {
+        order.ok_or_else(|| JobError::Abort("the order is gone".to_owned()))
+    }
+
+    fn first_look(&self) -> Duration {
+        self.reconcile.first().copied().unwrap_or(Duration::from_secs(5))
+    }
+
+    /// The next offset of the schedule, counted from when the call ended.
+    fn next_look(&self, order: &Order, attempt: &Attempt) -> Option<crate::timestamp::Timestamp> {
+        let entry = order.history.iter().rev().find(|e| e.status == SyncStatus::Reconciling && e.attempt == Some(attempt.no))?;
+        self.reconcile.iter().map(|offset| entry.at + *offset).find(|at| *at > self.clock.now())
+    }
+}
+
+/// What an answer means for the order.
+fn finding(verdict: Verdict) -> Finding {
+    match verdict {
+        Verdict::Booked(b) => Finding::Booked(Booking {
+            awb: b.awb,
+            courier_name: b.courier_name,
+            courier_code: b.courier_code,
+            order_number: b.order_number,
+        }),
+        Verdict::Refused(words) => Finding::Refused(words),
+        Verdict::Wallet(words) => Finding::Wait { after: Some(HELD), reason: format!("wallet: {words}") },
+        Verdict::Credentials(what) => Finding::Wait { after: Some(HELD), reason: format!("credentials: {what}") },
+        Verdict::Configuration(what) => Finding::Wait { after: Some(HELD), reason: format!("configuration: {what}") },
+        Verdict::Busy(after) => Finding::Wait { after, reason: "ParcelX is busy".to_owned() },
+        Verdict::NotSent(why) => Finding::Wait { after: None, reason: format!("ParcelX could not be reached ({why})") },
+        Verdict::Unknown(why) => Finding::Unknown(why),
+    }
+}
+
+/// The job ends as its order stands, so that a queue board tells the truth.
+fn mirror(order: &Order, generation: Option<i64>) -> Outcome {
+    if generation.is_some_and(|g| g < order.generation) {
+        return Outcome::Completed(answer(order, "A newer dispatch took over", Value::Null));
+    }
+    let reason = || order.sync_reason.clone().unwrap_or_else(|| "without words".to_owned());
+    match order.provider_sync_status {
+        SyncStatus::Success => {
+            let parcelx = json!({ "awb": order.awb, "courierName": order.courier_name, "orderNumber": order.provider_order_number });
+            Outcome::Completed(answer(order, "Order created at ParcelX", parcelx))
+        }
+        SyncStatus::Failed => Outcome::Failed { reason: reason() },
+        SyncStatus::NeedsReview => Outcome::Failed { reason: format!("needs_review: {}", reason()) },
+        _ => Outcome::Completed(answer(order, "Nothing to do", Value::Null)),
+    }
+}
+
+/// The return value existing readers of the queue know.
+fn answer(order: &Order, message: &str, parcelx: Value) -> Value {
+    json!({ "orderId": order.id, "success": order.provider_sync_status == SyncStatus::Success, "message": message, "parcelX": parcelx })
+}
+
+impl From<StoreError> for JobError {
+    fn from(error: StoreError) -> Self {
+        Self::Retry(error.to_string())
+    }
+}
+
+/// Contexts are shared by all jobs of a process.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Arc<Context>>();
+};
