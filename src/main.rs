@@ -1,1 +1,7 @@
-fn main(){}
+//! `waybill`: see [`waybill::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    waybill::cli::waybill()
+}

@@ -1,1 +1,7 @@
-fn main(){}
+//! `worker`: see [`waybill::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    waybill::cli::worker()
+}

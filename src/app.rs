@@ -1,0 +1,214 @@
+//! Builds everything, the same way for each program and for the tests, and assembles the router.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::FromRef};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    auth::Tokens,
+    clock::Clock,
+    config::{Account, Config, ConfigError},
+    http::{
+        health::{self, About},
+        middleware::{self, Limits},
+        openapi, problem,
+    },
+    jobs,
+    orders::{
+        jobs::CreateOrderJob,
+        model::{Order, ProviderEnv},
+        service::OrderService,
+    },
+    parcelx::{
+        ParcelXClient, Settings,
+        client::ClientError,
+        log::{OutcomeLog, ProviderLogs, RequestLog},
+    },
+    queue::{Queue, QueueError, job::Payload, producer::Producer, runner::Runner},
+    store::{Store, StoreError},
+};
+
+/// Largest request body.
+pub const BODY_LIMIT: usize = 256 * 1024;
+
+/// One process's parts. Cheap to clone; clones share them.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub store: Store,
+    pub queue: Queue,
+    pub env: ProviderEnv,
+    pub state: AppState,
+}
+
+/// What handlers may take.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    pub orders: OrderService,
+    pub logs: ProviderLogs,
+    pub tokens: Tokens,
+}
+
+impl FromRef<AppState> for OrderService {
+    fn from_ref(state: &AppState) -> Self {
+        state.orders.clone()
+    }
+}
+
+impl FromRef<AppState> for ProviderLogs {
+    fn from_ref(state: &AppState) -> Self {
+        state.logs.clone()
+    }
+}
+
+impl FromRef<AppState> for Tokens {
+    fn from_ref(state: &AppState) -> Self {
+        state.tokens.clone()
+    }
+}
+
+/// Why a process cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("store.url: {0}")]
+    Store(#[from] StoreError),
+    #[error("queue.url: {0}")]
+    Queue(#[from] QueueError),
+    #[error("parcelx: {0}")]
+    Client(#[from] ClientError),
+}
+
+/// The process part that runs jobs.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    runner: Runner<jobs::Context>,
+    calls: TaskTracker,
+}
+
+impl App {
+    /// Opens the database and the queue and makes what is missing in them.
+    ///
+    /// # Errors
+    /// [`AppError`], with what to mend.
+    pub async fn open(config: Config, env: ProviderEnv, clock: Clock) -> Result<Self, AppError> {
+        let tokens = Tokens::new(&config.jwt_secret()?, clock.clone());
+        let store = Store::open(&config.store.url).await?;
+        store.prepare::<Order>().await?;
+        store.prepare::<RequestLog>().await?;
+        store.prepare::<OutcomeLog>().await?;
+        let queue = Queue::open(&config.queue.url, clock.clone(), config.keep()).await?;
+        let producer = Producer::new(Arc::clone(&queue.broker));
+        let policy = config.policy(CreateOrderJob::QUEUE);
+        let state = AppState {
+            orders: OrderService::new(store.clone(), producer, clock.clone(), env, policy),
+            logs: ProviderLogs::new(store.clone(), clock.clone()),
+            tokens,
+        };
+        Ok(Self { config: Arc::new(config), clock, store, queue, env, state })
+    }
+
+    /// The whole HTTP surface. While `draining`, `/readyz` says no.
+    #[must_use]
+    pub fn router(&self, draining: CancellationToken) -> Router {
+        let health = health::routes(self.about(), self.checks(), draining);
+        let (router, document) = routes(health).with_state(self.state.clone()).split_for_parts();
+        let limits = Limits { body: BODY_LIMIT, timeout: self.config.http.timeout.get() };
+        middleware::apply(router.merge(openapi::docs(document)), &limits, self.clock.clone())
+    }
+
+    fn checks(&self) -> Vec<(&'static str, health::Check)> {
+        let (store, queue) = (self.store.clone(), self.queue.clone());
+        vec![
+            health::check("store", move || {
+                let store = store.clone();
+                async move { store.ping().await.map_err(|e| e.to_string()) }
+            }),
+            health::check("queue", move || {
+                let queue = queue.clone();
+                async move { queue.inspect.ping().await.map_err(|e| e.to_string()) }
+            }),
+        ]
+    }
+
+    fn about(&self) -> About {
+        about(self.env)
+    }
+
+    /// The part that books orders with `account`.
+    ///
+    /// # Errors
+    /// [`AppError::Client`].
+    pub fn worker(&self, account: Account) -> Result<Worker, AppError> {
+        let settings = Settings {
+            base_url: account.base_url,
+            access_key: account.access_key,
+            secret_key: account.secret_key,
+            timeout: self.config.call_timeout(),
+        };
+        let calls = TaskTracker::new();
+        let context = jobs::Context {
+            orders: self.state.orders.clone(),
+            parcelx: ParcelXClient::new(settings, self.state.logs.clone(), self.clock.clone())?,
+            clock: self.clock.clone(),
+            call_timeout: self.config.call_timeout(),
+            reconcile: self.config.parcelx.reconcile.get().to_vec(),
+            calls: calls.clone(),
+        };
+        let registry = jobs::registry();
+        let queues = registry.queues().into_iter().map(|name| self.config.queue_settings(name)).collect();
+        Ok(Worker { runner: Runner::new(self.queue.clone(), registry, context, queues), calls })
+    }
+}
+
+/// The one list of routes. `health` comes from outside, since it alone knows the process.
+fn routes(health: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::document())
+        .merge(crate::orders::routes::routes())
+        .merge(crate::parcelx::routes::routes())
+        .merge(health)
+        .merge(problem::routes())
+}
+
+/// The OpenAPI document, as `/openapi.json` serves it. Needs no settings and opens nothing.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    let health = health::routes(about(ProviderEnv::Simulator), Vec::new(), CancellationToken::new());
+    let (_, mut document) = routes(health).split_for_parts();
+    openapi::complete(&mut document);
+    document
+}
+
+fn about(env: ProviderEnv) -> About {
+    let provider_env = match env {
+        ProviderEnv::Simulator => "simulator",
+        ProviderEnv::Live => "live",
+    };
+    About {
+        name: env!("CARGO_PKG_NAME").to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: option_env!("WAYBILL_COMMIT").map(str::to_owned),
+        provider_env: provider_env.to_owned(),
+    }
+}
+
+impl Worker {
+    /// Runs jobs until `stop`, then ends those in hand and returns when every call to the provider has its outcome written down.
+    pub async fn run(&self, stop: &CancellationToken) {
+        self.runner.run(stop).await;
+        self.calls.close();
+        self.calls.wait().await;
+    }
+
+    /// Runs what waits until nothing is waiting; see [`Runner::run_pending`].
+    ///
+    /// # Errors
+    /// When the queue does not answer.
+    pub async fn run_pending(&self) -> Result<usize, QueueError> {
+        self.runner.run_pending().await
+    }
+}

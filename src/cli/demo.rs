@@ -1,0 +1,168 @@
+//! `waybill demo`: sends 20 varied orders and checks how each one ends.
+
+mod client;
+mod screen;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use self::client::{Client, Instance, Reply};
+use self::screen::Screen;
+use super::serve::AllInOne;
+use crate::{auth::Role, auth::Tokens, clock::Clock, config::Config, ids, telemetry};
+
+const ORDERS: &str = include_str!("../../config/demo-orders.jsonl");
+
+/// How long the last order may take to end. A simulator that was told to be slow needs a while.
+const PATIENCE: Duration = Duration::from_secs(60);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+const TOKEN_LIFE: Duration = Duration::from_secs(600);
+
+/// How an order should end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Expect {
+    Booked,
+    /// A repeat of an earlier line: the same order again.
+    Replay,
+    /// An earlier line's `clientOrderId` with another payload.
+    Mismatch,
+    Refused,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    expect: Expect,
+    order: Value,
+}
+
+/// One line's state, as the screen shows it.
+#[derive(Debug, Clone)]
+struct Row {
+    client_order_id: String,
+    expect: Expect,
+    id: Option<String>,
+    state: String,
+    awb: Option<String>,
+    /// Nothing while it is under way.
+    well: Option<bool>,
+}
+
+pub(super) async fn run(config: Config) -> anyhow::Result<()> {
+    telemetry::init("warn", config.log.format)?;
+    let secret = config.jwt_secret()?;
+    let merchant = format!("demo-{}", &ids::order_number().to_lowercase());
+    let token = Tokens::new(&secret, Clock::system()).issue(&merchant, Role::Merchant, TOKEN_LIFE)?;
+    let running = Client::new(&format!("http://{}", config.http.bind), &token)?;
+    match running.instance().await {
+        Instance::Simulator => send_all(&running).await,
+        Instance::Live => bail!("the instance on {} books with ParcelX itself: the demo only speaks to a simulator", config.http.bind),
+        Instance::Foreign => bail!("http.bind: {} is taken by a program that is no Waybill", config.http.bind),
+        Instance::Absent => own(config, &token).await,
+    }
+}
+
+/// Starts an instance, and stops it after the demo.
+async fn own(config: Config, token: &str) -> anyhow::Result<()> {
+    let program = AllInOne::build(config).await?;
+    if program.app.env != crate::orders::model::ProviderEnv::Simulator {
+        bail!("ParcelX credentials are set: the demo only speaks to a simulator");
+    }
+    let client = Client::new(&format!("http://{}", program.address), token)?;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(program.run(stop.clone()));
+    let result = send_all(&client).await;
+    stop.cancel();
+    running.await.context("the demo's own instance stopped")??;
+    result
+}
+
+async fn send_all(client: &Client) -> anyhow::Result<()> {
+    let lines = ORDERS.lines().map(serde_json::from_str).collect::<Result<Vec<Line>, _>>().context("config/demo-orders.jsonl")?;
+    let before = client.booked().await?;
+    let mut screen = Screen::new(client.url());
+    let mut rows: Vec<Row> = Vec::new();
+    for line in lines {
+        let client_order_id = line.order.get("clientOrderId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let reply = client.create(&line.order).await?;
+        rows.push(answered(&rows, client_order_id, line.expect, reply));
+        screen.show(&rows)?;
+    }
+    watch(client, &mut rows, &mut screen).await?;
+    let shipments = client.booked().await?;
+    check_ledger(&mut rows, &before, &shipments);
+    screen.table(&rows)?;
+    let wrong = rows.iter().filter(|r| r.well != Some(true)).count();
+    if wrong > 0 {
+        bail!("{wrong} of {} orders did not end as they should", rows.len());
+    }
+    Ok(())
+}
+
+/// A row from the answer to its create.
+fn answered(earlier: &[Row], client_order_id: String, expect: Expect, reply: Reply) -> Row {
+    let first = earlier.iter().find(|r| r.client_order_id == client_order_id);
+    let (state, well) = match (&reply, expect) {
+        (Reply::Created { .. }, Expect::Booked | Expect::Refused) => ("queued".to_owned(), None),
+        (Reply::Replayed { id }, Expect::Replay) if first.is_some_and(|f| f.id.as_ref() == Some(id)) => {
+            ("same order again".to_owned(), Some(true))
+        }
+        (Reply::Refused { code, .. }, Expect::Mismatch) if code == "idempotency-payload-mismatch" => {
+            ("422, nothing changed".to_owned(), Some(true))
+        }
+        (Reply::Created { .. }, _) => ("a new order".to_owned(), Some(false)),
+        (Reply::Replayed { .. }, _) => ("a replay".to_owned(), Some(false)),
+        (Reply::Refused { status, code }, _) => (format!("{status} {code}"), Some(false)),
+    };
+    let id = match reply {
+        Reply::Created { id } | Reply::Replayed { id } => Some(id),
+        Reply::Refused { .. } => None,
+    };
+    Row { client_order_id, expect, id, state, awb: None, well }
+}
+
+/// Asks until every order has ended.
+async fn watch(client: &Client, rows: &mut [Row], screen: &mut Screen) -> anyhow::Result<()> {
+    let limit = tokio::time::Instant::now() + PATIENCE;
+    while rows.iter().any(|r| r.well.is_none()) && tokio::time::Instant::now() < limit {
+        for row in rows.iter_mut().filter(|r| r.well.is_none()) {
+            let Some(id) = &row.id else { continue };
+            let order = client.order(id).await?;
+            row.state = order.state;
+            row.awb = order.awb;
+            row.well = match (row.state.as_str(), row.expect) {
+                ("success", Expect::Booked) => Some(row.awb.is_some()),
+                ("failed", Expect::Refused) => Some(true),
+                ("success" | "failed" | "needs_review" | "cancelled", _) => Some(false),
+                _ => None,
+            };
+        }
+        screen.show(rows)?;
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    Ok(())
+}
+
+/// The double's own books: one shipment for each booked order, none for the others.
+fn check_ledger(rows: &mut [Row], before: &BTreeMap<String, u32>, after: &BTreeMap<String, u32>) {
+    for row in rows.iter_mut() {
+        let Some(awb) = &row.awb else { continue };
+        if before.contains_key(awb) || after.get(awb) != Some(&1) {
+            row.state = "not in the simulator's ledger".to_owned();
+            row.well = Some(false);
+        }
+    }
+    let booked = rows.iter().filter(|r| r.expect == Expect::Booked && r.awb.is_some()).count();
+    let new = after.keys().filter(|awb| !before.contains_key(*awb)).count();
+    // Others may use the same instance; fewer new shipments than orders cannot be.
+    if new < booked {
+        if let Some(last) = rows.last_mut() {
+            last.state = format!("{new} shipments for {booked} orders");
+            last.well = Some(false);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The demo as a client of the API, and as a reader of the simulator's ledger.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::cli::serve::SIMULATOR;
+
+pub(super) struct Client {
+    http: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+/// Who answers at the address.
+pub(super) enum Instance {
+    Simulator,
+    Live,
+    /// Somebody, but no Waybill.
+    Foreign,
+    Absent,
+}
+
+/// The answer to a create.
+pub(super) enum Reply {
+    Created { id: String },
+    Replayed { id: String },
+    Refused { status: u16, code: String },
+}
+
+pub(super) struct Order {
+    pub(super) state: String,
+    pub(super) awb: Option<String>,
+}
+
+impl Client {
+    pub(super) fn new(url: &str, token: &str) -> anyhow::Result<Self> {
+        crate::parcelx::client::install_crypto();
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
+        Ok(Self { http, url: url.to_owned(), token: token.to_owned() })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) async fn instance(&self) -> Instance {
+        let Ok(answer) = self.http.get(format!("{}/version", self.url)).send().await else { return Instance::Absent };
+        let about = answer.json::<Value>().await.unwrap_or_default();
+        match (about.get("name").and_then(Value::as_str), about.get("providerEnv").and_then(Value::as_str)) {
+            (Some("waybill"), Some("simulator")) => Instance::Simulator,
+            (Some("waybill"), _) => Instance::Live,
+            _ => Instance::Foreign,
+        }
+    }
+
+    pub(super) async fn create(&self, order: &Value) -> anyhow::Result<Reply> {
+        let request = self.http.post(format!("{}/orders/create", self.url)).bearer_auth(&self.token).json(order);
+        let answer = request.send().await.context("an order could not be sent")?;
+        let status = answer.status().as_u16();
+        let body: Value = answer.json().await.context("an answer to a create is no JSON")?;
+        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        Ok(match (status, text("/data/id")) {
+            (201, Some(id)) => Reply::Created { id },
+            (200, Some(id)) => Reply::Replayed { id },
+            (401, _) => bail!("the instance does not know our token: it runs with another auth.jwt_secret or another data folder"),
+            _ => Reply::Refused { status, code: text("/code").unwrap_or_default() },
+        })
+    }
+
+    pub(super) async fn order(&self, id: &str) -> anyhow::Result<Order> {
+        let body = self.get(&format!("/v1/orders/{id}")).await?;
+        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        Ok(Order { state: text("/data/providerSyncStatus").unwrap_or_default(), awb: text("/data/awb") })
+    }
+
+    /// Live shipments in the simulator's ledger, and how often each AWB is in it.
+    pub(super) async fn booked(&self) -> anyhow::Result<BTreeMap<String, u32>> {
+        let body = self.get(&format!("{SIMULATOR}/_sim/ledger")).await?;
+        let shipments = body.get("shipments").and_then(Value::as_array).context("the simulator's ledger has no shipments")?;
+        let mut awbs = BTreeMap::new();
+        for awb in shipments.iter().filter_map(|s| s.get("awb")?.as_str()) {
+            *awbs.entry(awb.to_owned()).or_insert(0) += 1;
+        }
+        Ok(awbs)
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let answer = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await?;
+        answer.error_for_status()?.json().await.with_context(|| format!("the answer of {path} is no JSON"))
+    }
+}

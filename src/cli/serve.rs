@@ -1,0 +1,184 @@
+//! The long-running commands: all in one, the API alone, the worker alone.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context, anyhow, bail};
+use axum::Router;
+use secrecy::SecretString;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::banner;
+use crate::{
+    app::{App, Worker},
+    clock::Clock,
+    config::{Account, Config, Provider, Role},
+    http::serve::serve,
+    ids,
+    orders::model::ProviderEnv,
+    simulator::{Manners, Settings, Simulator},
+    telemetry,
+};
+
+/// Where the built-in simulator is mounted.
+pub(super) const SIMULATOR: &str = "/simulator";
+
+/// A running all-in-one program.
+pub(super) struct AllInOne {
+    pub(super) app: App,
+    pub(super) address: SocketAddr,
+    worker: Worker,
+    listener: TcpListener,
+    router: Router,
+    draining: CancellationToken,
+}
+
+impl AllInOne {
+    /// Builds all parts; nothing runs yet.
+    pub(super) async fn build(config: Config) -> anyhow::Result<Self> {
+        let provider = config.provider(Role::AllInOne)?;
+        let listener = listen(config.http.bind, "http.bind").await?;
+        let address = listener.local_addr()?;
+        let draining = CancellationToken::new();
+        let folder = data_folder(&config);
+        let env = match provider {
+            Provider::Simulator => ProviderEnv::Simulator,
+            Provider::Live(_) => ProviderEnv::Live,
+        };
+        let app = App::open(config, env, Clock::system()).await?;
+        let router = app.router(draining.clone());
+        let (account, router) = match provider {
+            Provider::Live(account) => (account, router),
+            Provider::Simulator => {
+                let key = SecretString::from(ids::secret());
+                let base_url = Url::parse(&format!("http://{address}{SIMULATOR}"))?;
+                let account = Account { base_url, access_key: key.clone(), secret_key: key };
+                let ledger_file = Some(folder.join("simulator-ledger.jsonl"));
+                // Any token will do: the double answers on a loopback address only, and an order's journey must not end at a key.
+                let settings = Settings { access_token: None, ledger_file, manners: Manners::Friendly };
+                let simulator = Simulator::new(settings, Clock::system())?;
+                // Beside the API's layers, not inside: the double is another service.
+                (account, Router::new().nest(SIMULATOR, simulator.router()).fallback_service(router))
+            }
+        };
+        let worker = app.worker(account)?;
+        Ok(Self { app, address, worker, listener, router, draining })
+    }
+
+    /// Runs until `stop`: first the worker ends what it has in hand, with the API (and the simulator) still answering; then the
+    /// API does.
+    pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let drain = self.app.config.worker.drain.get();
+        let closing = CancellationToken::new();
+        let server = tokio::spawn(serve(self.listener, self.router, closing.clone(), drain));
+        let forward = stop.clone();
+        let draining = self.draining.clone();
+        tokio::spawn(async move {
+            forward.cancelled().await;
+            draining.cancel();
+        });
+        drained(&self.worker, &stop, drain).await;
+        closing.cancel();
+        server.await.context("the HTTP server stopped")??;
+        Ok(())
+    }
+}
+
+pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
+    telemetry::init(&config.log.level, config.log.format)?;
+    telemetry::install();
+    let program = AllInOne::build(config).await?;
+    let stop = stop_on_signals()?;
+    super::say(&banner::all_in_one(&program.app, program.address)?)?;
+    program.run(stop).await
+}
+
+pub(super) async fn api(config: Config) -> anyhow::Result<()> {
+    telemetry::init(&config.log.level, config.log.format)?;
+    telemetry::install();
+    config.provider(Role::Api)?;
+    let listener = listen(config.http.bind, "http.bind").await?;
+    let address = listener.local_addr()?;
+    let app = App::open(config, ProviderEnv::Live, Clock::system()).await?;
+    let stop = stop_on_signals()?;
+    let drain = app.config.worker.drain.get();
+    super::say(&banner::api(address))?;
+    serve(listener, app.router(stop.clone()), stop, drain).await?;
+    Ok(())
+}
+
+pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
+    telemetry::init(&config.log.level, config.log.format)?;
+    telemetry::install();
+    let Provider::Live(account) = config.provider(Role::Worker)? else { bail!("a worker needs ParcelX credentials") };
+    let app = App::open(config, ProviderEnv::Live, Clock::system()).await?;
+    let stop = stop_on_signals()?;
+    let worker = app.worker(account)?;
+    super::say(&banner::worker(&app.config))?;
+    drained(&worker, &stop, app.config.worker.drain.get()).await;
+    Ok(())
+}
+
+/// Runs the worker until it is stopped, and then lets it end what it has in hand, for at most `drain`.
+async fn drained(worker: &Worker, stop: &CancellationToken, drain: Duration) {
+    let too_long = async {
+        stop.cancelled().await;
+        tokio::time::sleep(drain).await;
+    };
+    tokio::select! {
+        () = worker.run(stop) => {}
+        () = too_long => tracing::warn!("jobs were still running at the end of the drain; other workers will find and settle them"),
+    }
+}
+
+/// Cancelled by the first SIGTERM or Ctrl-C; the second ends the process at once.
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub(super) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        for again in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if again {
+                tracing::warn!("told twice: ending at once");
+                std::process::exit(1);
+            }
+            tracing::info!("stopping: ending what is in hand; a second signal does not wait");
+            stopping.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+/// Listens on `address`, or says how to mend it; `key` names the setting.
+pub(super) async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            anyhow!("{key}: {address} is taken by another program: stop it, or choose another port (WAYBILL_HTTP__BIND=127.0.0.1:3100)")
+        }
+        std::io::ErrorKind::PermissionDenied => anyhow!("{key}: {address} may not be used by this user: choose a port from 1024 up"),
+        std::io::ErrorKind::AddrNotAvailable => anyhow!("{key}: {address} is no address of this machine"),
+        _ => anyhow!("{key}: cannot listen on {address}: {error}"),
+    })
+}
+
+fn data_folder(config: &Config) -> std::path::PathBuf {
+    let path = std::path::Path::new(config.store.url.strip_prefix("sqlite:").unwrap_or_default());
+    path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| ".".into(), std::path::Path::to_path_buf)
+}
+
+/// The parts are shared by several tasks.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Arc<App>>();
+};

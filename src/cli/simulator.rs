@@ -1,0 +1,59 @@
+//! `waybill simulator`: the ParcelX double as a process of its own.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::bail;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use secrecy::ExposeSecret;
+
+use super::serve::{listen, stop_on_signals};
+use crate::{
+    clock::Clock,
+    config::Config,
+    simulator::{Manners, Settings, Simulator},
+    telemetry,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where it listens; a loopback address.
+    #[arg(long, default_value = "127.0.0.1:4000")]
+    bind: SocketAddr,
+    /// Keep what it really did in this file, one JSON object per line.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// What it does where nobody knows what ParcelX does.
+    #[arg(long, value_enum, default_value = "friendly")]
+    manners: MannersArg,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum MannersArg {
+    Friendly,
+    Unpleasant,
+}
+
+/// Expects the credentials that are set, or takes any.
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
+    telemetry::init(&config.log.level, config.log.format)?;
+    if !args.bind.ip().is_loopback() {
+        bail!("--bind {}: the simulator listens on loopback addresses only", args.bind);
+    }
+    let (access, secret) = (config.parcelx.access_key.expose_secret().trim(), config.parcelx.secret_key.expose_secret().trim());
+    let access_token = match (access.is_empty(), secret.is_empty()) {
+        (true, true) => None,
+        (false, false) => Some(STANDARD.encode(format!("{access}:{secret}"))),
+        _ => bail!("parcelx.access_key and parcelx.secret_key: set both or neither"),
+    };
+    let manners = match args.manners {
+        MannersArg::Friendly => Manners::Friendly,
+        MannersArg::Unpleasant => Manners::Unpleasant,
+    };
+    let simulator = Simulator::new(Settings { access_token, ledger_file: args.ledger, manners }, Clock::system())?;
+    let listener = listen(args.bind, "--bind").await?;
+    let address = listener.local_addr()?;
+    super::say(&format!("ParcelX simulator on http://{address}   switches and ledger: http://{address}/_sim"))?;
+    let stop = stop_on_signals()?;
+    simulator.serve(listener, stop.cancelled_owned()).await;
+    Ok(())
+}

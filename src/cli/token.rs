@@ -1,0 +1,38 @@
+//! `waybill token`: prints a bearer token and nothing else, so that it can be used in `$(…)`.
+
+use std::time::Duration;
+
+use anyhow::bail;
+
+use crate::{
+    auth::{Role, Tokens},
+    clock::Clock,
+    config::{Config, duration},
+};
+
+/// Longest life of a token.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The merchant's user id; its orders belong to it.
+    #[arg(long, value_name = "ID")]
+    user: String,
+    /// Only `merchant`: admin roles get no tokens here.
+    #[arg(long, default_value = "merchant")]
+    role: String,
+    /// How long it is good for: 15m, 1h, 30d.
+    #[arg(long, default_value = "1h", value_name = "DURATION")]
+    ttl: String,
+}
+
+pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
+    if args.role != "merchant" {
+        bail!("--role {}: only merchant tokens are made here", args.role.chars().filter(|c| !c.is_control()).take(20).collect::<String>());
+    }
+    let ttl = duration::parse_up_to(&args.ttl, LONGEST)
+        .map_err(|_| anyhow::anyhow!("--ttl: must be a duration from 1s to 366d, such as 15m, 1h or 30d"))?;
+    let tokens = Tokens::new(&config.jwt_secret()?, Clock::system());
+    super::say(&tokens.issue(&args.user, Role::Merchant, ttl)?)?;
+    Ok(())
+}
