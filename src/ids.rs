@@ -34,6 +34,7 @@ pub fn request(now: Timestamp) -> String {
 
 /// A token that no other claim of a job has.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "ids are made here")]
 pub fn lease_token() -> String {
     Uuid::new_v4().simple().to_string()
 }
@@ -67,6 +68,7 @@ pub fn fraction() -> f64 {
 }
 
 /// 122 random bits of a version 4 UUID, folded so that its six fixed ones do not show in the low 64.
+#[expect(clippy::disallowed_methods, reason = "ids are made here")]
 fn random_u128() -> u128 {
     let (a, b) = (Uuid::new_v4().as_u128(), Uuid::new_v4().as_u128());
     a ^ b.rotate_left(64)

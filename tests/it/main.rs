@@ -1,4 +1,15 @@
-//! The integration tests: one binary, in the order of the parts.
+//! The integration tests: one binary, its modules mirror the parts of the service.
+// `cfg(test)` on each module tells clippy that helpers in it are test code too.
 
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod journey;
+#[cfg(test)]
+mod simulator;
+#[cfg(test)]
 mod store;
+#[cfg(test)]
+mod support;

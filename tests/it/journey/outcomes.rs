@@ -1,0 +1,124 @@
+//! Answers that settle an order, and answers that settle nothing.
+
+use std::time::Duration;
+
+use serde_json::json;
+use waybill::simulator::{Answer, FailureShape, Lookup, Rule};
+
+use crate::support::{TestApp, orders::order};
+
+#[tokio::test]
+async fn refusals_fail_the_order_with_the_providers_words_in_every_shape() {
+    for shape in [FailureShape::String, FailureShape::List, FailureShape::Object] {
+        let app = TestApp::start().await;
+        app.simulator.change_faults(|f| f.failure_shape = shape);
+        app.simulator.script(Rule::refuse("Pincode is not serviceable"));
+        let merchant = app.merchant("u1");
+        let id = merchant.create(&order("A-1")).await;
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("create", 1)]);
+        let seen = merchant.order(&id).await;
+        assert_eq!((seen["status"].as_str(), seen["providerSyncStatus"].as_str()), (Some("failed"), Some("failed")), "{shape:?}");
+        assert_eq!(seen["syncReason"], "Pincode is not serviceable", "{shape:?}");
+        let job = app.app.queue.inspect.get("parcelx-orders-queue", &format!("create-order-{id}-1")).await.unwrap().unwrap();
+        assert_eq!((job.state.name(), job.reason.as_deref()), ("failed", Some("Pincode is not serviceable")));
+        let again = merchant.post("/orders/create", &order("A-1")).await;
+        assert_eq!(again.status, 200);
+        assert_eq!(again.json()["data"]["status"], "failed");
+    }
+}
+
+/// Every answer that proves nothing, over a real socket: never failed, never sent again; the look-up settles it.
+#[tokio::test]
+async fn an_unclear_answer_is_looked_up_and_never_sent_again() {
+    let status = |code| Answer::Status { code, retry_after: None };
+    for answer in [
+        Answer::LostAfterBooking,
+        Answer::CutBody,
+        Answer::Html200,
+        Answer::Html502,
+        Answer::Empty200,
+        Answer::TruncatedJson,
+        Answer::InvalidUtf8,
+        Answer::DuplicateKeys,
+        Answer::StatusTrueWithoutAwb,
+        Answer::OtherReference,
+        status(408),
+        status(409),
+        status(500),
+        status(503),
+        status(504),
+    ] {
+        let app = TestApp::start().await;
+        app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+        app.simulator.script(Rule::create(answer.clone()).acting(true));
+        let merchant = app.merchant("u1");
+        let id = merchant.create(&order("A-1")).await;
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("create", 1)]);
+        let seen = merchant.order(&id).await;
+        assert_eq!(seen["providerSyncStatus"], "reconciling", "{answer:?}");
+        assert_eq!(seen["status"], "pending", "{answer:?}");
+        assert_eq!(merchant.provider_logs(&id).await[0]["outcome"]["verdict"], "unknown", "{answer:?}");
+
+        app.advance(Duration::from_secs(5));
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("track", 1)]);
+        let seen = merchant.order(&id).await;
+        assert_eq!(seen["providerSyncStatus"], "success", "{answer:?}");
+        assert_eq!(seen["awb"], app.simulator.shipments()[0].awb, "{answer:?}");
+        assert_eq!(app.simulator.shipments().len(), 1, "{answer:?}");
+        let logs = merchant.provider_logs(&id).await;
+        assert_eq!(logs.len(), 2, "{answer:?}");
+        assert_eq!(logs[1]["outcome"]["verdict"], "found", "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_one_look_up_does_not_find_a_person_looks_at() {
+    for (lookup, reason) in [(Lookup::Never, "outcome-unknown"), (Lookup::WithoutAwb, "booked-awb-unknown")] {
+        let app = TestApp::start().await;
+        app.simulator.change_faults(|f| f.lookup = lookup);
+        app.simulator.script(Rule::create(Answer::LostAfterBooking));
+        let merchant = app.merchant("u1");
+        let id = merchant.create(&order("A-1")).await;
+        app.run_pending_jobs().await;
+        app.advance(Duration::from_secs(5));
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("create", 1), ("track", 1)]);
+        let seen = merchant.order(&id).await;
+        assert_eq!(seen["providerSyncStatus"], "needs_review", "{reason}");
+        assert_eq!(seen["syncReason"], reason);
+        assert_eq!(seen["status"], "pending", "{reason}");
+        let job = app.app.queue.inspect.get("parcelx-orders-queue", &format!("create-order-{id}-1")).await.unwrap().unwrap();
+        assert_eq!((job.state.name(), job.reason), ("failed", Some(format!("needs_review: {reason}"))));
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_that_fails_is_repeated_by_the_schedule() {
+    let app = TestApp::start().await;
+    app.simulator.script(Rule::create(Answer::LostAfterBooking));
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    let mut offsets = Vec::new();
+    let ended = app.clock.now();
+    while let Some(next) = merchant.order(&id).await["nextCheckAt"].as_str() {
+        let next = waybill::timestamp::Timestamp::parse(next).unwrap();
+        offsets.push(next.since(ended).as_secs());
+        app.advance(next.since(app.clock.now()));
+        // Three wire attempts: the HTTP stack repeats look-ups twice.
+        app.simulator.script(Rule::on(waybill::simulator::Operation::Track, Answer::Html502).times(3));
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("track", 3)]);
+    }
+    assert_eq!(offsets, [5, 30, 120, 600]);
+    let seen = merchant.order(&id).await;
+    assert_eq!(seen["providerSyncStatus"], "needs_review");
+    let logs = merchant.provider_logs(&id).await;
+    assert_eq!(logs.len(), 13);
+    assert!(logs.iter().all(|l| l["outcome"]["verdict"].is_string()));
+    assert_eq!(logs[1]["outcome"]["responsePayload"], json!("[redacted]"));
+}

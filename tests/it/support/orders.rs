@@ -1,0 +1,41 @@
+//! Bodies of orders.
+
+use serde_json::{Value, json};
+
+/// 300 varied orders.
+pub fn valid() -> Vec<Value> {
+    lines(include_str!("../../fixtures/orders/valid.jsonl"))
+}
+
+/// `{ why, pointer, body }`: bodies with one fault each.
+pub fn invalid() -> Vec<Value> {
+    lines(include_str!("../../fixtures/orders/invalid.jsonl"))
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A small good order.
+pub fn order(client_order_id: &str) -> Value {
+    json!({
+        "clientOrderId": client_order_id, "invoiceNumber": "INV-1", "paymentMethod": "COD", "expressType": "surface",
+        "pickAddressId": "10001",
+        "consignee": { "name": "Asha Example", "mobile": "9000000001", "pincode": "560001", "address1": "12 Sample Street",
+                       "city": "Bengaluru", "state": "Karnataka" },
+        "items": [{ "sku": "MUG-7", "name": "Blue mug", "quantity": 2, "unitPrice": 374.5 }],
+        "charges": { "orderAmount": 749, "codAmount": 749 },
+        "shipment": { "width": [10], "height": [10], "length": [15], "weight": [0.5] }
+    })
+}
+
+/// `order` with the value at `pointer` set; its parent must be there.
+pub fn with(mut order: Value, pointer: &str, value: Value) -> Value {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = order.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));
+    match parent {
+        Value::Array(list) => list[key.parse::<usize>().unwrap()] = value,
+        other => other[key] = value,
+    }
+    order
+}

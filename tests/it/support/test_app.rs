@@ -1,0 +1,182 @@
+//! The whole service in one test: real router, a database and a queue of its own in a temporary folder, a worker whose jobs run when
+//! the test says so, a scripted ParcelX double behind a real socket, and a clock that the test moves.
+//!
+//! It does not let a test lie: when it is dropped, no job may be open and every call the double saw must have been asserted.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex, time::Duration};
+
+use axum::Router;
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
+use waybill::{
+    app::{App, Worker},
+    auth::Role,
+    clock::Clock,
+    config::{Account, Config},
+    orders::model::ProviderEnv,
+    queue::{Counts, Queue},
+    simulator::{Manners, Settings, Simulator},
+    timestamp::Timestamp,
+};
+
+use super::Client;
+
+/// 2026-01-31T09:30:00Z
+const START: i64 = 1_769_851_800_000;
+
+pub const QUEUES: [&str; 1] = ["parcelx-orders-queue"];
+
+pub struct TestApp {
+    pub app: App,
+    pub clock: Clock,
+    pub simulator: Simulator,
+    pub worker: Worker,
+    router: Router,
+    /// How many of the double's entries have been asserted.
+    asserted: Mutex<usize>,
+    leave_jobs: Mutex<bool>,
+    _simulator_runs: DropGuard,
+    pub folder: TempDir,
+}
+
+pub struct Builder {
+    settings: Vec<(String, String)>,
+    base_url: Option<String>,
+    env: ProviderEnv,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    pub fn builder() -> Builder {
+        Builder { settings: Vec::new(), base_url: None, env: ProviderEnv::Simulator }
+    }
+
+    /// The merchant `user`.
+    pub fn merchant(&self, user: &str) -> Client {
+        let token = self.app.state.tokens.issue(user, Role::Merchant, Duration::from_secs(30 * 86_400)).unwrap();
+        Client { router: self.router.clone(), token: Some(token) }
+    }
+
+    pub fn anybody(&self) -> Client {
+        Client { router: self.router.clone(), token: None }
+    }
+
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Runs what waits now, and gives the number of runs.
+    pub async fn run_pending_jobs(&self) -> usize {
+        self.worker.run_pending().await.unwrap()
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Asserts what the double was asked since the last time, as counts by operation (`create`, `track` …).
+    pub fn assert_calls(&self, expected: &[(&str, usize)]) {
+        let ledger = self.simulator.ledger();
+        let mut asserted = self.asserted.lock().unwrap();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        for entry in ledger.iter().skip(*asserted) {
+            let name = serde_json::to_value(entry.operation).unwrap().as_str().unwrap().to_owned();
+            *seen.entry(name).or_default() += 1;
+        }
+        *asserted = ledger.len();
+        let expected: BTreeMap<String, usize> = expected.iter().filter(|(_, n)| *n > 0).map(|(k, n)| ((*k).to_owned(), *n)).collect();
+        assert_eq!(seen, expected, "calls to ParcelX");
+    }
+
+    /// For the few tests that end with jobs still to be done.
+    pub fn leave_jobs(&self) {
+        *self.leave_jobs.lock().unwrap() = true;
+    }
+
+    pub async fn counts(&self) -> Counts {
+        self.app.queue.inspect.counts(QUEUES[0]).await.unwrap()
+    }
+}
+
+impl Builder {
+    /// A setting, as `("WAYBILL_QUEUE__ATTEMPTS", "5")`.
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Another provider than the double.
+    pub fn provider(mut self, base_url: &str) -> Self {
+        self.base_url = Some(base_url.to_owned());
+        self
+    }
+
+    pub fn env(mut self, env: ProviderEnv) -> Self {
+        self.env = env;
+        self
+    }
+
+    pub async fn start(self) -> TestApp {
+        let folder = TempDir::new().unwrap();
+        let clock = Clock::manual(Timestamp::from_millis(START));
+        let url = |file: &str| format!("sqlite:{}", folder.path().join(file).display());
+        let mut settings = vec![("WAYBILL_STORE__URL".to_owned(), url("waybill.db")), ("WAYBILL_QUEUE__URL".to_owned(), url("queue.db"))];
+        settings.extend(self.settings);
+        let config = Config::load(None, settings).unwrap();
+
+        let simulator = Simulator::new(Settings { manners: Manners::Unpleasant, ..Settings::default() }, clock.clone()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address: SocketAddr = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let (double, stopped) = (simulator.clone(), stop.clone().cancelled_owned());
+        tokio::spawn(async move { double.serve(listener, stopped).await });
+
+        let app = App::open(config, self.env, clock.clone()).await.unwrap();
+        let key = || SecretString::from("key");
+        let base_url = Url::parse(&self.base_url.unwrap_or_else(|| format!("http://{address}"))).unwrap();
+        let worker = app.worker(Account { base_url, access_key: key(), secret_key: key() }).unwrap();
+        let router = app.router(CancellationToken::new());
+        TestApp {
+            app,
+            clock,
+            simulator,
+            worker,
+            router,
+            asserted: Mutex::new(0),
+            leave_jobs: Mutex::new(false),
+            _simulator_runs: stop.drop_guard(),
+            folder,
+        }
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let unasserted = self.simulator.ledger().len() - *self.asserted.lock().unwrap();
+        assert_eq!(unasserted, 0, "calls to ParcelX that the test did not expect");
+        if *self.leave_jobs.lock().unwrap() {
+            return;
+        }
+        // A runtime of its own: this one must not be blocked, and a drop cannot wait.
+        let queue = self.app.queue.clone();
+        let open = std::thread::spawn(move || tokio::runtime::Runtime::new().unwrap().block_on(open_jobs(&queue))).join().unwrap();
+        assert_eq!(open, 0, "jobs are left");
+    }
+}
+
+async fn open_jobs(queue: &Queue) -> u64 {
+    let mut open = 0;
+    for name in QUEUES {
+        open += queue.inspect.counts(name).await.unwrap().open();
+    }
+    open
+}
