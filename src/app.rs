@@ -21,6 +21,7 @@ use crate::{
         model::{Order, ProviderEnv},
         service::OrderService,
     },
+    outbox::{self, Lease, LeaseDocument, Walker},
     parcelx::{
         ParcelXClient, Settings,
         client::ClientError,
@@ -88,6 +89,8 @@ pub enum AppError {
 pub struct Worker {
     runner: Runner<jobs::Context>,
     calls: TaskTracker,
+    walker: Walker,
+    lease: Lease,
 }
 
 impl App {
@@ -101,6 +104,7 @@ impl App {
         store.prepare::<Order>().await?;
         store.prepare::<RequestLog>().await?;
         store.prepare::<OutcomeLog>().await?;
+        store.prepare::<LeaseDocument>().await?;
         let queue = Queue::open(&config.queue.url, clock.clone(), config.keep()).await?;
         let producer = Producer::new(Arc::clone(&queue.broker));
         let policy = config.policy(CreateOrderJob::QUEUE);
@@ -139,6 +143,13 @@ impl App {
         about(self.env)
     }
 
+    /// Relay and sweeper over every collection that has an outbox.
+    #[must_use]
+    pub fn walker(&self) -> Walker {
+        Walker::new(self.store.clone(), self.queue.clone(), self.clock.clone(), self.config.outbox_times())
+            .over::<Order>(self.config.policy(CreateOrderJob::QUEUE))
+    }
+
     /// The part that books orders with `account`.
     ///
     /// # Errors
@@ -161,7 +172,9 @@ impl App {
         };
         let registry = jobs::registry();
         let queues = registry.queues().into_iter().map(|name| self.config.queue_settings(name)).collect();
-        Ok(Worker { runner: Runner::new(self.queue.clone(), registry, context, queues), calls })
+        let runner = Runner::new(self.queue.clone(), registry, context, queues);
+        let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
+        Ok(Worker { runner, calls, walker: self.walker(), lease })
     }
 }
 
@@ -199,9 +212,13 @@ fn about(env: ProviderEnv) -> About {
 impl Worker {
     /// Runs jobs until `stop`, then ends those in hand and returns when every call to the provider has its outcome written down.
     pub async fn run(&self, stop: &CancellationToken) {
+        let outbox = tokio::spawn(outbox::run(self.walker.clone(), self.lease.clone(), stop.clone()));
         self.runner.run(stop).await;
         self.calls.close();
         self.calls.wait().await;
+        if outbox.await.is_err() {
+            tracing::error!("relay and sweeper panicked");
+        }
     }
 
     /// Runs what waits until nothing is waiting; see [`Runner::run_pending`].

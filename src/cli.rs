@@ -2,6 +2,7 @@
 
 mod banner;
 mod demo;
+mod doctor;
 mod serve;
 mod simulator;
 mod token;
@@ -42,6 +43,10 @@ enum Command {
     Simulator(simulator::Args),
     /// Send 20 varied orders to the running instance, or to one of its own, and check how each ends.
     Demo,
+    /// Make one pass of relay and sweeper and print what it did.
+    Sweep,
+    /// Check settings, database and queue, and print how the orders stand.
+    Doctor,
     /// Print a merchant's bearer token.
     Token(token::Args),
     /// Print the OpenAPI document.
@@ -78,6 +83,8 @@ pub fn waybill() -> ExitCode {
             Some(Command::Api) => serve::api(config).await,
             Some(Command::Simulator(own)) => simulator::run(own, &config).await,
             Some(Command::Demo) => demo::run(config).await,
+            Some(Command::Sweep) => doctor::sweep(config).await,
+            Some(Command::Doctor) => doctor::run(config).await,
             Some(Command::Token(own)) => token::run(&own, &config),
             Some(Command::Openapi) => openapi(),
         }

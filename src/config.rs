@@ -17,6 +17,7 @@ use url::Url;
 use validator::Validate;
 
 use crate::{
+    outbox::Times,
     queue::{Keep, retry::Policy, runner::QueueSettings},
     telemetry::LogFormat,
 };
@@ -31,6 +32,7 @@ pub struct Config {
     pub parcelx: ParcelX,
     pub auth: Auth,
     pub worker: Worker,
+    pub outbox: Outbox,
     pub log: Log,
 }
 
@@ -101,6 +103,14 @@ pub struct Auth {
 #[serde(deny_unknown_fields)]
 pub struct Worker {
     pub drain: Span,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbox {
+    pub relay_after: Span,
+    pub grace: Span,
+    pub every: Span,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -227,6 +237,12 @@ impl Config {
             lease: own.and_then(|q| q.lease).unwrap_or(self.queue.lease).get(),
             max_stalled: own.and_then(|q| q.max_stalled).unwrap_or(self.queue.max_stalled),
         }
+    }
+
+    /// How patient relay and sweeper are.
+    #[must_use]
+    pub fn outbox_times(&self) -> Times {
+        Times { relay_after: self.outbox.relay_after.get(), grace: self.outbox.grace.get(), every: self.outbox.every.get() }
     }
 
     /// Longest time one call may take.

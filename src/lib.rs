@@ -12,6 +12,7 @@ pub mod ids;
 pub mod jobs;
 pub mod money;
 pub mod orders;
+pub mod outbox;
 pub mod parcelx;
 pub mod queue;
 pub mod simulator;

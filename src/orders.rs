@@ -2,6 +2,7 @@
 //!
 //! [`status`] is the state machine, [`journey`] the decisions on one document, [`service`] the use cases, [`routes`] the HTTP edge.
 
+mod dispatch;
 pub mod draft;
 pub mod jobs;
 pub mod journey;

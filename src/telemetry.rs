@@ -6,4 +6,4 @@ mod logs;
 mod metrics;
 
 pub use logs::{LogError, LogFormat, init};
-pub use metrics::{ALL, Metric, http_request, install, job, job_stalled, provider_call, queue_add, render};
+pub use metrics::{ALL, Metric, http_request, install, job, job_stalled, outbox_lag, provider_call, queue_add, render};

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::{
     draft::Draft,
-    model::{Actor, Attempt, Cancellation, HISTORY_KEPT, HistoryEntry, Order, OutboxEntry, ProviderEnv},
+    model::{Actor, Attempt, Cancellation, HISTORY_KEPT, HistoryEntry, Order, ProviderEnv},
     status::SyncStatus,
 };
-use crate::{ids, queue::retry, timestamp::Timestamp};
+use crate::{ids, outbox::OutboxEntry, queue::retry, timestamp::Timestamp};
 
 /// How long an attempt has from its take to its first byte. Two writes lie between.
 pub const SEND_WITHIN: Duration = Duration::from_secs(10);
@@ -26,6 +26,7 @@ pub mod reason {
     pub const BOOKED_AWB_UNKNOWN: &str = "booked-awb-unknown";
     pub const OUTCOME_UNKNOWN: &str = "outcome-unknown";
     pub const OTHER_ENVIRONMENT: &str = "other-provider-environment";
+    pub const POISON: &str = "poison";
     pub const AWB_OF_ANOTHER_ORDER: &str = "awb-of-another-order";
 }
 
@@ -109,6 +110,8 @@ impl Order {
             generation,
             attempt: None,
             waits: 0,
+            dispatches: 0,
+            overdue_at: None,
             outbox: Some(OutboxEntry { job_id: job_id(&id, generation), at: now }),
             cancellation: Cancellation::default(),
             history: Vec::new(),
@@ -117,6 +120,7 @@ impl Order {
             extra: serde_json::Map::new(),
             id,
         };
+        order.set_overdue();
         order.note(Actor::Merchant, None, now);
         order
     }
@@ -172,6 +176,7 @@ impl Order {
         }
         self.parcelx_request_ref_id = Some(request_log_id.to_owned());
         self.parcelx_response_ref_id = Some(request_log_id.to_owned());
+        self.dispatches = 0;
         match finding {
             Finding::Booked(booking) => self.book(booking, now),
             Finding::Refused(words) => {
@@ -235,6 +240,8 @@ impl Order {
     /// Looks again later for what became of an unanswered call.
     pub fn look_again(&mut self, at: Timestamp, now: Timestamp) {
         self.next_check_at = Some(at);
+        self.dispatches = 0;
+        self.set_overdue();
         self.updated_at = now;
     }
 
@@ -243,7 +250,15 @@ impl Order {
         self.provider_sync_status = next;
         self.status = next.order_status();
         self.sync_reason = reason;
+        self.set_overdue();
         self.note(actor, self.attempt.as_ref().map(|a| a.no), now);
+    }
+
+    /// A step that leaves the order where it is.
+    pub(super) fn remark(&mut self, actor: Actor, what: &str, now: Timestamp) {
+        let reason = self.sync_reason.replace(what.to_owned());
+        self.note(actor, self.attempt.as_ref().map(|a| a.no), now);
+        self.sync_reason = reason;
     }
 
     fn note(&mut self, actor: Actor, attempt: Option<i64>, now: Timestamp) {

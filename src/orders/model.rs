@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     money::Money,
+    outbox::OutboxEntry,
     store::{Document, Index},
     timestamp::Timestamp,
 };
@@ -76,6 +77,12 @@ pub struct Order {
     /// How often in a row the order had to wait for the provider; sets how long the next wait is.
     #[serde(default)]
     pub waits: u32,
+    /// How many jobs in a row were gone, or ended without moving the order on.
+    #[serde(default)]
+    pub dispatches: u32,
+    /// When somebody should have moved the order on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overdue_at: Option<Timestamp>,
     /// A job that the queue may not have yet. Removed when a worker takes the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outbox: Option<OutboxEntry>,
@@ -102,14 +109,6 @@ pub struct Attempt {
     pub send_by: Timestamp,
     /// From here on whatever it did has been written down, or nobody will write it.
     pub settle_after: Timestamp,
-}
-
-/// A job to be added: the sign that the order was accepted but perhaps nobody was told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OutboxEntry {
-    pub job_id: String,
-    pub at: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -234,9 +233,10 @@ impl Document for Order {
         Index::on("order_number", &["orderNumber"]).unique(),
         Index::on(Self::BY_AWB, &["awb"]).unique().sparse(),
         Index::on("user_created", &["userId", "createdAt"]),
-        Index::on("user_status", &["userId", "status", "createdAt"]),
-        Index::on("user_sync_status", &["userId", "providerSyncStatus", "createdAt"]),
+        Index::on("status_user", &["status", "userId", "createdAt"]),
+        Index::on("sync_status_user", &["providerSyncStatus", "userId", "createdAt"]),
         Index::on("outbox", &["outbox.at"]).sparse(),
+        Index::on("overdue", &["overdueAt"]).sparse(),
     ];
 
     fn id(&self) -> &str {

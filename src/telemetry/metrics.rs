@@ -3,7 +3,7 @@
 use std::{sync::OnceLock, thread, time::Duration};
 
 use http::StatusCode;
-use metrics::{counter, describe_counter, describe_histogram, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// What is counted or measured.
@@ -17,10 +17,11 @@ pub enum Metric {
     ProviderDuration,
     QueueAdds,
     JobsStalled,
+    OutboxLag,
 }
 
 /// All of them, as `/metrics` describes them.
-pub const ALL: [Metric; 8] = [
+pub const ALL: [Metric; 9] = [
     Metric::HttpRequests,
     Metric::HttpDuration,
     Metric::Jobs,
@@ -29,6 +30,7 @@ pub const ALL: [Metric; 8] = [
     Metric::ProviderDuration,
     Metric::QueueAdds,
     Metric::JobsStalled,
+    Metric::OutboxLag,
 ];
 
 impl Metric {
@@ -43,6 +45,7 @@ impl Metric {
             Self::ProviderDuration => "waybill_provider_call_duration_seconds",
             Self::QueueAdds => "waybill_queue_adds_missed_total",
             Self::JobsStalled => "waybill_jobs_stalled_total",
+            Self::OutboxLag => "waybill_outbox_lag_seconds",
         }
     }
 
@@ -56,6 +59,7 @@ impl Metric {
             Self::ProviderDuration => "How long calls to ParcelX took, by operation.",
             Self::QueueAdds => "Jobs a request could not add itself (result: skipped or failed); the outbox relay adds them.",
             Self::JobsStalled => "Jobs whose worker vanished, by queue.",
+            Self::OutboxLag => "Age of the oldest job that the queue was not told of.",
         }
     }
 
@@ -98,6 +102,11 @@ pub fn job_stalled(queue: &str) {
     counter!(Metric::JobsStalled.name(), "queue" => queue.to_owned()).increment(1);
 }
 
+/// How old the oldest outbox entry was at the last pass.
+pub fn outbox_lag(lag: Duration) {
+    gauge!(Metric::OutboxLag.name()).set(lag.as_secs_f64());
+}
+
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Histograms keep every value until they are folded; without a scraper nobody else would.
@@ -130,6 +139,7 @@ fn recorder() -> &'static PrometheusHandle {
         }
         for metric in ALL {
             match metric.buckets() {
+                _ if matches!(metric, Metric::OutboxLag) => describe_gauge!(metric.name(), metric.help()),
                 Some(_) => describe_histogram!(metric.name(), metric.help()),
                 None => describe_counter!(metric.name(), metric.help()),
             }

@@ -8,6 +8,8 @@ mod http;
 #[cfg(test)]
 mod journey;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod store;

@@ -1,0 +1,240 @@
+//! Relay and sweeper: whatever the queue loses, each order gets its job back, at its own time, once.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::json;
+use waybill::{
+    clock::Clock,
+    orders::{draft::Draft, model::Order, request::CreateOrder, service::Created, service::OrderService},
+    outbox::{Lease, Report},
+    queue::{Added, Broker, Count, Held, Leased, NewJob, QueueError, Recovered, producer::Producer, retry::Policy},
+    simulator::{Answer, Rule},
+    store::Store,
+    timestamp::Timestamp,
+};
+
+use crate::support::{TestApp, orders::order};
+
+const RELAY_AFTER: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(30);
+
+/// A queue that is not there.
+struct Gone;
+
+#[async_trait]
+impl Broker for Gone {
+    async fn add(&self, _: &[NewJob]) -> Result<Vec<Added>, QueueError> {
+        Err(gone())
+    }
+    async fn claim(&self, _: &str, _: usize, _: Duration, _: Duration) -> Result<Vec<Leased>, QueueError> {
+        Err(gone())
+    }
+    async fn extend(&self, _: &[Leased], _: Duration) -> Result<Vec<Held>, QueueError> {
+        Err(gone())
+    }
+    async fn complete(&self, _: &Leased, _: &str) -> Result<Held, QueueError> {
+        Err(gone())
+    }
+    async fn delay(&self, _: &Leased, _: Duration, _: Count, _: &str) -> Result<Held, QueueError> {
+        Err(gone())
+    }
+    async fn fail(&self, _: &Leased, _: &str) -> Result<Held, QueueError> {
+        Err(gone())
+    }
+    async fn recover_stalled(&self, _: &str, _: u32) -> Result<Recovered, QueueError> {
+        Err(gone())
+    }
+}
+
+fn gone() -> QueueError {
+    QueueError::Unavailable("gone".to_owned())
+}
+
+/// Accepts an order while the queue is away.
+async fn accept_without_queue(app: &TestApp, client_order_id: &str) -> String {
+    let policy = Policy { attempts: 3, backoff: Duration::from_secs(5) };
+    let orders = OrderService::new(app.app.store.clone(), Producer::new(Arc::new(Gone)), app.clock.clone(), app.app.env, policy);
+    let body: CreateOrder = serde_json::from_value(order(client_order_id)).unwrap();
+    match orders.create("u1", Draft::from(body)).await.unwrap() {
+        Created::New(order) => order.id,
+        Created::Replayed(_) => panic!("a replay"),
+    }
+}
+
+async fn stored(app: &TestApp, id: &str) -> Order {
+    app.app.store.get::<Order>(id).await.unwrap().unwrap()
+}
+
+async fn pass(app: &TestApp) -> Report {
+    app.app.walker().pass().await.unwrap()
+}
+
+/// The queue with all it knew is gone, as when its file or its Redis is lost.
+fn lose_queue(app: &TestApp) {
+    for file in ["queue.db", "queue.db-wal", "queue.db-shm"] {
+        let path = app.folder.path().join(file);
+        if path.exists() {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_relay_tells_the_queue_what_a_request_could_not() {
+    let app = TestApp::start().await;
+    let id = accept_without_queue(&app, "A-1").await;
+    assert_eq!(app.run_pending_jobs().await, 0);
+    app.advance(RELAY_AFTER);
+    assert_eq!(pass(&app).await, Report::default(), "an entry of exactly five seconds is still in its request's hands");
+    app.advance(Duration::from_millis(1));
+    let report = pass(&app).await;
+    assert_eq!((report.relayed, report.dispatched), (1, 0));
+    assert!(report.lag >= RELAY_AFTER);
+    assert_eq!(stored(&app, &id).await.outbox, None);
+    assert_eq!(pass(&app).await, Report::default());
+    assert_eq!(app.run_pending_jobs().await, 1);
+    app.assert_calls(&[("create", 1)]);
+}
+
+#[tokio::test]
+async fn request_and_relay_may_both_add() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    app.advance(RELAY_AFTER * 2);
+    assert_eq!(pass(&app).await.relayed, 1);
+    assert_eq!(app.counts().await.open(), 1);
+    assert_eq!(app.run_pending_jobs().await, 1);
+    app.assert_calls(&[("create", 1)]);
+    assert_eq!(merchant.order(&id).await["status"], "booked");
+}
+
+#[tokio::test]
+async fn a_lost_queue_loses_no_order_and_brings_each_back_at_its_own_time() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    // One waits for its first run, one for the provider (900 s), one for a look-up.
+    app.simulator.script(Rule::create(Answer::Status { code: 429, retry_after: Some("900".to_owned()) }));
+    let busy = merchant.create(&order("busy")).await;
+    app.run_pending_jobs().await;
+    app.simulator.change_faults(|f| f.lookup = waybill::simulator::Lookup::Works);
+    app.simulator.script(Rule::create(Answer::LostAfterBooking));
+    let lost = merchant.create(&order("lost")).await;
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 2)]);
+    let fresh = merchant.create(&order("fresh")).await;
+    app.advance(RELAY_AFTER * 2);
+    pass(&app).await;
+    lose_queue(&app);
+
+    app.advance(GRACE + Duration::from_secs(1));
+    let report = pass(&app).await;
+    assert_eq!((report.dispatched, report.given_up), (2, 0), "the one that waits 900 s is not due yet");
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1), ("track", 1)]);
+    assert_eq!(merchant.order(&fresh).await["status"], "booked");
+    assert_eq!(merchant.order(&lost).await["status"], "booked");
+    assert_eq!(merchant.order(&busy).await["providerSyncStatus"], "retrying");
+
+    app.advance(Duration::from_secs(900));
+    assert_eq!(pass(&app).await.dispatched, 1);
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    assert_eq!(merchant.order(&busy).await["status"], "booked");
+    assert_eq!(stored(&app, &busy).await.generation, 2);
+    assert_eq!(app.simulator.shipments().len(), 3);
+}
+
+#[tokio::test]
+async fn a_job_that_merely_waits_is_left_alone_and_looked_at_less_and_less() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    app.advance(RELAY_AFTER * 2);
+    pass(&app).await;
+    let mut looks = 0;
+    for _ in 0..600 {
+        app.advance(Duration::from_secs(1));
+        let report = pass(&app).await;
+        assert_eq!(report.dispatched, 0);
+        looks += report.waiting;
+    }
+    assert!((2..=6).contains(&looks), "{looks} looks in ten minutes");
+    assert_eq!(stored(&app, &id).await.generation, 1);
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+}
+
+#[tokio::test]
+async fn jobs_that_come_to_nothing_three_times_end_with_a_person() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    for generation in 1..=4 {
+        app.advance(RELAY_AFTER * 2);
+        pass(&app).await;
+        // The job fails without its handler having moved the order: as one does whose payload nobody can read.
+        let jobs = app.app.queue.broker.claim("parcelx-orders-queue", 10, Duration::from_secs(60), Duration::ZERO).await.unwrap();
+        assert_eq!(jobs.len(), 1, "generation {generation}");
+        assert_eq!(app.app.queue.broker.fail(&jobs[0], "unreadable").await.unwrap(), Held::Done);
+        app.advance(GRACE * 2);
+        let report = pass(&app).await;
+        let expected = if generation <= 3 { (1, 0) } else { (0, 1) };
+        assert_eq!((report.dispatched, report.given_up), expected, "generation {generation}");
+    }
+    let seen = merchant.order(&id).await;
+    assert_eq!(seen["providerSyncStatus"], "needs_review");
+    assert!(seen["syncReason"].as_str().unwrap().starts_with("poison"));
+    assert_eq!(seen["status"], "pending");
+    app.advance(GRACE * 100);
+    assert_eq!(pass(&app).await, Report::default());
+}
+
+#[tokio::test]
+async fn a_worker_that_vanished_mid_way_is_found_although_its_job_is_gone() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    // Taken, and then nothing more.
+    let orders = &app.app.state.orders;
+    let seen = orders.load(&id).await.unwrap().unwrap();
+    orders.take(&seen, "plog_dead", Duration::from_secs(25)).await.unwrap().unwrap();
+    lose_queue(&app);
+    app.advance(Duration::from_secs(40) + GRACE + Duration::from_millis(1));
+    assert_eq!(pass(&app).await.dispatched, 1);
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    let seen = merchant.order(&id).await;
+    assert_eq!(seen["status"], "booked");
+    let logs = merchant.provider_logs(&id).await;
+    assert_eq!(logs.len(), 2);
+    let dead = logs.iter().find(|l| l["id"] == "plog_dead").unwrap();
+    assert_eq!((&dead["neverSent"], &dead["outcome"]), (&json!(true), &json!(null)));
+}
+
+#[tokio::test]
+async fn one_leader_at_a_time() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let store = Store::open(&format!("sqlite:{}", folder.path().join("s.db").display())).await.unwrap();
+    store.prepare::<waybill::outbox::LeaseDocument>().await.unwrap();
+    let clock = Clock::manual(Timestamp::from_millis(1_000_000));
+    let lease = || Lease::new(store.clone(), clock.clone(), "outbox");
+    let candidates: Vec<_> = (0..8).map(|_| lease()).collect();
+    let held = futures_util::future::join_all(candidates.iter().map(Lease::hold)).await;
+    assert_eq!(held.iter().filter(|h| *h.as_ref().unwrap()).count(), 1);
+    let leader = held.iter().position(|h| *h.as_ref().unwrap()).unwrap();
+    let other = &candidates[(leader + 1) % 8];
+
+    clock.advance(Duration::from_secs(9));
+    assert!(candidates[leader].hold().await.unwrap(), "renewed before it ran out");
+    clock.advance(Duration::from_secs(9));
+    assert!(!other.hold().await.unwrap());
+    clock.advance(Duration::from_secs(2));
+    assert!(other.hold().await.unwrap(), "a leader that does not renew is replaced");
+    assert!(!candidates[leader].hold().await.unwrap());
+    other.release().await.unwrap();
+    assert!(candidates[leader].hold().await.unwrap(), "given back, it can be taken at once");
+    other.release().await.unwrap();
+    assert!(candidates[leader].hold().await.unwrap(), "nobody gives back what another holds");
+}
