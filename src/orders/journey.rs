@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     draft::Draft,
-    model::{Actor, Attempt, Cancellation, HISTORY_KEPT, HistoryEntry, Order, ProviderEnv},
+    model::{Actor, Attempt, Cancellation, CancellationState, HISTORY_KEPT, HistoryEntry, Order, ProviderEnv},
     status::SyncStatus,
 };
 use crate::{ids, outbox::OutboxEntry, queue::retry, timestamp::Timestamp};
@@ -67,6 +67,17 @@ pub struct Booking {
     pub courier_name: Option<String>,
     pub courier_code: Option<String>,
     pub order_number: Option<String>,
+}
+
+/// What a wish to cancel comes to, decided on the order alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallOff {
+    /// It was certainly not sent: cancelled here and now, and no worker will take it.
+    Cancelled,
+    /// It was sent, or may have been: the wish is noted, and is carried out once the AWB is known.
+    Noted,
+    /// The wish was noted before, the order is cancelled, or it never was booked.
+    Nothing,
 }
 
 /// The id of an order's job. The generation is in it, so that a finished job that the queue still keeps never blocks a new dispatch.
@@ -224,6 +235,28 @@ impl Order {
         let pause = after.unwrap_or_else(|| retry::exponential(FIRST_WAIT, self.waits, ids::fraction()));
         self.next_check_at = Some(now + pause);
         self.step(SyncStatus::Retrying, Actor::Worker, Some(reason.to_owned()), now);
+    }
+
+    /// Cancels the order if it provably was not sent, through the same compare-and-set as the take: one of the two is first.
+    pub fn call_off(&mut self, actor: Actor, reason: Option<String>, now: Timestamp) -> CallOff {
+        if self.cancellation.state != CancellationState::None {
+            return CallOff::Nothing;
+        }
+        match self.provider_sync_status {
+            SyncStatus::Queued | SyncStatus::Retrying => {
+                self.cancellation.state = CancellationState::Done;
+                self.next_check_at = None;
+                self.outbox = None;
+                self.step(SyncStatus::Cancelled, actor, reason, now);
+                CallOff::Cancelled
+            }
+            SyncStatus::Processing | SyncStatus::Reconciling | SyncStatus::NeedsReview | SyncStatus::Success => {
+                self.cancellation.state = CancellationState::Requested;
+                self.remark(actor, "cancel requested", now);
+                CallOff::Noted
+            }
+            SyncStatus::Failed | SyncStatus::Cancelled => CallOff::Nothing,
+        }
     }
 
     /// Hands the order to a person. `false`: it is already final or with one.
