@@ -47,7 +47,7 @@ impl Job for CreateOrderJob {
                     let after = until.since(ctx.clock.now());
                     return Ok(Outcome::Later {
                         after,
-                        reason: order.sync_reason.clone().unwrap_or_else(|| "another worker has it".to_owned()),
+                        reason: redact::words(order.sync_reason.as_deref().unwrap_or("another worker has it")),
                     });
                 }
                 Stance::Take => ctx.book(&order).await?,
@@ -108,7 +108,13 @@ impl Context {
         let order = match found.map_err(|e| JobError::Retry(e.to_string()))? {
             Tracked::Found { awb: Some(awb), .. } => {
                 let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
-                self.orders.settle(&order.id, &attempt.request_log_id, &Finding::Booked(booking), self.first_look()).await?
+                match self.orders.settle(&order.id, &attempt.request_log_id, &Finding::Booked(booking), self.first_look()).await? {
+                    // The shipment that was found is another order's: no look-up will find a better one.
+                    Some(order) if order.provider_sync_status == SyncStatus::Reconciling => {
+                        self.orders.review(&order.id, reason::AWB_OF_ANOTHER_ORDER).await?
+                    }
+                    settled => settled,
+                }
             }
             Tracked::Found { awb: None, .. } => self.orders.review(&order.id, reason::BOOKED_AWB_UNKNOWN).await?,
             Tracked::NotFound(_) => self.orders.review(&order.id, reason::OUTCOME_UNKNOWN).await?,
@@ -160,7 +166,8 @@ fn mirror(order: &Order, generation: Option<i64>) -> Outcome {
     if generation.is_some_and(|g| g < order.generation) {
         return Outcome::Completed(answer(order, "A newer dispatch took over", Value::Null));
     }
-    let reason = || order.sync_reason.clone().unwrap_or_else(|| "without words".to_owned());
+    // A board shows this to people who need not know whom the order is for.
+    let reason = || redact::words(order.sync_reason.as_deref().unwrap_or("without words"));
     match order.provider_sync_status {
         SyncStatus::Success => {
             let parcelx = json!({ "awb": order.awb, "courierName": order.courier_name, "orderNumber": order.provider_order_number });

@@ -132,7 +132,16 @@ async fn two_orders_never_share_an_awb() {
     assert_eq!(seen["providerSyncStatus"], "reconciling");
     assert_eq!(seen["syncReason"], "awb-of-another-order");
     assert_eq!(seen["awb"], json!(null));
-    app.leave_jobs();
+
+    // Nor does a look-up give one away that is another's.
+    app.simulator.change_faults(|f| f.lookup = waybill::simulator::Lookup::Works);
+    app.simulator.script(Rule::on(waybill::simulator::Operation::Track, Answer::AwbOfAnother));
+    app.advance(Duration::from_secs(5));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("track", 1)]);
+    let seen = merchant.order(&second).await;
+    assert_eq!((seen["providerSyncStatus"].as_str(), seen["awb"].is_null()), (Some("needs_review"), true));
+    assert_eq!(seen["syncReason"], "awb-of-another-order");
 }
 
 async fn add_job(app: &TestApp, id: &str, data: &serde_json::Value) {
