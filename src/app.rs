@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     auth::Tokens,
     clock::Clock,
-    config::{Account, Config, ConfigError},
+    config::{Account, Config, ConfigError, Lookup},
     http::{
         health::{self, About},
         middleware::{self, Limits},
@@ -168,6 +168,7 @@ impl App {
             clock: self.clock.clone(),
             call_timeout: self.config.call_timeout(),
             reconcile: self.config.parcelx.reconcile.get().to_vec(),
+            lookup_trusted: self.config.parcelx.lookup == Lookup::Auto,
             calls: calls.clone(),
         };
         let registry = jobs::registry();
@@ -197,15 +198,11 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 fn about(env: ProviderEnv) -> About {
-    let provider_env = match env {
-        ProviderEnv::Simulator => "simulator",
-        ProviderEnv::Live => "live",
-    };
     About {
         name: env!("CARGO_PKG_NAME").to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("WAYBILL_COMMIT").map(str::to_owned),
-        provider_env: provider_env.to_owned(),
+        provider_env: env.word().to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The handlers of jobs, one file each, and the one list of them.
 
 mod create_order;
+mod reconcile;
 
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub struct Context {
     pub call_timeout: Duration,
     /// When to look for a booking that was not answered, from the call's end.
     pub reconcile: Vec<Duration>,
+    /// Whether a look-up that finds nothing may be believed, once a control look-up has found something.
+    pub lookup_trusted: bool,
     /// Calls under way: they outlive the job that made them, so that their end is always written down.
     pub calls: TaskTracker,
 }

@@ -17,7 +17,7 @@ use crate::{
         model::{Attempt, Order},
         status::SyncStatus,
     },
-    parcelx::{By, Call, CallError, Tracked, redact, verdict::Verdict},
+    parcelx::{CallError, redact, verdict::Verdict},
     queue::{
         Leased,
         job::{Death, Job, JobError, Outcome},
@@ -100,45 +100,13 @@ impl Context {
         self.settled(self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await?)
     }
 
-    /// Asks whether a call that ended without an answer booked the order after all.
-    async fn look_up(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
-        let call =
-            Call { order_id: order.id.clone(), reference: order.order_number.clone(), attempt: attempt.no, queued_at: order.created_at };
-        let found = self.parcelx.track_order(By::Reference(&order.order_number), &call).await;
-        let order = match found.map_err(|e| JobError::Retry(e.to_string()))? {
-            Tracked::Found { awb: Some(awb), .. } => {
-                let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
-                match self.orders.settle(&order.id, &attempt.request_log_id, &Finding::Booked(booking), self.first_look()).await? {
-                    // The shipment that was found is another order's: no look-up will find a better one.
-                    Some(order) if order.provider_sync_status == SyncStatus::Reconciling => {
-                        self.orders.review(&order.id, reason::AWB_OF_ANOTHER_ORDER).await?
-                    }
-                    settled => settled,
-                }
-            }
-            Tracked::Found { awb: None, .. } => self.orders.review(&order.id, reason::BOOKED_AWB_UNKNOWN).await?,
-            Tracked::NotFound(_) => self.orders.review(&order.id, reason::OUTCOME_UNKNOWN).await?,
-            Tracked::Failed(_) => match self.next_look(order, attempt) {
-                Some(at) => self.orders.look_again(&order.id, &attempt.request_log_id, at).await?,
-                None => self.orders.review(&order.id, reason::OUTCOME_UNKNOWN).await?,
-            },
-        };
-        self.settled(order)
-    }
-
     /// Orders are never removed.
-    fn settled(&self, order: Option<Order>) -> Result<Order, JobError> {
+    pub(super) fn settled(&self, order: Option<Order>) -> Result<Order, JobError> {
         order.ok_or_else(|| JobError::Abort("the order is gone".to_owned()))
     }
 
-    fn first_look(&self) -> Duration {
+    pub(super) fn first_look(&self) -> Duration {
         self.reconcile.first().copied().unwrap_or(Duration::from_secs(5))
-    }
-
-    /// The next offset of the schedule, counted from when the call ended.
-    fn next_look(&self, order: &Order, attempt: &Attempt) -> Option<crate::timestamp::Timestamp> {
-        let entry = order.history.iter().rev().find(|e| e.status == SyncStatus::Reconciling && e.attempt == Some(attempt.no))?;
-        self.reconcile.iter().map(|offset| entry.at + *offset).find(|at| *at > self.clock.now())
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     draft::Draft,
-    model::{Actor, Attempt, Cancellation, CancellationState, HISTORY_KEPT, HistoryEntry, Order, ProviderEnv},
+    model::{Actor, Attempt, Cancellation, CancellationState, Doubt, HISTORY_KEPT, HistoryEntry, Order, ProviderEnv},
     status::SyncStatus,
 };
 use crate::{ids, outbox::OutboxEntry, queue::retry, timestamp::Timestamp};
@@ -19,6 +19,11 @@ pub const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// How long an order may go without its provider being reached.
 pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
+/// How many calls on one reference may end without an answer.
+pub const MOST_DOUBTS: u32 = 3;
+/// How long after an unanswered call a look-up that can be believed is waited for.
+pub const DOUBT_ENDS_AFTER: Duration = Duration::from_secs(24 * 3600);
+
 /// Reasons a person reads and a filter matches; `needs_review: …` in the design.
 pub mod reason {
     pub const PROVIDER_UNREACHABLE: &str = "provider-unreachable";
@@ -26,6 +31,7 @@ pub mod reason {
     pub const BOOKED_AWB_UNKNOWN: &str = "booked-awb-unknown";
     pub const OUTCOME_UNKNOWN: &str = "outcome-unknown";
     pub const OTHER_ENVIRONMENT: &str = "other-provider-environment";
+    pub const SECOND_SHIPMENT: &str = "second-shipment";
     pub const POISON: &str = "poison";
     pub const AWB_OF_ANOTHER_ORDER: &str = "awb-of-another-order";
 }
@@ -120,6 +126,9 @@ impl Order {
             parcelx_response_ref_id: None,
             generation,
             attempt: None,
+            doubt: None,
+            surplus_awbs: Vec::new(),
+            booked_at: None,
             waits: 0,
             dispatches: 0,
             overdue_at: None,
@@ -190,30 +199,62 @@ impl Order {
         self.dispatches = 0;
         match finding {
             Finding::Booked(booking) => self.book(booking, now),
+            // It may have been refused because the unanswered call on the same reference was booked after all.
+            Finding::Refused(words) if self.doubt.is_some() => {
+                self.doubt(&format!("refused after an unanswered call: {words}"), first_look, now);
+            }
             Finding::Refused(words) => {
                 self.next_check_at = None;
                 self.step(SyncStatus::Failed, Actor::Worker, Some(words.clone()), now);
             }
             Finding::Wait { after, reason } => self.wait(*after, reason, now),
-            Finding::Unknown(reason) => {
-                self.waits = 0;
-                self.next_check_at = Some(now + first_look);
-                self.step(SyncStatus::Reconciling, Actor::Worker, Some(reason.clone()), now);
+            Finding::Unknown(reason) => self.doubt(reason, first_look, now),
+        }
+        true
+    }
+
+    fn doubt(&mut self, reason: &str, first_look: Duration, now: Timestamp) {
+        let calls = self.doubt.as_ref().map_or(0, |d| d.calls).saturating_add(1);
+        self.doubt = Some(Doubt { since: now, calls });
+        self.waits = 0;
+        self.next_check_at = Some(now + first_look);
+        self.step(SyncStatus::Reconciling, Actor::Worker, Some(reason.to_owned()), now);
+    }
+
+    /// An answer for which the order no longer waits. An AWB is evidence whatever has happened since: it settles an order that was
+    /// given up to a person or is being looked for, and what comes on top of another AWB is kept, since it must be cancelled.
+    fn adopt_late(&mut self, request_log_id: &str, finding: &Finding, now: Timestamp) -> bool {
+        let Finding::Booked(booking) = finding else { return false };
+        if self.awb.as_ref() == Some(&booking.awb) || self.surplus_awbs.contains(&booking.awb) {
+            return false;
+        }
+        match self.provider_sync_status {
+            SyncStatus::NeedsReview | SyncStatus::Reconciling => {
+                self.parcelx_request_ref_id = Some(request_log_id.to_owned());
+                self.parcelx_response_ref_id = Some(request_log_id.to_owned());
+                self.book(booking, now);
+            }
+            _ => {
+                self.surplus_awbs.push(booking.awb.clone());
+                self.remark(Actor::Worker, reason::SECOND_SHIPMENT, now);
             }
         }
         true
     }
 
-    /// An answer that comes after the order was given up to a person still settles it, if it brings an AWB for the same attempt.
-    fn adopt_late(&mut self, request_log_id: &str, finding: &Finding, now: Timestamp) -> bool {
-        let same = self.attempt.as_ref().is_some_and(|a| a.request_log_id == request_log_id);
-        match finding {
-            Finding::Booked(booking) if same && self.provider_sync_status == SyncStatus::NeedsReview => {
-                self.book(booking, now);
-                true
-            }
-            _ => false,
+    /// The provider proved not to know the reference: the unanswered call booked nothing, and the order may be sent again.
+    /// Nothing is sent for ever: after [`MOST_DOUBTS`] unanswered calls a person looks.
+    pub fn absent(&mut self, request_log_id: &str, now: Timestamp) -> bool {
+        if self.provider_sync_status != SyncStatus::Reconciling || !self.awaits(request_log_id) {
+            return false;
         }
+        if self.doubt.as_ref().is_some_and(|d| d.calls >= MOST_DOUBTS) {
+            return self.review(reason::OUTCOME_UNKNOWN, now);
+        }
+        self.next_check_at = None;
+        self.dispatches = 0;
+        self.step(SyncStatus::Retrying, Actor::Worker, Some("ParcelX does not know the order: booking again".to_owned()), now);
+        true
     }
 
     fn book(&mut self, booking: &Booking, now: Timestamp) {
@@ -221,6 +262,8 @@ impl Order {
         self.courier_name.clone_from(&booking.courier_name);
         self.courier_code.clone_from(&booking.courier_code);
         self.provider_order_number.clone_from(&booking.order_number);
+        self.booked_at = Some(now);
+        self.doubt = None;
         self.next_check_at = None;
         self.step(SyncStatus::Success, Actor::Worker, None, now);
     }

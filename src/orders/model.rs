@@ -24,6 +24,16 @@ pub enum ProviderEnv {
     Live,
 }
 
+impl ProviderEnv {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Simulator => "simulator",
+            Self::Live => "live",
+        }
+    }
+}
+
 /// An order. One document holds all that must change together, so each step of its journey is one write.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,6 +84,15 @@ pub struct Order {
     pub generation: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
+    /// A call on our reference ended without an answer, and nothing has cleared that up yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
+    /// Shipments that came to light after the order was booked under another AWB: each one costs money until it is cancelled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub surplus_awbs: Vec<String>,
+    /// When the provider gave the AWB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub booked_at: Option<Timestamp>,
     /// How often in a row the order had to wait for the provider; sets how long the next wait is.
     #[serde(default)]
     pub waits: u32,
@@ -109,6 +128,16 @@ pub struct Attempt {
     pub send_by: Timestamp,
     /// From here on whatever it did has been written down, or nobody will write it.
     pub settle_after: Timestamp,
+}
+
+/// An unanswered call that is being looked into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Doubt {
+    /// When the call ended; look-ups are counted from here.
+    pub since: Timestamp,
+    /// How many calls on this reference have ended so.
+    pub calls: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -235,6 +264,7 @@ impl Document for Order {
         Index::on("user_created", &["userId", "createdAt"]),
         Index::on("status_user", &["status", "userId", "createdAt"]),
         Index::on("sync_status_user", &["providerSyncStatus", "userId", "createdAt"]),
+        Index::on("env_booked", &["providerEnv", "bookedAt"]).sparse(),
         Index::on("outbox", &["outbox.at"]).sparse(),
         Index::on("overdue", &["overdueAt"]).sparse(),
     ];

@@ -208,6 +208,26 @@ impl OrderService {
         Ok(found(reviewed.await?))
     }
 
+    /// The unanswered call on the attempt `request_log_id` is proven to have booked nothing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn absent(&self, id: &str, request_log_id: &str) -> Result<Option<Order>, StoreError> {
+        let freed = self.store.update::<Order, _, StoreError>(id, |order| {
+            Ok(if order.absent(request_log_id, self.clock.now()) { Decision::Save(()) } else { Decision::Leave(()) })
+        });
+        Ok(found(freed.await?))
+    }
+
+    /// The order that was booked last, at `since` or later: what a look-up that works must know.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn last_booked(&self, since: Timestamp) -> Result<Option<Order>, StoreError> {
+        let query = Query::sorted_by("bookedAt", store::Order::Descending).equal("providerEnv", self.env.word()).from(since).limit(1);
+        Ok(self.store.find(&query).await?.pop())
+    }
+
     /// Has an order that waits for the end of the attempt `request_log_id` looked at again at `at`.
     ///
     /// # Errors

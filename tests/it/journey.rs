@@ -3,4 +3,5 @@
 mod booking;
 mod mapping;
 mod outcomes;
+mod reconcile;
 mod waiting;

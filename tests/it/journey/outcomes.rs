@@ -75,27 +75,6 @@ async fn an_unclear_answer_is_looked_up_and_never_sent_again() {
 }
 
 #[tokio::test]
-async fn what_one_look_up_does_not_find_a_person_looks_at() {
-    for (lookup, reason) in [(Lookup::Never, "outcome-unknown"), (Lookup::WithoutAwb, "booked-awb-unknown")] {
-        let app = TestApp::start().await;
-        app.simulator.change_faults(|f| f.lookup = lookup);
-        app.simulator.script(Rule::create(Answer::LostAfterBooking));
-        let merchant = app.merchant("u1");
-        let id = merchant.create(&order("A-1")).await;
-        app.run_pending_jobs().await;
-        app.advance(Duration::from_secs(5));
-        app.run_pending_jobs().await;
-        app.assert_calls(&[("create", 1), ("track", 1)]);
-        let seen = merchant.order(&id).await;
-        assert_eq!(seen["providerSyncStatus"], "needs_review", "{reason}");
-        assert_eq!(seen["syncReason"], reason);
-        assert_eq!(seen["status"], "pending", "{reason}");
-        let job = app.app.queue.inspect.get("parcelx-orders-queue", &format!("create-order-{id}-1")).await.unwrap().unwrap();
-        assert_eq!((job.state.name(), job.reason), ("failed", Some(format!("needs_review: {reason}"))));
-    }
-}
-
-#[tokio::test]
 async fn a_look_up_that_fails_is_repeated_by_the_schedule() {
     let app = TestApp::start().await;
     app.simulator.script(Rule::create(Answer::LostAfterBooking));

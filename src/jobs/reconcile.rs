@@ -1,0 +1,103 @@
+//! Finds out what became of a call that ended without an answer: the order may be booked, and must not be sent again before that is known.
+//!
+//! The provider is asked for our reference at growing times after the call. A shipment that is found is adopted. That none is found proves
+//! nothing by itself, for look-ups may lag or not work at all: only at the last look, and only if a control look-up in the same
+//! pass finds a booking of ours that is as new as the doubtful call, does it count as absence. Everything else ends with a person.
+
+use std::time::Duration;
+
+use super::Context;
+use crate::{
+    orders::{
+        journey::{Booking, DOUBT_ENDS_AFTER, Finding, reason},
+        model::{Attempt, Order},
+        status::SyncStatus,
+    },
+    parcelx::{By, Call, Tracked},
+    queue::job::JobError,
+    timestamp::Timestamp,
+};
+
+/// What the control look-up says of look-ups.
+enum Control {
+    /// It found what is there: what it does not find is not there.
+    Works,
+    /// There is nothing yet that it could be tried on.
+    Nothing,
+    /// It did not find what is there, or failed.
+    Fails,
+}
+
+impl Context {
+    /// One look for the order of an unanswered call. Gives the order as it stands afterwards.
+    pub(super) async fn look_up(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
+        let (id, log_id) = (order.id.as_str(), attempt.request_log_id.as_str());
+        let since = order.doubt.as_ref().map_or(order.updated_at, |d| d.since);
+        let after = match self.track(order, order).await? {
+            Tracked::Found { awb: Some(awb), .. } => self.adopt(order, attempt, awb).await?,
+            Tracked::Found { awb: None, .. } => self.orders.review(id, reason::BOOKED_AWB_UNKNOWN).await?,
+            Tracked::NotFound(_) | Tracked::Failed(_) if self.next_look(since).is_some() => {
+                let at = self.next_look(since).unwrap_or_else(|| self.clock.now());
+                self.orders.look_again(id, log_id, at).await?
+            }
+            Tracked::Failed(_) => self.orders.review(id, reason::OUTCOME_UNKNOWN).await?,
+            Tracked::NotFound(_) if !self.lookup_trusted => self.orders.review(id, reason::OUTCOME_UNKNOWN).await?,
+            Tracked::NotFound(_) => match self.control(order, since).await? {
+                Control::Works => self.orders.absent(id, log_id).await?,
+                Control::Nothing if self.clock.now().since(since) < DOUBT_ENDS_AFTER => {
+                    self.orders.look_again(id, log_id, self.clock.now() + self.last_pause()).await?
+                }
+                Control::Nothing | Control::Fails => self.orders.review(id, reason::OUTCOME_UNKNOWN).await?,
+            },
+        };
+        self.settled(after)
+    }
+
+    async fn adopt(&self, order: &Order, attempt: &Attempt, awb: String) -> Result<Option<Order>, JobError> {
+        let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
+        let finding = Finding::Booked(booking);
+        Ok(match self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await? {
+            // The shipment that was found is another order's: no look-up will find a better one.
+            Some(order) if order.provider_sync_status == SyncStatus::Reconciling => {
+                self.orders.review(&order.id, reason::AWB_OF_ANOTHER_ORDER).await?
+            }
+            settled => settled,
+        })
+    }
+
+    /// Looks for the last order that was booked when the doubtful call had already been made: if that is not found, nothing that
+    /// look-ups do not find can be believed to be absent.
+    async fn control(&self, order: &Order, since: Timestamp) -> Result<Control, JobError> {
+        let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::Nothing) };
+        Ok(match self.track(order, &known).await? {
+            Tracked::Found { awb, .. } if awb.is_none() || awb == known.awb => Control::Works,
+            Tracked::Found { .. } | Tracked::NotFound(_) | Tracked::Failed(_) => Control::Fails,
+        })
+    }
+
+    /// Asks for the reference of `wanted`, on behalf of `order`.
+    async fn track(&self, order: &Order, wanted: &Order) -> Result<Tracked, JobError> {
+        let call = Call {
+            order_id: order.id.clone(),
+            reference: wanted.order_number.clone(),
+            attempt: order.attempt.as_ref().map_or(0, |a| a.no),
+            queued_at: order.created_at,
+        };
+        let tracked = self.parcelx.track_order(By::Reference(&wanted.order_number), &call).await;
+        tracked.map_err(|e| JobError::Retry(e.to_string()))
+    }
+
+    /// The next time of the schedule, counted from the call's end.
+    fn next_look(&self, since: Timestamp) -> Option<Timestamp> {
+        self.reconcile.iter().map(|offset| since + *offset).find(|at| *at > self.clock.now())
+    }
+
+    /// Between two looks when the schedule has ended.
+    fn last_pause(&self) -> Duration {
+        match self.reconcile.as_slice() {
+            [.., before, last] => *last - *before,
+            [only] => *only,
+            [] => self.first_look(),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What becomes of a call that ended without an answer, in every world the provider may turn out to be.
+
+use std::time::Duration;
+
+use serde_json::json;
+use waybill::{
+    simulator::{Answer, Duplicate, Lookup, Rule},
+    timestamp::Timestamp,
+};
+
+use crate::support::{Client, TestApp, orders::order};
+
+/// Runs jobs and moves the clock from one due time to the next until the order waits for nothing any more; gives it as it ended.
+async fn until_settled(app: &TestApp, merchant: &Client, id: &str) -> serde_json::Value {
+    for _ in 0..400 {
+        app.run_pending_jobs().await;
+        let seen = merchant.order(id).await;
+        let Some(next) = seen["nextCheckAt"].as_str() else { return seen };
+        app.advance(Timestamp::parse(next).unwrap().since(app.clock.now()));
+    }
+    panic!("order {id} never settles");
+}
+
+/// An order whose create ended with `answer`, and another one that was booked a little later: what a control look-up needs.
+async fn doubtful(app: &TestApp, answer: Answer) -> (Client, String) {
+    let merchant = app.merchant("u1");
+    app.simulator.script(Rule::create(answer));
+    let id = merchant.create(&order("doubtful")).await;
+    app.run_pending_jobs().await;
+    assert_eq!(merchant.order(&id).await["providerSyncStatus"], "reconciling");
+    app.advance(Duration::from_secs(1));
+    let other = merchant.create(&order("later")).await;
+    app.run_pending_jobs().await;
+    assert_eq!(merchant.order(&other).await["status"], "booked");
+    app.assert_calls(&[("create", 2)]);
+    (merchant, id)
+}
+
+/// Live shipments of an order.
+fn live(app: &TestApp, seen: &serde_json::Value) -> Vec<String> {
+    app.simulator.shipments().into_iter().filter(|s| s.live && s.reference == seen["orderNumber"]).map(|s| s.awb).collect()
+}
+
+#[tokio::test]
+async fn a_booking_is_adopted_wherever_look_ups_find_it_in_time() {
+    for lookup in [Lookup::Works, Lookup::After(20_000), Lookup::After(500_000)] {
+        let app = TestApp::start().await;
+        app.simulator.change_faults(|f| f.lookup = lookup);
+        let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+        let seen = until_settled(&app, &merchant, &id).await;
+        assert_eq!(seen["providerSyncStatus"], "success", "{lookup:?}");
+        assert_eq!(live(&app, &seen), [seen["awb"].as_str().unwrap()], "{lookup:?}");
+        let looks = app.simulator.ledger().len() - 2;
+        app.assert_calls(&[("track", looks)]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_never_booked_is_booked_once_when_look_ups_prove_it() {
+    for duplicate in [Duplicate::NewAwb, Duplicate::Refuse, Duplicate::SameAwb] {
+        let app = TestApp::start().await;
+        app.simulator.change_faults(|f| {
+            f.lookup = Lookup::After(1000);
+            f.duplicate = duplicate;
+        });
+        let (merchant, id) = doubtful(&app, Answer::LostBeforeBooking).await;
+        let seen = until_settled(&app, &merchant, &id).await;
+        // Four looks, the control look-up in the pass of the last one, and one more create.
+        app.assert_calls(&[("track", 5), ("create", 1)]);
+        assert_eq!(seen["providerSyncStatus"], "success");
+        assert_eq!(live(&app, &seen), [seen["awb"].as_str().unwrap()]);
+        assert_eq!(merchant.provider_logs(&id).await.len(), 7);
+    }
+}
+
+#[tokio::test]
+async fn look_ups_that_do_not_work_prove_nothing() {
+    for answer in [Answer::LostAfterBooking, Answer::LostBeforeBooking] {
+        for lookup in [Lookup::Never, Lookup::After(3_600_000)] {
+            let app = TestApp::start().await;
+            app.simulator.change_faults(|f| f.lookup = lookup);
+            let (merchant, id) = doubtful(&app, answer.clone()).await;
+            let seen = until_settled(&app, &merchant, &id).await;
+            app.assert_calls(&[("track", 5)]);
+            assert_eq!((seen["providerSyncStatus"].as_str(), seen["syncReason"].as_str()), (Some("needs_review"), Some("outcome-unknown")));
+            assert_eq!(seen["status"], "pending");
+            assert!(live(&app, &seen).len() <= 1);
+            let job = app.app.queue.inspect.get("parcelx-orders-queue", &format!("create-order-{id}-1")).await.unwrap().unwrap();
+            assert_eq!((job.state.name(), job.reason.as_deref()), ("failed", Some("needs_review: outcome-unknown")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_booking_without_its_awb_ends_with_a_person_at_once() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::WithoutAwb);
+    let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+    let seen = until_settled(&app, &merchant, &id).await;
+    app.assert_calls(&[("track", 1)]);
+    assert_eq!((seen["providerSyncStatus"].as_str(), seen["syncReason"].as_str()), (Some("needs_review"), Some("booked-awb-unknown")));
+}
+
+#[tokio::test]
+async fn a_control_look_up_works_without_awbs_too() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::WithoutAwb);
+    let (merchant, id) = doubtful(&app, Answer::LostBeforeBooking).await;
+    let seen = until_settled(&app, &merchant, &id).await;
+    app.assert_calls(&[("track", 5), ("create", 1)]);
+    assert_eq!(seen["providerSyncStatus"], "success");
+}
+
+#[tokio::test]
+async fn untrusted_look_ups_adopt_but_never_prove_absence() {
+    for (answer, ended) in [(Answer::LostAfterBooking, "success"), (Answer::LostBeforeBooking, "needs_review")] {
+        let app = TestApp::builder().setting("WAYBILL_PARCELX__LOOKUP", "untrusted").start().await;
+        app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+        let (merchant, id) = doubtful(&app, answer).await;
+        let seen = until_settled(&app, &merchant, &id).await;
+        assert_eq!(seen["providerSyncStatus"], ended);
+        let looks = app.simulator.ledger().len() - 2;
+        app.assert_calls(&[("track", looks)]);
+    }
+}
+
+#[tokio::test]
+async fn without_a_newer_booking_the_proof_is_waited_for_up_to_a_day() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let merchant = app.merchant("u1");
+    // Booked before the doubtful call: proves nothing of what came later.
+    merchant.create(&order("before")).await;
+    app.run_pending_jobs().await;
+    app.advance(Duration::from_secs(1));
+    app.simulator.script(Rule::create(Answer::LostBeforeBooking));
+    let id = merchant.create(&order("doubtful")).await;
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 2)]);
+    let from = app.clock.now();
+    let seen = until_settled(&app, &merchant, &id).await;
+    assert_eq!((seen["providerSyncStatus"].as_str(), seen["syncReason"].as_str()), (Some("needs_review"), Some("outcome-unknown")));
+    let waited = app.clock.now().since(from).as_secs();
+    assert!((86_400..86_400 + 600).contains(&waited), "{waited}");
+    let looks = app.simulator.ledger().len() - 2;
+    app.assert_calls(&[("track", looks)]);
+}
+
+#[tokio::test]
+async fn a_booking_that_comes_meanwhile_ends_the_wait() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let merchant = app.merchant("u1");
+    app.simulator.script(Rule::create(Answer::LostBeforeBooking));
+    let id = merchant.create(&order("doubtful")).await;
+    for _ in 0..6 {
+        app.run_pending_jobs().await;
+        let next = merchant.order(&id).await["nextCheckAt"].as_str().map(str::to_owned).unwrap();
+        app.advance(Timestamp::parse(&next).unwrap().since(app.clock.now()));
+    }
+    merchant.create(&order("later")).await;
+    let seen = until_settled(&app, &merchant, &id).await;
+    assert_eq!(seen["providerSyncStatus"], "success");
+    let tracks = app.simulator.ledger().len() - 3;
+    app.assert_calls(&[("create", 3), ("track", tracks)]);
+    assert_eq!(live(&app, &seen).len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_after_an_unanswered_call_is_not_believed_and_nothing_goes_on_for_ever() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let (merchant, id) = doubtful(&app, Answer::LostBeforeBooking).await;
+    let number = merchant.order(&id).await["orderNumber"].as_str().unwrap().to_owned();
+    app.simulator.script(Rule::refuse("Duplicate client_order_id").about(&number).times(10));
+    let mut others = 0;
+    let seen = loop {
+        app.run_pending_jobs().await;
+        let seen = merchant.order(&id).await;
+        let Some(next) = seen["nextCheckAt"].as_str() else { break seen };
+        app.advance(Timestamp::parse(next).unwrap().since(app.clock.now()));
+        // There is always a newer booking for the control look-up.
+        others += 1;
+        merchant.create(&order(&format!("later-{others}"))).await;
+    };
+    let states: Vec<_> = seen["history"].as_array().unwrap().iter().map(|e| e["status"].as_str().unwrap().to_owned()).collect();
+    assert!(!states.contains(&"failed".to_owned()), "{states:?}");
+    assert_eq!((seen["providerSyncStatus"].as_str(), seen["syncReason"].as_str()), (Some("needs_review"), Some("outcome-unknown")));
+    // Two more creates for it, each after four looks and a control look-up had proved absence.
+    app.assert_calls(&[("create", 2 + others), ("track", 15)]);
+}
+
+#[tokio::test]
+async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
+    use waybill::orders::{
+        journey::{Booking, Finding},
+        model::Order,
+    };
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Never);
+    let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+    let first = app.app.store.get::<Order>(&id).await.unwrap().unwrap().attempt.unwrap().request_log_id;
+    let seen = until_settled(&app, &merchant, &id).await;
+    assert_eq!(seen["providerSyncStatus"], "needs_review");
+    app.assert_calls(&[("track", 5)]);
+    let settle = async |awb: &str| {
+        let booking = Booking { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
+        app.app.state.orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap()
+    };
+    let order = settle("00000000000001").await;
+    assert_eq!(order.awb.as_deref(), Some("00000000000001"));
+    assert_eq!(merchant.order(&id).await["providerSyncStatus"], "success");
+    // The same again is nothing new; another one is a second live shipment, and is not lost from sight.
+    assert_eq!(settle("00000000000001").await.version, order.version);
+    let order = settle("00000000000002").await;
+    assert_eq!((order.awb.as_deref(), order.surplus_awbs.as_slice()), (Some("00000000000001"), &["00000000000002".to_owned()][..]));
+    let seen = merchant.order(&id).await;
+    assert_eq!(seen["history"].as_array().unwrap().last().unwrap()["reason"], json!("second-shipment"));
+}
