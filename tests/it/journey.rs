@@ -4,4 +4,5 @@ mod booking;
 mod mapping;
 mod outcomes;
 mod reconcile;
+mod verdicts;
 mod waiting;

@@ -34,6 +34,8 @@ pub struct TestApp {
     pub clock: Clock,
     pub simulator: Simulator,
     pub worker: Worker,
+    /// Where the double listens.
+    pub provider_address: SocketAddr,
     router: Router,
     /// How many of the double's entries have been asserted.
     asserted: Mutex<usize>,
@@ -147,6 +149,7 @@ impl Builder {
             clock,
             simulator,
             worker,
+            provider_address: address,
             router,
             asserted: Mutex::new(0),
             leave_jobs: Mutex::new(false),
