@@ -1,6 +1,6 @@
 //! What an operation must say for the client to carry it out.
 
-use reqwest::Method;
+use http::Method;
 use serde_json::Value;
 
 use super::answer::Wire;

@@ -1,6 +1,6 @@
 //! Books an order: one call creates it, chooses the courier and gives the AWB. Not known to be idempotent, so never repeated by itself.
 
-use reqwest::Method;
+use http::Method;
 use serde::Serialize;
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! Looks for a shipment by AWB, or by our own reference: the only way to settle a create whose answer was lost.
 
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::parcelx::{
