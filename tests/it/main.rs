@@ -14,4 +14,5 @@ mod simulator;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+#[expect(dead_code, reason = "a kit: not every test needs every tool")]
 mod support;

@@ -1,8 +1,8 @@
 //! What tests of the whole service stand on.
 
 mod client;
-pub mod orders;
+pub(crate) mod orders;
 mod test_app;
 
-pub use client::Client;
-pub use test_app::TestApp;
+pub(crate) use client::Client;
+pub(crate) use test_app::TestApp;

@@ -7,21 +7,21 @@ use tower::ServiceExt;
 
 /// Calls the router in process, with one token or none.
 #[derive(Clone)]
-pub struct Client {
-    pub router: Router,
-    pub token: Option<String>,
+pub(crate) struct Client {
+    pub(crate) router: Router,
+    pub(crate) token: Option<String>,
 }
 
 /// A whole answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Client {
-    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         if let Some(token) = &self.token {
             let value = format!("Bearer {token}").parse().unwrap();
             request.headers_mut().entry(header::AUTHORIZATION).or_insert(value);
@@ -32,31 +32,31 @@ impl Client {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
     /// Creates an order and gives its id.
-    pub async fn create(&self, body: &Value) -> String {
+    pub(crate) async fn create(&self, body: &Value) -> String {
         let answer = self.post("/orders/create", body).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
         answer.json()["data"]["id"].as_str().unwrap().to_owned()
     }
 
     /// An order's `data`.
-    pub async fn order(&self, id: &str) -> Value {
+    pub(crate) async fn order(&self, id: &str) -> Value {
         let answer = self.get(&format!("/v1/orders/{id}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         answer.json()["data"].clone()
     }
 
     /// The `data` of an order's provider logs.
-    pub async fn provider_logs(&self, id: &str) -> Vec<Value> {
+    pub(crate) async fn provider_logs(&self, id: &str) -> Vec<Value> {
         let answer = self.get(&format!("/v1/orders/{id}/provider-logs")).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         answer.json()["data"].as_array().unwrap().clone()
@@ -64,20 +64,20 @@ impl Client {
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|v| v.to_str().unwrap())
     }
 
     /// Asserts that this is a problem document of the given status and code, and gives it.
-    pub fn problem(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text());
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text());
         let body = self.json();

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 /// 300 varied orders.
-pub fn valid() -> Vec<Value> {
+pub(crate) fn valid() -> Vec<Value> {
     lines(include_str!("../../fixtures/orders/valid.jsonl"))
 }
 
 /// `{ why, pointer, body }`: bodies with one fault each.
-pub fn invalid() -> Vec<Value> {
+pub(crate) fn invalid() -> Vec<Value> {
     lines(include_str!("../../fixtures/orders/invalid.jsonl"))
 }
 
@@ -17,7 +17,7 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 /// A small good order.
-pub fn order(client_order_id: &str) -> Value {
+pub(crate) fn order(client_order_id: &str) -> Value {
     json!({
         "clientOrderId": client_order_id, "invoiceNumber": "INV-1", "paymentMethod": "COD", "expressType": "surface",
         "pickAddressId": "10001",
@@ -30,7 +30,7 @@ pub fn order(client_order_id: &str) -> Value {
 }
 
 /// `order` with the value at `pointer` set; its parent must be there.
-pub fn with(mut order: Value, pointer: &str, value: Value) -> Value {
+pub(crate) fn with(mut order: Value, pointer: &str, value: Value) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let parent = order.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));
     match parent {

@@ -27,63 +27,63 @@ use super::Client;
 /// 2026-01-31T09:30:00Z
 const START: i64 = 1_769_851_800_000;
 
-pub const QUEUES: [&str; 1] = ["parcelx-orders-queue"];
+pub(crate) const QUEUES: [&str; 1] = ["parcelx-orders-queue"];
 
-pub struct TestApp {
-    pub app: App,
-    pub clock: Clock,
-    pub simulator: Simulator,
-    pub worker: Worker,
+pub(crate) struct TestApp {
+    pub(crate) app: App,
+    pub(crate) clock: Clock,
+    pub(crate) simulator: Simulator,
+    pub(crate) worker: Worker,
     /// Where the double listens.
-    pub provider_address: SocketAddr,
+    pub(crate) provider_address: SocketAddr,
     router: Router,
     /// How many of the double's entries have been asserted.
     asserted: Mutex<usize>,
     leave_jobs: Mutex<bool>,
     _simulator_runs: DropGuard,
-    pub folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
-pub struct Builder {
+pub(crate) struct Builder {
     settings: Vec<(String, String)>,
     base_url: Option<String>,
     env: ProviderEnv,
 }
 
 impl TestApp {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::builder().start().await
     }
 
-    pub fn builder() -> Builder {
+    pub(crate) fn builder() -> Builder {
         Builder { settings: Vec::new(), base_url: None, env: ProviderEnv::Simulator }
     }
 
     /// The merchant `user`.
-    pub fn merchant(&self, user: &str) -> Client {
+    pub(crate) fn merchant(&self, user: &str) -> Client {
         let token = self.app.state.tokens.issue(user, Role::Merchant, Duration::from_secs(30 * 86_400)).unwrap();
         Client { router: self.router.clone(), token: Some(token) }
     }
 
-    pub fn anybody(&self) -> Client {
+    pub(crate) fn anybody(&self) -> Client {
         Client { router: self.router.clone(), token: None }
     }
 
-    pub fn router(&self) -> Router {
+    pub(crate) fn router(&self) -> Router {
         self.router.clone()
     }
 
     /// Runs what waits now, and gives the number of runs.
-    pub async fn run_pending_jobs(&self) -> usize {
+    pub(crate) async fn run_pending_jobs(&self) -> usize {
         self.worker.run_pending().await.unwrap()
     }
 
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 
     /// Asserts what the double was asked since the last time, as counts by operation (`create`, `track` …).
-    pub fn assert_calls(&self, expected: &[(&str, usize)]) {
+    pub(crate) fn assert_calls(&self, expected: &[(&str, usize)]) {
         let ledger = self.simulator.ledger();
         let mut asserted = self.asserted.lock().unwrap();
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
@@ -97,34 +97,34 @@ impl TestApp {
     }
 
     /// For the few tests that end with jobs still to be done.
-    pub fn leave_jobs(&self) {
+    pub(crate) fn leave_jobs(&self) {
         *self.leave_jobs.lock().unwrap() = true;
     }
 
-    pub async fn counts(&self) -> Counts {
+    pub(crate) async fn counts(&self) -> Counts {
         self.app.queue.inspect.counts(QUEUES[0]).await.unwrap()
     }
 }
 
 impl Builder {
     /// A setting, as `("WAYBILL_QUEUE__ATTEMPTS", "5")`.
-    pub fn setting(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Another provider than the double.
-    pub fn provider(mut self, base_url: &str) -> Self {
+    pub(crate) fn provider(mut self, base_url: &str) -> Self {
         self.base_url = Some(base_url.to_owned());
         self
     }
 
-    pub fn env(mut self, env: ProviderEnv) -> Self {
+    pub(crate) fn env(mut self, env: ProviderEnv) -> Self {
         self.env = env;
         self
     }
 
-    pub async fn start(self) -> TestApp {
+    pub(crate) async fn start(self) -> TestApp {
         let folder = TempDir::new().unwrap();
         let clock = Clock::manual(Timestamp::from_millis(START));
         let url = |file: &str| format!("sqlite:{}", folder.path().join(file).display());
