@@ -117,7 +117,6 @@ impl App {
     }
 
     /// The whole HTTP surface. While `draining`, `/readyz` says no.
-    #[must_use]
     pub fn router(&self, draining: CancellationToken) -> Router {
         let health = health::routes(self.about(), self.checks(), draining);
         let (router, document) = routes(health).with_state(self.state.clone()).split_for_parts();

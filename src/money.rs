@@ -2,7 +2,7 @@
 //!
 //! Guards against amounts that change on their way: 299.99 arrives as a JSON number, is kept as 29999 and leaves as `"299.99"`.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -99,8 +99,8 @@ impl<'de> Deserialize<'de> for Rupees {
 struct RupeesVisitor;
 
 impl RupeesVisitor {
-    fn read<E: de::Error>(text: Cow<'_, str>) -> Result<Rupees, E> {
-        Money::parse(&text).map(Rupees).map_err(E::custom)
+    fn read<E: de::Error>(text: &str) -> Result<Rupees, E> {
+        Money::parse(text).map(Rupees).map_err(E::custom)
     }
 }
 
@@ -112,20 +112,20 @@ impl de::Visitor<'_> for RupeesVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, n: u64) -> Result<Rupees, E> {
-        Self::read(n.to_string().into())
+        Self::read(&n.to_string())
     }
 
     fn visit_i64<E: de::Error>(self, n: i64) -> Result<Rupees, E> {
-        Self::read(n.to_string().into())
+        Self::read(&n.to_string())
     }
 
     // The shortest text that reads back as the same number is what the client wrote: 299.99, not 299.98999….
     fn visit_f64<E: de::Error>(self, n: f64) -> Result<Rupees, E> {
-        Self::read(n.to_string().into())
+        Self::read(&n.to_string())
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Rupees, E> {
-        Self::read(text.trim().into())
+        Self::read(text.trim())
     }
 }
 

@@ -159,10 +159,10 @@ fn check_ledger(rows: &mut [Row], before: &BTreeMap<String, u32>, after: &BTreeM
     let booked = rows.iter().filter(|r| r.expect == Expect::Booked && r.awb.is_some()).count();
     let new = after.keys().filter(|awb| !before.contains_key(*awb)).count();
     // Others may use the same instance; fewer new shipments than orders cannot be.
-    if new < booked {
-        if let Some(last) = rows.last_mut() {
-            last.state = format!("{new} shipments for {booked} orders");
-            last.well = Some(false);
-        }
+    if new < booked
+        && let Some(last) = rows.last_mut()
+    {
+        last.state = format!("{new} shipments for {booked} orders");
+        last.well = Some(false);
     }
 }

@@ -132,23 +132,23 @@ fn finding(verdict: Verdict) -> Finding {
 /// The job ends as its order stands, so that a queue board tells the truth.
 fn mirror(order: &Order, generation: Option<i64>) -> Outcome {
     if generation.is_some_and(|g| g < order.generation) {
-        return Outcome::Completed(answer(order, "A newer dispatch took over", Value::Null));
+        return Outcome::Completed(answer(order, "A newer dispatch took over", &Value::Null));
     }
     // A board shows this to people who need not know whom the order is for.
     let reason = || redact::words(order.sync_reason.as_deref().unwrap_or("without words"));
     match order.provider_sync_status {
         SyncStatus::Success => {
             let parcelx = json!({ "awb": order.awb, "courierName": order.courier_name, "orderNumber": order.provider_order_number });
-            Outcome::Completed(answer(order, "Order created at ParcelX", parcelx))
+            Outcome::Completed(answer(order, "Order created at ParcelX", &parcelx))
         }
         SyncStatus::Failed => Outcome::Failed { reason: reason() },
         SyncStatus::NeedsReview => Outcome::Failed { reason: format!("needs_review: {}", reason()) },
-        _ => Outcome::Completed(answer(order, "Nothing to do", Value::Null)),
+        _ => Outcome::Completed(answer(order, "Nothing to do", &Value::Null)),
     }
 }
 
 /// The return value existing readers of the queue know.
-fn answer(order: &Order, message: &str, parcelx: Value) -> Value {
+fn answer(order: &Order, message: &str, parcelx: &Value) -> Value {
     json!({ "orderId": order.id, "success": order.provider_sync_status == SyncStatus::Success, "message": message, "parcelX": parcelx })
 }
 

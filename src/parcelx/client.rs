@@ -79,12 +79,12 @@ impl ParcelXClient {
     /// [`ClientError`].
     pub fn new(settings: Settings, logs: ProviderLogs, clock: Clock) -> Result<Self, ClientError> {
         let http = http_client(&settings)?;
-        let recorder = || Recorder { logs: logs.clone(), clock: clock.clone() };
+        let recorder = Recorder { logs: logs.clone(), clock };
         let backoff = ExponentialBackoff::builder().build_with_max_retries(2);
         Ok(Self {
-            once: ClientBuilder::new(http.clone()).with(recorder()).build(),
+            once: ClientBuilder::new(http.clone()).with(recorder.clone()).build(),
             // The first layer is the outermost: each repeat passes the recorder.
-            repeating: ClientBuilder::new(http).with(RetryTransientMiddleware::new_with_policy(backoff)).with(recorder()).build(),
+            repeating: ClientBuilder::new(http).with(RetryTransientMiddleware::new_with_policy(backoff)).with(recorder).build(),
             settings: Arc::new(settings),
             logs,
         })
@@ -130,7 +130,7 @@ impl ParcelXClient {
         let client = if E::SAFE_TO_REPEAT { &self.repeating } else { &self.once };
         let url = format!("{}{}", self.settings.base_url.as_str().trim_end_matches('/'), E::PATH);
         let request = client.request(E::METHOD, url);
-        let request = if E::METHOD == reqwest::Method::GET {
+        let request = if E::METHOD == http::Method::GET {
             request.query(&payload)
         } else {
             request.header(CONTENT_TYPE, "application/json").body(payload.to_string())

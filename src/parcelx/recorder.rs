@@ -31,6 +31,7 @@ pub(super) struct Recording {
     pub(super) word: fn(&Wire, &str) -> &'static str,
 }
 
+#[derive(Clone)]
 pub(super) struct Recorder {
     pub(super) logs: ProviderLogs,
     pub(super) clock: Clock,
