@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{Router, extract::FromRef};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
@@ -178,9 +179,18 @@ impl App {
     }
 }
 
+/// The parts of the document, in the order in which the page shows them.
+const TAGS: [(&str, &str); 3] = [
+    ("Orders", "What merchants ask for and what has become of it"),
+    ("Errors", "The catalogue that the `type` of an error leads to"),
+    ("Service", "What machines ask about the process"),
+];
+
 /// The one list of routes. `health` comes from outside, since it alone knows the process.
 fn routes(health: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(openapi::document())
+    let mut document = openapi::document();
+    document.tags = Some(TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build()).to_vec());
+    OpenApiRouter::with_openapi(document)
         .merge(crate::orders::routes::routes())
         .merge(crate::parcelx::routes::routes())
         .merge(health)
@@ -223,5 +233,43 @@ impl Worker {
     /// When the queue does not answer.
     pub async fn run_pending(&self) -> Result<usize, QueueError> {
         self.runner.run_pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Map, Value};
+
+    fn object(value: &Value) -> &Map<String, Value> {
+        value.as_object().unwrap()
+    }
+
+    #[test]
+    fn the_document_names_and_describes_what_it_holds() {
+        let document = serde_json::to_value(super::document()).unwrap();
+        let mut names = BTreeSet::new();
+        for (path, item) in object(&document["paths"]) {
+            for (method, operation) in object(item) {
+                let name = operation["operationId"].as_str().unwrap();
+                assert!(name.bytes().all(|b| b.is_ascii_alphanumeric()), "{name}");
+                assert!(names.insert(name), "{name} comes twice");
+                assert!(super::TAGS.iter().any(|(tag, _)| operation["tags"][0] == *tag), "{method} {path}: {}", operation["tags"]);
+                for (status, answer) in object(&operation["responses"]) {
+                    assert!(answer["description"].is_string(), "{method} {path} {status}: the standard wants a description");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_field_must_be_a_text_and_an_object_at_once() {
+        let document = serde_json::to_value(super::document()).unwrap();
+        for (name, schema) in object(&document["components"]["schemas"]) {
+            for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+                assert!(schema.get("allOf").is_none(), "{name}.{field}: {schema}");
+            }
+        }
     }
 }

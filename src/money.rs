@@ -135,13 +135,33 @@ impl utoipa::PartialSchema for Rupees {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .pattern(Some(r"^\d{1,8}(\.\d{1,2})?$"))
-            .description(Some("Rupees with at most two decimals. Requests may send a JSON number instead; answers are always strings."))
+            .description(Some("Rupees, with two decimals."))
             .examples([serde_json::json!("1499.00")])
             .into()
     }
 }
 
 impl utoipa::ToSchema for Rupees {}
+
+/// The form of [`Rupees`] in a request, for the API's document: looser than in an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct RupeesInput;
+
+impl utoipa::PartialSchema for RupeesInput {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::{ObjectBuilder, Type, schema::SchemaType};
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::Number, Type::String]))
+            .minimum(Some(0))
+            .maximum(Some(10_000_000))
+            .pattern(Some(r"^\d{1,8}(\.\d{1,2})?$"))
+            .description(Some("Rupees with at most two decimals, as a number or as a text; at most one crore."))
+            .examples([serde_json::json!(1499.5), serde_json::json!("1499.50")])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for RupeesInput {}
 
 #[cfg(test)]
 mod tests {

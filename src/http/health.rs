@@ -87,13 +87,13 @@ struct Alive<'a> {
 /// Is the process alive?
 ///
 /// Asks nothing of any dependency: restart the process when this fails, not when `/readyz` does.
-#[utoipa::path(get, path = "/healthz", tag = "Service", security(()), responses((status = 200, body = Alive)))]
+#[utoipa::path(get, path = "/healthz", tag = "Service", security(()), responses((status = 200, description = "It is", body = Alive)))]
 async fn healthz(State(health): State<Arc<Health>>) -> Response {
     answer::ok(&Alive { status: "ok", about: &health.about })
 }
 
 /// Is the process alive? (alias of `/healthz`)
-#[utoipa::path(get, path = "/health", tag = "Service", security(()), responses((status = 200, body = Alive)))]
+#[utoipa::path(get, path = "/health", tag = "Service", security(()), responses((status = 200, description = "It is", body = Alive)))]
 async fn health(state: State<Arc<Health>>) -> Response {
     healthz(state).await
 }
@@ -112,8 +112,8 @@ struct Ready {
 ///
 /// 503 when a dependency does not answer within a second, or when the instance is about to stop. The problem document then has the same `checks`.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
-    (status = 200, body = Ready),
-    (status = 503, body = ProblemBody, content_type = "application/problem+json"),
+    (status = 200, description = "It does", body = Ready),
+    (status = 503, description = "Not now", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn readyz(State(health): State<Arc<Health>>) -> Response {
     let refuse = |detail: &'static str| Problem::new(Kind::TemporarilyUnavailable, detail).retry_after(CHECK_LIMIT);
@@ -145,7 +145,7 @@ async fn ask(name: &str, check: &Check) -> &'static str {
 }
 
 /// Which version is it?
-#[utoipa::path(get, path = "/version", tag = "Service", security(()), responses((status = 200, body = About)))]
+#[utoipa::path(get, path = "/version", tag = "Service", security(()), responses((status = 200, description = "Name, version and where orders go", body = About)))]
 async fn version(State(health): State<Arc<Health>>) -> Response {
     answer::ok(&health.about)
 }
@@ -153,7 +153,7 @@ async fn version(State(health): State<Arc<Health>>) -> Response {
 /// What has been counted
 ///
 /// In Prometheus text format. Labels hold routes, queues and outcomes, never ids.
-#[utoipa::path(get, path = "/metrics", tag = "Service", security(()), responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/metrics", tag = "Service", security(()), responses((status = 200, description = "All metrics", body = String, content_type = "text/plain")))]
 async fn metrics() -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry::render()).into_response()
 }

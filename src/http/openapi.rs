@@ -1,6 +1,7 @@
 //! The API's document and the page that shows it.
 //!
-//! Guards against a document that says less than the service does: errors that any route can answer are added to every operation here.
+//! Guards against a document that says less than the service does (errors that any route can answer are added to every operation
+//! here), and against schemas that nothing could satisfy.
 
 use axum::{
     Router,
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        ContentBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder,
+        AllOf, ContentBuilder, Header, ObjectBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder, Schema, Type,
         path::{Operation, PathItem},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
@@ -88,6 +89,8 @@ pub fn docs(mut openapi: utoipa::openapi::OpenApi) -> Router {
         .persist_authorization(true)
         .try_it_out_enabled(true)
         .display_request_duration(true)
+        .use_base_layout() // without the bar that asks for the address of another document
+        .default_models_expand_depth(0)
         .validator_url("none"); // else the page asks a stranger's server to check the document
     let page: Router = SwaggerUi::new("/docs").config(config).into();
     page.layer(from_fn(for_a_page)).route(
@@ -106,8 +109,12 @@ async fn for_a_page(request: Request, next: Next) -> Response {
     response
 }
 
-/// Adds the errors that the edge answers on its own, where an operation does not say more about them itself.
+/// Adds the errors that the edge answers on its own, where an operation does not say more about them itself, and mends schemas.
 pub fn complete(openapi: &mut utoipa::openapi::OpenApi) {
+    for schema in openapi.components.iter_mut().flat_map(|c| c.schemas.values_mut()) {
+        let RefOr::T(Schema::Object(object)) = schema else { continue };
+        object.properties.values_mut().for_each(describe_directly);
+    }
     for item in openapi.paths.paths.values_mut() {
         for operation in operations(item) {
             let open = operation.security.as_ref().is_some_and(|s| s.iter().all(|r| *r == utoipa::openapi::SecurityRequirement::default()));
@@ -126,8 +133,29 @@ pub fn complete(openapi: &mut utoipa::openapi::OpenApi) {
             for (status, description) in statuses {
                 operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(description)));
             }
+            if let Some(RefOr::T(busy)) = operation.responses.responses.get_mut("503") {
+                busy.headers.entry("Retry-After".to_owned()).or_insert_with(|| RefOr::T(retry_after()));
+            }
         }
     }
+}
+
+/// A described field with an inlined schema comes as "all of: the schema, an object with the description". A text is no object, so
+/// that no value would do: the description moves to the schema.
+fn describe_directly(field: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::AllOf(AllOf { items, .. })) = field else { return };
+    let [RefOr::T(Schema::Object(inlined)), RefOr::T(Schema::Object(words))] = items.as_mut_slice() else { return };
+    if words.description.is_some() && words.properties.is_empty() && words.required.is_empty() {
+        let mut described = inlined.clone();
+        described.description = words.description.take();
+        *field = RefOr::T(Schema::Object(described));
+    }
+}
+
+fn retry_after() -> Header {
+    let mut header = Header::new(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)));
+    header.description = Some("Seconds to wait before the same request is sent again".to_owned());
+    header
 }
 
 fn problem(description: &str) -> ApiResponse {

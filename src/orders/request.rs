@@ -10,7 +10,7 @@ use super::{
     text::{Digits, Lines, Text, here},
     words::{AddressType, ExpressType, PaymentMethod},
 };
-use crate::money::Rupees;
+use crate::money::{Rupees, RupeesInput};
 
 /// Most boxes and most lines of one order.
 const MOST_BOXES: u64 = 100;
@@ -112,7 +112,7 @@ pub struct ItemInput {
     #[validate(range(min = 1, max = 100_000))]
     #[schema(minimum = 1, maximum = 100_000)]
     pub quantity: u32,
-    #[schema(inline)]
+    #[schema(inline, value_type = RupeesInput)]
     pub unit_price: Rupees,
     #[validate(nested)]
     #[schema(inline)]
@@ -122,14 +122,14 @@ pub struct ItemInput {
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChargesInput {
-    #[schema(inline)]
+    #[schema(inline, value_type = RupeesInput)]
     pub order_amount: Rupees,
     /// More than 0 for `COD`; 0 or absent for `PREPAID`.
-    #[schema(inline)]
+    #[schema(inline, value_type = Option<RupeesInput>)]
     pub cod_amount: Option<Rupees>,
-    #[schema(inline)]
+    #[schema(inline, value_type = Option<RupeesInput>)]
     pub tax_amount: Option<Rupees>,
-    #[schema(inline)]
+    #[schema(inline, value_type = Option<RupeesInput>)]
     pub extra_charges: Option<Rupees>,
 }
 

@@ -19,7 +19,7 @@ use crate::{
     http::{FieldError, Kind, Problem, ProblemBody, ValidJson, ValidQuery, answer},
 };
 
-const TAG: &str = "orders";
+const TAG: &str = "Orders";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Every route of orders.

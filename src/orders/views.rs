@@ -15,6 +15,7 @@ use crate::{money::Rupees, timestamp::Timestamp};
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateOrderAnswer {
+    #[schema(value_type = String, example = "Order accepted and queued for provider creation")]
     pub message: &'static str,
     pub success: bool,
     /// Whether this was a repeat of an earlier request.

@@ -30,7 +30,7 @@ where
 /// List the calls made for an order
 ///
 /// Every request sent to `ParcelX` for the order and how it ended, oldest first; payloads are redacted.
-#[utoipa::path(get, path = "/v1/orders/{id}/provider-logs", tag = "orders", operation_id = "listProviderLogs",
+#[utoipa::path(get, path = "/v1/orders/{id}/provider-logs", tag = "Orders", operation_id = "listProviderLogs",
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     security(("bearer" = [])),
     responses(

@@ -31,7 +31,8 @@ pub struct ProviderLogView {
     pub sent_at: Timestamp,
     /// Given up before anything was sent.
     pub never_sent: bool,
-    #[schema(value_type = Object)]
+    /// Nothing when `neverSent`.
+    #[schema(value_type = Option<Object>)]
     pub request_payload: Value,
     /// Absent while the call is under way.
     pub outcome: Option<OutcomeView>,
@@ -43,7 +44,8 @@ pub struct ProviderLogView {
 pub struct OutcomeView {
     pub status_code: Option<u16>,
     pub success: Option<bool>,
-    #[schema(value_type = Option<Object>)]
+    /// The JSON that came; an answer that was none reads `[redacted]`.
+    #[schema(value_type = Value)]
     pub response_payload: Option<Value>,
     #[schema(example = "timed-out")]
     pub error_code: Option<&'static str>,

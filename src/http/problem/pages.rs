@@ -51,7 +51,8 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
 /// Every type of problem
 ///
 /// Errors are problem documents (RFC 9457). This is the list of their types, with what to do about each.
-#[utoipa::path(get, path = "/problems", tag = "Errors", security(()), responses((status = 200, body = Vec<ProblemType>)))]
+#[utoipa::path(get, path = "/problems", tag = "Errors", operation_id = "listProblemTypes", security(()),
+    responses((status = 200, description = "All types", body = Vec<ProblemType>)))]
 async fn list_problem_types() -> Response {
     answer::ok(&Kind::ALL.map(ProblemType::from))
 }
@@ -60,9 +61,12 @@ async fn list_problem_types() -> Response {
 ///
 /// What the `type` of a problem document leads to.
 #[utoipa::path(
-    get, path = "/problems/{code}", tag = "Errors", security(()),
+    get, path = "/problems/{code}", tag = "Errors", operation_id = "getProblemType", security(()),
     params(("code" = String, Path, description = "the `code` of a problem document", example = "not-found")),
-    responses((status = 200, body = ProblemType), (status = 404, body = ProblemBody, content_type = "application/problem+json"))
+    responses(
+        (status = 200, description = "The type", body = ProblemType),
+        (status = 404, description = "No type has this code", body = ProblemBody, content_type = "application/problem+json"),
+    )
 )]
 async fn get_problem_type(Path(code): Path<String>) -> Response {
     match Kind::of_code(&code) {
