@@ -16,19 +16,22 @@ use utoipa::{
     Modify, OpenApi,
     openapi::{
         AllOf, ContentBuilder, Header, ObjectBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder, Schema, Type,
+        example::{Example, ExampleBuilder},
         path::{Operation, PathItem},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{FieldError, ProblemBody};
+use super::{FieldError, Kind, ProblemBody};
 
 /// What the page needs and no more. The hash is that of the one inline style Swagger UI sets.
 const DOCS_CSP: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-hashes' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; \
      img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
+
+const PROBLEM: &str = "application/problem+json";
 
 const GUIDE: &str = "\
 Takes shipping orders and books them with the courier aggregator ParcelX, once and only once.
@@ -115,29 +118,46 @@ pub fn complete(openapi: &mut utoipa::openapi::OpenApi) {
         let RefOr::T(Schema::Object(object)) = schema else { continue };
         object.properties.values_mut().for_each(describe_directly);
     }
-    for item in openapi.paths.paths.values_mut() {
-        for operation in operations(item) {
-            let open = operation.security.as_ref().is_some_and(|s| s.iter().all(|r| *r == utoipa::openapi::SecurityRequirement::default()));
-            let mut statuses = vec![("500", "Something went wrong on our side"), ("503", "Took too long, or not available just now")];
-            if !open {
-                statuses.extend([("401", "No valid access token"), ("403", "The token's role may not do this")]);
-            }
-            if operation.request_body.is_some() {
-                statuses.extend([
-                    ("400", "The body is not valid JSON"),
-                    ("413", "The body is too large"),
-                    ("415", "The body is not sent as JSON"),
-                    ("422", "Fields or rules are broken; every one is listed"),
-                ]);
-            }
-            for (status, description) in statuses {
-                operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(description)));
-            }
-            if let Some(RefOr::T(busy)) = operation.responses.responses.get_mut("503") {
-                busy.headers.entry("Retry-After".to_owned()).or_insert_with(|| RefOr::T(retry_after()));
-            }
+    for (path, item) in &mut openapi.paths.paths {
+        operations(item).for_each(|operation| complete_operation(path, operation));
+    }
+}
+
+fn complete_operation(path: &str, operation: &mut Operation) {
+    let open = operation.security.as_ref().is_some_and(|s| s.iter().all(|r| *r == utoipa::openapi::SecurityRequirement::default()));
+    let has_body = operation.request_body.is_some();
+    let mut statuses = vec![("500", "Something went wrong on our side"), ("503", "Took too long, or not available just now")];
+    if !open {
+        statuses.extend([("401", "No valid access token"), ("403", "The token's role may not do this")]);
+    }
+    if has_body {
+        statuses.extend([
+            ("400", "The body is not valid JSON"),
+            ("413", "The body is too large"),
+            ("415", "The body is not sent as JSON"),
+            ("422", "Fields or rules are broken; every one is listed"),
+        ]);
+    }
+    let responses = &mut operation.responses.responses;
+    for (status, description) in statuses {
+        responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(description)));
+    }
+    if let Some(RefOr::T(busy)) = responses.get_mut("503") {
+        busy.headers.entry("Retry-After".to_owned()).or_insert_with(|| RefOr::T(retry_after()));
+    }
+    for (status, response) in responses {
+        if let RefOr::T(response) = response
+            && let Some(RefOr::T(content)) = response.content.get_mut(PROBLEM)
+        {
+            let kinds = Kind::ALL.into_iter().filter(|kind| kind.status().as_str() == status && kind.fits(has_body));
+            content.examples.extend(kinds.map(|kind| (kind.code().to_owned(), RefOr::T(example(kind, path)))));
         }
     }
+}
+
+/// A schema has one example; here each status shows the problems that it may come with.
+fn example(kind: Kind, path: &str) -> Example {
+    ExampleBuilder::new().summary(kind.title()).value(Some(ProblemBody::example(kind, path))).build()
 }
 
 /// A described field with an inlined schema comes as "all of: the schema, an object with the description". A text is no object, so
@@ -160,7 +180,7 @@ fn retry_after() -> Header {
 
 fn problem(description: &str) -> ApiResponse {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemBody"))).build();
-    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+    ResponseBuilder::new().description(description).content(PROBLEM, content).build()
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

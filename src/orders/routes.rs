@@ -40,7 +40,7 @@ where
 ///
 /// Idempotent on your account and `clientOrderId`: the same request again answers 200 with the order as it stands; the same
 /// `clientOrderId` with another payload answers 422 and changes nothing. The order is booked with `ParcelX` in the background:
-/// ask `GET /v1/orders/{id}` until `providerSyncStatus` is `success` or `failed`.
+/// ask `GET /v1/orders/{id}` until `providerSyncStatus` is `success` or `failed`; `needs_review` waits for a person.
 #[utoipa::path(post, path = "/orders/create", tag = TAG, operation_id = "createOrder", request_body = CreateOrder,
     security(("bearer" = [])),
     responses(

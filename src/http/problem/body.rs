@@ -51,6 +51,21 @@ pub struct ProblemBody<'a> {
     pub message: Cow<'a, str>,
 }
 
+impl ProblemBody<'_> {
+    /// A problem of this kind as it might come, for the API's document.
+    pub(in crate::http) fn example(kind: Kind, instance: &str) -> Value {
+        let at = |pointer, code, detail| vec![FieldError::pointer(pointer, code, detail)];
+        let errors = match kind {
+            Kind::ValidationFailed => at("/consignee/mobile", "length", "must be exactly 10 digits"),
+            Kind::IdempotencyPayloadMismatch => at("/clientOrderId", "taken", "belongs to another order of yours"),
+            Kind::InvalidQuery => vec![FieldError::parameter("limit", "range", "must be from 1 to 100")],
+            _ => Vec::new(),
+        };
+        let body = ProblemBody { errors: &errors, ..of_kind(kind, instance, "req_019aa3f1c2d47e5f8a9b0c1d2e3f4a5b") };
+        serde_json::to_value(body).unwrap_or_default()
+    }
+}
+
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// Gives an error answer its document. Answers below 400, and documents that a handler wrote itself, pass unchanged; what a library

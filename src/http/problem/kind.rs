@@ -207,6 +207,15 @@ impl Kind {
         format!("/problems/{}", self.code())
     }
 
+    /// Whether it can be the answer to a request that has a body, or that has none; for the API's document.
+    pub(in crate::http) fn fits(self, has_body: bool) -> bool {
+        match self {
+            Self::MalformedBody | Self::BadRequest => has_body,
+            Self::InvalidQuery | Self::InvalidCursor => !has_body,
+            _ => true,
+        }
+    }
+
     #[must_use]
     pub fn of_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|k| k.code() == code)
