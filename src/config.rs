@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
 pub use duration::{Offsets, Span};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use url::Url;
 use validator::Validate;
 
@@ -39,8 +39,14 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
+    #[serde(deserialize_with = "address")]
     pub bind: SocketAddr,
     pub timeout: Span,
+}
+
+fn address<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(d)?;
+    text.trim().parse().map_err(|_| de::Error::custom("must be an IP address and a port, such as 127.0.0.1:3000 or 0.0.0.0:80"))
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -180,9 +186,7 @@ impl Config {
     /// # Errors
     /// Every problem of form and every pair of values that cannot work together.
     pub fn load(file: Option<&std::path::Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let config: Self = layers::read(file, environment)?;
-        let problems = check::pairs(&config);
-        if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
+        layers::read(file, environment)
     }
 
     /// The process's own environment.
@@ -191,15 +195,39 @@ impl Config {
     /// As [`Config::load`].
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn from_process(file: Option<&std::path::Path>) -> Result<Self, ConfigError> {
-        let variables = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-        let named = std::env::var("WAYBILL_CONFIG").ok().map(std::path::PathBuf::from);
+        let mut variables = Vec::new();
+        let mut problems = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => variables.push((name, value)),
+                (Ok(name), Err(_)) if name.starts_with("WAYBILL_") => problems.push(Problem::new(&name, "is not UTF-8")),
+                _ => {} // not ours
+            }
+        }
+        if !problems.is_empty() {
+            return Err(ConfigError(problems));
+        }
+        let named = variables.iter().find(|(name, value)| name == "WAYBILL_CONFIG" && !value.is_empty());
+        let named = named.map(|(_, path)| std::path::PathBuf::from(path));
         Self::load(file.or(named.as_deref()), variables)
+    }
+
+    /// Refuses settings for queues that are not among `known`: such a name is a slip that would change nothing.
+    ///
+    /// # Errors
+    /// Each such name.
+    pub fn only_queues(&self, known: &[&str]) -> Result<(), ConfigError> {
+        let unknown = self.queue.per_queue.keys().filter(|name| !known.contains(&name.as_str()));
+        let detail = format!("is no queue; there are: {}", known.join(", "));
+        let problems: Vec<_> = unknown.map(|name| Problem::new(&format!("queue.per_queue.{name}"), detail.clone())).collect();
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
     }
 
     /// The `ParcelX` this process talks to.
     ///
     /// # Errors
-    /// When credentials are missing where there must be some, or half of them are.
+    /// When credentials are missing where there must be some, or half of them are, and when the key of the bearer tokens is missing
+    /// where none may be generated.
     pub fn provider(&self, role: Role) -> Result<Provider, ConfigError> {
         check::provider(self, role)
     }

@@ -5,5 +5,5 @@
 mod logs;
 mod metrics;
 
-pub use logs::{LogError, LogFormat, init};
+pub use logs::{LogError, LogFormat, check_level, init};
 pub use metrics::{ALL, Metric, http_request, install, job, job_stalled, outbox_lag, provider_call, queue_add, render};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{Account, Config, ConfigError, Problem, Provider, Role};
+use super::{Account, Config, ConfigError, Problem, Provider, Role, secrets};
+use crate::telemetry;
 
 const LIVE: &str = "https://app.parcelx.in";
 
@@ -51,7 +52,14 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
         );
     }
     let secret = config.auth.jwt_secret.expose_secret();
-    unless(secret.is_empty() || secret.len() >= 32, "auth.jwt_secret", "must have 32 bytes or more; `openssl rand -hex 32` makes one");
+    unless(
+        secret.is_empty() || secret.trim().len() >= 32,
+        "auth.jwt_secret",
+        "must have 32 bytes or more; `openssl rand -hex 32` makes one",
+    );
+    if let Err(error) = telemetry::check_level(&config.log.level) {
+        problems.push(Problem::new("log.level", error.to_string()));
+    }
     if let Err(ConfigError(more)) = base_url(config) {
         problems.extend(more);
     }
@@ -73,6 +81,9 @@ fn base_url(config: &Config) -> Result<Url, ConfigError> {
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         None => return Err(refuse("must be a URL with a host")),
     };
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse("must be a plain address, such as https://app.parcelx.in: credentials have keys of their own"));
+    }
     match url.scheme() {
         "https" => Ok(url),
         "http" if loopback => Ok(url),
@@ -81,7 +92,19 @@ fn base_url(config: &Config) -> Result<Url, ConfigError> {
     }
 }
 
+/// All that a process in this role lacks, at once.
 pub(super) fn provider(config: &Config, role: Role) -> Result<Provider, ConfigError> {
+    match (account(config, role), secrets::missing(config)) {
+        (provider, None) => provider,
+        (Ok(_), Some(problem)) => Err(ConfigError(vec![problem])),
+        (Err(ConfigError(mut problems)), Some(problem)) => {
+            problems.push(problem);
+            Err(ConfigError(problems))
+        }
+    }
+}
+
+fn account(config: &Config, role: Role) -> Result<Provider, ConfigError> {
     let is_set = |key: &SecretString| !key.expose_secret().trim().is_empty();
     let problem = |key: &str, detail: &str| Err(ConfigError(vec![Problem::new(key, detail)]));
     match (is_set(&config.parcelx.access_key), is_set(&config.parcelx.secret_key)) {

@@ -1,6 +1,6 @@
 //! Durations as people write them: `250ms`, `5s`, `2m`, `1h`.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -55,7 +55,20 @@ pub fn parse_up_to(text: &str, longest: Duration) -> Result<Duration, &'static s
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        parse(&String::deserialize(d)?).map(Self).map_err(de::Error::custom)
+        /// A number without a unit, as in `lease = 60`, must be told the form too.
+        struct Form;
+        impl de::Visitor<'_> for Form {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(FORM.trim_start_matches("must be "))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+                parse(text).map(Span).map_err(E::custom)
+            }
+        }
+        d.deserialize_str(Form)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Puts defaults, file and environment on top of each other and reads the result, every problem at once.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use serde_json::{Map, Value};
 
@@ -9,6 +12,10 @@ use crate::http::{FieldError, extract::read_value};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "WAYBILL_";
+const NO_SETTING: &str = "is no setting: look for its name in config/default.toml";
+
+/// Who set a key last: the name of a variable or a file.
+type Places = BTreeMap<String, String>;
 
 pub(super) fn read(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config, ConfigError> {
     let mut problems = Vec::new();
@@ -17,11 +24,15 @@ pub(super) fn read(file: Option<&Path>, environment: impl IntoIterator<Item = (S
         Map::new()
     });
     let defaults = settings.clone();
+    let mut places = Places::new();
     if let Some(path) = file {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|e| Problem::new(&name, format!("cannot be read: {e}")));
         match text.and_then(|text| table(&name, &text)) {
-            Ok(own) => merge(&mut settings, own),
+            Ok(own) => {
+                leaves(&own, "", &mut |key| places.insert(key, name.clone()));
+                merge(&mut settings, own);
+            }
             Err(problem) => problems.push(problem),
         }
     }
@@ -29,38 +40,67 @@ pub(super) fn read(file: Option<&Path>, environment: impl IntoIterator<Item = (S
     variables.sort();
     for (name, text) in variables {
         match variable(&name, &text, &defaults) {
-            Ok(Some(path)) => merge(&mut settings, path),
+            Ok(Some(own)) => {
+                leaves(&own, "", &mut |key| places.insert(key, name.clone()));
+                merge(&mut settings, own);
+            }
             Ok(None) => {}
             Err(problem) => problems.push(problem),
         }
     }
-    // A setting that does not read gives way to its default, so that the next reading gets past it.
-    let mut config = None;
-    while config.is_none() {
+    let config = shape(settings, &defaults, &places, &mut problems);
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(ConfigError(problems)),
+    }
+}
+
+/// The settings as a [`Config`], with what is wrong added to `problems`.
+fn shape(mut settings: Map<String, Value>, defaults: &Map<String, Value>, places: &Places, problems: &mut Vec<Problem>) -> Option<Config> {
+    let mut said = BTreeSet::new();
+    loop {
         match read_value::<Config>(&Value::Object(settings.clone())) {
-            Ok(read) => config = Some(read),
+            Ok(config) => {
+                let pairs = check::pairs(&config).into_iter().filter(|p| !said.contains(&p.key));
+                problems.extend(pairs.map(|p| Problem::new(&with_place(&p.key, places), p.detail)));
+                return Some(config);
+            }
             Err(errors) => {
-                let mended = errors.iter().filter(|e| mend(&mut settings, &defaults, e.pointer.as_deref().unwrap_or_default())).count();
-                problems.extend(errors.into_iter().map(|e| Problem::new(&dotted(&e), e.detail)));
+                // A setting that does not read gives way to its default, so that the next reading gets past it.
+                let mended = errors.iter().filter(|e| mend(&mut settings, defaults, e.pointer.as_deref().unwrap_or_default())).count();
+                for error in errors {
+                    let key = dotted(&error);
+                    let detail = if error.code == "unknown" { NO_SETTING.to_owned() } else { error.detail };
+                    problems.push(Problem::new(&with_place(&key, places), detail));
+                    said.insert(key);
+                }
                 if mended == 0 {
-                    break;
+                    return None;
                 }
             }
         }
-    }
-    match config {
-        Some(config) if problems.is_empty() => Ok(config),
-        Some(config) => {
-            let said: BTreeSet<_> = problems.iter().map(|p| p.key.clone()).collect();
-            problems.extend(check::pairs(&config).into_iter().filter(|p| !said.contains(&p.key)));
-            Err(ConfigError(problems))
-        }
-        None => Err(ConfigError(problems)),
     }
 }
 
 fn dotted(error: &FieldError) -> String {
     error.pointer.as_deref().unwrap_or_default().trim_start_matches('/').replace('/', ".")
+}
+
+/// The key and, where it was set by somebody, the variable or file.
+fn with_place(key: &str, places: &Places) -> String {
+    let below = format!("{key}.");
+    let place = places.get(key).or_else(|| places.range(below.clone()..).next().filter(|(k, _)| k.starts_with(&below)).map(|(_, v)| v));
+    place.map_or_else(|| key.to_owned(), |place| format!("{key} ({place})"))
+}
+
+fn leaves(table: &Map<String, Value>, above: &str, note: &mut impl FnMut(String) -> Option<String>) {
+    for (key, value) in table {
+        let key = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        match value {
+            Value::Object(below) => leaves(below, &key, note),
+            _ => drop(note(key)),
+        }
+    }
 }
 
 /// Puts the default at `pointer`, or takes away what has none. Tells whether anything changed.
@@ -101,6 +141,9 @@ fn variable(name: &str, text: &str, defaults: &Map<String, Value>) -> Result<Opt
     let lower = rest.to_ascii_lowercase();
     let parts: Vec<_> = lower.split("__").collect();
     if parts.len() == 1 {
+        if of_a_cluster(&lower, text) {
+            return Ok(None);
+        }
         let section = defaults.keys().find(|s| lower == **s || lower.starts_with(&format!("{s}_")));
         return section.map_or(Ok(None), |s| {
             let s = s.to_ascii_uppercase();
@@ -123,4 +166,13 @@ fn variable(name: &str, text: &str, defaults: &Map<String, Value>) -> Result<Opt
         nested = Map::from_iter([((*part).to_owned(), Value::Object(nested))]);
     }
     Ok(Some(nested))
+}
+
+/// What a cluster tells every container about a service: one called `waybill-queue` gives `WAYBILL_QUEUE_SERVICE_HOST`,
+/// `WAYBILL_QUEUE_PORT=tcp://…` and `WAYBILL_QUEUE_PORT_6379_TCP`.
+fn of_a_cluster(lower: &str, text: &str) -> bool {
+    lower.ends_with("_service_host")
+        || lower.contains("_service_port")
+        || lower.contains("_port_")
+        || (lower.ends_with("_port") && text.contains("://"))
 }

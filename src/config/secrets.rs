@@ -14,27 +14,41 @@ use crate::ids;
 
 const FILE: &str = "jwt.secret";
 
+/// What is wrong when a secret must be set and is not.
+pub(super) fn missing(config: &Config) -> Option<Problem> {
+    let set = !config.auth.jwt_secret.expose_secret().is_empty();
+    (!set && !config.is_local()).then(|| {
+        Problem::new(
+            "auth.jwt_secret",
+            "is missing: set WAYBILL_AUTH__JWT_SECRET to 32 bytes or more; `openssl rand -hex 32` makes one \
+             (Waybill itself does so only on SQLite and a loopback address)",
+        )
+    })
+}
+
 pub(super) fn jwt_secret(config: &Config) -> Result<SecretString, ConfigError> {
+    if let Some(problem) = missing(config) {
+        return Err(ConfigError(vec![problem]));
+    }
     if !config.auth.jwt_secret.expose_secret().is_empty() {
         return Ok(config.auth.jwt_secret.clone());
-    }
-    if !config.is_local() {
-        return Err(ConfigError(vec![Problem::new(
-            "auth.jwt_secret",
-            "is missing: set WAYBILL_AUTH__JWT_SECRET to 32 bytes or more (one is generated only on SQLite and a loopback address)",
-        )]));
     }
     let database = config.store.url.strip_prefix("sqlite:").unwrap_or_default();
     let folder = Path::new(database).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let path = folder.join(FILE);
-    let problem = |what: &str| {
-        let key = path.display().to_string();
-        ConfigError(vec![Problem::new(&key, format!("the generated key of the bearer tokens {what}"))])
-    };
+    let problem = |key: &str, detail: String| ConfigError(vec![Problem::new(key, detail)]);
+    let name = path.display().to_string();
     match read_or_make(folder, &path) {
         Ok(secret) if secret.expose_secret().len() >= 32 => Ok(secret),
-        Ok(_) => Err(problem("is shorter than 32 bytes: remove the file, and a new one is made")),
-        Err(e) => Err(problem(&format!("cannot be read or written: {e}"))),
+        Ok(_) => Err(problem(
+            &name,
+            "the generated key of the bearer tokens is shorter than 32 bytes: remove the file, and a new one is made".to_owned(),
+        )),
+        Err(e) if path.exists() => Err(problem(&name, format!("the generated key of the bearer tokens cannot be read: {e}"))),
+        Err(e) => Err(problem(
+            "store.url",
+            format!("the directory {} cannot be used: {e}; name a writable one (WAYBILL_STORE__URL=sqlite:PATH)", folder.display()),
+        )),
     }
 }
 

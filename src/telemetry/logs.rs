@@ -51,6 +51,14 @@ pub fn init(level: &str, format: LogFormat) -> Result<(), LogError> {
     Ok(())
 }
 
+/// Whether [`init`] can read `level`.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_level(level: &str) -> Result<(), LogError> {
+    filter(level).map(drop)
+}
+
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
     let bad = || LogError::Level(level.chars().take(100).collect());
     let parts: Vec<_> = level.split(',').map(str::trim).filter(|p| !p.is_empty()).collect();
