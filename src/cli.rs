@@ -7,19 +7,26 @@ mod serve;
 mod simulator;
 mod token;
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Config;
+use crate::{
+    config::{Config, ConfigError},
+    jobs,
+};
 
 const EXAMPLES: &str = "\
 Examples:
-  waybill                                       API, worker and simulator in one process on 127.0.0.1:3000
-  waybill demo                                  send 20 orders and watch them being booked
-  waybill token --user u1 --role merchant --ttl 1h
-  WAYBILL_HTTP__BIND=127.0.0.1:3100 waybill     another port
-  waybill --config /etc/waybill.toml api        the API alone; workers run as `worker`
+  waybill                                     all in one on 127.0.0.1:3000
+  waybill demo                                send 20 orders, watch them end
+  waybill token --user u1 --ttl 1h            a token for merchant u1
+  WAYBILL_HTTP__BIND=127.0.0.1:3100 waybill   on another port
+  waybill --config waybill.toml api           the API alone, beside `worker`s
 
 Every setting is described in config/default.toml.";
 
@@ -55,8 +62,9 @@ enum Command {
 
 const WORKER_EXAMPLES: &str = "\
 Examples:
-  worker                                        books orders; stop it with Ctrl-C or SIGTERM
-  WAYBILL_QUEUE__CONCURRENCY=20 worker          more calls at the same time
+  worker                                 books orders until Ctrl-C or SIGTERM
+  WAYBILL_QUEUE__CONCURRENCY=20 worker   more calls at the same time
+  worker --config waybill.toml           settings from a file
 
 Every setting is described in config/default.toml.";
 
@@ -73,11 +81,11 @@ struct WorkerArgs {
 #[must_use]
 pub fn waybill() -> ExitCode {
     let args = Waybill::parse();
-    finish(run(async {
+    let result = run(async {
         if let Some(Command::Openapi) = args.command {
             return openapi(); // needs no settings
         }
-        let config = Config::from_process(args.config.as_deref())?;
+        let config = settings(args.config.as_deref())?;
         match args.command {
             None => serve::all_in_one(config).await,
             Some(Command::Api) => serve::api(config).await,
@@ -88,14 +96,21 @@ pub fn waybill() -> ExitCode {
             Some(Command::Token(own)) => token::run(&own, &config),
             Some(Command::Openapi) => openapi(),
         }
-    }))
+    });
+    finish("waybill", result)
 }
 
 /// `worker`.
 #[must_use]
 pub fn worker() -> ExitCode {
     let args = WorkerArgs::parse();
-    finish(run(async { serve::worker(Config::from_process(args.config.as_deref())?).await }))
+    finish("worker", run(async { serve::worker(settings(args.config.as_deref())?).await }))
+}
+
+fn settings(file: Option<&Path>) -> Result<Config, ConfigError> {
+    let config = Config::from_process(file)?;
+    config.only_queues(&jobs::registry().queues())?;
+    Ok(config)
 }
 
 fn run(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
@@ -106,30 +121,45 @@ fn run(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> 
     result
 }
 
-fn finish(result: anyhow::Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let text = format!("{error:#}");
-            for line in text.lines() {
-                complain(&format!("waybill: {line}"));
-            }
-            ExitCode::FAILURE
+fn finish(program: &str, result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    // Who reads through `| head` has what they wanted.
+    if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    for line in explain(&error).lines() {
+        complain(&format!("{program}: {line}"));
+    }
+    ExitCode::FAILURE
+}
+
+/// The error and its causes, without those that an outer text already quotes.
+fn explain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
         }
     }
+    text
 }
 
 /// A line to standard error. When even that is closed there is nobody left to tell.
 fn complain(line: &str) {
-    let _closed = writeln!(std::io::stderr(), "{line}");
+    let _closed = writeln!(io::stderr(), "{line}");
 }
 
 /// A line to standard output.
 ///
 /// # Errors
 /// When it is closed, as behind `| head`.
-fn say(line: &str) -> std::io::Result<()> {
-    writeln!(std::io::stdout(), "{line}")
+fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}
+
+/// Says that a service has started. It serves whether or not anybody reads that.
+fn announce(text: &str) {
+    let _closed = say(text);
 }
 
 fn openapi() -> anyhow::Result<()> {

@@ -5,10 +5,9 @@ mod screen;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use self::client::{Client, Instance, Reply};
 use self::screen::Screen;
@@ -48,6 +47,9 @@ struct Row {
     id: Option<String>,
     state: String,
     awb: Option<String>,
+    courier: Option<String>,
+    /// Why it ended as it did.
+    reason: Option<String>,
     /// Nothing while it is under way.
     well: Option<bool>,
 }
@@ -59,7 +61,10 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let token = Tokens::new(&secret, Clock::system()).issue(&merchant, Role::Merchant, TOKEN_LIFE)?;
     let running = Client::new(&format!("http://{}", config.http.bind), &token)?;
     match running.instance().await {
-        Instance::Simulator => send_all(&running).await,
+        Instance::Simulator => {
+            super::say(&format!("Sending orders to the instance on http://{}:\n", config.http.bind))?;
+            send_all(&running).await
+        }
         Instance::Live => bail!("the instance on {} books with ParcelX itself: the demo only speaks to a simulator", config.http.bind),
         Instance::Foreign => bail!("http.bind: {} is taken by a program that is no Waybill", config.http.bind),
         Instance::Absent => own(config, &token).await,
@@ -73,9 +78,10 @@ async fn own(config: Config, token: &str) -> anyhow::Result<()> {
         bail!("ParcelX credentials are set: the demo only speaks to a simulator");
     }
     let client = Client::new(&format!("http://{}", program.address), token)?;
-    let stop = CancellationToken::new();
+    super::say(&format!("No instance is running. Sending orders to one started for the demo, on http://{}:\n", program.address))?;
+    let stop = super::serve::stop_on_signals()?;
     let running = tokio::spawn(program.run(stop.clone()));
-    let result = send_all(&client).await;
+    let result = stop.run_until_cancelled(send_all(&client)).await.unwrap_or_else(|| Err(anyhow!("stopped before the end")));
     stop.cancel();
     running.await.context("the demo's own instance stopped")??;
     result
@@ -84,7 +90,7 @@ async fn own(config: Config, token: &str) -> anyhow::Result<()> {
 async fn send_all(client: &Client) -> anyhow::Result<()> {
     let lines = ORDERS.lines().map(serde_json::from_str).collect::<Result<Vec<Line>, _>>().context("config/demo-orders.jsonl")?;
     let before = client.booked().await?;
-    let mut screen = Screen::new(client.url());
+    let mut screen = Screen::new();
     let mut rows: Vec<Row> = Vec::new();
     for line in lines {
         let client_order_id = line.order.get("clientOrderId").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -122,7 +128,7 @@ fn answered(earlier: &[Row], client_order_id: String, expect: Expect, reply: Rep
         Reply::Created { id } | Reply::Replayed { id } => Some(id),
         Reply::Refused { .. } => None,
     };
-    Row { client_order_id, expect, id, state, awb: None, well }
+    Row { client_order_id, expect, id, state, awb: None, courier: None, reason: None, well }
 }
 
 /// Asks until every order has ended.
@@ -134,6 +140,8 @@ async fn watch(client: &Client, rows: &mut [Row], screen: &mut Screen) -> anyhow
             let order = client.order(id).await?;
             row.state = order.state;
             row.awb = order.awb;
+            row.courier = order.courier;
+            row.reason = order.reason;
             row.well = match (row.state.as_str(), row.expect) {
                 ("success", Expect::Booked) => Some(row.awb.is_some()),
                 ("failed", Expect::Refused) => Some(true),
@@ -143,6 +151,10 @@ async fn watch(client: &Client, rows: &mut [Row], screen: &mut Screen) -> anyhow
         }
         screen.show(rows)?;
         tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    for row in rows.iter_mut().filter(|r| r.well.is_none()) {
+        row.state = format!("still {}", row.state);
+        row.well = Some(false);
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::banner;
 use crate::{
-    app::{App, Worker},
+    app::{App, AppError, Worker},
     clock::Clock,
     config::{Account, Config, Provider, Role},
     http::serve::serve,
@@ -49,7 +49,7 @@ impl AllInOne {
             Provider::Simulator => ProviderEnv::Simulator,
             Provider::Live(_) => ProviderEnv::Live,
         };
-        let app = App::open(config, env, Clock::system()).await?;
+        let app = open(config, env).await?;
         let router = app.router(draining.clone());
         let (account, router) = match provider {
             Provider::Live(account) => (account, router),
@@ -93,7 +93,7 @@ pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     telemetry::install();
     let program = AllInOne::build(config).await?;
     let stop = stop_on_signals()?;
-    super::say(&banner::all_in_one(&program.app, program.address)?)?;
+    super::announce(&banner::all_in_one(&program.app, program.address)?);
     program.run(stop).await
 }
 
@@ -103,10 +103,10 @@ pub(super) async fn api(config: Config) -> anyhow::Result<()> {
     config.provider(Role::Api)?;
     let listener = listen(config.http.bind, "http.bind").await?;
     let address = listener.local_addr()?;
-    let app = App::open(config, ProviderEnv::Live, Clock::system()).await?;
+    let app = open(config, ProviderEnv::Live).await?;
     let stop = stop_on_signals()?;
     let drain = app.config.worker.drain.get();
-    super::say(&banner::api(address))?;
+    super::announce(&banner::api(address));
     serve(listener, app.router(stop.clone()), stop, drain).await?;
     Ok(())
 }
@@ -115,10 +115,10 @@ pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
     telemetry::init(&config.log.level, config.log.format)?;
     telemetry::install();
     let Provider::Live(account) = config.provider(Role::Worker)? else { bail!("a worker needs ParcelX credentials") };
-    let app = App::open(config, ProviderEnv::Live, Clock::system()).await?;
+    let app = open(config, ProviderEnv::Live).await?;
     let stop = stop_on_signals()?;
     let worker = app.worker(account)?;
-    super::say(&banner::worker(&app.config))?;
+    super::announce(&banner::worker(&app.config));
     drained(&worker, &stop, app.config.worker.drain.get()).await;
     Ok(())
 }
@@ -164,11 +164,21 @@ pub(super) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
 pub(super) async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            anyhow!("{key}: {address} is taken by another program: stop it, or choose another port (WAYBILL_HTTP__BIND=127.0.0.1:3100)")
+            let setting = if key == "http.bind" { "WAYBILL_HTTP__BIND=" } else { "--bind " };
+            anyhow!("{key}: {address} is taken by another program: stop it, or choose another port ({setting}127.0.0.1:3100)")
         }
         std::io::ErrorKind::PermissionDenied => anyhow!("{key}: {address} may not be used by this user: choose a port from 1024 up"),
         std::io::ErrorKind::AddrNotAvailable => anyhow!("{key}: {address} is no address of this machine"),
         _ => anyhow!("{key}: cannot listen on {address}: {error}"),
+    })
+}
+
+/// Opens the files, or says which setting names another.
+async fn open(config: Config, env: ProviderEnv) -> anyhow::Result<App> {
+    App::open(config, env, Clock::system()).await.map_err(|error| match error {
+        AppError::Store(_) => anyhow!("{error} (WAYBILL_STORE__URL=sqlite:PATH names another file)"),
+        AppError::Queue(_) => anyhow!("{error} (WAYBILL_QUEUE__URL=sqlite:PATH names another file)"),
+        other => other.into(),
     })
 }
 

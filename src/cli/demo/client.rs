@@ -32,6 +32,9 @@ pub(super) enum Reply {
 pub(super) struct Order {
     pub(super) state: String,
     pub(super) awb: Option<String>,
+    pub(super) courier: Option<String>,
+    /// Why it is where it is: a refusal's words.
+    pub(super) reason: Option<String>,
 }
 
 impl Client {
@@ -39,10 +42,6 @@ impl Client {
         crate::parcelx::client::install_crypto();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
         Ok(Self { http, url: url.to_owned(), token: token.to_owned() })
-    }
-
-    pub(super) fn url(&self) -> &str {
-        &self.url
     }
 
     pub(super) async fn instance(&self) -> Instance {
@@ -72,7 +71,12 @@ impl Client {
     pub(super) async fn order(&self, id: &str) -> anyhow::Result<Order> {
         let body = self.get(&format!("/v1/orders/{id}")).await?;
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        Ok(Order { state: text("/data/providerSyncStatus").unwrap_or_default(), awb: text("/data/awb") })
+        Ok(Order {
+            state: text("/data/providerSyncStatus").unwrap_or_default(),
+            awb: text("/data/awb"),
+            courier: text("/data/courierName"),
+            reason: text("/data/syncReason"),
+        })
     }
 
     /// Live shipments in the simulator's ledger, and how often each AWB is in it.

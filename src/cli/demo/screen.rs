@@ -10,12 +10,11 @@ pub(super) struct Screen {
     drawn: usize,
     /// What was last printed of each order.
     printed: Vec<String>,
-    url: String,
 }
 
 impl Screen {
-    pub(super) fn new(url: &str) -> Self {
-        Self { live: io::stdout().is_terminal(), drawn: 0, printed: Vec::new(), url: url.to_owned() }
+    pub(super) fn new() -> Self {
+        Self { live: io::stdout().is_terminal(), drawn: 0, printed: Vec::new() }
     }
 
     pub(super) fn show(&mut self, rows: &[Row]) -> io::Result<()> {
@@ -43,21 +42,28 @@ impl Screen {
 
     pub(super) fn table(&self, rows: &[Row]) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        writeln!(out, "\n{:<4} {:<12} {:<10} {:<24} {:<16} {:<36}", "", "order", "expected", "ended", "AWB", "id")?;
+        writeln!(out, "\n     order     expected  ended                 AWB             courier")?;
         for row in rows {
             let (mark, expect) = (mark(row), expected(row.expect));
-            let (awb, id) = (row.awb.as_deref().unwrap_or("-"), row.id.as_deref().unwrap_or("-"));
-            writeln!(out, "{mark:<4} {:<12} {expect:<10} {:<24} {awb:<16} {id:<36}", row.client_order_id, row.state)?;
+            let (awb, courier) = (row.awb.as_deref().unwrap_or("-"), row.courier.as_deref().unwrap_or("-"));
+            writeln!(out, "{mark:<3}  {:<8}  {expect:<8}  {:<20}  {awb:<14}  {courier}", row.client_order_id, row.state)?;
+        }
+        writeln!(out)?;
+        for row in rows.iter().filter(|r| r.awb.is_none()) {
+            if let Some(reason) = &row.reason {
+                writeln!(out, "{} {}: {reason}", row.client_order_id, row.state)?;
+            }
         }
         let well = rows.iter().filter(|r| r.well == Some(true)).count();
-        writeln!(out, "\n{well} of {} ended as they should on {}", rows.len(), self.url)?;
+        writeln!(out, "{well} of {} orders ended as they should.", rows.len())?;
         out.flush()
     }
 }
 
+/// Under 80 columns: a line that wraps would be redrawn in the wrong place.
 fn line(row: &Row) -> String {
-    let awb = row.awb.as_deref().map(|awb| format!("AWB {awb}")).unwrap_or_default();
-    format!("{:<4} {:<12} {:<24} {awb}", mark(row), row.client_order_id, row.state)
+    let text = format!("{:<3}  {:<8}  {:<20}  {}", mark(row), row.client_order_id, row.state, row.awb.as_deref().unwrap_or_default());
+    text.trim_end().to_owned()
 }
 
 fn mark(row: &Row) -> &'static str {
