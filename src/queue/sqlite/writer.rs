@@ -91,7 +91,7 @@ impl Writer {
     pub(super) fn start(shared: Arc<Shared>, clock: Clock, keep: Keep) -> std::io::Result<Self> {
         let (work, inbox) = mpsc::channel(BACKLOG);
         let returned = Arc::default();
-        let thread = Thread { shared, clock, keep, inbox, returned: Arc::clone(&returned), open: None };
+        let thread = Thread { shared, clock, keep, inbox, returned: Arc::clone(&returned), open: None, proven: false };
         std::thread::Builder::new().name("queue-writer".to_owned()).spawn(move || thread.run())?;
         Ok(Self { work, returned })
     }
@@ -147,6 +147,8 @@ struct Thread {
     inbox: mpsc::Receiver<Box<dyn Work>>,
     returned: Arc<Mutex<Vec<Leased>>>,
     open: Option<(Connection, Identity, Option<Identity>)>,
+    /// A transaction has succeeded.
+    proven: bool,
 }
 
 /// An operation of the current transaction, and how it went.
@@ -173,7 +175,11 @@ impl Thread {
     fn transact(&mut self, mut group: Vec<Slot>) {
         let mut effects = Effects::default();
         let outcome = self.ready().and_then(|()| self.attempt(&mut group, &mut effects));
-        if let Err(why) = &outcome {
+        self.proven |= outcome.is_ok();
+        // A file that never worked is told to whoever opens it, once.
+        if let Err(why) = &outcome
+            && self.proven
+        {
             tracing::warn!(reason = %why, operations = group.len(), "the queue file could not be written");
         }
         self.shared.ring(&effects.woken);
