@@ -32,7 +32,8 @@ enum End {
 
 impl<C: Send + Sync + 'static> Runner<C> {
     pub(super) async fn run_one(&self, job: Leased) {
-        let span = tracing::info_span!("job", job.queue = job.queue, job.name = job.name, job.id = job.id);
+        // At the highest level, so that no log level takes the id from the lines that are left.
+        let span = tracing::error_span!("job", job.queue = job.queue, job.name = job.name, job.id = job.id);
         async {
             let started = tokio::time::Instant::now();
             self.0.held().insert(job.token.clone(), job.clone());
