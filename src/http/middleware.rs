@@ -96,7 +96,15 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let uri = request.uri().clone();
     // At the highest level, so that no log level takes the id from the lines that are left.
-    let span = tracing::error_span!("request", method, route, request.id = id.as_str(), trace.id = tracing::field::Empty);
+    // A handler may fill `order.id` in, so that the line of a create leads to the lines of its job.
+    let span = tracing::error_span!(
+        "request",
+        method,
+        route,
+        request.id = id.as_str(),
+        trace.id = tracing::field::Empty,
+        order.id = tracing::field::Empty
+    );
     if let Some(trace) = request_id::trace_id(request.headers()) {
         span.record("trace.id", trace);
     }

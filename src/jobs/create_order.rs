@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use super::Context;
 use crate::{
@@ -76,13 +77,13 @@ impl Context {
         // A task of its own: a job that is dropped must not cut a call short, nor keep its end from being written down.
         let (parcelx, orders) = (self.parcelx.clone(), self.orders.clone());
         let first_look = self.first_look();
-        let call = self.calls.spawn(async move {
+        let call = async move {
             let verdict = parcelx.create_order(&taken, &attempt).await?;
             tracing::info!(order.id = taken.id, verdict = verdict.word(), "order {}: {}", taken.id, verdict.word());
             let finding = finding(verdict);
             orders.settle(&taken.id, &attempt.request_log_id, &finding, first_look).await.map_err(CallError::Store)
-        });
-        match call.await {
+        };
+        match self.calls.spawn(call.in_current_span()).await {
             Ok(Ok(order)) => self.settled(order),
             // Somebody gave this attempt up for dead; the order shows what they made of it.
             Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(&order.id).await?),

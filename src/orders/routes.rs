@@ -61,7 +61,11 @@ async fn create_order(
     merchant: Merchant,
     ValidJson(body): ValidJson<CreateOrder>,
 ) -> Result<Response, Problem> {
-    match orders.create(&merchant.user_id, Draft::from(body)).await {
+    let created = orders.create(&merchant.user_id, Draft::from(body)).await;
+    if let Ok(Created::New(order) | Created::Replayed(order)) | Err(CreateError::Mismatch(order)) = &created {
+        tracing::Span::current().record("order.id", order.id.as_str());
+    }
+    match created {
         Ok(Created::New(order)) => {
             let location = HeaderValue::try_from(format!("/v1/orders/{}", order.id)).ok();
             let mut created = answer::json(StatusCode::CREATED, &CreateOrderAnswer::new(*order, false));
