@@ -193,7 +193,6 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`].
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn from_process(file: Option<&std::path::Path>) -> Result<Self, ConfigError> {
         let mut variables = Vec::new();
         let mut problems = Vec::new();
