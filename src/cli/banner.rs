@@ -19,16 +19,17 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
     let (orders, jobs) = (path(&app.config.store.url), path(&app.config.queue.url));
     let mut text = format!(
         "Waybill {VERSION}: {what}. Ctrl-C stops it.\n\n  \
-         API      {url}\n  Docs     {url}/docs\n  Health   {url}/readyz, {url}/metrics\n  \
+         API      {url}, documented on {url}/docs\n  \
+         Health   {url}/readyz, {url}/metrics\n  \
          ParcelX  {provider}\n  Data     {orders}, {jobs}\n"
     );
     // A token is printed where whoever can read the screen can read the key beside the database, too.
     if app.config.is_local() {
         let token = app.state.tokens.issue("demo", Role::Merchant, TOKEN_LIFE)?;
         text += &format!("\nToken of merchant `demo`, good for 30 days (`waybill token` makes others):\n{token}\n");
-        text += &format!("\nCreate an order; paste this line as it is:\n{}\n", curl(&url, &token));
+        text += &format!("Create an order; paste this line as it is:\n{}", curl(&url, &token));
     }
-    Ok(text)
+    Ok(text.trim_end().to_owned())
 }
 
 pub(super) fn api(address: SocketAddr) -> String {

@@ -62,7 +62,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let running = Client::new(&format!("http://{}", config.http.bind), &token)?;
     match running.instance().await {
         Instance::Simulator => {
-            super::say(&format!("Sending orders to the instance on http://{}:\n", config.http.bind))?;
+            super::say(&format!("Sending orders to the instance on http://{}\n", config.http.bind))?;
             send_all(&running).await
         }
         Instance::Live => bail!("the instance on {} books with ParcelX itself: the demo only speaks to a simulator", config.http.bind),
@@ -78,8 +78,8 @@ async fn own(config: Config, token: &str) -> anyhow::Result<()> {
         bail!("ParcelX credentials are set: the demo only speaks to a simulator");
     }
     let client = Client::new(&format!("http://{}", program.address), token)?;
-    super::say(&format!("No instance is running. Sending orders to one started for the demo, on http://{}:\n", program.address))?;
     let stop = super::serve::stop_on_signals()?;
+    super::say(&format!("No instance is running. Starting one for the demo on http://{}\n", program.address))?;
     let running = tokio::spawn(program.run(stop.clone()));
     let result = stop.run_until_cancelled(send_all(&client)).await.unwrap_or_else(|| Err(anyhow!("stopped before the end")));
     stop.cancel();

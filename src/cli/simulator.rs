@@ -52,8 +52,8 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     let simulator = Simulator::new(Settings { access_token, ledger_file: args.ledger, manners }, Clock::system())?;
     let listener = listen(args.bind, "--bind").await?;
     let address = listener.local_addr()?;
-    super::announce(&format!("ParcelX simulator on http://{address}, its switches and ledger on http://{address}/_sim"));
     let stop = stop_on_signals()?;
+    super::announce(&format!("ParcelX simulator on http://{address}, its switches and ledger on http://{address}/_sim"));
     simulator.serve(listener, stop.cancelled_owned()).await;
     Ok(())
 }

@@ -150,6 +150,9 @@ fn variable(name: &str, text: &str, defaults: &Map<String, Value>) -> Result<Opt
             Err(Problem::new(name, format!("is no setting: two underscores follow the section, as in {PREFIX}{s}__…")))
         });
     }
+    if parts.contains(&"") {
+        return Err(Problem::new(name, NO_SETTING));
+    }
     let default = parts.iter().try_fold(defaults, |at, part| at.get(*part)?.as_object());
     if default.is_some() {
         return Err(Problem::new(name, "names a whole section, not a setting"));
