@@ -4,6 +4,10 @@
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod journey;

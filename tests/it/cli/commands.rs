@@ -1,0 +1,88 @@
+//! The commands that print something and end.
+
+use waybill::app;
+
+use super::{
+    process::{Run, WAYBILL, WORKER},
+    web::Web,
+};
+use crate::support::orders;
+
+#[test]
+fn help_shows_examples_in_eighty_columns_and_the_version_is_that_of_the_package() {
+    let folder = tempfile::tempdir().unwrap();
+    for (program, own) in [(WAYBILL, "waybill demo"), (WORKER, "WAYBILL_QUEUE__CONCURRENCY=20 worker")] {
+        let help = Run::new(program, folder.path()).args(&["--help"]).end();
+        assert_eq!(help.status.code(), Some(0));
+        let examples = help.out.split("Examples:").nth(1).unwrap();
+        assert!(examples.contains(own), "{}", help.out);
+        assert!(examples.lines().all(|line| line.chars().count() <= 80), "{examples}");
+        let name = program.rsplit('/').next().unwrap();
+        let version = Run::new(program, folder.path()).args(&["--version"]).end();
+        assert_eq!(version.out, format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
+    }
+    for command in ["api", "simulator", "demo", "token", "openapi"] {
+        let help = Run::new(WAYBILL, folder.path()).args(&[command, "--help"]).end();
+        assert!(help.status.success() && help.out.contains("Usage: waybill"), "{help:?}");
+    }
+    let unknown = Run::new(WAYBILL, folder.path()).args(&["lunch"]).end();
+    assert_eq!((unknown.status.code(), unknown.out.as_str()), (Some(2), ""));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made by asking");
+}
+
+#[tokio::test]
+async fn a_token_is_printed_alone_and_speaks_for_its_user() {
+    let folder = tempfile::tempdir().unwrap();
+    // Before the first start: the key is made, and the instance takes it.
+    let token = |args: &[&str]| Run::waybill(folder.path()).args(&[&["token"], args].concat()).end();
+    let first = token(&["--user", "u1", "--role", "merchant", "--ttl", "1h"]);
+    assert_eq!((first.status.code(), first.err.as_str()), (Some(0), ""));
+    assert_eq!(first.out.trim().split('.').count(), 3, "{}", first.out);
+    assert_eq!(first.out, format!("{}\n", first.out.trim()));
+    let second = token(&["--user", "u2"]);
+
+    let mut waybill = Run::waybill(folder.path()).start();
+    let url = waybill.url();
+    let (u1, u2) = (Web::new(&url).token(&first.out), Web::new(&url).token(&second.out));
+    let id = u1.create(&orders::order("T-1")).await;
+    u1.order_becomes(&id, "success").await;
+    assert_eq!(u2.get(&format!("/v1/orders/{id}")).await.0, 404);
+    // The same number of another merchant is another order.
+    assert_ne!(u2.create(&orders::order("T-1")).await, id);
+    waybill.stop();
+
+    // A key that is set is used, and no file is made.
+    let other = tempfile::tempdir().unwrap();
+    let set = Run::waybill(other.path()).set("AUTH__JWT_SECRET", "0123456789abcdef0123456789abcdef").args(&["token", "--user", "u1"]).end();
+    assert!(set.status.success());
+    assert_eq!(std::fs::read_dir(other.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn tokens_that_must_not_be_are_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = |args: &[&str]| Run::waybill(folder.path()).args(&[&["token"], args].concat()).end();
+    for role in ["admin", "operator", "Merchant", "root", ""] {
+        token(&["--user", "u1", "--role", role]).refused(&[&["--role", "merchant"]]);
+    }
+    for ttl in ["", "1", "0s", "-1h", "1ms", "367d", "soon", "99999999999999999999d"] {
+        token(&["--user", "u1", &format!("--ttl={ttl}")]).refused(&[&["--ttl", "15m, 1h or 30d"]]);
+    }
+    for user in ["", "  ", "a\nb", &"x".repeat(129)] {
+        token(&["--user", user]).refused(&[&["--user", "1 to 128 characters"]]);
+    }
+    let nobody = token(&[]);
+    assert_eq!((nobody.status.code(), nobody.out.as_str()), (Some(2), ""));
+}
+
+#[test]
+fn the_openapi_document_needs_no_settings_and_makes_no_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = Run::new(WAYBILL, folder.path()).args(&["openapi"]).set("HTTP__BIND", "nonsense").end();
+    assert_eq!((printed.status.code(), printed.err.as_str()), (Some(0), ""));
+    let document: serde_json::Value = serde_json::from_str(&printed.out).unwrap();
+    assert_eq!(document, serde_json::to_value(app::document()).unwrap());
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert!(document["paths"]["/orders/create"]["post"].is_object());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,123 @@
+//! `waybill` in an empty folder.
+
+use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, path::Path, process::Command};
+
+use serde_json::Value;
+
+use super::{
+    process::{Process, Run},
+    web::Web,
+};
+
+struct Banner {
+    url: String,
+    token: String,
+    curl: String,
+}
+
+fn banner(waybill: &mut Process) -> Banner {
+    // The last line: all others are there when it is.
+    let curl = waybill.line("curl ");
+    let token = waybill.line("eyJ");
+    Banner { url: waybill.url(), token, curl }
+}
+
+/// Runs a command line as a shell does; where there is no curl, sends what it would have sent.
+async fn paste(line: &str) -> Value {
+    let shell = Command::new("sh").args(["-c", line]).output().unwrap();
+    if shell.status.code() == Some(127) {
+        return send(line).await;
+    }
+    assert!(shell.status.success(), "{shell:?}");
+    serde_json::from_slice(&shell.stdout).unwrap()
+}
+
+async fn send(line: &str) -> Value {
+    // Every second piece is quoted.
+    let pieces: Vec<_> = line.split('\'').collect();
+    let quoted: Vec<_> = pieces.iter().skip(1).step_by(2).collect();
+    let url = line.split(' ').find(|word| word.starts_with("http://")).unwrap();
+    let mut request = reqwest::Client::builder().no_proxy().build().unwrap().post(url);
+    for (name, value) in quoted.iter().filter_map(|text| text.split_once(": ")) {
+        request = request.header(name, value);
+    }
+    let body = quoted.iter().find(|text| text.starts_with('{')).unwrap();
+    request.body((**body).to_owned()).send().await.unwrap().json().await.unwrap()
+}
+
+fn modes(folder: &Path) -> BTreeMap<String, u32> {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.map(|e| (e.file_name().into_string().unwrap(), e.metadata().unwrap().permissions().mode() & 0o777)).collect()
+}
+
+#[tokio::test]
+async fn it_prints_all_that_is_needed_and_the_pasted_line_books_an_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut waybill = Run::waybill(folder.path()).start();
+    let banner = banner(&mut waybill);
+    let web = Web::new(&banner.url).token(&banner.token);
+    for path in ["/readyz", "/docs", "/metrics", "/simulator/_sim"] {
+        assert!(waybill.line(path).contains(&format!("{}{path}", banner.url)));
+        let status = web.status(path).await.unwrap();
+        assert!((200..400).contains(&status), "{path}: {status}");
+    }
+
+    let created = paste(&banner.curl).await;
+    assert_eq!(created["success"], true, "{created}");
+    let id = created["data"]["id"].as_str().unwrap();
+    let order = web.order_becomes(id, "success").await;
+    let awb = order["awb"].as_str().unwrap();
+    assert!(!awb.is_empty(), "{order}");
+
+    let again = paste(&banner.curl).await;
+    assert_eq!(again["data"]["id"], id, "the second paste is a replay: {again}");
+    let shipments = Web::new(&format!("{}/simulator", banner.url)).shipments().await;
+    assert_eq!(shipments.iter().map(|(_, awb)| awb.as_str()).collect::<Vec<_>>(), [awb]);
+
+    assert_eq!(modes(folder.path()), BTreeMap::from([("data".to_owned(), 0o700)]));
+    let files = modes(&folder.path().join("data"));
+    for name in ["jwt.secret", "queue.db", "simulator-ledger.jsonl", "waybill.db"] {
+        assert!(files.contains_key(name), "{files:?}");
+    }
+    assert!(files.values().all(|mode| *mode == 0o600), "{files:?}");
+
+    let ended = waybill.stop();
+    // One screen: 24 lines of 80 columns, the prompt among them.
+    let lines: usize = ended.out.lines().map(|line| line.chars().count().div_ceil(80).max(1)).sum();
+    assert!(lines < 24, "{lines} lines:\n{}", ended.out);
+    let long = |line: &&str| line.chars().count() > 80 && !line.starts_with("curl ") && !line.starts_with("eyJ");
+    assert_eq!(ended.out.lines().filter(long).count(), 0, "{}", ended.out);
+}
+
+#[tokio::test]
+async fn a_second_start_knows_the_first_ones_tokens_and_orders() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Run::waybill(folder.path()).start();
+    let before = banner(&mut first);
+    let created = paste(&before.curl).await;
+    let id = created["data"]["id"].as_str().unwrap();
+    Web::new(&before.url).token(&before.token).order_becomes(id, "success").await;
+    first.stop();
+
+    let mut second = Run::waybill(folder.path()).start();
+    let after = banner(&mut second);
+    let order = Web::new(&after.url).token(&before.token).order(id).await;
+    assert_eq!(order["providerSyncStatus"], "success", "{order}");
+    // Its line makes an order of its own, under a shipment number that was never given out.
+    let next = paste(&after.curl).await;
+    assert_ne!(next["data"]["id"], id);
+    let next = Web::new(&after.url).token(&after.token).order_becomes(next["data"]["id"].as_str().unwrap(), "success").await;
+    assert_ne!(next["awb"], order["awb"]);
+    second.stop();
+}
+
+#[tokio::test]
+async fn the_line_can_be_sent_without_curl_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut waybill = Run::waybill(folder.path()).start();
+    let banner = banner(&mut waybill);
+    let _web = Web::new(&banner.url); // sets TLS up
+    let created = send(&banner.curl).await;
+    assert_eq!(created["success"], true, "{created}");
+    waybill.stop();
+}

@@ -1,0 +1,132 @@
+//! API, workers and simulator as processes of their own on the same files.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{
+    process::{Process, Run, WORKER},
+    web::{Web, counts},
+};
+use crate::support::orders;
+
+struct Parts {
+    folder: TempDir,
+    simulator: Process,
+    api: Process,
+    base_url: String,
+    web: Web,
+}
+
+fn keys(run: Run, base_url: &str) -> Run {
+    run.set("PARCELX__ACCESS_KEY", "the-key").set("PARCELX__SECRET_KEY", "the-secret").set("PARCELX__BASE_URL", base_url)
+}
+
+impl Parts {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // It is told the same credentials, and refuses others.
+        let simulator = Run::waybill(folder.path()).args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", "ledger.jsonl"]);
+        let mut simulator = keys(simulator, "").start();
+        let base_url = simulator.url();
+        let mut api = keys(Run::waybill(folder.path()).args(&["api"]), &base_url).start();
+        let token = Run::waybill(folder.path()).args(&["token", "--user", "u1"]).end().out;
+        let web = Web::new(&api.url()).token(&token);
+        Self { folder, simulator, api, base_url, web }
+    }
+
+    fn worker(&self) -> Process {
+        let mut worker = keys(Run::new(WORKER, self.folder.path()), &self.base_url).start();
+        worker.line("worker on data/queue.db");
+        worker
+    }
+}
+
+/// Bookings by reference, as the ledger's file has them.
+fn booked(ledger: &Path) -> BTreeMap<String, usize> {
+    let mut booked = BTreeMap::new();
+    for line in std::fs::read_to_string(ledger).unwrap().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        if line["entry"]["operation"] == "create" {
+            assert_eq!(line["entry"]["what"], "booked", "{line}");
+            *booked.entry(line["entry"]["reference"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+        }
+    }
+    booked
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_book_fifty_orders_of_an_api_once_each() {
+    let parts = Parts::start();
+    let workers = [parts.worker(), parts.worker()];
+    let web = &parts.web;
+    let posts = (0..50).map(async |n| {
+        let id = web.create(&orders::order(&format!("P-{n}"))).await;
+        web.order_becomes(&id, "success").await
+    });
+    let mut expected = BTreeMap::new();
+    for order in futures_util::future::join_all(posts).await {
+        assert_eq!(order["providerEnv"], "live");
+        expected.insert(order["orderNumber"].as_str().unwrap().to_owned(), 1);
+    }
+    assert_eq!(expected.len(), 50);
+    for worker in workers {
+        worker.stop();
+    }
+    parts.api.stop();
+    parts.simulator.stop();
+    assert_eq!(booked(&parts.folder.path().join("ledger.jsonl")), expected);
+    let left = counts(parts.folder.path()).await;
+    assert_eq!((left.open(), left.completed), (0, 50), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_worker_notices_what_another_process_accepts() {
+    let parts = Parts::start();
+    let worker = parts.worker();
+    for n in 0..3 {
+        let id = parts.web.create(&orders::order(&format!("W-{n}"))).await;
+        // Far below the half minute after which it would look of its own accord.
+        let noticed = tokio::time::timeout(Duration::from_secs(15), parts.web.order_becomes(&id, "success")).await;
+        assert!(noticed.is_ok(), "order {n} was not noticed");
+    }
+    worker.stop();
+    parts.api.stop();
+    parts.simulator.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_wait_for_a_worker_and_survive_the_end_of_the_api() {
+    let parts = Parts::start();
+    let id = parts.web.create(&orders::order("A-1")).await;
+    assert_eq!(parts.web.order(&id).await["providerSyncStatus"], "queued");
+    let Parts { folder, simulator, api, base_url, .. } = parts;
+    api.stop();
+    let mut worker = keys(Run::new(WORKER, folder.path()), &base_url).start();
+    worker.log("booked");
+    worker.stop();
+    assert_eq!(booked(&folder.path().join("ledger.jsonl")).len(), 1);
+    simulator.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_simulator_goes_on_from_its_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = || Run::waybill(folder.path()).args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", "ledger.jsonl"]);
+    let mut simulator = run().start();
+    let url = simulator.url();
+    let mut waybill = keys(Run::waybill(folder.path()), &url).start();
+    let token = Run::waybill(folder.path()).args(&["token", "--user", "u1"]).end().out;
+    let web = Web::new(&waybill.url()).token(&token);
+    let id = web.create(&orders::order("G-1")).await;
+    let order = web.order_becomes(&id, "success").await;
+    let before = Web::new(&url).shipments().await;
+    assert_eq!(before, [(order["orderNumber"].as_str().unwrap().to_owned(), order["awb"].as_str().unwrap().to_owned())]);
+    waybill.stop();
+    simulator.signal("KILL");
+    simulator.end();
+    let mut again = run().start();
+    assert_eq!(Web::new(&again.url()).shipments().await, before);
+    again.stop();
+}

@@ -1,0 +1,175 @@
+//! Signals: nothing in hand is lost, and nobody waits for ever.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use waybill::{
+    clock::Clock,
+    simulator::{Settings, Simulator},
+};
+
+use super::{
+    process::{Run, WORKER},
+    web::{Web, counts, until},
+};
+use crate::support::orders;
+
+/// ParcelX behind a gate: a call goes through when the test lets it.
+struct Gate {
+    address: SocketAddr,
+    arrived: mpsc::UnboundedReceiver<()>,
+    open: Arc<Semaphore>,
+    simulator: Simulator,
+    _stop: DropGuard,
+}
+
+impl Gate {
+    async fn new() -> Self {
+        let simulator = Simulator::new(Settings::default(), Clock::system()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let behind = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let (double, stopped) = (simulator.clone(), stop.clone().cancelled_owned());
+        tokio::spawn(async move { double.serve(listener, stopped).await });
+
+        let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = gate.local_addr().unwrap();
+        let (arrives, arrived) = mpsc::unbounded_channel();
+        let open = Arc::new(Semaphore::new(0));
+        let passes = Arc::clone(&open);
+        tokio::spawn(async move {
+            while let Ok((mut outside, _)) = gate.accept().await {
+                let (arrives, passes) = (arrives.clone(), Arc::clone(&passes));
+                tokio::spawn(async move {
+                    outside.readable().await.unwrap(); // the request is here
+                    let _ended = arrives.send(());
+                    passes.acquire().await.unwrap().forget();
+                    let mut inside = TcpStream::connect(behind).await.unwrap();
+                    let _cut = tokio::io::copy_bidirectional(&mut outside, &mut inside).await;
+                });
+            }
+        });
+        Self { address, arrived, open, simulator, _stop: stop.drop_guard() }
+    }
+
+    /// A program that books through this gate.
+    fn before(&self, run: Run) -> Run {
+        let url = format!("http://{}", self.address);
+        run.set("PARCELX__ACCESS_KEY", "key").set("PARCELX__SECRET_KEY", "secret").set("PARCELX__BASE_URL", &url)
+    }
+}
+
+fn token(folder: &Path) -> String {
+    Run::waybill(folder).args(&["token", "--user", "u1"]).end().out
+}
+
+#[tokio::test]
+async fn either_signal_ends_an_idle_instance_with_0() {
+    for (program, signal) in
+        [("", "TERM"), ("", "INT"), ("api", "TERM"), ("api", "INT"), ("worker", "TERM"), ("worker", "INT"), ("simulator", "TERM")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let run = match program {
+            "worker" => Run::new(WORKER, folder.path()),
+            "simulator" => Run::waybill(folder.path()).args(&["simulator", "--bind", "127.0.0.1:0"]),
+            "" => Run::waybill(folder.path()),
+            command => Run::waybill(folder.path()).args(&[command]),
+        };
+        let run = if program.is_empty() { run } else { run.set("PARCELX__ACCESS_KEY", "k").set("PARCELX__SECRET_KEY", "k") };
+        let mut process = run.start();
+        process.line(if program == "simulator" { "ParcelX simulator on" } else { "Waybill " });
+        process.signal(signal);
+        let ended = process.end();
+        assert_eq!(ended.status.code(), Some(0), "{program} {signal}: {ended:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopping_instance_says_so_ends_its_call_and_leaves_no_job_active() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = token(folder.path());
+    let mut gate = Gate::new().await;
+    let mut waybill = gate.before(Run::waybill(folder.path())).start();
+    let web = Web::new(&waybill.url()).token(&token);
+    assert_eq!(web.status("/readyz").await, Some(200));
+    let id = web.create(&orders::order("S-1")).await;
+    gate.arrived.recv().await.unwrap();
+
+    waybill.signal("TERM");
+    until("/readyz says no", async || (web.status("/readyz").await == Some(503)).then_some(())).await;
+    // Not ready is not dead: requests that still come are answered, and an order that is accepted now is booked after the next start.
+    assert_eq!(web.status("/healthz").await, Some(200));
+    let later = web.create(&orders::order("S-2")).await;
+    assert_eq!(web.order(&id).await["providerSyncStatus"], "processing");
+    assert!(waybill.is_running());
+
+    gate.open.add_permits(1);
+    let ended = waybill.end();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    let left = counts(folder.path()).await;
+    assert_eq!((left.active, left.completed, left.waiting), (0, 1, 1), "{left:?}");
+
+    gate.open.add_permits(100);
+    let mut again = gate.before(Run::waybill(folder.path())).start();
+    let web = Web::new(&again.url()).token(&token);
+    assert_eq!(web.order(&id).await["providerSyncStatus"], "success");
+    web.order_becomes(&later, "success").await;
+    again.stop();
+    assert_eq!(gate.simulator.shipments().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopping_worker_ends_its_call_and_writes_its_outcome_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = token(folder.path());
+    let mut gate = Gate::new().await;
+    let mut api = gate.before(Run::waybill(folder.path()).args(&["api"])).start();
+    let web = Web::new(&api.url()).token(&token);
+    let mut worker = gate.before(Run::new(WORKER, folder.path())).start();
+    let id = web.create(&orders::order("S-1")).await;
+    gate.arrived.recv().await.unwrap();
+
+    worker.signal("TERM");
+    worker.log("stopping");
+    assert!(worker.is_running());
+    gate.open.add_permits(1);
+    let ended = worker.end();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+
+    let order = web.order(&id).await;
+    assert_eq!(order["providerSyncStatus"], "success", "{order}");
+    let (_, logs) = web.get(&format!("/v1/orders/{id}/provider-logs")).await;
+    assert_eq!(logs["data"].as_array().unwrap().len(), 1, "{logs}");
+    assert!(logs.to_string().contains("booked"), "{logs}");
+    let left = counts(folder.path()).await;
+    assert_eq!((left.open(), left.completed), (0, 1), "{left:?}");
+    assert_eq!(gate.simulator.shipments().len(), 1);
+    api.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_does_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = token(folder.path());
+    let mut gate = Gate::new().await;
+    let mut waybill = gate.before(Run::waybill(folder.path())).start();
+    let web = Web::new(&waybill.url()).token(&token);
+    let id = web.create(&orders::order("S-1")).await;
+    gate.arrived.recv().await.unwrap();
+    waybill.signal("INT");
+    waybill.log("stopping");
+    waybill.signal("INT");
+    let ended = waybill.end();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+
+    // The call's end is unknown now. The next start must not simply send it again.
+    let left = counts(folder.path()).await;
+    assert_eq!((left.active, left.completed), (1, 0), "{left:?}");
+    let mut again = gate.before(Run::waybill(folder.path())).start();
+    assert_eq!(Web::new(&again.url()).token(&token).order(&id).await["providerSyncStatus"], "processing");
+    again.stop();
+}

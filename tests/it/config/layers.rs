@@ -1,0 +1,133 @@
+//! Defaults, file, environment.
+
+use super::{CANARY, DEFAULTS, load, load_file, refused};
+
+/// Another good value for each key, and how `Debug` shows it. Secrets are not shown: see below.
+const OTHERS: [(&str, &str, &str); 22] = [
+    ("http.bind", "127.0.0.9:8080", "127.0.0.9:8080"),
+    ("http.timeout", "11s", "11s"),
+    ("store.url", "sqlite:elsewhere/w.db", "sqlite:elsewhere/w.db"),
+    ("queue.url", "sqlite:elsewhere/q.db", "sqlite:elsewhere/q.db"),
+    ("queue.lease", "12s", "12s"),
+    ("queue.backoff", "13s", "13s"),
+    ("queue.attempts", "14", "attempts: 14"),
+    ("queue.concurrency", "15", "concurrency: 15"),
+    ("queue.max_stalled", "16", "max_stalled: 16"),
+    ("queue.keep_completed", "17", "keep_completed: 17"),
+    ("queue.keep_failed", "18", "keep_failed: 18"),
+    ("queue.per_queue.parcelx-orders-queue.lease", "19s", "19s"),
+    ("parcelx.access_key", CANARY, ""),
+    ("parcelx.secret_key", CANARY, ""),
+    ("parcelx.base_url", "http://127.0.0.1:4321", "http://127.0.0.1:4321"),
+    ("parcelx.timeout", "21s", "21s"),
+    ("parcelx.reconcile", "22s,23m", "[22s, 1380s]"),
+    ("parcelx.lookup", "untrusted", "Untrusted"),
+    ("auth.jwt_secret", CANARY, ""),
+    ("worker.drain", "44s", "44s"),
+    ("log.level", "warn,waybill=debug", "warn,waybill=debug"),
+    ("log.format", "pretty", "Pretty"),
+];
+
+fn variable(key: &str) -> String {
+    format!("WAYBILL_{}", key.to_uppercase().replace('.', "__"))
+}
+
+fn line(key: &str, value: &str) -> String {
+    let (section, name) = key.rsplit_once('.').unwrap();
+    match value.parse::<u32>() {
+        Ok(number) => format!("[{section}]\n{name} = {number}\n"),
+        Err(_) => format!("[{section}]\n{name} = \"{value}\"\n"),
+    }
+}
+
+#[test]
+fn the_table_of_this_test_has_every_key_of_the_defaults() {
+    let defaults: toml::Table = toml::from_str(DEFAULTS).unwrap();
+    let mut keys: Vec<String> = Vec::new();
+    for (section, values) in &defaults {
+        for (name, value) in values.as_table().unwrap() {
+            let deeper = if value.is_table() { ".parcelx-orders-queue.lease" } else { "" };
+            keys.push(format!("{section}.{name}{deeper}"));
+        }
+    }
+    keys.sort();
+    let mut tested: Vec<_> = OTHERS.iter().map(|(key, ..)| (*key).to_owned()).collect();
+    tested.sort();
+    assert_eq!(keys, tested);
+}
+
+#[test]
+fn every_key_can_be_set_by_its_variable_and_by_a_file() {
+    let plain = format!("{:?}", load(&[]).unwrap());
+    for (key, value, shown) in OTHERS {
+        let by_variable = load(&[(&variable(key), value)]).unwrap_or_else(|e| panic!("{key}: {e}"));
+        let by_file = load_file(&line(key, value), &[]).unwrap_or_else(|e| panic!("{key}: {e}"));
+        let text = format!("{by_variable:?}");
+        assert_eq!(text, format!("{by_file:?}"), "{key}");
+        assert!(!text.contains(CANARY), "{key}: {text}");
+        if !shown.is_empty() {
+            assert!(text != plain && text.contains(shown) && !plain.contains(shown), "{key}: {text}");
+        }
+    }
+}
+
+#[test]
+fn secrets_arrive_from_both() {
+    use secrecy::ExposeSecret;
+    for key in ["parcelx.access_key", "parcelx.secret_key", "auth.jwt_secret"] {
+        for config in [load(&[(&variable(key), CANARY)]).unwrap(), load_file(&line(key, CANARY), &[]).unwrap()] {
+            let all = [&config.parcelx.access_key, &config.parcelx.secret_key, &config.auth.jwt_secret];
+            assert_eq!(all.iter().filter(|s| s.expose_secret() == CANARY).count(), 1, "{key}");
+        }
+    }
+    // Digits alone are a text too.
+    let digits = "12345678901234567890123456789012";
+    assert_eq!(load(&[("WAYBILL_AUTH__JWT_SECRET", digits)]).unwrap().auth.jwt_secret.expose_secret(), digits);
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    let file = "[queue]\nattempts = 7\nconcurrency = 8\n[queue.per_queue.parcelx-orders-queue]\nattempts = 9\nbackoff = \"9s\"";
+    let config =
+        load_file(file, &[("WAYBILL_QUEUE__CONCURRENCY", "10"), ("WAYBILL_QUEUE__PER_QUEUE__PARCELX-ORDERS-QUEUE__ATTEMPTS", "11")])
+            .unwrap();
+    assert_eq!((config.queue.attempts, config.queue.concurrency, config.queue.keep_failed), (7, 10, 1000));
+    let policy = config.policy("parcelx-orders-queue");
+    assert_eq!((policy.attempts, policy.backoff.as_secs()), (11, 9));
+    let other = config.policy("another-queue");
+    assert_eq!((other.attempts, other.backoff.as_secs()), (7, 5));
+    assert_eq!(config.queue_settings("parcelx-orders-queue").concurrency, 10);
+}
+
+#[test]
+fn a_variable_mends_what_a_file_has_wrong() {
+    assert!(load_file("[http]\nbind = \"nonsense\"", &[("WAYBILL_HTTP__BIND", "127.0.0.1:1")]).is_ok());
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    let others = [
+        ("WAYBILL_SERVICE_HOST", "10.0.0.1"),
+        ("WAYBILL_SERVICE_PORT", "3000"),
+        ("WAYBILL_PORT", "tcp://10.0.0.1:3000"),
+        ("WAYBILL_PORT_3000_TCP", "tcp://10.0.0.1:3000"),
+        ("WAYBILL_QUEUE_SERVICE_HOST", "10.0.0.2"),
+        ("WAYBILL_QUEUE_SERVICE_PORT_REDIS", "6379"),
+        ("WAYBILL_QUEUE_PORT", "tcp://10.0.0.2:6379"),
+        ("WAYBILL_QUEUE_PORT_6379_TCP_ADDR", "10.0.0.2"),
+        ("WAYBILL_HTTP_API_SERVICE_HOST", "10.0.0.3"),
+        ("WAYBILL_CONFIG", "/etc/waybill.toml"),
+        ("WAYBILL_HOME", "/srv"),
+        ("HTTP__BIND", "nonsense"),
+        ("PATH", "/bin"),
+    ];
+    assert_eq!(format!("{:?}", load(&others).unwrap()), format!("{:?}", load(&[]).unwrap()));
+}
+
+#[test]
+fn a_single_underscore_is_a_slip() {
+    for name in ["WAYBILL_HTTP_BIND", "WAYBILL_QUEUE_LEASE", "WAYBILL_PARCELX_ACCESS_KEY", "WAYBILL_HTTP_PORT", "WAYBILL_HTTP"] {
+        let lines = refused(load(&[(name, CANARY)]));
+        super::assert_lines(&lines, &[&[name, "two underscores"]]);
+    }
+}
