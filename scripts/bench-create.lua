@@ -10,7 +10,7 @@ function init(args)
   local token, run = args[1], args[2]
   made, not_created, first_refusal = 0, 0, ""
   prefix = string.format('{"clientOrderId":"%s-%d-', run, number)
-  rest = [[","invoiceNumber":"INV-2041","paymentMethod":"COD","expressType":"surface","pickAddressId":"7231",]]
+  rest = [[","invoiceNumber":"INV-2041","paymentMethod":"COD","expressType":"surface","pickAddressId":"10001",]]
     .. [["consignee":{"name":"Asha Verma","mobile":"9812345670","pincode":"560034","address1":"14, 3rd Cross, Koramangala","city":"Bengaluru","state":"Karnataka"},]]
     .. [["items":[{"sku":"TEE-BLK-M","name":"Cotton T-shirt","quantity":2,"unitPrice":349.5},{"sku":"CAP-01","name":"Cap","quantity":1,"unitPrice":199}],]]
     .. [["charges":{"orderAmount":898,"codAmount":898},"shipment":{"width":[20],"height":[8],"length":[25],"weight":[0.45]}}]]
