@@ -65,16 +65,18 @@ impl<C: Send + Sync + 'static> Runner<C> {
     }
 
     /// Works until `stop`, then claims nothing more and returns when the jobs in hand have ended. Whoever does not want to wait
-    /// for them drops the future: their leases run out, and another worker takes them.
+    /// for them drops the future: the jobs are dropped with it, their leases run out, and another worker takes them.
     pub async fn run(&self, stop: &CancellationToken) {
         let jobs = TaskTracker::new();
-        let watched = CancellationToken::new();
         let watchers = TaskTracker::new();
+        let over = CancellationToken::new();
+        // What was spawned must not outlive this future: it would renew leases of jobs that nobody waits for.
+        let _dropped = over.clone().drop_guard();
         for settings in &self.0.queues {
-            watchers.spawn(watch::recover_stalled(self.clone(), settings.clone(), watched.clone()));
+            watchers.spawn(watch::recover_stalled(self.clone(), settings.clone(), over.clone()));
         }
-        watchers.spawn(watch::renew_leases(self.clone(), watched.clone()));
-        let claimers = self.0.queues.iter().map(|settings| self.claim_loop(settings, &jobs, stop));
+        watchers.spawn(watch::renew_leases(self.clone(), over.clone()));
+        let claimers = self.0.queues.iter().map(|settings| self.claim_loop(settings, &jobs, stop, &over));
         futures_util::future::join_all(claimers).await;
         jobs.close();
         if !jobs.is_empty() {
@@ -82,12 +84,12 @@ impl<C: Send + Sync + 'static> Runner<C> {
         }
         jobs.wait().await;
         // Leases are renewed to the last: a job that ends during the drain must still hold its own.
-        watched.cancel();
+        over.cancel();
         watchers.close();
         watchers.wait().await;
     }
 
-    async fn claim_loop(&self, settings: &QueueSettings, jobs: &TaskTracker, stop: &CancellationToken) {
+    async fn claim_loop(&self, settings: &QueueSettings, jobs: &TaskTracker, stop: &CancellationToken, over: &CancellationToken) {
         let permits = Arc::new(Semaphore::new(settings.concurrency));
         let mut failures = 0;
         while !stop.is_cancelled() {
@@ -99,9 +101,9 @@ impl<C: Send + Sync + 'static> Runner<C> {
                     failures = 0;
                     for job in claimed {
                         let permit = held.pop();
-                        let runner = self.clone();
+                        let (runner, over) = (self.clone(), over.clone());
                         jobs.spawn(async move {
-                            runner.run_one(job).await;
+                            over.run_until_cancelled(runner.run_one(job)).await;
                             drop(permit);
                         });
                     }
@@ -142,6 +144,25 @@ impl<C: Send + Sync + 'static> Runner<C> {
 impl<C> Inner<C> {
     fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Leased>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A job in hand, for as long as it is: also one that panics or is dropped is no longer renewed.
+struct InHand<'a, C> {
+    inner: &'a Inner<C>,
+    token: &'a str,
+}
+
+impl<'a, C> InHand<'a, C> {
+    fn new(inner: &'a Inner<C>, job: &'a Leased) -> Self {
+        inner.held().insert(job.token.clone(), job.clone());
+        Self { inner, token: &job.token }
+    }
+}
+
+impl<C> Drop for InHand<'_, C> {
+    fn drop(&mut self) {
+        self.inner.held().remove(self.token);
     }
 }
 

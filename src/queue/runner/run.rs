@@ -5,7 +5,7 @@ use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::Runner;
+use super::{InHand, Runner};
 use crate::{
     ids,
     queue::{
@@ -36,11 +36,11 @@ impl<C: Send + Sync + 'static> Runner<C> {
         let span = tracing::error_span!("job", job.queue = job.queue, job.name = job.name, job.id = job.id);
         async {
             let started = tokio::time::Instant::now();
-            self.0.held().insert(job.token.clone(), job.clone());
+            let in_hand = InHand::new(&self.0, &job);
             let end = self.work(&job).await;
             let outcome = end.word();
             self.acknowledge(&job, &end).await;
-            self.0.held().remove(&job.token);
+            drop(in_hand);
             telemetry::job(&job.queue, &job.name, outcome, started.elapsed());
         }
         .instrument(span)
