@@ -7,6 +7,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 target=${CARGO_TARGET_DIR:-target}
 
+# What every build of these scripts has: the fault points that tests/faults kill processes at. One set, so that nothing is built twice.
+# shellcheck disable=SC2034 # used by the scripts that source this
+features=(--features fault-points)
+
 # The tools that cargo installs for these scripts: outside of the clone, a folder per version, so that neither a new clone nor
 # `cargo clean` builds them again and nobody's own tools are replaced.
 tools=${TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/waybill-tools}

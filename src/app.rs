@@ -166,7 +166,7 @@ impl App {
             orders: self.state.orders.clone(),
             parcelx: ParcelXClient::new(settings, self.state.logs.clone(), self.clock.clone())?,
             clock: self.clock.clone(),
-            call_timeout: self.config.call_timeout(),
+            call_times: self.config.call_times(),
             reconcile: self.config.parcelx.reconcile.get().to_vec(),
             lookup_trusted: self.config.parcelx.lookup == Lookup::Auto,
             calls: calls.clone(),

@@ -17,6 +17,7 @@ use url::Url;
 use validator::Validate;
 
 use crate::{
+    orders::journey::CallTimes,
     outbox::Times,
     queue::{Keep, retry::Policy, runner::QueueSettings},
     telemetry::LogFormat,
@@ -87,6 +88,8 @@ pub struct ParcelX {
     pub secret_key: SecretString,
     pub base_url: String,
     pub timeout: Span,
+    pub send_within: Span,
+    pub settle_within: Span,
     pub reconcile: Offsets,
     pub lookup: Lookup,
 }
@@ -208,6 +211,10 @@ impl Config {
         }
         let named = variables.iter().find(|(name, value)| name == "WAYBILL_CONFIG" && !value.is_empty());
         let named = named.map(|(_, path)| std::path::PathBuf::from(path));
+        #[cfg(feature = "fault-points")]
+        if let Some((_, point)) = variables.iter().find(|(name, _)| name == "WAYBILL_FAULT_POINT") {
+            crate::fault::arm(point);
+        }
         Self::load(file.or(named.as_deref()), variables)
     }
 
@@ -276,6 +283,13 @@ impl Config {
     #[must_use]
     pub fn call_timeout(&self) -> Duration {
         self.parcelx.timeout.get()
+    }
+
+    /// How long a call and the writes around it may take.
+    #[must_use]
+    pub fn call_times(&self) -> CallTimes {
+        let parcelx = &self.parcelx;
+        CallTimes { send_within: parcelx.send_within.get(), call: self.call_timeout(), settle_within: parcelx.settle_within.get() }
     }
 
     /// Whether generated secrets and the simulator are allowed: on one machine, reachable from it alone.

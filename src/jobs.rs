@@ -7,7 +7,12 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
-use crate::{clock::Clock, orders::service::OrderService, parcelx::ParcelXClient, queue::registry::Registry};
+use crate::{
+    clock::Clock,
+    orders::{journey::CallTimes, service::OrderService},
+    parcelx::ParcelXClient,
+    queue::registry::Registry,
+};
 
 /// What handlers work with.
 #[derive(Debug)]
@@ -15,8 +20,8 @@ pub struct Context {
     pub orders: OrderService,
     pub parcelx: ParcelXClient,
     pub clock: Clock,
-    /// Longest time one call to the provider may take.
-    pub call_timeout: Duration,
+    /// How long one call to the provider and the writes around it may take.
+    pub call_times: CallTimes,
     /// When to look for a booking that was not answered, from the call's end.
     pub reconcile: Vec<Duration>,
     /// Whether a look-up that finds nothing may be believed, once a control look-up has found something.

@@ -13,6 +13,9 @@ const LIVE: &str = "https://app.parcelx.in";
 /// Between the end of a call and the end of the wait for it there must be time to write down how it ended.
 pub(super) const SETTLING: Duration = Duration::from_secs(2);
 
+/// The least that the writes before and after a call are given.
+const LEAST_MARGIN: Duration = Duration::from_millis(200);
+
 pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut unless = |ok: bool, key: &str, detail: &str| {
@@ -33,6 +36,9 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     );
     unless(config.store.url != config.queue.url, "queue.url", "must be another file than store.url");
     unless(call >= Duration::from_millis(100), "parcelx.timeout", "must be 100ms or more");
+    for (key, span) in [("parcelx.send_within", config.parcelx.send_within), ("parcelx.settle_within", config.parcelx.settle_within)] {
+        unless(span.get() >= LEAST_MARGIN, key, "must be 200ms or more: the database is written to in that time");
+    }
     unless(
         config.worker.drain.get() >= call + SETTLING,
         "worker.drain",

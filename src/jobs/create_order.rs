@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use super::Context;
 use crate::{
-    ids,
+    fault, ids,
     orders::{
         jobs::CreateOrderJob,
         journey::{Booking, Finding, Stance, reason},
@@ -70,21 +70,26 @@ impl Context {
     /// Takes the order and sends it. Gives the order as it stands afterwards, whoever changed it.
     async fn book(&self, order: &Order) -> Result<Order, JobError> {
         let log_id = ids::provider_log(self.clock.now());
-        let Some(taken) = self.orders.take(order, &log_id, self.call_timeout).await? else {
+        let Some(taken) = self.orders.take(order, &log_id, self.call_times).await? else {
             return self.settled(self.orders.load(&order.id).await?);
         };
+        fault::reach("book:after-take");
         let Some(attempt) = taken.attempt.clone() else { return Err(JobError::Retry("a taken order has no attempt".to_owned())) };
         // A task of its own: a job that is dropped must not cut a call short, nor keep its end from being written down.
         let (parcelx, orders) = (self.parcelx.clone(), self.orders.clone());
         let first_look = self.first_look();
         let call = async move {
             let verdict = parcelx.create_order(&taken, &attempt).await?;
+            fault::reach("book:after-outcome");
             tracing::info!(order.id = taken.id, verdict = verdict.word(), "order {}: {}", taken.id, verdict.word());
             let finding = finding(verdict);
             orders.settle(&taken.id, &attempt.request_log_id, &finding, first_look).await.map_err(CallError::Store)
         };
         match self.calls.spawn(call.in_current_span()).await {
-            Ok(Ok(order)) => self.settled(order),
+            Ok(Ok(order)) => {
+                fault::reach("book:after-settle");
+                self.settled(order)
+            }
             // Somebody gave this attempt up for dead; the order shows what they made of it.
             Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(&order.id).await?),
             Ok(Err(error)) => Err(JobError::Retry(error.to_string())),
@@ -98,6 +103,7 @@ impl Context {
             Some(verdict) => finding(verdict),
             None => Finding::Wait { after: Some(Duration::ZERO), reason: "its worker vanished before it sent".to_owned() },
         };
+        fault::reach("close:before-settle");
         self.settled(self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await?)
     }
 

@@ -10,10 +10,29 @@ use super::{
 };
 use crate::{ids, outbox::OutboxEntry, queue::retry, timestamp::Timestamp};
 
-/// How long an attempt has from its take to its first byte. Two writes lie between.
+/// How long an attempt usually has from its take to its first byte. Two writes lie between.
 pub const SEND_WITHIN: Duration = Duration::from_secs(10);
-/// How long after a call's longest possible end its outcome must have been written.
+/// How long after a call's longest possible end its outcome usually must have been written.
 pub const SETTLE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long one call and the writes around it may take: when an attempt may be given up for dead follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallTimes {
+    /// From the take to the first byte.
+    pub send_within: Duration,
+    /// The call itself.
+    pub call: Duration,
+    /// From the call's longest possible end until its outcome must have been written.
+    pub settle_within: Duration,
+}
+
+/// A call this long, and the usual times around it.
+impl From<Duration> for CallTimes {
+    fn from(call: Duration) -> Self {
+        Self { send_within: SEND_WITHIN, call, settle_within: SETTLE_WITHIN }
+    }
+}
+
 /// The first wait for a provider that cannot be reached; doubles to five minutes.
 pub const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// How long an order may go without its provider being reached.
@@ -168,10 +187,11 @@ impl Order {
     }
 
     /// Takes the order for one call: from here on nobody else may send for it, unless this attempt is provably dead.
-    pub fn take(&mut self, request_log_id: String, call_timeout: Duration, now: Timestamp) {
-        let send_by = now + SEND_WITHIN;
+    pub fn take(&mut self, request_log_id: String, times: impl Into<CallTimes>, now: Timestamp) {
+        let times = times.into();
+        let send_by = now + times.send_within;
         let no = self.attempt.as_ref().map_or(1, |a| a.no + 1);
-        self.attempt = Some(Attempt { no, request_log_id, send_by, settle_after: send_by + call_timeout + SETTLE_WITHIN });
+        self.attempt = Some(Attempt { no, request_log_id, send_by, settle_after: send_by + times.call + times.settle_within });
         self.outbox = None;
         self.next_check_at = None;
         self.step(SyncStatus::Processing, Actor::Worker, None, now);

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::{
     draft::Draft,
     jobs::CreateOrderJob,
-    journey::{self, Finding, reason},
+    journey::{self, CallTimes, Finding, reason},
     model::{Order, ProviderEnv},
     status::{OrderStatus, SyncStatus},
 };
 use crate::{
     clock::Clock,
+    fault,
     queue::{NewJob, producer::Producer, retry::Policy},
     store::{self, Cursor, Decision, Query, Store, StoreError, Updated},
     timestamp::Timestamp,
@@ -67,9 +68,12 @@ impl OrderService {
     /// [`CreateError`].
     pub async fn create(&self, user_id: &str, draft: Draft) -> Result<Created, CreateError> {
         let order = Order::new(user_id, draft, self.env, self.clock.now());
+        fault::reach("create:before-insert");
         match self.store.insert(&order).await {
             Ok(()) => {
+                fault::reach("create:after-insert");
                 self.offer(&order).await;
+                fault::reach("create:before-answer");
                 Ok(Created::New(Box::new(order)))
             }
             Err(StoreError::Conflict { index }) if index == Order::BY_CLIENT_ORDER_ID => {
@@ -90,7 +94,9 @@ impl OrderService {
         let id = journey::job_id(&order.id, order.generation);
         match NewJob::of(id, &CreateOrderJob::from(order), &self.policy) {
             Ok(job) => {
+                fault::reach("create:before-add");
                 self.producer.offer(job).await;
+                fault::reach("create:after-add");
             }
             Err(error) => tracing::error!(order.id = order.id, %error, "the job of order {} does not serialise", order.id),
         }
@@ -152,9 +158,9 @@ impl OrderService {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn take(&self, seen: &Order, request_log_id: &str, call_timeout: Duration) -> Result<Option<Order>, StoreError> {
+    pub async fn take(&self, seen: &Order, request_log_id: &str, times: impl Into<CallTimes>) -> Result<Option<Order>, StoreError> {
         let mut order = seen.clone();
-        order.take(request_log_id.to_owned(), call_timeout, self.clock.now());
+        order.take(request_log_id.to_owned(), times, self.clock.now());
         if !self.store.replace(&order).await? {
             return Ok(None);
         }

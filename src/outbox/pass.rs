@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::{Again, Dispatched, Times};
 use crate::{
     clock::Clock,
+    fault,
     queue::{NewJob, Queue, QueueError, retry::Policy},
     store::{Decision, Order, Query, Store, StoreError, Updated},
     telemetry,
@@ -158,7 +159,7 @@ impl<D: Dispatched> Typed<D> {
         let lag = oldest.map_or(Duration::ZERO, |at: Timestamp| now.since(at));
         let mut report = Report { lag, ..Report::default() };
         let jobs: Vec<_> = found.iter().filter_map(|doc| doc.job(&self.policy, now)).collect();
-        self.add(parts, &jobs).await?;
+        self.add(parts, &jobs, "relay:after-add").await?;
         for (doc, job_id) in found.iter().filter_map(|doc| Some((doc, doc.outbox()?.job_id.clone()))) {
             let out = parts.store.update::<D, bool, StoreError>(doc.id(), |doc| {
                 Ok(if doc.relayed(&job_id, now) { Decision::Save(true) } else { Decision::Leave(false) })
@@ -195,6 +196,7 @@ impl<D: Dispatched> Typed<D> {
             match again.await? {
                 Updated::Done(doc, Again::Dispatched) => {
                     tracing::warn!(job.id = job.id, "job {} is gone or came to nothing: a new one follows", job.id);
+                    fault::reach("sweep:after-dispatch");
                     jobs.extend(doc.job(&self.policy, now));
                     report.dispatched += 1;
                 }
@@ -206,13 +208,14 @@ impl<D: Dispatched> Typed<D> {
             }
         }
         // A crash right here is what the outbox entries of the new dispatches are for.
-        self.add(parts, &jobs).await?;
+        self.add(parts, &jobs, "sweep:after-add").await?;
         Ok(report)
     }
 
-    async fn add(&self, parts: &Parts, jobs: &[NewJob]) -> Result<(), WalkerError> {
+    async fn add(&self, parts: &Parts, jobs: &[NewJob], then: &'static str) -> Result<(), WalkerError> {
         if !jobs.is_empty() {
             parts.queue.broker.add(jobs).await?;
+            fault::reach(then);
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{
     client::CallError,
     log::{ProviderLogs, RequestLog},
 };
-use crate::{clock::Clock, ids, store::StoreError, telemetry, timestamp::Timestamp};
+use crate::{clock::Clock, fault, ids, store::StoreError, telemetry, timestamp::Timestamp};
 
 /// What the layer must know of a call; travels in the request's extensions.
 #[derive(Clone)]
@@ -58,13 +58,20 @@ impl Middleware for Recorder {
             StoreError::Conflict { .. } => refusal(CallError::ShutOut),
             error => refusal(CallError::Store(error)),
         })?;
+        if call.log_id.is_some() {
+            fault::reach("book:after-request-log");
+        }
         let started = tokio::time::Instant::now();
         let (wire, result) = if call.send_by.is_some_and(|by| self.clock.now() >= by) {
             let wire = Wire::Failure { class: Failure::TooLateToSend, detail: "the time to send had passed".to_owned() };
             (wire, Err(refusal(CallError::Internal("too late to send".to_owned()))))
         } else {
             let sent = next.run(request, extensions).await;
-            read(sent).await
+            let read = read(sent).await;
+            if call.log_id.is_some() {
+                fault::reach("book:after-send");
+            }
+            read
         };
         let word = (call.word)(&wire, &call.reference);
         telemetry::provider_call(call.operation, word, started.elapsed());

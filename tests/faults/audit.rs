@@ -1,0 +1,212 @@
+//! The one audit: what must be true of orders, logs, queue and ledger whatever died on the way.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::{
+    process::Process,
+    rig::Rig,
+    simulator::{Entry, Ledger},
+};
+
+/// How long everything may take to settle after the last process has died: a take-over, a leader's lease and the look-ups, several
+/// times over, on a machine that has other things to do.
+const SETTLE: Duration = Duration::from_secs(90);
+
+/// What a run came to.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) orders: usize,
+    pub(crate) states: BTreeMap<String, usize>,
+    pub(crate) creates: usize,
+    /// Creates that booked and whose answer nobody heard.
+    pub(crate) unheard: usize,
+    /// Outcome logs with an answer that came after somebody else had closed the attempt.
+    pub(crate) late: usize,
+}
+
+/// What the parts have on record.
+struct Records {
+    orders: Vec<Value>,
+    requests: Vec<Value>,
+    outcomes: Vec<Value>,
+    ledger: Ledger,
+}
+
+/// Waits until nothing moves any more, stops the processes in order, and looks at everything. `workers` must hold at least one.
+pub(crate) async fn audit(rig: &Rig, workers: Vec<Process>, apis: Vec<Process>) -> Findings {
+    settled(rig, &workers).await;
+    let mut wrong = Vec::new();
+    listed_once(rig, &mut wrong).await;
+    // One after the other: each next leader takes the lease and must give it back too.
+    for worker in workers {
+        worker.stop().await;
+    }
+    for api in apis {
+        api.stop().await;
+    }
+    let records = Records {
+        orders: rig.documents("orders"),
+        requests: rig.documents("parcelx_request_logs"),
+        outcomes: rig.documents("parcelx_response_logs"),
+        ledger: rig.simulator.ledger().await,
+    };
+    exists_once(rig, &records, &mut wrong);
+    for order in &records.orders {
+        stands_as_the_ledger_says(order, &records.ledger, &mut wrong);
+        every_call_is_on_record(order, &records, &mut wrong);
+    }
+    for job in rig.open_jobs() {
+        wrong.push(format!("the queue still has: {job}"));
+    }
+    for lease in rig.documents("leases").iter().filter(|lease| !lease["holder"].is_null()) {
+        wrong.push(format!("a lease was not given back: {lease}"));
+    }
+    let findings = findings(&records);
+    say(rig, &findings);
+    assert!(wrong.is_empty(), "{}: the audit found\n  {}", rig.scenario, wrong.join("\n  "));
+    findings
+}
+
+/// Waits until every order is final or with a person, every job done and every outbox empty.
+async fn settled(rig: &Rig, workers: &[Process]) {
+    let until = Instant::now() + SETTLE;
+    let lease = rig.documents("leases");
+    loop {
+        let mut open: Vec<String> = rig.documents("orders").iter().filter(|o| !is_settled(o)).map(stand).collect();
+        open.extend(rig.open_jobs());
+        // A leader that was killed keeps its lease until it runs out; the audit is about what the living do.
+        let led = lease.is_empty() || rig.documents("leases") != lease || lease.iter().all(|l| l["holder"].is_null());
+        if open.is_empty() && led {
+            return;
+        }
+        if Instant::now() >= until {
+            let tails: Vec<_> = workers.iter().map(|w| format!("{}:\n{}", w.name, w.tail())).collect();
+            panic!("{}: stranded after {SETTLE:?}:\n  {}\n{}", rig.scenario, open.join("\n  "), tails.join("\n"));
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn state(order: &Value) -> &str {
+    order["providerSyncStatus"].as_str().unwrap()
+}
+
+fn is_settled(order: &Value) -> bool {
+    matches!(state(order), "success" | "failed" | "cancelled" | "needs_review") && order["outbox"].is_null()
+}
+
+/// How an order stands, in a line.
+fn stand(order: &Value) -> String {
+    let [id, reason, next, overdue, outbox, attempt] =
+        ["id", "syncReason", "nextCheckAt", "overdueAt", "outbox", "attempt"].map(|key| order[key].to_string());
+    format!(
+        "order {id} is {} ({reason}), generation {}, next {next}, overdue {overdue}, outbox {outbox}, attempt {attempt}",
+        state(order),
+        order["generation"]
+    )
+}
+
+/// Through the API: each accepted number is one order, the one that was promised.
+async fn listed_once(rig: &Rig, wrong: &mut Vec<String>) {
+    for (number, id) in rig.merchant.accepted() {
+        let listed = rig.merchant.listed(&number).await;
+        if listed.len() != 1 || listed[0]["id"] != id.as_str() {
+            wrong.push(format!("the API lists {} orders as {number}, which was accepted as {id}", listed.len()));
+        }
+    }
+}
+
+/// In the file: the same, and nothing that no merchant was told of.
+fn exists_once(rig: &Rig, records: &Records, wrong: &mut Vec<String>) {
+    let accepted = rig.merchant.accepted();
+    let mut stored: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for order in &records.orders {
+        stored.entry(order["clientOrderId"].as_str().unwrap()).or_default().push(order["id"].as_str().unwrap());
+    }
+    for (number, id) in &accepted {
+        if stored.get(number.as_str()).is_none_or(|ids| *ids != [id.as_str()]) {
+            wrong.push(format!("{number} was accepted as {id} and is stored as {:?}", stored.get(number.as_str())));
+        }
+    }
+    for number in stored.keys().filter(|n| !accepted.contains_key(**n)) {
+        wrong.push(format!("{number} is stored, though its merchant gave up on it"));
+    }
+}
+
+fn stands_as_the_ledger_says(order: &Value, ledger: &Ledger, wrong: &mut Vec<String>) {
+    let reference = order["orderNumber"].as_str().unwrap();
+    let live: Vec<_> = ledger.shipments.iter().filter(|s| s.reference == reference && s.live).map(|s| s.awb.as_str()).collect();
+    let mut say = |what: &str| wrong.push(format!("{what}: {}; live at the provider: {live:?}", stand(order)));
+    if live.len() > 1 {
+        say("booked more than once");
+    }
+    match state(order) {
+        "success" if live.is_empty() || order["awb"].as_str() != live.first().copied() => {
+            say("success with another AWB than the provider's");
+        }
+        "success" => {}
+        "failed" | "cancelled" if !live.is_empty() => say("shown as failed, and booked"),
+        "failed" | "cancelled" => {}
+        // The look-up works here, so what was booked must be found. What was not may end with a person.
+        "needs_review" if !live.is_empty() => say("given to a person though the provider has it"),
+        "needs_review" if order["syncReason"].as_str().is_none_or(str::is_empty) => say("needs review without a reason"),
+        "needs_review" => {}
+        _ if order["nextCheckAt"].is_null() => say("waits for nothing"),
+        _ => say("not settled"),
+    }
+}
+
+/// Each call has its request log before it, each request log one outcome, and what was shut out was never sent.
+fn every_call_is_on_record(order: &Value, records: &Records, wrong: &mut Vec<String>) {
+    let creates = |log: &&Value| log["orderId"] == order["id"] && log["operation"] == "create_order";
+    let (shut_out, sent): (Vec<&Value>, Vec<&Value>) =
+        records.requests.iter().filter(creates).partition(|log| log["neverSent"].as_bool().unwrap_or(false));
+    let calls: Vec<&Entry> =
+        records.ledger.entries.iter().filter(|e| e.is_create() && e.reference.as_deref() == order["orderNumber"].as_str()).collect();
+    let mut sent_at: Vec<&str> = sent.iter().map(|log| log["sentAt"].as_str().unwrap()).collect();
+    sent_at.sort_unstable();
+    let mut received_at: Vec<&str> = calls.iter().map(|e| e.received_at.as_str()).collect();
+    received_at.sort_unstable();
+    let mut say = |what: &str| wrong.push(format!("{what}: order {}, logs {sent_at:?}, calls {received_at:?}", order["id"]));
+    if received_at.len() > sent_at.len() || received_at.iter().zip(&sent_at).any(|(received, sent)| received < sent) {
+        say("a call without a request log before it");
+    }
+    let outcomes = |log: &Value| records.outcomes.iter().filter(|o| o["requestRefId"] == log["id"]).count();
+    if sent.iter().any(|log| outcomes(log) != 1) {
+        say("a request log without exactly one outcome");
+    }
+    if shut_out.iter().any(|log| outcomes(log) != 0) {
+        say("an outcome of an attempt that was shut out");
+    }
+}
+
+fn findings(records: &Records) -> Findings {
+    let mut findings = Findings { orders: records.orders.len(), ..Findings::default() };
+    for order in &records.orders {
+        *findings.states.entry(state(order).to_owned()).or_default() += 1;
+    }
+    let creates = || records.ledger.entries.iter().filter(|e| e.is_create());
+    findings.creates = creates().count();
+    findings.unheard = creates().filter(|e| e.booked() && e.answered == "unheard").count();
+    findings.late = records.outcomes.iter().filter(|o| !o["late"].is_null()).count();
+    findings
+}
+
+/// The line that `scripts/faults` gathers.
+#[expect(clippy::print_stderr, reason = "a test speaks to who runs it")]
+fn say(rig: &Rig, findings: &Findings) {
+    let Findings { orders, states, creates, unheard, late } = findings;
+    eprintln!(
+        "faults: {:<16} {:>4} kills, {unheard:>3} booked unheard, {orders:>4} orders {states:?}, {creates} creates, {late} late answers, {:.0} s",
+        rig.scenario,
+        rig.kills.load(Ordering::Relaxed),
+        rig.started.elapsed().as_secs_f64()
+    );
+}

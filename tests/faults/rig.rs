@@ -1,0 +1,200 @@
+//! The service as it runs in production, on one machine: a simulator, APIs and workers as processes, one folder.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, OpenFlags};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use waybill::{
+    auth::{Role, Tokens},
+    clock::Clock,
+};
+
+use super::{merchant::Merchant, process::Process, seed::Seed, simulator::Simulator};
+
+const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
+const WORKER: &str = env!("CARGO_BIN_EXE_worker");
+const JWT_SECRET: &str = "a-key-of-the-fault-tests-and-of-nothing-else";
+
+/// Short times, so that what waits for a dead process is not waited for long. An order that was taken by one is taken over after
+/// 2 s + 1.5 s + 1 s.
+const SETTINGS: [(&str, &str); 14] = [
+    ("WAYBILL_HTTP__BIND", "127.0.0.1:0"),
+    ("WAYBILL_PARCELX__ACCESS_KEY", "key"),
+    ("WAYBILL_PARCELX__SECRET_KEY", "key"),
+    ("WAYBILL_PARCELX__TIMEOUT", "1500ms"),
+    ("WAYBILL_PARCELX__SEND_WITHIN", "2s"),
+    ("WAYBILL_PARCELX__SETTLE_WITHIN", "1s"),
+    ("WAYBILL_PARCELX__RECONCILE", "300ms,1s,2s,4s,8s"),
+    ("WAYBILL_WORKER__DRAIN", "4s"),
+    ("WAYBILL_QUEUE__LEASE", "1s"),
+    ("WAYBILL_QUEUE__BACKOFF", "300ms"),
+    ("WAYBILL_OUTBOX__RELAY_AFTER", "1s"),
+    ("WAYBILL_OUTBOX__GRACE", "1s"),
+    ("WAYBILL_OUTBOX__EVERY", "200ms"),
+    ("WAYBILL_LOG__FORMAT", "pretty"),
+];
+
+/// How long an order that was taken by a process that then died waits for it.
+pub(crate) const TAKE_OVER: Duration = Duration::from_millis(4_500);
+
+pub(crate) struct Rig {
+    pub(crate) scenario: &'static str,
+    pub(crate) seed: Seed,
+    pub(crate) simulator: Simulator,
+    pub(crate) merchant: Merchant,
+    pub(crate) started: Instant,
+    /// How many processes were ended without notice.
+    pub(crate) kills: AtomicUsize,
+    settings: Vec<(String, String)>,
+    numbers: Mutex<usize>,
+    _simulator_runs: Process,
+    folder: Option<TempDir>,
+}
+
+impl Rig {
+    /// A simulator that answers at once, and nothing else yet. `settings` go over the usual ones.
+    #[expect(clippy::print_stderr, reason = "a test speaks to who runs it")]
+    pub(crate) async fn new(scenario: &'static str, settings: &[(&str, &str)]) -> Self {
+        let seed = Seed::of(scenario);
+        eprintln!("faults: {scenario}: FAULTS_SEED={} FAULTS_ROUNDS={}", super::seed::run(), super::seed::rounds());
+        let folder = TempDir::with_prefix(format!("waybill-{scenario}-")).unwrap();
+        let path = folder.path();
+        waybill::parcelx::client::install_crypto();
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
+
+        let ledger = path.join("ledger.jsonl");
+        let arguments = ["simulator", "--bind", "127.0.0.1:0", "--manners", "unpleasant", "--ledger", ledger.to_str().unwrap()];
+        let mut running = Process::start("simulator", WAYBILL, &arguments, &[], &path.join("simulator.log"));
+        let simulator = Simulator::at(running.says("ParcelX simulator on ").await, http.clone());
+        // A second create with the same reference is a second shipment, so that one shows; what was booked is found at once.
+        simulator.switch(json!({ "duplicate": "newAwb", "lookup": "works" })).await;
+
+        let mut all: Vec<(String, String)> = SETTINGS.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        all.extend([
+            ("WAYBILL_STORE__URL".to_owned(), format!("sqlite:{}", path.join("waybill.db").display())),
+            ("WAYBILL_QUEUE__URL".to_owned(), format!("sqlite:{}", path.join("queue.db").display())),
+            ("WAYBILL_AUTH__JWT_SECRET".to_owned(), JWT_SECRET.to_owned()),
+            ("WAYBILL_PARCELX__BASE_URL".to_owned(), simulator.url.clone()),
+        ]);
+        for (key, value) in settings {
+            all.retain(|(k, _)| k != key);
+            all.push(((*key).to_owned(), (*value).to_owned()));
+        }
+        let tokens = Tokens::new(&SecretString::from(JWT_SECRET), Clock::system());
+        let token = tokens.issue("u1", Role::Merchant, Duration::from_secs(86_400)).unwrap();
+        Self {
+            scenario,
+            seed,
+            simulator,
+            merchant: Merchant::new(token, http),
+            started: Instant::now(),
+            kills: AtomicUsize::new(0),
+            settings: all,
+            numbers: Mutex::new(0),
+            _simulator_runs: running,
+            folder: Some(folder),
+        }
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join(name)
+    }
+
+    /// Starts an API, tells the merchant of it, and returns when it answers.
+    pub(crate) async fn api(&self, point: Option<&str>) -> Process {
+        let mut api = self.start("api", WAYBILL, &["api"], point);
+        let url = api.says("API on ").await;
+        self.merchant.knows(url);
+        api
+    }
+
+    /// Starts a worker and returns when it works.
+    pub(crate) async fn worker(&self, point: Option<&str>) -> Process {
+        let mut worker = self.start("worker", WORKER, &[], point);
+        // A worker that is told to die may do so before the first look at what it says.
+        if point.is_none() {
+            worker.says(": worker on ").await;
+        }
+        worker
+    }
+
+    fn start(&self, kind: &str, program: &str, arguments: &[&str], point: Option<&str>) -> Process {
+        let number = {
+            let mut numbers = self.numbers.lock().unwrap();
+            *numbers += 1;
+            *numbers
+        };
+        let name = format!("{kind}-{number}");
+        let mut settings = self.settings.clone();
+        settings.extend(point.map(|point| ("WAYBILL_FAULT_POINT".to_owned(), point.to_owned())));
+        let log = self.file(&format!("{name}.log"));
+        Process::start(&name, program, arguments, &settings, &log)
+    }
+
+    /// Kills a process without notice.
+    pub(crate) fn kill(&self, mut process: Process) {
+        process.kill();
+        self.killed();
+    }
+
+    /// Counts one that has ended at its fault point.
+    pub(crate) fn killed(&self) {
+        self.kills.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One column of text from each row of a database file, which need not exist.
+    pub(crate) fn column(&self, file: &str, sql: &str) -> Vec<String> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(self.file(file), flags).unwrap();
+        conn.busy_timeout(Duration::from_secs(10)).unwrap();
+        let mut statement = conn.prepare(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
+    /// Every document of a collection. `json()` reads text and SQLite's binary form alike.
+    pub(crate) fn documents(&self, collection: &str) -> Vec<Value> {
+        let texts = self.column("waybill.db", &format!("SELECT json(doc) FROM {collection}"));
+        texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
+    }
+
+    /// The order of a merchant's number, as it stands in the file.
+    pub(crate) fn order(&self, client_order_id: &str) -> Value {
+        self.documents("orders").into_iter().find(|o| o["clientOrderId"] == client_order_id).unwrap_or(Value::Null)
+    }
+
+    /// Deletes the queue's file, with its side files, under whoever has it open.
+    pub(crate) fn lose_queue(&self) {
+        for name in ["queue.db", "queue.db-wal", "queue.db-shm"] {
+            // There may be none.
+            drop(std::fs::remove_file(self.file(name)));
+        }
+    }
+
+    /// Jobs that are not finished, as `state id`.
+    pub(crate) fn open_jobs(&self) -> Vec<String> {
+        if !self.file("queue.db").exists() {
+            return Vec::new(); // lost, and nobody has needed it since
+        }
+        self.column("queue.db", "SELECT state || ' ' || id FROM jobs WHERE state IN ('waiting', 'active', 'delayed')")
+    }
+}
+
+impl Drop for Rig {
+    #[expect(clippy::print_stderr, reason = "a test speaks to who runs it")]
+    fn drop(&mut self) {
+        if let Some(folder) = self.folder.take().filter(|_| std::thread::panicking()) {
+            let (scenario, seed, kept) = (self.scenario, super::seed::run(), folder.keep());
+            eprintln!("faults: {scenario}: FAILED with FAULTS_SEED={seed}; its files are kept in {}", kept.display());
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What is done to the processes, one file for each kind of death.
+
+mod booking_points;
+mod create_points;
+mod crowd;
+mod frozen;
+mod kills;
+mod locked;
+mod queue_lost;

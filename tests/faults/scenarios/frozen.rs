@@ -1,0 +1,86 @@
+//! A worker stands still for longer than anybody waits for it, and then goes on as if nothing had been.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::{
+    audit::audit,
+    process::Process,
+    rig::{Rig, TAKE_OVER},
+};
+
+/// Waits until the order stands like this.
+async fn becomes(rig: &Rig, order: &str, state: &str) {
+    let reached = async {
+        while rig.order(order)["providerSyncStatus"] != state {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(60), reached).await.is_err() {
+        panic!("{order} does not become {state}: {}", rig.order(order));
+    }
+}
+
+/// Runs `order` on a worker that freezes at `point`, lets another one take over until the order is `state`, and thaws the first.
+async fn freeze_at(rig: &Rig, point: &str, order: &str, state: &str) -> (Process, Process) {
+    rig.merchant.create(order).await;
+    let mut frozen = rig.worker(Some(&format!("stop:{point}"))).await;
+    frozen.freezes().await;
+    rig.killed();
+    let other = rig.worker(None).await;
+    becomes(rig, order, state).await;
+    frozen.signal("CONT");
+    (frozen, other)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_was_frozen_in_a_call_repeats_nothing() {
+    let rig = Rig::new("frozen-in-call", &[]).await;
+    let api = rig.api(None).await;
+    let frozen = rig.worker(None).await;
+    rig.simulator.pace(0, 900).await;
+    rig.merchant.create("F-1").await;
+    rig.simulator.booked_unanswered(0, Duration::from_secs(30)).await.expect("nothing is booked");
+    frozen.signal("STOP");
+    rig.killed();
+    let other = rig.worker(None).await;
+    rig.simulator.pace(0, 0).await;
+    becomes(&rig, "F-1", "success").await;
+    sleep(TAKE_OVER).await; // twice the lease, and past every time that the frozen one could still be waited for
+    frozen.signal("CONT");
+    let findings = audit(&rig, vec![frozen, other], vec![api]).await;
+    assert_eq!((findings.creates, findings.late), (1, 1), "{findings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_was_frozen_before_its_request_log_or_its_send_does_not_send() {
+    let rig = Rig::new("frozen-before", &[]).await;
+    let api = rig.api(None).await;
+    // Shut out by a tombstone: the other books.
+    let (first, second) = freeze_at(&rig, "book:after-take", "F-take", "success").await;
+    first.stop().await;
+    second.stop().await;
+    // Its request log stands, so it counts as sent; when it wakes up it is too late to send.
+    let (third, fourth) = freeze_at(&rig, "book:after-request-log", "F-log", "needs_review").await;
+    third.stop().await;
+    let findings = audit(&rig, vec![fourth], vec![api]).await;
+    assert_eq!((findings.creates, findings.orders), (1, 2), "{findings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_a_frozen_worker_brings_late_is_kept_and_adopted() {
+    let rig = Rig::new("frozen-answer", &[]).await;
+    let api = rig.api(None).await;
+    let (first, second) = freeze_at(&rig, "book:after-send", "F-found", "success").await;
+    first.stop().await;
+    second.stop().await;
+    // Nobody else can find this booking: the frozen worker alone has heard of it.
+    rig.simulator.switch(json!({ "lookup": "never" })).await;
+    let (third, fourth) = freeze_at(&rig, "book:after-send", "F-unfound", "needs_review").await;
+    becomes(&rig, "F-unfound", "success").await;
+    third.stop().await;
+    let findings = audit(&rig, vec![fourth], vec![api]).await;
+    assert_eq!((findings.creates, findings.late), (2, 2), "{findings:?}");
+}
