@@ -7,5 +7,6 @@ mod logs;
 mod process;
 mod processes;
 mod refused;
+mod repair;
 mod stopping;
 mod web;

@@ -1,0 +1,54 @@
+//! `waybill sweep` and `waybill doctor`.
+
+use super::{process::Run, web::Web};
+use crate::support::orders::order;
+
+fn text(ended: &super::process::Ended) -> String {
+    ended.out.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let credentials = |run: Run| run.set("PARCELX__ACCESS_KEY", "a").set("PARCELX__SECRET_KEY", "s").set("OUTBOX__GRACE", "1ms");
+    let credentials = |run: Run| credentials(run).set("OUTBOX__RELAY_AFTER", "1ms");
+    // An API without a worker: the order waits.
+    let mut api = credentials(Run::waybill(folder.path()).args(&["api"])).start();
+    let url = api.url();
+    let token = Run::waybill(folder.path()).args(&["token", "--user", "u1"]).end();
+    let id = Web::new(&url).token(token.out.trim()).create(&order("A-1")).await;
+    api.stop();
+
+    let doctor = credentials(Run::waybill(folder.path()).args(&["doctor"])).end();
+    assert!(doctor.status.success(), "{}", doctor.err);
+    for line in ["queued         1", "parcelx-orders-queue: 1 waiting, 0 active", "none: no worker is running"] {
+        assert!(text(&doctor).contains(line), "{line}: {}", text(&doctor));
+    }
+
+    for file in ["queue.db", "queue.db-wal", "queue.db-shm"] {
+        let path = folder.path().join("data").join(file);
+        if path.exists() {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let sweep = credentials(Run::waybill(folder.path()).args(&["sweep"])).end();
+    assert!(sweep.status.success(), "{}", sweep.err);
+    assert!(text(&sweep).starts_with("told the queue of 1 jobs"), "{}", text(&sweep));
+    let doctor = credentials(Run::waybill(folder.path()).args(&["doctor"])).end();
+    assert!(text(&doctor).contains("1 waiting"), "{}", text(&doctor));
+    let again = credentials(Run::waybill(folder.path()).args(&["sweep"])).end();
+    assert!(
+        text(&again).contains("told the queue of 0 jobs") && text(&again).contains("1 still queued, 0 dispatched again"),
+        "{id}: {}",
+        text(&again)
+    );
+}
+
+#[test]
+fn the_doctor_names_what_cannot_be_opened() {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("data"), "a file where a folder should be").unwrap();
+    let doctor = Run::waybill(folder.path()).args(&["doctor"]).end();
+    assert!(!doctor.status.success());
+    assert!(doctor.err.contains("store.url"), "{}", doctor.err);
+}
