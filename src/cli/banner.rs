@@ -18,7 +18,7 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
     };
     let (orders, jobs) = (path(&app.config.store.url), path(&app.config.queue.url));
     let mut text = format!(
-        "Waybill {VERSION}: {what}. Ctrl-C stops it.\n\n  \
+        "Waybill {VERSION}: {what}. Ctrl-C stops it.\n  \
          API      {url}, documented on {url}/docs\n  \
          Health   {url}/readyz, {url}/metrics\n  \
          ParcelX  {provider}\n  Data     {orders}, {jobs}\n"
@@ -27,7 +27,7 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
     if app.config.is_local() {
         let token = app.state.tokens.issue("demo", Role::Merchant, TOKEN_LIFE)?;
         text += &format!("\nToken of merchant `demo`, good for 30 days (`waybill token` makes others):\n{token}\n");
-        text += &format!("Create an order; paste this line as it is:\n{}", curl(&url, &token));
+        text += &format!("\nCreate an order; paste this line as it is:\n{}", curl(&url, &token));
     }
     Ok(text.trim_end().to_owned())
 }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -135,7 +136,10 @@ async fn drained(worker: &Worker, stop: &CancellationToken, drain: Duration) {
     }
 }
 
-/// Cancelled by the first SIGTERM or Ctrl-C; the second ends the process at once.
+/// `timeout`, terminals and process managers signal a process and its group: what comes this soon is an echo of the first signal.
+const ECHO: Duration = Duration::from_millis(300);
+
+/// Cancelled by the first SIGTERM or Ctrl-C; a second one, of its own, ends the process at once.
 ///
 /// # Errors
 /// When signals cannot be listened to.
@@ -144,17 +148,24 @@ pub(super) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stopping = stop.clone();
     tokio::spawn(async move {
-        for again in [false, true] {
+        let mut first: Option<Instant> = None;
+        loop {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            if again {
-                tracing::warn!("told twice: ending at once");
-                std::process::exit(1);
+            match first {
+                None => {
+                    first = Some(Instant::now());
+                    tracing::info!("stopping: ending what is in hand; a second signal does not wait");
+                    stopping.cancel();
+                }
+                Some(at) if at.elapsed() >= ECHO => {
+                    tracing::warn!("told twice: ending at once");
+                    std::process::exit(1);
+                }
+                Some(_) => {}
             }
-            tracing::info!("stopping: ending what is in hand; a second signal does not wait");
-            stopping.cancel();
         }
     });
     Ok(stop)

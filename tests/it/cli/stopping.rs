@@ -161,8 +161,17 @@ async fn a_second_signal_does_not_wait() {
     let id = web.create(&orders::order("S-1")).await;
     gate.arrived.recv().await.unwrap();
     waybill.signal("INT");
+    // An echo of the first one is no second one.
+    waybill.signal("TERM");
     waybill.log("stopping");
-    waybill.signal("INT");
+    assert_eq!(web.status("/healthz").await, Some(200));
+    until("it ends", async || {
+        if waybill.is_running() {
+            waybill.signal("INT");
+        }
+        (!waybill.is_running()).then_some(())
+    })
+    .await;
     let ended = waybill.end();
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
 
