@@ -12,19 +12,28 @@ pub(super) async fn renew_leases<C: Send + Sync + 'static>(runner: Runner<C>, st
     let Some(shortest) = runner.0.queues.iter().map(|q| q.lease).min() else { return };
     while stop.run_until_cancelled(tokio::time::sleep(shortest / 4)).await.is_some() {
         for settings in &runner.0.queues {
-            let jobs: Vec<_> = runner.0.held().values().filter(|job| job.queue == settings.name).cloned().collect();
-            if jobs.is_empty() {
-                continue;
+            renew(&runner, settings).await;
+        }
+    }
+}
+
+/// Renews what is in hand of one queue. `false`: the queue did not answer.
+async fn renew<C: Send + Sync + 'static>(runner: &Runner<C>, settings: &QueueSettings) -> bool {
+    let jobs: Vec<_> = runner.0.held().values().filter(|job| job.queue == settings.name).cloned().collect();
+    if jobs.is_empty() {
+        return true;
+    }
+    match runner.0.queue.broker.extend(&jobs, settings.lease).await {
+        Ok(held) => {
+            for (job, _) in jobs.iter().zip(held).filter(|(_, held)| *held == Held::Gone) {
+                // It may have ended just now; if not, its acknowledgement will say so.
+                tracing::debug!(job.id = job.id, "the lease of job {} is gone", job.id);
             }
-            match runner.0.queue.broker.extend(&jobs, settings.lease).await {
-                Ok(held) => {
-                    for (job, _) in jobs.iter().zip(held).filter(|(_, held)| *held == Held::Gone) {
-                        // It may have ended just now; if not, its acknowledgement will say so.
-                        tracing::debug!(job.id = job.id, "the lease of job {} is gone", job.id);
-                    }
-                }
-                Err(error) => tracing::warn!(queue = settings.name, %error, "leases of {} were not renewed", settings.name),
-            }
+            true
+        }
+        Err(error) => {
+            tracing::warn!(queue = settings.name, %error, "leases of {} were not renewed", settings.name);
+            false
         }
     }
 }
@@ -34,6 +43,10 @@ pub(super) async fn recover_stalled<C: Send + Sync + 'static>(runner: Runner<C>,
     let mut pause = Duration::ZERO;
     while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
         pause = (settings.lease / 2).mul_f64(0.9 + 0.2 * ids::fraction());
+        // After an outage longer than a lease our own jobs look stalled to us: what still runs here is not to run twice.
+        if !renew(&runner, &settings).await {
+            continue;
+        }
         match runner.0.queue.broker.recover_stalled(&settings.name, settings.max_stalled).await {
             Ok(recovered) => {
                 for id in &recovered.requeued {
