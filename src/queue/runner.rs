@@ -58,9 +58,12 @@ struct Inner<C> {
 const CLAIM_WAIT: Duration = Duration::from_secs(30);
 
 impl<C: Send + Sync + 'static> Runner<C> {
-    /// A runner of those `queues` that the registry has handlers for.
+    /// A runner of those `queues` that the registry has handlers for. The others are left to whoever has some: here their jobs
+    /// could only fail.
     #[must_use]
-    pub fn new(queue: Queue, registry: Registry<C>, context: C, queues: Vec<QueueSettings>) -> Self {
+    pub fn new(queue: Queue, registry: Registry<C>, context: C, mut queues: Vec<QueueSettings>) -> Self {
+        let known = registry.queues();
+        queues.retain(|settings| known.contains(&settings.name.as_str()));
         Self(Arc::new(Inner { queue, registry, context, queues, held: Mutex::default() }))
     }
 
