@@ -52,10 +52,10 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(text: &str) -> Result<T, Bod
             Ok(()) => Ok(body),
             Err(e) => Err(BodyError::Faults(cut(rules::errors(&e, &BTreeSet::new()), false))),
         },
-        // These texts are fixed ones with a line and a column; those of other categories quote the body.
-        Err(e) if e.is_syntax() || e.is_eof() => Err(BodyError::Malformed(e.to_string())),
         Err(first) => {
             let ctx = Ctx::default();
+            // Whether it is JSON at all is judged here and not by `first`: serde_json calls a `null` in an enum's place a syntax error. The texts
+            // are fixed ones with a line and a column, since nothing is asked of the values.
             let value = value::read(text, &ctx).map_err(|e| BodyError::Malformed(e.to_string()))?;
             let mut faults = collect::<T>(&value, ctx).err().unwrap_or_default();
             if faults.list.is_empty() {
