@@ -14,6 +14,7 @@ mod node;
 mod query;
 mod rules;
 mod shape;
+mod strict;
 mod value;
 
 pub(in crate::http) use json::BodyLimit;

@@ -1,9 +1,6 @@
 //! Lists, objects and enum variants of [`Node`]s.
 
-use serde::{
-    Deserialize,
-    de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor},
-};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::{Node, ShapeError};
 
@@ -97,7 +94,10 @@ impl<'de> VariantAccess<'de> for Content<'_, '_> {
     type Error = ShapeError;
 
     fn unit_variant(self) -> Result<(), ShapeError> {
-        self.0.map_or(Ok(()), <()>::deserialize)
+        match self.0 {
+            Some(node) if !node.stand_in() => Err(ShapeError::new("enum", "must be the word alone".to_owned())),
+            _ => Ok(()),
+        }
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ShapeError> {
