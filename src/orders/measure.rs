@@ -46,8 +46,8 @@ impl<const PLACES: u32, const MIN: i64, const MAX: i64> Measure<PLACES, MIN, MAX
         // `{:.0}` rounds; parsing its digits keeps clear of a float-to-integer cast.
         let units = format!("{:.0}", number * f64::from(10_u32.pow(PLACES)));
         let units = units.parse::<i64>().map_err(|_| E::custom(Self::bounds()))?;
-        // A number that only rounds to an allowed one is not allowed: 0.0004 kg is not 0 kg, 50.0004 kg not 50 kg.
-        let beyond = (units == 0 && number != 0.0 && MIN > 0) || (units == MAX && number > Self(MAX).as_number());
+        // A number that only rounds to an allowed one is not allowed: 0.0006 kg is not 0.001 kg, 50.0004 kg not 50 kg.
+        let beyond = (units == MIN && number < Self(MIN).as_number()) || (units == MAX && number > Self(MAX).as_number());
         if beyond { Err(E::custom(Self::bounds())) } else { Ok(Self(units)) }
     }
 
@@ -134,8 +134,11 @@ mod tests {
 
     #[test]
     fn bounds_hold_before_rounding() {
-        for json in ["0", "-1", "0.0004", "50.001", "50.0004", "500", "1e300", "\"1\"", "null"] {
+        for json in ["0", "-1", "0.0004", "0.0006", "0.00099", "50.001", "50.0004", "500", "1e300", "\"1\"", "null"] {
             assert!(kg(json).is_err(), "{json}");
         }
+        let percent = |json: &str| serde_json::from_str::<Percent>(json).is_ok_and(|p| p.validate().is_ok());
+        assert!(percent("0") && percent("-0.0") && percent("0.001") && percent("100"));
+        assert!(!percent("-0.001") && !percent("-0.1") && !percent("100.001"));
     }
 }
