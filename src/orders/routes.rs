@@ -1,8 +1,8 @@
 //! The HTTP edge of orders: extract, authorise, call the service, shape the answer.
 
 use axum::{
-    extract::{FromRef, Path, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    extract::{FromRef, FromRequestParts, Path, State},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::Response,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -145,9 +145,21 @@ async fn list_orders(
         (status = 401, description = "No valid token", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No order of yours has this id", body = ProblemBody, content_type = "application/problem+json"),
     ))]
-async fn get_order(State(orders): State<OrderService>, merchant: Merchant, Path(id): Path<String>) -> Result<Response, Problem> {
+async fn get_order(State(orders): State<OrderService>, merchant: Merchant, OrderId(id): OrderId) -> Result<Response, Problem> {
     let order = orders.of_user(&merchant.user_id, &id).await?.ok_or_else(no_such_order)?;
     Ok(answer::ok(&OrderAnswer { success: true, data: order.into() }))
+}
+
+/// The `{id}` of a path. What cannot be an id (bytes that are no UTF-8) is the id of no order, and no other kind of refusal.
+#[derive(Debug)]
+pub struct OrderId(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for OrderId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Path::from_request_parts(parts, state).await.map(|Path(id)| Self(id)).map_err(|_| no_such_order())
+    }
 }
 
 /// The same answer for another merchant's order and for none at all.

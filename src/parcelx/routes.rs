@@ -1,7 +1,7 @@
 //! The HTTP edge of the provider logs.
 
 use axum::{
-    extract::{FromRef, Path, State},
+    extract::{FromRef, State},
     response::Response,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -13,7 +13,10 @@ use super::{
 use crate::{
     auth::{Merchant, Tokens},
     http::{Problem, ProblemBody, answer},
-    orders::{routes::no_such_order, service::OrderService},
+    orders::{
+        routes::{OrderId, no_such_order},
+        service::OrderService,
+    },
 };
 
 /// Every route of the provider logs.
@@ -42,7 +45,7 @@ async fn list_provider_logs(
     State(orders): State<OrderService>,
     State(logs): State<ProviderLogs>,
     merchant: Merchant,
-    Path(id): Path<String>,
+    OrderId(id): OrderId,
 ) -> Result<Response, Problem> {
     let order = orders.of_user(&merchant.user_id, &id).await?.ok_or_else(no_such_order)?;
     let data = logs.of_order(&order.id).await?.into_iter().map(|(request, outcome)| ProviderLogView::new(request, outcome)).collect();
