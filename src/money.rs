@@ -154,7 +154,7 @@ impl utoipa::PartialSchema for RupeesInput {
             .schema_type(SchemaType::from_iter([Type::Number, Type::String]))
             .minimum(Some(0))
             .maximum(Some(10_000_000))
-            .pattern(Some(r"^\d{1,8}(\.\d{1,2})?$"))
+            .pattern(Some(r"^(\d{1,7}(\.\d{1,2})?|10000000(\.0{1,2})?)$"))
             .description(Some("Rupees with at most two decimals, as a number or as a text; at most one crore."))
             .examples([serde_json::json!(1499.5), serde_json::json!("1499.50")])
             .into()

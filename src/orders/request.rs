@@ -163,7 +163,7 @@ pub struct ShipmentInput {
 /// An e-mail address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, format = Email, max_length = 254)]
+#[schema(value_type = String, format = Email, min_length = 1, max_length = 254)]
 pub struct Email(Text<1, 254>);
 
 impl Email {
