@@ -1,6 +1,6 @@
 //! What every answer has, and what every corner says when it refuses.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, sync::Once, time::Duration};
 
 use axum::{
     Router,
@@ -10,6 +10,7 @@ use axum::{
 };
 use futures_util::future;
 use http::{Method, Request, StatusCode, header};
+use tracing_subscriber::{Layer, filter::dynamic_filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 use waybill::{
     clock::Clock,
     http::{FieldError, Kind, Limits, Problem, RequestId, ValidJson, middleware, problem},
@@ -255,12 +256,16 @@ async fn requests_are_counted_by_route_never_by_path() {
     }
 }
 
-#[derive(Clone, Default)]
-struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this thread has logged, while it wants to know.
+    static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+struct Lines;
 
 impl std::io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LINES.with_borrow_mut(|lines| lines.iter_mut().for_each(|l| l.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 
@@ -269,18 +274,31 @@ impl std::io::Write for Lines {
     }
 }
 
+/// What `work` logs on this thread. One subscriber for all threads: `tracing` remembers for the whole process whether a line is wanted, so with
+/// one per test a line first reached by another test, which has none, would be off for this one too.
+async fn logged(work: impl Future<Output = ()>) -> String {
+    static SUBSCRIBER: Once = Once::new();
+    SUBSCRIBER.call_once(|| {
+        let wanted = dynamic_filter_fn(|_, _| LINES.with_borrow(Option::is_some));
+        let lines = tracing_subscriber::fmt::layer().json().with_writer(|| Lines).with_filter(wanted);
+        tracing_subscriber::registry().with(lines).init();
+        tracing::callsite::rebuild_interest_cache();
+    });
+    LINES.set(Some(Vec::new()));
+    work.await;
+    String::from_utf8(LINES.take().unwrap()).unwrap()
+}
+
 #[tokio::test]
 async fn log_lines_have_the_id_and_the_route_and_nothing_of_the_request() {
-    let lines = Lines::default();
-    let seen = lines.clone();
-    let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(move || seen.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let router = router();
-    for path in ["/number/4711?token=SECRET", "/broken?q=SECRET"] {
-        let request = Request::get(path).header("x-request-id", "order-run-7").header("authorization", "Bearer SECRET");
-        send(&router, request.body(Body::from("SECRET")).unwrap()).await;
-    }
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = logged(async {
+        let router = router();
+        for path in ["/number/4711?token=SECRET", "/broken?q=SECRET"] {
+            let request = Request::get(path).header("x-request-id", "order-run-7").header("authorization", "Bearer SECRET");
+            send(&router, request.body(Body::from("SECRET")).unwrap()).await;
+        }
+    })
+    .await;
     let answered: Vec<_> = text.lines().filter(|l| l.contains("\"answered\"")).collect();
     assert_eq!(answered.len(), 2, "{text}");
     assert!(answered[0].contains("/number/{n}") && answered[0].contains("\"status\":200") && answered[0].contains("duration_ms"), "{text}");
