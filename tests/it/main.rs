@@ -12,11 +12,12 @@ mod http;
 #[cfg(test)]
 mod journey;
 #[cfg(test)]
+mod orders;
+#[cfg(test)]
 mod outbox;
 #[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
-#[expect(dead_code, reason = "a kit: not every test needs every tool")]
 mod support;

@@ -4,5 +4,5 @@ mod client;
 pub(crate) mod orders;
 mod test_app;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Answer, Client};
 pub(crate) use test_app::TestApp;
