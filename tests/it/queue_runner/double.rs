@@ -1,0 +1,154 @@
+//! A broker between a runner and the real one: counts calls, fails when told to, and knows how many jobs are in hand.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use waybill::queue::{Added, Broker, Count, Held, Leased, NewJob, Queue, QueueError, Recovered};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Op {
+    Add,
+    Claim,
+    Extend,
+    Complete,
+    Delay,
+    Fail,
+    Recover,
+}
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The queue is away and does nothing.
+    Away,
+    /// It does what it was asked, and the answer is lost.
+    AnswerLost,
+}
+
+#[derive(Default)]
+struct State {
+    calls: BTreeMap<Op, usize>,
+    faults: BTreeMap<Op, (usize, Fault)>,
+    in_hand: usize,
+    most_in_hand: usize,
+    most_asked_for: usize,
+    ends: Vec<(String, Held)>,
+    queues: BTreeSet<String>,
+}
+
+pub(super) struct Double {
+    inner: Arc<dyn Broker>,
+    state: Mutex<State>,
+}
+
+impl Double {
+    /// The double, and a queue that is reached through it.
+    pub(super) fn over(queue: &Queue) -> (Arc<Self>, Queue) {
+        let double = Arc::new(Self { inner: Arc::clone(&queue.broker), state: Mutex::default() });
+        let broker: Arc<dyn Broker> = double.clone();
+        (double, Queue { broker, inspect: Arc::clone(&queue.inspect) })
+    }
+
+    /// The next `times` calls of `op` go wrong.
+    pub(super) fn fault(&self, op: Op, times: usize, fault: Fault) {
+        self.state.lock().unwrap().faults.insert(op, (times, fault));
+    }
+
+    pub(super) fn calls(&self, op: Op) -> usize {
+        self.state.lock().unwrap().calls.get(&op).copied().unwrap_or(0)
+    }
+
+    /// The most jobs that were ever claimed and not yet ended.
+    pub(super) fn most_in_hand(&self) -> usize {
+        self.state.lock().unwrap().most_in_hand
+    }
+
+    /// The most jobs that would have been in hand had a claim got all it asked for.
+    pub(super) fn most_asked_for(&self) -> usize {
+        self.state.lock().unwrap().most_asked_for
+    }
+
+    /// The answers to every complete, delay and fail that came through.
+    pub(super) fn ends(&self) -> Vec<(String, Held)> {
+        self.state.lock().unwrap().ends.clone()
+    }
+
+    /// The queues that were claimed from or looked through for stalled jobs.
+    pub(super) fn queues(&self) -> Vec<String> {
+        self.state.lock().unwrap().queues.iter().cloned().collect()
+    }
+
+    async fn pass<T: Send>(&self, op: Op, call: impl Future<Output = Result<T, QueueError>> + Send) -> Result<T, QueueError> {
+        let fault = {
+            let mut state = self.state.lock().unwrap();
+            *state.calls.entry(op).or_default() += 1;
+            state.faults.get_mut(&op).filter(|(left, _)| *left > 0).map(|(left, fault)| {
+                *left -= 1;
+                *fault
+            })
+        };
+        match fault {
+            None => call.await,
+            Some(Fault::Away) => Err(away()),
+            Some(Fault::AnswerLost) => call.await.and_then(|_| Err(away())),
+        }
+    }
+
+    async fn end(&self, op: Op, job: &Leased, call: impl Future<Output = Result<Held, QueueError>> + Send) -> Result<Held, QueueError> {
+        let held = self.pass(op, call).await?;
+        let mut state = self.state.lock().unwrap();
+        state.in_hand -= 1;
+        state.ends.push((job.id.clone(), held));
+        Ok(held)
+    }
+}
+
+pub(super) fn away() -> QueueError {
+    QueueError::Unavailable("it is away".to_owned())
+}
+
+#[async_trait]
+impl Broker for Double {
+    async fn add(&self, jobs: &[NewJob]) -> Result<Vec<Added>, QueueError> {
+        self.pass(Op::Add, self.inner.add(jobs)).await
+    }
+
+    async fn claim(&self, queue: &str, max: usize, lease: Duration, wait: Duration) -> Result<Vec<Leased>, QueueError> {
+        {
+            let mut state = self.state.lock().unwrap();
+            state.queues.insert(queue.to_owned());
+            state.most_asked_for = state.most_asked_for.max(state.in_hand + max);
+        }
+        let jobs = self.pass(Op::Claim, self.inner.claim(queue, max, lease, wait)).await?;
+        let mut state = self.state.lock().unwrap();
+        state.in_hand += jobs.len();
+        state.most_in_hand = state.most_in_hand.max(state.in_hand);
+        Ok(jobs)
+    }
+
+    async fn extend(&self, jobs: &[Leased], lease: Duration) -> Result<Vec<Held>, QueueError> {
+        self.pass(Op::Extend, self.inner.extend(jobs, lease)).await
+    }
+
+    async fn complete(&self, job: &Leased, return_value: &str) -> Result<Held, QueueError> {
+        self.end(Op::Complete, job, self.inner.complete(job, return_value)).await
+    }
+
+    async fn delay(&self, job: &Leased, delay: Duration, count: Count, reason: &str) -> Result<Held, QueueError> {
+        self.end(Op::Delay, job, self.inner.delay(job, delay, count, reason)).await
+    }
+
+    async fn fail(&self, job: &Leased, reason: &str) -> Result<Held, QueueError> {
+        self.end(Op::Fail, job, self.inner.fail(job, reason)).await
+    }
+
+    async fn recover_stalled(&self, queue: &str, max_stalled: u32) -> Result<Recovered, QueueError> {
+        self.state.lock().unwrap().queues.insert(queue.to_owned());
+        self.pass(Op::Recover, self.inner.recover_stalled(queue, max_stalled)).await
+    }
+}
