@@ -43,8 +43,8 @@ const SETTINGS: [(&str, &str); 14] = [
     ("WAYBILL_LOG__FORMAT", "pretty"),
 ];
 
-/// How long an order that was taken by a process that then died waits for it.
-pub(crate) const TAKE_OVER: Duration = Duration::from_millis(4_500);
+/// As set above.
+pub(crate) const LEASE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Rig {
     pub(crate) scenario: &'static str,
@@ -140,6 +140,18 @@ impl Rig {
         Process::start(&name, program, arguments, &settings, &log)
     }
 
+    /// Kills a process without notice and starts another of its kind.
+    pub(crate) async fn replace(&self, process: &mut Process) {
+        process.kill();
+        self.killed();
+        *process = self.another(process).await;
+    }
+
+    /// One more of the same kind.
+    pub(crate) async fn another(&self, process: &Process) -> Process {
+        if process.name.starts_with("api") { self.api(None).await } else { self.worker(None).await }
+    }
+
     /// Kills a process without notice.
     pub(crate) fn kill(&self, mut process: Process) {
         process.kill();
@@ -174,7 +186,11 @@ impl Rig {
 
     /// Deletes the queue's file, with its side files, under whoever has it open.
     pub(crate) fn lose_queue(&self) {
-        for name in ["queue.db", "queue.db-wal", "queue.db-shm"] {
+        self.delete(&["queue.db", "queue.db-wal", "queue.db-shm"]);
+    }
+
+    pub(crate) fn delete(&self, names: &[&str]) {
+        for name in names {
             // There may be none.
             drop(std::fs::remove_file(self.file(name)));
         }

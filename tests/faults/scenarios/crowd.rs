@@ -4,11 +4,23 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::{audit::audit, rig::Rig, seed};
+use crate::{audit::audit, process::Process, rig::Rig, seed};
 
 const APIS: usize = 2;
 const WORKERS: usize = 6;
 const MERCHANTS: usize = 4;
+
+/// All of them at once.
+async fn power_cut(rig: &Rig, all: &mut [Process]) {
+    for process in &mut *all {
+        process.kill();
+        rig.killed();
+    }
+    let another = futures_util::future::join_all(all.iter().map(|process| rig.another(process))).await;
+    for (process, another) in all.iter_mut().zip(another) {
+        *process = another;
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_processes_that_die_now_and_then_agree_on_every_order() {
@@ -33,9 +45,15 @@ async fn eight_processes_that_die_now_and_then_agree_on_every_order() {
         for _ in 0..kills {
             sleep(random.ms(50, 500)).await;
             let n = random.pick(all.len());
-            all[n].kill();
-            rig.killed();
-            all[n] = if n < APIS { rig.api(None).await } else { rig.worker(None).await };
+            match random.below(8) {
+                0 => power_cut(&rig, &mut all).await,
+                // One is told to stop in the middle of its work, with another of its kind already there.
+                1 => {
+                    let another = rig.another(&all[n]).await;
+                    std::mem::replace(&mut all[n], another).stop().await;
+                }
+                _ => rig.replace(&mut all[n]).await,
+            }
         }
     };
     tokio::join!(futures_util::future::join_all(load), deaths);

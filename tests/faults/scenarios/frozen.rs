@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::{
     audit::audit,
     process::Process,
-    rig::{Rig, TAKE_OVER},
+    rig::{LEASE, Rig},
 };
 
 /// Waits until the order stands like this.
@@ -39,19 +39,30 @@ async fn freeze_at(rig: &Rig, point: &str, order: &str, state: &str) -> (Process
 async fn a_worker_that_was_frozen_in_a_call_repeats_nothing() {
     let rig = Rig::new("frozen-in-call", &[]).await;
     let api = rig.api(None).await;
-    let frozen = rig.worker(None).await;
-    rig.simulator.pace(0, 900).await;
-    rig.merchant.create("F-1").await;
-    rig.simulator.booked_unanswered(0, Duration::from_secs(30)).await.expect("nothing is booked");
-    frozen.signal("STOP");
-    rig.killed();
-    let other = rig.worker(None).await;
-    rig.simulator.pace(0, 0).await;
-    becomes(&rig, "F-1", "success").await;
-    sleep(TAKE_OVER).await; // twice the lease, and past every time that the frozen one could still be waited for
+    let mut frozen = rig.worker(None).await;
+    let freeze = async |frozen: &Process, order: &str| {
+        let last = rig.simulator.last().await;
+        rig.simulator.pace(0, 900).await;
+        rig.merchant.create(order).await;
+        rig.simulator.booked_unanswered(last, Duration::from_secs(30)).await.expect("nothing is booked");
+        frozen.signal("STOP");
+        rig.killed();
+        rig.simulator.pace(0, 0).await;
+        rig.worker(None).await
+    };
+    // Twice its lease: the job has another worker, the order is still waited for, and the frozen one ends it itself.
+    let other = freeze(&frozen, "F-lease").await;
+    sleep(LEASE * 2).await;
+    frozen.signal("CONT");
+    becomes(&rig, "F-lease", "success").await;
+    frozen.stop().await;
+    frozen = other;
+    // Past every time that it could still be waited for: the other one has settled the order.
+    let other = freeze(&frozen, "F-settled").await;
+    becomes(&rig, "F-settled", "success").await;
     frozen.signal("CONT");
     let findings = audit(&rig, vec![frozen, other], vec![api]).await;
-    assert_eq!((findings.creates, findings.late), (1, 1), "{findings:?}");
+    assert_eq!((findings.creates, findings.late), (2, 1), "{findings:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

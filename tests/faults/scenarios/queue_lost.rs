@@ -32,11 +32,16 @@ async fn a_queue_that_is_lost_loses_no_order() {
         }
         rig.simulator.booked_unanswered(last, Duration::from_secs(30)).await.expect("nothing is booked");
         sleep(random.ms(0, 300)).await;
-        rig.lose_queue();
+        // What a person deletes: the file alone, or all that looks like it.
         if random.below(2) == 0 {
-            rig.kill(worker);
             rig.lose_queue();
-            worker = rig.worker(None).await;
+        } else {
+            rig.delete(&["queue.db"]);
+        }
+        if random.below(2) == 0 {
+            sleep(random.ms(0, 300)).await;
+            rig.delete(&["queue.db"]);
+            rig.replace(&mut worker).await;
         }
         rig.simulator.pace(0, 0).await;
         for n in 0..4 {
