@@ -33,7 +33,8 @@ pub enum Added {
     Known,
 }
 
-/// A claimed job. Only the holder of `token` may end it, and only while the lease lasts.
+/// A claimed job. Only the holder of `token` may end it: surely while the lease lasts, and at the adapter's choice until a
+/// pass over the expired leases has taken the job away.
 #[derive(Debug, Clone)]
 pub struct Leased {
     pub queue: String,
@@ -68,7 +69,7 @@ pub enum Count {
 /// What a pass over the expired leases did.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    /// Ids that wait again.
+    /// Ids that wait again, in the order in which they will be claimed.
     pub requeued: Vec<String>,
     /// Stalled once too often: failed for good.
     pub dead: Vec<Leased>,
@@ -129,6 +130,8 @@ pub struct JobView {
     pub name: String,
     pub state: JobState,
     pub data: String,
+    /// Tries that ended: counted delays and, as BullMQ has it, the one that completed or failed the job. Vanished holders do
+    /// not count.
     pub attempts_made: u32,
     pub stalled: u32,
     pub added_at: Timestamp,
@@ -136,7 +139,7 @@ pub struct JobView {
     pub due_at: Option<Timestamp>,
     /// The return value of a completed job, JSON.
     pub return_value: Option<String>,
-    /// Why it failed, or why it was last delayed.
+    /// Why it failed, or why it was last delayed; nothing once it is completed.
     pub reason: Option<String>,
 }
 

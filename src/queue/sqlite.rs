@@ -45,14 +45,22 @@ impl SqliteQueue {
     /// # Errors
     /// [`QueueError::Unavailable`], in one line with the path.
     pub(super) async fn open(path: &str, clock: Clock, keep: Keep) -> Result<Queue, QueueError> {
+        let queue = Arc::new(Self::start(path, clock, keep).await?);
+        let shared = Arc::clone(&queue.shared);
+        let poller = std::thread::Builder::new().name("queue-poller".to_owned()).spawn(move || shared.poll());
+        poller.map_err(|e| QueueError::Unavailable(format!("{path}: {e}")))?;
+        let broker: Arc<dyn Broker> = queue.clone();
+        Ok(Queue { broker, inspect: queue })
+    }
+
+    /// All but the poller, so that a test can tell what wakes a claim without it.
+    async fn start(path: &str, clock: Clock, keep: Keep) -> Result<Self, QueueError> {
         let failed = |e: std::io::Error| QueueError::Unavailable(format!("{path}: {e}"));
         let shared = Arc::new(Shared::new(absolute(path).map_err(failed)?));
         let writer = Writer::start(Arc::clone(&shared), clock.clone(), keep).map_err(failed)?;
-        let queue = Arc::new(Self { writer, shared: Arc::clone(&shared), clock });
+        let queue = Self { writer, shared, clock };
         queue.ping().await?;
-        std::thread::Builder::new().name("queue-poller".to_owned()).spawn(move || shared.poll()).map_err(failed)?;
-        let broker: Arc<dyn Broker> = queue.clone();
-        Ok(Queue { broker, inspect: queue })
+        Ok(queue)
     }
 
     /// Reads on the connection for that, off the runtime's own threads.
@@ -200,4 +208,79 @@ fn view(row: &Row<'_>) -> rusqlite::Result<JobView> {
         return_value: row.get("return_value")?,
         reason: row.get("reason")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn job(delay: Duration) -> NewJob {
+        NewJob { queue: "q", id: "a".to_owned(), name: "n", data: String::new(), attempts: 3, backoff: LEASE, delay }
+    }
+
+    /// Starts a claim, acts once it has found nothing, and gives what it claims then.
+    async fn woken_by(queue: &SqliteQueue, act: impl Future<Output = ()>) -> Leased {
+        let claim = queue.claim("q", 1, LEASE, LONG);
+        // The claim is handed to the writer before the act is, so it has looked by then.
+        let (jobs, ()) = tokio::time::timeout(LEASE / 2, async { tokio::join!(biased; claim, act) }).await.expect("not woken");
+        jobs.unwrap().pop().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_process_wakes_its_own_claims_without_a_poll() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::from_millis(1_763_687_100_000));
+        let path = dir.path().join("queue.db");
+        let queue = SqliteQueue::start(path.to_str().unwrap(), clock.clone(), Keep::default()).await.unwrap();
+
+        let held = woken_by(&queue, async { drop(queue.add(&[job(Duration::ZERO)]).await.unwrap()) }).await;
+        let back = queue.delay(&held, Duration::ZERO, Count::Nothing, "again");
+        let held = woken_by(&queue, async { assert_eq!(back.await.unwrap(), Held::Done) }).await;
+        let later = Duration::from_millis(20);
+        let delayed = async {
+            assert_eq!(queue.delay(&held, later, Count::Nothing, "later").await.unwrap(), Held::Done);
+            clock.advance(later);
+        };
+        woken_by(&queue, delayed).await;
+        clock.advance(LEASE * 2);
+        let stalled = async { assert_eq!(queue.recover_stalled("q", 3).await.unwrap().requeued, ["a"]) };
+        let held = woken_by(&queue, stalled).await;
+
+        assert_eq!(queue.delay(&held, Duration::ZERO, Count::Nothing, "again").await.unwrap(), Held::Done);
+        let mut dropped = queue.claim("q", 1, LEASE, LONG);
+        std::future::poll_fn(|cx| Poll::Ready(dropped.as_mut().poll(cx).is_pending())).await;
+        let given_back = async {
+            // By the time this is answered, both claims have looked: one has got the job, the other nothing.
+            queue.ping().await.unwrap();
+            drop(dropped);
+        };
+        woken_by(&queue, given_back).await;
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_fails_undoes_itself_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("queue.db");
+        let queue = SqliteQueue::start(path.to_str().unwrap(), Clock::default(), Keep::default()).await.unwrap();
+        // While the writer is busy the other two come together, into one transaction.
+        let busy = queue.writer.call(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            Ok(())
+        });
+        let fails = queue.writer.call(|step| {
+            ops::add(step, &[NewJob { id: "half done".to_owned(), ..job(Duration::ZERO) }])?;
+            step.conn.execute("INSERT INTO nowhere VALUES (1)", [])
+        });
+        let jobs = [job(Duration::ZERO)];
+        let (busy, failed, added) = tokio::join!(busy, fails, queue.add(&jobs));
+        busy.unwrap();
+        assert!(failed.unwrap_err().to_string().contains("nowhere"));
+        assert_eq!(added.unwrap(), [Added::New]);
+        assert_eq!(queue.counts("q").await.unwrap(), Counts { waiting: 1, ..Counts::default() });
+    }
 }

@@ -16,6 +16,8 @@ mod orders;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod queue;
+#[cfg(test)]
 mod queue_runner;
 #[cfg(test)]
 mod simulator;

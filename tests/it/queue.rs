@@ -1,0 +1,4 @@
+//! The queue port: one contract for every adapter, and what each adapter promises on top.
+
+mod contract;
+mod sqlite;

@@ -1,0 +1,133 @@
+//! What every queue adapter must do, told through [`Queue`] alone. An adapter joins with a [`Lab`] and one line, [`contract!`].
+//!
+//! Time that matters is moved by hand; waits are generous and only bound how long a broken adapter may hang.
+
+pub(super) mod adding;
+pub(super) mod claiming;
+pub(super) mod history;
+pub(super) mod holding;
+pub(super) mod inspecting;
+pub(super) mod stalling;
+
+use std::time::Duration;
+
+use waybill::{
+    clock::Clock,
+    queue::{Counts, JobView, Keep, Leased, NewJob, Queue},
+    timestamp::Timestamp,
+};
+
+/// A queue server, or its like, that belongs to one test and is empty at first.
+pub(super) trait Lab: Send + Sync {
+    fn new() -> Self;
+    /// A new handle; all handles of a lab see the same jobs.
+    fn open_with(&self, clock: &Clock, keep: Keep) -> impl Future<Output = Queue> + Send;
+    fn open(&self, clock: &Clock) -> impl Future<Output = Queue> + Send {
+        self.open_with(clock, Keep::default())
+    }
+}
+
+/// Makes a test of each entry of the contract for one lab.
+macro_rules! contract {
+    ($lab:ty) => {
+        contract! { @each $lab;
+            adding::jobs_come_out_in_the_order_they_went_in
+            adding::a_known_id_changes_nothing_in_any_state
+            adding::a_bulk_is_answered_in_order
+            adding::text_comes_back_as_it_was
+            adding::queues_do_not_see_each_other
+            claiming::each_job_goes_to_one_of_many_claimers
+            claiming::a_claim_takes_no_more_than_it_asked_for
+            claiming::an_empty_claim_that_may_not_wait_returns
+            claiming::a_waiting_claim_returns_empty_in_the_end
+            claiming::a_waiting_claim_wakes_when_a_job_is_added
+            claiming::a_waiting_claim_wakes_when_another_handle_adds
+            claiming::a_waiting_claim_wakes_when_a_delayed_job_is_due
+            claiming::a_waiting_claim_learns_of_an_earlier_due_time
+            claiming::a_waiting_claim_wakes_when_a_job_is_put_back
+            claiming::a_delayed_job_is_not_seen_before_its_time
+            claiming::due_jobs_come_by_due_time_and_behind_those_that_wait
+            holding::what_was_claimed_says_all_about_the_job
+            holding::a_lost_lease_changes_nothing
+            holding::a_finished_job_is_gone_for_its_holder
+            holding::an_extended_lease_lasts
+            holding::an_extension_answers_each_job
+            holding::a_counted_delay_uses_up_an_attempt
+            holding::an_uncounted_delay_does_not
+            holding::a_zero_delay_puts_the_job_behind_the_others
+            holding::a_job_keeps_its_count_over_many_rounds
+            stalling::a_living_lease_is_left_alone
+            stalling::stalled_jobs_wait_ahead_of_the_others_in_their_order
+            stalling::a_job_that_stalls_too_often_fails
+            stalling::only_the_named_queue_is_recovered
+            inspecting::a_job_is_seen_in_every_state
+            inspecting::lists_are_in_order_and_in_pages
+            inspecting::finished_jobs_beyond_the_limit_go_oldest_first
+            inspecting::keeping_nothing_keeps_nothing
+            inspecting::an_unknown_queue_is_empty
+            history::any_history_agrees_with_a_model
+        }
+    };
+    (@each $lab:ty; $($part:ident :: $test:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let lab = <$lab as crate::queue::contract::Lab>::new();
+                crate::queue::contract::$part::$test(&lab).await;
+            }
+        )*
+    };
+}
+pub(super) use contract;
+
+pub(super) const Q: &str = "orders";
+pub(super) const LEASE: Duration = Duration::from_secs(60);
+/// Longer than anything here takes; running into it fails the test that waits.
+pub(super) const LONG: Duration = Duration::from_secs(30);
+pub(super) const NONE: Duration = Duration::ZERO;
+
+pub(super) fn clock() -> Clock {
+    Clock::manual(Timestamp::from_millis(1_763_687_100_000))
+}
+
+pub(super) fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub(super) fn job(id: impl Into<String>) -> NewJob {
+    let id = id.into();
+    let data = format!("{{\"of\":\"{id}\"}}");
+    NewJob { queue: Q, id, name: "create-order", data, attempts: 3, backoff: secs(5), delay: NONE }
+}
+
+pub(super) fn delayed(id: impl Into<String>, delay: Duration) -> NewJob {
+    NewJob { delay, ..job(id) }
+}
+
+pub(super) async fn add(queue: &Queue, ids: &[&str]) {
+    let jobs: Vec<_> = ids.iter().map(|id| job(*id)).collect();
+    queue.broker.add(&jobs).await.unwrap();
+}
+
+/// Claims without waiting.
+pub(super) async fn claim(queue: &Queue, max: usize) -> Vec<Leased> {
+    queue.broker.claim(Q, max, LEASE, NONE).await.unwrap()
+}
+
+/// Claims the one job that there must be.
+pub(super) async fn claim_one(queue: &Queue) -> Leased {
+    let [job] = <[_; 1]>::try_from(claim(queue, 1).await).unwrap();
+    job
+}
+
+pub(super) fn ids(jobs: &[Leased]) -> Vec<&str> {
+    jobs.iter().map(|j| j.id.as_str()).collect()
+}
+
+pub(super) async fn view(queue: &Queue, id: &str) -> JobView {
+    queue.inspect.get(Q, id).await.unwrap().unwrap()
+}
+
+pub(super) async fn counts(queue: &Queue) -> Counts {
+    queue.inspect.counts(Q).await.unwrap()
+}

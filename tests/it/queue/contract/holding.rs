@@ -1,0 +1,148 @@
+use std::collections::BTreeSet;
+
+use waybill::queue::{Count, Held, JobState, Leased, Queue};
+
+use super::{LEASE, Lab, NONE, Q, add, claim, claim_one, clock, counts, ids, job, secs, view};
+
+pub(in crate::queue) async fn what_was_claimed_says_all_about_the_job(lab: &impl Lab) {
+    let clock = clock();
+    let queue = lab.open(&clock).await;
+    let new = job("a");
+    queue.broker.add(std::slice::from_ref(&new)).await.unwrap();
+    let added_at = clock.now();
+    clock.advance(secs(5));
+    let held = claim_one(&queue).await;
+    assert_eq!((held.queue.as_str(), &held.id, held.name.as_str(), &held.data), (Q, &new.id, new.name, &new.data));
+    assert_eq!((held.attempts_made, held.attempts, held.backoff, held.stalled), (0, 3, secs(5), 0));
+    assert_eq!(held.added_at, added_at);
+    assert_eq!(view(&queue, "a").await.due_at, Some(clock.now() + LEASE));
+}
+
+/// Everything a holder can do; none of it may change a job that this holder has lost.
+async fn all_gone(queue: &Queue, lost: &Leased) {
+    assert_eq!(queue.broker.complete(lost, "1").await.unwrap(), Held::Gone);
+    assert_eq!(queue.broker.fail(lost, "no").await.unwrap(), Held::Gone);
+    assert_eq!(queue.broker.delay(lost, secs(1), Count::Attempt, "later").await.unwrap(), Held::Gone);
+    assert_eq!(queue.broker.delay(lost, NONE, Count::Attempt, "again").await.unwrap(), Held::Gone);
+    assert_eq!(queue.broker.extend(std::slice::from_ref(lost), secs(999)).await.unwrap(), [Held::Gone]);
+}
+
+pub(in crate::queue) async fn a_lost_lease_changes_nothing(lab: &impl Lab) {
+    let clock = clock();
+    let queue = lab.open(&clock).await;
+    add(&queue, &["a", "b"]).await;
+    let lost = claim_one(&queue).await;
+    clock.advance(LEASE * 2);
+    assert_eq!(queue.broker.recover_stalled(Q, 3).await.unwrap().requeued, ["a"]);
+    // Waiting, then held by somebody else, then gone from the queue altogether.
+    let before = format!("{:?}", view(&queue, "a").await);
+    all_gone(&queue, &lost).await;
+    assert_eq!(format!("{:?}", view(&queue, "a").await), before);
+
+    let now_held = claim_one(&queue).await;
+    assert_eq!(now_held.id, "a");
+    assert_ne!(now_held.token, lost.token);
+    let before = format!("{:?}", view(&queue, "a").await);
+    all_gone(&queue, &lost).await;
+    let forged = Leased { token: String::new(), ..now_held.clone() };
+    all_gone(&queue, &forged).await;
+    all_gone(&queue, &Leased { id: "b".to_owned(), ..now_held.clone() }).await;
+    all_gone(&queue, &Leased { queue: "other".to_owned(), ..now_held.clone() }).await;
+    all_gone(&queue, &Leased { id: "nobody".to_owned(), ..now_held.clone() }).await;
+    assert_eq!(format!("{:?}", view(&queue, "a").await), before);
+    assert_eq!(queue.broker.complete(&now_held, "1").await.unwrap(), Held::Done);
+    assert_eq!(counts(&queue).await.waiting, 1);
+}
+
+pub(in crate::queue) async fn a_finished_job_is_gone_for_its_holder(lab: &impl Lab) {
+    let queue = lab.open(&clock()).await;
+    add(&queue, &["a", "b", "c"]).await;
+    let held = claim(&queue, 3).await;
+    assert_eq!(queue.broker.complete(&held[0], "1").await.unwrap(), Held::Done);
+    assert_eq!(queue.broker.fail(&held[1], "no").await.unwrap(), Held::Done);
+    assert_eq!(queue.broker.delay(&held[2], secs(1), Count::Attempt, "later").await.unwrap(), Held::Done);
+    for lost in &held {
+        let before = format!("{:?}", view(&queue, &lost.id).await);
+        all_gone(&queue, lost).await;
+        assert_eq!(format!("{:?}", view(&queue, &lost.id).await), before);
+    }
+}
+
+pub(in crate::queue) async fn an_extended_lease_lasts(lab: &impl Lab) {
+    let clock = clock();
+    let queue = lab.open(&clock).await;
+    add(&queue, &["a", "b"]).await;
+    let held = claim(&queue, 2).await;
+    clock.advance(LEASE / 2);
+    assert_eq!(queue.broker.extend(&held[..1], LEASE).await.unwrap(), [Held::Done]);
+    clock.advance(LEASE / 2 + secs(1));
+    assert_eq!(queue.broker.recover_stalled(Q, 3).await.unwrap().requeued, ["b"]);
+    assert_eq!(queue.broker.complete(&held[0], "1").await.unwrap(), Held::Done);
+}
+
+pub(in crate::queue) async fn an_extension_answers_each_job(lab: &impl Lab) {
+    let queue = lab.open(&clock()).await;
+    add(&queue, &["a", "b", "c"]).await;
+    let held = claim(&queue, 3).await;
+    let _done = queue.broker.complete(&held[1], "1").await.unwrap();
+    assert_eq!(queue.broker.extend(&held, LEASE).await.unwrap(), [Held::Done, Held::Gone, Held::Done]);
+    assert_eq!(queue.broker.extend(&[], LEASE).await.unwrap(), []);
+}
+
+pub(in crate::queue) async fn a_counted_delay_uses_up_an_attempt(lab: &impl Lab) {
+    let clock = clock();
+    let queue = lab.open(&clock).await;
+    add(&queue, &["a"]).await;
+    let held = claim_one(&queue).await;
+    assert_eq!(queue.broker.delay(&held, secs(5), Count::Attempt, "store down").await.unwrap(), Held::Done);
+    let seen = view(&queue, "a").await;
+    assert_eq!((seen.state, seen.attempts_made, seen.reason.as_deref()), (JobState::Delayed, 1, Some("store down")));
+    assert_eq!(seen.due_at, Some(clock.now() + secs(5)));
+    clock.advance(secs(5));
+    let again = claim_one(&queue).await;
+    assert_eq!((again.attempts_made, again.stalled), (1, 0));
+    assert_eq!(queue.broker.delay(&again, NONE, Count::Attempt, "still down").await.unwrap(), Held::Done);
+    assert_eq!(view(&queue, "a").await.reason.as_deref(), Some("still down"));
+    assert_eq!(claim_one(&queue).await.attempts_made, 2);
+}
+
+pub(in crate::queue) async fn an_uncounted_delay_does_not(lab: &impl Lab) {
+    let clock = clock();
+    let queue = lab.open(&clock).await;
+    add(&queue, &["a"]).await;
+    for delay in [secs(5), NONE] {
+        let held = claim_one(&queue).await;
+        assert_eq!(queue.broker.delay(&held, delay, Count::Nothing, "busy").await.unwrap(), Held::Done);
+        let seen = view(&queue, "a").await;
+        assert_eq!((seen.attempts_made, seen.reason.as_deref()), (0, Some("busy")));
+        clock.advance(delay);
+    }
+    assert_eq!(claim_one(&queue).await.attempts_made, 0);
+}
+
+pub(in crate::queue) async fn a_zero_delay_puts_the_job_behind_the_others(lab: &impl Lab) {
+    let queue = lab.open(&clock()).await;
+    add(&queue, &["a", "b", "c"]).await;
+    let held = claim_one(&queue).await;
+    assert_eq!(queue.broker.delay(&held, NONE, Count::Nothing, "again").await.unwrap(), Held::Done);
+    assert_eq!((view(&queue, "a").await.state, view(&queue, "a").await.due_at), (JobState::Waiting, None));
+    assert_eq!(ids(&claim(&queue, 9).await), ["b", "c", "a"]);
+}
+
+pub(in crate::queue) async fn a_job_keeps_its_count_over_many_rounds(lab: &impl Lab) {
+    let clock = clock();
+    let queue = lab.open(&clock).await;
+    add(&queue, &["a"]).await;
+    let mut tokens = BTreeSet::new();
+    for round in 0..20 {
+        let held = claim_one(&queue).await;
+        assert_eq!((held.attempts_made, held.stalled), (round, round));
+        assert!(tokens.insert(held.token.clone()));
+        assert_eq!(queue.broker.delay(&held, secs(1), Count::Attempt, "down").await.unwrap(), Held::Done);
+        clock.advance(secs(1));
+        tokens.insert(claim_one(&queue).await.token);
+        clock.advance(LEASE * 2);
+        assert_eq!(queue.broker.recover_stalled(Q, 99).await.unwrap().requeued, ["a"]);
+    }
+    assert_eq!(tokens.len(), 40);
+}
