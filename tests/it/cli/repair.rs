@@ -37,11 +37,7 @@ async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
     let doctor = credentials(Run::waybill(folder.path()).args(&["doctor"])).end();
     assert!(text(&doctor).contains("1 waiting"), "{}", text(&doctor));
     let again = credentials(Run::waybill(folder.path()).args(&["sweep"])).end();
-    assert!(
-        text(&again).contains("told the queue of 0 jobs") && text(&again).contains("0 dispatched again"),
-        "{id}: {}",
-        text(&again)
-    );
+    assert!(text(&again).contains("told the queue of 0 jobs") && text(&again).contains("0 dispatched again"), "{id}: {}", text(&again));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{CANARY, DEFAULTS, load, load_file, refused};
 
 /// Another good value for each key, and how `Debug` shows it. Secrets are not shown: see below.
-const OTHERS: [(&str, &str, &str); 22] = [
+const OTHERS: [(&str, &str, &str); 27] = [
     ("http.bind", "127.0.0.9:8080", "127.0.0.9:8080"),
     ("http.timeout", "11s", "11s"),
     ("store.url", "sqlite:elsewhere/w.db", "sqlite:elsewhere/w.db"),
@@ -22,6 +22,11 @@ const OTHERS: [(&str, &str, &str); 22] = [
     ("parcelx.timeout", "21s", "21s"),
     ("parcelx.reconcile", "22s,23m", "[22s, 1380s]"),
     ("parcelx.lookup", "untrusted", "Untrusted"),
+    ("parcelx.send_within", "24s", "24s"),
+    ("parcelx.settle_within", "29s", "29s"),
+    ("outbox.relay_after", "26s", "26s"),
+    ("outbox.grace", "27s", "27s"),
+    ("outbox.every", "28s", "28s"),
     ("auth.jwt_secret", CANARY, ""),
     ("worker.drain", "44s", "44s"),
     ("log.level", "warn,waybill=debug", "warn,waybill=debug"),

@@ -250,6 +250,7 @@ async fn requests_are_counted_by_route_never_by_path() {
     telemetry::provider_call("create_order", "booked", Duration::from_millis(5));
     telemetry::queue_add("q", "skipped");
     telemetry::job_stalled("q");
+    telemetry::outbox_lag(Duration::from_secs(1));
     let text = telemetry::render();
     for metric in telemetry::ALL {
         assert!(text.contains(&format!("# HELP {} ", metric.name())), "{} is not described", metric.name());
