@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::sleep;
 use waybill::{
     auth::{Role, Tokens},
     clock::Clock,
@@ -182,6 +183,20 @@ impl Rig {
     /// The order of a merchant's number, as it stands in the file.
     pub(crate) fn order(&self, client_order_id: &str) -> Value {
         self.documents("orders").into_iter().find(|o| o["clientOrderId"] == client_order_id).unwrap_or(Value::Null)
+    }
+
+    /// Its `providerSyncStatus`.
+    pub(crate) fn state(&self, client_order_id: &str) -> String {
+        self.order(client_order_id)["providerSyncStatus"].as_str().unwrap_or("absent").to_owned()
+    }
+
+    /// Waits until `reached`, for a minute.
+    pub(crate) async fn until(&self, what: &str, reached: impl Fn() -> bool) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !reached() {
+            assert!(Instant::now() < until, "not even after a minute: {what}");
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Deletes the queue's file, with its side files, under whoever has it open.

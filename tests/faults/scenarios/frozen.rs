@@ -13,14 +13,7 @@ use crate::{
 
 /// Waits until the order stands like this.
 async fn becomes(rig: &Rig, order: &str, state: &str) {
-    let reached = async {
-        while rig.order(order)["providerSyncStatus"] != state {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    if tokio::time::timeout(Duration::from_secs(60), reached).await.is_err() {
-        panic!("{order} does not become {state}: {}", rig.order(order));
-    }
+    rig.until(&format!("{order} is {state}"), || rig.state(order) == state).await;
 }
 
 /// Runs `order` on a worker that freezes at `point`, lets another one take over until the order is `state`, and thaws the first.
