@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Router, extract::FromRef};
+use secrecy::SecretString;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,7 +17,7 @@ use crate::{
         middleware::{self, Limits},
         openapi, problem,
     },
-    jobs,
+    ids, jobs,
     orders::{
         jobs::CreateOrderJob,
         model::{Order, ProviderEnv},
@@ -100,7 +101,20 @@ impl App {
     /// # Errors
     /// [`AppError`], with what to mend.
     pub async fn open(config: Config, env: ProviderEnv, clock: Clock) -> Result<Self, AppError> {
-        let tokens = Tokens::new(&config.jwt_secret()?, clock.clone());
+        let secret = config.jwt_secret()?;
+        Self::with_key(config, env, clock, &secret).await
+    }
+
+    /// [`App::open`] for a process that answers no merchant and so needs no key of theirs.
+    ///
+    /// # Errors
+    /// [`AppError`], with what to mend.
+    pub async fn open_without_merchants(config: Config, env: ProviderEnv, clock: Clock) -> Result<Self, AppError> {
+        Self::with_key(config, env, clock, &SecretString::from(ids::secret())).await
+    }
+
+    async fn with_key(config: Config, env: ProviderEnv, clock: Clock, key: &SecretString) -> Result<Self, AppError> {
+        let tokens = Tokens::new(key, clock.clone());
         let store = Store::open(&config.store.url).await?;
         store.prepare::<Order>().await?;
         store.prepare::<RequestLog>().await?;
@@ -123,6 +137,13 @@ impl App {
         let (router, document) = routes(health).with_state(self.state.clone()).split_for_parts();
         let limits = Limits { body: BODY_LIMIT, timeout: self.config.http.timeout.get() };
         middleware::apply(router.merge(openapi::docs(document)), &limits, self.clock.clone())
+    }
+
+    /// What a process without an API shows of itself: `/healthz`, `/readyz`, `/metrics`.
+    pub fn health_router(&self, draining: CancellationToken) -> Router {
+        let (router, _) = health::routes(self.about(), self.checks(), draining).split_for_parts();
+        let limits = Limits { body: 0, timeout: self.config.http.timeout.get() };
+        middleware::apply(router, &limits, self.clock.clone())
     }
 
     fn checks(&self) -> Vec<(&'static str, health::Check)> {

@@ -8,7 +8,13 @@ pub mod duration;
 mod layers;
 mod secrets;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 pub use duration::{Offsets, Span};
 use secrecy::SecretString;
@@ -112,6 +118,8 @@ pub struct Auth {
 #[serde(deny_unknown_fields)]
 pub struct Worker {
     pub drain: Span,
+    /// Empty, or an address.
+    pub bind: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -188,7 +196,7 @@ impl Config {
     ///
     /// # Errors
     /// Every problem of form and every pair of values that cannot work together.
-    pub fn load(file: Option<&std::path::Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+    pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         layers::read(file, environment)
     }
 
@@ -196,7 +204,7 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub fn from_process(file: Option<&std::path::Path>) -> Result<Self, ConfigError> {
+    pub fn from_process(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut variables = Vec::new();
         let mut problems = Vec::new();
         for (name, value) in std::env::vars_os() {
@@ -210,7 +218,7 @@ impl Config {
             return Err(ConfigError(problems));
         }
         let named = variables.iter().find(|(name, value)| name == "WAYBILL_CONFIG" && !value.is_empty());
-        let named = named.map(|(_, path)| std::path::PathBuf::from(path));
+        let named = named.map(|(_, path)| PathBuf::from(path));
         #[cfg(feature = "fault-points")]
         if let Some((_, point)) = variables.iter().find(|(name, _)| name == "WAYBILL_FAULT_POINT") {
             crate::fault::arm(point);
@@ -244,6 +252,19 @@ impl Config {
     /// When none is set and none may be generated, or its file cannot be read or written.
     pub fn jwt_secret(&self) -> Result<SecretString, ConfigError> {
         secrets::jwt_secret(self)
+    }
+
+    /// Where a worker process shows its health and metrics, if anywhere.
+    #[must_use]
+    pub fn worker_bind(&self) -> Option<SocketAddr> {
+        self.worker.bind.trim().parse().ok()
+    }
+
+    /// Where the database's file lies; on SQLite only.
+    #[must_use]
+    pub fn data_folder(&self) -> PathBuf {
+        let file = Path::new(self.store.url.strip_prefix("sqlite:").unwrap_or_default());
+        file.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| ".".into(), Path::to_path_buf)
     }
 
     #[must_use]

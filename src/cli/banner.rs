@@ -24,7 +24,7 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
          ParcelX  {provider}\n  Data     {orders}, {jobs}\n"
     );
     // A token is printed where whoever can read the screen can read the key beside the database, too.
-    if app.config.is_local() {
+    if app.config.is_local() && app.env == ProviderEnv::Simulator {
         let token = app.state.tokens.issue("demo", Role::Merchant, TOKEN_LIFE)?;
         text += &format!("\nToken of merchant `demo`, good for 30 days (`waybill token` makes others):\n{token}\n");
         text += &format!("\nCreate an order; paste this line as it is:\n{}", curl(&url, &token));

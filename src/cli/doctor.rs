@@ -22,7 +22,7 @@ async fn open(config: Config) -> anyhow::Result<App> {
         Ok(Provider::Live(_)) => ProviderEnv::Live,
         _ => ProviderEnv::Simulator,
     };
-    App::open(config, env, Clock::system()).await.context("cannot open what the settings name")
+    App::open_without_merchants(config, env, Clock::system()).await.context("cannot open what the settings name")
 }
 
 pub(super) async fn sweep(config: Config) -> anyhow::Result<()> {

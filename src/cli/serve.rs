@@ -45,7 +45,7 @@ impl AllInOne {
         let listener = listen(config.http.bind, "http.bind").await?;
         let address = listener.local_addr()?;
         let draining = CancellationToken::new();
-        let folder = data_folder(&config);
+        let folder = config.data_folder();
         let env = match provider {
             Provider::Simulator => ProviderEnv::Simulator,
             Provider::Live(_) => ProviderEnv::Live,
@@ -116,11 +116,21 @@ pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
     telemetry::init(&config.log.level, config.log.format)?;
     telemetry::install();
     let Provider::Live(account) = config.provider(Role::Worker)? else { bail!("a worker needs ParcelX credentials") };
-    let app = open(config, ProviderEnv::Live).await?;
+    let listener = match config.worker_bind() {
+        Some(address) => Some(listen(address, "worker.bind").await?),
+        None => None,
+    };
+    let app = App::open_without_merchants(config, ProviderEnv::Live, Clock::system()).await.map_err(explain)?;
     let stop = stop_on_signals()?;
     let worker = app.worker(account)?;
+    let (drain, closing) = (app.config.worker.drain.get(), CancellationToken::new());
+    let health = listener.map(|l| tokio::spawn(serve(l, app.health_router(stop.clone()), closing.clone(), drain)));
     super::announce(&banner::worker(&app.config));
-    drained(&worker, &stop, app.config.worker.drain.get()).await;
+    drained(&worker, &stop, drain).await;
+    closing.cancel();
+    if let Some(server) = health {
+        server.await.context("the health server stopped")??;
+    }
     Ok(())
 }
 
@@ -186,16 +196,15 @@ pub(super) async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<Tcp
 
 /// Opens the files, or says which setting names another.
 async fn open(config: Config, env: ProviderEnv) -> anyhow::Result<App> {
-    App::open(config, env, Clock::system()).await.map_err(|error| match error {
+    App::open(config, env, Clock::system()).await.map_err(explain)
+}
+
+fn explain(error: AppError) -> anyhow::Error {
+    match error {
         AppError::Store(_) => anyhow!("{error} (WAYBILL_STORE__URL=sqlite:PATH names another file)"),
         AppError::Queue(_) => anyhow!("{error} (WAYBILL_QUEUE__URL=sqlite:PATH names another file)"),
         other => other.into(),
-    })
-}
-
-fn data_folder(config: &Config) -> std::path::PathBuf {
-    let path = std::path::Path::new(config.store.url.strip_prefix("sqlite:").unwrap_or_default());
-    path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| ".".into(), std::path::Path::to_path_buf)
+    }
 }
 
 /// The parts are shared by several tasks.

@@ -44,6 +44,11 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
         "worker.drain",
         "must be at least parcelx.timeout and 2s more, else a stopping worker leaves its calls without an outcome",
     );
+    unless(
+        config.worker.bind.trim().is_empty() || config.worker_bind().is_some(),
+        "worker.bind",
+        "must be an address and a port, such as 127.0.0.1:9100, or empty",
+    );
     for (name, lease) in leases(config) {
         unless(lease >= Duration::from_millis(500), &name, "must be 500ms or more: it is renewed every quarter");
     }
@@ -100,7 +105,9 @@ fn base_url(config: &Config) -> Result<Url, ConfigError> {
 
 /// All that a process in this role lacks, at once.
 pub(super) fn provider(config: &Config, role: Role) -> Result<Provider, ConfigError> {
-    match (account(config, role), secrets::missing(config)) {
+    // A worker answers nobody, and checks no token.
+    let secret = if role == Role::Worker { None } else { secrets::missing(config) };
+    match (account(config, role), secret) {
         (provider, None) => provider,
         (Ok(_), Some(problem)) => Err(ConfigError(vec![problem])),
         (Err(ConfigError(mut problems)), Some(problem)) => {

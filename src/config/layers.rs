@@ -50,7 +50,15 @@ pub(super) fn read(file: Option<&Path>, environment: impl IntoIterator<Item = (S
     }
     let config = shape(settings, &defaults, &places, &mut problems);
     match config {
-        Some(config) if problems.is_empty() => Ok(config),
+        Some(mut config) if problems.is_empty() => {
+            // Other programs write `sqlite://PATH`; it means the same here, everywhere.
+            for url in [&mut config.store.url, &mut config.queue.url] {
+                if let Some(path) = url.strip_prefix("sqlite://") {
+                    *url = format!("sqlite:{path}");
+                }
+            }
+            Ok(config)
+        }
         _ => Err(ConfigError(problems)),
     }
 }

@@ -33,8 +33,7 @@ pub(super) fn jwt_secret(config: &Config) -> Result<SecretString, ConfigError> {
     if !config.auth.jwt_secret.expose_secret().is_empty() {
         return Ok(config.auth.jwt_secret.clone());
     }
-    let database = config.store.url.strip_prefix("sqlite:").unwrap_or_default();
-    let folder = Path::new(database).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = &config.data_folder();
     let path = folder.join(FILE);
     let problem = |key: &str, detail: String| ConfigError(vec![Problem::new(key, detail)]);
     let name = path.display().to_string();

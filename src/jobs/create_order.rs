@@ -93,7 +93,7 @@ impl Context {
             // Somebody gave this attempt up for dead; the order shows what they made of it.
             Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(&order.id).await?),
             Ok(Err(error)) => Err(JobError::Retry(error.to_string())),
-            Err(panic) => Err(JobError::Retry(format!("the call panicked: {panic}"))),
+            Err(_) => Err(JobError::Retry("the call panicked".to_owned())),
         }
     }
 
@@ -101,7 +101,7 @@ impl Context {
     async fn close(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
         let finding = match self.parcelx.close(order, attempt, self.clock.now()).await? {
             Some(verdict) => finding(verdict),
-            None => Finding::Wait { after: Some(Duration::ZERO), reason: "its worker vanished before it sent".to_owned() },
+            None => Finding::NeverSent,
         };
         fault::reach("close:before-settle");
         self.settled(self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await?)

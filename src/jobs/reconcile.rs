@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::Context;
 use crate::{
     orders::{
@@ -17,6 +19,9 @@ use crate::{
     queue::job::JobError,
     timestamp::Timestamp,
 };
+
+/// `ParcelX`'s status code of a cancelled shipment.
+const CANCELLED: &str = "227";
 
 /// What the control look-up says of look-ups.
 enum Control {
@@ -33,7 +38,10 @@ impl Context {
     pub(super) async fn look_up(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
         let (id, log_id) = (order.id.as_str(), attempt.request_log_id.as_str());
         let since = order.doubt.as_ref().map_or(order.updated_at, |d| d.since);
+        self.parcelx.close_look_ups(id, self.clock.now()).await?;
         let after = match self.track(order, order).await? {
+            // It was booked, and is not any more: nobody here did that.
+            Tracked::Found { status_code: Some(code), .. } if code == CANCELLED => self.orders.review(id, reason::FOUND_CANCELLED).await?,
             Tracked::Found { awb: Some(awb), .. } => self.adopt(order, attempt, awb).await?,
             Tracked::Found { awb: None, .. } => self.orders.review(id, reason::BOOKED_AWB_UNKNOWN).await?,
             Tracked::NotFound(_) | Tracked::Failed(_) if self.next_look(since).is_some() => {
@@ -83,8 +91,13 @@ impl Context {
             attempt: order.attempt.as_ref().map_or(0, |a| a.no),
             queued_at: order.created_at,
         };
-        let tracked = self.parcelx.track_order(By::Reference(&wanted.order_number), &call).await;
-        tracked.map_err(|e| JobError::Retry(e.to_string()))
+        // A task of its own, as for a create: how a call ended is written down even if nobody waits for it any more.
+        let (parcelx, reference) = (self.parcelx.clone(), wanted.order_number.clone());
+        let look = async move { parcelx.track_order(By::Reference(&reference), &call).await };
+        match self.calls.spawn(look.in_current_span()).await {
+            Ok(tracked) => tracked.map_err(|e| JobError::Retry(e.to_string())),
+            Err(_) => Err(JobError::Retry("the look-up panicked".to_owned())),
+        }
     }
 
     /// The next time of the schedule, counted from the call's end.

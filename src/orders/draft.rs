@@ -112,8 +112,8 @@ impl Draft {
     /// Changing what goes in means a new version: stored orders keep the old one.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        // Writing our own structs to memory cannot fail; an empty text would only make replays look like other orders.
-        let canonical = serde_json::to_vec(&Canonical::from(self)).unwrap_or_default();
+        // Writing our own structs to memory cannot fail; if it did, no two orders may look alike.
+        let canonical = serde_json::to_vec(&Canonical::from(self)).unwrap_or_else(|_| crate::ids::secret().into_bytes());
         let sha256 = Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect();
         Fingerprint { v: FINGERPRINT_VERSION, sha256 }
     }

@@ -50,6 +50,7 @@ pub mod reason {
     pub const BOOKED_AWB_UNKNOWN: &str = "booked-awb-unknown";
     pub const OUTCOME_UNKNOWN: &str = "outcome-unknown";
     pub const OTHER_ENVIRONMENT: &str = "other-provider-environment";
+    pub const FOUND_CANCELLED: &str = "found-cancelled";
     pub const SECOND_SHIPMENT: &str = "second-shipment";
     pub const POISON: &str = "poison";
     pub const AWB_OF_ANOTHER_ORDER: &str = "awb-of-another-order";
@@ -81,6 +82,8 @@ pub enum Finding {
         after: Option<Duration>,
         reason: String,
     },
+    /// Its worker vanished before it sent anything, and has been shut out: to be sent at once.
+    NeverSent,
     /// It may be booked.
     Unknown(String),
 }
@@ -228,6 +231,10 @@ impl Order {
                 self.step(SyncStatus::Failed, Actor::Worker, Some(words.clone()), now);
             }
             Finding::Wait { after, reason } => self.wait(*after, reason, now),
+            Finding::NeverSent => {
+                self.next_check_at = None;
+                self.step(SyncStatus::Retrying, Actor::Worker, Some("its worker vanished before it sent".to_owned()), now);
+            }
             Finding::Unknown(reason) => self.doubt(reason, first_look, now),
         }
         true
@@ -342,7 +349,16 @@ impl Order {
     }
 
     fn step(&mut self, next: SyncStatus, actor: Actor, reason: Option<String>, now: Timestamp) {
-        debug_assert!(self.provider_sync_status.may_become(next), "{:?} cannot become {next:?}", self.provider_sync_status);
+        if !self.provider_sync_status.may_become(next) {
+            tracing::error!(
+                order.id = self.id,
+                from = self.provider_sync_status.word(),
+                to = next.word(),
+                "a step that must not be was not made"
+            );
+            debug_assert!(false, "{:?} cannot become {next:?}", self.provider_sync_status);
+            return;
+        }
         self.provider_sync_status = next;
         self.status = next.order_status();
         self.sync_reason = reason;

@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    orders::model::{Attempt, Order},
+    orders::{
+        journey,
+        model::{Attempt, Order},
+    },
     store::StoreError,
     timestamp::Timestamp,
 };
@@ -123,6 +126,14 @@ impl ParcelXClient {
             Closed::NeverSent => None,
             Closed::Ended(wire) => Some(CreateOrder::read(&wire, &order.order_number)),
         })
+    }
+
+    /// Gives the look-ups of workers that vanished their outcome: nobody else will.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn close_look_ups(&self, order_id: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.logs.close_unanswered(order_id, TrackOrder::OPERATION, now - self.settings.timeout - journey::SETTLE_WITHIN).await
     }
 
     async fn send<E: Endpoint>(&self, endpoint: &E, call: &Call, attempt: Option<&Attempt>) -> Result<Wire, CallError> {

@@ -300,11 +300,23 @@ impl ProviderLogs {
         if let Some(outcome) = self.store.get::<OutcomeLog>(&request.id).await? {
             return Ok(Closed::Ended(outcome.best()));
         }
-        let unanswered = Wire::Failure { class: Failure::NoAnswerRecorded, detail: "its worker vanished".to_owned() };
-        self.end(&request, &unanswered, "unknown", Duration::ZERO).await?;
+        self.end(&request, &unanswered(), "unknown", Duration::ZERO).await?;
         // Between the look and the write the worker may have come back after all.
         let outcome = self.store.get::<OutcomeLog>(&request.id).await?;
-        Ok(Closed::Ended(outcome.map_or(unanswered, |o| o.best())))
+        Ok(Closed::Ended(outcome.map_or_else(unanswered, |o| o.best())))
+    }
+
+    /// Writes down that the calls of `operation` for an order that were sent before `before` and have no outcome got no answer.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn close_unanswered(&self, order_id: &str, operation: &str, before: Timestamp) -> Result<(), StoreError> {
+        for (request, outcome) in self.of_order(order_id).await? {
+            if outcome.is_none() && !request.never_sent && request.operation == operation && request.sent_at < before {
+                self.end(&request, &unanswered(), "failed", Duration::ZERO).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Every attempt of an order, oldest first, each with its outcome if it has one yet. At most 200.
@@ -325,6 +337,10 @@ impl ProviderLogs {
             })
             .collect())
     }
+}
+
+fn unanswered() -> Wire {
+    Wire::Failure { class: Failure::NoAnswerRecorded, detail: "its worker vanished".to_owned() }
 }
 
 impl OutcomeLog {

@@ -26,7 +26,6 @@ const SHOWN: &[&str] = &[
     "extra_charges",
     "mps",
     "courier_type",
-    "products",
     "product_sku",
     "product_name",
     "product_value",
@@ -42,7 +41,6 @@ const SHOWN: &[&str] = &[
     "channel_order_no",
     "awb",
     // answers
-    "data",
     "awb_number",
     "order_number",
     "job_id",
@@ -51,11 +49,13 @@ const SHOWN: &[&str] = &[
     "partner_display_name",
     "pickup_id",
     "courier_name",
-    "current_status",
     "status_code",
     "status_title",
     "event_date",
 ];
+
+/// Keys of objects and lists of objects that are looked into; anything else under them is hidden.
+const CONTAINERS: &[&str] = &["products", "data", "current_status"];
 
 pub const HIDDEN: &str = "[redacted]";
 
@@ -71,6 +71,9 @@ pub fn redacted(value: &Value) -> Value {
 }
 
 fn shown(key: &str, value: &Value) -> Value {
+    if CONTAINERS.contains(&key) {
+        return redacted(value);
+    }
     if !SHOWN.contains(&key) {
         return if value.is_null() { Value::Null } else { HIDDEN.into() };
     }
@@ -173,13 +176,13 @@ mod tests {
         let body = json!({
             "client_order_id": "ORD-1", "consignee_name": "Asha", "consignee_mobile": "9000000001", "consignee_phone": null,
             "products": [{"product_sku": "S", "product_description": "for Asha"}], "shipment_weight": ["0.5"],
-            "brand_new": {"client_order_id": "x"}
+            "brand_new": {"client_order_id": "x"}, "data": "for Asha", "current_status": ["Asha"]
         });
         assert_eq!(
             redacted(&body),
             json!({
                 "client_order_id": "ORD-1", "consignee_name": HIDDEN, "consignee_mobile": HIDDEN, "consignee_phone": null,
-                "products": [{"product_sku": "S", "product_description": HIDDEN}], "shipment_weight": ["0.5"], "brand_new": HIDDEN
+                "products": [{"product_sku": "S", "product_description": HIDDEN}], "shipment_weight": ["0.5"], "brand_new": HIDDEN, "data": HIDDEN, "current_status": [HIDDEN]
             })
         );
         assert_eq!(redacted(&json!("<html>Asha</html>")), HIDDEN);

@@ -61,6 +61,8 @@ pub(super) fn judge(wire: &Wire, booked: impl FnOnce(&Answer) -> Result<Booked, 
     };
     let words = answer.words();
     match (answer.status, answer.succeeded()) {
+        // An answer that contradicts itself may well have booked.
+        (status, Some(true)) if !(200..=299).contains(&status) => Verdict::Unknown(format!("unknown: a success with HTTP {status}")),
         (401 | 403, _) => Verdict::Credentials(format!("ParcelX refuses the credentials (HTTP {})", answer.status)),
         (300..=399 | 404 | 405 | 415, _) => Verdict::Configuration(format!("ParcelX does not know the call (HTTP {})", answer.status)),
         (425 | 429, _) => Verdict::Busy(answer.retry_after.and_then(believable)),
@@ -124,6 +126,9 @@ mod tests {
         }
         for status in [425, 429] {
             assert_eq!(json_verdict(status, refusal()), "busy", "{status}");
+        }
+        for status in [301, 400, 401, 403, 404, 405, 415, 422, 425, 429] {
+            assert_eq!(json_verdict(status, booked()), "unknown", "a success with {status}");
         }
         for status in [408, 409, 500, 502, 503, 504, 100, 418] {
             assert_eq!(json_verdict(status, refusal()), "unknown", "{status}");

@@ -130,5 +130,6 @@ impl End {
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without words")
+    // A text that was put together at run time may hold data.
+    panic.downcast_ref::<&'static str>().copied().unwrap_or("without words")
 }
