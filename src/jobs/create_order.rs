@@ -92,7 +92,7 @@ impl Context {
             }
             // Somebody gave this attempt up for dead; the order shows what they made of it.
             Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(&order.id).await?),
-            Ok(Err(error)) => Err(JobError::Retry(error.to_string())),
+            Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(JobError::Retry("the call panicked".to_owned())),
         }
     }
@@ -161,7 +161,19 @@ fn answer(order: &Order, message: &str, parcelx: &Value) -> Value {
 
 impl From<StoreError> for JobError {
     fn from(error: StoreError) -> Self {
-        Self::Retry(error.to_string())
+        match error {
+            StoreError::Unavailable(_) => Self::Away(error.to_string()),
+            StoreError::Contended | StoreError::Conflict { .. } | StoreError::Fault(_) => Self::Retry(error.to_string()),
+        }
+    }
+}
+
+impl From<CallError> for JobError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Store(error) => error.into(),
+            CallError::ShutOut | CallError::Internal(_) => Self::Retry(error.to_string()),
+        }
     }
 }
 

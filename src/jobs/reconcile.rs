@@ -95,7 +95,7 @@ impl Context {
         let (parcelx, reference) = (self.parcelx.clone(), wanted.order_number.clone());
         let look = async move { parcelx.track_order(By::Reference(&reference), &call).await };
         match self.calls.spawn(look.in_current_span()).await {
-            Ok(tracked) => tracked.map_err(|e| JobError::Retry(e.to_string())),
+            Ok(tracked) => Ok(tracked?),
             Err(_) => Err(JobError::Retry("the look-up panicked".to_owned())),
         }
     }

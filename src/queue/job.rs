@@ -44,6 +44,10 @@ pub enum JobError {
     /// Trying again may help: counted, after the job's backoff.
     #[error("{0}")]
     Retry(String),
+    /// What the job stands on does not answer: tried again after the backoff, for as long as that lasts. Uses up no attempt, since an
+    /// outage says nothing of the job.
+    #[error("{0}")]
+    Away(String),
     /// Trying again cannot help.
     #[error("{0}")]
     Abort(String),

@@ -66,6 +66,10 @@ impl<C: Send + Sync + 'static> Runner<C> {
                 tracing::warn!(reason, failures, "job {} failed and will be tried again", job.id);
                 End::Delay(retry::exponential(job.backoff, failures, ids::fraction()), Count::Attempt, reason)
             }
+            JobError::Away(reason) => {
+                tracing::warn!(reason, "job {} cannot go on and will be tried again", job.id);
+                End::Delay(retry::exponential(job.backoff, 1, ids::fraction()), Count::Nothing, reason)
+            }
             JobError::Retry(reason) => self.bury(handler.as_ref(), job, &Death::Attempts(reason)).await,
             JobError::Abort(reason) => self.bury(handler.as_ref(), job, &Death::Aborted(reason)).await,
         }
