@@ -3,7 +3,7 @@
 use super::{CANARY, DEFAULTS, load, load_file, refused};
 
 /// Another good value for each key, and how `Debug` shows it. Secrets are not shown: see below.
-const OTHERS: [(&str, &str, &str); 27] = [
+const OTHERS: [(&str, &str, &str); 28] = [
     ("http.bind", "127.0.0.9:8080", "127.0.0.9:8080"),
     ("http.timeout", "11s", "11s"),
     ("store.url", "sqlite:elsewhere/w.db", "sqlite:elsewhere/w.db"),
@@ -29,6 +29,7 @@ const OTHERS: [(&str, &str, &str); 27] = [
     ("outbox.every", "28s", "28s"),
     ("auth.jwt_secret", CANARY, ""),
     ("worker.drain", "44s", "44s"),
+    ("worker.bind", "127.0.0.1:9100", "127.0.0.1:9100"),
     ("log.level", "warn,waybill=debug", "warn,waybill=debug"),
     ("log.format", "pretty", "Pretty"),
 ];
@@ -134,5 +135,15 @@ fn a_single_underscore_is_a_slip() {
     for name in ["WAYBILL_HTTP_BIND", "WAYBILL_QUEUE_LEASE", "WAYBILL_PARCELX_ACCESS_KEY", "WAYBILL_HTTP_PORT", "WAYBILL_HTTP"] {
         let lines = refused(load(&[(name, CANARY)]));
         super::assert_lines(&lines, &[&[name, "two underscores"]]);
+    }
+}
+
+#[test]
+fn a_url_with_two_slashes_names_the_same_file() {
+    for (given, path) in
+        [("sqlite://data/w.db", "sqlite:data/w.db"), ("sqlite:///srv/w.db", "sqlite:/srv/w.db"), ("sqlite:w.db", "sqlite:w.db")]
+    {
+        let config = waybill::config::Config::load(None, [("WAYBILL_STORE__URL".to_owned(), given.to_owned())]).unwrap();
+        assert_eq!(config.store.url, path, "{given}");
     }
 }

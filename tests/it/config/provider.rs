@@ -94,6 +94,13 @@ fn credentials_do_not_travel_in_the_open_nor_stand_in_the_url() {
 fn off_this_machine_all_that_is_missing_is_told_at_once() {
     for role in ROLES {
         let lines = no(&[("HTTP__BIND", "0.0.0.0:3000")], role);
+        if role == Role::Worker {
+            // It answers no merchant, so it needs no key of theirs.
+            assert_lines(&lines, &[&["parcelx.access_key"]]);
+            let both = [("HTTP__BIND", "0.0.0.0:3000"), ("PARCELX__ACCESS_KEY", KEY), ("PARCELX__SECRET_KEY", KEY)];
+            assert!(matches!(with(&both).provider(role), Ok(Provider::Live(_))));
+            continue;
+        }
         assert_lines(&lines, &[&["parcelx.access_key"], &["auth.jwt_secret", "WAYBILL_AUTH__JWT_SECRET", "32 bytes"]]);
         let both = [("HTTP__BIND", "0.0.0.0:3000"), ("PARCELX__ACCESS_KEY", KEY), ("PARCELX__SECRET_KEY", KEY)];
         assert_lines(&no(&both, role), &[&["auth.jwt_secret"]]);

@@ -217,3 +217,37 @@ async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
     let seen = merchant.order(&id).await;
     assert_eq!(seen["history"].as_array().unwrap().last().unwrap()["reason"], json!("second-shipment"));
 }
+
+#[tokio::test]
+async fn a_shipment_that_is_found_cancelled_is_not_adopted() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+    let number = merchant.order(&id).await["orderNumber"].as_str().unwrap().to_owned();
+    let awb = app.simulator.shipments().into_iter().find(|s| s.reference == number).unwrap().awb;
+    assert!(app.simulator.move_to(&awb, 227));
+    let seen = until_settled(&app, &merchant, &id).await;
+    let moved = app.simulator.ledger().len() - 3;
+    app.assert_calls(&[("track", 1), ("status", moved)]);
+    assert_eq!((seen["providerSyncStatus"].as_str(), seen["syncReason"].as_str()), (Some("needs_review"), Some("found-cancelled")));
+    assert_eq!(seen["awb"], json!(null));
+}
+
+/// A worker that vanished in a look-up leaves a request log; the next look-up gives it its outcome.
+#[tokio::test]
+async fn a_look_up_that_nobody_ended_gets_its_outcome() {
+    use waybill::parcelx::log::RequestLog;
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+    let (from, payload) = (app.clock.now(), json!({}));
+    let lost = RequestLog::new("plog_lost", "track_order", &id, "ORD-X", payload, 1, (from, from));
+    app.app.state.logs.begin(&lost).await.unwrap();
+    app.advance(Duration::from_secs(60));
+    let seen = until_settled(&app, &merchant, &id).await;
+    app.assert_calls(&[("track", 1)]);
+    assert_eq!(seen["providerSyncStatus"], "success");
+    let logs = merchant.provider_logs(&id).await;
+    let lost = logs.iter().find(|l| l["id"] == "plog_lost").unwrap();
+    assert_eq!((lost["outcome"]["errorCode"].as_str(), lost["outcome"]["verdict"].as_str()), (Some("no-answer-recorded"), Some("failed")));
+}

@@ -58,7 +58,8 @@ async fn a_hundred_panics_cost_neither_the_runner_nor_its_one_permit() {
     for n in 0..100 {
         let job = rig.job(&format!("bad{n}")).await;
         assert_eq!(job.attempts_made, 1, "a panic is a counted failure");
-        let says = if n % 3 == 0 { "it panicked: without words".to_owned() } else { format!("it panicked: oh no {n}") };
+        // A text that was put together at run time may hold data: it is not shown.
+        let says = "it panicked: without words".to_owned();
         assert_eq!(job.reason, Some(says));
     }
 }
