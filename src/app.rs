@@ -20,10 +20,11 @@ use crate::{
     ids, jobs,
     orders::{
         jobs::CreateOrderJob,
+        journey::CallTimes,
         model::{Order, ProviderEnv},
         service::OrderService,
     },
-    outbox::{self, Lease, LeaseDocument, Walker},
+    outbox::{self, Lease, LeaseDocument, Times, Walker},
     parcelx::{
         ParcelXClient, Settings,
         client::ClientError,
@@ -167,7 +168,9 @@ impl App {
     /// Relay and sweeper over every collection that has an outbox.
     #[must_use]
     pub fn walker(&self) -> Walker {
-        Walker::new(self.store.clone(), self.queue.clone(), self.clock.clone(), self.config.outbox_times())
+        let outbox = &self.config.outbox;
+        let times = Times { relay_after: outbox.relay_after.get(), grace: outbox.grace.get(), every: outbox.every.get() };
+        Walker::new(self.store.clone(), self.queue.clone(), self.clock.clone(), times)
             .over::<Order>(self.config.policy(CreateOrderJob::QUEUE))
     }
 
@@ -182,12 +185,16 @@ impl App {
             secret_key: account.secret_key,
             timeout: self.config.call_timeout(),
         };
-        let calls = TaskTracker::new();
+        let (calls, times) = (TaskTracker::new(), &self.config.parcelx);
         let context = jobs::Context {
             orders: self.state.orders.clone(),
             parcelx: ParcelXClient::new(settings, self.state.logs.clone(), self.clock.clone())?,
             clock: self.clock.clone(),
-            call_times: self.config.call_times(),
+            call_times: CallTimes {
+                send_within: times.send_within.get(),
+                call: self.config.call_timeout(),
+                settle_within: times.settle_within.get(),
+            },
             reconcile: self.config.parcelx.reconcile.get().to_vec(),
             lookup_trusted: self.config.parcelx.lookup == Lookup::Auto,
             calls: calls.clone(),

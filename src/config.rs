@@ -23,8 +23,6 @@ use url::Url;
 use validator::Validate;
 
 use crate::{
-    orders::journey::CallTimes,
-    outbox::Times,
     queue::{Keep, retry::Policy, runner::QueueSettings},
     telemetry::LogFormat,
 };
@@ -294,23 +292,10 @@ impl Config {
         }
     }
 
-    /// How patient relay and sweeper are.
-    #[must_use]
-    pub fn outbox_times(&self) -> Times {
-        Times { relay_after: self.outbox.relay_after.get(), grace: self.outbox.grace.get(), every: self.outbox.every.get() }
-    }
-
     /// Longest time one call may take.
     #[must_use]
     pub fn call_timeout(&self) -> Duration {
         self.parcelx.timeout.get()
-    }
-
-    /// How long a call and the writes around it may take.
-    #[must_use]
-    pub fn call_times(&self) -> CallTimes {
-        let parcelx = &self.parcelx;
-        CallTimes { send_within: parcelx.send_within.get(), call: self.call_timeout(), settle_within: parcelx.settle_within.get() }
     }
 
     /// Whether generated secrets and the simulator are allowed: on one machine, reachable from it alone.

@@ -289,7 +289,7 @@ async fn two_writers_on_one_file_lose_nothing_and_run_nothing_twice() {
         tokio::time::timeout(LONG * 2, task).await.unwrap().unwrap();
     }
     for queue in &handles {
-        assert_eq!((counts(queue).await.completed, counts(queue).await.open()), (EACH as u64, 0));
+        assert_eq!((counts(queue).await.completed, counts(queue).await.open()), (u64::try_from(EACH).unwrap(), 0));
     }
     assert_eq!(handles[0].broker.claim(Q, 1, LEASE, NONE).await.unwrap().len(), 0);
 }

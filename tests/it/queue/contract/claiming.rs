@@ -36,7 +36,7 @@ pub(in crate::queue) async fn each_job_goes_to_one_of_many_claimers(lab: &impl L
     }
     assert_eq!(all.len(), JOBS, "none twice");
     assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), jobs.into_iter().map(|j| j.id).collect());
-    assert_eq!((counts(&queue).await.completed, counts(&queue).await.open()), (JOBS as u64, 0));
+    assert_eq!((counts(&queue).await.completed, counts(&queue).await.open()), (u64::try_from(JOBS).unwrap(), 0));
 }
 
 pub(in crate::queue) async fn a_claim_takes_no_more_than_it_asked_for(lab: &impl Lab) {

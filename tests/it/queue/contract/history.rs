@@ -204,7 +204,7 @@ async fn compare(queue: &Queue, model: &Model) {
                 counts.failed
             }
         };
-        assert_eq!(count, ids.len() as u64);
+        assert_eq!(count, u64::try_from(ids.len()).unwrap());
     }
 }
 
