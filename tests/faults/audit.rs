@@ -1,7 +1,7 @@
 //! The one audit: what must be true of orders, logs, queue and ledger whatever died on the way.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
@@ -29,6 +29,8 @@ pub(crate) struct Findings {
     pub(crate) unheard: usize,
     /// Outcome logs with an answer that came after somebody else had closed the attempt.
     pub(crate) late: usize,
+    /// Look-ups that died with their worker. They book nothing, and another one follows; nobody writes their end down.
+    pub(crate) open_lookups: usize,
 }
 
 /// What the parts have on record.
@@ -196,15 +198,18 @@ fn findings(records: &Records) -> Findings {
     findings.creates = creates().count();
     findings.unheard = creates().filter(|e| e.booked() && e.answered == "unheard").count();
     findings.late = records.outcomes.iter().filter(|o| !o["late"].is_null()).count();
+    let ended: BTreeSet<_> = records.outcomes.iter().filter_map(|o| o["requestRefId"].as_str()).collect();
+    let open = |log: &&Value| log["operation"] != "create_order" && log["id"].as_str().is_none_or(|id| !ended.contains(id));
+    findings.open_lookups = records.requests.iter().filter(open).count();
     findings
 }
 
 /// The line that `scripts/faults` gathers.
 #[expect(clippy::print_stderr, reason = "a test speaks to who runs it")]
 fn say(rig: &Rig, findings: &Findings) {
-    let Findings { orders, states, creates, unheard, late } = findings;
+    let Findings { orders, states, creates, unheard, late, open_lookups } = findings;
     eprintln!(
-        "faults: {:<16} {:>4} kills, {unheard:>3} booked unheard, {orders:>4} orders {states:?}, {creates} creates, {late} late answers, {:.0} s",
+        "faults: {:<16} {:>4} kills, {unheard:>3} booked unheard, {orders:>4} orders {states:?}, {creates} creates, {late} late answers, {open_lookups} open look-ups, {:.0} s",
         rig.scenario,
         rig.kills.load(Ordering::Relaxed),
         rig.started.elapsed().as_secs_f64()
