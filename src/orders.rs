@@ -12,6 +12,7 @@ pub mod model;
 pub mod request;
 pub mod routes;
 pub mod service;
+mod settle;
 pub mod status;
 pub mod text;
 pub mod views;

@@ -5,17 +5,20 @@
 //! Wire types do not leave this module.
 
 pub mod answer;
+mod call;
 pub mod client;
 mod endpoint;
 mod endpoints;
 pub mod log;
 mod recorder;
+mod records;
 pub mod redact;
 pub mod routes;
 mod settings;
 pub mod verdict;
 pub mod views;
 
-pub use client::{Call, CallError, ParcelXClient};
+pub use call::{Call, CallError};
+pub use client::ParcelXClient;
 pub use endpoints::track_order::{By, Tracked};
 pub use settings::Settings;

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+pub use super::settle::{Booking, Finding};
 use super::{
     draft::Draft,
-    model::{Actor, Attempt, Cancellation, CancellationState, Doubt, HISTORY_KEPT, HistoryEntry, Order, ProviderEnv},
+    model::{Actor, Attempt, Cancellation, CancellationState, HISTORY_KEPT, HistoryEntry, Order, ProviderEnv},
     status::SyncStatus,
 };
-use crate::{ids, outbox::OutboxEntry, queue::retry, timestamp::Timestamp};
+use crate::{ids, outbox::OutboxEntry, timestamp::Timestamp};
 
 /// How long an attempt usually has from its take to its first byte. Two writes lie between.
 pub const SEND_WITHIN: Duration = Duration::from_secs(10);
@@ -69,32 +70,6 @@ pub enum Stance {
     Wait(Timestamp),
     /// Nothing is left for this job.
     Done,
-}
-
-/// What is known of one attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    Booked(Booking),
-    /// The provider said no, in these words.
-    Refused(String),
-    /// Certainly not booked; to be tried again, after `after` or a growing wait.
-    Wait {
-        after: Option<Duration>,
-        reason: String,
-    },
-    /// Its worker vanished before it sent anything, and has been shut out: to be sent at once.
-    NeverSent,
-    /// It may be booked.
-    Unknown(String),
-}
-
-/// What the provider gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Booking {
-    pub awb: String,
-    pub courier_name: Option<String>,
-    pub courier_code: Option<String>,
-    pub order_number: Option<String>,
 }
 
 /// What a wish to cancel comes to, decided on the order alone.
@@ -207,106 +182,6 @@ impl Order {
             && self.attempt.as_ref().is_some_and(|a| a.request_log_id == request_log_id)
     }
 
-    /// Writes down what became of the attempt `request_log_id`. `false`: the order no longer waits for it, nothing was changed.
-    pub fn settle(&mut self, request_log_id: &str, finding: &Finding, first_look: Duration, now: Timestamp) -> bool {
-        if !self.awaits(request_log_id) {
-            return self.adopt_late(request_log_id, finding, now);
-        }
-        let booked = matches!(finding, Finding::Booked(_));
-        if self.provider_sync_status == SyncStatus::Reconciling && !booked {
-            // A refusal or a wait that follows an unanswered call on the same reference says nothing of that call.
-            return false;
-        }
-        self.parcelx_request_ref_id = Some(request_log_id.to_owned());
-        self.parcelx_response_ref_id = Some(request_log_id.to_owned());
-        self.dispatches = 0;
-        match finding {
-            Finding::Booked(booking) => self.book(booking, now),
-            // It may have been refused because the unanswered call on the same reference was booked after all.
-            Finding::Refused(words) if self.doubt.is_some() => {
-                self.doubt(&format!("refused after an unanswered call: {words}"), first_look, now);
-            }
-            Finding::Refused(words) => {
-                self.next_check_at = None;
-                self.step(SyncStatus::Failed, Actor::Worker, Some(words.clone()), now);
-            }
-            Finding::Wait { after, reason } => self.wait(*after, reason, now),
-            Finding::NeverSent => {
-                self.next_check_at = None;
-                self.step(SyncStatus::Retrying, Actor::Worker, Some("its worker vanished before it sent".to_owned()), now);
-            }
-            Finding::Unknown(reason) => self.doubt(reason, first_look, now),
-        }
-        true
-    }
-
-    fn doubt(&mut self, reason: &str, first_look: Duration, now: Timestamp) {
-        let calls = self.doubt.as_ref().map_or(0, |d| d.calls).saturating_add(1);
-        self.doubt = Some(Doubt { since: now, calls });
-        self.waits = 0;
-        self.next_check_at = Some(now + first_look);
-        self.step(SyncStatus::Reconciling, Actor::Worker, Some(reason.to_owned()), now);
-    }
-
-    /// An answer for which the order no longer waits. An AWB is evidence whatever has happened since: it settles an order that was
-    /// given up to a person or is being looked for, and what comes on top of another AWB is kept, since it must be cancelled.
-    fn adopt_late(&mut self, request_log_id: &str, finding: &Finding, now: Timestamp) -> bool {
-        let Finding::Booked(booking) = finding else { return false };
-        if self.awb.as_ref() == Some(&booking.awb) || self.surplus_awbs.contains(&booking.awb) {
-            return false;
-        }
-        match self.provider_sync_status {
-            SyncStatus::NeedsReview | SyncStatus::Reconciling => {
-                self.parcelx_request_ref_id = Some(request_log_id.to_owned());
-                self.parcelx_response_ref_id = Some(request_log_id.to_owned());
-                self.book(booking, now);
-            }
-            _ => {
-                self.surplus_awbs.push(booking.awb.clone());
-                self.remark(Actor::Worker, reason::SECOND_SHIPMENT, now);
-            }
-        }
-        true
-    }
-
-    /// The provider proved not to know the reference: the unanswered call booked nothing, and the order may be sent again.
-    /// Nothing is sent for ever: after [`MOST_DOUBTS`] unanswered calls a person looks.
-    pub fn absent(&mut self, request_log_id: &str, now: Timestamp) -> bool {
-        if self.provider_sync_status != SyncStatus::Reconciling || !self.awaits(request_log_id) {
-            return false;
-        }
-        if self.doubt.as_ref().is_some_and(|d| d.calls >= MOST_DOUBTS) {
-            return self.review(reason::OUTCOME_UNKNOWN, now);
-        }
-        self.next_check_at = None;
-        self.dispatches = 0;
-        self.step(SyncStatus::Retrying, Actor::Worker, Some("ParcelX does not know the order: booking again".to_owned()), now);
-        true
-    }
-
-    fn book(&mut self, booking: &Booking, now: Timestamp) {
-        self.awb = Some(booking.awb.clone());
-        self.courier_name.clone_from(&booking.courier_name);
-        self.courier_code.clone_from(&booking.courier_code);
-        self.provider_order_number.clone_from(&booking.order_number);
-        self.booked_at = Some(now);
-        self.doubt = None;
-        self.next_check_at = None;
-        self.step(SyncStatus::Success, Actor::Worker, None, now);
-    }
-
-    fn wait(&mut self, after: Option<Duration>, reason: &str, now: Timestamp) {
-        if now.since(self.created_at) >= UNREACHABLE_AFTER {
-            self.next_check_at = None;
-            self.step(SyncStatus::NeedsReview, Actor::Worker, Some(format!("{}: {reason}", reason::PROVIDER_UNREACHABLE)), now);
-            return;
-        }
-        self.waits = self.waits.saturating_add(1);
-        let pause = after.unwrap_or_else(|| retry::exponential(FIRST_WAIT, self.waits, ids::fraction()));
-        self.next_check_at = Some(now + pause);
-        self.step(SyncStatus::Retrying, Actor::Worker, Some(reason.to_owned()), now);
-    }
-
     /// Cancels the order if it provably was not sent, through the same compare-and-set as the take: one of the two is first.
     pub fn call_off(&mut self, actor: Actor, reason: Option<String>, now: Timestamp) -> CallOff {
         if self.cancellation.state != CancellationState::None {
@@ -348,7 +223,7 @@ impl Order {
         self.updated_at = now;
     }
 
-    fn step(&mut self, next: SyncStatus, actor: Actor, reason: Option<String>, now: Timestamp) {
+    pub(super) fn step(&mut self, next: SyncStatus, actor: Actor, reason: Option<String>, now: Timestamp) {
         if !self.provider_sync_status.may_become(next) {
             tracing::error!(
                 order.id = self.id,

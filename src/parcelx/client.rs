@@ -9,7 +9,7 @@ use reqwest_retry::{RetryTransientMiddleware, policies::ExponentialBackoff};
 use secrecy::ExposeSecret;
 
 use super::{
-    By, Settings, Tracked,
+    By, Call, CallError, Settings, Tracked,
     answer::Wire,
     endpoint::Endpoint,
     endpoints::{create_order::CreateOrder, track_order::TrackOrder},
@@ -36,29 +36,6 @@ pub struct ParcelXClient {
     /// For what may be repeated.
     repeating: ClientWithMiddleware,
     logs: ProviderLogs,
-}
-
-/// For whom a call is made.
-#[derive(Debug, Clone)]
-pub struct Call {
-    pub order_id: String,
-    /// Our reference.
-    pub reference: String,
-    pub attempt: i64,
-    pub queued_at: Timestamp,
-}
-
-/// Why a call was not made, or its end not written down.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// The attempt's id is taken: somebody gave it up for dead. Nothing was sent.
-    #[error("the attempt was shut out")]
-    ShutOut,
-    /// The logs could not be written: nothing was sent, or how it ended is not on record.
-    #[error("the provider logs could not be written: {0}")]
-    Store(StoreError),
-    #[error("{0}")]
-    Internal(String),
 }
 
 #[derive(Debug, thiserror::Error)]

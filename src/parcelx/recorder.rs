@@ -8,8 +8,8 @@ use reqwest_middleware::{Error, Middleware, Next};
 use serde_json::Value;
 
 use super::{
+    CallError,
     answer::{Answer, BODY_CAP, Body, Failure, Wire},
-    client::CallError,
     log::{ProviderLogs, RequestLog},
 };
 use crate::{clock::Clock, fault, ids, store::StoreError, telemetry, timestamp::Timestamp};
