@@ -9,6 +9,7 @@
 //!   pointer relative to the struct.
 //! - An enum that takes its names in any letter case (`#[serde(alias)]`) may say `#[serde(expecting = "COD or PREPAID")]`, which becomes its error text.
 
+mod ctx;
 mod json;
 mod node;
 mod query;
@@ -26,5 +27,5 @@ pub use query::ValidQuery;
 /// # Errors
 /// All faults that could be found, each with its pointer.
 pub fn read_value<T: serde::de::DeserializeOwned + validator::Validate>(value: &serde_json::Value) -> Result<T, Vec<super::FieldError>> {
-    shape::collect(value, shape::Ctx::default()).map_err(|faults| faults.list)
+    shape::collect(value, ctx::Ctx::default()).map_err(|faults| faults.list)
 }

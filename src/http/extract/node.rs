@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::de::{Deserializer, Expected, Visitor};
 use serde_json::{Number, Value};
 
-use super::shape::Ctx;
+use super::ctx::Ctx;
 use crate::http::FieldError;
 use access::{Map, Seq, Variant};
 pub(super) use error::ShapeError;

@@ -8,7 +8,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use validator::Validate;
 
-use super::shape::{self, Ctx, Faults};
+use super::{
+    ctx::Ctx,
+    shape::{self, Faults},
+};
 use crate::http::{FieldError, Kind, Problem};
 
 /// The query string as a `T`, a flat struct whose fields are texts, numbers, booleans, unit enums or options of them.

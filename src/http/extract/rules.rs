@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use serde_json::Value;
 use validator::{ValidationError, ValidationErrors, ValidationErrorsKind};
 
-use super::shape::below;
+use super::ctx::below;
 use crate::http::FieldError;
 
 /// validator's name for a rule over the whole struct.

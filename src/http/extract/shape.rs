@@ -5,34 +5,23 @@
 //! [`Node`], a deserializer that knows where it is. After each error its place is remembered and answered with a *stand-in* of the asked-for type, so
 //! that the next pass gets past it. When a pass gets through, the rules are checked, leaving out those that would judge a stand-in.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use validator::Validate;
 
 use super::{
-    node::{Node, ShapeError},
+    ctx::{Ctx, MAX_FAULTS},
+    node::Node,
     rules,
     strict::Strict,
     value,
 };
 use crate::http::FieldError;
 
-/// How many faults one answer lists.
-const MAX_FAULTS: usize = 100;
-
 /// A pass finds one fault (or, in untyped places, tries another stand-in).
 const MAX_PASSES: usize = 160;
-
-/// How many places all passes together may visit: a large body with many faults must not keep the processor for long.
-const MAX_VISITS: u32 = 300_000;
-
-/// How many stand-ins a place may refuse before the walk gives up.
-const MAX_REFUSALS: u8 = 3;
 
 pub(super) enum BodyError {
     /// No JSON at all. Says why and where, and nothing of the body.
@@ -93,15 +82,15 @@ pub(super) fn collect<T: DeserializeOwned + Validate>(value: &Value, ctx: Ctx) -
                 break;
             }
             Err(e) => {
-                if !ctx.remember(e) || ctx.spent() {
+                let (pointer, code, detail) = e.into_parts();
+                if !ctx.remember(pointer, code, detail) || ctx.spent() {
                     break;
                 }
             }
         }
     }
-    let stand_ins: BTreeSet<_> = ctx.stand_ins.into_inner().into_keys().collect();
-    let mut list: Vec<_> = ctx.found.into_inner().into_iter().collect();
-    let more = ctx.more.get() || whole.is_none();
+    let (stand_ins, mut list, more) = ctx.into_parts();
+    let more = more || whole.is_none();
     let Some(body) = whole else { return Err(cut(list, more)) };
     if let Err(e) = body.validate() {
         list.extend(rules::errors(&e, &stand_ins));
@@ -115,62 +104,4 @@ fn cut(mut list: Vec<FieldError>, more: bool) -> Faults {
     let more = more || list.len() > MAX_FAULTS;
     list.truncate(MAX_FAULTS);
     Faults { list, more }
-}
-
-/// What the passes know together.
-#[derive(Default)]
-pub(super) struct Ctx {
-    /// Place → how often a stand-in was refused there.
-    stand_ins: RefCell<BTreeMap<String, u8>>,
-    found: RefCell<BTreeSet<FieldError>>,
-    more: Cell<bool>,
-    visits: Cell<u32>,
-    /// Values are texts that stand for numbers and booleans too, as in a query string.
-    pub(super) texts: bool,
-}
-
-impl Ctx {
-    pub(super) fn of_texts() -> Self {
-        Self { texts: true, ..Self::default() }
-    }
-
-    pub(super) fn visit(&self) {
-        self.visits.set(self.visits.get().saturating_add(1));
-    }
-
-    /// How often a stand-in for this place was refused; `None` when it needs none.
-    pub(super) fn refusals(&self, at: &str) -> Option<u8> {
-        self.stand_ins.borrow().get(at).copied()
-    }
-
-    pub(super) fn note(&self, fault: FieldError) {
-        let mut found = self.found.borrow_mut();
-        if found.len() <= MAX_FAULTS {
-            found.insert(fault);
-        } else if !found.contains(&fault) {
-            self.more.set(true);
-        }
-    }
-
-    /// Notes the error that ended a pass and puts a stand-in at its place. False when another pass would end there too.
-    fn remember(&self, e: ShapeError) -> bool {
-        let (pointer, code, detail) = e.into_parts();
-        let mut stand_ins = self.stand_ins.borrow_mut();
-        let below_another = stand_ins.keys().any(|s| below(&pointer, s));
-        let refusals = stand_ins.entry(pointer.clone()).and_modify(|n| *n += 1).or_insert(0);
-        let go_on = *refusals <= MAX_REFUSALS;
-        if *refusals == 0 && !below_another {
-            self.note(FieldError::pointer(pointer, code, detail));
-        }
-        go_on
-    }
-
-    fn spent(&self) -> bool {
-        self.visits.get() > MAX_VISITS || self.found.borrow().len() > MAX_FAULTS
-    }
-}
-
-/// Whether `pointer` leads to a place inside `top`.
-pub(super) fn below(pointer: &str, top: &str) -> bool {
-    pointer.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'))
 }

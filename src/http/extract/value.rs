@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{node::child_pointer, shape::Ctx};
+use super::{ctx::Ctx, node::child_pointer};
 use crate::http::FieldError;
 
 /// # Errors
