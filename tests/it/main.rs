@@ -12,6 +12,8 @@ mod http;
 #[cfg(test)]
 mod journey;
 #[cfg(test)]
+mod models;
+#[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod outbox;

@@ -1,0 +1,144 @@
+//! The journey of an order under workers that hold stale copies: any history of what workers, sweeper and merchant may do to it, each
+//! through compare-and-set on the version, as the store does it.
+//!
+//! After every step the order must be one that the state machine allows, and one that somebody will look at again or need not.
+
+mod history;
+mod rules;
+
+use std::time::Duration;
+
+use proptest::{
+    prop_assert_eq,
+    test_runner::{TestCaseError, TestRunner},
+};
+use waybill::{
+    orders::{
+        draft::Draft,
+        journey::{CallOff, Stance, job_id},
+        model::{Actor, Order, ProviderEnv},
+        request::CreateOrder,
+    },
+    outbox::{Again, Dispatched, Times},
+    timestamp::Timestamp,
+};
+
+use self::{
+    history::{Op, Step, WORKERS, histories},
+    rules::Rules,
+};
+use crate::support::orders::order;
+
+const CASES: u32 = 3000;
+const CALL: Duration = Duration::from_secs(25);
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+const TIMES: Times = Times { relay_after: Duration::from_secs(5), grace: Duration::from_secs(30), every: Duration::from_secs(1) };
+
+/// The stored order, and the copies that workers have loaded.
+struct World {
+    now: Timestamp,
+    stored: Order,
+    copies: [Option<Order>; WORKERS],
+    /// The id of every attempt's request log, oldest first.
+    attempts: Vec<String>,
+}
+
+#[test]
+fn no_history_leads_an_order_astray() {
+    let body: CreateOrder = serde_json::from_value(order("A-1")).unwrap();
+    let fresh = Order::new("u1", Draft::from(body), ProviderEnv::Simulator, start());
+    let outcome = TestRunner::new(super::config(CASES)).run(&histories(), |steps| play(&fresh, &steps));
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+fn start() -> Timestamp {
+    Timestamp::from_millis(1_769_851_800_000)
+}
+
+fn play(fresh: &Order, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut world = World { now: start(), stored: fresh.clone(), copies: [const { None }; WORKERS], attempts: Vec::new() };
+    let mut rules = Rules::new(fresh);
+    for Step { worker, op } in steps {
+        for op in op.parts() {
+            let before = world.stored.clone();
+            world.act(*worker, &op)?;
+            rules.check(&before, &world.stored, world.now)?;
+        }
+    }
+    Ok(())
+}
+
+impl World {
+    fn act(&mut self, worker: usize, op: &Op) -> Result<(), TestCaseError> {
+        let now = self.now;
+        // What a worker knows may be old; what it decides, it decides on the order as it stands.
+        let Some(known) = self.copies[worker].clone() else {
+            match op {
+                Op::Advance(by) => self.now = now + *by,
+                _ => self.copies[worker] = Some(self.stored.clone()),
+            }
+            return Ok(());
+        };
+        let job = job_id(&known.id, known.generation);
+        match op {
+            Op::Advance(by) => self.now = now + *by,
+            Op::Load => self.copies[worker] = Some(self.stored.clone()),
+            Op::Forget => self.copies[worker] = None,
+            Op::Take => self.take(worker, known),
+            Op::Settle { attempt, finding } => {
+                let own = known.attempt.map(|a| a.request_log_id);
+                let Some(id) = attempt.of(&self.attempts).or(own) else { return Ok(()) };
+                let finding = finding.of(&id);
+                self.update(|order| order.settle(&id, &finding, FIRST_LOOK, now))?;
+            }
+            Op::LookAgain(after) => {
+                // Whoever looks again has looked once: the attempt is past its call.
+                let Stance::LookUp(attempt) = known.stance(None, now) else { return Ok(()) };
+                self.update(|order| {
+                    let awaits = order.awaits(&attempt.request_log_id);
+                    if awaits {
+                        order.look_again(now + *after, now);
+                    }
+                    awaits
+                })?;
+            }
+            Op::Review => self.update(|order| order.review("internal-error: its job died", now))?,
+            Op::CallOff => self.update(|order| order.call_off(Actor::Merchant, None, now) != CallOff::Nothing)?,
+            Op::Relayed => self.update(|order| order.relayed(&job, now))?,
+            Op::StillQueued => self.update(|order| order.still_queued(&job, &TIMES, now))?,
+            Op::DispatchAgain => self.update(|order| order.dispatch_again(&job, now) != Again::MovedOn)?,
+            Op::Waits(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Decided and changed on the worker's copy; saved if that is still the order.
+    fn take(&mut self, worker: usize, mut known: Order) {
+        self.copies[worker] = None;
+        if known.stance(Some(known.generation), self.now) != Stance::Take {
+            return;
+        }
+        let id = format!("plog_{}", self.attempts.len() + 1);
+        known.take(id.clone(), CALL, self.now);
+        if known.version == self.stored.version {
+            known.version += 1;
+            self.copies[worker] = Some(known.clone());
+            self.stored = known;
+            self.attempts.push(id);
+        }
+    }
+
+    /// Load, decide, save; nobody can be faster here. A decision that says it changed nothing must have changed nothing.
+    fn update(&mut self, decide: impl FnOnce(&mut Order) -> bool) -> Result<(), TestCaseError> {
+        let mut order = self.stored.clone();
+        if decide(&mut order) {
+            order.version += 1;
+            self.stored = order;
+        } else {
+            prop_assert_eq!(&order, &self.stored, "a decision to leave it changed the order");
+        }
+        Ok(())
+    }
+}

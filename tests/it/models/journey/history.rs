@@ -1,0 +1,116 @@
+//! What may be done to an order, and how likely.
+
+use std::{fmt, time::Duration};
+
+use proptest::{collection::vec, prelude::*, sample};
+use waybill::orders::journey::{Booking, Finding};
+
+pub(super) const WORKERS: usize = 3;
+
+#[derive(Clone)]
+pub(super) struct Step {
+    pub(super) worker: usize,
+    pub(super) op: Op,
+}
+
+/// A line each, so that a history that failed can be read.
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {}: {:?}", self.worker, self.op)
+    }
+}
+
+/// All but `Advance` are done with the copy that the worker loaded last; without one, it loads.
+#[derive(Debug, Clone)]
+pub(super) enum Op {
+    Advance(Duration),
+    Load,
+    Forget,
+    Take,
+    Settle {
+        attempt: Which,
+        finding: Found,
+    },
+    LookAgain(Duration),
+    Review,
+    CallOff,
+    Relayed,
+    StillQueued,
+    DispatchAgain,
+    /// Taken and certainly not booked, so many times: fills the order's history.
+    Waits(usize),
+}
+
+/// The worker's own attempt, or any that ever was: answers come late, and from workers that were given up.
+#[derive(Debug, Clone)]
+pub(super) enum Which {
+    Own,
+    Any(sample::Index),
+}
+
+impl Which {
+    pub(super) fn of(&self, attempts: &[String]) -> Option<String> {
+        match self {
+            Self::Any(index) if !attempts.is_empty() => Some(attempts[index.index(attempts.len())].clone()),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Found {
+    Booked,
+    Refused,
+    Wait(Option<u64>),
+    Unknown,
+}
+
+impl Found {
+    /// Each attempt that is booked has an AWB of its own.
+    pub(super) fn of(&self, attempt: &str) -> Finding {
+        match self {
+            Self::Booked => {
+                Finding::Booked(Booking { awb: format!("AWB-{attempt}"), courier_name: None, courier_code: None, order_number: None })
+            }
+            Self::Refused => Finding::Refused("Pincode is not serviceable".to_owned()),
+            Self::Wait(after) => Finding::Wait { after: after.map(Duration::from_secs), reason: "busy".to_owned() },
+            Self::Unknown => Finding::Unknown("unknown: timed out".to_owned()),
+        }
+    }
+}
+
+impl Op {
+    /// What it consists of.
+    pub(super) fn parts(&self) -> Vec<Self> {
+        let Self::Waits(times) = self else { return vec![self.clone()] };
+        let once = [Self::Load, Self::Take, Self::Settle { attempt: Which::Own, finding: Found::Wait(Some(0)) }];
+        once.iter().cycle().take(times * once.len()).cloned().collect()
+    }
+}
+
+pub(super) fn histories() -> impl Strategy<Value = Vec<Step>> {
+    vec((0..WORKERS, ops()).prop_map(|(worker, op)| Step { worker, op }), 0..60)
+}
+
+fn ops() -> impl Strategy<Value = Op> {
+    // Up to, at and past: what is due at once, sendBy and the first look, settleAfter, five and fifteen minutes, a day.
+    let secs = || sample::select(vec![1, 5, 10, 40, 300, 900]).prop_map(Duration::from_secs);
+    let advance = prop_oneof![12 => secs(), 1 => Just(Duration::from_secs(24 * 3600))];
+    let attempt = prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
+    let wait = prop_oneof![Just(None), sample::select(vec![0, 5, 60, 900]).prop_map(Some)].prop_map(Found::Wait);
+    let finding = prop_oneof![2 => Just(Found::Booked), 2 => Just(Found::Refused), 6 => wait, 3 => Just(Found::Unknown)];
+    prop_oneof![
+        40 => advance.prop_map(Op::Advance),
+        40 => Just(Op::Load),
+        5 => Just(Op::Forget),
+        60 => Just(Op::Take),
+        60 => (attempt, finding).prop_map(|(attempt, finding)| Op::Settle { attempt, finding }),
+        10 => secs().prop_map(Op::LookAgain),
+        4 => Just(Op::Review),
+        4 => Just(Op::CallOff),
+        15 => Just(Op::Relayed),
+        15 => Just(Op::StillQueued),
+        15 => Just(Op::DispatchAgain),
+        1 => (1..100_usize).prop_map(Op::Waits),
+    ]
+}

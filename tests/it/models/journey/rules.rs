@@ -1,0 +1,111 @@
+//! What must be true of an order after every step, whatever the step was.
+
+use std::time::Duration;
+
+use proptest::{prop_assert, prop_assert_eq, test_runner::TestCaseError};
+use waybill::{
+    orders::{
+        journey::{Stance, job_id},
+        model::{HISTORY_KEPT, Order},
+        status::SyncStatus,
+    },
+    timestamp::Timestamp,
+};
+
+/// The longest that an open order may go without anybody looking at it.
+const LONGEST_LOOK: Duration = Duration::from_secs(3600);
+const MOST_DISPATCHES: u32 = 3;
+
+/// What is remembered of the order beside itself.
+pub(super) struct Rules {
+    reference: String,
+    /// A call on this reference ended without an answer.
+    ever_unknown: bool,
+}
+
+impl Rules {
+    pub(super) fn new(fresh: &Order) -> Self {
+        Self { reference: fresh.order_number.clone(), ever_unknown: false }
+    }
+
+    pub(super) fn check(&mut self, before: &Order, after: &Order, now: Timestamp) -> Result<(), TestCaseError> {
+        self.ever_unknown |= after.provider_sync_status == SyncStatus::Reconciling;
+        self.statuses(before, after)?;
+        bookings(before, after)?;
+        history(before, after, now)?;
+        counters(before, after)?;
+        looked_at_again(before, after, now)
+    }
+
+    fn statuses(&self, before: &Order, after: &Order) -> Result<(), TestCaseError> {
+        let (was, is) = (before.provider_sync_status, after.provider_sync_status);
+        prop_assert!(was == is || was.may_become(is), "{was:?} became {is:?}");
+        prop_assert_eq!(after.status, is.order_status());
+        prop_assert!(!(self.ever_unknown && is == SyncStatus::Failed), "failed, although a call on {} is unknown", self.reference);
+        prop_assert_eq!(&after.order_number, &self.reference);
+        if matches!(is, SyncStatus::NeedsReview | SyncStatus::Failed) {
+            prop_assert!(after.sync_reason.as_deref().is_some_and(|r| !r.is_empty()), "{is:?} without a reason");
+        }
+        Ok(())
+    }
+}
+
+fn bookings(before: &Order, after: &Order) -> Result<(), TestCaseError> {
+    if before.awb.is_some() {
+        prop_assert_eq!(&after.awb, &before.awb, "an AWB is never changed, nor lost");
+        prop_assert_eq!(after.provider_sync_status, SyncStatus::Success, "what was booked stays booked");
+    }
+    prop_assert_eq!(after.awb.is_some(), after.provider_sync_status == SyncStatus::Success);
+    Ok(())
+}
+
+fn history(before: &Order, after: &Order, now: Timestamp) -> Result<(), TestCaseError> {
+    prop_assert!((1..=HISTORY_KEPT).contains(&after.history.len()));
+    for pair in after.history.windows(2) {
+        prop_assert_eq!(pair[1].seq, pair[0].seq + 1);
+        prop_assert!(pair[1].at >= pair[0].at);
+    }
+    let (old, new) = (before.history.last().unwrap(), after.history.last().unwrap());
+    prop_assert!(new.seq == old.seq || new.seq == old.seq + 1, "one step, at most one entry");
+    prop_assert_eq!(new.status, after.provider_sync_status, "the last entry is where the order stands");
+    prop_assert!(new.seq > old.seq || new == old, "an entry was changed");
+    let seq_at = |order: &Order, n: usize| order.history.get(n).map(|e| e.seq);
+    prop_assert!(after.history.len() == HISTORY_KEPT || seq_at(after, 0) == Some(1), "entries are gone before there are too many");
+    prop_assert!(after.updated_at >= before.updated_at && after.updated_at <= now);
+    prop_assert_eq!(after.created_at, before.created_at);
+    Ok(())
+}
+
+fn counters(before: &Order, after: &Order) -> Result<(), TestCaseError> {
+    let no = |order: &Order| order.attempt.as_ref().map_or(0, |a| a.no);
+    prop_assert!(after.generation >= before.generation, "the generation only grows");
+    prop_assert!(no(after) == no(before) || no(after) == no(before) + 1, "attempts only grow");
+    if no(after) == no(before) {
+        prop_assert_eq!(&after.attempt, &before.attempt, "an attempt never changes");
+    }
+    prop_assert!(after.dispatches <= MOST_DISPATCHES);
+    prop_assert_eq!(after.version - before.version, i64::from(after != before), "one step, one write");
+    Ok(())
+}
+
+/// Open orders have a time at which the service goes on by itself; all others have none.
+fn looked_at_again(before: &Order, after: &Order, now: Timestamp) -> Result<(), TestCaseError> {
+    let status = after.provider_sync_status;
+    let waits = matches!(status, SyncStatus::Retrying | SyncStatus::Reconciling);
+    prop_assert_eq!(after.next_check_at.is_some(), waits, "{:?} and its next check", status);
+    prop_assert_eq!(after.overdue_at.is_some(), status.is_open(), "{:?} and when somebody looks", status);
+    if after.next_check_at.is_some() && after.next_check_at != before.next_check_at {
+        prop_assert_eq!(after.overdue_at, after.next_check_at, "somebody looks when it is put off to, not before");
+    }
+    if let Some(entry) = &after.outbox {
+        prop_assert_eq!(&entry.job_id, &job_id(&after.id, after.generation), "the outbox names the job of now");
+    }
+    let Some(overdue) = after.overdue_at else { return Ok(()) };
+    prop_assert!(overdue <= now + LONGEST_LOOK, "nobody looks for {:?}", overdue.since(now));
+    let then = overdue.max(after.next_check_at.unwrap_or(overdue)).max(now);
+    for generation in [Some(after.generation), None] {
+        let stance = after.stance(generation, then);
+        prop_assert!(stance != Stance::Done, "whoever looks at {:?} in time finds nothing to do", status);
+    }
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! A queue in memory, written for its clearness: what the port and the adapter's own words promise, and nothing for speed.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use proptest::{prop_assert_eq, test_runner::TestCaseError};
+use waybill::{
+    queue::{Added, Count, Held, JobState, JobView, Keep, Leased, NewJob},
+    timestamp::Timestamp,
+};
+
+#[derive(Debug, Clone)]
+struct Job {
+    /// Its place in the order of adding.
+    seq: usize,
+    state: JobState,
+    data: String,
+    token: String,
+    due: Option<Timestamp>,
+    attempts_made: u32,
+    attempts: u32,
+    backoff: Duration,
+    stalled: u32,
+    added_at: Timestamp,
+    return_value: Option<String>,
+    reason: Option<String>,
+}
+
+pub(super) struct Memory {
+    jobs: BTreeMap<String, Job>,
+    /// In the order they will be claimed.
+    waiting: Vec<String>,
+    /// Oldest first, with the step that finished them: within one step the order is nobody's business.
+    completed: Vec<(usize, String)>,
+    failed: Vec<(usize, String)>,
+    keep: Keep,
+    adds: usize,
+    steps: usize,
+}
+
+/// What a claim tells of a job: id, data, attempts made and allowed, backoff, stalls, time of adding.
+pub(super) type Facts = (String, String, u32, u32, Duration, u32, Timestamp);
+
+pub(super) fn facts(job: &Leased) -> Facts {
+    (job.id.clone(), job.data.clone(), job.attempts_made, job.attempts, job.backoff, job.stalled, job.added_at)
+}
+
+/// What a look tells of a job. Why a completed one was once delayed is nobody's business.
+pub(super) type View = (String, JobState, String, (u32, u32), Timestamp, Option<Timestamp>, Option<String>, Option<String>);
+
+pub(super) fn view(job: &JobView) -> View {
+    let reason = job.reason.clone().filter(|_| job.state != JobState::Completed);
+    let counts = (job.attempts_made, job.stalled);
+    (job.id.clone(), job.state, job.data.clone(), counts, job.added_at, job.due_at, job.return_value.clone(), reason)
+}
+
+impl Memory {
+    pub(super) fn new(keep: Keep) -> Self {
+        Self { jobs: BTreeMap::new(), waiting: Vec::new(), completed: Vec::new(), failed: Vec::new(), keep, adds: 0, steps: 0 }
+    }
+
+    pub(super) fn add(&mut self, jobs: &[NewJob], now: Timestamp) -> Vec<Added> {
+        jobs.iter().map(|job| self.add_one(job, now)).collect()
+    }
+
+    fn add_one(&mut self, job: &NewJob, now: Timestamp) -> Added {
+        if self.jobs.contains_key(&job.id) {
+            return Added::Known;
+        }
+        self.adds += 1;
+        let due = (!job.delay.is_zero()).then(|| now + job.delay);
+        if due.is_none() {
+            self.waiting.push(job.id.clone());
+        }
+        let kept = Job {
+            seq: self.adds,
+            state: if due.is_some() { JobState::Delayed } else { JobState::Waiting },
+            data: job.data.clone(),
+            token: String::new(),
+            due,
+            attempts_made: 0,
+            attempts: job.attempts,
+            backoff: job.backoff,
+            stalled: 0,
+            added_at: now,
+            return_value: None,
+            reason: None,
+        };
+        self.jobs.insert(job.id.clone(), kept);
+        Added::New
+    }
+
+    /// `tokens` are the ones that the real queue gave.
+    pub(super) fn claim(&mut self, max: usize, lease: Duration, now: Timestamp, tokens: Vec<String>) -> Vec<Facts> {
+        for id in self.by_due(JobState::Delayed) {
+            let job = self.jobs.get_mut(&id).unwrap();
+            if job.due.unwrap() <= now {
+                (job.state, job.due) = (JobState::Waiting, None);
+                self.waiting.push(id);
+            }
+        }
+        let taken: Vec<String> = self.waiting.drain(..max.min(self.waiting.len())).collect();
+        let mut tokens = tokens.into_iter();
+        let claimed = taken.iter().map(|id| {
+            let job = self.jobs.get_mut(id).unwrap();
+            (job.state, job.due, job.token) = (JobState::Active, Some(now + lease), tokens.next().unwrap_or_default());
+            told(id, job)
+        });
+        claimed.collect()
+    }
+
+    pub(super) fn extend(&mut self, jobs: &[Leased], lease: Duration, now: Timestamp) -> Vec<Held> {
+        let extend = |job: &Leased| {
+            self.held(job).map_or(Held::Gone, |held| {
+                held.due = Some(now + lease);
+                Held::Done
+            })
+        };
+        jobs.iter().map(extend).collect()
+    }
+
+    pub(super) fn complete(&mut self, job: &Leased, value: &str) -> Held {
+        let Some(held) = self.held(job) else { return Held::Gone };
+        (held.state, held.due, held.return_value) = (JobState::Completed, None, Some(value.to_owned()));
+        held.attempts_made += 1;
+        self.steps += 1;
+        self.completed.push((self.steps, job.id.clone()));
+        Held::Done
+    }
+
+    pub(super) fn fail(&mut self, job: &Leased, reason: &str) -> Held {
+        let Some(held) = self.held(job) else { return Held::Gone };
+        (held.state, held.due, held.reason) = (JobState::Failed, None, Some(reason.to_owned()));
+        held.attempts_made += 1;
+        self.steps += 1;
+        self.failed.push((self.steps, job.id.clone()));
+        Held::Done
+    }
+
+    pub(super) fn delay(&mut self, job: &Leased, delay: Duration, count: Count, reason: &str, now: Timestamp) -> Held {
+        let Some(held) = self.held(job) else { return Held::Gone };
+        held.attempts_made += u32::from(count == Count::Attempt);
+        held.reason = Some(reason.to_owned());
+        if delay.is_zero() {
+            (held.state, held.due) = (JobState::Waiting, None);
+            self.waiting.push(job.id.clone());
+        } else {
+            (held.state, held.due) = (JobState::Delayed, Some(now + delay));
+        }
+        Held::Done
+    }
+
+    /// Ids that wait again, and the dead.
+    pub(super) fn recover(&mut self, max_stalled: u32, now: Timestamp) -> (Vec<String>, Vec<Facts>) {
+        let (mut requeued, mut dead) = (Vec::new(), Vec::new());
+        self.steps += 1;
+        for id in self.by_due(JobState::Active) {
+            let job = self.jobs.get_mut(&id).unwrap();
+            if job.due.unwrap() >= now {
+                continue;
+            }
+            job.stalled += 1;
+            job.due = None;
+            if job.stalled <= max_stalled {
+                job.state = JobState::Waiting;
+                requeued.push(id);
+            } else {
+                (job.state, job.reason) = (JobState::Failed, Some("the job's worker vanished too often".to_owned()));
+                dead.push(told(&id, job));
+                self.failed.push((self.steps, id));
+            }
+        }
+        self.waiting.splice(0..0, requeued.iter().cloned());
+        (requeued, dead)
+    }
+
+    /// Only the newest finished jobs are kept. Which of those that finished in the same step is taken from what was `seen`.
+    pub(super) fn trimmed(&mut self, state: JobState, seen: &[JobView]) -> Result<(), TestCaseError> {
+        let (finished, keep) = match state {
+            JobState::Completed => (&mut self.completed, self.keep.completed),
+            JobState::Failed => (&mut self.failed, self.keep.failed),
+            _ => return Ok(()),
+        };
+        let of = |id: &str| finished.iter().position(|(_, known)| known == id);
+        let order: Vec<Option<usize>> = seen.iter().map(|job| of(&job.id)).collect();
+        let steps: Vec<Option<usize>> = order.iter().map(|at| at.map(|at| finished[at].0)).collect();
+        let kept = finished.iter().rev().take(usize::try_from(keep).unwrap());
+        prop_assert_eq!(&steps, &kept.map(|(step, _)| Some(*step)).collect::<Vec<_>>(), "{:?} is kept", state);
+        let kept: Vec<_> = order.into_iter().flatten().rev().map(|at| finished[at].clone()).collect();
+        for (_, id) in std::mem::replace(finished, kept) {
+            if finished.iter().all(|(_, kept)| *kept != id) {
+                self.jobs.remove(&id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waiting jobs as they will be claimed, finished ones newest first, others by the time they are due.
+    pub(super) fn list(&self, state: JobState) -> Vec<View> {
+        let ids = match state {
+            JobState::Waiting => self.waiting.clone(),
+            JobState::Active | JobState::Delayed => self.by_due(state),
+            JobState::Completed => self.completed.iter().rev().map(|(_, id)| id.clone()).collect(),
+            JobState::Failed => self.failed.iter().rev().map(|(_, id)| id.clone()).collect(),
+        };
+        let look = |id: &String| {
+            let job = &self.jobs[id];
+            let reason = job.reason.clone().filter(|_| state != JobState::Completed);
+            let counts = (job.attempts_made, job.stalled);
+            (id.clone(), job.state, job.data.clone(), counts, job.added_at, job.due, job.return_value.clone(), reason)
+        };
+        ids.iter().map(look).collect()
+    }
+
+    fn by_due(&self, state: JobState) -> Vec<String> {
+        let mut found: Vec<_> = self.jobs.iter().filter(|(_, job)| job.state == state).collect();
+        found.sort_by_key(|(_, job)| (job.due, job.seq));
+        found.into_iter().map(|(id, _)| id.clone()).collect()
+    }
+
+    fn held(&mut self, claim: &Leased) -> Option<&mut Job> {
+        self.jobs.get_mut(&claim.id).filter(|job| job.state == JobState::Active && job.token == claim.token)
+    }
+}
+
+fn told(id: &str, job: &Job) -> Facts {
+    (id.to_owned(), job.data.clone(), job.attempts_made, job.attempts, job.backoff, job.stalled, job.added_at)
+}
