@@ -209,9 +209,10 @@ fn findings(records: &Records) -> Findings {
 fn say(rig: &Rig, findings: &Findings) {
     let Findings { orders, states, creates, unheard, late, open_lookups } = findings;
     eprintln!(
-        "faults: {:<16} {:>4} kills, {unheard:>3} booked unheard, {orders:>4} orders {states:?}, {creates} creates, {late} late answers, {open_lookups} open look-ups, {:.0} s",
+        "faults: {:<16} {:>4} kills ({} between booking and answer), {unheard:>3} bookings unheard, {orders:>4} orders {states:?}, {creates} creates, {late} late answers, {open_lookups} open look-ups, {:.0} s",
         rig.scenario,
         rig.kills.load(Ordering::Relaxed),
+        rig.kills_unheard.load(Ordering::Relaxed),
         rig.started.elapsed().as_secs_f64()
     );
 }

@@ -57,6 +57,8 @@ pub(crate) struct Rig {
     pub(crate) started: Instant,
     /// How many processes were ended without notice.
     pub(crate) kills: AtomicUsize,
+    /// How many of these came between a booking and its answer, as the ledger tells.
+    pub(crate) kills_unheard: AtomicUsize,
     settings: Vec<(String, String)>,
     numbers: Mutex<usize>,
     _simulator_runs: Process,
@@ -101,6 +103,7 @@ impl Rig {
             merchant: Merchant::new(token, http),
             started: Instant::now(),
             kills: AtomicUsize::new(0),
+            kills_unheard: AtomicUsize::new(0),
             settings: all,
             numbers: Mutex::new(0),
             _simulator_runs: running,
