@@ -158,16 +158,16 @@ mod tests {
             let variable = |key: &str, value: &str| (format!("WAYBILL_PARCELX__{key}"), value.to_owned());
             Config::load(None, [variable("SEND_WITHIN", send), variable("SETTLE_WITHIN", settle)])
         };
-        let times = set("2s", "200ms").unwrap().call_times();
-        assert_eq!((times.send_within, times.settle_within), (Duration::from_secs(2), Duration::from_millis(200)));
+        let times = set("2s", "200ms").unwrap().parcelx;
+        assert_eq!((times.send_within.get(), times.settle_within.get()), (Duration::from_secs(2), Duration::from_millis(200)));
         let refused = set("199ms", "100ms").unwrap_err().0;
-        let keys: Vec<_> = refused.iter().map(|p| p.key.as_str()).collect();
+        let keys: Vec<_> = refused.iter().filter_map(|p| p.key.split(' ').next()).collect();
         assert_eq!(keys, ["parcelx.send_within", "parcelx.settle_within"]);
     }
 
     #[test]
     fn the_defaults_are_the_usual_times() {
-        let config = Config::load(None, []).unwrap();
-        assert_eq!(config.call_times(), config.call_timeout().into());
+        let times = Config::load(None, []).unwrap().parcelx;
+        assert_eq!((times.send_within.get(), times.settle_within.get()), (Duration::from_secs(10), Duration::from_secs(5)));
     }
 }
