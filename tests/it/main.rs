@@ -10,6 +10,8 @@ mod config;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod interleavings;
+#[cfg(test)]
 mod journey;
 #[cfg(test)]
 mod models;

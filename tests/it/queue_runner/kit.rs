@@ -162,9 +162,11 @@ impl Bench {
     }
 
     pub(super) fn deaths(&self, id: &str) -> Vec<Death> {
-        let of = |e: &Event| matches!(e, Event::Dead(dead, _) if dead == id).then(|| e.clone());
-        let deaths = self.diary.borrow().iter().filter_map(of).collect::<Vec<_>>();
-        deaths.into_iter().filter_map(|e| if let Event::Dead(_, why) = e { Some(why) } else { None }).collect()
+        let of = |event: &Event| match event {
+            Event::Dead(dead, why) if dead == id => Some(why.clone()),
+            _ => None,
+        };
+        self.diary.borrow().iter().filter_map(of).collect()
     }
 
     /// Lets `runs` held runs go.

@@ -1,0 +1,114 @@
+//! Every interleaving of two workers, their calls, the provider, a merchant who cancels and the clock, over the real decisions of
+//! [`waybill::orders::journey`]: what a step decides is decided by the code that runs in production; what a step does to the store and
+//! the provider is modelled here, one atomic effect at a time.
+//!
+//! | who | step | effect | what may come between it and the next one |
+//! | --- | --- | --- | --- |
+//! | worker | load | reads the order | anything: the copy may be stale from here on |
+//! | worker | decide | `stance` on the copy, and the clock as it is now: take, close, look up, or nothing to do | anything |
+//! | worker | take | compare-and-set of `take`; won: the call begins, lost: loads again | its job may be dropped, the call goes on |
+//! | call | log request | inserts the request log; the id is taken: it was shut out and ends | a close, settleAfter, death |
+//! | call | check sendBy | too late: its outcome is *not sent* | the clock may pass sendBy and settleAfter before the send |
+//! | call | send | the create leaves, or the connection is refused | death: the create is under way without anybody |
+//! | provider | act | books, refuses, is busy, at any time after the send | whatever the caller does meanwhile |
+//! | call | answer | the answer, or *unknown*: lost, cut, too late | close, look-ups, a new job |
+//! | call | log outcome | inserts the outcome log; the id is taken: goes into `late` | death: known, but the order does not know |
+//! | call | settle | load and `settle`, then compare-and-set, again until it is first | anybody else's settle, take, cancel |
+//! | worker | close: tombstone | inserts the dead attempt's request-log id: inserted, it never sent; taken, its log is there | its call may wake up |
+//! | worker | close: read, write *unknown*, read again | the outcome, or one that says there is none | the answer may come right now |
+//! | worker | look up | finds the booking, or none (there may be one), or fails | the booking may come right now |
+//! | worker | settle, review, look again | as above | as above |
+//! | merchant | cancel | `call_off`; one step, since nothing comes between a decision and its compare-and-set if that is first | a take, a settle |
+//! | a job's death | review, one step likewise | hands the order to a person, whoever works on it | all of the above |
+//! | sweeper | dispatch again, one step likewise | the next generation; jobs of the one before find nothing to do | all of the above |
+//! | clock | jump | to the next of sendBy, settleAfter, the next check | any step that is under way |
+//! | anybody | die | what it knew is gone; a job may begin anew at any time | |
+//!
+//! A worker may begin a job at any time, so lost leases, jobs that run twice and jobs that are dropped are all among the histories; the
+//! queue need not be right for the order to be. Calls are actors of their own, as they are in production.
+//!
+//! What the model leaves out: a store that fails (the same as to die), look-ups' own logs, held accounts, cancels of what is booked, and
+//! an AWB that another order has.
+//!
+//! In every state the rules of `rules.rs` hold, and from every state in which all is quiet one worker alone brings the order to its end.
+//! The search is broad, not deep: what breaks a rule is told with a shortest history. That it can tell is shown with steps done wrongly.
+
+mod explore;
+mod key;
+mod rules;
+mod steps;
+mod world;
+mod writing;
+
+use self::{
+    explore::{Found, explore},
+    world::{Break, Scenario},
+};
+
+const PLAIN: Scenario = Scenario { takes: 2, cancels: 0, deaths: 0, sweeps: 0, broken: Break::Nothing };
+
+/// Says what was searched, for whoever runs with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "the size of the search is part of what this test tells")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Searches all of it, and asserts that no rule breaks anywhere and that every end was reached: a search that ends early proves nothing.
+fn holds(name: &str, scenario: Scenario) -> Found {
+    let found = explore(scenario);
+    say(&format!("{name}: {found}"));
+    if let Some(violation) = &found.violation {
+        panic!("{name}: {violation}");
+    }
+    let cancelled = (scenario.cancels > 0).then_some("cancelled");
+    for end in ["success", "failed", "needs_review", "queued", "processing", "retrying", "reconciling"].into_iter().chain(cancelled) {
+        assert!(found.quiet.contains_key(end), "{name}: no state in which all is quiet is {end}");
+    }
+    found
+}
+
+#[test]
+fn two_workers_and_a_cancel_book_an_order_once_or_not_at_all() {
+    let found = holds("two workers and a cancel", Scenario { cancels: 1, ..PLAIN });
+    assert_eq!(found.unanswered.0, 0, "closed, and a request log has no outcome:{}", found.unanswered.1);
+}
+
+#[test]
+fn two_workers_and_a_sweep_book_an_order_once() {
+    let found = holds("two workers and a sweep", Scenario { takes: 1, sweeps: 1, ..PLAIN });
+    assert_eq!(found.unanswered.0, 0, "closed, and a request log has no outcome:{}", found.unanswered.1);
+}
+
+#[test]
+fn two_workers_and_the_death_of_a_job_book_an_order_once() {
+    holds("two workers and the death of a job", Scenario { deaths: 1, ..PLAIN });
+}
+
+#[test]
+#[ignore = "takes minutes: more attempts, and everything at once"]
+fn everything_at_once_books_an_order_once() {
+    holds("three attempts", Scenario { takes: 3, ..PLAIN });
+    holds("everything at once", Scenario { cancels: 1, deaths: 1, sweeps: 1, ..PLAIN });
+}
+
+#[test]
+fn steps_done_wrongly_are_seen() {
+    for (broken, cancels, says) in [
+        (Break::TakeUnchecked, 0, "is sent although nobody knows what became of"),
+        (Break::TakeUnchecked, 1, "Cancelled became Processing"),
+        (Break::SettleUnchecked, 0, "an attempt or a generation was undone"),
+        (Break::SettleUnchecked, 1, "a wish to cancel was forgotten"),
+        (Break::CancelUnchecked, 1, "Processing became Cancelled"),
+        (Break::NoTombstone, 0, "is sent although nobody knows what became of"),
+        (Break::UnansweredIsUnsent, 0, "is sent although nobody knows what became of"),
+        (Break::UnansweredIsUnsent, 1, "Cancelled is told although"),
+        (Break::SendBeforeLog, 0, "is sent without a request log"),
+        (Break::OutcomeReplaced, 0, "the outcome of attempt 1 was"),
+        (Break::NeverCloses, 0, "nobody brings this order to an end"),
+    ] {
+        let found = explore(Scenario { cancels, broken, ..PLAIN });
+        let violation = found.violation.unwrap_or_else(|| panic!("{broken:?} breaks no rule in {} states", found.states));
+        say(&format!("{broken:?}, after {} states: {violation}", found.states));
+        assert!(violation.contains(says), "{broken:?}: {violation}");
+    }
+}

@@ -1,0 +1,258 @@
+//! When two states are the same: when they have the same future. What can have no effect any more is taken out, times count from now,
+//! and of what is over only that is kept which somebody may yet look at.
+
+use waybill::{
+    orders::{
+        model::{CancellationState, Order},
+        status::SyncStatus,
+    },
+    timestamp::Timestamp,
+};
+
+use super::{
+    steps::LOOKS,
+    world::{Break, Call, Change, Id, Known, Run, Stage, World, Writing, unknown_since},
+};
+
+impl World {
+    /// Whether anybody may yet look at the logs of this attempt.
+    fn is_of_interest(&self, id: Id) -> bool {
+        let run = |run: &Run| match run {
+            Run::Idle => false,
+            Run::Tombstone(at) | Run::ReadOutcome(at) | Run::WriteUnknown(at) | Run::ReadAgain(at) | Run::LookUp(at) => *at == id,
+            Run::Loaded(copy) => copy.attempt.as_ref().is_some_and(|a| Id::of(a) == id),
+            Run::Take(_) | Run::Write(_) => false,
+        };
+        let call = |call: &Call| call.id == id && !matches!(call.stage, Stage::Write(_));
+        self.order.attempt.as_ref().is_some_and(|a| Id::of(a) == id) || self.runs.iter().any(run) || self.calls.iter().any(call)
+    }
+
+    /// Takes out what can have no effect any more, so that it is not searched again and again: a copy to be saved that is stale is
+    /// decided anew, one to be taken is dropped, and on an order that is final nothing can be changed but a wish be noted.
+    pub(super) fn tidy(&mut self) {
+        let version = self.order.version;
+        let (checked_take, checked_save) = match self.scenario.broken {
+            Break::TakeUnchecked => (false, true),
+            Break::SettleUnchecked | Break::CancelUnchecked => (true, false),
+            _ => (true, true),
+        };
+        let is_final = self.order.provider_sync_status.is_final();
+        let stale = |writing: &mut Writing| {
+            if let Writing::Save(change, copy) = writing
+                && checked_save
+                && copy.version != version
+            {
+                *writing = Writing::Decide(*change);
+            }
+        };
+        for run in &mut self.runs {
+            match run {
+                Run::Loaded(copy) if checked_take && !leads_on(copy, version) => *run = Run::Idle,
+                Run::Take(copy) if checked_take && copy.version != version => *run = Run::Idle,
+                Run::Write(_) if is_final && checked_save => *run = Run::Idle,
+                Run::Write(writing) => stale(writing),
+                _ => {}
+            }
+        }
+        self.calls.retain(|call| !(is_final && checked_save && matches!(call.stage, Stage::Write(_))));
+        for call in &mut self.calls {
+            if let Stage::Write(writing) = &mut call.stage {
+                stale(writing);
+            }
+        }
+        self.merchant.iter_mut().for_each(stale);
+    }
+
+    /// The same for all states that have the same future: times from now on, passed ones alike; copies as old or as new as the order.
+    pub(super) fn key(&self) -> Vec<u8> {
+        Key::of(self.now, self.order.version, 128, |key| self.write_key(key))
+    }
+
+    fn write_key(&self, key: &mut Key) {
+        key.order(&self.order);
+        self.taken.iter().for_each(|id| key.push(&[id.0]));
+        key.push(&[199]);
+        for log in &self.logs {
+            if log.best().is_some_and(Known::is_unbooked) && !self.is_of_interest(log.id) {
+                key.push(&[log.id.0, 198]);
+                continue;
+            }
+            // A second answer says nothing beside a first one.
+            let late = log.late.filter(|_| log.outcome == Some(Known::NoRecord));
+            key.push(&[log.id.0, u8::from(log.request), u8::from(log.tombstone), known(log.outcome), known(late)]);
+        }
+        key.push(&[200]);
+        for create in &self.creates {
+            let answers = self.calls.iter().any(|call| call.id == create.id && matches!(call.stage, Stage::Answer));
+            if answers || !create.done.is_some_and(Known::is_unbooked) {
+                key.push(&[create.id.0, known(create.done)]);
+            }
+        }
+        // The two workers are alike.
+        let mut runs = [0, 1].map(|n| Key::of(self.now, self.order.version, 32, |key| key.run(&self.runs[n])));
+        runs.sort_unstable();
+        runs.iter().for_each(|run| key.push(run));
+        for call in &self.calls {
+            key.call(call);
+        }
+        key.push(&[201]);
+        if let Some(writing) = &self.merchant {
+            key.writing(writing);
+        }
+        // Whether a wish was noted decides nothing but whether another one is.
+        if self.cancels > 0 {
+            key.push(&[u8::from(self.order.cancellation.state == CancellationState::None)]);
+        }
+        key.push(&[self.cancels, self.deaths, self.sweeps]);
+    }
+}
+
+/// Whether a worker with this copy can do anything: a stale one cannot be taken.
+fn leads_on(copy: &Order, version: i64) -> bool {
+    match copy.provider_sync_status {
+        SyncStatus::Queued | SyncStatus::Retrying => copy.version == version,
+        SyncStatus::Processing | SyncStatus::Reconciling => true,
+        _ => false,
+    }
+}
+
+struct Key {
+    now: Timestamp,
+    version: i64,
+    bytes: Vec<u8>,
+}
+
+impl Key {
+    fn of(now: Timestamp, version: i64, size: usize, write: impl FnOnce(&mut Self)) -> Vec<u8> {
+        let mut key = Self { now, version, bytes: Vec::with_capacity(size) };
+        write(&mut key);
+        key.bytes
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.push(text.as_bytes());
+        self.push(&[0]);
+    }
+
+    fn time(&mut self, at: Option<Timestamp>) {
+        let left = at.map_or(u64::MAX, |at| u64::try_from(at.since(self.now).as_millis()).unwrap());
+        self.push(&left.to_be_bytes());
+    }
+
+    /// What a copy decides: one to be taken is the order itself, if it is not stale; of others all that matters is what they say.
+    fn copy(&mut self, copy: &Order) {
+        let fresh = copy.version == self.version;
+        match copy.provider_sync_status {
+            SyncStatus::Queued | SyncStatus::Retrying if fresh => self.push(&[1]),
+            SyncStatus::Processing => {
+                self.push(&[2, copy.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
+                self.time(copy.attempt.as_ref().map(|a| a.settle_after));
+            }
+            SyncStatus::Reconciling => {
+                self.push(&[3, copy.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
+                self.time(copy.next_check_at);
+            }
+            _ => {
+                self.push(&[4]);
+                self.order(copy);
+            }
+        }
+    }
+
+    fn order(&mut self, order: &Order) {
+        let small = |n: i64| u8::try_from(n).unwrap();
+        let status = SyncStatus::ALL.iter().position(|s| *s == order.provider_sync_status).unwrap();
+        self.push(&[u8::try_from(status).unwrap(), small(order.generation), small(i64::from(order.dispatches))]);
+        self.push(&[u8::from(order.outbox.is_some()), u8::from(order.overdue_at.is_some())]);
+        self.text(order.awb.as_deref().unwrap_or_default());
+        self.push(&[order.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
+        match order.provider_sync_status {
+            SyncStatus::Processing => self.time(order.attempt.as_ref().map(|a| a.settle_after)),
+            SyncStatus::Retrying => self.time(order.next_check_at),
+            SyncStatus::Reconciling => {
+                self.time(order.next_check_at);
+                self.time(unknown_since(order).map(|at| at + LOOKS[1]));
+            }
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, change: &Change) {
+        match change {
+            Change::Settle(id, what) => self.push(&[1, id.0, known(Some(*what))]),
+            Change::LookAgain(id, at) => {
+                self.push(&[2, id.0]);
+                self.time(Some(*at));
+            }
+            Change::Review(reason) => self.text(reason),
+            Change::CallOff => self.push(&[255]),
+        }
+    }
+
+    fn writing(&mut self, writing: &Writing) {
+        match writing {
+            Writing::Decide(change) => {
+                self.push(&[100]);
+                self.change(change);
+            }
+            Writing::Save(change, copy) => {
+                self.push(&[101, u8::from(copy.version == self.version)]);
+                self.change(change);
+                self.order(copy);
+            }
+        }
+    }
+
+    fn run(&mut self, run: &Run) {
+        match run {
+            Run::Idle => self.push(&[110]),
+            Run::Loaded(copy) => {
+                self.push(&[111]);
+                self.copy(copy);
+            }
+            Run::Take(copy) => {
+                self.push(&[112, u8::from(copy.version == self.version)]);
+                self.order(copy);
+            }
+            Run::Tombstone(id) => self.push(&[113, id.0]),
+            Run::ReadOutcome(id) => self.push(&[114, id.0]),
+            Run::WriteUnknown(id) => self.push(&[115, id.0]),
+            Run::ReadAgain(id) => self.push(&[116, id.0]),
+            Run::LookUp(id) => self.push(&[117, id.0]),
+            Run::Write(writing) => self.writing(writing),
+        }
+    }
+
+    fn call(&mut self, call: &Call) {
+        let mark = match &call.stage {
+            Stage::LogRequest => 120,
+            Stage::CheckTime => 121,
+            Stage::Send => 122,
+            Stage::Answer => 123,
+            Stage::LogOutcome(what) => 130 + known(Some(*what)),
+            Stage::Write(_) => 124,
+        };
+        self.push(&[mark, call.id.0]);
+        if call.is_unsent() {
+            self.time(Some(call.send_by));
+        }
+        if let Stage::Write(writing) = &call.stage {
+            self.writing(writing);
+        }
+    }
+}
+
+fn known(known: Option<Known>) -> u8 {
+    known.map_or(0, |k| match k {
+        Known::Booked => 1,
+        Known::Refused => 2,
+        Known::Unbooked => 3,
+        Known::NoAnswer => 5,
+        Known::NoRecord => 6,
+        Known::NeverSent => 7,
+    })
+}

@@ -1,0 +1,107 @@
+//! The decisions, which are the order's own, and what they leave in the store.
+
+use std::{rc::Rc, time::Duration};
+
+use waybill::{
+    orders::{
+        journey::{CallOff, Stance},
+        model::{Actor, Order},
+    },
+    timestamp::Timestamp,
+};
+
+use super::{
+    steps::LOOKS,
+    world::{Break, Change, Id, Known, Run, World, Writing},
+};
+
+const CALL: Duration = Duration::from_secs(25);
+
+/// What the order's own decision says to a worker that looks at `copy` now.
+pub(super) fn decide(from: &World, worker: usize, copy: &Rc<Order>) -> (&'static str, Run) {
+    match copy.stance(Some(copy.generation), from.now) {
+        Stance::Done | Stance::Wait(_) => ("finds nothing to do now", Run::Idle),
+        Stance::Close(_) if from.scenario.broken == Break::NeverCloses => ("finds nothing to do now", Run::Idle),
+        Stance::Close(attempt) => ("begins to close the attempt", Run::Tombstone(Id::of(&attempt))),
+        Stance::LookUp(attempt) => ("begins to look it up", Run::LookUp(Id::of(&attempt))),
+        Stance::Take => {
+            let no = copy.attempt.as_ref().map_or(1, |a| a.no + 1);
+            if no > from.scenario.takes {
+                return ("is at the end of what is searched", Run::Idle);
+            }
+            let mut taken = Order::clone(copy);
+            // Of two that take the same, one is first; who is not never uses its id.
+            let letter = if from.scenario.broken == Break::TakeUnchecked { worker } else { 0 };
+            let id = Id::new(no, letter);
+            taken.take(id.text(), CALL, from.now);
+            ("begins to take it", Run::Take(Rc::new(taken)))
+        }
+    }
+}
+
+pub(super) fn settle(id: Id, known: Known) -> Run {
+    Run::Write(Writing::Decide(Change::Settle(id, known)))
+}
+
+/// The outcome log: one per request log; what comes second is kept beside it.
+pub(super) fn end(world: &mut World, id: Id, known: Known) {
+    let replace = world.scenario.broken == Break::OutcomeReplaced;
+    let log = world.log(id);
+    match log.outcome {
+        Some(first) if !replace => {
+            if first != known && log.late.is_none() {
+                log.late = Some(known);
+            }
+        }
+        _ => log.outcome = Some(known),
+    }
+}
+
+/// One step of load, decide, compare-and-set. What is left of it: nothing, when it is saved or there is nothing to change.
+pub(super) fn write(from: &World, writing: &Writing) -> (&'static str, World, Option<Writing>) {
+    let mut world = from.clone();
+    match writing {
+        Writing::Decide(change) => {
+            let mut copy = Order::clone(&from.order);
+            let changed = match change {
+                Change::Settle(id, known) => copy.settle(&id.text(), &known.finding(*id), LOOKS[0], from.now),
+                Change::LookAgain(id, at) => {
+                    let awaits = copy.awaits(&id.text());
+                    if awaits {
+                        copy.look_again(*at, from.now);
+                    }
+                    awaits
+                }
+                Change::Review(reason) => copy.review(reason, from.now),
+                Change::CallOff => copy.call_off(Actor::Merchant, None, from.now) != CallOff::Nothing,
+            };
+            let left = changed.then(|| Writing::Save(*change, Rc::new(copy)));
+            (if changed { "loads and decides" } else { "finds that it changes nothing" }, world, left)
+        }
+        Writing::Save(change, copy) => {
+            let unchecked = match change {
+                Change::CallOff => from.scenario.broken == Break::CancelUnchecked,
+                _ => from.scenario.broken == Break::SettleUnchecked,
+            };
+            if copy.version != from.order.version && !unchecked {
+                return ("was too late to save it", world, Some(Writing::Decide(*change)));
+            }
+            save(&mut world, copy);
+            ("saves", world, None)
+        }
+    }
+}
+
+pub(super) fn save(world: &mut World, copy: &Rc<Order>) {
+    let mut order = Order::clone(copy);
+    order.version = world.order.version + 1;
+    world.order = Rc::new(order);
+}
+
+/// Load, decide and save with nobody between: for those of whom it does not matter.
+pub(super) fn change(world: &mut World, decide: impl FnOnce(&mut Order, Timestamp) -> bool) {
+    let mut order = Order::clone(&world.order);
+    if decide(&mut order, world.now) {
+        save(world, &Rc::new(order));
+    }
+}
