@@ -38,7 +38,7 @@ impl Context {
     pub(super) async fn look_up(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
         let (id, log_id) = (order.id.as_str(), attempt.request_log_id.as_str());
         let since = order.doubt.as_ref().map_or(order.updated_at, |d| d.since);
-        self.parcelx.close_look_ups(id, self.clock.now()).await?;
+        self.parcelx.close_look_ups(id).await?;
         let after = match self.track(order, order).await? {
             // It was booked, and is not any more: nobody here did that.
             Tracked::Found { status_code: Some(code), .. } if code == CANCELLED => self.orders.review(id, reason::FOUND_CANCELLED).await?,

@@ -19,10 +19,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    orders::{
-        journey,
-        model::{Attempt, Order},
-    },
+    orders::model::{Attempt, Order},
     store::StoreError,
     timestamp::Timestamp,
 };
@@ -105,12 +102,13 @@ impl ParcelXClient {
         })
     }
 
-    /// Gives the look-ups of workers that vanished their outcome: nobody else will.
+    /// Gives the look-ups of workers that vanished their outcome: nobody else will. Should one of them be alive after all, its answer
+    /// becomes the late one; look-ups change nothing at the provider, so nothing hangs on it.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn close_look_ups(&self, order_id: &str, now: Timestamp) -> Result<(), StoreError> {
-        self.logs.close_unanswered(order_id, TrackOrder::OPERATION, now - self.settings.timeout - journey::SETTLE_WITHIN).await
+    pub async fn close_look_ups(&self, order_id: &str) -> Result<(), StoreError> {
+        self.logs.close_unanswered(order_id, TrackOrder::OPERATION).await
     }
 
     async fn send<E: Endpoint>(&self, endpoint: &E, call: &Call, attempt: Option<&Attempt>) -> Result<Wire, CallError> {

@@ -16,7 +16,6 @@ use super::{
 use crate::{
     clock::Clock,
     store::{Decision, Order as Sort, Query, Store, StoreError, Updated},
-    timestamp::Timestamp,
 };
 
 /// What became of an attempt whose worker is gone.
@@ -121,13 +120,13 @@ impl ProviderLogs {
         Ok(Closed::Ended(outcome.map_or_else(unanswered, |o| o.best())))
     }
 
-    /// Writes down that the calls of `operation` for an order that were sent before `before` and have no outcome got no answer.
+    /// Writes down that the calls of `operation` for an order that have no outcome got no answer.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn close_unanswered(&self, order_id: &str, operation: &str, before: Timestamp) -> Result<(), StoreError> {
+    pub async fn close_unanswered(&self, order_id: &str, operation: &str) -> Result<(), StoreError> {
         for (request, outcome) in self.of_order(order_id).await? {
-            if outcome.is_none() && !request.never_sent && request.operation == operation && request.sent_at < before {
+            if outcome.is_none() && !request.never_sent && request.operation == operation {
                 self.end(&request, &unanswered(), "failed", Duration::ZERO).await?;
             }
         }

@@ -75,6 +75,9 @@ pub(crate) async fn audit(rig: &Rig, workers: Vec<Process>, apis: Vec<Process>) 
         wrong.push(format!("a lease was not given back: {lease}"));
     }
     let findings = findings(&records);
+    if findings.open_lookups > 0 {
+        wrong.push(format!("{} look-ups have no outcome", findings.open_lookups));
+    }
     say(rig, &findings);
     assert!(wrong.is_empty(), "{}: the audit found\n  {}", rig.scenario, wrong.join("\n  "));
     findings
