@@ -17,7 +17,8 @@
 //! | worker | close: tombstone | inserts the dead attempt's request-log id: inserted, it never sent; taken, its log is there | its call may wake up |
 //! | worker | close: read, write *unknown*, read again | the outcome, or one that says there is none | the answer may come right now |
 //! | worker | look up | finds the booking, or none (there may be one), or fails | the booking may come right now |
-//! | worker | settle, review, look again | as above | as above |
+//! | worker | look up for the last time, with a control | as above, or proves that there is none | a newer attempt, if another worker proved it first |
+//! | worker | settle, absent, review, look again | as above | as above |
 //! | merchant | cancel | `call_off`; one step, since nothing comes between a decision and its compare-and-set if that is first | a take, a settle |
 //! | a job's death | review, one step likewise | hands the order to a person, whoever works on it | all of the above |
 //! | sweeper | dispatch again, one step likewise | the next generation; jobs of the one before find nothing to do | all of the above |
@@ -26,6 +27,9 @@
 //!
 //! A worker may begin a job at any time, so lost leases, jobs that run twice and jobs that are dropped are all among the histories; the
 //! queue need not be right for the order to be. Calls are actors of their own, as they are in production.
+//!
+//! One thing is taken for granted, and N2 cannot be had without it: a create that is under way, and a call between its look at the clock
+//! and its send, do not outlast the last look-up, which comes ten minutes after the call's end. `Break::Lingers` shows what they could do.
 //!
 //! What the model leaves out: a store that fails (the same as to die), look-ups' own logs, held accounts, cancels of what is booked, and
 //! an AWB that another order has.
@@ -45,7 +49,10 @@ use self::{
     world::{Break, Scenario},
 };
 
-const PLAIN: Scenario = Scenario { takes: 2, cancels: 0, deaths: 0, sweeps: 0, broken: Break::Nothing };
+const PLAIN: Scenario = Scenario { takes: 2, cancels: 0, deaths: 0, sweeps: 0, looks: 2, trusted: false, broken: Break::Nothing };
+
+/// What the last look-up does not find is not there, and the order is booked again.
+const TRUSTED: Scenario = Scenario { looks: 1, trusted: true, ..PLAIN };
 
 /// Says what was searched, for whoever runs with `--nocapture`.
 #[expect(clippy::print_stdout, reason = "the size of the search is part of what this test tells")]
@@ -85,28 +92,45 @@ fn two_workers_and_the_death_of_a_job_book_an_order_once() {
 }
 
 #[test]
+fn two_workers_book_again_what_proved_absent_and_book_it_once() {
+    holds("two workers and look-ups that can be believed", TRUSTED);
+}
+
+#[test]
+#[ignore = "red until a look-up whose order has moved on leaves it alone"]
+fn a_look_up_for_an_earlier_attempt_harms_nothing() {
+    let found = holds("two workers and look-ups that can be believed", TRUSTED);
+    assert_eq!(found.own_surplus.0, 0, "the order's own AWB counts as one too many:{}", found.own_surplus.1);
+    assert_eq!(found.unanswered.0, 0, "closed, and a request log has no outcome:{}", found.unanswered.1);
+}
+
+#[test]
 #[ignore = "takes minutes: more attempts, and everything at once"]
 fn everything_at_once_books_an_order_once() {
     holds("three attempts", Scenario { takes: 3, ..PLAIN });
     holds("everything at once", Scenario { cancels: 1, deaths: 1, sweeps: 1, ..PLAIN });
+    holds("look-ups that can be believed, and a cancel", Scenario { looks: 2, cancels: 1, ..TRUSTED });
 }
 
 #[test]
 fn steps_done_wrongly_are_seen() {
-    for (broken, cancels, says) in [
-        (Break::TakeUnchecked, 0, "is sent although nobody knows what became of"),
-        (Break::TakeUnchecked, 1, "Cancelled became Processing"),
-        (Break::SettleUnchecked, 0, "an attempt or a generation was undone"),
-        (Break::SettleUnchecked, 1, "a wish to cancel was forgotten"),
-        (Break::CancelUnchecked, 1, "Processing became Cancelled"),
-        (Break::NoTombstone, 0, "is sent although nobody knows what became of"),
-        (Break::UnansweredIsUnsent, 0, "is sent although nobody knows what became of"),
-        (Break::UnansweredIsUnsent, 1, "Cancelled is told although"),
-        (Break::SendBeforeLog, 0, "is sent without a request log"),
-        (Break::OutcomeReplaced, 0, "the outcome of attempt 1 was"),
-        (Break::NeverCloses, 0, "nobody brings this order to an end"),
+    let with = |cancels| Scenario { cancels, ..PLAIN };
+    for (broken, scenario, says) in [
+        (Break::TakeUnchecked, with(0), "is sent although nobody knows what became of"),
+        (Break::TakeUnchecked, with(1), "Cancelled became Processing"),
+        (Break::SettleUnchecked, with(0), "an attempt or a generation was undone"),
+        (Break::SettleUnchecked, with(1), "a wish to cancel was forgotten"),
+        (Break::CancelUnchecked, with(1), "Processing became Cancelled"),
+        (Break::NoTombstone, with(0), "is sent although nobody knows what became of"),
+        (Break::UnansweredIsUnsent, with(0), "is sent although nobody knows what became of"),
+        (Break::UnansweredIsUnsent, with(1), "Cancelled is told although"),
+        (Break::SendBeforeLog, with(0), "is sent without a request log"),
+        (Break::OutcomeReplaced, with(0), "the outcome of attempt 1 was"),
+        (Break::NeverCloses, with(0), "nobody brings this order to an end"),
+        (Break::SendByUnchecked, TRUSTED, "is sent although nobody knows what became of"),
+        (Break::Lingers, TRUSTED, "may all be booked"),
     ] {
-        let found = explore(Scenario { cancels, broken, ..PLAIN });
+        let found = explore(Scenario { broken, ..scenario });
         let violation = found.violation.unwrap_or_else(|| panic!("{broken:?} breaks no rule in {} states", found.states));
         say(&format!("{broken:?}, after {} states: {violation}", found.states));
         assert!(violation.contains(says), "{broken:?}: {violation}");

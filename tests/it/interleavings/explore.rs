@@ -27,13 +27,16 @@ pub(super) struct Found {
     pub(super) unadopted: (usize, String),
     /// Quiet and closed, and a request log has no outcome; and a shortest way there.
     pub(super) unanswered: (usize, String),
+    /// Quiet, and the order's own AWB counts as one too many; and a shortest way there.
+    pub(super) own_surplus: (usize, String),
     pub(super) violation: Option<String>,
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} states, {} steps; quiet: {:?}", self.states, self.steps, self.quiet)?;
-        write!(f, "; booked in a log but not adopted: {}, closed without an outcome: {}", self.unadopted.0, self.unanswered.0)
+        write!(f, "; booked in a log but not adopted: {}, closed without an outcome: {}", self.unadopted.0, self.unanswered.0)?;
+        write!(f, ", its own AWB one too many: {}", self.own_surplus.0)
     }
 }
 
@@ -88,6 +91,8 @@ fn look(world: &World, found: &mut Found, way: impl Fn() -> String) {
         }
     };
     count(|f| &mut f.unadopted, status == SyncStatus::NeedsReview && world.logs.iter().any(booked));
+    let order = &world.order;
+    count(|f| &mut f.own_surplus, order.awb.as_ref().is_some_and(|awb| order.surplus_awbs.contains(awb)));
     count(|f| &mut f.unanswered, !status.is_open() && world.logs.iter().any(unanswered));
 }
 

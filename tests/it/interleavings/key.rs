@@ -1,6 +1,8 @@
 //! When two states are the same: when they have the same future. What can have no effect any more is taken out, times count from now,
 //! and of what is over only that is kept which somebody may yet look at.
 
+use std::time::Duration;
+
 use waybill::{
     orders::{
         model::{CancellationState, Order},
@@ -11,7 +13,7 @@ use waybill::{
 
 use super::{
     steps::LOOKS,
-    world::{Break, Call, Change, Id, Known, Run, Stage, World, Writing, unknown_since},
+    world::{Break, Call, Change, Id, Known, Run, Stage, World, Writing},
 };
 
 impl World {
@@ -65,7 +67,7 @@ impl World {
 
     /// The same for all states that have the same future: times from now on, passed ones alike; copies as old or as new as the order.
     pub(super) fn key(&self) -> Vec<u8> {
-        Key::of(self.now, self.order.version, 128, |key| self.write_key(key))
+        Key::of(self, 128, |key| self.write_key(key))
     }
 
     fn write_key(&self, key: &mut Key) {
@@ -73,13 +75,19 @@ impl World {
         self.taken.iter().for_each(|id| key.push(&[id.0]));
         key.push(&[199]);
         for log in &self.logs {
-            if log.best().is_some_and(Known::is_unbooked) && !self.is_of_interest(log.id) {
+            if log.is_unbooked() && !self.is_of_interest(log.id) {
                 key.push(&[log.id.0, 198]);
                 continue;
             }
             // A second answer says nothing beside a first one.
             let late = log.late.filter(|_| log.outcome == Some(Known::NoRecord));
-            key.push(&[log.id.0, u8::from(log.request), u8::from(log.tombstone), known(log.outcome), known(late)]);
+            key.push(&[
+                log.id.0,
+                u8::from(log.request),
+                u8::from(log.tombstone) + 2 * u8::from(log.absent),
+                known(log.outcome),
+                known(late),
+            ]);
         }
         key.push(&[200]);
         for create in &self.creates {
@@ -89,7 +97,7 @@ impl World {
             }
         }
         // The two workers are alike.
-        let mut runs = [0, 1].map(|n| Key::of(self.now, self.order.version, 32, |key| key.run(&self.runs[n])));
+        let mut runs = [0, 1].map(|n| Key::of(self, 32, |key| key.run(&self.runs[n])));
         runs.sort_unstable();
         runs.iter().for_each(|run| key.push(run));
         for call in &self.calls {
@@ -118,13 +126,15 @@ fn leads_on(copy: &Order, version: i64) -> bool {
 
 struct Key {
     now: Timestamp,
+    last_look: Duration,
     version: i64,
     bytes: Vec<u8>,
 }
 
 impl Key {
-    fn of(now: Timestamp, version: i64, size: usize, write: impl FnOnce(&mut Self)) -> Vec<u8> {
-        let mut key = Self { now, version, bytes: Vec::with_capacity(size) };
+    fn of(world: &World, size: usize, write: impl FnOnce(&mut Self)) -> Vec<u8> {
+        let (now, version, last_look) = (world.now, world.order.version, LOOKS[world.scenario.looks - 1]);
+        let mut key = Self { now, last_look, version, bytes: Vec::with_capacity(size) };
         write(&mut key);
         key.bytes
     }
@@ -170,12 +180,16 @@ impl Key {
         self.push(&[u8::from(order.outbox.is_some()), u8::from(order.overdue_at.is_some())]);
         self.text(order.awb.as_deref().unwrap_or_default());
         self.push(&[order.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
+        self.push(&[
+            order.doubt.as_ref().map_or(0, |d| small(i64::from(d.calls))),
+            small(i64::try_from(order.surplus_awbs.len()).unwrap()),
+        ]);
         match order.provider_sync_status {
             SyncStatus::Processing => self.time(order.attempt.as_ref().map(|a| a.settle_after)),
             SyncStatus::Retrying => self.time(order.next_check_at),
             SyncStatus::Reconciling => {
                 self.time(order.next_check_at);
-                self.time(unknown_since(order).map(|at| at + LOOKS[1]));
+                self.time(order.doubt.as_ref().map(|d| d.since + self.last_look));
             }
             _ => {}
         }
@@ -184,6 +198,8 @@ impl Key {
     fn change(&mut self, change: &Change) {
         match change {
             Change::Settle(id, what) => self.push(&[1, id.0, known(Some(*what))]),
+            Change::Found(id, shipment) => self.push(&[3, id.0, shipment.0]),
+            Change::Absent(id) => self.push(&[4, id.0]),
             Change::LookAgain(id, at) => {
                 self.push(&[2, id.0]);
                 self.time(Some(*at));

@@ -17,21 +17,17 @@ pub(super) fn at_send(world: &World, id: Id) -> Option<String> {
     if matches!(status, SyncStatus::Failed | SyncStatus::Cancelled | SyncStatus::Success) {
         return Some(format!("{id:?} is sent although the order is {status:?}"));
     }
-    let open = |other: &&Id| {
-        let log = world.read(**other);
-        **other != id && !log.tombstone && !log.best().is_some_and(Known::is_unbooked)
-    };
+    let open = |other: &&Id| **other != id && !world.read(**other).is_unbooked();
     world.taken.iter().find(open).map(|other| format!("{id:?} is sent although nobody knows what became of {other:?}"))
 }
 
 /// Of a call that has written down how it ended, and told the order.
 pub(super) fn at_end(world: &World, written: &Writing) -> Option<String> {
     let (Writing::Decide(change) | Writing::Save(change, _)) = written;
-    let status = world.order.provider_sync_status;
-    match change {
-        Change::Settle(id, Known::Booked) if status != SyncStatus::Success => Some(format!("the AWB of {id:?} was dropped: {status:?}")),
-        _ => None,
-    }
+    let Change::Settle(id, Known::Booked) = change else { return None };
+    let (order, awb) = (&world.order, awb(*id));
+    let kept = order.awb.as_ref() == Some(&awb) || order.surplus_awbs.contains(&awb);
+    (!kept).then(|| format!("the AWB of {id:?} was dropped: {:?}", order.provider_sync_status))
 }
 
 /// Of a step and of the state that it leads to.
@@ -69,6 +65,9 @@ fn order(before: &Order, after: &Order) -> Option<String> {
     }
     if before.awb.is_some() && before.awb != after.awb {
         return Some(format!("the AWB was {:?} and became {:?}", before.awb, after.awb));
+    }
+    if before.surplus_awbs.iter().any(|awb| !after.surplus_awbs.contains(awb) && after.awb.as_ref() != Some(awb)) {
+        return Some("a second shipment was forgotten".to_owned());
     }
     let no = |order: &Order| order.attempt.as_ref().map_or(0, |a| a.no);
     if no(after) < no(before) || after.generation < before.generation {

@@ -12,7 +12,7 @@ use waybill::{
 
 use super::{
     rules,
-    world::{Break, Call, Change, Create, Id, Known, Run, Stage, World, Writing, unknown_since},
+    world::{Break, Call, Change, Create, Id, Known, Run, Stage, World, Writing},
     writing::{change, decide, end, save, settle, write},
 };
 
@@ -137,22 +137,34 @@ impl Steps<'_> {
         });
     }
 
+    /// Only at the last look does it count that nothing is found, and only if the control finds what is there. Then nothing is under way
+    /// any more: the last look is later than anything stays in the network, and no call sends after its time.
     fn look_up(&mut self, n: usize, id: Id) {
-        let from = self.from;
-        let booked = from.creates.iter().any(|create| create.done == Some(Known::Booked));
+        let (from, who) = (self.from, Who::Worker(n));
+        let booked = from.creates.iter().find(|create| create.done == Some(Known::Booked));
+        let gone = from.creates.iter().all(|create| create.done.is_some()) && !from.calls.iter().any(|c| matches!(c.stage, Stage::Send));
         let mut goes = |what, usual, change| {
-            self.push(Who::Worker(n), what, usual, |w| w.runs[n] = Run::Write(Writing::Decide(change)));
+            self.push(who, what, usual, |w| w.runs[n] = Run::Write(Writing::Decide(change)));
         };
-        if booked {
-            goes("finds the booking", true, Change::Settle(id, Known::Booked));
+        if let Some(create) = booked {
+            goes("finds the booking", true, Change::Found(id, create.id));
             goes("finds the booking without its AWB", false, Change::Review(reason::BOOKED_AWB_UNKNOWN));
         }
-        goes("finds no booking", !booked, Change::Review(reason::OUTCOME_UNKNOWN));
-        let since = unknown_since(&from.order);
-        let next = since.and_then(|at| LOOKS.iter().map(|offset| at + *offset).find(|at| *at > from.now));
-        match next {
-            Some(at) => goes("cannot look it up", false, Change::LookAgain(id, at)),
-            None => goes("cannot look it up for the last time", false, Change::Review(reason::OUTCOME_UNKNOWN)),
+        let since = from.order.doubt.as_ref().map_or(from.order.updated_at, |doubt| doubt.since);
+        if let Some(at) = LOOKS.iter().take(from.scenario.looks).map(|offset| since + *offset).find(|at| *at > from.now) {
+            return goes("finds nothing, or cannot look", booked.is_none(), Change::LookAgain(id, at));
+        }
+        goes("finds nothing at last, and nothing to control that", false, Change::LookAgain(id, from.now + (LOOKS[1] - LOOKS[0])));
+        goes(
+            "finds nothing at last, and the control fails",
+            booked.is_none() && !from.scenario.trusted,
+            Change::Review(reason::OUTCOME_UNKNOWN),
+        );
+        if from.scenario.trusted && booked.is_none() && (gone || from.scenario.broken == Break::Lingers) {
+            self.push(who, "finds nothing at last, and the control works", true, |w| {
+                w.log(id).absent = true;
+                w.runs[n] = Run::Write(Writing::Decide(Change::Absent(id)));
+            });
         }
     }
 
@@ -167,7 +179,9 @@ impl Steps<'_> {
                 w.log(id).request = !log_late;
                 w.calls[n].stage = Stage::CheckTime;
             }),
-            Stage::CheckTime if from.now >= send_by => goes("is too late to send", true, Stage::LogOutcome(Known::Unbooked)),
+            Stage::CheckTime if from.now >= send_by && from.scenario.broken != Break::SendByUnchecked => {
+                goes("is too late to send", true, Stage::LogOutcome(Known::Unbooked));
+            }
             Stage::CheckTime => goes("is in time to send", true, Stage::Send),
             Stage::Send => {
                 goes("is refused the connection", false, Stage::LogOutcome(Known::Unbooked));

@@ -23,6 +23,10 @@ pub(super) struct Scenario {
     /// Jobs that fail for good while others may be at work on the order.
     pub(super) deaths: u8,
     pub(super) sweeps: u8,
+    /// How many look-ups there are after a call without an answer, one or two.
+    pub(super) looks: usize,
+    /// Whether what the last look-up does not find may count as absent.
+    pub(super) trusted: bool,
     pub(super) broken: Break,
 }
 
@@ -46,6 +50,10 @@ pub(super) enum Break {
     OutcomeReplaced,
     /// Attempts of vanished workers are left alone.
     NeverCloses,
+    /// A call does not look whether it is in time to send.
+    SendByUnchecked,
+    /// No step: a create may stay under way, or a call between its look at the clock and its send, until after the last look-up.
+    Lingers,
 }
 
 /// An attempt, and the logs that it may write: the attempt's number, and a letter where two may take the same one.
@@ -99,7 +107,7 @@ impl Known {
             Self::Booked => Finding::Booked(Booking { awb: awb(id), courier_name: None, courier_code: None, order_number: None }),
             Self::Refused => Finding::Refused("refused".to_owned()),
             Self::Unbooked => wait(10, "busy"),
-            Self::NeverSent => wait(0, "its worker vanished before it sent"),
+            Self::NeverSent => Finding::NeverSent,
             Self::NoAnswer | Self::NoRecord => Finding::Unknown("unknown".to_owned()),
         }
     }
@@ -118,6 +126,8 @@ pub(super) struct Log {
     pub(super) tombstone: bool,
     pub(super) outcome: Option<Known>,
     pub(super) late: Option<Known>,
+    /// A look-up that can be believed did not find it.
+    pub(super) absent: bool,
 }
 
 impl Log {
@@ -127,6 +137,11 @@ impl Log {
             (Some(Known::NoRecord), Some(late)) => Some(late),
             (outcome, _) => outcome,
         }
+    }
+
+    /// Whether it is known that nothing was booked under it, nor ever will be.
+    pub(super) fn is_unbooked(self) -> bool {
+        self.tombstone || self.absent || self.best().is_some_and(Known::is_unbooked)
     }
 }
 
@@ -142,7 +157,10 @@ pub(super) struct Create {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Change {
     Settle(Id, Known),
+    /// A look-up for the attempt found the shipment of the other id.
+    Found(Id, Id),
     LookAgain(Id, Timestamp),
+    Absent(Id),
     Review(&'static str),
     CallOff,
 }
@@ -264,10 +282,4 @@ impl World {
         moments.extend(order.next_check_at);
         moments.into_iter().filter(|at| *at > self.now).min()
     }
-}
-
-/// When the call of the order's attempt was found to have ended without an answer: its look-ups are counted from there.
-pub(super) fn unknown_since(order: &Order) -> Option<Timestamp> {
-    let no = order.attempt.as_ref().map(|a| a.no);
-    order.history.iter().rev().find(|e| e.status == SyncStatus::Reconciling && e.attempt == no).map(|e| e.at)
 }

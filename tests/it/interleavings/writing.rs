@@ -65,6 +65,8 @@ pub(super) fn write(from: &World, writing: &Writing) -> (&'static str, World, Op
             let mut copy = Order::clone(&from.order);
             let changed = match change {
                 Change::Settle(id, known) => copy.settle(&id.text(), &known.finding(*id), LOOKS[0], from.now),
+                Change::Found(id, shipment) => copy.settle(&id.text(), &Known::Booked.finding(*shipment), LOOKS[0], from.now),
+                Change::Absent(id) => copy.absent(&id.text(), from.now),
                 Change::LookAgain(id, at) => {
                     let awaits = copy.awaits(&id.text());
                     if awaits {

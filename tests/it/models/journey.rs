@@ -104,6 +104,10 @@ impl World {
                     awaits
                 })?;
             }
+            Op::Absent => {
+                let Stance::LookUp(attempt) = known.stance(None, now) else { return Ok(()) };
+                self.update(|order| order.absent(&attempt.request_log_id, now))?;
+            }
             Op::Review => self.update(|order| order.review("internal-error: its job died", now))?,
             Op::CallOff => self.update(|order| order.call_off(Actor::Merchant, None, now) != CallOff::Nothing)?,
             Op::Relayed => self.update(|order| order.relayed(&job, now))?,

@@ -32,6 +32,8 @@ pub(super) enum Op {
         finding: Found,
     },
     LookAgain(Duration),
+    /// A look-up proves that the worker's attempt booked nothing.
+    Absent,
     Review,
     CallOff,
     Relayed,
@@ -62,6 +64,7 @@ pub(super) enum Found {
     Booked,
     Refused,
     Wait(Option<u64>),
+    NeverSent,
     Unknown,
 }
 
@@ -74,6 +77,7 @@ impl Found {
             }
             Self::Refused => Finding::Refused("Pincode is not serviceable".to_owned()),
             Self::Wait(after) => Finding::Wait { after: after.map(Duration::from_secs), reason: "busy".to_owned() },
+            Self::NeverSent => Finding::NeverSent,
             Self::Unknown => Finding::Unknown("unknown: timed out".to_owned()),
         }
     }
@@ -98,7 +102,8 @@ fn ops() -> impl Strategy<Value = Op> {
     let advance = prop_oneof![12 => secs(), 1 => Just(Duration::from_secs(24 * 3600))];
     let attempt = prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
     let wait = prop_oneof![Just(None), sample::select(vec![0, 5, 60, 900]).prop_map(Some)].prop_map(Found::Wait);
-    let finding = prop_oneof![2 => Just(Found::Booked), 2 => Just(Found::Refused), 6 => wait, 3 => Just(Found::Unknown)];
+    let finding =
+        prop_oneof![2 => Just(Found::Booked), 2 => Just(Found::Refused), 6 => wait, 1 => Just(Found::NeverSent), 3 => Just(Found::Unknown)];
     prop_oneof![
         40 => advance.prop_map(Op::Advance),
         40 => Just(Op::Load),
@@ -106,6 +111,7 @@ fn ops() -> impl Strategy<Value = Op> {
         60 => Just(Op::Take),
         60 => (attempt, finding).prop_map(|(attempt, finding)| Op::Settle { attempt, finding }),
         10 => secs().prop_map(Op::LookAgain),
+        10 => Just(Op::Absent),
         4 => Just(Op::Review),
         4 => Just(Op::CallOff),
         15 => Just(Op::Relayed),

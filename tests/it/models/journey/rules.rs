@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::{prop_assert, prop_assert_eq, test_runner::TestCaseError};
 use waybill::{
     orders::{
-        journey::{Stance, job_id},
+        journey::{MOST_DOUBTS, Stance, job_id},
         model::{HISTORY_KEPT, Order},
         status::SyncStatus,
     },
@@ -55,6 +55,10 @@ fn bookings(before: &Order, after: &Order) -> Result<(), TestCaseError> {
         prop_assert_eq!(&after.awb, &before.awb, "an AWB is never changed, nor lost");
         prop_assert_eq!(after.provider_sync_status, SyncStatus::Success, "what was booked stays booked");
     }
+    prop_assert!(
+        before.surplus_awbs.iter().all(|awb| after.surplus_awbs.contains(awb) || after.awb.as_ref() == Some(awb)),
+        "an AWB was lost"
+    );
     prop_assert_eq!(after.awb.is_some(), after.provider_sync_status == SyncStatus::Success);
     Ok(())
 }
@@ -84,6 +88,7 @@ fn counters(before: &Order, after: &Order) -> Result<(), TestCaseError> {
         prop_assert_eq!(&after.attempt, &before.attempt, "an attempt never changes");
     }
     prop_assert!(after.dispatches <= MOST_DISPATCHES);
+    prop_assert!(after.doubt.as_ref().is_none_or(|d| d.calls <= MOST_DOUBTS), "booked again and again without an answer");
     prop_assert_eq!(after.version - before.version, i64::from(after != before), "one step, one write");
     Ok(())
 }
@@ -91,8 +96,11 @@ fn counters(before: &Order, after: &Order) -> Result<(), TestCaseError> {
 /// Open orders have a time at which the service goes on by itself; all others have none.
 fn looked_at_again(before: &Order, after: &Order, now: Timestamp) -> Result<(), TestCaseError> {
     let status = after.provider_sync_status;
-    let waits = matches!(status, SyncStatus::Retrying | SyncStatus::Reconciling);
-    prop_assert_eq!(after.next_check_at.is_some(), waits, "{:?} and its next check", status);
+    match status {
+        SyncStatus::Reconciling => prop_assert!(after.next_check_at.is_some(), "nobody knows when the next look is"),
+        SyncStatus::Retrying => {} // without one it is due at once
+        _ => prop_assert_eq!(after.next_check_at, None, "{:?} and its next check", status),
+    }
     prop_assert_eq!(after.overdue_at.is_some(), status.is_open(), "{:?} and when somebody looks", status);
     if after.next_check_at.is_some() && after.next_check_at != before.next_check_at {
         prop_assert_eq!(after.overdue_at, after.next_check_at, "somebody looks when it is put off to, not before");
