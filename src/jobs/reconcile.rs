@@ -41,21 +41,23 @@ impl Context {
         self.parcelx.close_look_ups(id).await?;
         let after = match self.track(order, order).await? {
             // It was booked, and is not any more: nobody here did that.
-            Tracked::Found { status_code: Some(code), .. } if code == CANCELLED => self.orders.review(id, reason::FOUND_CANCELLED).await?,
+            Tracked::Found { status_code: Some(code), .. } if code == CANCELLED => {
+                self.orders.give_up(id, log_id, true, reason::FOUND_CANCELLED).await?
+            }
             Tracked::Found { awb: Some(awb), .. } => self.adopt(order, attempt, awb).await?,
-            Tracked::Found { awb: None, .. } => self.orders.review(id, reason::BOOKED_AWB_UNKNOWN).await?,
+            Tracked::Found { awb: None, .. } => self.orders.give_up(id, log_id, true, reason::BOOKED_AWB_UNKNOWN).await?,
             Tracked::NotFound(_) | Tracked::Failed(_) if self.next_look(since).is_some() => {
                 let at = self.next_look(since).unwrap_or_else(|| self.clock.now());
                 self.orders.look_again(id, log_id, at).await?
             }
-            Tracked::Failed(_) => self.orders.review(id, reason::OUTCOME_UNKNOWN).await?,
-            Tracked::NotFound(_) if !self.lookup_trusted => self.orders.review(id, reason::OUTCOME_UNKNOWN).await?,
+            Tracked::Failed(_) => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
+            Tracked::NotFound(_) if !self.lookup_trusted => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
             Tracked::NotFound(_) => match self.control(order, since).await? {
                 Control::Works => self.orders.absent(id, log_id).await?,
                 Control::Nothing if self.clock.now().since(since) < DOUBT_ENDS_AFTER => {
                     self.orders.look_again(id, log_id, self.clock.now() + self.last_pause()).await?
                 }
-                Control::Nothing | Control::Fails => self.orders.review(id, reason::OUTCOME_UNKNOWN).await?,
+                Control::Nothing | Control::Fails => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
             },
         };
         self.settled(after)

@@ -214,6 +214,18 @@ impl OrderService {
         Ok(found(reviewed.await?))
     }
 
+    /// Hands an order whose unanswered call, the attempt `request_log_id`, could not be settled to a person; see [`Order::give_up`].
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn give_up(&self, id: &str, request_log_id: &str, shipped: bool, reason: &str) -> Result<Option<Order>, StoreError> {
+        let given = self.store.update::<Order, _, StoreError>(id, |order| {
+            let changed = order.give_up(request_log_id, shipped, reason, self.clock.now());
+            Ok(if changed { Decision::Save(()) } else { Decision::Leave(()) })
+        });
+        Ok(found(given.await?))
+    }
+
     /// The unanswered call on the attempt `request_log_id` is proven to have booked nothing.
     ///
     /// # Errors

@@ -113,7 +113,21 @@ impl Order {
         true
     }
 
+    /// The last look-up for the attempt `request_log_id` settled nothing: a person looks, unless somebody else has moved the order on.
+    /// `found`: there is a shipment, only its AWB is wanting. That also stops an order that is to be sent again; one whose next call
+    /// is under way finds it out by itself.
+    pub fn give_up(&mut self, request_log_id: &str, found: bool, reason: &str, now: Timestamp) -> bool {
+        let stands = match self.provider_sync_status {
+            SyncStatus::Reconciling => found || self.awaits(request_log_id),
+            SyncStatus::Queued | SyncStatus::Retrying => found,
+            _ => false,
+        };
+        stands && self.review(reason, now)
+    }
+
     fn book(&mut self, booking: &Booking, now: Timestamp) {
+        // A look-up may have found it before the call that booked it was answered.
+        self.surplus_awbs.retain(|awb| *awb != booking.awb);
         self.awb = Some(booking.awb.clone());
         self.courier_name.clone_from(&booking.courier_name);
         self.courier_code.clone_from(&booking.courier_code);

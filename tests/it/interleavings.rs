@@ -93,12 +93,6 @@ fn two_workers_and_the_death_of_a_job_book_an_order_once() {
 
 #[test]
 fn two_workers_book_again_what_proved_absent_and_book_it_once() {
-    holds("two workers and look-ups that can be believed", TRUSTED);
-}
-
-#[test]
-#[ignore = "red until a look-up whose order has moved on leaves it alone"]
-fn a_look_up_for_an_earlier_attempt_harms_nothing() {
     let found = holds("two workers and look-ups that can be believed", TRUSTED);
     assert_eq!(found.own_surplus.0, 0, "the order's own AWB counts as one too many:{}", found.own_surplus.1);
     assert_eq!(found.unanswered.0, 0, "closed, and a request log has no outcome:{}", found.unanswered.1);

@@ -204,7 +204,7 @@ impl Key {
                 self.push(&[2, id.0]);
                 self.time(Some(*at));
             }
-            Change::Review(reason) => self.text(reason),
+            Change::GiveUp(id, found) => self.push(&[5, id.0, u8::from(*found)]),
             Change::CallOff => self.push(&[255]),
         }
     }

@@ -148,18 +148,14 @@ impl Steps<'_> {
         };
         if let Some(create) = booked {
             goes("finds the booking", true, Change::Found(id, create.id));
-            goes("finds the booking without its AWB", false, Change::Review(reason::BOOKED_AWB_UNKNOWN));
+            goes("finds the booking without its AWB", false, Change::GiveUp(id, true));
         }
         let since = from.order.doubt.as_ref().map_or(from.order.updated_at, |doubt| doubt.since);
         if let Some(at) = LOOKS.iter().take(from.scenario.looks).map(|offset| since + *offset).find(|at| *at > from.now) {
             return goes("finds nothing, or cannot look", booked.is_none(), Change::LookAgain(id, at));
         }
         goes("finds nothing at last, and nothing to control that", false, Change::LookAgain(id, from.now + (LOOKS[1] - LOOKS[0])));
-        goes(
-            "finds nothing at last, and the control fails",
-            booked.is_none() && !from.scenario.trusted,
-            Change::Review(reason::OUTCOME_UNKNOWN),
-        );
+        goes("finds nothing at last, and the control fails", booked.is_none() && !from.scenario.trusted, Change::GiveUp(id, false));
         if from.scenario.trusted && booked.is_none() && (gone || from.scenario.broken == Break::Lingers) {
             self.push(who, "finds nothing at last, and the control works", true, |w| {
                 w.log(id).absent = true;

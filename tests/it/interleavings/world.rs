@@ -161,7 +161,8 @@ pub(super) enum Change {
     Found(Id, Id),
     LookAgain(Id, Timestamp),
     Absent(Id),
-    Review(&'static str),
+    /// The last look-up settled nothing; or it found a shipment without its AWB.
+    GiveUp(Id, bool),
     CallOff,
 }
 

@@ -4,7 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use waybill::{
     orders::{
-        journey::{CallOff, Stance},
+        journey::{CallOff, Stance, reason},
         model::{Actor, Order},
     },
     timestamp::Timestamp,
@@ -74,7 +74,7 @@ pub(super) fn write(from: &World, writing: &Writing) -> (&'static str, World, Op
                     }
                     awaits
                 }
-                Change::Review(reason) => copy.review(reason, from.now),
+                Change::GiveUp(id, found) => copy.give_up(&id.text(), *found, reason::OUTCOME_UNKNOWN, from.now),
                 Change::CallOff => copy.call_off(Actor::Merchant, None, from.now) != CallOff::Nothing,
             };
             let left = changed.then(|| Writing::Save(*change, Rc::new(copy)));
