@@ -85,7 +85,7 @@ impl Order {
             return false;
         }
         match self.provider_sync_status {
-            SyncStatus::NeedsReview | SyncStatus::Reconciling => {
+            SyncStatus::NeedsReview | SyncStatus::Reconciling | SyncStatus::Retrying => {
                 self.parcelx_request_ref_id = Some(request_log_id.to_owned());
                 self.parcelx_response_ref_id = Some(request_log_id.to_owned());
                 self.book(booking, now);

@@ -85,7 +85,8 @@ impl SyncStatus {
         match self {
             Queued => &[Processing, Cancelled, NeedsReview],
             Processing => &[Processing, Success, Failed, Retrying, Reconciling, NeedsReview],
-            Retrying => &[Processing, Cancelled, NeedsReview],
+            // A late answer to an earlier call may show that it is booked already.
+            Retrying => &[Processing, Success, Cancelled, NeedsReview],
             Reconciling => &[Reconciling, Success, Retrying, NeedsReview],
             NeedsReview => &[Success, Retrying, Failed],
             Success | Failed | Cancelled => &[],

@@ -251,3 +251,26 @@ async fn a_look_up_that_nobody_ended_gets_its_outcome() {
     let lost = logs.iter().find(|l| l["id"] == "plog_lost").unwrap();
     assert_eq!((lost["outcome"]["errorCode"].as_str(), lost["outcome"]["verdict"].as_str()), (Some("no-answer-recorded"), Some("failed")));
 }
+
+/// Look-ups proved absence, wrongly, and the order waits to be sent again: the AWB that comes now is all it needs.
+#[tokio::test]
+async fn an_awb_that_comes_before_the_next_call_takes_its_place() {
+    use waybill::orders::{
+        journey::{Booking, Finding},
+        model::Order,
+    };
+    let app = TestApp::start().await;
+    let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+    let first = app.app.store.get::<Order>(&id).await.unwrap().unwrap().attempt.unwrap().request_log_id;
+    let orders = &app.app.state.orders;
+    assert_eq!(orders.absent(&id, &first).await.unwrap().unwrap().provider_sync_status.word(), "retrying");
+    let awb = app.simulator.shipments()[0].awb.clone();
+    let booking = Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
+    orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap();
+    app.advance(Duration::from_secs(3600));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[]);
+    let seen = merchant.order(&id).await;
+    assert_eq!((seen["providerSyncStatus"].as_str(), seen["awb"].as_str()), (Some("success"), Some(awb.as_str())));
+    assert_eq!(live(&app, &seen), [awb]);
+}
