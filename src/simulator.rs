@@ -15,12 +15,15 @@ mod create;
 mod faults;
 mod label;
 mod ledger;
+mod operation;
 mod plan;
 mod server;
 mod state;
 mod status;
 mod track;
+mod warehouse;
 mod warehouses;
+mod webhooks;
 mod wire;
 
 use std::{
@@ -34,8 +37,13 @@ use tokio::sync::watch;
 pub use self::{
     answer::{Answer, Rule, Then},
     faults::{BadToken, Duplicate, Effect, FailureShape, FailureStatus, Faults, Ids, Lookup, Manners, SecondCancel, TrackOrder},
-    ledger::{Answered, Booking, Entry, Operation, What},
-    warehouses::Warehouse,
+    ledger::{Answered, Booking, Entry, What},
+    operation::Operation,
+    warehouse::Warehouse,
+    webhooks::{
+        WebhookCounts,
+        settings::{WebhookForm, WebhookUrl},
+    },
 };
 use self::{ledger::Journal, state::State};
 use crate::{clock::Clock, timestamp::Timestamp};
@@ -72,7 +80,8 @@ pub enum SimulatorError {
 pub struct ShipmentView {
     pub awb: String,
     pub reference: String,
-    /// No cancel was accepted (one that never takes effect does not count) and it was not moved to 227 or 229.
+    /// No cancel was accepted (one that never takes effect does not count), or it was moved on after its cancel; and it was not moved
+    /// to 227 or 229.
     pub live: bool,
     pub status_code: u16,
     pub booked_at: Timestamp,
@@ -107,19 +116,20 @@ impl Simulator {
     /// When the ledger file cannot be opened or holds other things.
     pub fn new(settings: Settings, clock: Clock) -> Result<Self, SimulatorError> {
         let Settings { access_token, ledger_file, manners } = settings;
-        let (journal, events) = match ledger_file {
-            Some(path) => Journal::open(&path)?,
-            None => (Journal::default(), Vec::new()),
-        };
         // Tenths of seconds: a double whose ledger was lost, or never kept, gives no AWB out again unless it booked more than ten a
         // second all its life.
         let tenths = clock.now().as_millis().saturating_sub(SERIAL_EPOCH_MS) / 100;
-        let state = State::new(manners, u64::try_from(tenths).unwrap_or(0), journal, events);
+        let mut state = State::new(manners, u64::try_from(tenths).unwrap_or(0));
+        let journal = match ledger_file {
+            Some(path) => Journal::open(&path, |event| state.replay(event))?,
+            None => Journal::default(),
+        };
+        state.go_on(journal);
         let changed = Arc::clone(&state.changed);
         Ok(Self(Arc::new(Inner { access_token, clock, state: Mutex::new(state), changed })))
     }
 
-    /// All entries, oldest first.
+    /// All entries, oldest first; with friendly manners the latest 10,000 at least.
     #[must_use]
     pub fn ledger(&self) -> Vec<Entry> {
         self.lock().entries.clone()
@@ -159,6 +169,12 @@ impl Simulator {
     #[must_use]
     pub fn scripted(&self) -> usize {
         self.lock().rules.len()
+    }
+
+    /// What became of the status webhooks.
+    #[must_use]
+    pub fn webhooks(&self) -> WebhookCounts {
+        self.lock().webhooks.counts()
     }
 
     /// Moves a shipment to a status code of the table. `false`: no such AWB or code.

@@ -23,9 +23,10 @@ use super::{
     answer::{Answer, Rule},
     faults::Faults,
     label,
-    ledger::{Answered, Entry, Operation, What},
+    ledger::{Answered, Entry, What},
+    operation::Operation,
     state::State,
-    status, view,
+    status, view, webhooks,
     wire::response,
 };
 
@@ -86,15 +87,17 @@ async fn index(Extracted(simulator): Extracted<Simulator>) -> Response {
     said(Ok(json!({
         "about": "A stand-in for ParcelX. Its API is under /api; nothing here ships anything.",
         "entries": state.entries.len(),
+        "entriesDropped": state.dropped,
         "shipments": state.shipments().count(),
         "rulesWaiting": state.rules.len(),
         "walletPaise": state.faults().wallet_paise,
+        "webhooks": state.webhooks.counts(),
         "endpoints": {
             "GET /_sim/faults": "all switches",
-            "PATCH /_sim/faults": "changes the switches that are named, such as {\"latencyMs\":200,\"answer\":\"lostAfterBooking\"}",
+            "PATCH /_sim/faults": "changes the switches that are named, such as {\"latencyMs\":200,\"answer\":\"lostAfterBooking\"}; webhooks go to webhookUrl, an http address on this machine",
             "PUT /_sim/faults": "sets those that are named and puts all others back",
             "POST /_sim/script": "one rule or a list of them: {\"operation\":\"create\",\"clientOrderId\":\"ORD-1\",\"times\":1,\"skip\":0,\"answer\":{\"status\":{\"code\":503}},\"acts\":true,\"refuse\":null,\"latencyMs\":0,\"latencyAfterMs\":0}",
-            "GET /_sim/ledger": "what was really done; ?reference= for one order, ?since= for entries after a number",
+            "GET /_sim/ledger": "what was really done (friendly: older calls are dropped from memory, not from the file); ?reference= for one order, ?since= for entries after a number",
             "POST /_sim/status": "moves a shipment: {\"awb\":\"…\",\"code\":226}",
             "POST /_sim/reset": "forgets everything but the counters",
         },
@@ -216,6 +219,7 @@ pub(super) fn move_to(simulator: &Simulator, awb: &str, code: u16) -> Result<Val
         warehouse: None,
     };
     state.commit(entry);
+    webhooks::start(simulator, &mut state);
     Ok(json!({ "awb": awb, "code": code }))
 }
 

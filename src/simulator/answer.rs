@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ledger::Operation;
+use super::operation::Operation;
 
 /// What becomes of the answer to a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +93,8 @@ pub struct Rule {
     pub operation: Option<Operation>,
     /// Only calls about this `client_order_id`; `null`: any.
     pub client_order_id: Option<String>,
+    /// Only creates with this `invoice_number`; `null`: any.
+    pub invoice_number: Option<String>,
     /// So many matching calls pass untouched first.
     pub skip: u32,
     /// How many calls it is for.
@@ -111,6 +113,7 @@ impl Default for Rule {
         Self {
             operation: None,
             client_order_id: None,
+            invoice_number: None,
             skip: 0,
             times: 1,
             answer: Answer::Normal,
@@ -161,7 +164,8 @@ impl Rule {
         self
     }
 
-    pub(super) fn matches(&self, operation: Operation, reference: Option<&str>) -> bool {
-        self.operation.is_none_or(|o| o == operation) && self.client_order_id.as_deref().is_none_or(|r| Some(r) == reference)
+    pub(super) fn matches(&self, operation: Operation, reference: Option<&str>, invoice: Option<&str>) -> bool {
+        let is = |wanted: &Option<String>, given: Option<&str>| wanted.as_deref().is_none_or(|w| Some(w) == given);
+        self.operation.is_none_or(|o| o == operation) && is(&self.client_order_id, reference) && is(&self.invoice_number, invoice)
     }
 }

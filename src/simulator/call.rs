@@ -6,9 +6,10 @@ use serde_json::{Map, Value, value::RawValue};
 use super::{
     answer::Answer,
     faults::FailureShape,
-    ledger::{Booking, Entry, Operation, What},
+    ledger::{Booking, Entry, What},
+    operation::Operation,
     state::State,
-    warehouses::Warehouse,
+    warehouse::Warehouse,
 };
 use crate::timestamp::Timestamp;
 

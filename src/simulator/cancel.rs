@@ -20,7 +20,8 @@ pub(super) fn run(state: &mut State, call: &Call, refuse: Option<String>, now: T
     };
     let reference = Some(shipment.reference.clone());
     let code = shipment.code(now);
-    let already = shipment.cancelled_from.is_some() || code == status::CANCELLED;
+    // Also of one that never shows: the words then say what tracking denies.
+    let already = shipment.cancelled_from.is_some() || shipment.cancel_ignored || code == status::CANCELLED;
     let charged = shipment.charged_paise;
     let deed = if let Some(text) = refuse {
         Deed::refused(state, &[text])

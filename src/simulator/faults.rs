@@ -6,7 +6,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{answer::Answer, ledger::Operation};
+use super::{
+    answer::Answer,
+    operation::Operation,
+    webhooks::settings::{WebhookForm, WebhookUrl},
+};
 
 /// Which defaults [`Faults`] start from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +70,17 @@ pub struct Faults {
     pub answer_for: BTreeSet<Operation>,
     /// Only every n-th call that `answer` is for gets it; 0 and 1: every one.
     pub answer_every: u64,
+    /// Where changes of status are told (`POST`). `null`: nowhere.
+    pub webhook_url: Option<WebhookUrl>,
+    pub webhook_form: WebhookForm,
+    /// How long after the change a webhook is sent (milliseconds).
+    pub webhook_delay_ms: u64,
+    /// How many more times each one is sent, a second after another; at most 10.
+    pub webhook_duplicates: u32,
+    /// A shipment's first, third, fifth … change waits so much longer (milliseconds), so that the next one overtakes it.
+    pub webhook_swap_ms: u64,
+    /// Every n-th change is not told at all; 0: none.
+    pub webhook_lose_every: u64,
     /// Start of the pseudo-random choices. Setting it anew starts them again.
     pub seed: u64,
 }
@@ -101,6 +116,12 @@ impl Faults {
             answer_acts: None,
             answer_for: BTreeSet::from([Operation::Create]),
             answer_every: 1,
+            webhook_url: None,
+            webhook_form: WebhookForm::Flat,
+            webhook_delay_ms: 0,
+            webhook_duplicates: 0,
+            webhook_swap_ms: 0,
+            webhook_lose_every: 0,
             seed: 1,
         };
         match manners {
@@ -115,6 +136,11 @@ impl Faults {
                 track_order: TrackOrder::NewestFirst,
                 lookup: Lookup::After(1_000),
                 label_url: Some("https://files.example.test/label/{awb}.pdf".to_owned()),
+                webhook_form: WebhookForm::Alternating,
+                webhook_delay_ms: 1_000,
+                webhook_duplicates: 1,
+                webhook_swap_ms: 3_000,
+                webhook_lose_every: 5,
                 ..friendly
             },
         }

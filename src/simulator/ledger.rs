@@ -5,31 +5,15 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Read, Seek, SeekFrom, Write},
+    io::{BufRead, BufReader, Seek, SeekFrom, Write},
     path::Path,
 };
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{SimulatorError, answer::Answer, warehouses::Warehouse};
+use super::{SimulatorError, answer::Answer, operation::Operation, warehouse::Warehouse};
 use crate::timestamp::Timestamp;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Operation {
-    Create,
-    Cancel,
-    Track,
-    Label,
-    WarehouseCreate,
-    WarehouseList,
-    WarehouseRemove,
-    /// A shipment moved over the admin surface; no call of a client.
-    Status,
-    /// A path or verb that does not exist.
-    Unknown,
-}
 
 /// What a call changed, or found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,37 +144,35 @@ pub(super) enum Event {
 pub(super) struct Journal(Option<File>);
 
 impl Journal {
-    /// Opens or makes `path` and reads it back. A last line that was cut by the death of the process is dropped.
+    /// Opens or makes `path` and reads it back to `event`, line by line: it may be larger than what is kept of it. A last line that was
+    /// cut by the death of the process is dropped.
     ///
     /// # Errors
     /// When the file cannot be used or a line other than the last is no ledger line.
-    pub(super) fn open(path: &Path) -> Result<(Self, Vec<Event>), SimulatorError> {
+    pub(super) fn open(path: &Path, mut event: impl FnMut(Event)) -> Result<Self, SimulatorError> {
         let failed = |source| SimulatorError::Ledger { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)] // it holds names and addresses
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path).map_err(failed)?;
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(failed)?;
-        let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at.saturating_add(1));
-        text.truncate(whole);
-        let end = u64::try_from(whole).unwrap_or(0);
+        let mut reader = BufReader::new(&mut file);
+        let (mut text, mut end, mut number) = (Vec::new(), 0_u64, 0_usize);
+        loop {
+            text.clear();
+            let read = reader.read_until(b'\n', &mut text).map_err(failed)?;
+            if text.pop() != Some(b'\n') {
+                break;
+            }
+            end = end.saturating_add(u64::try_from(read).unwrap_or(0));
+            number = number.saturating_add(1);
+            if !text.is_empty() {
+                event(event_of(&text).map_err(|reason| SimulatorError::Line { path: path.to_owned(), line: number, reason })?);
+            }
+        }
         file.set_len(end).map_err(failed)?;
         file.seek(SeekFrom::Start(end)).map_err(failed)?;
-
-        let mut events = Vec::new();
-        for (number, line) in text.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
-            let bad = |reason: String| SimulatorError::Line { path: path.to_owned(), line: number.saturating_add(1), reason };
-            let line: Line<Box<Entry>, Outcome> = serde_json::from_slice(line).map_err(|e| bad(e.to_string()))?;
-            events.push(match line {
-                Line { entry: Some(entry), .. } => Event::Entry(entry),
-                Line { answer: Some(outcome), .. } => Event::Outcome(outcome),
-                Line { reset: Some(_), .. } => Event::Reset,
-                _ => return Err(bad("no entry, answer or reset".to_owned())),
-            });
-        }
-        Ok((Self(Some(file)), events))
+        Ok(Self(Some(file)))
     }
 
     pub(super) fn entry(&mut self, entry: &Entry) {
@@ -216,5 +198,14 @@ impl Journal {
         if let Err(error) = written {
             tracing::error!(%error, "the simulator's ledger file cannot be written");
         }
+    }
+}
+
+fn event_of(line: &[u8]) -> Result<Event, String> {
+    match serde_json::from_slice::<Line<Box<Entry>, Outcome>>(line).map_err(|e| e.to_string())? {
+        Line { entry: Some(entry), .. } => Ok(Event::Entry(entry)),
+        Line { answer: Some(outcome), .. } => Ok(Event::Outcome(outcome)),
+        Line { reset: Some(_), .. } => Ok(Event::Reset),
+        _ => Err("no entry, answer or reset".to_owned()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{answer::Answer, call::Call, ledger::Operation, state::State};
+use super::{answer::Answer, call::Call, operation::Operation, state::State};
 
 /// What a call meets, chosen when it arrives.
 #[derive(Debug)]
@@ -17,8 +17,9 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn choose(state: &mut State, call: &Call) -> Self {
         let reference = call.reference(state);
+        let invoice = call.text("invoice_number");
         let mut chosen = None;
-        for rule in state.rules.iter_mut().filter(|r| r.matches(call.operation, reference.as_deref())) {
+        for rule in state.rules.iter_mut().filter(|r| r.matches(call.operation, reference.as_deref(), invoice.as_deref())) {
             if rule.skip > 0 {
                 rule.skip -= 1;
             } else if rule.times > 0 {

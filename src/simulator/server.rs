@@ -22,10 +22,11 @@ use super::{
     answer::{Answer, Then},
     call::{self, Call, Deed, Reply, Twist},
     cancel, create, label,
-    ledger::{Answered, Operation, Outcome, What},
+    ledger::{Answered, Outcome, What},
+    operation::Operation,
     plan::Plan,
     state::State,
-    track, warehouses,
+    track, warehouses, webhooks,
     wire::{self, Sent},
 };
 use crate::timestamp::Timestamp;
@@ -189,6 +190,7 @@ impl Simulator {
     fn write(&self, state: &mut State, call: &Call, deed: Deed, answer: Answer, now: Timestamp) -> (Ticket, Reply) {
         let (entry, reply) = deed.into_entry(call, answer, now);
         let seq = state.commit(entry);
+        webhooks::start(self, state);
         (Ticket { simulator: self.clone(), seq, settled: false }, reply)
     }
 }

@@ -15,9 +15,13 @@ use super::{
     faults::{Faults, Manners},
     ledger::{Answered, Booking, Entry, Event, Journal, Outcome, What},
     status,
-    warehouses::{self, Warehouse},
+    warehouse::{self, Warehouse},
+    webhooks::{Change, Outgoing},
 };
 use crate::timestamp::Timestamp;
+
+/// So many calls at least are remembered with friendly manners; twice as many at most.
+const KEPT: usize = 10_000;
 
 /// One parcel.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub(super) struct Shipment {
     pub(super) events: Vec<(Timestamp, u16)>,
     /// An accepted cancel, and when it shows.
     pub(super) cancelled_from: Option<Timestamp>,
+    /// A cancel was accepted, and never happens.
+    pub(super) cancel_ignored: bool,
 }
 
 impl Shipment {
@@ -42,13 +48,20 @@ impl Shipment {
         shown
     }
 
+    /// How many changes of status it has had, one that is still to come included.
+    fn changes(&self) -> usize {
+        self.events.len().saturating_add(usize::from(self.cancelled_from.is_some()))
+    }
+
     pub(super) fn code(&self, now: Timestamp) -> u16 {
         self.events(now).last().map_or(status::BOOKED, |(_, code)| *code)
     }
 
-    /// Whether a courier would carry it: no cancel was accepted and it was not moved to cancelled or failed by hand.
+    /// Whether a courier would carry it: no cancel was accepted, or it was moved on after its cancel, and it was not moved to
+    /// cancelled or failed by hand.
     pub(super) fn live(&self, now: Timestamp) -> bool {
-        self.cancelled_from.is_none() && !matches!(self.code(now), status::CANCELLED | 229)
+        let carried = self.cancelled_from.is_none_or(|from| self.events.iter().any(|(at, _)| *at > from));
+        carried && !matches!(self.code(now), status::CANCELLED | 229)
     }
 }
 
@@ -62,6 +75,8 @@ pub(super) struct State {
     pub(super) standing_calls: u64,
     pub(super) creates: u64,
     pub(super) entries: Vec<Entry>,
+    /// How many older ones are not in `entries` any more.
+    pub(super) dropped: u64,
     next_seq: u64,
     serial: u64,
     shipments: HashMap<String, Shipment>,
@@ -70,15 +85,16 @@ pub(super) struct State {
     pub(super) warehouses: BTreeMap<u64, Warehouse>,
     next_warehouse: u64,
     journal: Journal,
+    pub(super) webhooks: Outgoing,
     /// Told of every change of the entries.
     pub(super) changed: Arc<watch::Sender<u64>>,
 }
 
 impl State {
-    /// `first_serial`: AWBs are made from the numbers after it, unless `events` tell of later ones.
-    pub(super) fn new(manners: Manners, first_serial: u64, journal: Journal, events: Vec<Event>) -> Self {
+    /// `first_serial`: AWBs are made from the numbers after it, unless events that are read back tell of later ones.
+    pub(super) fn new(manners: Manners, first_serial: u64) -> Self {
         let faults = Faults::new(manners);
-        let mut state = Self {
+        Self {
             manners,
             random: faults.seed,
             faults,
@@ -86,32 +102,35 @@ impl State {
             standing_calls: 0,
             creates: 0,
             entries: Vec::new(),
+            dropped: 0,
             next_seq: 1,
             serial: first_serial,
             shipments: HashMap::new(),
             by_reference: HashMap::new(),
             booking_order: Vec::new(),
-            warehouses: warehouses::preloaded(),
-            next_warehouse: warehouses::FIRST_NEW,
-            journal,
+            warehouses: warehouse::preloaded(),
+            next_warehouse: warehouse::FIRST_NEW,
+            journal: Journal::default(),
+            webhooks: Outgoing::default(),
             changed: Arc::new(watch::Sender::new(0)),
-        };
-        for event in events {
-            state.replay(event);
         }
-        // Answers are noted before they are sent: what the last process left pending was never sent.
-        for entry in state.entries.iter_mut().filter(|e| e.answered == Answered::Pending) {
-            entry.answered = Answered::Unheard;
-        }
-        state
     }
 
-    fn replay(&mut self, event: Event) {
+    /// After all events were read back: writes to `journal` from here on.
+    pub(super) fn go_on(&mut self, journal: Journal) {
+        self.journal = journal;
+        // Answers are noted before they are sent: what the last process left pending was never sent.
+        for entry in self.entries.iter_mut().filter(|e| e.answered == Answered::Pending) {
+            entry.answered = Answered::Unheard;
+        }
+    }
+
+    pub(super) fn replay(&mut self, event: Event) {
         match event {
             Event::Entry(entry) => {
                 self.next_seq = entry.seq.saturating_add(1);
                 self.apply(&entry);
-                self.entries.push(*entry);
+                self.keep(*entry);
             }
             Event::Outcome(outcome) => self.note(&outcome),
             Event::Reset => self.forget(),
@@ -177,10 +196,24 @@ impl State {
         entry.seq = seq;
         self.next_seq = seq.saturating_add(1);
         self.apply(&entry);
+        let changes = entry.awb.as_ref().and_then(|awb| self.shipments.get(awb)).map_or(0, Shipment::changes);
+        if let Some(change) = Change::of(&entry, changes) {
+            self.webhooks.tell(&self.faults, &change);
+        }
         self.journal.entry(&entry);
-        self.entries.push(entry);
+        self.keep(entry);
         self.tell();
         seq
+    }
+
+    /// Remembers a call. With friendly manners the double runs for days beside a service that is being tried out: it drops the older half
+    /// of its calls when there are too many. Shipments stay, so that a second create is known as one, and the file has every line.
+    fn keep(&mut self, entry: Entry) {
+        if self.manners == Manners::Friendly && self.entries.len() >= 2 * KEPT {
+            self.entries.drain(..KEPT);
+            self.dropped = self.dropped.saturating_add(u64::try_from(KEPT).unwrap_or(0));
+        }
+        self.entries.push(entry);
     }
 
     /// Notes how the answer to entry `seq` fared.
@@ -205,11 +238,13 @@ impl State {
 
     fn forget(&mut self) {
         self.rules.clear();
+        self.webhooks.forget();
         self.entries.clear();
+        self.dropped = 0;
         self.shipments.clear();
         self.by_reference.clear();
         self.booking_order.clear();
-        self.warehouses = warehouses::preloaded();
+        self.warehouses = warehouse::preloaded();
         (self.creates, self.standing_calls) = (0, 0);
         self.faults.wallet_paise = self.default_faults().wallet_paise;
     }
@@ -228,6 +263,11 @@ impl State {
             (What::Cancelled, Some(awb)) => {
                 if let Some(shipment) = self.shipments.get_mut(awb) {
                     shipment.cancelled_from = Some(entry.effective_at.unwrap_or(entry.at));
+                }
+            }
+            (What::Acknowledged, Some(awb)) => {
+                if let Some(shipment) = self.shipments.get_mut(awb) {
+                    shipment.cancel_ignored = true;
                 }
             }
             (What::Moved, Some(awb)) => {
@@ -263,6 +303,7 @@ impl State {
             booking: booking.clone(),
             events: vec![(entry.at, status::BOOKED)],
             cancelled_from: None,
+            cancel_ignored: false,
         };
         self.shipments.insert(awb.to_owned(), shipment);
     }

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+use serde_json::Value;
+
+use super::faults::Ids;
 use crate::timestamp::Timestamp;
 
 pub(super) const BOOKED: u16 = 221;
@@ -46,4 +50,29 @@ pub(super) fn before_pickup(code: u16) -> bool {
 pub(super) fn event_date(at: Timestamp) -> String {
     let india = at + Duration::from_secs(19_800);
     india.to_string().chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
+}
+
+/// One line of tracking.
+#[derive(Debug, Serialize)]
+pub(super) struct Event {
+    status_code: Value,
+    status_title: &'static str,
+    status_description: &'static str,
+    status_location: &'static str,
+    event_date: String,
+}
+
+/// `at` and `code` as an event of tracking.
+pub(super) fn event(at: Timestamp, code: u16, ids: Ids) -> Event {
+    let (title, description) = describe(code).unwrap_or_default();
+    Event {
+        status_code: match ids {
+            Ids::Numbers => Value::from(code),
+            Ids::Strings => Value::from(code.to_string()),
+        },
+        status_title: title,
+        status_description: description,
+        status_location: if matches!(code, 220 | BOOKED | CANCELLED) { "" } else { "Bengaluru" },
+        event_date: event_date(at),
+    }
 }

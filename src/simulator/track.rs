@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{
     call::{Call, Deed, Reply, Twist},
-    faults::{Ids, Lookup, TrackOrder},
+    faults::{Lookup, TrackOrder},
     ledger::What,
     state::{Shipment, State},
-    status,
+    status::{self, Event, event},
 };
 use crate::timestamp::Timestamp;
 
@@ -60,29 +59,6 @@ struct Current<'a> {
     awb: Option<&'a str>,
     #[serde(flatten)]
     event: Event,
-}
-
-#[derive(Serialize)]
-struct Event {
-    status_code: Value,
-    status_title: &'static str,
-    status_description: &'static str,
-    status_location: &'static str,
-    event_date: String,
-}
-
-fn event(at: Timestamp, code: u16, ids: Ids) -> Event {
-    let (title, description) = status::describe(code).unwrap_or_default();
-    Event {
-        status_code: match ids {
-            Ids::Numbers => Value::from(code),
-            Ids::Strings => Value::from(code.to_string()),
-        },
-        status_title: title,
-        status_description: description,
-        status_location: if matches!(code, 220 | status::BOOKED | status::CANCELLED) { "" } else { "Bengaluru" },
-        event_date: status::event_date(at),
-    }
 }
 
 fn answer<'a>(state: &State, shipment: &Shipment, awb: Option<&'a str>, now: Timestamp) -> Tracked<'a> {

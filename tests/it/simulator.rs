@@ -2,9 +2,11 @@
 
 mod admin;
 mod answers;
+mod cancels;
 mod creates;
 mod ledger;
 mod operations;
+mod webhooks;
 
 use std::time::Duration;
 

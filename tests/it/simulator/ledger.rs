@@ -8,7 +8,7 @@ use waybill::{
     simulator::{Answer, Answered, Rule, Settings, Simulator, SimulatorError, What},
 };
 
-use super::{Double, order, words};
+use super::{Double, order, said, words};
 
 fn kept_in(path: &Path) -> Settings {
     Settings { ledger_file: Some(path.to_owned()), ..Settings::default() }
@@ -107,4 +107,39 @@ async fn a_reset_forgets_all_but_the_numbers() {
     drop(double);
     let again = Double::with(kept_in(&path)).await;
     assert_eq!(again.simulator.ledger().iter().map(|e| e.seq).collect::<Vec<_>>(), [2, 3]);
+}
+
+/// Bookings and then many moves, without a socket.
+fn many_calls(simulator: &Simulator, awb: &str, calls: usize) {
+    for _ in 0..calls {
+        assert!(simulator.move_to(awb, 222));
+    }
+}
+
+#[tokio::test]
+async fn friendly_manners_forget_old_calls_and_no_shipment() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = || Settings { ledger_file: Some(folder.path().join("ledger.jsonl")), ..Settings::default() };
+    let double = Double::with(settings()).await;
+    let awb = double.booked("ORD-1").await;
+    many_calls(&double.simulator, &awb, 20_000);
+    let ledger = double.simulator.ledger();
+    assert_eq!((ledger.len(), ledger[0].seq, ledger.last().unwrap().seq), (10_001, 10_001, 20_001));
+    let index = said(double.client.get(format!("{}/_sim", double.base))).await.1;
+    assert_eq!((&index["entries"], &index["entriesDropped"]), (&json!(10_001), &json!(10_000)));
+    // The first call is forgotten, what it did is not: here and after a restart, which reads the whole file.
+    let again = Double::with(settings()).await;
+    assert_eq!(again.simulator.ledger().len(), 10_001);
+    for double in [&double, &again] {
+        assert_eq!(double.create("ORD-1").await["data"]["awb_number"], json!(awb));
+        assert_eq!(double.simulator.shipments().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn unpleasant_manners_forget_nothing() {
+    let double = Double::unpleasant().await;
+    let awb = double.booked("ORD-1").await;
+    many_calls(&double.simulator, &awb, 20_000);
+    assert_eq!(double.simulator.ledger().len(), 20_001);
 }

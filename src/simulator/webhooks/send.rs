@@ -1,0 +1,116 @@
+//! Sends what is due, one after the other, for as long as something waits.
+
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use reqwest::{Client, header, redirect::Policy};
+
+use super::Outgoing;
+use crate::{
+    simulator::{Inner, Simulator, WebhookUrl, state::State},
+    timestamp::Timestamp,
+};
+
+/// A receiver that takes longer counts as failed.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the clock is looked at while something waits: a clock that is moved by hand wakes nobody.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Sees to it that a task sends what waits. Costs nothing when nothing does.
+pub(in crate::simulator) fn start(simulator: &Simulator, state: &mut State) {
+    if state.webhooks.waiting.is_empty() || state.webhooks.sending {
+        return;
+    }
+    // Without a runtime (a shipment moved from outside) the next change starts it.
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        state.webhooks.sending = true;
+        let sending = Sending(Arc::downgrade(&simulator.0));
+        runtime.spawn(async move { sending.run().await });
+    }
+}
+
+/// What the task does next.
+enum Next {
+    Send(WebhookUrl, String),
+    Wait(Duration),
+    End,
+}
+
+/// The one sending task of a double, which does not keep the double alive. However it ends, another one may begin.
+struct Sending(Weak<Inner>);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            Simulator(inner).lock().webhooks.sending = false;
+        }
+    }
+}
+
+impl Sending {
+    async fn run(mut self) {
+        let client = match client() {
+            Ok(client) => client,
+            Err(error) => return tracing::error!(%error, "the simulator cannot send webhooks"),
+        };
+        while let Some(inner) = self.0.upgrade() {
+            let next = Simulator(inner).next_webhook();
+            match next {
+                Next::Send(url, body) => self.done(send(&client, url, body).await),
+                Next::Wait(time) => tokio::time::sleep(time).await,
+                // From here on another task may be sending, which this one's end must not touch.
+                Next::End => self.0 = Weak::new(),
+            }
+        }
+    }
+
+    fn done(&self, delivered: bool) {
+        if let Some(inner) = self.0.upgrade() {
+            let simulator = Simulator(inner);
+            let counts = &mut simulator.lock().webhooks.counts;
+            let count = if delivered { &mut counts.delivered } else { &mut counts.failed };
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+impl Simulator {
+    fn next_webhook(&self) -> Next {
+        let now = self.now();
+        let mut state = self.lock();
+        let url = state.faults().webhook_url.clone();
+        let next = state.webhooks.next(url, now);
+        // Under the same lock as the look at what waits: what is queued afterwards starts a task anew.
+        state.webhooks.sending = !matches!(next, Next::End);
+        next
+    }
+}
+
+impl Outgoing {
+    fn next(&mut self, url: Option<WebhookUrl>, now: Timestamp) -> Next {
+        let Some(url) = url else {
+            self.counts.dropped = self.counts().waiting.saturating_add(self.counts.dropped);
+            self.waiting.clear();
+            return Next::End;
+        };
+        let Some(first) = self.waiting.first_entry() else { return Next::End };
+        let (due, _) = *first.key();
+        if due > now { Next::Wait(due.since(now).min(LOOK)) } else { Next::Send(url, first.remove()) }
+    }
+}
+
+/// No proxy and no redirect: nothing leads off this machine, `localhost` neither.
+fn client() -> reqwest::Result<Client> {
+    // Another part may have set it.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let here = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
+    Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).resolve_to_addrs("localhost", &here).build()
+}
+
+async fn send(client: &Client, url: WebhookUrl, body: String) -> bool {
+    let sent = client.post(String::from(url)).header(header::CONTENT_TYPE, "application/json").body(body).send().await;
+    sent.is_ok_and(|answer| answer.status().is_success())
+}
