@@ -20,12 +20,12 @@ pub enum Wire {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub status: u16,
-    /// Seconds, when the provider said how long to wait.
+    /// Seconds, when the provider said how long to wait, or until when.
     pub retry_after: Option<i64>,
     pub body: Body,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Body {
     Json(Value),
     /// Not JSON, or JSON that says a key twice; the first 16 KiB of it.

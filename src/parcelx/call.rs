@@ -1,5 +1,6 @@
 //! For whom a call is made, and why one was not.
 
+use super::protect::Throttled;
 use crate::{store::StoreError, timestamp::Timestamp};
 
 /// For whom a call is made.
@@ -21,6 +22,9 @@ pub enum CallError {
     /// The logs could not be written: nothing was sent, or how it ended is not on record.
     #[error("the provider logs could not be written: {0}")]
     Store(StoreError),
+    /// Nothing was sent or written: other calls had the turn.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
     #[error("{0}")]
     Internal(String),
 }

@@ -12,10 +12,11 @@ use super::{
     By, Call, CallError, Settings, Tracked,
     answer::Wire,
     endpoint::Endpoint,
-    endpoints::{create_order::CreateOrder, track_order::TrackOrder},
+    endpoints::{cancel_order::CancelOrder, create_order::CreateOrder, label::Label, track_order::TrackOrder},
     log::{Closed, ProviderLogs, RequestLog},
+    protect::{Limits, Protection, Slot, Throttled},
     recorder::{Recorder, Recording},
-    verdict::Verdict,
+    verdict::{Booked, Verdict},
 };
 use crate::{
     clock::Clock,
@@ -33,6 +34,7 @@ pub struct ParcelXClient {
     /// For what may be repeated.
     repeating: ClientWithMiddleware,
     logs: ProviderLogs,
+    limits: Limits,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -54,9 +56,10 @@ impl ParcelXClient {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn new(settings: Settings, logs: ProviderLogs, clock: Clock) -> Result<Self, ClientError> {
+    pub fn new(settings: Settings, logs: ProviderLogs, clock: Clock, protection: Protection) -> Result<Self, ClientError> {
         let http = http_client(&settings)?;
-        let recorder = Recorder { logs: logs.clone(), clock };
+        let limits = protection.limits.clone();
+        let recorder = Recorder { logs: logs.clone(), clock, protection };
         let backoff = ExponentialBackoff::builder().build_with_max_retries(2);
         Ok(Self {
             once: ClientBuilder::new(http.clone()).with(recorder.clone()).build(),
@@ -64,17 +67,27 @@ impl ParcelXClient {
             repeating: ClientBuilder::new(http).with(RetryTransientMiddleware::new_with_policy(backoff)).with(recorder).build(),
             settings: Arc::new(settings),
             logs,
+            limits,
         })
+    }
+
+    /// The turn of one call, waited for for a few seconds at most. A create or a cancel needs it before it is taken, since its time to send
+    /// runs from there; other operations get theirs by themselves.
+    ///
+    /// # Errors
+    /// [`Throttled`].
+    pub async fn slot(&self) -> Result<Slot, Throttled> {
+        self.limits.slot().await
     }
 
     /// Books `order` under the ids of `attempt`, which must have been stored with the order before.
     ///
     /// # Errors
     /// [`CallError`]; after `ShutOut` nothing was sent, after `Store` it is for [`ParcelXClient::close`] to find out.
-    pub async fn create_order(&self, order: &Order, attempt: &Attempt) -> Result<Verdict, CallError> {
+    pub async fn create_order(&self, order: &Order, attempt: &Attempt, slot: Slot) -> Result<Verdict, CallError> {
         let call =
             Call { order_id: order.id.clone(), reference: order.order_number.clone(), attempt: attempt.no, queued_at: order.created_at };
-        let wire = self.send(&CreateOrder(order), &call, Some(attempt)).await?;
+        let wire = self.send_in(slot, &CreateOrder(order), &call, Some(attempt)).await?;
         Ok(CreateOrder::read(&wire, &order.order_number))
     }
 
@@ -82,24 +95,83 @@ impl ParcelXClient {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn track_order(&self, by: By<'_>, call: &Call) -> Result<Tracked, CallError> {
+    pub async fn track_order(&self, by: &By, call: &Call) -> Result<Tracked, CallError> {
         let wire = self.send(&TrackOrder(by), call, None).await?;
         Ok(TrackOrder::read(&wire, &call.reference))
+    }
+
+    /// Asks where the label of the shipment `awb` is. The address is as it came: see [`super::LabelHosts`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn label(&self, awb: &str, call: &Call) -> Result<Verdict<String>, CallError> {
+        let wire = self.send(&Label(awb), call, None).await?;
+        Ok(Label::read(&wire, &call.reference))
+    }
+
+    /// Cancels the shipment `awb` under the ids of `attempt`, which must have been stored with the order before.
+    ///
+    /// # Errors
+    /// As [`ParcelXClient::create_order`].
+    pub async fn cancel_order(
+        &self,
+        order: &Order,
+        awb: &str,
+        (attempt, slot): (&Attempt, Slot),
+        queued_at: Timestamp,
+    ) -> Result<Verdict<()>, CallError> {
+        let call = Call { order_id: order.id.clone(), reference: order.order_number.clone(), attempt: attempt.no, queued_at };
+        let wire = self.send_in(slot, &CancelOrder(awb), &call, Some(attempt)).await?;
+        Ok(CancelOrder::read(&wire, &call.reference))
+    }
+
+    /// The same for a shipment whose order is not at hand.
+    ///
+    /// # Errors
+    /// As [`ParcelXClient::create_order`].
+    pub async fn cancel_shipment(&self, awb: &str, call: &Call, attempt: &Attempt) -> Result<Verdict<()>, CallError> {
+        let wire = self.send(&CancelOrder(awb), call, Some(attempt)).await?;
+        Ok(CancelOrder::read(&wire, &call.reference))
     }
 
     /// Shuts an earlier attempt out of sending, or finds what its create came to. Nothing: it never sent, and never will.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn close(&self, order: &Order, attempt: &Attempt, now: Timestamp) -> Result<Option<Verdict>, StoreError> {
+    pub async fn close_create(&self, order: &Order, attempt: &Attempt, now: Timestamp) -> Result<Option<Verdict>, StoreError> {
+        self.close::<CreateOrder<'_>>(order, attempt, now).await
+    }
+
+    /// The same for a cancel.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn close_cancel(&self, order: &Order, attempt: &Attempt, now: Timestamp) -> Result<Option<Verdict<()>>, StoreError> {
+        self.close::<CancelOrder<'_>>(order, attempt, now).await
+    }
+
+    async fn close<E: Endpoint>(&self, order: &Order, attempt: &Attempt, now: Timestamp) -> Result<Option<E::Reading>, StoreError> {
         let payload = serde_json::Value::Null; // a tombstone asks for nothing
         let times = (order.created_at, now);
-        let tombstone =
-            RequestLog::new(&attempt.request_log_id, CreateOrder::OPERATION, &order.id, &order.order_number, payload, attempt.no, times);
+        let tombstone = RequestLog::new(&attempt.request_log_id, E::OPERATION, &order.id, &order.order_number, payload, attempt.no, times);
         Ok(match self.logs.close(&tombstone).await? {
             Closed::NeverSent => None,
-            Closed::Ended(wire) => Some(CreateOrder::read(&wire, &order.order_number)),
+            Closed::Ended(wire) => Some(E::read(&wire, &order.order_number)),
         })
+    }
+
+    /// A booking that an answer on record tells of, also a late one, with the log it stands in; not one that the order knows of and
+    /// has cancelled, or will.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn booking_on_record(&self, order: &Order) -> Result<Option<(String, Booked)>, StoreError> {
+        let calls = self.logs.of_order(&order.id).await?;
+        let creates = calls.into_iter().filter(|(request, _)| request.operation == CreateOrder::OPERATION);
+        Ok(creates.filter_map(|(_, outcome)| outcome).find_map(|outcome| match CreateOrder::read(&outcome.best(), &order.order_number) {
+            Verdict::Success(booked) if !order.surplus_awbs.contains(&booked.awb) => Some((outcome.id, booked)),
+            _ => None,
+        }))
     }
 
     /// Gives the look-ups of workers that vanished their outcome: nobody else will. Should one of them be alive after all, its answer
@@ -111,7 +183,21 @@ impl ParcelXClient {
         self.logs.close_unanswered(order_id, TrackOrder::OPERATION).await
     }
 
+    /// The same for calls for a label.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn close_label_calls(&self, order_id: &str) -> Result<(), StoreError> {
+        self.logs.close_unanswered(order_id, Label::OPERATION).await
+    }
+
     async fn send<E: Endpoint>(&self, endpoint: &E, call: &Call, attempt: Option<&Attempt>) -> Result<Wire, CallError> {
+        let slot = self.slot().await?;
+        self.send_in(slot, endpoint, call, attempt).await
+    }
+
+    /// Keeps `slot` until the call has ended.
+    async fn send_in<E: Endpoint>(&self, slot: Slot, endpoint: &E, call: &Call, attempt: Option<&Attempt>) -> Result<Wire, CallError> {
         let payload = endpoint.payload();
         let client = if E::SAFE_TO_REPEAT { &self.repeating } else { &self.once };
         let url = format!("{}{}", self.settings.base_url.as_str().trim_end_matches('/'), E::PATH);
@@ -126,6 +212,7 @@ impl ParcelXClient {
         let mut extensions = Extensions::new();
         extensions.insert(recording::<E>(call, attempt, payload));
         let result = client.execute_with_extensions(request, &mut extensions).await;
+        drop(slot);
         match (extensions.remove::<Wire>(), result) {
             (Some(wire), _) => Ok(wire),
             (None, Err(reqwest_middleware::Error::Middleware(error))) => {
@@ -142,6 +229,7 @@ fn recording<E: Endpoint>(call: &Call, attempt: Option<&Attempt>, payload: serde
         operation: E::OPERATION,
         order_id: call.order_id.clone(),
         reference: call.reference.clone(),
+        acts: !E::SAFE_TO_REPEAT,
         payload,
         attempt: call.attempt,
         queued_at: call.queued_at,

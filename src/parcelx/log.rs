@@ -133,14 +133,15 @@ impl ProviderLogs {
         Ok(())
     }
 
-    /// Every attempt of an order, oldest first, each with its outcome if it has one yet. At most 200.
+    /// The newest 200 attempts of an order, oldest first, each with its outcome if it has one yet.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn of_order(&self, order_id: &str) -> Result<Vec<(RequestLog, Option<OutcomeLog>)>, StoreError> {
-        let requests = Query::sorted_by("sentAt", Sort::Ascending).equal("orderId", order_id).limit(200);
-        let outcomes = Query::sorted_by("receivedAt", Sort::Ascending).equal("orderId", order_id).limit(200);
-        let requests = self.store.find::<RequestLog>(&requests).await?;
+        let requests = Query::sorted_by("sentAt", Sort::Descending).equal("orderId", order_id).limit(200);
+        let outcomes = Query::sorted_by("receivedAt", Sort::Descending).equal("orderId", order_id).limit(200);
+        let mut requests = self.store.find::<RequestLog>(&requests).await?;
+        requests.reverse();
         let outcomes = self.store.find::<OutcomeLog>(&outcomes).await?;
         let mut outcomes: std::collections::BTreeMap<_, _> = outcomes.into_iter().map(|o| (o.id.clone(), o)).collect();
         Ok(requests

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use http::Extensions;
-use reqwest::{Request, Response, header};
+use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next};
 use serde_json::Value;
 
@@ -11,6 +11,8 @@ use super::{
     CallError,
     answer::{Answer, BODY_CAP, Body, Failure, Wire},
     log::{ProviderLogs, RequestLog},
+    protect::{CallEnd, Protection},
+    retry_after,
 };
 use crate::{clock::Clock, fault, ids, store::StoreError, telemetry, timestamp::Timestamp};
 
@@ -22,6 +24,8 @@ pub(super) struct Recording {
     pub(super) operation: &'static str,
     pub(super) order_id: String,
     pub(super) reference: String,
+    /// Whether it is to change something at the provider.
+    pub(super) acts: bool,
     pub(super) payload: Value,
     pub(super) attempt: i64,
     pub(super) queued_at: Timestamp,
@@ -35,6 +39,7 @@ pub(super) struct Recording {
 pub(super) struct Recorder {
     pub(super) logs: ProviderLogs,
     pub(super) clock: Clock,
+    pub(super) protection: Protection,
 }
 
 #[async_trait]
@@ -43,6 +48,10 @@ impl Middleware for Recorder {
         let Some(call) = extensions.get::<Recording>().cloned() else {
             return Err(refusal(CallError::Internal("a call without its record".to_owned())));
         };
+        // The HTTP stack repeats a look-up: its first attempt has left its end here.
+        if extensions.get::<Wire>().is_some() {
+            self.protection.limits.repeat().await.map_err(|throttled| refusal(CallError::Throttled(throttled)))?;
+        }
         let now = self.clock.now();
         let id = call.log_id.clone().unwrap_or_else(|| ids::provider_log(now));
         let log = RequestLog::new(
@@ -67,7 +76,7 @@ impl Middleware for Recorder {
             (wire, Err(refusal(CallError::Internal("too late to send".to_owned()))))
         } else {
             let sent = next.run(request, extensions).await;
-            let read = read(sent).await;
+            let read = read(sent, &self.clock).await;
             if call.log_id.is_some() {
                 fault::reach("book:after-send");
             }
@@ -75,6 +84,10 @@ impl Middleware for Recorder {
         };
         let word = (call.word)(&wire, &call.reference);
         telemetry::provider_call(call.operation, word, started.elapsed());
+        if let Some(observer) = &self.protection.observer {
+            let (operation, order_id, acts, asked) = (call.operation, call.order_id.as_str(), call.acts, &call.payload);
+            observer.ended(&CallEnd { operation, order_id, acts, word, asked, wire: &wire }).await;
+        }
         extensions.insert(wire.clone());
         if let Err(error) = self.logs.end(&log, &wire, word, started.elapsed()).await {
             // An end that is not written down must not be acted on either: the attempt will be found unanswered.
@@ -91,13 +104,13 @@ fn refusal(error: CallError) -> Error {
 }
 
 /// The facts, and what the layers above may see: a status without a body, or the error.
-async fn read(sent: Result<Response, Error>) -> (Wire, Result<Response, Error>) {
+async fn read(sent: Result<Response, Error>, clock: &Clock) -> (Wire, Result<Response, Error>) {
     let mut response = match sent {
         Ok(response) => response,
         Err(error) => return (failure(&error), Err(error)),
     };
     let status = response.status();
-    let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.trim().parse().ok());
+    let retry_after = retry_after::read(response.headers(), clock.now());
     let wire = match body(&mut response).await {
         Ok(bytes) => Wire::Answer(Answer { status: status.as_u16(), retry_after, body: Body::read(&bytes) }),
         Err(failure) => failure,

@@ -5,14 +5,14 @@ use serde_json::{Map, Value};
 
 use super::answer::{Answer, Body, Failure, Wire};
 use crate::{
-    store::{Document, Index},
+    store::{Document, Index, id_and_version},
     timestamp::Timestamp,
 };
 
 pub(super) const PROVIDER: &str = "parcelx";
 
 /// What was asked, in full. Holds personal data: show it through [`super::redact`] only.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestLog {
     pub id: String,
@@ -64,7 +64,7 @@ pub struct Late {
 }
 
 /// The facts, in the form they are stored in, and the verdict's word.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct End {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,34 +90,14 @@ impl Document for RequestLog {
     const COLLECTION: &'static str = "parcelx_request_logs";
     const INDEXES: &'static [Index] = &[Index::on("order_sent", &["orderId", "sentAt"])];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: i64) {
-        self.version = version;
-    }
+    id_and_version!();
 }
 
 impl Document for OutcomeLog {
     const COLLECTION: &'static str = "parcelx_response_logs";
     const INDEXES: &'static [Index] = &[Index::on("order_received", &["orderId", "receivedAt"])];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: i64) {
-        self.version = version;
-    }
+    id_and_version!();
 }
 
 impl End {

@@ -1,13 +1,13 @@
-//! What an answer to a create means, as one table. Whatever is not in it is *unknown*: the provider may have booked.
+//! What an answer to a call that changes something means, as one table. Whatever is not in it is *unknown*: the provider may have acted.
 
 use std::time::Duration;
 
 use super::answer::{Answer, Failure, Wire};
 
-/// What is known after a create.
+/// What is known after a call; `T` is what a success gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    Booked(Booked),
+pub enum Verdict<T = Booked> {
+    Success(T),
     /// Parsable `status: false`: the provider's words.
     Refused(String),
     /// The wallet is empty.
@@ -35,11 +35,12 @@ pub struct Booked {
 /// The longest `Retry-After` that is believed.
 const LONGEST_BUSY: Duration = Duration::from_secs(15 * 60);
 
-impl Verdict {
+impl<T> Verdict<T> {
+    /// In one word; `success` is the operation's own.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn word(&self, success: &'static str) -> &'static str {
         match self {
-            Self::Booked(_) => "booked",
+            Self::Success(_) => success,
             Self::Refused(_) => "refused",
             Self::Wallet(_) => "wallet",
             Self::Credentials(_) => "credentials",
@@ -51,8 +52,8 @@ impl Verdict {
     }
 }
 
-/// The table. `booked` reads the shipment out of a body with `status: true`, or says what is wrong with it.
-pub(super) fn judge(wire: &Wire, booked: impl FnOnce(&Answer) -> Result<Booked, &'static str>) -> Verdict {
+/// The table. `success` reads what a body with `status: true` gives, or says what is wrong with it.
+pub(super) fn judge<T>(wire: &Wire, success: impl FnOnce(&Answer) -> Result<T, &'static str>) -> Verdict<T> {
     let answer = match wire {
         Wire::Failure { class, detail } if class.is_unsent() => return Verdict::NotSent(format!("{}: {detail}", class.word())),
         Wire::Failure { class: Failure::NoAnswerRecorded, .. } => return Verdict::Unknown("unknown: no answer recorded".to_owned()),
@@ -69,13 +70,31 @@ pub(super) fn judge(wire: &Wire, booked: impl FnOnce(&Answer) -> Result<Booked, 
         (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&words) => Verdict::Wallet(words),
         (200 | 400 | 406 | 422, Some(false)) if words.is_empty() => Verdict::Refused("refused without words".to_owned()),
         (200 | 400 | 406 | 422, Some(false)) => Verdict::Refused(words),
-        (200..=299, Some(true)) => match booked(answer) {
-            Ok(booked) => Verdict::Booked(booked),
+        (200..=299, Some(true)) => match success(answer) {
+            Ok(success) => Verdict::Success(success),
             Err(what) => Verdict::Unknown(format!("unknown: {what}")),
         },
         (status, _) => Verdict::Unknown(format!("unknown: HTTP {status} without a readable answer")),
     }
 }
+
+/// The table for a call about one shipment: "no such shipment" with 404 is a refusal like any other; only a wrong address is not.
+pub(super) fn judge_of_shipment<T>(wire: &Wire, success: impl FnOnce(&Answer) -> Result<T, &'static str>) -> Verdict<T> {
+    if let Wire::Answer(answer) = wire
+        && (answer.status, answer.succeeded()) == (404, Some(false))
+        && !answer.words().to_lowercase().contains(UNKNOWN_METHOD)
+    {
+        return Verdict::Refused(answer.words());
+    }
+    match judge(wire, success) {
+        // It costs nothing, so words about a balance say nothing of the account.
+        Verdict::Wallet(words) => Verdict::Refused(words),
+        verdict => verdict,
+    }
+}
+
+/// What a framework answers when a path or a verb does not exist.
+const UNKNOWN_METHOD: &str = "unknown method";
 
 /// `Insuffiecient Balance` is the captured spelling; texts are matched loosely.
 fn is_wallet(words: &str) -> bool {
@@ -98,7 +117,7 @@ mod tests {
     fn verdict(status: u16, body: Body, retry_after: Option<i64>) -> &'static str {
         let shipment = || Booked { awb: "1".into(), courier_name: None, courier_code: None, order_number: None };
         let read = |a: &Answer| a.json().and_then(|b| b.get("awb")).map(|_| shipment()).ok_or("no AWB");
-        judge(&Wire::Answer(Answer { status, retry_after, body }), read).word()
+        judge(&Wire::Answer(Answer { status, retry_after, body }), read).word("booked")
     }
 
     fn json_verdict(status: u16, body: Value) -> &'static str {
@@ -143,7 +162,7 @@ mod tests {
 
     #[test]
     fn failures_before_sending_are_safe_and_all_others_are_not() {
-        let of = |class| judge(&Wire::Failure { class, detail: String::new() }, |_| Err("")).word();
+        let of = |class| judge(&Wire::Failure { class, detail: String::new() }, |_| Err::<Booked, _>("")).word("booked");
         assert_eq!(of(Failure::NotConnected), "not-sent");
         assert_eq!(of(Failure::TooLateToSend), "not-sent");
         for class in [Failure::TimedOut, Failure::Broken, Failure::TooLarge, Failure::NoAnswerRecorded] {

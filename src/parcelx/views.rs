@@ -50,7 +50,7 @@ pub struct OutcomeView {
     #[schema(example = "timed-out")]
     pub error_code: Option<&'static str>,
     /// `booked`, `refused`, `wallet`, `credentials`, `configuration`, `busy`, `not-sent` or `unknown`; of a look-up `found`,
-    /// `not-found` or `failed`. More may come.
+    /// `not-found` or `failed`; of a label `fetched`, `refused` or `failed`. More may come.
     #[schema(example = "booked")]
     pub verdict: String,
     pub received_at: Timestamp,

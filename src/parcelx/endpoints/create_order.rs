@@ -156,7 +156,7 @@ impl Endpoint for CreateOrder<'_> {
     }
 
     fn word(reading: &Verdict) -> &'static str {
-        reading.word()
+        reading.word("booked")
     }
 }
 

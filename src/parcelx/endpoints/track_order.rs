@@ -9,14 +9,14 @@ use crate::parcelx::{
 };
 
 /// What to look for.
-#[derive(Debug, Clone, Copy)]
-pub enum By<'a> {
-    Awb(&'a str),
-    Reference(&'a str),
+#[derive(Debug, Clone)]
+pub enum By {
+    Awb(String),
+    Reference(String),
 }
 
 #[derive(Debug)]
-pub(in crate::parcelx) struct TrackOrder<'a>(pub(in crate::parcelx) By<'a>);
+pub(in crate::parcelx) struct TrackOrder<'a>(pub(in crate::parcelx) &'a By);
 
 /// What a look-up found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,26 @@ pub enum Tracked {
     Failed(String),
 }
 
+/// The status code of a cancelled shipment.
+const CANCELLED: &str = "227";
+
+impl Tracked {
+    /// Whether the provider shows the shipment as cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Found { status_code: Some(code), .. } if code == CANCELLED)
+    }
+
+    /// The AWB that was told.
+    #[must_use]
+    pub fn awb(&self) -> Option<String> {
+        match self {
+            Self::Found { awb, .. } => awb.clone(),
+            Self::NotFound(_) | Self::Failed(_) => None,
+        }
+    }
+}
+
 impl Endpoint for TrackOrder<'_> {
     const OPERATION: &'static str = "track_order";
     const METHOD: Method = Method::GET;
@@ -38,7 +58,7 @@ impl Endpoint for TrackOrder<'_> {
     type Reading = Tracked;
 
     fn payload(&self) -> Value {
-        match self.0 {
+        match &self.0 {
             By::Awb(awb) => json!({ "awb": awb }),
             By::Reference(reference) => json!({ "channel_order_no": reference }),
         }
@@ -121,7 +141,7 @@ mod tests {
 
     #[test]
     fn asks_by_awb_or_reference() {
-        assert_eq!(TrackOrder(By::Awb("0017")).payload(), json!({"awb": "0017"}));
-        assert_eq!(TrackOrder(By::Reference("ORD-1")).payload(), json!({"channel_order_no": "ORD-1"}));
+        assert_eq!(TrackOrder(&By::Awb("0017".to_owned())).payload(), json!({"awb": "0017"}));
+        assert_eq!(TrackOrder(&By::Reference("ORD-1".to_owned())).payload(), json!({"channel_order_no": "ORD-1"}));
     }
 }

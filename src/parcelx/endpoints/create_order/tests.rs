@@ -83,7 +83,7 @@ fn prepaid_collects_nothing_and_absent_fields_are_empty() {
 #[test]
 fn a_booking_is_read_with_its_awb_as_text() {
     let booked = |awb: &str, courier: &str, code: &str| {
-        Verdict::Booked(Booked {
+        Verdict::Success(Booked {
             awb: awb.into(),
             courier_name: Some(courier.into()),
             courier_code: Some(code.into()),
@@ -109,7 +109,7 @@ fn refusals_keep_the_providers_words() {
 #[test]
 fn a_success_that_proves_nothing_is_unknown() {
     let empty = include_str!("../../../../tests/fixtures/parcelx/create_order/success_without_awb.json");
-    assert_eq!(read_fixture(200, empty).word(), "unknown");
+    assert_eq!(read_fixture(200, empty).word("booked"), "unknown");
     let other = include_str!("../../../../tests/fixtures/parcelx/create_order/success_with_other_reference.json");
-    assert_eq!(read_fixture(200, other).word(), "unknown");
+    assert_eq!(read_fixture(200, other).word("booked"), "unknown");
 }
