@@ -1,6 +1,6 @@
 //! How long to wait before the next try. Pure functions: the waits are data, kept with the job or its document.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A queue's defaults for its jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +9,32 @@ pub struct Policy {
     pub attempts: u32,
     /// The wait after the first one.
     pub backoff: Duration,
+}
+
+/// The policy of each queue. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Policies {
+    usual: Policy,
+    of_queues: Arc<BTreeMap<String, Policy>>,
+}
+
+impl Policies {
+    /// `of_queues` are those that differ from the usual.
+    #[must_use]
+    pub fn new(usual: Policy, of_queues: BTreeMap<String, Policy>) -> Self {
+        Self { usual, of_queues: Arc::new(of_queues) }
+    }
+
+    #[must_use]
+    pub fn of(&self, queue: &str) -> Policy {
+        self.of_queues.get(queue).copied().unwrap_or(self.usual)
+    }
+}
+
+impl From<Policy> for Policies {
+    fn from(usual: Policy) -> Self {
+        Self::new(usual, BTreeMap::new())
+    }
 }
 
 /// Longest wait between two tries of anything that nobody is told about.

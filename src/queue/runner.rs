@@ -2,8 +2,10 @@
 //!
 //! Guards against: more work than permits (a permit is taken *before* a job is claimed), work that is acknowledged before it is
 //! done, a panic that takes the process or the permit with it, a lease that runs out under honest work (renewed every quarter of its
-//! length), jobs of vanished workers (looked for every half), and a shutdown that loses what it interrupts.
+//! length), jobs of vanished workers (looked for every half), a shutdown that loses what it interrupts, and jobs that are claimed while
+//! what they need is known to be shut ([`gate`]).
 
+pub mod gate;
 mod run;
 mod watch;
 
@@ -16,6 +18,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::gate::{Admission, AlwaysOpen, Gate, Probe};
 use super::{Leased, Queue, registry::Registry, retry};
 use crate::ids;
 
@@ -50,6 +53,7 @@ struct Inner<C> {
     registry: Registry<C>,
     context: C,
     queues: Vec<QueueSettings>,
+    gate: Arc<dyn Gate>,
     /// What runs now, by lease token: for renewal.
     held: Mutex<HashMap<String, Leased>>,
 }
@@ -61,10 +65,16 @@ impl<C: Send + Sync + 'static> Runner<C> {
     /// A runner of those `queues` that the registry has handlers for. The others are left to whoever has some: here their jobs
     /// could only fail.
     #[must_use]
-    pub fn new(queue: Queue, registry: Registry<C>, context: C, mut queues: Vec<QueueSettings>) -> Self {
+    pub fn new(queue: Queue, registry: Registry<C>, context: C, queues: Vec<QueueSettings>) -> Self {
+        Self::gated(queue, registry, context, queues, Arc::new(AlwaysOpen))
+    }
+
+    /// [`Runner::new`] with a gate that may shut queues.
+    #[must_use]
+    pub fn gated(queue: Queue, registry: Registry<C>, context: C, mut queues: Vec<QueueSettings>, gate: Arc<dyn Gate>) -> Self {
         let known = registry.queues();
         queues.retain(|settings| known.contains(&settings.name.as_str()));
-        Self(Arc::new(Inner { queue, registry, context, queues, held: Mutex::default() }))
+        Self(Arc::new(Inner { queue, registry, context, queues, gate, held: Mutex::default() }))
     }
 
     /// Works until `stop`, then claims nothing more and returns when the jobs in hand have ended. Whoever does not want to wait
@@ -79,6 +89,9 @@ impl<C: Send + Sync + 'static> Runner<C> {
             watchers.spawn(watch::recover_stalled(self.clone(), settings.clone(), over.clone()));
         }
         watchers.spawn(watch::renew_leases(self.clone(), over.clone()));
+        // Nothing is claimed before it is known what is shut.
+        self.0.gate.refresh().await;
+        watchers.spawn(watch::refresh_gate(Arc::clone(&self.0.gate), over.clone()));
         let claimers = self.0.queues.iter().map(|settings| self.claim_loop(settings, &jobs, stop, &over));
         futures_util::future::join_all(claimers).await;
         jobs.close();
@@ -97,16 +110,30 @@ impl<C: Send + Sync + 'static> Runner<C> {
         let mut failures = 0;
         while !stop.is_cancelled() {
             let Some(mut held) = stop.run_until_cancelled(take_permits(&permits)).await else { return };
-            let claim = self.0.queue.broker.claim(&settings.name, held.len(), settings.lease, CLAIM_WAIT);
+            let admission = self.0.gate.admit(&settings.name);
+            let (max, wait) = match &admission {
+                Admission::Open => (held.len(), CLAIM_WAIT),
+                Admission::Probe(_) => (1, gate::AGAIN),
+                Admission::Closed { look_again } => {
+                    drop(held);
+                    let _stopped = stop.run_until_cancelled(tokio::time::sleep(*look_again)).await;
+                    continue;
+                }
+            };
+            let claim = self.0.queue.broker.claim(&settings.name, max, settings.lease, wait);
             match stop.run_until_cancelled(claim).await {
                 None => return,
                 Some(Ok(claimed)) => {
                     failures = 0;
-                    for job in claimed {
+                    let admitted = self.admitted(claimed, admission).await;
+                    if admitted.is_none() {
+                        let _stopped = stop.run_until_cancelled(tokio::time::sleep(gate::AGAIN)).await;
+                    }
+                    for (job, probe) in admitted.unwrap_or_default() {
                         let permit = held.pop();
                         let (runner, over) = (self.clone(), over.clone());
                         jobs.spawn(async move {
-                            over.run_until_cancelled(runner.run_one(job)).await;
+                            over.run_until_cancelled(runner.run_admitted(job, probe)).await;
                             drop(permit);
                         });
                     }
@@ -122,8 +149,36 @@ impl<C: Send + Sync + 'static> Runner<C> {
         }
     }
 
+    /// The jobs that may run of those that were claimed, the probe with its own. Nothing: the gate was shut since, and all were put back.
+    async fn admitted(&self, claimed: Vec<Leased>, admission: Admission) -> Option<Vec<(Leased, Option<Box<dyn Probe>>)>> {
+        let Some(first) = claimed.first() else { return Some(Vec::new()) };
+        match admission {
+            // The claim may have waited long for its jobs.
+            Admission::Open if matches!(self.0.gate.admit(&first.queue), Admission::Open) => {
+                return Some(claimed.into_iter().map(|job| (job, None)).collect());
+            }
+            Admission::Probe(mut probe) => {
+                if probe.begin(first).await {
+                    return Some(claimed.into_iter().zip([Some(probe)]).collect());
+                }
+            }
+            Admission::Open | Admission::Closed { .. } => {}
+        }
+        for job in claimed {
+            self.put_back(&job).await;
+        }
+        None
+    }
+
+    async fn run_admitted(&self, job: Leased, probe: Option<Box<dyn Probe>>) {
+        self.run_one(job).await;
+        if let Some(probe) = probe {
+            probe.end().await;
+        }
+    }
+
     /// Runs what waits, one job after the other, until nothing is waiting: for tests and one-off commands. Jobs that are put off
-    /// stay put off. Tells how many runs there were.
+    /// stay put off, and so do queues that the gate shuts. Tells how many runs there were.
     ///
     /// # Errors
     /// When the queue does not answer.
@@ -132,8 +187,14 @@ impl<C: Send + Sync + 'static> Runner<C> {
         loop {
             let before = runs;
             for settings in &self.0.queues {
-                for job in self.0.queue.broker.claim(&settings.name, 1, settings.lease, Duration::ZERO).await? {
-                    self.run_one(job).await;
+                self.0.gate.refresh().await;
+                let admission = self.0.gate.admit(&settings.name);
+                if matches!(admission, Admission::Closed { .. }) {
+                    continue;
+                }
+                let claimed = self.0.queue.broker.claim(&settings.name, 1, settings.lease, Duration::ZERO).await?;
+                for (job, probe) in self.admitted(claimed, admission).await.unwrap_or_default() {
+                    self.run_admitted(job, probe).await;
                     runs += 1;
                 }
             }

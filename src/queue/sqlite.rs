@@ -13,6 +13,7 @@
 mod file;
 mod ops;
 mod sql;
+mod step;
 mod wake;
 mod writer;
 
@@ -109,8 +110,8 @@ impl Broker for SqliteQueue {
             // Made before the look, so that a job added after it is heard.
             let rung = bell.notified();
             let (mut grant, name) = (self.writer.grant(), queue.to_owned());
-            let claim = move |step: &mut writer::Step<'_>| {
-                let next_due = ops::claim(step, &name, max, lease, &mut grant)?;
+            let claim = move |step: &mut step::Step<'_>| {
+                let next_due = ops::claim(step, &name, max, lease, &mut grant.jobs)?;
                 Ok((grant, next_due))
             };
             let (grant, next_due) = self.writer.call(claim).await?;

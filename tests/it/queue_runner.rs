@@ -5,6 +5,7 @@
 
 mod double;
 mod endings;
+mod gate;
 mod kit;
 mod leases;
 mod outages;

@@ -5,7 +5,7 @@ use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::{InHand, Runner};
+use super::{InHand, Runner, gate};
 use crate::{
     ids,
     queue::{
@@ -31,6 +31,11 @@ enum End {
 }
 
 impl<C: Send + Sync + 'static> Runner<C> {
+    /// Gives a claimed job back unrun: its queue was shut meanwhile.
+    pub(super) async fn put_back(&self, job: &Leased) {
+        self.acknowledge(job, &End::Delay(gate::AGAIN, Count::Nothing, "its queue is shut for now".to_owned())).await;
+    }
+
     pub(super) async fn run_one(&self, job: Leased) {
         // At the highest level, so that no log level takes the id from the lines that are left.
         let span = tracing::error_span!("job", job.queue = job.queue, job.name = job.name, job.id = job.id);

@@ -1,10 +1,13 @@
-//! What goes on beside the jobs: renewing their leases, finding those whose worker vanished.
+//! What goes on beside the jobs: renewing their leases, finding those whose worker vanished, asking whether the gate is still open.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{QueueSettings, Runner};
+use super::{
+    QueueSettings, Runner,
+    gate::{Gate, REFRESH},
+};
 use crate::{ids, queue::Held, telemetry};
 
 /// Renews every lease in hand each quarter of the shortest one's length, all of a length in one call.
@@ -59,5 +62,12 @@ pub(super) async fn recover_stalled<C: Send + Sync + 'static>(runner: Runner<C>,
             }
             Err(error) => tracing::warn!(queue = settings.name, %error, "cannot look for stalled jobs of {}", settings.name),
         }
+    }
+}
+
+/// Keeps the gate up to date with what other processes know.
+pub(super) async fn refresh_gate(gate: Arc<dyn Gate>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(REFRESH)).await.is_some() {
+        gate.refresh().await;
     }
 }

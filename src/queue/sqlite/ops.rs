@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{
-    sql,
-    writer::{Grant, Step},
-};
+use super::{sql, step::Step};
 use crate::{
     ids,
     queue::broker::{Added, Count, Held, Keep, Leased, NewJob, Recovered},
@@ -38,8 +35,14 @@ fn add_one(step: &mut Step<'_>, job: &NewJob) -> rusqlite::Result<Added> {
     Ok(Added::New)
 }
 
-/// Fills `grant`, and says when the next delayed job is due if there was nothing to claim.
-pub(super) fn claim(step: &Step<'_>, queue: &str, max: usize, lease: Duration, grant: &mut Grant) -> rusqlite::Result<Option<Timestamp>> {
+/// Adds to `claimed`, and says when the next delayed job is due if there was nothing to claim.
+pub(super) fn claim(
+    step: &Step<'_>,
+    queue: &str,
+    max: usize,
+    lease: Duration,
+    claimed: &mut Vec<Leased>,
+) -> rusqlite::Result<Option<Timestamp>> {
     promote_due(step, queue)?;
     let limit = i64::try_from(max).unwrap_or(i64::MAX);
     let head = leased(step, sql::HEAD, queue, limit)?;
@@ -48,9 +51,9 @@ pub(super) fn claim(step: &Step<'_>, queue: &str, max: usize, lease: Duration, g
     for (seq, mut job) in head {
         job.token = ids::lease_token();
         update.execute(params![seq, job.token, due])?;
-        grant.jobs.push(job);
+        claimed.push(job);
     }
-    if !grant.jobs.is_empty() {
+    if !claimed.is_empty() {
         return Ok(None);
     }
     let next = step.conn.prepare_cached(sql::NEXT_DUE)?.query_row([queue], |r| r.get(0)).optional()?;

@@ -5,7 +5,6 @@
 //! before every transaction.
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -16,13 +15,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     file::{self, Identity},
     ops,
+    step::{Effects, Step},
     wake::{Shared, lock},
 };
 use crate::{
     clock::Clock,
     ids,
     queue::broker::{Keep, Leased, QueueError},
-    timestamp::Timestamp,
 };
 
 /// Operations that may wait for the writer; further callers wait to hand theirs in.
@@ -31,23 +30,6 @@ const BACKLOG: usize = 1024;
 const GROUP: usize = 256;
 /// How long the writer tries to get the file's write lock from other processes.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A transaction as an operation sees it.
-pub(super) struct Step<'a> {
-    pub(super) conn: &'a Connection,
-    pub(super) now: Timestamp,
-    pub(super) effects: &'a mut Effects,
-}
-
-/// What is left to do for a transaction as a whole.
-#[derive(Default)]
-pub(super) struct Effects {
-    /// Queues that have more to claim, now or soon.
-    pub(super) woken: BTreeSet<String>,
-    /// Queues in which jobs were completed, or failed.
-    pub(super) completed: BTreeSet<String>,
-    pub(super) failed: BTreeSet<String>,
-}
 
 trait Work: Send {
     fn run(&mut self, step: &mut Step<'_>) -> rusqlite::Result<()>;

@@ -17,7 +17,7 @@ use waybill::{
         job::{Death, Job, JobError, Outcome, Payload},
         registry::Registry,
         retry::Policy,
-        runner::{QueueSettings, Runner},
+        runner::{QueueSettings, Runner, gate::Gate},
     },
     timestamp::Timestamp,
 };
@@ -257,6 +257,12 @@ impl Rig {
     /// A runner that reaches the queue through another broker.
     pub(super) fn runner_over(&self, queue: Queue, concurrency: usize, lease: Duration) -> Runner<Arc<Bench>> {
         runner(queue, &self.bench, vec![QueueSettings { name: QUEUE.to_owned(), concurrency, lease, max_stalled: 3 }])
+    }
+
+    /// A runner behind `gate`.
+    pub(super) fn gated(&self, queue: Queue, concurrency: usize, gate: Arc<dyn Gate>) -> Runner<Arc<Bench>> {
+        let settings = QueueSettings { name: QUEUE.to_owned(), concurrency, lease: LONG, max_stalled: 3 };
+        Runner::gated(queue, Registry::default().with::<Scripted>(), Arc::clone(&self.bench), vec![settings], gate)
     }
 
     /// Runs what waits, as [`Runner::run_pending`] does.
