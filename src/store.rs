@@ -9,6 +9,7 @@ mod sqlite;
 
 use std::collections::BTreeMap;
 
+pub(crate) use document::id_and_version;
 pub use document::{Cursor, Document, Index, Key, Order, Query};
 
 use crate::timestamp::Timestamp;

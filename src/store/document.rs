@@ -26,6 +26,24 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
     fn set_version(&mut self, version: i64);
 }
 
+/// The three methods of [`Document`] for a struct with the fields `id` and `version`.
+macro_rules! id_and_version {
+    () => {
+        fn id(&self) -> &str {
+            &self.id
+        }
+
+        fn version(&self) -> i64 {
+            self.version
+        }
+
+        fn set_version(&mut self, version: i64) {
+            self.version = version;
+        }
+    };
+}
+pub(crate) use id_and_version;
+
 /// One declared index. `fields` are paths of JSON names, `awb` or `outbox.at`; each holds a string, an integer, a boolean or a [`Timestamp`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {

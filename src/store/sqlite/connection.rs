@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, config::DbConfig};
 
 use crate::{ids, store::StoreError};
 
@@ -87,7 +87,7 @@ fn try_open_writer(path: &Path) -> rusqlite::Result<Option<Connection>> {
     conn.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32000",
     )?;
-    conn.set_prepared_statement_cache_capacity(128);
+    keep_plans(&conn)?;
     Ok(Some(conn))
 }
 
@@ -98,8 +98,15 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(PATIENCE)?;
     conn.execute_batch("PRAGMA cache_size = -8000")?;
-    conn.set_prepared_statement_cache_capacity(128);
+    keep_plans(&conn)?;
     Ok(conn)
+}
+
+/// Otherwise every run of a query over an expression index with other values is prepared anew: SQLite looks whether the values allow a
+/// better plan. There is none to be found, since each query names its index.
+fn keep_plans(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(128);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 fn cannot_open(path: &Path, why: &str) -> StoreError {
@@ -131,5 +138,36 @@ pub(super) fn meaning(error: &Error) -> StoreError {
             StoreError::Fault(error.to_string())
         }
         _ => StoreError::Unavailable(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_query_is_prepared_once_whatever_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        fs::write(&path, "").unwrap();
+        let writer = open_writer(&path).unwrap();
+        let at = "json_extract(doc,'$.at')";
+        writer
+            .execute_batch(&format!(
+                "CREATE TABLE docs (id TEXT PRIMARY KEY, doc TEXT); CREATE INDEX by_at ON docs ({at}, id) WHERE {at} IS NOT NULL;
+                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+                 INSERT INTO docs SELECT i, json_object('at', i) FROM n"
+            ))
+            .unwrap();
+        let sql = format!("SELECT id FROM docs INDEXED BY by_at WHERE {at} IS NOT NULL AND {at} < ?1 ORDER BY {at}, id LIMIT ?2");
+        for conn in [writer, open_reader(&path).unwrap()] {
+            for before in 1..2_000_i64 {
+                let mut query = conn.prepare_cached(&sql).unwrap();
+                query.query_map([before, 1], |row| row.get::<_, String>(0)).unwrap().for_each(|id| drop(id.unwrap()));
+            }
+            assert_eq!(conn.prepare_cached(&sql).unwrap().get_status(StatementStatus::RePrepare), 0);
+        }
     }
 }
