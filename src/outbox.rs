@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    queue::{NewJob, retry::Policy},
+    queue::{NewJob, retry::Policies},
     store::Document,
     timestamp::Timestamp,
 };
@@ -45,7 +45,7 @@ pub trait Dispatched: Document {
     fn overdue_at(&self) -> Option<Timestamp>;
 
     /// The job that should be moving it on, not due before the document is. Nothing when none should.
-    fn job(&self, policy: &Policy, now: Timestamp) -> Option<NewJob>;
+    fn job(&self, policies: &Policies, now: Timestamp) -> Option<NewJob>;
 
     /// The queue has `job_id`: takes the entry out and sets when to look again. `false`: the entry is another's.
     fn relayed(&mut self, job_id: &str, now: Timestamp) -> bool;

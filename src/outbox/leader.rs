@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     clock::Clock,
     ids,
-    store::{Decision, Document, Index, Store, StoreError, Updated},
+    store::{Decision, Document, Index, Store, StoreError, Updated, id_and_version},
     timestamp::Timestamp,
 };
 
@@ -35,17 +35,7 @@ impl Document for LeaseDocument {
     const COLLECTION: &'static str = "leases";
     const INDEXES: &'static [Index] = &[];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: i64) {
-        self.version = version;
-    }
+    id_and_version!();
 }
 
 /// This process's side of a lease. Clones share it.

@@ -8,7 +8,7 @@ use super::{Again, Dispatched, Times};
 use crate::{
     clock::Clock,
     fault,
-    queue::{NewJob, Queue, QueueError, retry::Policy},
+    queue::{NewJob, Queue, QueueError, retry::Policies},
     store::{Decision, Order, Query, Store, StoreError, Updated},
     telemetry,
     timestamp::Timestamp,
@@ -79,10 +79,10 @@ impl Walker {
         Self { parts: Parts { store, queue, clock, times }, collections: Vec::new() }
     }
 
-    /// Adds a collection, whose jobs follow `policy`.
+    /// Adds a collection, whose jobs follow `policies`.
     #[must_use]
-    pub fn over<D: Dispatched>(mut self, policy: Policy) -> Self {
-        self.collections.push(Arc::new(Typed::<D> { policy, document: std::marker::PhantomData }));
+    pub fn over<D: Dispatched>(mut self, policies: Policies) -> Self {
+        self.collections.push(Arc::new(Typed::<D> { policies, document: std::marker::PhantomData }));
         self
     }
 
@@ -127,7 +127,7 @@ trait Collection: Send + Sync {
 }
 
 struct Typed<D> {
-    policy: Policy,
+    policies: Policies,
     document: std::marker::PhantomData<fn() -> D>,
 }
 
@@ -158,7 +158,7 @@ impl<D: Dispatched> Typed<D> {
         let oldest = found.first().and_then(D::outbox).map(|entry| entry.at);
         let lag = oldest.map_or(Duration::ZERO, |at: Timestamp| now.since(at));
         let mut report = Report { lag, ..Report::default() };
-        let jobs: Vec<_> = found.iter().filter_map(|doc| doc.job(&self.policy, now)).collect();
+        let jobs: Vec<_> = found.iter().filter_map(|doc| doc.job(&self.policies, now)).collect();
         self.add(parts, &jobs, "relay:after-add").await?;
         for (doc, job_id) in found.iter().filter_map(|doc| Some((doc, doc.outbox()?.job_id.clone()))) {
             let out = parts.store.update::<D, bool, StoreError>(doc.id(), |doc| {
@@ -178,7 +178,7 @@ impl<D: Dispatched> Typed<D> {
         let mut report = Report::default();
         let mut jobs = Vec::new();
         for doc in parts.store.find::<D>(&overdue).await? {
-            let Some(job) = doc.job(&self.policy, now) else { continue };
+            let Some(job) = doc.job(&self.policies, now) else { continue };
             let known = parts.queue.inspect.get(job.queue, &job.id).await?;
             if known.is_some_and(|view| !view.state.is_finished()) {
                 let put_off = parts.store.update::<D, bool, StoreError>(doc.id(), |doc| {
@@ -197,7 +197,7 @@ impl<D: Dispatched> Typed<D> {
                 Updated::Done(doc, Again::Dispatched) => {
                     tracing::warn!(job.id = job.id, "job {} is gone or came to nothing: a new one follows", job.id);
                     fault::reach("sweep:after-dispatch");
-                    jobs.extend(doc.job(&self.policy, now));
+                    jobs.extend(doc.job(&self.policies, now));
                     report.dispatched += 1;
                 }
                 Updated::Done(_, Again::GivenUp) => {
