@@ -1,16 +1,17 @@
-//! How the outbox sees an order.
+//! How the outbox sees an order: one job at a time moves it on. That books it, as long as it is on its way; after that it cancels what is
+//! to be cancelled.
 
 use std::time::Duration;
 
 use super::{
-    jobs::CreateOrderJob,
-    journey::{job_id, reason},
+    jobs::{CancelOrderJob, CreateOrderJob},
+    journey::{cancel_job_id, job_id, reason},
     model::{Actor, Order},
     status::SyncStatus,
 };
 use crate::{
     outbox::{Again, Dispatched, OutboxEntry, Times},
-    queue::{NewJob, retry::Policy},
+    queue::{NewJob, job::Payload, retry::Policies},
     timestamp::Timestamp,
 };
 
@@ -20,24 +21,35 @@ const MOST_DISPATCHES: u32 = 3;
 const LONGEST_LOOK: Duration = Duration::from_secs(3600);
 
 impl Order {
-    /// When somebody should have moved the order on, at the latest.
-    fn due_at(&self) -> Option<Timestamp> {
+    /// When somebody should have moved the order on, at the latest. Nothing: no job does.
+    pub(super) fn due_at(&self) -> Option<Timestamp> {
         let settle_after = || self.attempt.as_ref().map(|a| a.settle_after);
         match self.provider_sync_status {
             SyncStatus::Queued => Some(self.outbox.as_ref().map_or(self.created_at, |entry| entry.at)),
             SyncStatus::Processing => settle_after().or(Some(self.updated_at)),
             SyncStatus::Retrying | SyncStatus::Reconciling => Some(self.next_check_at.unwrap_or(self.updated_at)),
-            SyncStatus::Success | SyncStatus::Failed | SyncStatus::NeedsReview | SyncStatus::Cancelled => None,
+            SyncStatus::Success | SyncStatus::Failed | SyncStatus::NeedsReview | SyncStatus::Cancelled => self.recall_due_at(),
         }
     }
 
-    /// Called after every step: keeps what the sweeper looks at true.
-    pub(super) fn set_overdue(&mut self) {
+    /// The id of the job that moves the order on now.
+    fn current_job(&self) -> Option<String> {
+        match (self.provider_sync_status.is_open(), self.recalls_open()) {
+            (true, _) => Some(job_id(&self.id, self.generation)),
+            (false, true) => Some(cancel_job_id(&self.id, self.generation)),
+            (false, false) => None,
+        }
+    }
+
+    /// Puts the next generation's job into the outbox.
+    pub(super) fn dispatch(&mut self, now: Timestamp) {
+        self.generation += 1;
+        self.outbox = self.current_job().map(|job_id| OutboxEntry { job_id, at: now });
         self.overdue_at = self.due_at();
     }
 
     fn has_job(&self, id: &str) -> bool {
-        self.provider_sync_status.is_open() && job_id(&self.id, self.generation) == id
+        self.current_job().is_some_and(|current| current == id)
     }
 }
 
@@ -53,11 +65,14 @@ impl Dispatched for Order {
         self.overdue_at
     }
 
-    fn job(&self, policy: &Policy, now: Timestamp) -> Option<NewJob> {
-        if !self.provider_sync_status.is_open() {
-            return None;
-        }
-        let mut job = NewJob::of(job_id(&self.id, self.generation), &CreateOrderJob::from(self), policy).ok()?;
+    fn job(&self, policies: &Policies, now: Timestamp) -> Option<NewJob> {
+        let id = self.current_job()?;
+        let job = if self.provider_sync_status.is_open() {
+            NewJob::of(id, &CreateOrderJob::from(self), &policies.of(CreateOrderJob::QUEUE))
+        } else {
+            NewJob::of(id, &CancelOrderJob::from(self), &policies.of(CancelOrderJob::QUEUE))
+        };
+        let mut job = job.ok()?;
         job.delay = self.due_at().map_or(Duration::ZERO, |at| at.since(now));
         Some(job)
     }
@@ -86,14 +101,13 @@ impl Dispatched for Order {
             return Again::MovedOn;
         }
         if self.dispatches >= MOST_DISPATCHES {
-            self.review(&format!("{}: its jobs came to nothing", reason::POISON), now);
+            let why = format!("{}: its jobs came to nothing", reason::POISON);
+            let _booking_or_cancel = self.review(&why, now) || self.review_recalls(&why, now);
             return Again::GivenUp;
         }
         self.dispatches += 1;
-        self.generation += 1;
-        let due = self.due_at().map_or(now, |at| at.max(now));
-        self.outbox = Some(OutboxEntry { job_id: super::journey::job_id(&self.id, self.generation), at: now });
-        self.overdue_at = Some(due);
+        self.dispatch(now);
+        self.overdue_at = Some(self.due_at().map_or(now, |at| at.max(now)));
         self.remark(Actor::Worker, "dispatched again", now);
         Again::Dispatched
     }

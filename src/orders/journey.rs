@@ -6,7 +6,7 @@ use std::time::Duration;
 pub use super::settle::{Booking, Finding};
 use super::{
     draft::Draft,
-    model::{Actor, Attempt, Cancellation, CancellationState, HISTORY_KEPT, HistoryEntry, Order, ProviderEnv},
+    model::{Actor, Attempt, Cancellation, CancellationState, Order, ProviderEnv},
     status::SyncStatus,
 };
 use crate::{ids, outbox::OutboxEntry, timestamp::Timestamp};
@@ -55,6 +55,9 @@ pub mod reason {
     pub const SECOND_SHIPMENT: &str = "second-shipment";
     pub const POISON: &str = "poison";
     pub const AWB_OF_ANOTHER_ORDER: &str = "awb-of-another-order";
+    pub const CANCEL_UNCLEAR: &str = "cancel-unclear";
+    pub const CANCEL_UNCONFIRMED: &str = "cancel-unconfirmed";
+    pub const CANCEL_REFUSED: &str = "cancel-refused";
 }
 
 /// What a create job finds when it looks at its order.
@@ -77,16 +80,34 @@ pub enum Stance {
 pub enum CallOff {
     /// It was certainly not sent: cancelled here and now, and no worker will take it.
     Cancelled,
-    /// It was sent, or may have been: the wish is noted, and is carried out once the AWB is known.
+    /// It may have been sent: the wish is noted, and is carried out once the AWB is known.
     Noted,
-    /// The wish was noted before, the order is cancelled, or it never was booked.
-    Nothing,
+    /// It is booked: its shipment will be cancelled, by a job that is in the outbox.
+    Recalled,
+    /// The wish was noted before, or was carried out.
+    Repeated,
+    /// The provider refused the order: there is nothing to cancel.
+    NeverBooked,
 }
 
-/// The id of an order's job. The generation is in it, so that a finished job that the queue still keeps never blocks a new dispatch.
+impl CallOff {
+    /// Whether the order was changed.
+    #[must_use]
+    pub fn changes(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Noted | Self::Recalled)
+    }
+}
+
+/// The id of an order's create job. The generation is in it, so that a finished job that the queue still keeps never blocks a new dispatch.
 #[must_use]
 pub fn job_id(order_id: &str, generation: i64) -> String {
     format!("create-order-{order_id}-{generation}")
+}
+
+/// The id of an order's cancel job.
+#[must_use]
+pub fn cancel_job_id(order_id: &str, generation: i64) -> String {
+    format!("cancel-order-{order_id}-{generation}")
 }
 
 impl Order {
@@ -125,19 +146,23 @@ impl Order {
             attempt: None,
             doubt: None,
             surplus_awbs: Vec::new(),
+            recalls: Vec::new(),
+            trying_since: None,
             booked_at: None,
             waits: 0,
             dispatches: 0,
             overdue_at: None,
             outbox: Some(OutboxEntry { job_id: job_id(&id, generation), at: now }),
             cancellation: Cancellation::default(),
+            label: None,
+            review: None,
             history: Vec::new(),
             created_at: now,
             updated_at: now,
             extra: serde_json::Map::new(),
             id,
         };
-        order.set_overdue();
+        order.refresh(now);
         order.note(Actor::Merchant, None, now);
         order
     }
@@ -150,7 +175,11 @@ impl Order {
         }
         let due = self.next_check_at.filter(|at| *at > now);
         match (self.provider_sync_status, due, &self.attempt) {
-            (SyncStatus::Queued, ..) => Stance::Take,
+            (SyncStatus::Queued, ..) => match self.open_attempt() {
+                Some(attempt) if now < attempt.settle_after => Stance::Wait(attempt.settle_after),
+                Some(attempt) => Stance::Close(attempt.clone()),
+                None => Stance::Take,
+            },
             (SyncStatus::Retrying, Some(at), _) => Stance::Wait(at),
             (SyncStatus::Retrying, None, _) => Stance::Take,
             (SyncStatus::Processing, _, Some(attempt)) if now < attempt.settle_after => Stance::Wait(attempt.settle_after),
@@ -182,26 +211,50 @@ impl Order {
             && self.attempt.as_ref().is_some_and(|a| a.request_log_id == request_log_id)
     }
 
-    /// Cancels the order if it provably was not sent, through the same compare-and-set as the take: one of the two is first.
+    /// The merchant wishes the order called off. What provably was not sent is cancelled at once, through the same compare-and-set as
+    /// the take: one of the two is first. After a refusal the wish may be repeated; a person's case is left to that person.
     pub fn call_off(&mut self, actor: Actor, reason: Option<String>, now: Timestamp) -> CallOff {
-        if self.cancellation.state != CancellationState::None {
-            return CallOff::Nothing;
+        let booked = self.provider_sync_status == SyncStatus::Success;
+        match (self.provider_sync_status, self.cancellation.state) {
+            (SyncStatus::Cancelled, _) => return CallOff::Repeated,
+            (SyncStatus::Failed, _) => return CallOff::NeverBooked,
+            (_, CancellationState::None) => {}
+            (_, CancellationState::Refused) if booked => {}
+            _ => return CallOff::Repeated,
         }
-        match self.provider_sync_status {
-            SyncStatus::Queued | SyncStatus::Retrying => {
-                self.cancellation.state = CancellationState::Done;
-                self.next_check_at = None;
-                self.outbox = None;
-                self.step(SyncStatus::Cancelled, actor, reason, now);
-                CallOff::Cancelled
-            }
-            SyncStatus::Processing | SyncStatus::Reconciling | SyncStatus::NeedsReview | SyncStatus::Success => {
-                self.cancellation.state = CancellationState::Requested;
-                self.remark(actor, "cancel requested", now);
-                CallOff::Noted
-            }
-            SyncStatus::Failed | SyncStatus::Cancelled => CallOff::Nothing,
+        let state = CancellationState::Requested;
+        self.cancellation = Cancellation { state, reason, requested_at: Some(now), ..Cancellation::default() };
+        let unsent = matches!(self.provider_sync_status, SyncStatus::Queued | SyncStatus::Retrying);
+        if unsent && !self.in_open_doubt() {
+            self.call_off_here(actor, now);
+            return CallOff::Cancelled;
         }
+        self.remark(actor, "cancel requested", now);
+        if unsent {
+            self.review(reason::OUTCOME_UNKNOWN, now);
+            return CallOff::Noted;
+        }
+        match self.awb.clone() {
+            Some(awb) => {
+                self.want_recall(&awb, now);
+                CallOff::Recalled
+            }
+            None => CallOff::Noted,
+        }
+    }
+
+    /// A person had it booked again although a call may have booked it: nothing has proven since that it did not.
+    pub(super) fn in_open_doubt(&self) -> bool {
+        self.provider_sync_status == SyncStatus::Retrying && self.doubt.as_ref().is_some_and(|doubt| doubt.calls == 0)
+    }
+
+    /// The order is provably not booked, and is not to be.
+    pub(super) fn call_off_here(&mut self, actor: Actor, now: Timestamp) {
+        (self.cancellation.state, self.cancellation.done_at) = (CancellationState::Done, Some(now));
+        self.next_check_at = None;
+        self.outbox = None;
+        let reason = self.cancellation.reason.clone();
+        self.step(SyncStatus::Cancelled, actor, reason, now);
     }
 
     /// Hands the order to a person. `false`: it is already final or with one.
@@ -219,48 +272,7 @@ impl Order {
     pub fn look_again(&mut self, at: Timestamp, now: Timestamp) {
         self.next_check_at = Some(at);
         self.dispatches = 0;
-        self.set_overdue();
-        self.updated_at = now;
-    }
-
-    pub(super) fn step(&mut self, next: SyncStatus, actor: Actor, reason: Option<String>, now: Timestamp) {
-        if !self.provider_sync_status.may_become(next) {
-            tracing::error!(
-                order.id = self.id,
-                from = self.provider_sync_status.word(),
-                to = next.word(),
-                "a step that must not be was not made"
-            );
-            debug_assert!(false, "{:?} cannot become {next:?}", self.provider_sync_status);
-            return;
-        }
-        self.provider_sync_status = next;
-        self.status = next.order_status();
-        self.sync_reason = reason;
-        self.set_overdue();
-        self.note(actor, self.attempt.as_ref().map(|a| a.no), now);
-    }
-
-    /// A step that leaves the order where it is.
-    pub(super) fn remark(&mut self, actor: Actor, what: &str, now: Timestamp) {
-        let reason = self.sync_reason.replace(what.to_owned());
-        self.note(actor, self.attempt.as_ref().map(|a| a.no), now);
-        self.sync_reason = reason;
-    }
-
-    fn note(&mut self, actor: Actor, attempt: Option<i64>, now: Timestamp) {
-        let seq = self.history.last().map_or(1, |e| e.seq + 1);
-        self.history.push(HistoryEntry {
-            seq,
-            at: now,
-            actor,
-            status: self.provider_sync_status,
-            reason: self.sync_reason.clone(),
-            attempt,
-        });
-        if self.history.len() > HISTORY_KEPT {
-            self.history.remove(0);
-        }
+        self.refresh(now);
         self.updated_at = now;
     }
 }

@@ -1,9 +1,14 @@
 //! The order as it is stored, and what of it the merchant gave.
 
+mod steps;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+pub use self::steps::{
+    Actor, Attempt, Cancellation, CancellationState, Doubt, HistoryEntry, Label, LabelFailure, Recall, RecallState, Review, ReviewOf,
+};
 use super::{
     measure::{Centimetres, Kilograms, Percent},
     status::{OrderStatus, SyncStatus},
@@ -12,7 +17,7 @@ use super::{
 use crate::{
     money::Money,
     outbox::OutboxEntry,
-    store::{Document, Index},
+    store::{Document, Index, id_and_version},
     timestamp::Timestamp,
 };
 
@@ -35,7 +40,7 @@ impl ProviderEnv {
 }
 
 /// An order. One document holds all that must change together, so each step of its journey is one write.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     pub id: String,
@@ -80,16 +85,22 @@ pub struct Order {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parcelx_response_ref_id: Option<String>,
 
-    /// Which deliberate dispatch this is; its job carries the number.
+    /// Which deliberate dispatch this is, of a create or a cancel; its job carries the number.
     pub generation: i64,
+    /// From when it counts how long the provider could not be reached; absent: from its creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trying_since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
     /// A call on our reference ended without an answer, and nothing has cleared that up yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
-    /// Shipments that came to light after the order was booked under another AWB: each one costs money until it is cancelled.
+    /// Shipments that came to light after the order was booked under another AWB, failed or was called off: each is recalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub surplus_awbs: Vec<String>,
+    /// Shipments that are to be cancelled, or were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recalls: Vec<Recall>,
     /// When the provider gave the AWB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booked_at: Option<Timestamp>,
@@ -106,6 +117,12 @@ pub struct Order {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outbox: Option<OutboxEntry>,
     pub cancellation: Cancellation,
+    /// The label that was asked for last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+    /// There while a person must look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
     pub history: Vec<HistoryEntry>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -117,71 +134,6 @@ pub struct Order {
 /// The last 200 steps are kept.
 pub const HISTORY_KEPT: usize = 200;
 
-/// One dispatch of the order to the provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Attempt {
-    pub no: i64,
-    /// The id under which its request log will be written, before anything is sent.
-    pub request_log_id: String,
-    /// It sends before this time or never.
-    pub send_by: Timestamp,
-    /// From here on whatever it did has been written down, or nobody will write it.
-    pub settle_after: Timestamp,
-}
-
-/// An unanswered call that is being looked into.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Doubt {
-    /// When the call ended; look-ups are counted from here.
-    pub since: Timestamp,
-    /// How many calls on this reference have ended so.
-    pub calls: u32,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CancellationState {
-    #[default]
-    None,
-    Requested,
-    Sent,
-    Done,
-    Refused,
-    Review,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Cancellation {
-    pub state: CancellationState,
-}
-
-/// Who moved an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Actor {
-    Merchant,
-    Worker,
-    Operator,
-}
-
-/// One step of the journey. `seq` only grows, also when older entries are gone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct HistoryEntry {
-    pub seq: i64,
-    pub at: Timestamp,
-    pub actor: Actor,
-    pub status: SyncStatus,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Which attempt it was about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<i64>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// Which rules made it: only equal versions can be compared.
@@ -190,7 +142,7 @@ pub struct Fingerprint {
     pub sha256: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Consignee {
     pub name: String,
@@ -209,7 +161,7 @@ pub struct Consignee {
     pub address_type: AddressType,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
     pub sku: String,
@@ -267,17 +219,9 @@ impl Document for Order {
         Index::on("env_booked", &["providerEnv", "bookedAt"]).sparse(),
         Index::on("outbox", &["outbox.at"]).sparse(),
         Index::on("overdue", &["overdueAt"]).sparse(),
+        Index::on("review", &["review.since"]).sparse(),
+        Index::on("review_reason", &["review.reason", "review.since"]).sparse(),
     ];
 
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: i64) {
-        self.version = version;
-    }
+    id_and_version!();
 }

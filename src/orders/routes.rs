@@ -1,5 +1,9 @@
 //! The HTTP edge of orders: extract, authorise, call the service, shape the answer.
 
+mod amend;
+mod cancel;
+mod label;
+
 use axum::{
     extract::{FromRef, FromRequestParts, Path, State},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
@@ -10,8 +14,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     draft::Draft,
     list::{DEFAULT_LIMIT, ListQuery},
+    model::Order,
     request::CreateOrder,
-    service::{CreateError, Created, OrderService},
+    service::{CreateError, Created, Labels, OrderService},
+    status::SyncStatus,
     views::{CreateOrderAnswer, OrderAnswer, OrderList, OrderView},
 };
 use crate::{
@@ -27,6 +33,7 @@ pub fn routes<S>() -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
     OrderService: FromRef<S>,
+    Labels: FromRef<S>,
     Tokens: FromRef<S>,
 {
     OpenApiRouter::new()
@@ -34,6 +41,10 @@ where
         .routes(routes!(create_order_v1))
         .routes(routes!(list_orders))
         .routes(routes!(get_order))
+        .routes(routes!(cancel::cancel_order))
+        .routes(routes!(cancel::cancel_order_v1))
+        .routes(routes!(amend::amend_order))
+        .routes(routes!(label::get_label))
 }
 
 /// Create an order
@@ -79,7 +90,7 @@ async fn create_order(
             replayed.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             Ok(replayed)
         }
-        Err(CreateError::Mismatch(existing)) => Err(mismatch(&existing.id)),
+        Err(CreateError::Mismatch(existing)) => Err(mismatch(&existing)),
         Err(CreateError::Store(error)) => Err(error.into()),
     }
 }
@@ -168,9 +179,17 @@ pub fn no_such_order() -> Problem {
     Problem::new(Kind::NotFound, "No order of yours has this id.")
 }
 
-fn mismatch(existing: &str) -> Problem {
+fn mismatch(existing: &Order) -> Problem {
     let error = FieldError::pointer("/clientOrderId", "taken", "belongs to another order of yours");
-    let detail = format!("This clientOrderId belongs to order {existing}, which was created with another payload. Nothing was changed.");
+    let id = &existing.id;
+    let detail = if existing.provider_sync_status == SyncStatus::Failed {
+        format!(
+            "This clientOrderId belongs to order {id}, which failed with another payload. Nothing was changed. \
+             To correct that order, send this payload to POST /v1/orders/{id}/amend."
+        )
+    } else {
+        format!("This clientOrderId belongs to order {id}, which was created with another payload. Nothing was changed.")
+    };
     Problem::new(Kind::IdempotencyPayloadMismatch, detail).errors(vec![error])
 }
 

@@ -1,21 +1,28 @@
 //! The use cases of orders. Knows no HTTP and no provider.
 
+mod amend;
+mod cancel;
+mod label;
+pub mod review;
+
 use std::time::Duration;
 
 use super::{
     draft::Draft,
-    jobs::CreateOrderJob,
-    journey::{self, CallTimes, Finding, reason},
+    journey::{CallTimes, Finding, reason},
     model::{Order, ProviderEnv},
     status::{OrderStatus, SyncStatus},
 };
 use crate::{
     clock::Clock,
     fault,
-    queue::{NewJob, producer::Producer, retry::Policy},
+    outbox::Dispatched,
+    queue::{producer::Producer, retry::Policies},
     store::{self, Cursor, Decision, Query, Store, StoreError, Updated},
     timestamp::Timestamp,
 };
+
+pub use label::{LabelAnswer, Labels};
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,8 +31,8 @@ pub struct OrderService {
     producer: Producer,
     clock: Clock,
     env: ProviderEnv,
-    /// How create jobs are retried.
-    policy: Policy,
+    /// How jobs are retried.
+    policies: Policies,
 }
 
 /// What became of a create.
@@ -57,8 +64,8 @@ pub struct Filter {
 
 impl OrderService {
     #[must_use]
-    pub fn new(store: Store, producer: Producer, clock: Clock, env: ProviderEnv, policy: Policy) -> Self {
-        Self { store, producer, clock, env, policy }
+    pub fn new(store: Store, producer: Producer, clock: Clock, env: ProviderEnv, policies: Policies) -> Self {
+        Self { store, producer, clock, env, policies }
     }
 
     /// Accepts an order, once for each `clientOrderId`: the unique index decides, not a look before the insert. One durable write, one
@@ -90,16 +97,28 @@ impl OrderService {
         }
     }
 
+    /// Tells the queue of the job in the order's outbox; the relay does, if this comes to nothing.
     async fn offer(&self, order: &Order) {
-        let id = journey::job_id(&order.id, order.generation);
-        match NewJob::of(id, &CreateOrderJob::from(order), &self.policy) {
-            Ok(job) => {
+        match order.job(&self.policies, self.clock.now()) {
+            Some(job) => {
                 fault::reach("create:before-add");
                 self.producer.offer(job).await;
                 fault::reach("create:after-add");
             }
-            Err(error) => tracing::error!(order.id = order.id, %error, "the job of order {} does not serialise", order.id),
+            None => tracing::error!(order.id = order.id, "the job of order {} does not serialise", order.id),
         }
+    }
+
+    /// Load, decide, save. `true` from `decide`: the order was changed. A job that is in the outbox then is offered to the queue at once.
+    async fn change(&self, id: &str, mut decide: impl FnMut(&mut Order, Timestamp) -> bool) -> Result<Option<Order>, StoreError> {
+        let updated = self.store.update::<Order, bool, StoreError>(id, |order| {
+            Ok(if decide(order, self.clock.now()) { Decision::Save(true) } else { Decision::Leave(false) })
+        });
+        let Updated::Done(order, changed) = updated.await? else { return Ok(None) };
+        if changed && order.outbox.is_some() {
+            self.offer(&order).await;
+        }
+        Ok(Some(order))
     }
 
     async fn by_client_order_id(&self, user_id: &str, client_order_id: &str) -> Result<Option<Order>, StoreError> {
@@ -180,27 +199,46 @@ impl OrderService {
         finding: &Finding,
         first_look: Duration,
     ) -> Result<Option<Order>, StoreError> {
-        match self.try_settle(id, request_log_id, finding, first_look).await {
-            Err(StoreError::Conflict { index }) if index == Order::BY_AWB => {
-                let unknown = Finding::Unknown(reason::AWB_OF_ANOTHER_ORDER.to_owned());
-                self.try_settle(id, request_log_id, &unknown, first_look).await
+        let unknown = Finding::Unknown(reason::AWB_OF_ANOTHER_ORDER.to_owned());
+        let mut unheld = false;
+        loop {
+            match self.try_settle(id, request_log_id, finding, first_look, unheld).await {
+                Err(StoreError::Conflict { index }) if index == Order::BY_AWB => {
+                    return Ok(self.try_settle(id, request_log_id, &unknown, first_look, true).await?.0);
+                }
+                Ok((_, Some(surplus))) if self.has_awb(&surplus).await? => {
+                    tracing::warn!(order.id = id, "an answer for order {id} named the shipment of another one: it is left alone");
+                    return Ok(self.try_settle(id, request_log_id, &unknown, first_look, true).await?.0);
+                }
+                Ok((_, Some(_))) => unheld = true,
+                settled => return Ok(settled?.0),
             }
-            settled => settled,
         }
     }
 
+    /// Gives an AWB too many back, and changes nothing, unless it is known that no order has it: it will be cancelled.
     async fn try_settle(
         &self,
         id: &str,
         request_log_id: &str,
         finding: &Finding,
         first_look: Duration,
-    ) -> Result<Option<Order>, StoreError> {
-        let settled = self.store.update::<Order, _, StoreError>(id, |order| {
-            let changed = order.settle(request_log_id, finding, first_look, self.clock.now());
-            Ok(if changed { Decision::Save(()) } else { Decision::Leave(()) })
+        unheld: bool,
+    ) -> Result<(Option<Order>, Option<String>), StoreError> {
+        let mut surplus = None;
+        let settled = self.change(id, |order, now| {
+            let known = order.surplus_awbs.len();
+            let changed = order.settle(request_log_id, finding, first_look, now);
+            surplus = order.surplus_awbs.get(known).filter(|_| !unheld).cloned();
+            changed && surplus.is_none()
         });
-        Ok(found(settled.await?))
+        Ok((settled.await?, surplus))
+    }
+
+    /// Whether an order has the shipment `awb` for its own.
+    async fn has_awb(&self, awb: &str) -> Result<bool, StoreError> {
+        let query = Query::sorted_by("awb", store::Order::Ascending).equal("awb", awb).limit(1);
+        Ok(!self.store.find::<Order>(&query).await?.is_empty())
     }
 
     /// Hands an order that the service can do no more for to a person.
@@ -208,10 +246,31 @@ impl OrderService {
     /// # Errors
     /// When the store fails.
     pub async fn review(&self, id: &str, reason: &str) -> Result<Option<Order>, StoreError> {
-        let reviewed = self.store.update::<Order, _, StoreError>(id, |order| {
-            Ok(if order.review(reason, self.clock.now()) { Decision::Save(()) } else { Decision::Leave(()) })
-        });
-        Ok(found(reviewed.await?))
+        self.change(id, |order, now| order.review(reason, now)).await
+    }
+
+    /// Hands an order whose job has died to a person, unless a newer dispatch than that of `seen` goes on with it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn bury(&self, seen: &Order, reason: &str) -> Result<Option<Order>, StoreError> {
+        self.change(&seen.id, |order, now| order.generation == seen.generation && order.review(reason, now)).await
+    }
+
+    /// Gives an order that is gone on with a job of the next generation, if `seen` is still the current one: its own has died.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn dispatch_again(&self, seen: &Order) -> Result<Option<Order>, StoreError> {
+        let dispatch = |order: &mut Order, now| {
+            let open = order.provider_sync_status.is_open() || order.recalls_open();
+            let again = open && order.generation == seen.generation;
+            if again {
+                order.dispatch(now);
+            }
+            again
+        };
+        self.change(&seen.id, dispatch).await
     }
 
     /// Hands an order whose unanswered call, the attempt `request_log_id`, could not be settled to a person; see [`Order::give_up`].
@@ -219,11 +278,7 @@ impl OrderService {
     /// # Errors
     /// When the store fails.
     pub async fn give_up(&self, id: &str, request_log_id: &str, shipped: bool, reason: &str) -> Result<Option<Order>, StoreError> {
-        let given = self.store.update::<Order, _, StoreError>(id, |order| {
-            let changed = order.give_up(request_log_id, shipped, reason, self.clock.now());
-            Ok(if changed { Decision::Save(()) } else { Decision::Leave(()) })
-        });
-        Ok(found(given.await?))
+        self.change(id, |order, now| order.give_up(request_log_id, shipped, reason, now)).await
     }
 
     /// The unanswered call on the attempt `request_log_id` is proven to have booked nothing.
@@ -231,10 +286,7 @@ impl OrderService {
     /// # Errors
     /// When the store fails.
     pub async fn absent(&self, id: &str, request_log_id: &str) -> Result<Option<Order>, StoreError> {
-        let freed = self.store.update::<Order, _, StoreError>(id, |order| {
-            Ok(if order.absent(request_log_id, self.clock.now()) { Decision::Save(()) } else { Decision::Leave(()) })
-        });
-        Ok(found(freed.await?))
+        self.change(id, |order, now| order.absent(request_log_id, now)).await
     }
 
     /// The order that was booked last, at `since` or later: what a look-up that works must know.
@@ -251,25 +303,18 @@ impl OrderService {
     /// # Errors
     /// When the store fails.
     pub async fn look_again(&self, id: &str, request_log_id: &str, at: Timestamp) -> Result<Option<Order>, StoreError> {
-        let put_off = self.store.update::<Order, _, StoreError>(id, |order| {
-            if !order.awaits(request_log_id) {
-                return Ok(Decision::Leave(()));
+        let put_off = |order: &mut Order, now| {
+            let waits = order.awaits(request_log_id);
+            if waits {
+                order.look_again(at, now);
             }
-            order.look_again(at, self.clock.now());
-            Ok(Decision::Save(()))
-        });
-        Ok(found(put_off.await?))
+            waits
+        };
+        self.change(id, put_off).await
     }
 
     #[must_use]
     pub fn env(&self) -> ProviderEnv {
         self.env
-    }
-}
-
-fn found(updated: Updated<Order, ()>) -> Option<Order> {
-    match updated {
-        Updated::Done(order, ()) => Some(order),
-        Updated::Missing => None,
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     journey::{FIRST_WAIT, MOST_DOUBTS, UNREACHABLE_AFTER, reason},
-    model::{Actor, Doubt, Order},
+    model::{Actor, CancellationState, Doubt, Order, Recall, RecallState},
     status::SyncStatus,
 };
 use crate::{ids, queue::retry, timestamp::Timestamp};
@@ -39,7 +39,12 @@ impl Order {
     /// Writes down what became of the attempt `request_log_id`. `false`: the order no longer waits for it, nothing was changed.
     pub fn settle(&mut self, request_log_id: &str, finding: &Finding, first_look: Duration, now: Timestamp) -> bool {
         if !self.awaits(request_log_id) {
-            return self.adopt_late(request_log_id, finding, now);
+            let closed = self.close_open_attempt(request_log_id);
+            if closed && matches!(finding, Finding::Unknown(_)) {
+                // It will be sent all the same: a person has called it failed. But a refusal of what is sent proves nothing.
+                self.doubt.get_or_insert(Doubt { since: now, calls: 0 });
+            }
+            return self.adopt_late(request_log_id, finding, now) || closed;
         }
         let booked = matches!(finding, Finding::Booked(_));
         if self.provider_sync_status == SyncStatus::Reconciling && !booked {
@@ -50,7 +55,7 @@ impl Order {
         self.parcelx_response_ref_id = Some(request_log_id.to_owned());
         self.dispatches = 0;
         match finding {
-            Finding::Booked(booking) => self.book(booking, now),
+            Finding::Booked(booking) => self.book(booking, Actor::Worker, now),
             // It may have been refused because the unanswered call on the same reference was booked after all.
             Finding::Refused(words) if self.doubt.is_some() => {
                 self.doubt(&format!("refused after an unanswered call: {words}"), first_look, now);
@@ -66,7 +71,42 @@ impl Order {
             }
             Finding::Unknown(reason) => self.doubt(reason, first_look, now),
         }
+        self.keep_found(now);
+        self.mind_wish(now);
         true
+    }
+
+    /// The shipment of an earlier call came to light while this one was under way, and this one booked none: that is the order's, and
+    /// nothing may be sent beside it. One of another payload than the present is not wanted.
+    fn keep_found(&mut self, now: Timestamp) {
+        let mut entries = self.history.iter();
+        let first = entries.next().is_some_and(|entry| entry.seq == 1);
+        let amended = !first || entries.any(|entry| entry.status == SyncStatus::Queued && entry.actor == Actor::Merchant);
+        if self.provider_sync_status != SyncStatus::Retrying || amended {
+            return;
+        }
+        let untouched = |recall: &&Recall| recall.state == RecallState::Wanted && recall.attempt.is_none();
+        if let Some(awb) = self.recalls.iter().find(untouched).map(|recall| recall.awb.clone()) {
+            let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
+            self.book(&booking, Actor::Worker, now);
+        }
+    }
+
+    /// A wish to cancel that came while a call was under way is carried out as soon as it is known what that call did.
+    fn mind_wish(&mut self, now: Timestamp) {
+        if self.cancellation.state != CancellationState::Requested {
+            return;
+        }
+        match self.provider_sync_status {
+            // Nothing more is to be sent, and what was may be live.
+            SyncStatus::Retrying if self.in_open_doubt() => {
+                self.review(reason::OUTCOME_UNKNOWN, now);
+            }
+            SyncStatus::Retrying => self.call_off_here(Actor::Worker, now),
+            // It never was booked, which is what was wished for.
+            SyncStatus::Failed => (self.cancellation.state, self.cancellation.done_at) = (CancellationState::Done, Some(now)),
+            _ => {}
+        }
     }
 
     fn doubt(&mut self, reason: &str, first_look: Duration, now: Timestamp) {
@@ -88,11 +128,12 @@ impl Order {
             SyncStatus::NeedsReview | SyncStatus::Reconciling | SyncStatus::Retrying => {
                 self.parcelx_request_ref_id = Some(request_log_id.to_owned());
                 self.parcelx_response_ref_id = Some(request_log_id.to_owned());
-                self.book(booking, now);
+                self.book(booking, Actor::Worker, now);
             }
             _ => {
                 self.surplus_awbs.push(booking.awb.clone());
                 self.remark(Actor::Worker, reason::SECOND_SHIPMENT, now);
+                self.want_recall(&booking.awb, now);
             }
         }
         true
@@ -110,6 +151,8 @@ impl Order {
         self.next_check_at = None;
         self.dispatches = 0;
         self.step(SyncStatus::Retrying, Actor::Worker, Some("ParcelX does not know the order: booking again".to_owned()), now);
+        self.keep_found(now);
+        self.mind_wish(now);
         true
     }
 
@@ -125,21 +168,36 @@ impl Order {
         stands && self.review(reason, now)
     }
 
-    fn book(&mut self, booking: &Booking, now: Timestamp) {
-        // A look-up may have found it before the call that booked it was answered.
+    pub(super) fn book(&mut self, booking: &Booking, actor: Actor, now: Timestamp) {
+        // A look-up may have found it before the call that booked it was answered. Its recall has not begun: that waits until here.
         self.surplus_awbs.retain(|awb| *awb != booking.awb);
+        self.recalls.retain(|recall| recall.awb != booking.awb || recall.state != RecallState::Wanted);
         self.awb = Some(booking.awb.clone());
         self.courier_name.clone_from(&booking.courier_name);
         self.courier_code.clone_from(&booking.courier_code);
         self.provider_order_number.clone_from(&booking.order_number);
-        self.booked_at = Some(now);
+        let answered = self.provider_sync_status == SyncStatus::Processing;
+        self.booked_at = Some(if answered { now } else { self.called_at().min(now) });
         self.doubt = None;
         self.next_check_at = None;
-        self.step(SyncStatus::Success, Actor::Worker, None, now);
+        self.step(SyncStatus::Success, actor, None, now);
+        // The provider may answer an amended order with the shipment that was cancelled after it failed.
+        self.after_recall(&booking.awb, None, now);
+        if self.cancellation.state == CancellationState::Requested {
+            self.want_recall(&booking.awb, now);
+        }
+    }
+
+    /// When the last call may have left, at the earliest. What a look-up or a late answer shows counts as booked then: a control look-up
+    /// that finds it must not take it for newer than it is.
+    pub(super) fn called_at(&self) -> Timestamp {
+        let taken = self.history.iter().rev().find(|entry| entry.status == SyncStatus::Processing);
+        taken.map_or(self.created_at, |entry| entry.at)
     }
 
     fn wait(&mut self, after: Option<Duration>, reason: &str, now: Timestamp) {
-        if now.since(self.created_at) >= UNREACHABLE_AFTER {
+        let wished_off = self.cancellation.state == CancellationState::Requested;
+        if now.since(self.trying_since.unwrap_or(self.created_at)) >= UNREACHABLE_AFTER && !wished_off {
             self.next_check_at = None;
             self.step(SyncStatus::NeedsReview, Actor::Worker, Some(format!("{}: {reason}", reason::PROVIDER_UNREACHABLE)), now);
             return;

@@ -6,19 +6,34 @@ use serde::{Deserialize, Deserializer, Serialize};
 use validator::{Validate, ValidationError, ValidationErrors};
 
 /// One line of text without blanks around it, of `MIN` to `MAX` characters, without control characters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);
 
 /// Like [`Text`], but line breaks and tabs may stand inside.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Lines<const MIN: usize, const MAX: usize>(String);
 
 /// Exactly `N` ASCII digits, kept as text: leading zeros count.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Digits<const N: usize>(String);
+
+/// Never the text itself: it may be a name, a phone number or an address.
+macro_rules! debug_length {
+    ($name:ident<$($bound:ident),+>) => {
+        impl<$(const $bound: usize),+> fmt::Debug for $name<$($bound),+> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "[{} bytes]", self.0.len())
+            }
+        }
+    };
+}
+
+debug_length!(Text<MIN, MAX>);
+debug_length!(Lines<MIN, MAX>);
+debug_length!(Digits<N>);
 
 /// An error at the value itself: validator's name for that is `__all__`.
 pub(super) fn here(code: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationErrors {

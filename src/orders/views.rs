@@ -204,7 +204,7 @@ impl From<Order> for OrderView {
             items: o.items.into_iter().map(ItemView::from).collect(),
             charges: (&o.charges).into(),
             shipment: (&o.shipment).into(),
-            history: o.history,
+            history: o.history.into_iter().map(|entry| HistoryEntry { audit_id: None, ..entry }).collect(),
             created_at: o.created_at,
             updated_at: o.updated_at,
         }
