@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use tracing::Instrument;
 
-use super::Context;
+use super::{Context, words::words};
 use crate::{
     fault, ids,
     orders::{
@@ -18,7 +18,12 @@ use crate::{
         model::{Attempt, Order},
         status::SyncStatus,
     },
-    parcelx::{CallError, redact, verdict::Verdict},
+    parcelx::{
+        CallError,
+        protect::Slot,
+        redact,
+        verdict::{Booked, Verdict},
+    },
     queue::{
         Leased,
         job::{Death, Job, JobError, Outcome},
@@ -28,13 +33,12 @@ use crate::{
 
 /// How often one run follows its order when others change it.
 const STEPS: usize = 10;
-/// How long an order waits when the account cannot book at all.
-const HELD: Duration = Duration::from_secs(60);
 
 impl Job for CreateOrderJob {
     type Context = Context;
 
-    async fn run(&self, ctx: &Context, _job: &Leased) -> Result<Outcome, JobError> {
+    async fn run(&self, ctx: &Context, job: &Leased) -> Result<Outcome, JobError> {
+        ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let Some(mut order) = ctx.orders.load(&self.order_id).await? else {
             return Ok(Outcome::Failed { reason: "no such order".to_owned() });
         };
@@ -48,10 +52,13 @@ impl Job for CreateOrderJob {
                     let after = until.since(ctx.clock.now());
                     return Ok(Outcome::Later {
                         after,
-                        reason: redact::words(order.sync_reason.as_deref().unwrap_or("another worker has it")),
+                        reason: words(&order, order.sync_reason.as_deref().unwrap_or("another worker has it")),
                     });
                 }
-                Stance::Take => ctx.book(&order).await?,
+                Stance::Take => match ctx.parcelx.slot().await {
+                    Ok(slot) => ctx.book(&order, slot).await?,
+                    Err(throttled) => return Ok(Outcome::Later { after: throttled.after, reason: throttled.to_string() }),
+                },
                 Stance::Close(attempt) => ctx.close(&order, &attempt).await?,
                 Stance::LookUp(attempt) => ctx.look_up(&order, &attempt).await?,
             };
@@ -59,16 +66,34 @@ impl Job for CreateOrderJob {
         Err(JobError::Retry("the order was changed by others at every step".to_owned()))
     }
 
-    async fn on_dead(&self, ctx: &Context, _job: &Leased, why: &Death) -> Result<(), JobError> {
+    async fn on_dead(&self, ctx: &Context, job: &Leased, why: &Death) -> Result<(), JobError> {
+        ctx.close_calls_of_the_dead(&self.order_id, job).await?;
+        let Some(mut order) = ctx.orders.load(&self.order_id).await? else { return Ok(()) };
+        if self.generation.is_some_and(|g| g < order.generation) {
+            return Ok(()); // a newer dispatch goes on with it
+        }
+        if order.provider_sync_status == SyncStatus::Processing {
+            match order.stance(self.generation, ctx.clock.now()) {
+                // Buried later, or found by the sweeper: what is under way must not be judged.
+                Stance::Wait(_) => return Err(JobError::Away("its call may still be under way".to_owned())),
+                Stance::Close(attempt) => order = ctx.close(&order, &attempt).await?,
+                _ => {}
+            }
+            // It may be live, and look-ups can tell: the next job asks.
+            if order.provider_sync_status == SyncStatus::Reconciling {
+                ctx.orders.dispatch_again(&order).await?;
+                return Ok(());
+            }
+        }
         let detail = format!("{}: {}", reason::INTERNAL_ERROR, redact::words(why.reason()));
-        ctx.orders.review(&self.order_id, &detail).await?;
+        ctx.orders.bury(&order, &detail).await?;
         Ok(())
     }
 }
 
 impl Context {
     /// Takes the order and sends it. Gives the order as it stands afterwards, whoever changed it.
-    async fn book(&self, order: &Order) -> Result<Order, JobError> {
+    async fn book(&self, order: &Order, slot: Slot) -> Result<Order, JobError> {
         let log_id = ids::provider_log(self.clock.now());
         let Some(taken) = self.orders.take(order, &log_id, self.call_times).await? else {
             return self.settled(self.orders.load(&order.id).await?);
@@ -79,9 +104,9 @@ impl Context {
         let (parcelx, orders) = (self.parcelx.clone(), self.orders.clone());
         let first_look = self.first_look();
         let call = async move {
-            let verdict = parcelx.create_order(&taken, &attempt).await?;
+            let verdict = parcelx.create_order(&taken, &attempt, slot).await?;
             fault::reach("book:after-outcome");
-            tracing::info!(order.id = taken.id, verdict = verdict.word(), "order {}: {}", taken.id, verdict.word());
+            tracing::info!(order.id = taken.id, verdict = verdict.word("booked"), "order {}: {}", taken.id, verdict.word("booked"));
             let finding = finding(verdict);
             orders.settle(&taken.id, &attempt.request_log_id, &finding, first_look).await.map_err(CallError::Store)
         };
@@ -99,12 +124,21 @@ impl Context {
 
     /// Shuts an attempt out whose worker vanished, or settles the order by what it did; then the order can be taken anew.
     async fn close(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
-        let finding = match self.parcelx.close(order, attempt, self.clock.now()).await? {
+        let finding = match self.parcelx.close_create(order, attempt, self.clock.now()).await? {
             Some(verdict) => finding(verdict),
             None => Finding::NeverSent,
         };
         fault::reach("close:before-settle");
         self.settled(self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await?)
+    }
+
+    /// The order may have been settled while the job's worker was dead: then nothing else gives that worker's look-ups their end.
+    pub(super) async fn close_calls_of_the_dead(&self, order_id: &str, job: &Leased) -> Result<(), JobError> {
+        if job.stalled > 0 {
+            self.parcelx.close_look_ups(order_id).await?;
+            self.parcelx.close_label_calls(order_id).await?;
+        }
+        Ok(())
     }
 
     /// Orders are never removed.
@@ -117,19 +151,18 @@ impl Context {
     }
 }
 
+pub(super) fn booking(b: Booked) -> Booking {
+    Booking { awb: b.awb, courier_name: b.courier_name, courier_code: b.courier_code, order_number: b.order_number }
+}
+
 /// What an answer means for the order.
 fn finding(verdict: Verdict) -> Finding {
     match verdict {
-        Verdict::Booked(b) => Finding::Booked(Booking {
-            awb: b.awb,
-            courier_name: b.courier_name,
-            courier_code: b.courier_code,
-            order_number: b.order_number,
-        }),
+        Verdict::Success(booked) => Finding::Booked(booking(booked)),
         Verdict::Refused(words) => Finding::Refused(words),
-        Verdict::Wallet(words) => Finding::Wait { after: Some(HELD), reason: format!("wallet: {words}") },
-        Verdict::Credentials(what) => Finding::Wait { after: Some(HELD), reason: format!("credentials: {what}") },
-        Verdict::Configuration(what) => Finding::Wait { after: Some(HELD), reason: format!("configuration: {what}") },
+        Verdict::Wallet(words) => Finding::Wait { after: None, reason: format!("wallet: {words}") },
+        Verdict::Credentials(what) => Finding::Wait { after: None, reason: format!("credentials: {what}") },
+        Verdict::Configuration(what) => Finding::Wait { after: None, reason: format!("configuration: {what}") },
         Verdict::Busy(after) => Finding::Wait { after, reason: "ParcelX is busy".to_owned() },
         Verdict::NotSent(why) => Finding::Wait { after: None, reason: format!("ParcelX could not be reached ({why})") },
         Verdict::Unknown(why) => Finding::Unknown(why),
@@ -142,7 +175,7 @@ fn mirror(order: &Order, generation: Option<i64>) -> Outcome {
         return Outcome::Completed(answer(order, "A newer dispatch took over", &Value::Null));
     }
     // A board shows this to people who need not know whom the order is for.
-    let reason = || redact::words(order.sync_reason.as_deref().unwrap_or("without words"));
+    let reason = || words(order, order.sync_reason.as_deref().unwrap_or("without words"));
     match order.provider_sync_status {
         SyncStatus::Success => {
             let parcelx = json!({ "awb": order.awb, "courierName": order.courier_name, "orderNumber": order.provider_order_number });
@@ -172,6 +205,7 @@ impl From<CallError> for JobError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Store(error) => error.into(),
+            CallError::Throttled(_) => Self::Away(error.to_string()),
             CallError::ShutOut | CallError::Internal(_) => Self::Retry(error.to_string()),
         }
     }

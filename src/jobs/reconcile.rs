@@ -8,20 +8,17 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
-use super::Context;
+use super::{Context, create_order::booking};
 use crate::{
     orders::{
         journey::{Booking, DOUBT_ENDS_AFTER, Finding, reason},
-        model::{Attempt, Order},
+        model::{Attempt, Order, RecallState},
         status::SyncStatus,
     },
     parcelx::{By, Call, Tracked},
     queue::job::JobError,
     timestamp::Timestamp,
 };
-
-/// `ParcelX`'s status code of a cancelled shipment.
-const CANCELLED: &str = "227";
 
 /// What the control look-up says of look-ups.
 enum Control {
@@ -33,17 +30,29 @@ enum Control {
     Fails,
 }
 
+/// The reference outlives an amendment, so a look-up may show a shipment of an earlier payload that is being cancelled, or was: that says
+/// nothing of the call in doubt.
+fn told_apart(order: &Order, tracked: Tracked) -> Tracked {
+    let recalled = |awb: &String| order.recalls.iter().any(|recall| recall.awb == *awb && recall.state != RecallState::Wanted);
+    match tracked {
+        Tracked::Found { awb: Some(awb), .. } if recalled(&awb) => Tracked::Failed("it shows a shipment that was recalled".to_owned()),
+        tracked => tracked,
+    }
+}
+
 impl Context {
     /// One look for the order of an unanswered call. Gives the order as it stands afterwards.
     pub(super) async fn look_up(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
         let (id, log_id) = (order.id.as_str(), attempt.request_log_id.as_str());
         let since = order.doubt.as_ref().map_or(order.updated_at, |d| d.since);
         self.parcelx.close_look_ups(id).await?;
-        let after = match self.track(order, order).await? {
+        if let Some(settled) = self.adopt_recorded(order).await? {
+            return Ok(settled);
+        }
+        let tracked = self.track(order, By::Reference(order.order_number.clone()), &order.order_number).await?;
+        let after = match told_apart(order, tracked) {
             // It was booked, and is not any more: nobody here did that.
-            Tracked::Found { status_code: Some(code), .. } if code == CANCELLED => {
-                self.orders.give_up(id, log_id, true, reason::FOUND_CANCELLED).await?
-            }
+            tracked if tracked.is_cancelled() => self.orders.give_up(id, log_id, true, reason::FOUND_CANCELLED).await?,
             Tracked::Found { awb: Some(awb), .. } => self.adopt(order, attempt, awb).await?,
             Tracked::Found { awb: None, .. } => self.orders.give_up(id, log_id, true, reason::BOOKED_AWB_UNKNOWN).await?,
             Tracked::NotFound(_) | Tracked::Failed(_) if self.next_look(since).is_some() => {
@@ -63,6 +72,15 @@ impl Context {
         self.settled(after)
     }
 
+    /// An answer may have been written down late, by a worker that did not live to act on it.
+    async fn adopt_recorded(&self, order: &Order) -> Result<Option<Order>, JobError> {
+        let Some((log_id, booked)) = self.parcelx.booking_on_record(order).await? else { return Ok(None) };
+        let finding = Finding::Booked(booking(booked));
+        let settled = self.orders.settle(&order.id, &log_id, &finding, self.first_look()).await?;
+        // Else its AWB is another order's, and look-ups go on.
+        Ok(settled.filter(|order| order.provider_sync_status != SyncStatus::Reconciling))
+    }
+
     async fn adopt(&self, order: &Order, attempt: &Attempt, awb: String) -> Result<Option<Order>, JobError> {
         let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
         let finding = Finding::Booked(booking);
@@ -79,23 +97,23 @@ impl Context {
     /// look-ups do not find can be believed to be absent.
     async fn control(&self, order: &Order, since: Timestamp) -> Result<Control, JobError> {
         let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::Nothing) };
-        Ok(match self.track(order, &known).await? {
+        Ok(match self.track(order, By::Reference(known.order_number.clone()), &known.order_number).await? {
             Tracked::Found { awb, .. } if awb.is_none() || awb == known.awb => Control::Works,
             Tracked::Found { .. } | Tracked::NotFound(_) | Tracked::Failed(_) => Control::Fails,
         })
     }
 
-    /// Asks for the reference of `wanted`, on behalf of `order`.
-    async fn track(&self, order: &Order, wanted: &Order) -> Result<Tracked, JobError> {
+    /// Asks for the shipment of `reference` on behalf of `order`.
+    pub(super) async fn track(&self, order: &Order, by: By, reference: &str) -> Result<Tracked, JobError> {
         let call = Call {
             order_id: order.id.clone(),
-            reference: wanted.order_number.clone(),
+            reference: reference.to_owned(),
             attempt: order.attempt.as_ref().map_or(0, |a| a.no),
             queued_at: order.created_at,
         };
         // A task of its own, as for a create: how a call ended is written down even if nobody waits for it any more.
-        let (parcelx, reference) = (self.parcelx.clone(), wanted.order_number.clone());
-        let look = async move { parcelx.track_order(By::Reference(&reference), &call).await };
+        let parcelx = self.parcelx.clone();
+        let look = async move { parcelx.track_order(&by, &call).await };
         match self.calls.spawn(look.in_current_span()).await {
             Ok(tracked) => Ok(tracked?),
             Err(_) => Err(JobError::Retry("the look-up panicked".to_owned())),
