@@ -1,41 +1,46 @@
 //! Builds everything, the same way for each program and for the tests, and assembles the router.
 
+mod surface;
+
 use std::sync::Arc;
 
-use axum::{Router, extract::FromRef};
+use axum::Router;
 use secrecy::SecretString;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use utoipa::openapi::tag::TagBuilder;
-use utoipa_axum::router::OpenApiRouter;
+
+pub use self::surface::{AppState, BODY_LIMIT, document};
+use self::surface::{about, routes};
 
 use crate::{
+    accounts::{self, Accounts},
+    audit::AuditLine,
     auth::Tokens,
     clock::Clock,
     config::{Account, Config, ConfigError, Lookup},
     http::{
         health::{self, About},
         middleware::{self, Limits},
-        openapi, problem,
+        openapi,
     },
-    ids, jobs,
+    ids,
+    jobs::{self, guard::Guard, shipments::ParcelXShipments},
     orders::{
-        jobs::CreateOrderJob,
         journey::CallTimes,
         model::{Order, ProviderEnv},
-        service::OrderService,
+        recall::Looks,
+        review::Shipments,
+        service::{Labels, OrderService},
     },
     outbox::{self, Lease, LeaseDocument, Times, Walker},
     parcelx::{
-        ParcelXClient, Settings,
+        LabelHosts, ParcelXClient, Settings,
         client::ClientError,
         log::{OutcomeLog, ProviderLogs, RequestLog},
+        protect::{self, Breaker, Protection},
     },
-    queue::{Queue, QueueError, job::Payload, producer::Producer, runner::Runner},
+    queue::{Queue, QueueError, producer::Producer, runner::Runner},
     store::{Store, StoreError},
 };
-
-/// Largest request body.
-pub const BODY_LIMIT: usize = 256 * 1024;
 
 /// One process's parts. Cheap to clone; clones share them.
 #[derive(Clone, Debug)]
@@ -45,33 +50,9 @@ pub struct App {
     pub store: Store,
     pub queue: Queue,
     pub env: ProviderEnv,
+    /// The provider's account that orders are booked with.
+    pub accounts: Accounts,
     pub state: AppState,
-}
-
-/// What handlers may take.
-#[derive(Clone, Debug)]
-pub struct AppState {
-    pub orders: OrderService,
-    pub logs: ProviderLogs,
-    pub tokens: Tokens,
-}
-
-impl FromRef<AppState> for OrderService {
-    fn from_ref(state: &AppState) -> Self {
-        state.orders.clone()
-    }
-}
-
-impl FromRef<AppState> for ProviderLogs {
-    fn from_ref(state: &AppState) -> Self {
-        state.logs.clone()
-    }
-}
-
-impl FromRef<AppState> for Tokens {
-    fn from_ref(state: &AppState) -> Self {
-        state.tokens.clone()
-    }
 }
 
 /// Why a process cannot start.
@@ -121,15 +102,21 @@ impl App {
         store.prepare::<RequestLog>().await?;
         store.prepare::<OutcomeLog>().await?;
         store.prepare::<LeaseDocument>().await?;
+        store.prepare::<accounts::Account>().await?;
+        store.prepare::<AuditLine>().await?;
         let queue = Queue::open(&config.queue.url, clock.clone(), config.keep()).await?;
         let producer = Producer::new(Arc::clone(&queue.broker));
-        let policy = config.policy(CreateOrderJob::QUEUE);
+        let policies = config.policies();
+        let orders = OrderService::new(store.clone(), producer, clock.clone(), env, policies);
+        let label_wait = config.parcelx.label_wait.get().min(config.http.timeout.get() / 2);
         let state = AppState {
-            orders: OrderService::new(store.clone(), producer, clock.clone(), env, policy),
+            labels: Labels::new(orders.clone(), config.parcelx.label_life.get(), label_wait),
+            orders,
             logs: ProviderLogs::new(store.clone(), clock.clone()),
             tokens,
         };
-        Ok(Self { config: Arc::new(config), clock, store, queue, env, state })
+        let accounts = Accounts::new(store.clone(), clock.clone(), env);
+        Ok(Self { config: Arc::new(config), clock, store, queue, env, accounts, state })
     }
 
     /// The whole HTTP surface. While `draining`, `/readyz` says no.
@@ -148,7 +135,7 @@ impl App {
     }
 
     fn checks(&self) -> Vec<(&'static str, health::Check)> {
-        let (store, queue) = (self.store.clone(), self.queue.clone());
+        let (store, queue, accounts) = (self.store.clone(), self.queue.clone(), self.accounts.clone());
         vec![
             health::check("store", move || {
                 let store = store.clone();
@@ -157,6 +144,11 @@ impl App {
             health::check("queue", move || {
                 let queue = queue.clone();
                 async move { queue.inspect.ping().await.map_err(|e| e.to_string()) }
+            }),
+            // Orders are taken all the same, and booked when the hold is over.
+            health::note("account", move || {
+                let accounts = accounts.clone();
+                async move { accounts.refresh().await.map(|hold| accounts::standing(hold.as_ref())).map_err(|e| e.to_string()) }
             }),
         ]
     }
@@ -170,8 +162,40 @@ impl App {
     pub fn walker(&self) -> Walker {
         let outbox = &self.config.outbox;
         let times = Times { relay_after: outbox.relay_after.get(), grace: outbox.grace.get(), every: outbox.every.get() };
-        Walker::new(self.store.clone(), self.queue.clone(), self.clock.clone(), times)
-            .over::<Order>(self.config.policy(CreateOrderJob::QUEUE))
+        Walker::new(self.store.clone(), self.queue.clone(), self.clock.clone(), times).over::<Order>(self.config.policies())
+    }
+
+    /// What says when the jobs of this process may call the provider.
+    fn guard(&self) -> Guard {
+        let parcelx = &self.config.parcelx;
+        // The longest that a job may honestly take: its turn, an earlier attempt's end, its own call, and the writes.
+        let canary_life = (parcelx.send_within.get() + self.config.call_timeout() + parcelx.settle_within.get()) * 2;
+        Guard::new(self.accounts.clone(), Breaker::new(parcelx.breaker_after, self.clock.clone()), self.clock.clone(), canary_life)
+    }
+
+    fn limits(&self) -> protect::Limits {
+        let parcelx = &self.config.parcelx;
+        let concurrency = usize::try_from(parcelx.concurrency).unwrap_or(usize::MAX);
+        protect::Limits::new(parcelx.rate, concurrency, self.config.call_timeout(), self.clock.clone())
+    }
+
+    fn parcelx(&self, account: Account, protection: Protection) -> Result<ParcelXClient, ClientError> {
+        let settings = Settings {
+            base_url: account.base_url,
+            access_key: account.access_key,
+            secret_key: account.secret_key,
+            timeout: self.config.call_timeout(),
+        };
+        ParcelXClient::new(settings, self.state.logs.clone(), self.clock.clone(), protection)
+    }
+
+    /// What people who decide on orders are shown of `account`'s shipments.
+    ///
+    /// # Errors
+    /// [`AppError::Client`].
+    pub fn shipments(&self, account: Account) -> Result<Arc<dyn Shipments>, AppError> {
+        let protection = Protection { observer: None, limits: self.limits() };
+        Ok(Arc::new(ParcelXShipments::new(self.parcelx(account, protection)?, self.clock.clone())))
     }
 
     /// The part that books orders with `account`.
@@ -179,16 +203,13 @@ impl App {
     /// # Errors
     /// [`AppError::Client`].
     pub fn worker(&self, account: Account) -> Result<Worker, AppError> {
-        let settings = Settings {
-            base_url: account.base_url,
-            access_key: account.access_key,
-            secret_key: account.secret_key,
-            timeout: self.config.call_timeout(),
-        };
+        let label_hosts = LabelHosts::new(account.base_url.clone(), self.config.parcelx.label_hosts.get());
         let (calls, times) = (TaskTracker::new(), &self.config.parcelx);
+        let guard = self.guard();
+        let protection = Protection { observer: Some(Arc::new(guard.clone())), limits: self.limits() };
         let context = jobs::Context {
             orders: self.state.orders.clone(),
-            parcelx: ParcelXClient::new(settings, self.state.logs.clone(), self.clock.clone())?,
+            parcelx: self.parcelx(account, protection)?,
             clock: self.clock.clone(),
             call_times: CallTimes {
                 send_within: times.send_within.get(),
@@ -196,50 +217,16 @@ impl App {
                 settle_within: times.settle_within.get(),
             },
             reconcile: self.config.parcelx.reconcile.get().to_vec(),
+            looks: Looks { unclear: times.reconcile.get().to_vec(), confirm: times.confirm_cancel.get().to_vec() },
             lookup_trusted: self.config.parcelx.lookup == Lookup::Auto,
+            label_hosts,
             calls: calls.clone(),
         };
         let registry = jobs::registry();
         let queues = registry.queues().into_iter().map(|name| self.config.queue_settings(name)).collect();
-        let runner = Runner::new(self.queue.clone(), registry, context, queues);
+        let runner = Runner::gated(self.queue.clone(), registry, context, queues, Arc::new(guard));
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
         Ok(Worker { runner, calls, walker: self.walker(), lease })
-    }
-}
-
-/// The parts of the document, in the order in which the page shows them.
-const TAGS: [(&str, &str); 3] = [
-    ("Orders", "What merchants ask for and what has become of it"),
-    ("Errors", "The catalogue that the `type` of an error leads to"),
-    ("Service", "What machines ask about the process"),
-];
-
-/// The one list of routes. `health` comes from outside, since it alone knows the process.
-fn routes(health: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
-    let mut document = openapi::document();
-    document.tags = Some(TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build()).to_vec());
-    OpenApiRouter::with_openapi(document)
-        .merge(crate::orders::routes::routes())
-        .merge(crate::parcelx::routes::routes())
-        .merge(health)
-        .merge(problem::routes())
-}
-
-/// The OpenAPI document, as `/openapi.json` serves it. Needs no settings and opens nothing.
-#[must_use]
-pub fn document() -> utoipa::openapi::OpenApi {
-    let health = health::routes(about(ProviderEnv::Simulator), Vec::new(), CancellationToken::new());
-    let (_, mut document) = routes(health).split_for_parts();
-    openapi::complete(&mut document);
-    document
-}
-
-fn about(env: ProviderEnv) -> About {
-    About {
-        name: env!("CARGO_PKG_NAME").to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: option_env!("WAYBILL_COMMIT").map(str::to_owned),
-        provider_env: env.word().to_owned(),
     }
 }
 
@@ -261,43 +248,5 @@ impl Worker {
     /// When the queue does not answer.
     pub async fn run_pending(&self) -> Result<usize, QueueError> {
         self.runner.run_pending().await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use serde_json::{Map, Value};
-
-    fn object(value: &Value) -> &Map<String, Value> {
-        value.as_object().unwrap()
-    }
-
-    #[test]
-    fn the_document_names_and_describes_what_it_holds() {
-        let document = serde_json::to_value(super::document()).unwrap();
-        let mut names = BTreeSet::new();
-        for (path, item) in object(&document["paths"]) {
-            for (method, operation) in object(item) {
-                let name = operation["operationId"].as_str().unwrap();
-                assert!(name.bytes().all(|b| b.is_ascii_alphanumeric()), "{name}");
-                assert!(names.insert(name), "{name} comes twice");
-                assert!(super::TAGS.iter().any(|(tag, _)| operation["tags"][0] == *tag), "{method} {path}: {}", operation["tags"]);
-                for (status, answer) in object(&operation["responses"]) {
-                    assert!(answer["description"].is_string(), "{method} {path} {status}: the standard wants a description");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn no_field_must_be_a_text_and_an_object_at_once() {
-        let document = serde_json::to_value(super::document()).unwrap();
-        for (name, schema) in object(&document["components"]["schemas"]) {
-            for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
-                assert!(schema.get("allOf").is_none(), "{name}.{field}: {schema}");
-            }
-        }
     }
 }

@@ -4,8 +4,11 @@
 //! told at once), against pairs of values that cannot work together, and against secrets in error texts.
 
 mod check;
+mod debug;
 pub mod duration;
+mod hosts;
 mod layers;
+mod operator;
 mod secrets;
 
 use std::{
@@ -17,13 +20,19 @@ use std::{
 };
 
 pub use duration::{Offsets, Span};
+pub use hosts::HostNames;
+pub use operator::operator;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 use validator::Validate;
 
 use crate::{
-    queue::{Keep, retry::Policy, runner::QueueSettings},
+    queue::{
+        Keep,
+        retry::{Policies, Policy},
+        runner::QueueSettings,
+    },
     telemetry::LogFormat,
 };
 
@@ -54,13 +63,13 @@ fn address<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D::Error> {
     text.trim().parse().map_err(|_| de::Error::custom("must be an IP address and a port, such as 127.0.0.1:3000 or 0.0.0.0:80"))
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreUrl {
     pub url: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Queues {
     pub url: String,
@@ -95,7 +104,14 @@ pub struct ParcelX {
     pub send_within: Span,
     pub settle_within: Span,
     pub reconcile: Offsets,
+    pub confirm_cancel: Offsets,
     pub lookup: Lookup,
+    pub rate: u32,
+    pub concurrency: u32,
+    pub breaker_after: u32,
+    pub label_life: Span,
+    pub label_wait: Span,
+    pub label_hosts: HostNames,
 }
 
 /// Whether a look-up that finds nothing can be believed.
@@ -278,6 +294,13 @@ impl Config {
             attempts: own.and_then(|q| q.attempts).unwrap_or(self.queue.attempts),
             backoff: own.and_then(|q| q.backoff).unwrap_or(self.queue.backoff).get(),
         }
+    }
+
+    /// The same for every queue.
+    #[must_use]
+    pub fn policies(&self) -> Policies {
+        let of_queues = self.queue.per_queue.keys().map(|queue| (queue.clone(), self.policy(queue))).collect();
+        Policies::new(Policy { attempts: self.queue.attempts, backoff: self.queue.backoff.get() }, of_queues)
     }
 
     /// How `queue` is worked.

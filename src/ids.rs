@@ -26,6 +26,12 @@ pub fn provider_log(now: Timestamp) -> String {
     sortable("plog", now)
 }
 
+/// `aud_…`: what a person did by hand.
+#[must_use]
+pub fn audit(now: Timestamp) -> String {
+    sortable("aud", now)
+}
+
 /// `req_…`: a request without an `X-Request-Id` of its own.
 #[must_use]
 pub fn request(now: Timestamp) -> String {

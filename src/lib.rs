@@ -2,7 +2,9 @@
 //!
 //! `ARCHITECTURE.md` is the map; each module opens with what it guards against.
 
+pub mod accounts;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod clock;

@@ -6,4 +6,7 @@ mod logs;
 mod metrics;
 
 pub use logs::{LogError, LogFormat, check_level, init};
-pub use metrics::{ALL, Metric, http_request, install, job, job_stalled, outbox_lag, provider_call, queue_add, render};
+pub use metrics::{
+    ALL, Metric, account_held, http_request, install, job, job_stalled, outbox_lag, provider_breaker, provider_call, provider_throttled,
+    queue_add, render,
+};

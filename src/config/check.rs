@@ -16,6 +16,9 @@ pub(super) const SETTLING: Duration = Duration::from_secs(2);
 /// The least that the writes before and after a call are given.
 const LEAST_MARGIN: Duration = Duration::from_millis(200);
 
+/// The longest that a request may wait for a label.
+const LONGEST_LABEL_WAIT: Duration = Duration::from_secs(5);
+
 pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut unless = |ok: bool, key: &str, detail: &str| {
@@ -40,6 +43,11 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
         unless(span.get() >= LEAST_MARGIN, key, "must be 200ms or more: the database is written to in that time");
     }
     unless(
+        config.parcelx.label_wait.get() <= LONGEST_LABEL_WAIT,
+        "parcelx.label_wait",
+        "must be 5s or less: a merchant is waiting for the answer",
+    );
+    unless(
         config.worker.drain.get() >= call + SETTLING,
         "worker.drain",
         "must be at least parcelx.timeout and 2s more, else a stopping worker leaves its calls without an outcome",
@@ -61,6 +69,13 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
             &format!("queue.per_queue.{name}.concurrency"),
             "must be from 1 to 1000",
         );
+    }
+    for (key, limit) in [
+        ("parcelx.rate", config.parcelx.rate),
+        ("parcelx.concurrency", config.parcelx.concurrency),
+        ("parcelx.breaker_after", config.parcelx.breaker_after),
+    ] {
+        unless(limit <= 10_000, key, "must be from 0 (none) to 10000");
     }
     let secret = config.auth.jwt_secret.expose_secret();
     unless(

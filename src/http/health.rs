@@ -38,7 +38,17 @@ pub struct About {
 }
 
 /// A question to one dependency. The error's text goes to the log only.
-pub type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+pub struct Check {
+    ask: Box<dyn Fn() -> BoxFuture<'static, Result<String, String>> + Send + Sync>,
+    /// Whether the instance cannot serve without a good answer.
+    needed: bool,
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Check").field("needed", &self.needed).finish_non_exhaustive()
+    }
+}
 
 /// A named [`Check`] of an async closure.
 pub fn check<F, Fut>(name: &'static str, ask: F) -> (&'static str, Check)
@@ -46,7 +56,20 @@ where
     F: Fn() -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), String>> + Send + 'static,
 {
-    (name, Box::new(move || Box::pin(ask())))
+    let ask = move || -> BoxFuture<'static, _> {
+        let asked = ask();
+        Box::pin(async { asked.await.map(|()| "ok".to_owned()) })
+    };
+    (name, Check { ask: Box::new(ask), needed: true })
+}
+
+/// Something that is told beside the checks, in words that anybody may read: the instance is ready whatever it says.
+pub fn note<F, Fut>(name: &'static str, ask: F) -> (&'static str, Check)
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<String, String>> + Send + 'static,
+{
+    (name, Check { ask: Box::new(move || Box::pin(ask())), needed: false })
 }
 
 struct Health {
@@ -103,9 +126,10 @@ async fn health(state: State<Arc<Health>>) -> Response {
 struct Ready {
     #[schema(value_type = String, example = "ready")]
     status: &'static str,
-    /// Name of a dependency → `ok`, `failed` or `timeout`.
-    #[schema(value_type = BTreeMap<String, String>)]
-    checks: BTreeMap<&'static str, &'static str>,
+    /// Name of a dependency → `ok`, `failed` or `timeout`. `account`: `ok` or `held: …`, with `wallet`, `credentials` or `configuration`;
+    /// while it is held orders are accepted, and booked later.
+    #[schema(value_type = BTreeMap<String, String>, example = json!({ "store": "ok", "queue": "ok", "account": "ok" }))]
+    checks: BTreeMap<&'static str, String>,
 }
 
 /// Does the instance take requests?
@@ -121,25 +145,27 @@ async fn readyz(State(health): State<Arc<Health>>) -> Response {
         return refuse("The instance is about to stop.").into_response();
     }
     let asked = health.checks.iter().map(async |(name, check)| (*name, ask(name, check).await));
-    let checks: BTreeMap<_, _> = join_all(asked).await.into_iter().collect();
-    if checks.values().all(|word| *word == "ok") {
+    let asked = join_all(asked).await;
+    let ready = asked.iter().all(|(_, (well, _))| *well);
+    let checks: BTreeMap<_, _> = asked.into_iter().map(|(name, (_, word))| (name, word)).collect();
+    if ready {
         return answer::ok(&Ready { status: "ready", checks });
     }
     let checks: serde_json::Map<_, _> = checks.into_iter().map(|(name, word)| (name.to_owned(), word.into())).collect();
     refuse("Something the service needs is out of reach.").member("checks", checks).into_response()
 }
 
-/// One word, without detail; the log has the rest.
-async fn ask(name: &str, check: &Check) -> &'static str {
-    match tokio::time::timeout(CHECK_LIMIT, check()).await {
-        Ok(Ok(())) => "ok",
+/// Whether the instance can serve, as far as this check goes, and one word, without detail; the log has the rest.
+async fn ask(name: &str, check: &Check) -> (bool, String) {
+    match tokio::time::timeout(CHECK_LIMIT, (check.ask)()).await {
+        Ok(Ok(word)) => (true, word),
         Ok(Err(error)) => {
             tracing::warn!(check = name, error, "not ready");
-            "failed"
+            (!check.needed, "failed".to_owned())
         }
         Err(_) => {
             tracing::warn!(check = name, "not ready: no answer in time");
-            "timeout"
+            (!check.needed, "timeout".to_owned())
         }
     }
 }

@@ -24,10 +24,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// The target of our own lines.
+const OURS: &str = "waybill";
+/// Levels at which only our own parts log, unless others are named.
+const FINE: [&str; 2] = ["debug", "trace"];
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// Starts logging. `level` is a level (`info`), or levels by target (`info,waybill::http=debug`); where it names no general level, other parts of the
-/// program log at `warn`. Later calls check `level` and change nothing: the first one wins.
+/// program log at `warn`. Libraries log at `info` at most, unless they are named (`hyper=trace`). Later calls check `level` and change nothing: the first one wins.
 ///
 /// # Errors
 /// When `level` cannot be read.
@@ -65,17 +69,19 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
     if parts.is_empty() {
         return Err(bad());
     }
-    // The last general level counts, so one in `level` replaces this.
-    let mut directives = "warn".to_owned();
+    let (mut general, mut targets) = ("warn".to_owned(), String::new());
     for part in parts {
         let (target, word) = part.rsplit_once('=').map_or((None, part), |(target, word)| (Some(target.trim()), word.trim()));
         if target == Some("") || !LEVELS.iter().any(|l| l.eq_ignore_ascii_case(word)) {
             return Err(bad());
         }
-        directives.push(',');
-        directives.extend(target.into_iter().flat_map(|t| [t, "="]).chain([word]));
+        match target {
+            Some(target) => targets.push_str(&format!(",{target}={word}")),
+            // The last general level counts. A library's finer lines may print whatever it was given: only who names it gets them.
+            None => general = format!("{},{OURS}={word}", if FINE.iter().any(|l| l.eq_ignore_ascii_case(word)) { "info" } else { word }),
+        }
     }
-    EnvFilter::try_new(directives).map_err(|_| bad())
+    EnvFilter::try_new(general + &targets).map_err(|_| bad())
 }
 
 /// A panic's text may hold anything a value printed into it, a password in a URL for one: only texts that stand in the source are logged.
@@ -96,6 +102,24 @@ mod tests {
         }
         for bad in ["", " , ", "inof", "waybill=debgu", "waybill", "info,loud", "=info", "5"] {
             assert_eq!(filter(bad).err(), Some(LogError::Level(bad.to_owned())), "{bad}");
+        }
+    }
+
+    #[test]
+    fn libraries_log_no_finer_than_info_unless_they_are_named() {
+        for (level, expected) in [
+            ("trace", ["info", "waybill=trace"].as_slice()),
+            ("waybill::http=warn,DEBUG", &["info", "waybill=debug", "waybill::http=warn"]),
+            ("debug,waybill=error", &["info", "waybill=error"]),
+            ("error", &["error", "waybill=error"]),
+            ("info,hyper=trace", &["info", "waybill=info", "hyper=trace"]),
+        ] {
+            let text = filter(level).unwrap().to_string();
+            let mut found: Vec<_> = text.split(',').collect();
+            let mut expected = expected.to_vec();
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{level}");
         }
     }
 

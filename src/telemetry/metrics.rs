@@ -18,10 +18,13 @@ pub enum Metric {
     QueueAdds,
     JobsStalled,
     OutboxLag,
+    AccountHeld,
+    ProviderBreaker,
+    ProviderThrottled,
 }
 
 /// All of them, as `/metrics` describes them.
-pub const ALL: [Metric; 9] = [
+pub const ALL: [Metric; 12] = [
     Metric::HttpRequests,
     Metric::HttpDuration,
     Metric::Jobs,
@@ -31,6 +34,9 @@ pub const ALL: [Metric; 9] = [
     Metric::QueueAdds,
     Metric::JobsStalled,
     Metric::OutboxLag,
+    Metric::AccountHeld,
+    Metric::ProviderBreaker,
+    Metric::ProviderThrottled,
 ];
 
 impl Metric {
@@ -46,6 +52,9 @@ impl Metric {
             Self::QueueAdds => "waybill_queue_adds_missed_total",
             Self::JobsStalled => "waybill_jobs_stalled_total",
             Self::OutboxLag => "waybill_outbox_lag_seconds",
+            Self::AccountHeld => "waybill_account_held",
+            Self::ProviderBreaker => "waybill_provider_breaker_state",
+            Self::ProviderThrottled => "waybill_provider_throttled_total",
         }
     }
 
@@ -60,6 +69,9 @@ impl Metric {
             Self::QueueAdds => "Jobs a request could not add itself (result: skipped or failed); the outbox relay adds them.",
             Self::JobsStalled => "Jobs whose worker vanished, by queue.",
             Self::OutboxLag => "Age of the oldest job that the queue was not told of.",
+            Self::AccountHeld => "1 while the ParcelX account is held, by kind: wallet, configuration or credentials.",
+            Self::ProviderBreaker => "Circuit breaker of this process: 0 closed, 1 half open, 2 open (ParcelX is left alone).",
+            Self::ProviderThrottled => "Calls that had to wait for their turn (result: waited) or were put off (put-off).",
         }
     }
 
@@ -107,6 +119,21 @@ pub fn outbox_lag(lag: Duration) {
     gauge!(Metric::OutboxLag.name()).set(lag.as_secs_f64());
 }
 
+/// Whether the account is held for this `kind`.
+pub fn account_held(kind: &'static str, held: bool) {
+    gauge!(Metric::AccountHeld.name(), "kind" => kind).set(if held { 1.0 } else { 0.0 });
+}
+
+/// Where the circuit breaker stands: 0 closed, 1 half open, 2 open.
+pub fn provider_breaker(state: u8) {
+    gauge!(Metric::ProviderBreaker.name()).set(f64::from(state));
+}
+
+/// A call that had no turn at once: it `waited`, or was `put-off`.
+pub fn provider_throttled(result: &'static str) {
+    counter!(Metric::ProviderThrottled.name(), "result" => result).increment(1);
+}
+
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Histograms keep every value until they are folded; without a scraper nobody else would.
@@ -139,7 +166,9 @@ fn recorder() -> &'static PrometheusHandle {
         }
         for metric in ALL {
             match metric.buckets() {
-                _ if matches!(metric, Metric::OutboxLag) => describe_gauge!(metric.name(), metric.help()),
+                _ if matches!(metric, Metric::OutboxLag | Metric::AccountHeld | Metric::ProviderBreaker) => {
+                    describe_gauge!(metric.name(), metric.help());
+                }
                 Some(_) => describe_histogram!(metric.name(), metric.help()),
                 None => describe_counter!(metric.name(), metric.help()),
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     body::{Body, HttpBody},
-    extract::{FromRequest, Request},
+    extract::{FromRequest, OptionalFromRequest, Request},
 };
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
@@ -42,6 +42,18 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for ValidJso
         let waits = request.headers().contains_key(header::EXPECT);
         let bytes = read(request.into_body(), limit.0, waits).await?;
         parse(&bytes).map(Self)
+    }
+}
+
+/// A body that may be left out: nothing when there is none, and no `Content-Type` that promises one.
+impl<S: Send + Sync, T: DeserializeOwned + Validate> OptionalFromRequest<S> for ValidJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        if !request.headers().contains_key(header::CONTENT_TYPE) && request.body().is_end_stream() {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Kind {
     MethodNotAllowed,
     ConflictState,
     IdempotencyPayloadMismatch,
+    ProviderRefused,
+    ProviderAnswer,
     PayloadTooLarge,
     UnsupportedMediaType,
     HeadersTooLarge,
@@ -43,7 +45,7 @@ const fn retryable(entry: Entry) -> Entry {
 }
 
 impl Kind {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::ValidationFailed,
         Self::MalformedBody,
         Self::InvalidQuery,
@@ -55,6 +57,8 @@ impl Kind {
         Self::MethodNotAllowed,
         Self::ConflictState,
         Self::IdempotencyPayloadMismatch,
+        Self::ProviderRefused,
+        Self::ProviderAnswer,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
         Self::HeadersTooLarge,
@@ -131,8 +135,20 @@ impl Kind {
                 "idempotency-payload-mismatch",
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The same key was used with another payload",
-                "An order with this `clientOrderId` exists, but with other content. Nothing was changed. Use a new `clientOrderId` for a new order, or send the first content again to read the existing order.",
+                "An order with this `clientOrderId` exists, but with other content. Nothing was changed. Use a new `clientOrderId` for a new order, or send the first content again to read the existing order. If that order failed, `POST /v1/orders/{id}/amend` corrects it; `detail` names its id.",
             ),
+            Self::ProviderRefused => entry(
+                "provider-refused",
+                StatusCode::CONFLICT,
+                "ParcelX refused this",
+                "ParcelX was asked and said no; `detail` has its words, without numbers and addresses. Mend what they name. The same request asks ParcelX again.",
+            ),
+            Self::ProviderAnswer => retryable(entry(
+                "provider-answer",
+                StatusCode::BAD_GATEWAY,
+                "ParcelX gave an answer that cannot be used",
+                "ParcelX answered, but what it gave cannot be trusted or read, and is not passed on. The same request asks ParcelX again; if it keeps failing, report the `requestId`.",
+            )),
             Self::PayloadTooLarge => entry(
                 "payload-too-large",
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -211,7 +227,7 @@ impl Kind {
     pub(in crate::http) fn fits(self, has_body: bool) -> bool {
         match self {
             Self::MalformedBody | Self::BadRequest => has_body,
-            Self::InvalidQuery | Self::InvalidCursor => !has_body,
+            Self::InvalidQuery | Self::InvalidCursor | Self::ProviderRefused | Self::ProviderAnswer => !has_body,
             _ => true,
         }
     }

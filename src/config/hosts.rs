@@ -1,0 +1,108 @@
+//! Lists of host names: `files.example.com, *.cdn.example.com`.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+
+/// Host names in lower case; `*.` in front stands for any host below that name. A list, or one text with commas.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostNames(Vec<String>);
+
+impl HostNames {
+    #[must_use]
+    pub fn get(&self) -> &[String] {
+        &self.0
+    }
+}
+
+const FORM: &str = "must be host names such as files.example.com or *.example.com, without scheme and port, separated by commas";
+
+fn parse(text: &str) -> Result<String, &'static str> {
+    let name = text.trim().to_ascii_lowercase();
+    let labels: Vec<_> = name.strip_prefix("*.").unwrap_or(&name).split('.').collect();
+    let good = |label: &&str| {
+        let inner = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        (1..=63).contains(&label.len()) && inner && !label.starts_with('-') && !label.ends_with('-')
+    };
+    // The last one is no number: that would be an address.
+    let top = labels.last().is_some_and(|label| label.bytes().any(|b| b.is_ascii_alphabetic()));
+    if labels.len() >= 2 && top && labels.iter().all(good) { Ok(name) } else { Err(FORM) }
+}
+
+impl<'de> Deserialize<'de> for HostNames {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> de::Visitor<'de> for Form {
+            type Value = HostNames;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(FORM.trim_start_matches("must be "))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<HostNames, E> {
+                if text.trim().is_empty() {
+                    return Ok(HostNames::default());
+                }
+                text.split(',').map(parse).collect::<Result<_, _>>().map(HostNames).map_err(E::custom)
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<HostNames, A::Error> {
+                let mut names = Vec::new();
+                while let Some(text) = seq.next_element::<String>()? {
+                    names.push(parse(&text).map_err(de::Error::custom)?);
+                }
+                Ok(HostNames(names))
+            }
+        }
+        d.deserialize_any(Form)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(value: Value) -> Option<Vec<String>> {
+        serde_json::from_value::<HostNames>(value).ok().map(|names| names.get().to_vec())
+    }
+
+    #[test]
+    fn reads_a_list_or_a_text() {
+        let both = vec!["files.example.com".to_owned(), "*.example.org".to_owned()];
+        assert_eq!(read(json!(" Files.example.com , *.example.org")), Some(both.clone()));
+        assert_eq!(read(json!(["files.example.com", "*.example.org"])), Some(both));
+        assert_eq!(read(json!("  ")), Some(Vec::new()));
+        assert_eq!(read(json!([])), Some(Vec::new()));
+    }
+
+    #[test]
+    fn refuses_what_would_allow_too_much_or_nothing() {
+        for text in [
+            "*",
+            "*.",
+            "*.com",
+            "com",
+            "localhost",
+            "a.*.com",
+            "**.example.com",
+            "https://example.com",
+            "example.com:443",
+            "example.com/x",
+            "user@example.com",
+            "192.0.2.1",
+            "[::1]",
+            "example..com",
+            ".example.com",
+            "example.com.",
+            "-a.example.com",
+            "a,b",
+            "example.com,,example.org",
+        ] {
+            assert_eq!(read(json!(text)), None, "{text}");
+        }
+        assert_eq!(read(json!([1])), None);
+        assert_eq!(read(json!(7)), None);
+    }
+}
