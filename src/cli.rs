@@ -1,8 +1,13 @@
 //! The command line. Each command is a file; this one reads the arguments and turns an error into one clear line.
 
+mod account;
+mod audit;
 mod banner;
 mod demo;
 mod doctor;
+mod open;
+mod probe;
+mod review;
 mod serve;
 mod simulator;
 mod token;
@@ -23,7 +28,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   waybill                                     all in one on 127.0.0.1:3000
-  waybill demo                                send 20 orders, watch them end
+  waybill demo                                send 22 orders, watch them end
   waybill token --user u1 --ttl 1h            a token for merchant u1
   WAYBILL_HTTP__BIND=127.0.0.1:3100 waybill   on another port
   waybill --config waybill.toml api           the API alone, beside `worker`s
@@ -48,12 +53,21 @@ enum Command {
     Api,
     /// Run the ParcelX simulator alone, on a loopback address.
     Simulator(simulator::Args),
-    /// Send 20 varied orders to the running instance, or to one of its own, and check how each ends.
+    /// Send 22 varied orders to the running instance, or to one of its own, and check how each ends.
     Demo,
     /// Make one pass of relay and sweeper and print what it did.
     Sweep,
     /// Check settings, database and queue, and print how the orders stand.
     Doctor,
+    /// Show whether the ParcelX account is held, or lift its hold.
+    Account(account::Args),
+    /// Make a few calls to the real ParcelX by hand, and print a redacted record.
+    Probe(probe::Args),
+    /// Orders that wait for a person: list, adopt, book again, fail, recall.
+    #[command(subcommand)]
+    Review(review::Command),
+    /// Print what people did by hand, newest first.
+    Audit(audit::Args),
     /// Print a merchant's bearer token.
     Token(token::Args),
     /// Print the OpenAPI document.
@@ -93,6 +107,10 @@ pub fn waybill() -> ExitCode {
             Some(Command::Demo) => demo::run(config).await,
             Some(Command::Sweep) => doctor::sweep(config).await,
             Some(Command::Doctor) => doctor::run(config).await,
+            Some(Command::Account(own)) => account::run(own, config).await,
+            Some(Command::Probe(own)) => probe::run(own, config).await,
+            Some(Command::Review(own)) => review::run(own, config).await,
+            Some(Command::Audit(own)) => audit::run(own, config).await,
             Some(Command::Token(own)) => token::run(&own, &config),
             Some(Command::Openapi) => openapi(),
         }

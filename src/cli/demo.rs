@@ -1,4 +1,4 @@
-//! `waybill demo`: sends 20 varied orders and checks how each one ends.
+//! `waybill demo`: sends 22 varied orders and checks how each one ends.
 
 mod client;
 mod screen;
@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::client::{Client, Instance, Reply};
+use self::client::{Booked, Client, Instance, Reply};
 use self::screen::Screen;
 use super::serve::AllInOne;
 use crate::{auth::Role, auth::Tokens, clock::Clock, config::Config, ids, telemetry};
@@ -31,6 +31,10 @@ enum Expect {
     /// An earlier line's `clientOrderId` with another payload.
     Mismatch,
     Refused,
+    /// The simulator books it and loses the answer: looked for, found, and not booked twice.
+    Lost,
+    /// Booked, and then called off.
+    Cancelled,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,6 +54,9 @@ struct Row {
     courier: Option<String>,
     /// Why it ended as it did.
     reason: Option<String>,
+    /// It was seen `reconciling`.
+    doubted: bool,
+    called_off: bool,
     /// Nothing while it is under way.
     well: Option<bool>,
 }
@@ -94,6 +101,9 @@ async fn send_all(client: &Client) -> anyhow::Result<()> {
     let mut rows: Vec<Row> = Vec::new();
     for line in lines {
         let client_order_id = line.order.get("clientOrderId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if line.expect == Expect::Lost {
+            client.lose_answer(line.order.get("invoiceNumber")).await?;
+        }
         let reply = client.create(&line.order).await?;
         rows.push(answered(&rows, client_order_id, line.expect, reply));
         screen.show(&rows)?;
@@ -113,7 +123,7 @@ async fn send_all(client: &Client) -> anyhow::Result<()> {
 fn answered(earlier: &[Row], client_order_id: String, expect: Expect, reply: Reply) -> Row {
     let first = earlier.iter().find(|r| r.client_order_id == client_order_id);
     let (state, well) = match (&reply, expect) {
-        (Reply::Created { .. }, Expect::Booked | Expect::Refused) => ("queued".to_owned(), None),
+        (Reply::Created { .. }, Expect::Booked | Expect::Refused | Expect::Lost | Expect::Cancelled) => ("queued".to_owned(), None),
         (Reply::Replayed { id }, Expect::Replay) if first.is_some_and(|f| f.id.as_ref() == Some(id)) => {
             ("same order again".to_owned(), Some(true))
         }
@@ -128,7 +138,7 @@ fn answered(earlier: &[Row], client_order_id: String, expect: Expect, reply: Rep
         Reply::Created { id } | Reply::Replayed { id } => Some(id),
         Reply::Refused { .. } => None,
     };
-    Row { client_order_id, expect, id, state, awb: None, courier: None, reason: None, well }
+    Row { client_order_id, expect, id, state, awb: None, courier: None, reason: None, doubted: false, called_off: false, well }
 }
 
 /// Asks until every order has ended.
@@ -136,15 +146,25 @@ async fn watch(client: &Client, rows: &mut [Row], screen: &mut Screen) -> anyhow
     let limit = tokio::time::Instant::now() + PATIENCE;
     while rows.iter().any(|r| r.well.is_none()) && tokio::time::Instant::now() < limit {
         for row in rows.iter_mut().filter(|r| r.well.is_none()) {
-            let Some(id) = &row.id else { continue };
-            let order = client.order(id).await?;
-            row.state = order.state;
+            let Some(id) = row.id.clone() else { continue };
+            let order = client.order(&id).await?;
+            row.doubted |= order.state == "reconciling";
+            row.state = if order.cancelled { "cancelled".to_owned() } else { order.state };
             row.awb = order.awb;
             row.courier = order.courier;
             row.reason = order.reason;
+            if row.expect == Expect::Cancelled && row.state == "success" {
+                if !row.called_off {
+                    client.cancel(&id).await?;
+                    row.called_off = true;
+                }
+                continue;
+            }
             row.well = match (row.state.as_str(), row.expect) {
                 ("success", Expect::Booked) => Some(row.awb.is_some()),
+                ("success", Expect::Lost) => Some(row.awb.is_some() && row.doubted),
                 ("failed", Expect::Refused) => Some(true),
+                ("cancelled", Expect::Cancelled) => Some(row.called_off),
                 ("success" | "failed" | "needs_review" | "cancelled", _) => Some(false),
                 _ => None,
             };
@@ -159,16 +179,17 @@ async fn watch(client: &Client, rows: &mut [Row], screen: &mut Screen) -> anyhow
     Ok(())
 }
 
-/// The double's own books: one shipment for each booked order, none for the others.
-fn check_ledger(rows: &mut [Row], before: &BTreeMap<String, u32>, after: &BTreeMap<String, u32>) {
+/// The double's own books: one shipment for each booked order, live unless it was called off, none for the others.
+fn check_ledger(rows: &mut [Row], before: &BTreeMap<String, Booked>, after: &BTreeMap<String, Booked>) {
     for row in rows.iter_mut() {
         let Some(awb) = &row.awb else { continue };
-        if before.contains_key(awb) || after.get(awb) != Some(&1) {
-            row.state = "not in the simulator's ledger".to_owned();
+        let live = row.expect != Expect::Cancelled;
+        if before.contains_key(awb) || after.get(awb) != Some(&Booked { times: 1, live }) {
+            row.state = "not so in the simulator's ledger".to_owned();
             row.well = Some(false);
         }
     }
-    let booked = rows.iter().filter(|r| r.expect == Expect::Booked && r.awb.is_some()).count();
+    let booked = rows.iter().filter(|r| !matches!(r.expect, Expect::Replay) && r.awb.is_some()).count();
     let new = after.keys().filter(|awb| !before.contains_key(*awb)).count();
     // Others may use the same instance; fewer new shipments than orders cannot be.
     if new < booked

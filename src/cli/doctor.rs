@@ -4,26 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::{
-    app::App,
-    clock::Clock,
-    config::{Config, Provider, Role},
-    orders::model::{Order, ProviderEnv},
-    outbox::LeaseDocument,
-    queue::job::Payload,
-};
+use super::open::open;
+use crate::{config::Config, orders::model::Order, outbox::LeaseDocument};
 
 /// Jobs that nobody was told of for this long mean that no worker runs.
 const LATE: Duration = Duration::from_secs(60);
-
-/// Which orders a tool sees does not depend on the provider; with credentials it acts for the live one.
-async fn open(config: Config) -> anyhow::Result<App> {
-    let env = match config.provider(Role::AllInOne) {
-        Ok(Provider::Live(_)) => ProviderEnv::Live,
-        _ => ProviderEnv::Simulator,
-    };
-    App::open_without_merchants(config, env, Clock::system()).await.context("cannot open what the settings name")
-}
 
 pub(super) async fn sweep(config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
@@ -44,13 +29,17 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     for (status, count) in app.store.count_by::<Order>("providerSyncStatus").await? {
         super::say(&format!("  {status:<14} {count}"))?;
     }
+    for account in app.accounts.list().await.context("accounts")? {
+        super::say(&format!("account    {}", super::account::line(&account)))?;
+    }
     super::say(&format!("queue      {}", app.config.queue.url))?;
-    let name = crate::orders::jobs::CreateOrderJob::QUEUE;
-    let counts = app.queue.inspect.counts(name).await.context("queue")?;
-    super::say(&format!(
-        "  {name}: {} waiting, {} active, {} delayed, {} completed, {} failed",
-        counts.waiting, counts.active, counts.delayed, counts.completed, counts.failed
-    ))?;
+    for name in crate::jobs::registry().queues() {
+        let counts = app.queue.inspect.counts(name).await.context("queue")?;
+        super::say(&format!(
+            "  {name}: {} waiting, {} active, {} delayed, {} completed, {} failed",
+            counts.waiting, counts.active, counts.delayed, counts.completed, counts.failed
+        ))?;
+    }
     let (outbox, overdue) = app.walker().lag().await?;
     super::say(&format!("outbox     oldest entry {} s, most overdue order {} s", outbox.as_secs(), overdue.as_secs()))?;
     if outbox > LATE {

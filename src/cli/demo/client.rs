@@ -29,8 +29,16 @@ pub(super) enum Reply {
     Refused { status: u16, code: String },
 }
 
+/// An AWB in the simulator's ledger.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Booked {
+    pub(super) times: u32,
+    pub(super) live: bool,
+}
+
 pub(super) struct Order {
     pub(super) state: String,
+    pub(super) cancelled: bool,
     pub(super) awb: Option<String>,
     pub(super) courier: Option<String>,
     /// Why it is where it is: a refusal's words.
@@ -73,19 +81,39 @@ impl Client {
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         Ok(Order {
             state: text("/data/providerSyncStatus").unwrap_or_default(),
+            cancelled: text("/data/status").is_some_and(|status| status == "cancelled"),
             awb: text("/data/awb"),
             courier: text("/data/courierName"),
             reason: text("/data/syncReason"),
         })
     }
 
-    /// Live shipments in the simulator's ledger, and how often each AWB is in it.
-    pub(super) async fn booked(&self) -> anyhow::Result<BTreeMap<String, u32>> {
+    /// Calls an order off.
+    pub(super) async fn cancel(&self, id: &str) -> anyhow::Result<()> {
+        let body = serde_json::json!({ "reason": "called off by the demo" });
+        let request = self.http.post(format!("{}/v1/orders/{id}/cancel", self.url)).bearer_auth(&self.token).json(&body);
+        request.send().await?.error_for_status().context("the cancel was refused")?;
+        Ok(())
+    }
+
+    /// Has the simulator book the order with this invoice number and lose the answer.
+    pub(super) async fn lose_answer(&self, invoice: Option<&Value>) -> anyhow::Result<()> {
+        let rule = serde_json::json!({ "operation": "create", "invoiceNumber": invoice, "answer": "lostAfterBooking" });
+        let request = self.http.post(format!("{}{SIMULATOR}/_sim/script", self.url)).json(&rule);
+        request.send().await?.error_for_status().context("the simulator does not take the demo's script")?;
+        Ok(())
+    }
+
+    /// The shipments in the simulator's ledger, by AWB.
+    pub(super) async fn booked(&self) -> anyhow::Result<BTreeMap<String, Booked>> {
         let body = self.get(&format!("{SIMULATOR}/_sim/ledger")).await?;
         let shipments = body.get("shipments").and_then(Value::as_array).context("the simulator's ledger has no shipments")?;
-        let mut awbs = BTreeMap::new();
-        for awb in shipments.iter().filter_map(|s| s.get("awb")?.as_str()) {
-            *awbs.entry(awb.to_owned()).or_insert(0) += 1;
+        let mut awbs: BTreeMap<String, Booked> = BTreeMap::new();
+        for shipment in shipments {
+            let Some(awb) = shipment.get("awb").and_then(Value::as_str) else { continue };
+            let known = awbs.entry(awb.to_owned()).or_default();
+            known.times += 1;
+            known.live = shipment.get("live").and_then(Value::as_bool).unwrap_or_default();
         }
         Ok(awbs)
     }

@@ -1,0 +1,70 @@
+//! `waybill account`: why nothing is booked, and the word that it may be tried again.
+
+use anyhow::{Context, anyhow};
+
+use super::open::open;
+use crate::{
+    accounts::{Account, standing},
+    audit::{Signature, Via},
+    config::{Config, operator},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Print every account and whether it is held.
+    List,
+    /// Lift an account's hold: what waits is sent at once. It is held again by the next call that fails in the same way.
+    Lift {
+        /// Which account; without it the one that these settings are for.
+        id: Option<String>,
+        /// Who lifts it; by default the user of this machine.
+        #[arg(long, value_name = "NAME")]
+        actor: Option<String>,
+        /// Why, in your words: kept in the audit log.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
+    let app = open(config).await?;
+    match args.command {
+        Command::List => {
+            let accounts = app.accounts.list().await.context("database")?;
+            if accounts.is_empty() {
+                super::say("no account yet: no worker has run")?;
+            }
+            for account in accounts {
+                super::say(&line(&account))?;
+            }
+        }
+        Command::Lift { id, actor, reason } => {
+            let name = actor.unwrap_or_else(operator);
+            let by = Signature::new(&name, Via::Cli, &reason).map_err(|e| anyhow!("--actor, --reason: {e}"))?;
+            let id = id.unwrap_or_else(|| app.accounts.id().to_owned());
+            let hold = app.accounts.lift(&id, &by).await?;
+            super::say(&format!("{id}: the hold ({}, since {}) is lifted", hold.kind, hold.since))?;
+        }
+    }
+    Ok(())
+}
+
+/// An account in one line.
+pub(super) fn line(account: &Account) -> String {
+    let Some(hold) = &account.hold else { return format!("{}: ok", account.id) };
+    format!(
+        "{}: {} since {}: {} (tried again {} times, next at {})",
+        account.id,
+        standing(Some(hold)),
+        hold.since,
+        hold.reason,
+        hold.canaries,
+        hold.next_canary_at
+    )
+}

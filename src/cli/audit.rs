@@ -1,0 +1,59 @@
+//! `waybill audit`: what people did by hand.
+
+use crate::{
+    audit::{Audit, AuditLine},
+    config::Config,
+    parcelx::redact,
+};
+
+/// The most lines that are printed.
+const MOST: usize = 1000;
+
+const EXAMPLES: &str = "\
+Examples:
+  waybill audit                        the last 50 actions
+  waybill audit --subject ord_019a…    all that was done to one order
+  waybill audit --limit 500 --json     one JSON object per line
+
+An action that stays `begun` did not tell its end: its process died, or the
+database went away. The history of what it was about tells whether it was done.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Only what was done to this order or account.
+    #[arg(long, value_name = "ID")]
+    subject: Option<String>,
+    /// How many lines, 1 to 1000.
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// One JSON object per line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
+    let app = super::open::open(config).await?;
+    let audit = Audit::new(app.store.clone(), app.clock.clone());
+    for line in audit.list(args.subject.as_deref(), None, args.limit.clamp(1, MOST)).await? {
+        super::say(&if args.json { serde_json::to_string(&line)? } else { text(&line) })?;
+    }
+    Ok(())
+}
+
+fn text(line: &AuditLine) -> String {
+    let change = match (&line.before, &line.after) {
+        (Some(before), Some(after)) => format!(" {before} → {after}"),
+        _ => String::new(),
+    };
+    let detail = line.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    format!(
+        "{}  {:<8} {:<20} {}{change}  {}: {}{detail}",
+        line.at,
+        line.outcome.word(),
+        line.action,
+        line.subject.id,
+        line.actor.name,
+        redact::words(&line.reason)
+    )
+}

@@ -1,0 +1,172 @@
+//! `waybill review …`: orders that wait for a person. Works beside running instances, on the same database.
+
+mod args;
+mod list;
+mod print;
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::{Context, bail};
+use secrecy::SecretString;
+use url::Url;
+
+pub(super) use self::args::Command;
+use self::{
+    args::{Adopt, Change, Many, One},
+    print::Printer,
+};
+use super::serve::SIMULATOR;
+use crate::{
+    app::App,
+    audit::{Signature, Via},
+    clock::Clock,
+    config::{Account, Config, Provider, Role, operator},
+    ids,
+    orders::{
+        model::{Order, ProviderEnv, ReviewOf},
+        review::Fate,
+        service::review::{Action, Desk, Item, Report, ReviewError, ReviewFilter, Trust},
+    },
+    telemetry,
+};
+
+pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> {
+    telemetry::init("error", config.log.format)?;
+    if let Command::List(own) = command {
+        let app = super::open::open(config).await?;
+        return list::run(&app, own).await;
+    }
+    let (provider, app) = open(config).await?;
+    let desk = |change: &Change| desk(&app, &provider, change);
+    let (done, json) = match command {
+        Command::List(_) => return Ok(()),
+        Command::Adopt(own) => (adopt(&app, &desk(&own.change)?, &own).await?, own.change.json),
+        Command::Rebook(own) => {
+            (many(&app, &desk(&own.many.change)?, &own.many, Action::Rebook { force: own.force }).await?, own.many.change.json)
+        }
+        Command::Fail(own) => (many(&app, &desk(&own.change)?, &own, Action::Fail).await?, own.change.json),
+        Command::Recall(own) => {
+            let result = desk(&own.change)?.recall(&own.id, own.awb.as_deref()).await;
+            (one(&app, &own, result).await?, own.change.json)
+        }
+        Command::Close(own) => {
+            let fate = if own.cancelled { Fate::Cancelled } else { Fate::Live };
+            let result = desk(&own.one.change)?.close(&own.one.id, own.one.awb.as_deref(), fate).await;
+            (one(&app, &own.one, result).await?, own.one.change.json)
+        }
+    };
+    done.finish(json, &provider.base_url)
+}
+
+/// The provider whose shipments orders are compared with, and the database.
+async fn open(config: Config) -> anyhow::Result<(Account, App)> {
+    let (env, account) = match config.provider(Role::Worker).or_else(|_| config.provider(Role::AllInOne))? {
+        Provider::Live(account) => (ProviderEnv::Live, account),
+        // The simulator lives in the running all-in-one program, which knows what it has booked.
+        Provider::Simulator => {
+            let key = SecretString::from(ids::secret());
+            let base_url = Url::parse(&format!("http://{}{SIMULATOR}", config.http.bind))?;
+            (ProviderEnv::Simulator, Account { base_url, access_key: key.clone(), secret_key: key })
+        }
+    };
+    let app = App::open_without_merchants(config, env, Clock::system()).await.context("cannot open what the settings name")?;
+    Ok((account, app))
+}
+
+fn desk(app: &App, account: &Account, change: &Change) -> anyhow::Result<Desk> {
+    let name = change.actor.clone().unwrap_or_else(operator);
+    let by = Signature::new(&name, Via::Cli, &change.reason).map_err(|e| anyhow::anyhow!("--actor, --reason: {e}"))?;
+    Ok(app.state.orders.desk(app.shipments(account.clone())?, by))
+}
+
+async fn adopt(app: &App, desk: &Desk, args: &Adopt) -> anyhow::Result<Printer> {
+    let (Some(id), Some(awb)) = (&args.id, &args.awb) else {
+        return all(app, desk, Action::AdoptFound, &args.filter.read()?, args.yes, args.dry_run, args.change.json).await;
+    };
+    let trust = if args.unverified { Trust::Unverified } else { Trust::Verify };
+    let mut printer = Printer::new(false);
+    let result = desk.adopt(id, awb, trust).await;
+    printer.item(&item(app, id, result).await, args.change.json)?;
+    Ok(printer)
+}
+
+async fn one(app: &App, args: &One, result: Result<Order, ReviewError>) -> anyhow::Result<Printer> {
+    let mut printer = Printer::new(false);
+    printer.item(&item(app, &args.id, result).await, args.change.json)?;
+    Ok(printer)
+}
+
+async fn item(app: &App, id: &str, result: Result<Order, ReviewError>) -> Item {
+    let known = match &result {
+        Ok(order) => Some(order.clone()),
+        Err(_) => app.state.orders.load(id).await.ok().flatten(),
+    };
+    Item { id: id.to_owned(), order_number: known.map(|o| o.order_number).unwrap_or_default(), result: result.map(drop) }
+}
+
+/// Named orders, or all that a filter names.
+async fn many(app: &App, desk: &Desk, args: &Many, action: Action) -> anyhow::Result<Printer> {
+    let json = args.change.json;
+    if args.all {
+        return all(app, desk, action, &args.filter.read()?, args.yes, args.dry_run, json).await;
+    }
+    if args.dry_run {
+        bail!("--dry-run is for --all: an order that is named is changed or refused");
+    }
+    confirm(args.ids.len(), args.yes)?;
+    let mut printer = Printer::new(false);
+    for id in &args.ids {
+        let result = match action {
+            Action::Rebook { force } => desk.rebook(id, force).await,
+            Action::Fail => desk.fail(id).await,
+            Action::AdoptFound => desk.adopt_found(id).await,
+        };
+        printer.item(&item(app, id, result).await, json)?;
+    }
+    Ok(printer)
+}
+
+async fn all(app: &App, desk: &Desk, action: Action, filter: &ReviewFilter, yes: bool, dry: bool, json: bool) -> anyhow::Result<Printer> {
+    if !dry {
+        confirm(count(app, filter).await?, yes)?;
+    }
+    let (mut printer, mut closed) = (Printer::new(dry), None);
+    let report = desk.all(action, filter, dry, |item: &Item| {
+        let shown = printer.item(item, json);
+        closed = closed.take().or(shown.err());
+    });
+    let report: Report = report.await?;
+    if let Some(error) = closed {
+        return Err(error.into());
+    }
+    printer.stopped(report.stopped);
+    Ok(printer)
+}
+
+/// How many orders a filter names.
+async fn count(app: &App, filter: &ReviewFilter) -> anyhow::Result<usize> {
+    let filter = ReviewFilter { of: Some(ReviewOf::Booking), ..filter.clone() };
+    let (mut count, mut cursor) = (0, None);
+    loop {
+        let page = app.state.orders.in_review(&filter, cursor, 200).await?;
+        count += page.orders.len();
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(count);
+        }
+    }
+}
+
+/// More than one order is changed only when somebody has said so.
+fn confirm(orders: usize, yes: bool) -> anyhow::Result<()> {
+    if yes || orders <= 1 {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        bail!("{orders} orders would be changed: say --yes, or look first with --dry-run");
+    }
+    write!(io::stderr(), "{orders} orders will be changed. Type {orders} to go on: ")?;
+    let mut typed = String::new();
+    io::stdin().read_line(&mut typed)?;
+    if typed.trim() == orders.to_string() { Ok(()) } else { bail!("nothing was changed") }
+}
