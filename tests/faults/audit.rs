@@ -66,6 +66,7 @@ pub(crate) async fn audit(rig: &Rig, workers: Vec<Process>, apis: Vec<Process>) 
     exists_once(rig, &records, &mut wrong);
     for order in &records.orders {
         stands_as_the_ledger_says(order, &records.ledger, &mut wrong);
+        wish_is_granted(order, &rig.merchant.cancelled(), &mut wrong);
         every_call_is_on_record(order, &records, &mut wrong);
     }
     for job in rig.open_jobs() {
@@ -108,7 +109,7 @@ fn state(order: &Value) -> &str {
 }
 
 fn is_settled(order: &Value) -> bool {
-    matches!(state(order), "success" | "failed" | "cancelled" | "needs_review") && order["outbox"].is_null()
+    matches!(state(order), "success" | "failed" | "cancelled" | "needs_review") && order["outbox"].is_null() && order["overdueAt"].is_null()
 }
 
 /// How an order stands, in a line.
@@ -157,6 +158,7 @@ fn stands_as_the_ledger_says(order: &Value, ledger: &Ledger, wrong: &mut Vec<Str
         say("booked more than once");
     }
     match state(order) {
+        "success" if order["status"] == "cancelled" && live.is_empty() => {}
         "success" if live.is_empty() || order["awb"].as_str() != live.first().copied() => {
             say("success with another AWB than the provider's");
         }
@@ -172,18 +174,37 @@ fn stands_as_the_ledger_says(order: &Value, ledger: &Ledger, wrong: &mut Vec<Str
     }
 }
 
+/// A cancel that was heard is carried out: nothing stands in its way here.
+fn wish_is_granted(order: &Value, cancelled: &BTreeSet<String>, wrong: &mut Vec<String>) {
+    let wished = cancelled.contains(order["id"].as_str().unwrap());
+    let done = order["cancellation"]["state"] == "done";
+    let open = state(order) == "needs_review"; // a person has it, with the wish
+    if wished && !done && !open || !wished && !order["cancellation"]["requestedAt"].is_null() {
+        wrong.push(format!("cancel heard: {wished}, and it stands at {}: {}", order["cancellation"], stand(order)));
+    }
+    let confirmed = !order["cancellation"]["confirmedAt"].is_null();
+    if order["status"] == "cancelled" && state(order) == "success" && !confirmed {
+        wrong.push(format!("cancelled, and never confirmed: {}", stand(order)));
+    }
+}
+
 /// Each call has its request log before it, each request log one outcome, and what was shut out was never sent.
 fn every_call_is_on_record(order: &Value, records: &Records, wrong: &mut Vec<String>) {
-    let creates = |log: &&Value| log["orderId"] == order["id"] && log["operation"] == "create_order";
+    calls_are_on_record(order, records, ("create_order", "create"), wrong);
+    calls_are_on_record(order, records, ("cancel_order", "cancel"), wrong);
+}
+
+fn calls_are_on_record(order: &Value, records: &Records, (ours, theirs): (&str, &str), wrong: &mut Vec<String>) {
+    let of_order = |log: &&Value| log["orderId"] == order["id"] && log["operation"] == ours;
     let (shut_out, sent): (Vec<&Value>, Vec<&Value>) =
-        records.requests.iter().filter(creates).partition(|log| log["neverSent"].as_bool().unwrap_or(false));
-    let calls: Vec<&Entry> =
-        records.ledger.entries.iter().filter(|e| e.is_create() && e.reference.as_deref() == order["orderNumber"].as_str()).collect();
+        records.requests.iter().filter(of_order).partition(|log| log["neverSent"].as_bool().unwrap_or(false));
+    let of_reference = |e: &&Entry| e.operation == theirs && e.reference.as_deref() == order["orderNumber"].as_str();
+    let calls: Vec<&Entry> = records.ledger.entries.iter().filter(of_reference).collect();
     let mut sent_at: Vec<&str> = sent.iter().map(|log| log["sentAt"].as_str().unwrap()).collect();
     sent_at.sort_unstable();
     let mut received_at: Vec<&str> = calls.iter().map(|e| e.received_at.as_str()).collect();
     received_at.sort_unstable();
-    let mut say = |what: &str| wrong.push(format!("{what}: order {}, logs {sent_at:?}, calls {received_at:?}", order["id"]));
+    let mut say = |what: &str| wrong.push(format!("{ours}: {what}: order {}, logs {sent_at:?}, calls {received_at:?}", order["id"]));
     if received_at.len() > sent_at.len() || received_at.iter().zip(&sent_at).any(|(received, sent)| received < sent) {
         say("a call without a request log before it");
     }
@@ -208,7 +229,7 @@ fn findings(records: &Records) -> Findings {
     findings.unheard = creates().filter(|e| e.booked() && e.answered == "unheard").count();
     findings.late = records.outcomes.iter().filter(|o| !o["late"].is_null()).count();
     let ended: BTreeSet<_> = records.outcomes.iter().filter_map(|o| o["requestRefId"].as_str()).collect();
-    let open = |log: &&Value| log["operation"] != "create_order" && log["id"].as_str().is_none_or(|id| !ended.contains(id));
+    let open = |log: &&Value| log["operation"] == "track_order" && log["id"].as_str().is_none_or(|id| !ended.contains(id));
     findings.open_lookups = records.requests.iter().filter(open).count();
     findings
 }

@@ -1,7 +1,7 @@
 //! A merchant's system: it sends an order again until it is told 2xx, as the API's documentation says.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -20,11 +20,12 @@ pub(crate) struct Merchant {
     apis: Mutex<Vec<String>>,
     /// `clientOrderId` and the id that the 2xx told.
     accepted: Mutex<BTreeMap<String, String>>,
+    cancelled: Mutex<BTreeSet<String>>,
 }
 
 impl Merchant {
     pub(crate) fn new(token: String, http: reqwest::Client) -> Self {
-        Self { token, http, apis: Mutex::default(), accepted: Mutex::default() }
+        Self { token, http, apis: Mutex::default(), accepted: Mutex::default(), cancelled: Mutex::default() }
     }
 
     pub(crate) fn knows(&self, url: String) {
@@ -61,6 +62,33 @@ impl Merchant {
         assert!(status.is_success() || status.is_server_error(), "{client_order_id}: {status} {body}");
         let id = body.pointer("/data/id");
         status.is_success().then(|| id.and_then(Value::as_str).unwrap_or_else(|| panic!("no id in {body}")).to_owned())
+    }
+
+    /// Calls an order off, until that is heard.
+    pub(crate) async fn cancel(&self, id: &str) {
+        let until = Instant::now() + PATIENCE;
+        let mut tries = 0;
+        loop {
+            let apis = self.apis.lock().unwrap().clone();
+            let url = &apis[apis.len() - 1 - tries % apis.len().min(2)];
+            tries += 1;
+            let request = self.http.post(format!("{url}/orders/cancel")).bearer_auth(&self.token).json(&json!({ "orderId": id }));
+            if let Ok(answer) = request.send().await {
+                let status = answer.status();
+                assert!(status.is_success() || status.is_server_error(), "{id}: {status}");
+                if status.is_success() {
+                    self.cancelled.lock().unwrap().insert(id.to_owned());
+                    return;
+                }
+            }
+            assert!(Instant::now() < until, "the cancel of {id} is not heard by any of {apis:?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The orders whose cancel was heard.
+    pub(crate) fn cancelled(&self) -> BTreeSet<String> {
+        self.cancelled.lock().unwrap().clone()
     }
 
     /// The orders of this merchant with that number, as the API lists them.

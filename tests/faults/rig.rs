@@ -27,7 +27,7 @@ const JWT_SECRET: &str = "a-key-of-the-fault-tests-and-of-nothing-else";
 
 /// Short times, so that what waits for a dead process is not waited for long. An order that was taken by one is taken over after
 /// 2 s + 1.5 s + 1 s.
-const SETTINGS: [(&str, &str); 14] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("WAYBILL_HTTP__BIND", "127.0.0.1:0"),
     ("WAYBILL_PARCELX__ACCESS_KEY", "key"),
     ("WAYBILL_PARCELX__SECRET_KEY", "key"),
@@ -35,6 +35,7 @@ const SETTINGS: [(&str, &str); 14] = [
     ("WAYBILL_PARCELX__SEND_WITHIN", "2s"),
     ("WAYBILL_PARCELX__SETTLE_WITHIN", "1s"),
     ("WAYBILL_PARCELX__RECONCILE", "300ms,1s,2s,4s,8s"),
+    ("WAYBILL_PARCELX__CONFIRM_CANCEL", "300ms,1s,3s,6s"),
     ("WAYBILL_WORKER__DRAIN", "4s"),
     ("WAYBILL_QUEUE__LEASE", "1s"),
     ("WAYBILL_QUEUE__BACKOFF", "300ms"),

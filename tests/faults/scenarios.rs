@@ -1,6 +1,7 @@
 //! What is done to the processes, one file for each kind of death.
 
 mod booking_points;
+mod cancels;
 mod create_points;
 mod crowd;
 mod frozen;
