@@ -1,12 +1,17 @@
 //! The programs as people and service managers meet them: real processes, real signals, real sockets.
 
+mod account;
 mod commands;
 mod demo;
 mod first_start;
+mod label;
 mod logs;
+mod probe;
 mod process;
 mod processes;
+mod redaction;
 mod refused;
 mod repair;
+mod review;
 mod stopping;
 mod web;

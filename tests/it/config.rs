@@ -1,6 +1,7 @@
 //! The settings: from where they come, what is refused and in which words, and what never stands in them.
 
 mod layers;
+mod protection;
 mod provider;
 mod refused;
 mod secrets;

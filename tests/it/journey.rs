@@ -1,8 +1,13 @@
 //! An order's way through the worker to ParcelX and back, over a real socket.
 
+mod amend;
 mod booking;
+mod cancel;
+mod holds;
+mod label;
 mod mapping;
 mod outcomes;
+mod protection;
 mod reconcile;
 mod verdicts;
 mod waiting;

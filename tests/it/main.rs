@@ -24,6 +24,12 @@ mod queue;
 #[cfg(test)]
 mod queue_runner;
 #[cfg(test)]
+mod recalls;
+#[cfg(test)]
+mod redaction;
+#[cfg(test)]
+mod review;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod store;

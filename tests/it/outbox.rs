@@ -54,7 +54,7 @@ fn gone() -> QueueError {
 /// Accepts an order while the queue is away.
 async fn accept_without_queue(app: &TestApp, client_order_id: &str) -> String {
     let policy = Policy { attempts: 3, backoff: Duration::from_secs(5) };
-    let orders = OrderService::new(app.app.store.clone(), Producer::new(Arc::new(Gone)), app.clock.clone(), app.app.env, policy);
+    let orders = OrderService::new(app.app.store.clone(), Producer::new(Arc::new(Gone)), app.clock.clone(), app.app.env, policy.into());
     let body: CreateOrder = serde_json::from_value(order(client_order_id)).unwrap();
     match orders.create("u1", Draft::from(body)).await.unwrap() {
         Created::New(order) => order.id,

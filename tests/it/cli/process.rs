@@ -65,6 +65,12 @@ impl Run {
         self
     }
 
+    /// Who sits at the machine.
+    pub(super) fn user(mut self, name: &str) -> Self {
+        self.command.env("USER", name);
+        self
+    }
+
     pub(super) fn start(mut self) -> Process {
         let mut child = self.command.spawn().unwrap();
         let (out, err) = (Output::of(child.stdout.take().unwrap()), Output::of(child.stderr.take().unwrap()));

@@ -21,7 +21,13 @@ async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
 
     let doctor = credentials(Run::waybill(folder.path()).args(&["doctor"])).end();
     assert!(doctor.status.success(), "{}", doctor.err);
-    for line in ["queued         1", "parcelx-orders-queue: 1 waiting, 0 active", "none: no worker is running"] {
+    for line in [
+        "queued         1",
+        "parcelx-orders-queue: 1 waiting, 0 active",
+        "parcelx-order-cancellation-queue: 0 waiting",
+        "parcelx-labels-queue: 0 waiting",
+        "none: no worker is running",
+    ] {
         assert!(text(&doctor).contains(line), "{line}: {}", text(&doctor));
     }
 

@@ -3,7 +3,7 @@
 use super::{CANARY, DEFAULTS, load, load_file, refused};
 
 /// Another good value for each key, and how `Debug` shows it. Secrets are not shown: see below.
-const OTHERS: [(&str, &str, &str); 28] = [
+const OTHERS: &[(&str, &str, &str)] = &[
     ("http.bind", "127.0.0.9:8080", "127.0.0.9:8080"),
     ("http.timeout", "11s", "11s"),
     ("store.url", "sqlite:elsewhere/w.db", "sqlite:elsewhere/w.db"),
@@ -21,7 +21,14 @@ const OTHERS: [(&str, &str, &str); 28] = [
     ("parcelx.base_url", "http://127.0.0.1:4321", "http://127.0.0.1:4321"),
     ("parcelx.timeout", "21s", "21s"),
     ("parcelx.reconcile", "22s,23m", "[22s, 1380s]"),
+    ("parcelx.confirm_cancel", "7s,8m", "[7s, 480s]"),
     ("parcelx.lookup", "untrusted", "Untrusted"),
+    ("parcelx.rate", "31", "rate: 31"),
+    ("parcelx.concurrency", "32", "concurrency: 32"),
+    ("parcelx.breaker_after", "33", "breaker_after: 33"),
+    ("parcelx.label_life", "31m", "1860s"),
+    ("parcelx.label_wait", "3s", "label_wait: Span(3s)"),
+    ("parcelx.label_hosts", "labels.example.test,*.example.org", "\"*.example.org\""),
     ("parcelx.send_within", "24s", "24s"),
     ("parcelx.settle_within", "29s", "29s"),
     ("outbox.relay_after", "26s", "26s"),

@@ -68,7 +68,7 @@ fn all_problems_are_told_at_once_each_with_its_key_and_how_to_mend_it() {
 
 #[test]
 fn values_that_cannot_work_are_refused() {
-    let cases: [(&str, &str, &str); 18] = [
+    let cases: [(&str, &str, &str); 21] = [
         ("WAYBILL_STORE__URL", "postgres://c4n4ry@host/db", "store.url"),
         ("WAYBILL_STORE__URL", "sqlite:", "store.url"),
         ("WAYBILL_QUEUE__URL", "data/queue.db", "queue.url"),
@@ -83,6 +83,9 @@ fn values_that_cannot_work_are_refused() {
         ("WAYBILL_QUEUE__PER_QUEUE__Q__CONCURRENCY", "0", "queue.per_queue.q.concurrency"),
         ("WAYBILL_PARCELX__TIMEOUT", "50ms", "parcelx.timeout"),
         ("WAYBILL_PARCELX__TIMEOUT", "29s", "worker.drain"),
+        ("WAYBILL_PARCELX__LABEL_WAIT", "6s", "parcelx.label_wait"),
+        ("WAYBILL_PARCELX__LABEL_LIFE", "0s", "parcelx.label_life"),
+        ("WAYBILL_PARCELX__LABEL_HOSTS", "https://c4n4ry.example.test", "parcelx.label_hosts"),
         ("WAYBILL_HTTP__BIND", "", "http.bind"),
         ("WAYBILL_HTTP__TIMEOUT", "0s", "http.timeout"),
         ("WAYBILL_LOG__FORMAT", "xml", "log.format"),

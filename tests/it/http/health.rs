@@ -62,6 +62,19 @@ async fn ready_only_while_every_dependency_answers_in_time() {
 }
 
 #[tokio::test]
+async fn a_note_is_shown_and_keeps_nobody_from_being_ready() {
+    for (says, shown) in [(Ok("held: wallet".to_owned()), "held: wallet"), (Err("at hunter2".to_owned()), "failed")] {
+        let note = health::note("account", move || {
+            let says = says.clone();
+            async move { says }
+        });
+        let router = router(vec![check("store", async || Ok(())), note], CancellationToken::new());
+        let a = get(&router, "/readyz").await;
+        assert_eq!((a.status.as_u16(), a.json()), (200, json!({ "status": "ready", "checks": { "store": "ok", "account": shown } })));
+    }
+}
+
+#[tokio::test]
 async fn dependencies_are_asked_side_by_side_and_those_that_hang_are_not_waited_for() {
     // Each of the two answers only while the other is asked too.
     let meeting = Arc::new(tokio::sync::Barrier::new(2));

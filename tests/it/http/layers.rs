@@ -251,6 +251,9 @@ async fn requests_are_counted_by_route_never_by_path() {
     telemetry::queue_add("q", "skipped");
     telemetry::job_stalled("q");
     telemetry::outbox_lag(Duration::from_secs(1));
+    telemetry::account_held("wallet", false);
+    telemetry::provider_breaker(0);
+    telemetry::provider_throttled("waited");
     let text = telemetry::render();
     for metric in telemetry::ALL {
         assert!(text.contains(&format!("# HELP {} ", metric.name())), "{} is not described", metric.name());

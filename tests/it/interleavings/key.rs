@@ -107,10 +107,6 @@ impl World {
         if let Some(writing) = &self.merchant {
             key.writing(writing);
         }
-        // Whether a wish was noted decides nothing but whether another one is.
-        if self.cancels > 0 {
-            key.push(&[u8::from(self.order.cancellation.state == CancellationState::None)]);
-        }
         key.push(&[self.cancels, self.deaths, self.sweeps]);
     }
 }
@@ -183,6 +179,8 @@ impl Key {
         self.push(&[
             order.doubt.as_ref().map_or(0, |d| small(i64::from(d.calls))),
             small(i64::try_from(order.surplus_awbs.len()).unwrap()),
+            u8::from(order.cancellation.state != CancellationState::None),
+            small(i64::try_from(order.recalls.len()).unwrap()),
         ]);
         match order.provider_sync_status {
             SyncStatus::Processing => self.time(order.attempt.as_ref().map(|a| a.settle_after)),

@@ -60,7 +60,10 @@ fn logs(before: &World, after: &World) -> Option<String> {
 
 fn order(before: &Order, after: &Order) -> Option<String> {
     let (was, is) = (before.provider_sync_status, after.provider_sync_status);
-    if was != is && !was.may_become(is) {
+    // A wish to cancel is carried out in the same write that shows that nothing was booked.
+    let wished_off = is == SyncStatus::Cancelled && before.cancellation.state == CancellationState::Requested;
+    let called_off = wished_off && was.may_become(SyncStatus::Retrying);
+    if was != is && !was.may_become(is) && !called_off {
         return Some(format!("{was:?} became {is:?}"));
     }
     if before.awb.is_some() && before.awb != after.awb {
@@ -76,7 +79,8 @@ fn order(before: &Order, after: &Order) -> Option<String> {
     if before.cancellation.state != CancellationState::None && after.cancellation.state == CancellationState::None {
         return Some("a wish to cancel was forgotten".to_owned());
     }
-    if is.is_open() != after.overdue_at.is_some() {
+    let recalls = after.recalls.iter().any(|recall| recall.state.is_open());
+    if (is.is_open() || recalls) != after.overdue_at.is_some() {
         return Some(format!("{is:?}, and somebody looks at {:?}", after.overdue_at));
     }
     None

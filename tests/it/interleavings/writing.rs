@@ -4,7 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use waybill::{
     orders::{
-        journey::{CallOff, Stance, reason},
+        journey::{Stance, reason},
         model::{Actor, Order},
     },
     timestamp::Timestamp,
@@ -75,7 +75,7 @@ pub(super) fn write(from: &World, writing: &Writing) -> (&'static str, World, Op
                     awaits
                 }
                 Change::GiveUp(id, found) => copy.give_up(&id.text(), *found, reason::OUTCOME_UNKNOWN, from.now),
-                Change::CallOff => copy.call_off(Actor::Merchant, None, from.now) != CallOff::Nothing,
+                Change::CallOff => copy.call_off(Actor::Merchant, None, from.now).changes(),
             };
             let left = changed.then(|| Writing::Save(*change, Rc::new(copy)));
             (if changed { "loads and decides" } else { "finds that it changes nothing" }, world, left)

@@ -216,6 +216,8 @@ async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
     assert_eq!((order.awb.as_deref(), order.surplus_awbs.as_slice()), (Some("00000000000001"), &["00000000000002".to_owned()][..]));
     let seen = merchant.order(&id).await;
     assert_eq!(seen["history"].as_array().unwrap().last().unwrap()["reason"], json!("second-shipment"));
+    assert_eq!(order.recalls[0].awb, "00000000000002", "it is to be cancelled");
+    app.leave_jobs();
 }
 
 #[tokio::test]
@@ -273,4 +275,30 @@ async fn an_awb_that_comes_before_the_next_call_takes_its_place() {
     let seen = merchant.order(&id).await;
     assert_eq!((seen["providerSyncStatus"].as_str(), seen["awb"].as_str()), (Some("success"), Some(awb.as_str())));
     assert_eq!(live(&app, &seen), [awb]);
+}
+
+/// A shipment that a look-up has found was booked by an earlier call: that look-ups know it says nothing of later calls.
+#[tokio::test]
+async fn what_was_found_is_no_newer_than_the_call_that_booked_it() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let merchant = app.merchant("u1");
+    let mut ids = Vec::new();
+    for (number, answer) in [("A-1", Answer::LostAfterBooking), ("A-2", Answer::LostBeforeBooking)] {
+        app.simulator.script(Rule::create(answer));
+        ids.push(merchant.create(&order(number)).await);
+        app.run_pending_jobs().await;
+        app.advance(Duration::from_secs(1));
+    }
+    app.assert_calls(&[("create", 2)]);
+    for _ in 0..4 {
+        let next = merchant.order(&ids[1]).await["nextCheckAt"].as_str().map(|at| Timestamp::parse(at).unwrap()).unwrap();
+        app.advance(next.since(app.clock.now()));
+        app.run_pending_jobs().await;
+    }
+    // The first one at its first look; the second one at all four, and no control look-up could be tried on anything.
+    app.assert_calls(&[("track", 5)]);
+    assert_eq!(merchant.order(&ids[0]).await["providerSyncStatus"], "success");
+    assert_eq!(merchant.order(&ids[1]).await["providerSyncStatus"], "reconciling");
+    app.leave_jobs();
 }

@@ -95,3 +95,48 @@ async fn what_never_reached_the_provider_is_not_in_doubt() {
         assert_eq!(verdict(&app).await, ("not-sent".to_owned(), "retrying".to_owned()), "{what}");
     }
 }
+
+/// Answers every call with 429 and these headers, as they stand.
+async fn busy_provider(headers: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let body = r#"{"status":false,"responsemsg":"Too many requests"}"#;
+    let answer = format!("HTTP/1.1 429 Too Many Requests\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            // A create comes in one piece or two; its end is the client's business.
+            drop(socket.read(&mut [0; 65_536]).await);
+            drop(socket.write_all(answer.as_bytes()).await);
+            drop(socket.shutdown().await);
+            while socket.read(&mut [0; 65_536]).await.is_ok_and(|n| n > 0) {}
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_retry_after_may_be_a_date() {
+    // The test's clock stands at 09:30:00.
+    for (headers, wait) in [
+        ("Retry-After: Sat, 31 Jan 2026 09:32:00 GMT\r\n", Some(120)),
+        // The provider's clock is an hour slow; what it means is two minutes all the same.
+        ("Date: Sat, 31 Jan 2026 08:30:00 GMT\r\nRetry-After: Sat, 31 Jan 2026 08:32:00 GMT\r\n", Some(120)),
+        ("Retry-After: Sun, 31 Jan 2027 09:32:00 GMT\r\n", Some(900)),
+        ("Retry-After: Sat, 31 Jan 2026 09:00:00 GMT\r\n", None),
+        ("Retry-After: whenever you like\r\n", None),
+    ] {
+        let app = TestApp::builder().provider(&busy_provider(headers).await).start().await;
+        assert_eq!(verdict(&app).await, ("busy".to_owned(), "retrying".to_owned()), "{headers}");
+        let merchant = app.merchant("u1");
+        let list = merchant.get("/v1/orders").await.json();
+        let next: waybill::timestamp::Timestamp =
+            serde_json::from_value(merchant.order(list["data"][0]["id"].as_str().unwrap()).await["nextCheckAt"].clone()).unwrap();
+        let seconds = next.since(app.clock.now()).as_secs();
+        match wait {
+            Some(wait) => assert_eq!(seconds, wait, "{headers}"),
+            // The first of the growing waits, up to a fifth shorter.
+            None => assert!((3..=5).contains(&seconds), "{headers}: {seconds}"),
+        }
+    }
+}

@@ -73,7 +73,8 @@ async fn an_empty_wallet_holds_the_order() {
 async fn a_provider_that_is_not_there_is_waited_for_a_day_and_then_a_person_looks() {
     // A port that was free a moment ago and that nobody listens on.
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let app = TestApp::builder().provider(&format!("http://{free}")).start().await;
+    // Without the breaker, so that the order's own waits show.
+    let app = TestApp::builder().provider(&format!("http://{free}")).setting("WAYBILL_PARCELX__BREAKER_AFTER", "0").start().await;
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
     let started = app.clock.now();

@@ -6,7 +6,7 @@
 mod history;
 mod rules;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use proptest::{
     prop_assert_eq,
@@ -14,9 +14,11 @@ use proptest::{
 };
 use waybill::{
     orders::{
+        amend::Amend,
         draft::Draft,
-        journey::{CallOff, Stance, job_id},
+        journey::{Stance, job_id},
         model::{Actor, Order, ProviderEnv},
+        recall::{Looks, RecallFinding, RecallStance, Sighting},
         request::CreateOrder,
     },
     outbox::{Again, Dispatched, Times},
@@ -24,10 +26,10 @@ use waybill::{
 };
 
 use self::{
-    history::{Op, Step, WORKERS, histories},
+    history::{Op, Step, WORKERS, Which, histories},
     rules::Rules,
 };
-use crate::support::orders::order;
+use crate::support::orders::{order, with};
 
 const CASES: u32 = 3000;
 const CALL: Duration = Duration::from_secs(25);
@@ -41,6 +43,10 @@ struct World {
     copies: [Option<Order>; WORKERS],
     /// The id of every attempt's request log, oldest first.
     attempts: Vec<String>,
+    /// The same of every cancel, with the AWB that it is for.
+    cancels: Vec<(String, String)>,
+    /// AWBs of which a yes was heard, or that were seen cancelled.
+    gone: BTreeSet<String>,
 }
 
 #[test]
@@ -53,18 +59,26 @@ fn no_history_leads_an_order_astray() {
     }
 }
 
+fn looks() -> Looks {
+    let secs = |list: &[u64]| list.iter().copied().map(Duration::from_secs).collect();
+    Looks { unclear: secs(&[5, 30, 120]), confirm: secs(&[5, 60, 600]) }
+}
+
 fn start() -> Timestamp {
     Timestamp::from_millis(1_769_851_800_000)
 }
 
 fn play(fresh: &Order, steps: &[Step]) -> Result<(), TestCaseError> {
-    let mut world = World { now: start(), stored: fresh.clone(), copies: [const { None }; WORKERS], attempts: Vec::new() };
+    let copies = [const { None }; WORKERS];
+    let (attempts, cancels, gone) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let mut world = World { now: start(), stored: fresh.clone(), copies, attempts, cancels, gone };
     let mut rules = Rules::new(fresh);
     for Step { worker, op } in steps {
         for op in op.parts() {
             let before = world.stored.clone();
             world.act(*worker, &op)?;
             rules.check(&before, &world.stored, world.now)?;
+            rules::recalls(&before, &world.stored, &world.gone)?;
         }
     }
     Ok(())
@@ -109,13 +123,59 @@ impl World {
                 self.update(|order| order.absent(&attempt.request_log_id, now))?;
             }
             Op::Review => self.update(|order| order.review("internal-error: its job died", now))?,
-            Op::CallOff => self.update(|order| order.call_off(Actor::Merchant, None, now) != CallOff::Nothing)?,
+            Op::CallOff => self.update(|order| order.call_off(Actor::Merchant, None, now).changes())?,
+            Op::Recall(which, finding, sighting) => self.recall(worker, known, which, finding, *sighting)?,
+            Op::Amend => {
+                let body = with(order("A-1"), "/invoiceNumber", format!("INV-{}", self.attempts.len()).into());
+                let draft = Draft::from(serde_json::from_value::<CreateOrder>(body).unwrap());
+                self.update(|order| order.amend(draft, now) == Amend::Accepted)?;
+            }
             Op::Relayed => self.update(|order| order.relayed(&job, now))?,
             Op::StillQueued => self.update(|order| order.still_queued(&job, &TIMES, now))?,
             Op::DispatchAgain => self.update(|order| order.dispatch_again(&job, now) != Again::MovedOn)?,
             Op::Waits(_) => {}
         }
         Ok(())
+    }
+
+    /// What a cancel job of the order as the worker knows it does now, or what it hears of a call that it made.
+    fn recall(
+        &mut self,
+        worker: usize,
+        mut known: Order,
+        which: &Which,
+        finding: &RecallFinding,
+        sighting: Sighting,
+    ) -> Result<(), TestCaseError> {
+        let now = self.now;
+        let ids: Vec<String> = self.cancels.iter().map(|(id, _)| id.clone()).collect();
+        if let Some(id) = which.of(&ids) {
+            let awb = self.cancels.iter().find(|(other, _)| *other == id).unwrap().1.clone();
+            self.gone.extend((*finding == RecallFinding::Accepted).then_some(awb));
+            return self.update(|order| order.settle_recall(&id, finding, &looks(), now));
+        }
+        match known.recall_stance(Some(known.generation), now) {
+            RecallStance::Send(awb) => {
+                self.copies[worker] = None;
+                let id = format!("plog_cancel_{}", ids.len() + 1);
+                assert!(known.take_recall(&awb, id.clone(), CALL, now));
+                if known.version == self.stored.version {
+                    known.version += 1;
+                    self.stored = known;
+                    self.cancels.push((id, awb));
+                }
+                Ok(())
+            }
+            RecallStance::Close(awb, attempt) => {
+                self.gone.extend((*finding == RecallFinding::Accepted).then_some(awb));
+                self.update(|order| order.settle_recall(&attempt.request_log_id, finding, &looks(), now))
+            }
+            RecallStance::Look(awb) => {
+                self.gone.extend((sighting == Sighting::Cancelled).then(|| awb.clone()));
+                self.update(|order| order.sight(&awb, sighting, &looks(), now))
+            }
+            RecallStance::Wait(_) | RecallStance::Done => Ok(()),
+        }
     }
 
     /// Decided and changed on the worker's copy; saved if that is still the order.

@@ -156,3 +156,24 @@ async fn anothers_logs_are_not_there() {
         merchant.get(&path).await.problem(404, "not-found");
     }
 }
+
+/// An order may see hundreds of calls; the newest count, to whoever reads them and to whoever ends what a vanished worker left.
+#[tokio::test]
+async fn of_many_calls_the_newest_are_listed_and_ended() {
+    use waybill::parcelx::log::RequestLog;
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    app.leave_jobs();
+    for n in 0..205 {
+        app.advance(Duration::from_millis(1));
+        let now = app.clock.now();
+        let log = RequestLog::new(&format!("plog_{n:03}"), "track_order", &id, "ORD-X", json!({}), n, (now, now));
+        app.app.state.logs.begin(&log).await.unwrap();
+    }
+    let listed: Vec<_> = merchant.provider_logs(&id).await.iter().map(|l| l["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!((listed.len(), listed[0].as_str(), listed[199].as_str()), (200, "plog_005", "plog_204"));
+    app.app.state.logs.close_unanswered(&id, "track_order").await.unwrap();
+    let logs = merchant.provider_logs(&id).await;
+    assert!(logs.iter().all(|l| l["outcome"]["errorCode"] == "no-answer-recorded"));
+}

@@ -27,7 +27,7 @@ use super::Client;
 /// 2026-01-31T09:30:00Z
 const START: i64 = 1_769_851_800_000;
 
-pub(crate) const QUEUES: [&str; 1] = ["parcelx-orders-queue"];
+pub(crate) const QUEUES: [&str; 3] = ["parcelx-orders-queue", "parcelx-order-cancellation-queue", "parcelx-labels-queue"];
 
 pub(crate) struct TestApp {
     pub(crate) app: App,

@@ -3,7 +3,10 @@
 use std::{fmt, time::Duration};
 
 use proptest::{collection::vec, prelude::*, sample};
-use waybill::orders::journey::{Booking, Finding};
+use waybill::orders::{
+    journey::{Booking, Finding},
+    recall::{RecallFinding, Sighting},
+};
 
 pub(super) const WORKERS: usize = 3;
 
@@ -36,6 +39,10 @@ pub(super) enum Op {
     Absent,
     Review,
     CallOff,
+    /// The next thing that a cancel job would do; a call gets this answer, a look shows this.
+    Recall(Which, RecallFinding, Sighting),
+    /// The merchant corrects it.
+    Amend,
     Relayed,
     StillQueued,
     DispatchAgain,
@@ -104,6 +111,16 @@ fn ops() -> impl Strategy<Value = Op> {
     let wait = prop_oneof![Just(None), sample::select(vec![0, 5, 60, 900]).prop_map(Some)].prop_map(Found::Wait);
     let finding =
         prop_oneof![2 => Just(Found::Booked), 2 => Just(Found::Refused), 6 => wait, 1 => Just(Found::NeverSent), 3 => Just(Found::Unknown)];
+    let which = prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
+    let answer = sample::select(vec![
+        RecallFinding::Accepted,
+        RecallFinding::Refused("cannot be cancelled".to_owned()),
+        RecallFinding::Refused("already cancelled".to_owned()),
+        RecallFinding::Wait { after: None, reason: "busy".to_owned() },
+        RecallFinding::NeverSent,
+        RecallFinding::Unknown("unknown: timed out".to_owned()),
+    ]);
+    let recall = (which, answer, sample::select(vec![Sighting::Cancelled, Sighting::Live, Sighting::Live, Sighting::Failed]));
     prop_oneof![
         40 => advance.prop_map(Op::Advance),
         40 => Just(Op::Load),
@@ -113,7 +130,9 @@ fn ops() -> impl Strategy<Value = Op> {
         10 => secs().prop_map(Op::LookAgain),
         10 => Just(Op::Absent),
         4 => Just(Op::Review),
-        4 => Just(Op::CallOff),
+        10 => Just(Op::CallOff),
+        60 => recall.prop_map(|(which, finding, sighting)| Op::Recall(which, finding, sighting)),
+        10 => Just(Op::Amend),
         15 => Just(Op::Relayed),
         15 => Just(Op::StillQueued),
         15 => Just(Op::DispatchAgain),

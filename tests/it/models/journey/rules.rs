@@ -1,13 +1,14 @@
 //! What must be true of an order after every step, whatever the step was.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use proptest::{prop_assert, prop_assert_eq, test_runner::TestCaseError};
 use waybill::{
     orders::{
-        journey::{MOST_DOUBTS, Stance, job_id},
-        model::{HISTORY_KEPT, Order},
-        status::SyncStatus,
+        journey::{MOST_DOUBTS, Stance, cancel_job_id, job_id},
+        model::{CancellationState, HISTORY_KEPT, Order, RecallState},
+        recall::RecallStance,
+        status::{OrderStatus, SyncStatus},
     },
     timestamp::Timestamp,
 };
@@ -39,8 +40,12 @@ impl Rules {
 
     fn statuses(&self, before: &Order, after: &Order) -> Result<(), TestCaseError> {
         let (was, is) = (before.provider_sync_status, after.provider_sync_status);
-        prop_assert!(was == is || was.may_become(is), "{was:?} became {is:?}");
-        prop_assert_eq!(after.status, is.order_status());
+        // A wish to cancel is carried out in the same write that shows that nothing was booked.
+        let wished_off = is == SyncStatus::Cancelled && before.cancellation.state == CancellationState::Requested;
+        let called_off = wished_off && was.may_become(SyncStatus::Retrying);
+        prop_assert!(was == is || was.may_become(is) || called_off, "{was:?} became {is:?}");
+        let recalled = is == SyncStatus::Success && after.cancellation.state == CancellationState::Done;
+        prop_assert_eq!(after.status, if recalled { OrderStatus::Cancelled } else { is.order_status() });
         prop_assert!(!(self.ever_unknown && is == SyncStatus::Failed), "failed, although a call on {} is unknown", self.reference);
         prop_assert_eq!(&after.order_number, &self.reference);
         if matches!(is, SyncStatus::NeedsReview | SyncStatus::Failed) {
@@ -70,7 +75,8 @@ fn history(before: &Order, after: &Order, now: Timestamp) -> Result<(), TestCase
         prop_assert!(pair[1].at >= pair[0].at);
     }
     let (old, new) = (before.history.last().unwrap(), after.history.last().unwrap());
-    prop_assert!(new.seq == old.seq || new.seq == old.seq + 1, "one step, at most one entry");
+    // A step that shows that it was not booked, and the cancelling that waited for it.
+    prop_assert!((old.seq..=old.seq + 2).contains(&new.seq), "one step, at most two entries");
     prop_assert_eq!(new.status, after.provider_sync_status, "the last entry is where the order stands");
     prop_assert!(new.seq > old.seq || new == old, "an entry was changed");
     let seq_at = |order: &Order, n: usize| order.history.get(n).map(|e| e.seq);
@@ -101,19 +107,58 @@ fn looked_at_again(before: &Order, after: &Order, now: Timestamp) -> Result<(), 
         SyncStatus::Retrying => {} // without one it is due at once
         _ => prop_assert_eq!(after.next_check_at, None, "{:?} and its next check", status),
     }
-    prop_assert_eq!(after.overdue_at.is_some(), status.is_open(), "{:?} and when somebody looks", status);
+    let recalls = !status.is_open() && after.recalls.iter().any(|recall| recall.state.is_open());
+    prop_assert_eq!(after.overdue_at.is_some(), status.is_open() || recalls, "{:?} and when somebody looks", status);
     if after.next_check_at.is_some() && after.next_check_at != before.next_check_at {
         prop_assert_eq!(after.overdue_at, after.next_check_at, "somebody looks when it is put off to, not before");
     }
     if let Some(entry) = &after.outbox {
-        prop_assert_eq!(&entry.job_id, &job_id(&after.id, after.generation), "the outbox names the job of now");
+        let id = if status.is_open() { job_id } else { cancel_job_id };
+        prop_assert_eq!(&entry.job_id, &id(&after.id, after.generation), "the outbox names the job of now");
     }
     let Some(overdue) = after.overdue_at else { return Ok(()) };
     prop_assert!(overdue <= now + LONGEST_LOOK, "nobody looks for {:?}", overdue.since(now));
     let then = overdue.max(after.next_check_at.unwrap_or(overdue)).max(now);
     for generation in [Some(after.generation), None] {
-        let stance = after.stance(generation, then);
-        prop_assert!(stance != Stance::Done, "whoever looks at {:?} in time finds nothing to do", status);
+        let idle = after.stance(generation, then) == Stance::Done && after.recall_stance(generation, then) == RecallStance::Done;
+        prop_assert!(!idle, "whoever looks at {:?} in time finds nothing to do", status);
     }
     Ok(())
+}
+
+/// What is said of shipments that are to be cancelled; `gone` are those of which a yes was heard, or that were seen cancelled.
+pub(super) fn recalls(before: &Order, after: &Order, gone: &BTreeSet<String>) -> Result<(), TestCaseError> {
+    for recall in &after.recalls {
+        let was = before.recalls.iter().find(|other| other.awb == recall.awb);
+        if matches!(recall.state, RecallState::Accepted | RecallState::Confirmed) {
+            prop_assert!(gone.contains(&recall.awb), "{} is cancelled, and nobody ever said so", recall.awb);
+        }
+        if recall.state == RecallState::Refused {
+            prop_assert_eq!(recall.doubts, 0, "refused, though a call got no answer");
+        }
+        prop_assert!(recall.doubts <= MOST_DOUBTS);
+        let begun = recall.state == RecallState::Sending && was.is_none_or(|was| was.state != RecallState::Sending);
+        prop_assert!(!(begun && after.provider_sync_status.is_open()), "a cancel begins while the order is on its way");
+        prop_assert!(was.is_none_or(|was| was.state != RecallState::Confirmed || was == recall), "what is confirmed stays so");
+        if recall.state == RecallState::Review {
+            prop_assert!(after.review.is_some() && recall.detail.is_some(), "a person must look, and cannot find it");
+        }
+    }
+    for awb in &after.surplus_awbs {
+        prop_assert!(after.recalls.iter().any(|recall| recall.awb == *awb), "nobody cancels the second shipment {awb}");
+    }
+    if after.status == OrderStatus::Cancelled && after.provider_sync_status == SyncStatus::Success {
+        prop_assert!(after.awb.as_ref().is_some_and(|awb| gone.contains(awb)), "cancelled, and nobody ever said so");
+    }
+    let wished = |order: &Order| order.cancellation.state != CancellationState::None;
+    // Who amends wants it shipped.
+    let amended = after.provider_sync_status == SyncStatus::Queued && before.provider_sync_status == SyncStatus::Failed;
+    prop_assert!(!wished(before) || wished(after) || amended, "a wish to cancel was forgotten");
+    prop_assert_eq!(after.review.is_some(), after.provider_sync_status == SyncStatus::NeedsReview || needs_a_look(after));
+    Ok(())
+}
+
+fn needs_a_look(order: &Order) -> bool {
+    let own = |awb: &String| order.awb.as_ref() == Some(awb);
+    order.recalls.iter().any(|r| r.state == RecallState::Review || (r.state == RecallState::Refused && !own(&r.awb)))
 }

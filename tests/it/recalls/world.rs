@@ -1,0 +1,251 @@
+//! The whole state: the stored order, the logs, the provider, and how far everybody is.
+
+use std::{rc::Rc, time::Duration};
+
+use waybill::{
+    orders::{
+        draft::Draft,
+        journey::{Booking, Finding},
+        model::{Actor, Order, ProviderEnv, Recall, RecallState},
+        recall::{Looks, RecallFinding, Sighting},
+        request::CreateOrder,
+    },
+    timestamp::Timestamp,
+};
+
+use crate::support::orders::order;
+
+pub(super) const AWB: &str = "00017";
+pub(super) const CALL: Duration = Duration::from_secs(25);
+
+/// Steps done wrongly, each of which the search must see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Break {
+    Nothing,
+    /// A take is saved whoever was faster.
+    TakeUnchecked,
+    /// A call without a log counts as never sent, without shutting it out.
+    NoTombstone,
+    /// A call with a log and no outcome counts as never sent.
+    UnansweredIsUnsent,
+    /// A refusal is believed whatever came before it.
+    RefusalBelieved,
+    /// A look that shows it live counts as one that shows it cancelled.
+    LiveIsCancelled,
+    /// Calls of vanished workers are left alone.
+    NeverCloses,
+}
+
+/// Which step is done wrongly, how many calls may be begun, and by how many workers.
+pub(super) type Scenario = (Break, i64, usize);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    Accepted,
+    Refused,
+    /// Certainly without effect: busy, not connected, too late to send.
+    Unheard,
+    NoAnswer,
+    NoRecord,
+    NeverSent,
+}
+
+impl Known {
+    pub(super) fn finding(self) -> RecallFinding {
+        match self {
+            Self::Accepted => RecallFinding::Accepted,
+            Self::Refused => RecallFinding::Refused("cannot be cancelled".to_owned()),
+            Self::Unheard => RecallFinding::Wait { after: Some(Duration::from_secs(5)), reason: "busy".to_owned() },
+            Self::NoAnswer | Self::NoRecord => RecallFinding::Unknown("unknown".to_owned()),
+            Self::NeverSent => RecallFinding::NeverSent,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Log {
+    pub(super) request: bool,
+    pub(super) tombstone: bool,
+    pub(super) outcome: Option<Known>,
+    pub(super) late: Option<Known>,
+}
+
+impl Log {
+    pub(super) fn best(self) -> Option<Known> {
+        if self.outcome == Some(Known::NoRecord) { self.late.or(self.outcome) } else { self.outcome }
+    }
+
+    pub(super) fn end(&mut self, known: Known) {
+        match self.outcome {
+            None => self.outcome = Some(known),
+            Some(first) if first != known && self.late.is_none() => self.late = Some(known),
+            Some(_) => {}
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    Settle(usize, Known),
+    Sight(Sighting),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Run {
+    Idle,
+    Loaded(Rc<Order>),
+    Take(Rc<Order>),
+    Tombstone(usize),
+    Read(usize),
+    WriteUnknown(usize),
+    ReadAgain(usize),
+    Look,
+    Write(Change),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    LogRequest,
+    CheckTime,
+    Send,
+    Answer,
+    LogOutcome(Known),
+    Settle(Known),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    pub(super) id: usize,
+    pub(super) send_by: Timestamp,
+    pub(super) stage: Stage,
+}
+
+/// A cancel that left us; what the provider made of it, once it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) id: usize,
+    pub(super) done: Option<Known>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct World {
+    pub(super) broken_step: Break,
+    /// So many calls may be begun.
+    pub(super) takes: i64,
+    /// How many workers there are, one or two. Calls go on without theirs.
+    pub(super) workers: usize,
+    pub(super) now: Timestamp,
+    pub(super) order: Rc<Order>,
+    /// By the number of the call, from 0.
+    pub(super) logs: Vec<Log>,
+    pub(super) sent: Vec<Sent>,
+    pub(super) cancelled: bool,
+    /// Tracking shows it.
+    pub(super) shown: bool,
+    pub(super) runs: [Run; 2],
+    pub(super) calls: Vec<Call>,
+}
+
+pub(super) fn looks() -> Looks {
+    Looks { unclear: vec![Duration::from_secs(10)], confirm: vec![Duration::from_secs(10)] }
+}
+
+impl World {
+    pub(super) fn new((broken_step, takes, workers): Scenario) -> Self {
+        let now = Timestamp::from_millis(1_769_851_800_000);
+        let request: CreateOrder = serde_json::from_value(order("A-1")).unwrap();
+        let mut order = Order::new("u1", Draft::from(request), ProviderEnv::Simulator, now);
+        order.take("plog_create".to_owned(), CALL, now);
+        let booking = Booking { awb: AWB.to_owned(), courier_name: None, courier_code: None, order_number: None };
+        assert!(order.settle("plog_create", &Finding::Booked(booking), CALL, now));
+        assert!(order.call_off(Actor::Merchant, None, now).changes());
+        Self {
+            broken_step,
+            takes,
+            workers,
+            now,
+            order: Rc::new(order),
+            logs: Vec::new(),
+            sent: Vec::new(),
+            cancelled: false,
+            shown: false,
+            runs: [Run::Idle, Run::Idle],
+            calls: Vec::new(),
+        }
+    }
+
+    pub(super) fn recall(&self) -> &Recall {
+        &self.order.recalls[0]
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.recall().state.is_open()
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.calls.is_empty() && self.runs.iter().all(|run| matches!(run, Run::Idle))
+    }
+
+    pub(super) fn end_call(&mut self, n: usize) {
+        self.calls.remove(n);
+    }
+
+    /// Whether a cancel may still be carried out that nobody knows of.
+    pub(super) fn may_yet_be(&self) -> bool {
+        self.sent.iter().any(|sent| sent.done.is_none()) || self.calls.iter().any(|call| call.stage == Stage::Send)
+    }
+
+    /// The rule that is broken here, if one is.
+    pub(super) fn broken(&self) -> Option<String> {
+        match self.recall().state {
+            RecallState::Accepted | RecallState::Confirmed if !self.cancelled => Some("cancelled, and it is live".to_owned()),
+            RecallState::Refused if self.cancelled || self.may_yet_be() => Some("refused, and it is cancelled or may yet be".to_owned()),
+            state if state.is_open() != self.order.overdue_at.is_some() => Some(format!("{state:?}, and nobody looks")),
+            _ => None,
+        }
+    }
+
+    /// What is the same when the futures are: all that nobody asks any more is left out.
+    pub(super) fn key(&self) -> String {
+        let left = |at: Timestamp| at.since(self.now).as_millis();
+        let recall = |order: &Order| {
+            let recall = &order.recalls[0];
+            let is = |states: &[RecallState]| states.contains(&recall.state);
+            let attempt = recall.attempt.as_ref().map(|a| (a.request_log_id.clone(), left(a.settle_after)));
+            let attempt = attempt.map(|(id, left)| (id, if is(&[RecallState::Sending]) { left } else { 0 }));
+            // Which looks are left follows from how long ago the call was.
+            let looked_for = is(&[RecallState::Unclear, RecallState::Accepted]);
+            let ago = if looked_for { self.now.since(recall.since).as_millis().min(10_000) } else { 0 };
+            let next = recall.next_check_at.map_or(0, left);
+            let words = is(&[RecallState::Unclear]) && recall.detail.is_some();
+            (recall.state, attempt, ago, next, recall.doubts.min(1), words)
+        };
+        let stale = |copy: &Order| copy.version != self.order.version && self.broken_step != Break::TakeUnchecked;
+        let mut runs = [0, 1].map(|n| match &self.runs[n] {
+            // A stale copy cannot be taken.
+            Run::Take(copy) if stale(copy) => "stale".to_owned(),
+            Run::Loaded(copy) if stale(copy) && copy.recalls[0].state == RecallState::Wanted => "stale".to_owned(),
+            Run::Take(_) => "take".to_owned(),
+            Run::Loaded(copy) => format!("{:?}", recall(copy)),
+            other => format!("{other:?}"),
+        });
+        runs.sort_unstable(); // the two are alike
+        let unsent = |call: &Call| matches!(call.stage, Stage::LogRequest | Stage::CheckTime);
+        let calls: Vec<_> = self.calls.iter().map(|c| (c.id, if unsent(c) { left(c.send_by) } else { 0 }, c.stage)).collect();
+        let heard = |id: usize| self.calls.iter().any(|call| call.id == id);
+        let sent: Vec<_> = self.sent.iter().filter(|sent| sent.done.is_none() || heard(sent.id)).collect();
+        let asked = |id: usize| {
+            let current = self.recall().attempt.as_ref().is_some_and(|a| a.request_log_id == id.to_string());
+            let of_run = |run: &Run| match run {
+                Run::Tombstone(n) | Run::Read(n) | Run::WriteUnknown(n) | Run::ReadAgain(n) | Run::Write(Change::Settle(n, _)) => *n == id,
+                Run::Loaded(copy) => copy.recalls[0].attempt.as_ref().is_some_and(|a| a.request_log_id == id.to_string()),
+                Run::Idle | Run::Take(_) | Run::Look | Run::Write(Change::Sight(_)) => false,
+            };
+            current || heard(id) || self.runs.iter().any(of_run)
+        };
+        let closed = |log: &Log| log.tombstone || log.outcome.is_some();
+        let read = |log: &Log| (log.request, log.outcome.is_some(), log.best());
+        let logs: Vec<_> = self.logs.iter().enumerate().map(|(id, log)| (closed(log), asked(id).then(|| read(log)))).collect();
+        format!("{:?}{logs:?}{sent:?}{}{}{runs:?}{calls:?}", recall(&self.order), self.cancelled, self.shown)
+    }
+}

@@ -1,0 +1,298 @@
+//! Jobs that failed for good, and answers that were written down too late: what may be live is looked for before a person is asked.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::json;
+use tokio_util::task::TaskTracker;
+use waybill::{
+    jobs::Context,
+    orders::{
+        jobs::{CancelOrderJob, CreateOrderJob},
+        journey::{Booking, CallTimes, Finding, SEND_WITHIN, SETTLE_WITHIN, reason},
+        model::{Order, RecallState},
+        recall::Looks,
+        status::SyncStatus,
+    },
+    parcelx::{
+        LabelHosts, ParcelXClient, Settings,
+        answer::{Answer, Body, Failure, Wire},
+        log::{OutcomeLog, RequestLog},
+        protect::Protection,
+    },
+    queue::{
+        Leased,
+        job::{Death, Job, JobError},
+    },
+    simulator::{Answer as Scripted, Lookup, Rule},
+};
+
+use super::{live, real_awb, stored, until_settled};
+use crate::support::{
+    TestApp,
+    orders::{order, with},
+};
+
+/// What the answer to the order's last create would have been, written down after somebody else wrote that there was none.
+pub(super) async fn answer_late(app: &TestApp, id: &str, awb: &str) {
+    let order = stored(app, id).await;
+    let log_id = order.attempt.as_ref().unwrap().request_log_id.clone();
+    let request = app.app.store.get::<RequestLog>(&log_id).await.unwrap().unwrap();
+    let unheard = Wire::Failure { class: Failure::NoAnswerRecorded, detail: String::new() };
+    let mut outcome = app.app.store.get::<OutcomeLog>(&log_id).await.unwrap().unwrap();
+    outcome.end = waybill::parcelx::log::End::new(&unheard, "unknown");
+    assert!(app.app.store.replace(&outcome).await.unwrap());
+    let body = json!({ "status": true, "responsemsg": "Order Created Successfully",
+                       "data": { "awb_number": awb, "client_order_id": order.order_number } });
+    let wire = Wire::Answer(Answer { status: 200, retry_after: None, body: Body::Json(body) });
+    app.app.state.logs.end(&request, &wire, "booked", Duration::from_secs(90)).await.unwrap();
+}
+
+fn context(app: &TestApp) -> Context {
+    let key = || SecretString::from("key");
+    let timeout = Duration::from_secs(25);
+    let base_url = format!("http://{}", app.provider_address).parse().unwrap();
+    let settings = Settings { base_url, access_key: key(), secret_key: key(), timeout };
+    Context {
+        orders: app.app.state.orders.clone(),
+        parcelx: ParcelXClient::new(settings, app.app.state.logs.clone(), app.clock.clone(), Protection::default()).unwrap(),
+        clock: app.clock.clone(),
+        call_times: CallTimes { send_within: SEND_WITHIN, call: timeout, settle_within: SETTLE_WITHIN },
+        reconcile: vec![Duration::from_secs(5)],
+        looks: Looks { unclear: Vec::new(), confirm: Vec::new() },
+        lookup_trusted: true,
+        label_hosts: LabelHosts::new(format!("http://{}", app.provider_address).parse().unwrap(), &[]),
+        calls: TaskTracker::new(),
+    }
+}
+
+/// Its job of `generation` fails for good.
+async fn dies(app: &TestApp, order: &Order, generation: i64) -> Result<(), JobError> {
+    let job = CreateOrderJob { generation: Some(generation), ..CreateOrderJob::from(order) };
+    job.on_dead(&context(app), &leased(app), &Death::Stalled).await
+}
+
+/// A job whose workers vanished too often.
+fn leased(app: &TestApp) -> Leased {
+    Leased {
+        queue: "parcelx-orders-queue".to_owned(),
+        id: "j".to_owned(),
+        name: "create-order".to_owned(),
+        data: String::new(),
+        token: String::new(),
+        attempts_made: 0,
+        attempts: 3,
+        backoff: Duration::ZERO,
+        stalled: 4,
+        added_at: app.clock.now(),
+    }
+}
+
+/// An order that a worker took for a call, as far as that worker came. Its job is away.
+async fn taken(app: &TestApp, sent: bool) -> Order {
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    let queue = &app.app.queue.broker;
+    let leased = queue.claim("parcelx-orders-queue", 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
+    let _gone = queue.fail(&leased[0], "its worker vanished too often").await.unwrap();
+    let taken = app.app.state.orders.take(&stored(app, &id).await, "plog_1", Duration::from_secs(25)).await.unwrap().unwrap();
+    if sent {
+        let at = (app.clock.now(), app.clock.now());
+        let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
+        app.app.state.logs.begin(&log).await.unwrap();
+    }
+    taken
+}
+
+#[tokio::test]
+async fn a_call_that_may_be_under_way_is_not_judged() {
+    let app = TestApp::start().await;
+    let order = taken(&app, true).await;
+    assert!(matches!(dies(&app, &order, 1).await, Err(JobError::Away(_))));
+    assert_eq!(stored(&app, &order.id).await, order);
+}
+
+#[tokio::test]
+async fn a_call_that_may_have_booked_is_looked_for() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let order = taken(&app, true).await;
+    app.advance(Duration::from_secs(60));
+    dies(&app, &order, 1).await.unwrap();
+    let after = stored(&app, &order.id).await;
+    assert_eq!((after.provider_sync_status, after.generation, after.review), (SyncStatus::Reconciling, 2, None));
+    let logs = app.merchant("u1").provider_logs(&order.id).await;
+    assert_eq!(logs[0]["outcome"]["errorCode"], "no-answer-recorded");
+    // A job of its own goes on at once.
+    let ended = until_settled(&app, &order.id).await;
+    let tracks = app.simulator.ledger().len();
+    app.assert_calls(&[("track", tracks)]);
+    assert_eq!(ended.sync_reason.as_deref(), Some(reason::OUTCOME_UNKNOWN), "nothing newer was booked in a day");
+}
+
+#[tokio::test]
+async fn a_call_that_never_went_out_is_shut_out_and_given_to_a_person() {
+    let app = TestApp::start().await;
+    let order = taken(&app, false).await;
+    app.advance(Duration::from_secs(60));
+    dies(&app, &order, 1).await.unwrap();
+    let after = stored(&app, &order.id).await;
+    assert_eq!(after.review.as_ref().unwrap().reason, reason::INTERNAL_ERROR);
+    assert_eq!(after.doubt, None);
+    assert_eq!(app.merchant("u1").provider_logs(&order.id).await[0]["neverSent"], true);
+}
+
+#[tokio::test]
+async fn the_death_of_an_older_dispatch_is_nothing_to_a_newer_one() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    let before = stored(&app, &id).await;
+    app.app.state.orders.dispatch_again(&before).await.unwrap();
+    let newer = stored(&app, &id).await;
+    assert_eq!(newer.generation, 2);
+    dies(&app, &newer, 1).await.unwrap();
+    assert_eq!(stored(&app, &id).await, newer);
+    // What was seen before another dispatch is too old to bury it.
+    app.app.state.orders.bury(&before, reason::INTERNAL_ERROR).await.unwrap();
+    assert_eq!(stored(&app, &id).await, newer);
+    dies(&app, &newer, 2).await.unwrap();
+    assert_eq!(stored(&app, &id).await.review.unwrap().reason, reason::INTERNAL_ERROR);
+    app.run_pending_jobs().await;
+    app.assert_calls(&[]);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_written_down_late_is_read_before_anybody_is_asked() {
+    for own in [true, false] {
+        let app = TestApp::start().await;
+        app.simulator.change_faults(|f| f.lookup = Lookup::Never);
+        let merchant = app.merchant("u1");
+        app.simulator.script(Rule::create(Scripted::LostAfterBooking));
+        let id = merchant.create(&order("A-1")).await;
+        app.run_pending_jobs().await;
+        let awb = real_awb(&app, &id).await;
+        answer_late(&app, &id, &awb).await;
+        if !own {
+            // A second call on the same reference, unanswered as well.
+            let first = stored(&app, &id).await.attempt.unwrap().request_log_id;
+            app.app.state.orders.absent(&id, &first).await.unwrap();
+            app.simulator.script(Rule::create(Scripted::LostBeforeBooking));
+            app.advance(Duration::from_secs(5)); // until its job is due
+        }
+        let ended = until_settled(&app, &id).await;
+        app.assert_calls(&[("create", if own { 1 } else { 2 })]);
+        assert_eq!((ended.provider_sync_status, ended.awb), (SyncStatus::Success, Some(awb)));
+        assert_eq!(live(&app, &ended.order_number), 1);
+    }
+}
+
+/// What is on record and cannot be the order's own must not keep it from being looked for.
+#[tokio::test]
+async fn an_answer_with_another_orders_awb_does_not_stop_the_look_ups() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let merchant = app.merchant("u1");
+    let other = merchant.create(&order("A-0")).await;
+    app.run_pending_jobs().await;
+    app.simulator.script(Rule::create(Scripted::LostAfterBooking));
+    let id = merchant.create(&order("A-1")).await;
+    app.run_pending_jobs().await;
+    answer_late(&app, &id, &real_awb(&app, &other).await).await;
+    let ended = until_settled(&app, &id).await;
+    app.assert_calls(&[("create", 2), ("track", 1)]);
+    assert_eq!(ended.awb, Some(real_awb(&app, &id).await));
+}
+
+/// An older call's shipment is on record too: it was recalled, and must not hide the newer one's.
+#[tokio::test]
+async fn a_recalled_shipment_on_record_does_not_hide_a_later_one() {
+    let app = TestApp::start().await;
+    let (merchant, id) = super::unclear(&app, true).await;
+    let first = real_awb(&app, &id).await;
+    super::desk(&app).fail(&id).await.unwrap();
+    answer_late(&app, &id, &first).await;
+    let log_id = stored(&app, &id).await.attempt.unwrap().request_log_id;
+    let booking = Booking { awb: first.clone(), courier_name: None, courier_code: None, order_number: None };
+    app.app.state.orders.settle(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    let order = until_settled(&app, &id).await;
+    app.assert_calls(&[("cancel", 1), ("track", 1)]);
+    assert_eq!((order.provider_sync_status, live(&app, &order.order_number)), (SyncStatus::Failed, 0));
+
+    let corrected = with(crate::support::orders::order("unclear"), "/consignee/pincode", json!("560002"));
+    assert_eq!(merchant.post(&format!("/v1/orders/{id}/amend"), &corrected).await.status, 202);
+    app.simulator.script(Rule::create(Scripted::LostAfterBooking));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    let second = app.simulator.shipments().into_iter().find(|s| s.live && s.reference == order.order_number).unwrap().awb;
+    answer_late(&app, &id, &second).await;
+    let ended = until_settled(&app, &id).await;
+    app.assert_calls(&[]);
+    assert_eq!((ended.provider_sync_status, ended.awb), (SyncStatus::Success, Some(second)));
+}
+
+/// The order was settled by a late answer while the worker that looked for it was dead: its look-up has an end all the same.
+#[tokio::test]
+async fn the_look_up_of_a_vanished_worker_gets_its_end_also_when_the_order_needs_none_any_more() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Never);
+    let merchant = app.merchant("u1");
+    app.simulator.script(Rule::create(Scripted::LostAfterBooking));
+    let id = merchant.create(&order("A-1")).await;
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    app.advance(Duration::from_secs(5));
+    let (queue, name) = (&app.app.queue.broker, "parcelx-orders-queue");
+    let leased = queue.claim(name, 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
+    assert_eq!(leased.len(), 1);
+    let waiting = stored(&app, &id).await;
+    let at = (app.clock.now(), app.clock.now());
+    let log = RequestLog::new("plog_look", "track_order", &id, &waiting.order_number, json!({}), 1, at);
+    app.app.state.logs.begin(&log).await.unwrap();
+    let attempt = waiting.attempt.unwrap();
+    let booking = Booking { awb: real_awb(&app, &id).await, courier_name: None, courier_code: None, order_number: None };
+    app.app.state.orders.settle(&id, &attempt.request_log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    app.advance(Duration::from_secs(61));
+    assert_eq!(queue.recover_stalled(name, 3).await.unwrap().requeued.len(), 1);
+    app.run_pending_jobs().await;
+    app.assert_calls(&[]);
+    let outcome = app.app.store.get::<OutcomeLog>("plog_look").await.unwrap().expect("the look-up has no end");
+    assert_eq!(outcome.end.error_code, Some(Failure::NoAnswerRecorded));
+}
+
+/// The same for a cancel: what may have been sent gets its outcome, and tracking is asked before a person is.
+#[tokio::test]
+async fn a_cancel_whose_job_died_is_closed_and_gone_on_with() {
+    const QUEUE: &str = "parcelx-order-cancellation-queue";
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    assert_eq!(merchant.post("/orders/cancel", &json!({ "orderId": id })).await.status, 200);
+    let queue = &app.app.queue.broker;
+    let claimed = queue.claim(QUEUE, 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
+    let _gone = queue.fail(&claimed[0], "its worker vanished too often").await.unwrap();
+    let booked = stored(&app, &id).await;
+    let awb = booked.awb.clone().unwrap();
+    let taken = app.app.state.orders.take_recall(&booked, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
+    let attempt = taken.recalls[0].attempt.clone().unwrap();
+    let at = (app.clock.now(), app.clock.now());
+    let log = RequestLog::new(&attempt.request_log_id, "cancel_order", &id, &taken.order_number, json!({ "awb": awb }), 1, at);
+    app.app.state.logs.begin(&log).await.unwrap();
+
+    let job = CancelOrderJob::from(&taken);
+    let dies = async || job.on_dead(&context(&app), &leased(&app), &Death::Stalled).await;
+    assert!(matches!(dies().await, Err(JobError::Away(_))), "its call may be under way");
+    app.advance(attempt.settle_after.since(app.clock.now()));
+    dies().await.unwrap();
+    let order = stored(&app, &id).await;
+    assert_eq!((order.review.is_none(), order.recalls[0].doubts, order.generation), (true, 1, taken.generation + 1));
+    let logs = merchant.provider_logs(&id).await;
+    assert!(logs.iter().all(|log| log["outcome"]["verdict"].is_string()), "{logs:?}");
+    dies().await.unwrap();
+    assert_eq!(stored(&app, &id).await, order, "an older generation's death says nothing");
+    let ended = until_settled(&app, &id).await;
+    app.assert_calls(&[("cancel", 1), ("track", 5)]);
+    assert_eq!(ended.recalls[0].state, RecallState::Confirmed);
+}

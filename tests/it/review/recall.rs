@@ -1,0 +1,207 @@
+//! Cancels that could not be settled.
+
+use std::time::Duration;
+
+use serde_json::json;
+use waybill::{
+    audit::Outcome,
+    orders::{
+        journey::{Booking, Finding},
+        model::{CancellationState, Order, RecallState, ReviewOf},
+        review::{Fate, Refusal},
+        service::review::ReviewFilter,
+    },
+    parcelx::log::RequestLog,
+    simulator::{Effect, Operation, Rule},
+};
+
+use super::{desk, last_reason, line, refusal, stored, until_settled};
+use crate::support::{Client, TestApp, orders::order};
+
+async fn booked(app: &TestApp) -> (Client, String) {
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    (merchant, id)
+}
+
+/// A booked order whose cancel was accepted and never shown.
+async fn unconfirmed(app: &TestApp) -> (Client, String) {
+    let (merchant, id) = booked(app).await;
+    app.simulator.change_faults(|f| f.cancel_effect = Effect::Never);
+    merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
+    let order = until_settled(app, &id).await;
+    app.assert_calls(&[("cancel", 1), ("track", 5)]);
+    assert_eq!(order.cancellation.state, CancellationState::Review);
+    (merchant, id)
+}
+
+async fn in_review(app: &TestApp) -> Vec<String> {
+    let filter = ReviewFilter { of: Some(ReviewOf::Cancellation), ..ReviewFilter::default() };
+    app.app.state.orders.in_review(&filter, None, 10).await.unwrap().orders.into_iter().map(|order| order.id).collect()
+}
+
+#[tokio::test]
+async fn a_cancel_is_sent_anew() {
+    let app = TestApp::start().await;
+    let (merchant, id) = unconfirmed(&app).await;
+    assert_eq!(in_review(&app).await, std::slice::from_ref(&id));
+    // ParcelX has mended what it did with the first one, and refuses a second.
+    assert!(app.simulator.move_to(stored(&app, &id).await.awb.as_deref().unwrap(), 227));
+    let recalled = desk(&app).recall(&id, None).await.unwrap();
+    assert_eq!((recalled.cancellation.state, recalled.review), (CancellationState::Requested, None));
+    assert_eq!(last_reason(&merchant.order(&id).await), Some("cancelled again by an operator"));
+    let ended = until_settled(&app, &id).await;
+    app.assert_calls(&[("status", 1), ("cancel", 1), ("track", 1)]);
+    assert_eq!((ended.cancellation.state, ended.recalls[0].state), (CancellationState::Done, RecallState::Confirmed));
+    assert_eq!(ended.recalls[0].attempt.as_ref().unwrap().no, 2);
+    assert_eq!(line(&app, &id).await, ("order.recall".to_owned(), Outcome::Done, None));
+    assert_eq!(refusal(desk(&app).recall(&id, None).await), Refusal::NoRecall);
+}
+
+#[tokio::test]
+async fn what_a_person_found_out_closes_the_case() {
+    for (fate, state, status) in
+        [(Fate::Cancelled, CancellationState::Done, "cancelled"), (Fate::Live, CancellationState::Refused, "booked")]
+    {
+        let app = TestApp::start().await;
+        let (merchant, id) = unconfirmed(&app).await;
+        assert_eq!(refusal(desk(&app).close(&id, Some("0"), fate).await), Refusal::NoRecall);
+        let awb = stored(&app, &id).await.awb.unwrap();
+        let closed = desk(&app).close(&id, Some(&awb), fate).await.unwrap();
+        assert_eq!((closed.cancellation.state, closed.status.word(), closed.review), (state, status, None));
+        assert_eq!(closed.cancellation.confirmed_at.is_some(), fate == Fate::Cancelled);
+        assert!(in_review(&app).await.is_empty());
+        assert_eq!(merchant.order(&id).await["history"].as_array().unwrap().last().unwrap()["actor"], "operator");
+        assert_eq!(app.run_pending_jobs().await, 0);
+    }
+}
+
+/// The first shipment's order, and the one whose shipment stands in for a second one of the first.
+async fn second_shipment(app: &TestApp) -> (Client, Order, String) {
+    let (merchant, id) = booked(app).await;
+    let other = merchant.create(&order("A-2")).await;
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    let mut other = stored(app, &other).await;
+    let surplus = other.awb.take().unwrap();
+    assert!(app.app.store.replace(&other).await.unwrap());
+    let first = stored(app, &id).await.attempt.unwrap().request_log_id;
+    let booking = Booking { awb: surplus.clone(), courier_name: None, courier_code: None, order_number: None };
+    app.simulator.script(Rule { operation: Some(Operation::Cancel), ..Rule::refuse("Order can not be cancelled at this stage.") });
+    app.app.state.orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    let order = until_settled(app, &id).await;
+    app.assert_calls(&[("cancel", 1), ("track", 1)]);
+    (merchant, order, surplus)
+}
+
+#[tokio::test]
+async fn a_second_shipment_that_stays_leaves_the_list() {
+    let app = TestApp::start().await;
+    let (_, order, surplus) = second_shipment(&app).await;
+    assert_eq!(order.recalls[0].state, RecallState::Refused);
+    assert_eq!(order.review.unwrap().reason, "cancel-refused");
+    assert_eq!(refusal(desk(&app).close(&order.id, None, Fate::Live).await), {
+        // Its cancel was sent a moment ago.
+        Refusal::UnderWay(order.recalls[0].attempt.as_ref().unwrap().settle_after)
+    });
+    app.advance(Duration::from_secs(60));
+    let closed = desk(&app).close(&order.id, None, Fate::Live).await.unwrap();
+    assert_eq!((closed.review, closed.recalls[0].kept), (None, true));
+    assert_eq!(closed.cancellation.state, CancellationState::None, "its own shipment is another matter");
+    assert!(in_review(&app).await.is_empty());
+    assert_eq!(refusal(desk(&app).recall(&order.id, Some(&surplus)).await), Refusal::NoRecall);
+}
+
+#[tokio::test]
+async fn a_second_shipment_can_be_cancelled_later() {
+    let app = TestApp::start().await;
+    let (_, order, surplus) = second_shipment(&app).await;
+    app.advance(Duration::from_secs(60));
+    desk(&app).recall(&order.id, None).await.unwrap();
+    let ended = until_settled(&app, &order.id).await;
+    app.assert_calls(&[("cancel", 1), ("track", 1)]);
+    assert_eq!((ended.recalls[0].awb.as_str(), ended.recalls[0].state), (surplus.as_str(), RecallState::Confirmed));
+    assert_eq!((ended.review, ended.status.word()), (None, "booked"));
+}
+
+#[tokio::test]
+async fn of_several_shipments_one_must_be_named() {
+    let app = TestApp::start().await;
+    let (merchant, order, surplus) = second_shipment(&app).await;
+    app.simulator.change_faults(|f| f.cancel_effect = Effect::Never);
+    merchant.post(&format!("/v1/orders/{}/cancel", order.id), &json!({})).await;
+    let order = until_settled(&app, &order.id).await;
+    app.assert_calls(&[("cancel", 1), ("track", 5)]);
+    assert!(matches!(refusal(desk(&app).recall(&order.id, None).await), Refusal::SeveralRecalls(_)));
+    let closed = desk(&app).close(&order.id, Some(&surplus), Fate::Cancelled).await.unwrap();
+    assert_eq!(closed.review.unwrap().reason, "cancel-unconfirmed", "the other one still waits");
+    assert_eq!(desk(&app).close(&order.id, None, Fate::Cancelled).await.unwrap().review, None);
+}
+
+/// Whose worker vanished in the cancel, and which was given to a person before anybody closed it.
+#[tokio::test]
+async fn the_last_cancel_is_closed_before_another_is_sent() {
+    for sent in [false, true] {
+        let app = TestApp::start().await;
+        let (merchant, id) = booked(&app).await;
+        merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
+        let wanted = stored(&app, &id).await;
+        let awb = wanted.awb.clone().unwrap();
+        let orders = &app.app.state.orders;
+        let taken = orders.take_recall(&wanted, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
+        let attempt = taken.recalls[0].attempt.clone().unwrap();
+        if sent {
+            let (at, payload) = ((app.clock.now(), app.clock.now()), json!({ "awb": awb }));
+            let log = RequestLog::new(&attempt.request_log_id, "cancel_order", &id, &wanted.order_number, payload, 1, at);
+            app.app.state.logs.begin(&log).await.unwrap();
+        }
+        orders.review_recalls(&id, "poison").await.unwrap();
+        assert_eq!(refusal(desk(&app).recall(&id, None).await), Refusal::UnderWay(attempt.settle_after));
+        app.advance(attempt.settle_after.since(app.clock.now()));
+        desk(&app).recall(&id, None).await.unwrap();
+        let ended = until_settled(&app, &id).await;
+        app.assert_calls(&[("cancel", 1), ("track", 1)]);
+        assert_eq!(ended.recalls[0].state, RecallState::Confirmed);
+        let logs = merchant.provider_logs(&id).await;
+        let dead = logs.iter().find(|log| log["id"] == attempt.request_log_id.as_str()).unwrap();
+        assert_eq!((dead["neverSent"] == true, dead["outcome"]["verdict"].as_str()), (!sent, sent.then_some("unknown")), "{dead}");
+    }
+}
+
+/// The first cancel was accepted and takes effect late: that a second is refused while tracking lags says nothing of the first.
+#[tokio::test]
+async fn a_refusal_of_the_second_cancel_is_not_believed_while_the_first_may_yet_take_effect() {
+    let app = TestApp::start().await;
+    let (_, id) = unconfirmed(&app).await;
+    app.simulator.script(Rule { operation: Some(Operation::Cancel), ..Rule::refuse("Order can not be cancelled at this stage.") });
+    desk(&app).recall(&id, None).await.unwrap();
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("cancel", 1), ("track", 1)]);
+    let order = stored(&app, &id).await;
+    assert_eq!(order.recalls[0].state, RecallState::Unclear);
+    assert!(app.simulator.move_to(order.awb.as_deref().unwrap(), 227));
+    let ended = until_settled(&app, &id).await;
+    app.assert_calls(&[("status", 1), ("track", 1)]);
+    assert_eq!((ended.cancellation.state, ended.recalls[0].state), (CancellationState::Done, RecallState::Confirmed));
+}
+
+/// A late answer that names another order's shipment, which is live and wanted.
+#[tokio::test]
+async fn a_late_answer_with_another_orders_shipment_does_not_cancel_that() {
+    let app = TestApp::start().await;
+    let (merchant, id) = booked(&app).await;
+    let other = merchant.create(&order("A-2")).await;
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    let before = stored(&app, &id).await;
+    let awb = stored(&app, &other).await.awb.unwrap();
+    let log_id = before.attempt.clone().unwrap().request_log_id;
+    let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
+    let after = app.app.state.orders.settle(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap();
+    assert_eq!(after, before);
+    until_settled(&app, &id).await;
+    app.assert_calls(&[]);
+    assert_eq!(app.simulator.shipments().iter().filter(|s| s.live).count(), 2);
+}
