@@ -19,10 +19,13 @@ use super::{
 /// times over, on a machine that has other things to do.
 const SETTLE: Duration = Duration::from_secs(90);
 
-/// An order that the audit makes. A look-up that finds nothing may need a booking that is newer than the doubtful call to be believed.
-const CONTROL: &str = "control";
+/// The orders that the audit makes. A look-up that finds nothing needs a booking that is newer than the doubt to be believed, and a call
+/// of a dead worker is only doubted once it has had its time: the merchant goes on ordering, as merchants do.
+const CONTROL: &str = "control-";
+/// How often it does.
+const NEXT_CONTROL: Duration = Duration::from_secs(5);
 
-/// What a run came to, but for the control.
+/// What a run came to, but for the controls.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) orders: usize,
@@ -46,7 +49,6 @@ struct Records {
 
 /// Waits until nothing moves any more, stops the processes in order, and looks at everything. `workers` must hold at least one.
 pub(crate) async fn audit(rig: &Rig, workers: Vec<Process>, apis: Vec<Process>) -> Findings {
-    rig.merchant.create(CONTROL).await;
     settled(rig, &workers).await;
     let mut wrong = Vec::new();
     listed_once(rig, &mut wrong).await;
@@ -88,8 +90,17 @@ pub(crate) async fn audit(rig: &Rig, workers: Vec<Process>, apis: Vec<Process>) 
 async fn settled(rig: &Rig, workers: &[Process]) {
     let until = Instant::now() + SETTLE;
     let lease = rig.documents("leases");
+    let (mut controls, mut next_control) = (0, Instant::now());
     loop {
-        let mut open: Vec<String> = rig.documents("orders").iter().filter(|o| !is_settled(o)).map(stand).collect();
+        let orders = rig.documents("orders");
+        let mut open: Vec<String> = orders.iter().filter(|o| !is_settled(o)).map(stand).collect();
+        let doubted = orders.iter().any(|o| matches!(state(o), "processing" | "reconciling"));
+        if controls == 0 || (doubted && Instant::now() >= next_control) {
+            controls += 1;
+            next_control = Instant::now() + NEXT_CONTROL;
+            rig.merchant.create(&format!("{CONTROL}{controls}")).await;
+            continue;
+        }
         open.extend(rig.open_jobs());
         // A leader that was killed keeps its lease until it runs out; the audit is about what the living do.
         let led = lease.is_empty() || rig.documents("leases") != lease || lease.iter().all(|l| l["holder"].is_null());
@@ -98,7 +109,7 @@ async fn settled(rig: &Rig, workers: &[Process]) {
         }
         if Instant::now() >= until {
             let tails: Vec<_> = workers.iter().map(|w| format!("{}:\n{}", w.name, w.tail())).collect();
-            panic!("{}: stranded after {SETTLE:?}:\n  {}\n{}", rig.scenario, open.join("\n  "), tails.join("\n"));
+            panic!("{}: stranded:\n{}\n{} after {SETTLE:?}:\n  {}", rig.scenario, tails.join("\n"), rig.scenario, open.join("\n  "));
         }
         sleep(Duration::from_millis(100)).await;
     }
@@ -219,12 +230,14 @@ fn calls_are_on_record(order: &Value, records: &Records, (ours, theirs): (&str, 
 
 fn findings(records: &Records) -> Findings {
     let mut findings = Findings::default();
-    let control = records.orders.iter().find(|o| o["clientOrderId"] == CONTROL).map(|o| &o["orderNumber"]);
-    for order in records.orders.iter().filter(|o| Some(&o["orderNumber"]) != control) {
+    let is_control = |o: &&Value| o["clientOrderId"].as_str().is_some_and(|number| number.starts_with(CONTROL));
+    let controls: BTreeSet<_> = records.orders.iter().filter(is_control).filter_map(|o| o["orderNumber"].as_str()).collect();
+    for order in records.orders.iter().filter(|o| !is_control(o)) {
         findings.orders += 1;
         *findings.states.entry(state(order).to_owned()).or_default() += 1;
     }
-    let creates = || records.ledger.entries.iter().filter(|e| e.is_create() && e.reference.as_deref() != control.and_then(Value::as_str));
+    let of_control = |e: &&Entry| e.reference.as_deref().is_some_and(|reference| controls.contains(reference));
+    let creates = || records.ledger.entries.iter().filter(|e| e.is_create() && !of_control(e));
     findings.creates = creates().count();
     findings.unheard = creates().filter(|e| e.booked() && e.answered == "unheard").count();
     findings.late = records.outcomes.iter().filter(|o| !o["late"].is_null()).count();
