@@ -64,7 +64,11 @@ pub(super) fn open(path: &Path, before: Option<(Identity, Option<Identity>)>) ->
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| io("cannot create its folder", e))?;
     let lock = File::open(folder).and_then(|f| f.lock().map(|()| f)).map_err(|e| io("cannot lock its folder", e))?;
     remove_stale(path, before).map_err(|e| io("cannot remove the side files of an earlier file", e))?;
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|e| io("cannot be opened", e))?;
+    // Only a file that is not there is opened: closing one drops all locks that this process holds on it, those of a look included.
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io("cannot be opened", e)),
+        _ => {}
+    }
     // Read before the connections are made: a file put there in between then counts as a change, not as ours.
     let identity = Identity::of(path).ok_or_else(|| format!("{}: disappeared while it was opened", path.display()))?;
     let opened = connect(path, identity).map_err(|e| explain(path, &e))??;
