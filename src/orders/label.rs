@@ -1,7 +1,7 @@
 //! The label of a booked order: the wish for it and what came of it, decided on the document alone.
 //!
 //! Guards against a label for a parcel that is not to go out, against a provider call for each impatient request (one wish at a time is
-//! under way), and against wishes that nobody answers: one whose job was lost is over after a while, and the next request makes another.
+//! under way, and a failure is told again for a while), and against wishes that nobody answers: one whose job was lost is over after a while, and the next request makes another.
 //! Nothing here touches the booking.
 
 use std::time::Duration;
@@ -21,14 +21,17 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest wait between two of them: somebody is waiting for the parcel.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// How long a failure is told again before another call is made.
+const FAILURE_LIVES: Duration = Duration::from_secs(30);
+
 /// What a wish for the label comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LabelWish {
     NotBooked,
     /// Its shipment is cancelled, or being cancelled.
     CalledOff,
-    /// There is one that is new enough.
-    Ready,
+    /// The last answer is new enough: a label, or why there is none.
+    Answered,
     /// A new wish, of this number: its job is to be added.
     Noted(u32),
     /// One of this number is under way.
@@ -53,6 +56,12 @@ pub fn label_job_id(order_id: &str, wish: u32) -> String {
     format!("fetch-label-{order_id}-{wish}")
 }
 
+impl Label {
+    fn fail(&mut self, failure: LabelFailure, now: Timestamp) {
+        (self.failure, self.failed_at, self.answered) = (Some(failure), Some(now), self.wish);
+    }
+}
+
 impl Order {
     pub(super) fn has_labelled_shipment(&self) -> bool {
         // A cancel that was refused leaves the shipment as it was.
@@ -66,15 +75,21 @@ impl Order {
             return if self.provider_sync_status == SyncStatus::Success { LabelWish::CalledOff } else { LabelWish::NotBooked };
         }
         let last = self.label.as_ref();
-        if last.is_some_and(|l| l.answered == l.wish && l.url.is_some() && l.fetched_at.is_some_and(|at| now < at + life)) {
-            return LabelWish::Ready;
+        let fresh = |l: &Label| match (l.fetched_at, l.failed_at) {
+            (Some(at), _) => now < at + life,
+            // A clock that was set back does not make it last.
+            (None, Some(at)) => (at..at + FAILURE_LIVES).contains(&now),
+            (None, None) => false,
+        };
+        if last.is_some_and(|l| l.answered == l.wish && fresh(l)) {
+            return LabelWish::Answered;
         }
         if let Some(label) = last.filter(|l| l.answered < l.wish && now < l.due_at + WISH_LIVES) {
             return LabelWish::Joined(label.wish);
         }
         let wish = last.map_or(0, |l| l.wish).saturating_add(1);
         let answered = last.map_or(0, |l| l.answered);
-        self.label = Some(Label { wish, answered, due_at: now, tries: 0, url: None, fetched_at: None, failure: None });
+        self.label = Some(Label { wish, answered, due_at: now, tries: 0, url: None, fetched_at: None, failure: None, failed_at: None });
         LabelWish::Noted(wish)
     }
 
@@ -90,18 +105,14 @@ impl Order {
         let Some(label) = self.label.as_mut().filter(|l| l.wish == wish && l.answered < wish) else { return false };
         match finding {
             LabelFinding::Fetched(url) => {
-                (label.url, label.fetched_at, label.failure) = (Some(url.clone()), Some(now), None);
+                (label.url, label.fetched_at) = (Some(url.clone()), Some(now));
                 label.answered = wish;
             }
-            LabelFinding::Failed(failure) => {
-                (label.url, label.fetched_at, label.failure) = (None, None, Some(failure.clone()));
-                label.answered = wish;
-            }
+            LabelFinding::Failed(failure) => label.fail(failure.clone(), now),
             LabelFinding::Again { after, reason } => {
                 label.tries = label.tries.saturating_add(1);
                 if label.tries >= MOST_TRIES {
-                    label.failure = Some(LabelFailure::Unreachable(reason.clone()));
-                    label.answered = wish;
+                    label.fail(LabelFailure::Unreachable(reason.clone()), now);
                 } else {
                     let pause = after.unwrap_or_else(|| retry::exponential(FIRST_PAUSE, label.tries, ids::fraction()));
                     label.due_at = now + pause.min(LONGEST_PAUSE);
@@ -129,6 +140,7 @@ mod tests {
                 url: None,
                 fetched_at: None,
                 failure: Some(failure),
+                failed_at: Some(Timestamp::from_millis(2)),
             };
             assert_eq!(serde_json::from_value::<Label>(json!(label)).unwrap(), label);
         }

@@ -178,6 +178,8 @@ pub struct Label {
     pub fetched_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<LabelFailure>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Timestamp>,
 }
 
 /// Why a wish was not fulfilled.

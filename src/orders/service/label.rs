@@ -50,7 +50,7 @@ impl Labels {
         Self { orders, life, wait }
     }
 
-    /// The label of a merchant's order: the one that is known, or what a worker brings in time. Nothing: they have no such order.
+    /// The label of a merchant's order: what is known of it, or what a worker brings in time. Nothing: they have no such order.
     ///
     /// # Errors
     /// When the store fails.
@@ -68,7 +68,7 @@ impl Labels {
         Ok(Some(match what {
             LabelWish::NotBooked => LabelAnswer::NotBooked(Box::new(order)),
             LabelWish::CalledOff => LabelAnswer::CalledOff(Box::new(order)),
-            LabelWish::Ready => answer(order, 0),
+            LabelWish::Answered => answer(order, 0),
             LabelWish::Noted(wish) if !self.offer(&order, wish).await => answer(order, wish),
             LabelWish::Noted(wish) | LabelWish::Joined(wish) => self.wait_for(order, wish).await?,
         }))

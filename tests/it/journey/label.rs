@@ -17,6 +17,9 @@ use crate::support::{Answer, Client, TestApp, orders::order};
 
 const QUEUE: &str = "parcelx-labels-queue";
 
+/// How long a failure is told again.
+const FAILURE_LIVES: Duration = Duration::from_secs(30);
+
 fn path(id: &str) -> String {
     format!("/v1/orders/{id}/label")
 }
@@ -204,7 +207,7 @@ async fn a_job_whose_order_was_called_off_meanwhile_asks_nobody() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_in_the_providers_words_and_the_next_request_asks_again() {
+async fn a_refusal_is_told_in_the_providers_words_and_asked_for_anew_after_a_while() {
     let app = start().await;
     let (merchant, id) = booked(&app).await;
     app.simulator.script(Rule::on(Operation::Label, simulator::Answer::Status { code: 422, retry_after: None }));
@@ -214,6 +217,11 @@ async fn a_refusal_is_told_in_the_providers_words_and_the_next_request_asks_agai
     app.assert_calls(&[("label", 1)]);
     let job = app.app.queue.inspect.get(QUEUE, &format!("fetch-label-{id}-1")).await.unwrap().unwrap();
     assert_eq!(job.state.name(), "failed");
+    app.advance(FAILURE_LIVES - Duration::from_millis(1));
+    let again = merchant.get(&path(&id)).await.problem(409, "provider-refused");
+    assert_eq!(again["detail"], words, "told again, and nobody was asked");
+    app.assert_calls(&[]);
+    app.advance(Duration::from_millis(1));
     assert_eq!(ask(&app, &merchant, &id).await.status, 200);
     app.assert_calls(&[("label", 1)]);
 }
@@ -260,6 +268,8 @@ async fn what_tells_nothing_is_tried_a_few_times_and_never_touches_the_booking()
     assert_eq!((job.state.name(), job.attempts_made), ("failed", 1), "the tries used up no attempt, only the end did");
     assert!(job.reason.unwrap().contains("credentials"));
     assert_eq!(merchant.order(&id).await, before);
+    merchant.get(&path(&id)).await.problem(503, "temporarily-unavailable");
+    app.advance(FAILURE_LIVES);
     assert_eq!(merchant.get(&path(&id)).await.status, 202, "a new wish");
     app.run_pending_jobs().await;
     assert_eq!(merchant.get(&path(&id)).await.status, 200);
