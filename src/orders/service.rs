@@ -249,12 +249,14 @@ impl OrderService {
         self.change(id, |order, now| order.review(reason, now)).await
     }
 
-    /// Hands an order whose job has died to a person, unless a newer dispatch than that of `seen` goes on with it.
+    /// Hands an order whose job has died to a person, unless somebody has gone on with it since it was `seen`.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn bury(&self, seen: &Order, reason: &str) -> Result<Option<Order>, StoreError> {
-        self.change(&seen.id, |order, now| order.generation == seen.generation && order.review(reason, now)).await
+        let stands = |order: &Order| (order.generation, order.provider_sync_status, order.attempt.as_ref().map(|a| a.no));
+        let at = stands(seen);
+        self.change(&seen.id, |order, now| stands(order) == at && order.review(reason, now)).await
     }
 
     /// Gives an order that is gone on with a job of the next generation, if `seen` is still the current one: its own has died.
