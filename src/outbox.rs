@@ -3,7 +3,8 @@
 //! Two passes over each collection that declares an outbox, made by one worker at a time ([`leader`]):
 //! - the **relay** adds jobs that a request could not add: documents whose outbox entry is older than a few seconds;
 //! - the **sweeper** looks at documents whose job should long have moved them on. A job that the queue still has is left alone; one that
-//!   is gone, or has ended without moving its document, is followed by a new dispatch; after three in a row a person looks.
+//!   is gone, or has ended without moving its document, is followed by a new dispatch; after three in a row a person looks. So does
+//!   one when a job that the queue has did not run in time, because nobody works the queue or it is shut.
 //!
 //! Guards against orders that nobody works on, and against a stampede after the queue was lost: when a document is due is kept in the
 //! document, so each comes back at its own time, and every pass takes a bounded batch.
@@ -50,19 +51,21 @@ pub trait Dispatched: Document {
     /// The queue has `job_id`: takes the entry out and sets when to look again. `false`: the entry is another's.
     fn relayed(&mut self, job_id: &str, now: Timestamp) -> bool;
 
-    /// The queue still has its job: sets when to look again. `false`: it has moved on meanwhile.
-    fn still_queued(&mut self, job_id: &str, times: &Times, now: Timestamp) -> bool;
+    /// The queue still has its job: sets when to look again, or hands the document to a person when its job has been waited for too long.
+    fn still_queued(&mut self, job_id: &str, times: &Times, now: Timestamp) -> Again;
 
     /// Its job `job_id` is gone or ended without moving it: makes a new dispatch, or hands it to a person.
     fn dispatch_again(&mut self, job_id: &str, now: Timestamp) -> Again;
 }
 
-/// What became of a document whose job was gone.
+/// What became of a document that is overdue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
     /// It has a new job, to be added.
     Dispatched,
-    /// Its jobs came to nothing too often.
+    /// Its job is still to come.
+    Waiting,
+    /// A person must look: its jobs came to nothing too often, or its job did not come in time.
     GivenUp,
     /// It has moved on meanwhile.
     MovedOn,

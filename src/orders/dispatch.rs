@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{
     jobs::{CancelOrderJob, CreateOrderJob},
-    journey::{cancel_job_id, job_id, reason},
-    model::{Actor, Order},
+    journey::{DOUBT_ENDS_AFTER, UNREACHABLE_AFTER, cancel_job_id, job_id, reason},
+    model::{Actor, Order, Recall, RecallState},
     status::SyncStatus,
 };
 use crate::{
@@ -48,6 +48,26 @@ impl Order {
         self.overdue_at = self.due_at();
     }
 
+    /// Hands it to a person when it has waited for as long as one that is tried would. Only a job finds that out otherwise, and while the
+    /// account is held, or nobody works the queue, none runs. What a call may be under way for is left to the job that closes it.
+    fn outwaited(&mut self, now: Timestamp) -> bool {
+        let too_long = |since: Timestamp, limit: Duration| now.since(since) >= limit;
+        let untried = || format!("{}: no call was made in time", reason::PROVIDER_UNREACHABLE);
+        match self.provider_sync_status {
+            SyncStatus::Queued | SyncStatus::Retrying if too_long(self.trying_since.unwrap_or(self.created_at), UNREACHABLE_AFTER) => {
+                let why = if self.in_open_doubt() { reason::OUTCOME_UNKNOWN.to_owned() } else { untried() };
+                self.review(&why, now)
+            }
+            SyncStatus::Reconciling if self.doubt.as_ref().is_some_and(|doubt| too_long(doubt.since, DOUBT_ENDS_AFTER)) => {
+                self.review(reason::OUTCOME_UNKNOWN, now)
+            }
+            _ => {
+                let stale = |recall: &Recall| recall.state == RecallState::Wanted && too_long(recall.wanted_at, UNREACHABLE_AFTER);
+                self.recalls.iter().any(stale) && self.review_recalls(&untried(), now)
+            }
+        }
+    }
+
     fn has_job(&self, id: &str) -> bool {
         self.current_job().is_some_and(|current| current == id)
     }
@@ -86,14 +106,17 @@ impl Dispatched for Order {
         true
     }
 
-    fn still_queued(&mut self, job_id: &str, times: &Times, now: Timestamp) -> bool {
+    fn still_queued(&mut self, job_id: &str, times: &Times, now: Timestamp) -> Again {
         if !self.has_job(job_id) {
-            return false;
+            return Again::MovedOn;
+        }
+        if self.outwaited(now) {
+            return Again::GivenUp;
         }
         // The longer it has waited, the longer until the next look: a long queue is not read again and again.
         let waited = now.since(self.updated_at).clamp(times.grace, LONGEST_LOOK.max(times.grace));
         self.overdue_at = Some(now + (waited - times.grace));
-        true
+        Again::Waiting
     }
 
     fn dispatch_again(&mut self, job_id: &str, now: Timestamp) -> Again {

@@ -181,19 +181,18 @@ impl<D: Dispatched> Typed<D> {
             let Some(job) = doc.job(&self.policies, now) else { continue };
             let known = parts.queue.inspect.get(job.queue, &job.id).await?;
             if known.is_some_and(|view| !view.state.is_finished()) {
-                let put_off = parts.store.update::<D, bool, StoreError>(doc.id(), |doc| {
-                    Ok(if doc.still_queued(&job.id, &parts.times, now) { Decision::Save(true) } else { Decision::Leave(false) })
-                });
-                report.waiting += usize::from(matches!(put_off.await?, Updated::Done(_, true)));
+                // Nothing is added: the queue has it.
+                match decided(parts, doc.id(), |doc: &mut D| doc.still_queued(&job.id, &parts.times, now)).await? {
+                    Updated::Done(_, Again::GivenUp) => {
+                        tracing::error!(job.id = job.id, "job {} did not run in time: a person must look", job.id);
+                        report.given_up += 1;
+                    }
+                    Updated::Done(_, Again::Waiting) => report.waiting += 1,
+                    Updated::Done(_, Again::Dispatched | Again::MovedOn) | Updated::Missing => {}
+                }
                 continue;
             }
-            let again = parts.store.update::<D, Again, StoreError>(doc.id(), |doc| {
-                Ok(match doc.dispatch_again(&job.id, now) {
-                    Again::MovedOn => Decision::Leave(Again::MovedOn),
-                    again => Decision::Save(again),
-                })
-            });
-            match again.await? {
+            match decided(parts, doc.id(), |doc: &mut D| doc.dispatch_again(&job.id, now)).await? {
                 Updated::Done(doc, Again::Dispatched) => {
                     tracing::warn!(job.id = job.id, "job {} is gone or came to nothing: a new one follows", job.id);
                     fault::reach("sweep:after-dispatch");
@@ -204,7 +203,7 @@ impl<D: Dispatched> Typed<D> {
                     tracing::error!(job.id = job.id, "job {} is gone or came to nothing, like those before it: a person must look", job.id);
                     report.given_up += 1;
                 }
-                Updated::Done(_, Again::MovedOn) | Updated::Missing => {}
+                Updated::Done(_, Again::Waiting | Again::MovedOn) | Updated::Missing => {}
             }
         }
         // A crash right here is what the outbox entries of the new dispatches are for.
@@ -219,4 +218,19 @@ impl<D: Dispatched> Typed<D> {
         }
         Ok(())
     }
+}
+
+/// Lets an overdue document decide what becomes of it.
+async fn decided<D: Dispatched>(
+    parts: &Parts,
+    id: &str,
+    mut decide: impl FnMut(&mut D) -> Again + Send,
+) -> Result<Updated<D, Again>, StoreError> {
+    let update = parts.store.update::<D, Again, StoreError>(id, |doc| {
+        Ok(match decide(doc) {
+            Again::MovedOn => Decision::Leave(Again::MovedOn),
+            again => Decision::Save(again),
+        })
+    });
+    update.await
 }

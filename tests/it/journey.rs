@@ -1,5 +1,6 @@
 //! An order's way through the worker to ParcelX and back, over a real socket.
 
+mod ageing;
 mod amend;
 mod booking;
 mod cancel;

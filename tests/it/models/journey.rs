@@ -131,7 +131,7 @@ impl World {
                 self.update(|order| order.amend(draft, now) == Amend::Accepted)?;
             }
             Op::Relayed => self.update(|order| order.relayed(&job, now))?,
-            Op::StillQueued => self.update(|order| order.still_queued(&job, &TIMES, now))?,
+            Op::StillQueued => self.update(|order| order.still_queued(&job, &TIMES, now) != Again::MovedOn)?,
             Op::DispatchAgain => self.update(|order| order.dispatch_again(&job, now) != Again::MovedOn)?,
             Op::Waits(_) => {}
         }

@@ -1,0 +1,119 @@
+//! What waits for a queue that nobody works, or that is shut, does not wait for ever.
+
+use std::time::Duration;
+
+use serde_json::json;
+use waybill::{
+    accounts::HoldKind,
+    orders::model::{CancellationState, Order},
+    outbox::Report,
+    simulator::{Answer, Rule},
+};
+
+use crate::support::{TestApp, orders::order};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn status(code: u16) -> Answer {
+    Answer::Status { code, retry_after: None }
+}
+
+async fn pass(app: &TestApp) -> Report {
+    app.app.walker().pass().await.unwrap()
+}
+
+async fn stored(app: &TestApp, id: &str) -> Order {
+    app.app.store.get(id).await.unwrap().unwrap()
+}
+
+/// How an order stands, and why.
+async fn stands(app: &TestApp, id: &str) -> (String, String) {
+    let order = stored(app, id).await;
+    (order.provider_sync_status.word().to_owned(), order.sync_reason.unwrap_or_default())
+}
+
+fn given_up(count: usize) -> Report {
+    Report { given_up: count, ..Report::default() }
+}
+
+fn unreachable() -> (String, String) {
+    ("needs_review".to_owned(), "provider-unreachable: no call was made in time".to_owned())
+}
+
+#[tokio::test]
+async fn a_day_under_a_hold_brings_orders_to_a_person_and_none_is_sent_afterwards() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    app.simulator.script(Rule::create(Answer::LostBeforeBooking));
+    let doubtful = merchant.create(&order("doubtful")).await;
+    app.run_pending_jobs().await;
+    app.simulator.change_faults(|f| f.answer = status(401));
+    let tried = merchant.create(&order("tried")).await;
+    let untried = merchant.create(&order("untried")).await;
+    app.run_pending_jobs().await;
+    assert_eq!(app.app.accounts.hold().unwrap().kind, HoldKind::Credentials);
+    app.assert_calls(&[("create", 2)]);
+
+    app.advance(DAY - Duration::from_millis(1));
+    assert_eq!(pass(&app).await.given_up, 0, "not yet");
+    for (id, state) in [(&doubtful, "reconciling"), (&tried, "retrying"), (&untried, "queued")] {
+        assert_eq!(stands(&app, id).await.0, state);
+    }
+    // Looked at just now, so not again for a while; then each is found to have waited for too long.
+    app.advance(DAY);
+    assert_eq!(pass(&app).await, given_up(3));
+    assert_eq!(stands(&app, &doubtful).await, ("needs_review".to_owned(), "outcome-unknown".to_owned()), "it may be booked");
+    assert_eq!((stands(&app, &tried).await, stands(&app, &untried).await), (unreachable(), unreachable()));
+
+    app.simulator.change_faults(|f| f.answer = Answer::Normal);
+    for _ in 0..3 {
+        app.run_pending_jobs().await;
+        app.advance(Duration::from_secs(900));
+    }
+    app.assert_calls(&[]);
+    assert_eq!(app.counts().await.open(), 0);
+    let next = merchant.create(&order("next")).await;
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    assert_eq!(stands(&app, &next).await.0, "success", "nobody had to lift the hold");
+}
+
+#[tokio::test]
+async fn a_queue_that_nobody_works_for_a_day_is_seen() {
+    let app = TestApp::start().await;
+    app.leave_jobs();
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    app.advance(DAY);
+    assert_eq!(pass(&app).await.relayed, 1, "its job is put back first, should it be missing");
+    app.advance(Duration::from_secs(31));
+    assert_eq!(pass(&app).await, given_up(1));
+    assert_eq!(stands(&app, &id).await, unreachable());
+    assert_eq!(merchant.order(&id).await["nextCheckAt"], json!(null));
+}
+
+#[tokio::test]
+async fn a_cancel_that_cannot_be_sent_for_a_day_comes_to_a_person() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    app.run_pending_jobs().await;
+    app.app.accounts.report(HoldKind::Credentials, "HTTP 401").await.unwrap();
+    assert_eq!(merchant.post("/orders/cancel", &json!({ "orderId": id })).await.status, 200);
+    assert_eq!(app.run_pending_jobs().await, 0, "shut");
+    app.advance(DAY - Duration::from_millis(1));
+    assert_eq!(pass(&app).await.given_up, 0);
+    assert_eq!(stored(&app, &id).await.cancellation.state, CancellationState::Requested);
+
+    app.advance(Duration::from_secs(3600));
+    assert_eq!(pass(&app).await, given_up(1));
+    let cancellation = stored(&app, &id).await.cancellation;
+    assert_eq!((cancellation.state, cancellation.detail), (CancellationState::Review, Some(unreachable().1)));
+    app.app.accounts.refresh().await.unwrap();
+    for _ in 0..3 {
+        app.advance(Duration::from_secs(900));
+        app.run_pending_jobs().await;
+    }
+    app.assert_calls(&[("create", 1)]);
+    assert_eq!(merchant.order(&id).await["status"], "booked", "it still is");
+}
