@@ -66,7 +66,8 @@ pub(super) fn open(path: &Path, before: Option<(Identity, Option<Identity>)>) ->
     remove_stale(path, before).map_err(|e| io("cannot remove the side files of an earlier file", e))?;
     // Only a file that is not there is opened: closing one drops all locks that this process holds on it, those of a look included.
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io("cannot be opened", e)),
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io("cannot be made", e)),
+        Err(_) if path.is_dir() => return Err(format!("{} is a directory", path.display())),
         _ => {}
     }
     // Read before the connections are made: a file put there in between then counts as a change, not as ours.
