@@ -18,6 +18,7 @@ mod ledger;
 mod operation;
 mod plan;
 mod server;
+mod shipments;
 mod state;
 mod status;
 mod track;
@@ -139,7 +140,7 @@ impl Simulator {
     #[must_use]
     pub fn shipments(&self) -> Vec<ShipmentView> {
         let now = self.now();
-        self.lock().shipments().map(|s| view(s, now)).collect()
+        self.lock().shipments().iter().map(|s| view(s, now)).collect()
     }
 
     #[must_use]
@@ -202,7 +203,7 @@ impl Simulator {
     }
 }
 
-fn view(shipment: &state::Shipment, now: Timestamp) -> ShipmentView {
+fn view(shipment: &shipments::Shipment, now: Timestamp) -> ShipmentView {
     ShipmentView {
         awb: shipment.awb.clone(),
         reference: shipment.reference.clone(),

@@ -88,7 +88,7 @@ async fn index(Extracted(simulator): Extracted<Simulator>) -> Response {
         "about": "A stand-in for ParcelX. Its API is under /api; nothing here ships anything.",
         "entries": state.entries.len(),
         "entriesDropped": state.dropped,
-        "shipments": state.shipments().count(),
+        "shipments": state.shipments().len(),
         "rulesWaiting": state.rules.len(),
         "walletPaise": state.faults().wallet_paise,
         "webhooks": state.webhooks.counts(),
@@ -168,7 +168,7 @@ async fn ledger(Extracted(simulator): Extracted<Simulator>, Query(filter): Query
     let after = |entry: &Entry| filter.since.is_none_or(|seq| entry.seq > seq);
     let listing = Listing {
         entries: state.entries.iter().filter(|e| about(e.reference.as_deref()) && after(e)).collect(),
-        shipments: state.shipments().filter(|s| about(Some(&s.reference))).map(|s| view(s, now)).collect(),
+        shipments: state.shipments().iter().filter(|s| about(Some(&s.reference))).map(|s| view(s, now)).collect(),
     };
     // Not by way of a `Value`: the payloads stay as they came.
     match serde_json::to_vec(&listing) {
@@ -195,7 +195,7 @@ pub(super) fn move_to(simulator: &Simulator, awb: &str, code: u16) -> Result<Val
     }
     let now = simulator.now();
     let mut state = simulator.lock();
-    let Some(shipment) = state.shipment(awb) else {
+    let Some(shipment) = state.shipments().get(awb) else {
         return Err((StatusCode::NOT_FOUND, format!("awb: there is no shipment {awb}")));
     };
     let entry = Entry {
@@ -232,7 +232,7 @@ async fn reset(Extracted(simulator): Extracted<Simulator>) -> Response {
 /// Public, as the real one seems to be: a browser is sent there.
 async fn label_pdf(Extracted(simulator): Extracted<Simulator>, Path(file): Path<String>) -> Response {
     let awb = file.strip_suffix(".pdf").unwrap_or_default();
-    if simulator.lock().shipment(awb).is_none() {
+    if simulator.lock().shipments().get(awb).is_none() {
         return said(Err((StatusCode::NOT_FOUND, "there is no such label".to_owned())));
     }
     response(200, "application/pdf", Body::from(label::pdf(awb)))

@@ -41,7 +41,7 @@ impl Call {
 
     /// The order that the call is about, as far as it can be told before anything is done.
     pub(super) fn reference(&self, state: &State) -> Option<String> {
-        let of_awb = |awb: &str| state.shipment(awb).map(|s| s.reference.clone());
+        let of_awb = |awb: &str| state.shipments().get(awb).map(|s| s.reference.clone());
         match self.operation {
             Operation::Create => self.text("client_order_id"),
             Operation::Cancel => self.text("awb").and_then(|awb| of_awb(&awb)),

@@ -15,7 +15,7 @@ const ACCEPTED: &str = "Order Cancelled Successfully.";
 
 pub(super) fn run(state: &mut State, call: &Call, refuse: Option<String>, now: Timestamp) -> Deed {
     let Some(awb) = call.text("awb") else { return Deed::refused(state, &["awb is required.".to_owned()]) };
-    let Some(shipment) = state.shipment(&awb) else {
+    let Some(shipment) = state.shipments().get(&awb) else {
         return Deed { awb: Some(awb), ..Deed::not_found(state, "AWB not found.") };
     };
     let reference = Some(shipment.reference.clone());

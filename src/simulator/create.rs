@@ -7,7 +7,8 @@ use super::{
     check::{self, Order},
     faults::Duplicate,
     ledger::{Booking, What},
-    state::{Shipment, State},
+    shipments::Shipment,
+    state::State,
 };
 use crate::timestamp::Timestamp;
 
@@ -26,7 +27,7 @@ pub(super) fn run(state: &mut State, call: &Call, refuse: Option<String>, twist:
 fn placed(state: &mut State, order: &Order, twist: Twist, now: Timestamp) -> Deed {
     let charge = charge(order);
     let duplicate = state.faults().duplicate;
-    let earlier = state.by_reference(&order.reference, now).map(|s| (s.awb.clone(), s.booking.clone()));
+    let earlier = state.shipments().by_reference(&order.reference, now).map(|s| (s.awb.clone(), s.booking.clone()));
     let charged_paise = match (&earlier, duplicate) {
         (Some(_), Duplicate::Refuse) => {
             return Deed::refused(state, &["Order id already exists.".to_owned()]);
@@ -120,7 +121,7 @@ struct Data<'a> {
 }
 
 fn answer(state: &State, reference: &str, awb: &str, booking: &Booking, twist: Twist) -> Reply {
-    let other: Option<&Shipment> = state.of_another(reference);
+    let other: Option<&Shipment> = state.shipments().of_another(reference);
     let made_up = format!("{reference}-X");
     let data = Data {
         awb_number: match (twist, other) {

@@ -16,7 +16,7 @@ pub(super) fn run(state: &mut State, call: &Call, now: Timestamp) -> Deed {
     let Some(awb) = call.parameter("awb").map(str::to_owned) else {
         return Deed::refused(state, &["awb is required.".to_owned()]);
     };
-    let Some(shipment) = state.shipment(&awb) else {
+    let Some(shipment) = state.shipments().get(&awb) else {
         return Deed { awb: Some(awb), ..Deed::not_found(state, "AWB not found.") };
     };
     let reference = Some(shipment.reference.clone());

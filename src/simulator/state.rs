@@ -4,7 +4,7 @@
 //! [`State::apply`], which reading the file back uses as well.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use super::{
     answer::Rule,
     faults::{Faults, Manners},
-    ledger::{Answered, Booking, Entry, Event, Journal, Outcome, What},
+    ledger::{Answered, Entry, Event, Journal, Outcome, What},
+    shipments::{Shipment, Shipments},
     status,
     warehouse::{self, Warehouse},
     webhooks::{Change, Outgoing},
@@ -22,48 +23,6 @@ use crate::timestamp::Timestamp;
 
 /// So many calls at least are remembered with friendly manners; twice as many at most.
 const KEPT: usize = 10_000;
-
-/// One parcel.
-#[derive(Debug)]
-pub(super) struct Shipment {
-    pub(super) awb: String,
-    pub(super) reference: String,
-    pub(super) booked_at: Timestamp,
-    pub(super) charged_paise: i64,
-    pub(super) booking: Booking,
-    /// Status codes in the order they were set, without the cancel.
-    pub(super) events: Vec<(Timestamp, u16)>,
-    /// An accepted cancel, and when it shows.
-    pub(super) cancelled_from: Option<Timestamp>,
-    /// A cancel was accepted, and never happens.
-    pub(super) cancel_ignored: bool,
-}
-
-impl Shipment {
-    /// The events that show at `now`, oldest first.
-    pub(super) fn events(&self, now: Timestamp) -> Vec<(Timestamp, u16)> {
-        let cancel = self.cancelled_from.map(|at| (at, status::CANCELLED));
-        let mut shown: Vec<_> = self.events.iter().copied().chain(cancel).filter(|(at, _)| *at <= now).collect();
-        shown.sort_by_key(|(at, _)| *at);
-        shown
-    }
-
-    /// How many changes of status it has had, one that is still to come included.
-    fn changes(&self) -> usize {
-        self.events.len().saturating_add(usize::from(self.cancelled_from.is_some()))
-    }
-
-    pub(super) fn code(&self, now: Timestamp) -> u16 {
-        self.events(now).last().map_or(status::BOOKED, |(_, code)| *code)
-    }
-
-    /// Whether a courier would carry it: no cancel was accepted, or it was moved on after its cancel, and it was not moved to
-    /// cancelled or failed by hand.
-    pub(super) fn live(&self, now: Timestamp) -> bool {
-        let carried = self.cancelled_from.is_none_or(|from| self.events.iter().any(|(at, _)| *at > from));
-        carried && !matches!(self.code(now), status::CANCELLED | 229)
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -79,9 +38,7 @@ pub(super) struct State {
     pub(super) dropped: u64,
     next_seq: u64,
     serial: u64,
-    shipments: HashMap<String, Shipment>,
-    by_reference: HashMap<String, Vec<String>>,
-    booking_order: Vec<String>,
+    shipments: Shipments,
     pub(super) warehouses: BTreeMap<u64, Warehouse>,
     next_warehouse: u64,
     journal: Journal,
@@ -105,9 +62,7 @@ impl State {
             dropped: 0,
             next_seq: 1,
             serial: first_serial,
-            shipments: HashMap::new(),
-            by_reference: HashMap::new(),
-            booking_order: Vec::new(),
+            shipments: Shipments::default(),
             warehouses: warehouse::preloaded(),
             next_warehouse: warehouse::FIRST_NEW,
             journal: Journal::default(),
@@ -169,25 +124,8 @@ impl State {
         self.next_warehouse
     }
 
-    pub(super) fn shipment(&self, awb: &str) -> Option<&Shipment> {
-        self.shipments.get(awb)
-    }
-
-    /// In the order of their booking.
-    pub(super) fn shipments(&self) -> impl Iterator<Item = &Shipment> {
-        self.booking_order.iter().filter_map(|awb| self.shipments.get(awb))
-    }
-
-    /// What a look-up by reference finds: the latest live shipment, else the latest.
-    pub(super) fn by_reference(&self, reference: &str, now: Timestamp) -> Option<&Shipment> {
-        let all = self.by_reference.get(reference)?;
-        let latest = || all.iter().rev().filter_map(|awb| self.shipments.get(awb));
-        latest().find(|s| s.live(now)).or_else(|| latest().next())
-    }
-
-    /// The latest shipment of another reference.
-    pub(super) fn of_another(&self, reference: &str) -> Option<&Shipment> {
-        self.booking_order.iter().rev().filter_map(|awb| self.shipments.get(awb)).find(|s| s.reference != reference)
+    pub(super) fn shipments(&self) -> &Shipments {
+        &self.shipments
     }
 
     /// Writes `entry` down and lets it take effect. Gives its number.
@@ -241,9 +179,7 @@ impl State {
         self.webhooks.forget();
         self.entries.clear();
         self.dropped = 0;
-        self.shipments.clear();
-        self.by_reference.clear();
-        self.booking_order.clear();
+        self.shipments = Shipments::default();
         self.warehouses = warehouse::preloaded();
         (self.creates, self.standing_calls) = (0, 0);
         self.faults.wallet_paise = self.default_faults().wallet_paise;
@@ -293,9 +229,7 @@ impl State {
     fn apply_booking(&mut self, entry: &Entry, awb: &str) {
         let (Some(reference), Some(booking)) = (&entry.reference, &entry.booking) else { return };
         self.serial = self.serial.max(booking.serial);
-        self.by_reference.entry(reference.clone()).or_default().push(awb.to_owned());
-        self.booking_order.push(awb.to_owned());
-        let shipment = Shipment {
+        self.shipments.add(Shipment {
             awb: awb.to_owned(),
             reference: reference.clone(),
             booked_at: entry.at,
@@ -304,7 +238,6 @@ impl State {
             events: vec![(entry.at, status::BOOKED)],
             cancelled_from: None,
             cancel_ignored: false,
-        };
-        self.shipments.insert(awb.to_owned(), shipment);
+        });
     }
 }

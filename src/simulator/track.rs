@@ -8,7 +8,8 @@ use super::{
     call::{Call, Deed, Reply, Twist},
     faults::{Lookup, TrackOrder},
     ledger::What,
-    state::{Shipment, State},
+    shipments::Shipment,
+    state::State,
     status::{self, Event, event},
 };
 use crate::timestamp::Timestamp;
@@ -18,8 +19,8 @@ const NOTHING: &str = "No shipment found.";
 pub(super) fn run(state: &mut State, call: &Call, twist: Twist, now: Timestamp) -> Deed {
     let lookup = state.faults().lookup;
     let (found, by_reference) = match (call.parameter("awb"), call.parameter("channel_order_no")) {
-        (Some(awb), _) => (state.shipment(awb), false),
-        (None, Some(reference)) => (state.by_reference(reference, now).filter(|s| visible(s, lookup, now)), true),
+        (Some(awb), _) => (state.shipments().get(awb), false),
+        (None, Some(reference)) => (state.shipments().by_reference(reference, now).filter(|s| visible(s, lookup, now)), true),
         (None, None) => return Deed::refused(state, &["awb is required.".to_owned()]),
     };
     let Some(shipment) = found else {
@@ -29,7 +30,7 @@ pub(super) fn run(state: &mut State, call: &Call, twist: Twist, now: Timestamp) 
     };
     let awb = match twist {
         Twist::WithoutAwb => None,
-        Twist::AwbOfAnother => Some(state.of_another(&shipment.reference).unwrap_or(shipment).awb.as_str()),
+        Twist::AwbOfAnother => Some(state.shipments().of_another(&shipment.reference).unwrap_or(shipment).awb.as_str()),
         _ if by_reference && lookup == Lookup::WithoutAwb => None,
         _ => Some(shipment.awb.as_str()),
     };
