@@ -136,7 +136,7 @@ impl Simulator {
         self.lock().entries.clone()
     }
 
-    /// All shipments, in the order of their booking.
+    /// All shipments, in the order of their booking; with friendly manners the latest 50,000.
     #[must_use]
     pub fn shipments(&self) -> Vec<ShipmentView> {
         let now = self.now();

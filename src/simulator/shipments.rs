@@ -1,6 +1,9 @@
 //! The parcels: by AWB, by reference, and in the order of their booking.
+//!
+//! Guards against a double that grows for as long as it runs: with a bound, the oldest booking is forgotten for each one too many, and
+//! is then answered like one that never was.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::{ledger::Booking, status};
 use crate::timestamp::Timestamp;
@@ -47,20 +50,46 @@ impl Shipment {
     }
 }
 
-/// All parcels that the double knows.
-#[derive(Debug, Default)]
+/// The parcels that the double knows.
+#[derive(Debug)]
 pub(super) struct Shipments {
     by_awb: HashMap<String, Shipment>,
     by_reference: HashMap<String, Vec<String>>,
-    booking_order: Vec<String>,
+    booking_order: VecDeque<String>,
+    /// No more than these are known.
+    most: usize,
+    forgotten: u64,
 }
 
 impl Shipments {
-    /// Adds the latest one.
+    pub(super) fn at_most(most: usize) -> Self {
+        Self { by_awb: HashMap::new(), by_reference: HashMap::new(), booking_order: VecDeque::new(), most, forgotten: 0 }
+    }
+
+    /// Adds the latest one, and forgets the oldest if that is one too many.
     pub(super) fn add(&mut self, shipment: Shipment) {
         self.by_reference.entry(shipment.reference.clone()).or_default().push(shipment.awb.clone());
-        self.booking_order.push(shipment.awb.clone());
+        self.booking_order.push_back(shipment.awb.clone());
         self.by_awb.insert(shipment.awb.clone(), shipment);
+        if self.booking_order.len() > self.most {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(shipment) = self.booking_order.pop_front().and_then(|awb| self.by_awb.remove(&awb)) else { return };
+        self.forgotten = self.forgotten.saturating_add(1);
+        if let Some(awbs) = self.by_reference.get_mut(&shipment.reference) {
+            awbs.retain(|awb| *awb != shipment.awb);
+            if awbs.is_empty() {
+                self.by_reference.remove(&shipment.reference);
+            }
+        }
+    }
+
+    /// How many are not known any more.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     pub(super) fn len(&self) -> usize {
@@ -90,5 +119,41 @@ impl Shipments {
     /// The latest shipment of another reference.
     pub(super) fn of_another(&self, reference: &str) -> Option<&Shipment> {
         self.booking_order.iter().rev().filter_map(|awb| self.by_awb.get(awb)).find(|s| s.reference != reference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shipment(awb: usize, reference: &str) -> Shipment {
+        let booking = serde_json::json!({
+            "serial": awb, "orderNumber": "", "pickupId": "", "routingCode": "", "courierCode": "", "courierName": "", "paymentMode": "PPD",
+            "codPaise": 0, "grams": 500, "expressType": "surface", "pickAddressId": "10001"
+        });
+        Shipment {
+            awb: awb.to_string(),
+            reference: reference.to_owned(),
+            booked_at: Timestamp::from_millis(0),
+            charged_paise: 0,
+            booking: serde_json::from_value(booking).unwrap(),
+            events: Vec::new(),
+            cancelled_from: None,
+            cancel_ignored: false,
+        }
+    }
+
+    #[test]
+    fn no_index_keeps_what_is_forgotten() {
+        let mut shipments = Shipments::at_most(3);
+        for n in 0..100 {
+            // One reference goes on being booked, the others are booked once.
+            shipments.add(shipment(2 * n, "always"));
+            shipments.add(shipment(2 * n + 1, &format!("once-{n}")));
+        }
+        let awbs: Vec<_> = shipments.iter().map(|s| s.awb.as_str()).collect();
+        assert_eq!((awbs, shipments.forgotten()), (vec!["197", "198", "199"], 197));
+        assert_eq!((shipments.by_awb.len(), shipments.by_reference.len()), (3, 3));
+        assert_eq!(shipments.by_reference["always"], ["198"]);
     }
 }

@@ -1,11 +1,11 @@
 //! The ledger's file: exact payloads, a restart, a process that died while it wrote.
 
-use std::{fs, io::Write, path::Path};
+use std::{fmt::Write as _, fs, io::Write as _, path::Path};
 
 use serde_json::{Value, json};
 use waybill::{
     clock::Clock,
-    simulator::{Answer, Answered, Rule, Settings, Simulator, SimulatorError, What},
+    simulator::{Answer, Answered, Duplicate, Manners, Rule, Settings, Simulator, SimulatorError, What},
 };
 
 use super::{Double, order, said, words};
@@ -117,7 +117,7 @@ fn many_calls(simulator: &Simulator, awb: &str, calls: usize) {
 }
 
 #[tokio::test]
-async fn friendly_manners_forget_old_calls_and_no_shipment() {
+async fn friendly_manners_forget_old_calls_and_not_what_they_did() {
     let folder = tempfile::tempdir().unwrap();
     let settings = || Settings { ledger_file: Some(folder.path().join("ledger.jsonl")), ..Settings::default() };
     let double = Double::with(settings()).await;
@@ -134,6 +134,67 @@ async fn friendly_manners_forget_old_calls_and_no_shipment() {
         assert_eq!(double.create("ORD-1").await["data"]["awb_number"], json!(awb));
         assert_eq!(double.simulator.shipments().len(), 1);
     }
+}
+
+/// A ledger file with so many bookings, all like the one of a real call: the n-th has the reference `ORD-n` and the AWB `n`.
+async fn many_bookings(path: &Path, bookings: u64) {
+    let double = Double::with(kept_in(path)).await;
+    double.booked("ORD-0").await;
+    drop(double);
+    let text = fs::read_to_string(path).unwrap();
+    let mut line: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    line["entry"].as_object_mut().unwrap().remove("request");
+    let mut text = String::new();
+    for n in 1..=bookings {
+        let entry = &mut line["entry"];
+        (entry["seq"], entry["reference"], entry["awb"]) = (json!(n), json!(format!("ORD-{n}")), json!(n.to_string()));
+        writeln!(text, "{line}").unwrap();
+    }
+    fs::write(path, text).unwrap();
+}
+
+#[tokio::test]
+async fn friendly_manners_know_the_latest_50_000_shipments_and_answer_as_if_no_other_had_been() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    many_bookings(&path, 50_000).await;
+    let double = Double::with(kept_in(&path)).await;
+    let known = async || {
+        let index = said(double.client.get(format!("{}/_sim", double.base))).await.1;
+        (index["shipments"].clone(), index["shipmentsForgotten"].clone())
+    };
+    assert_eq!(known().await, (json!(50_000), json!(0)));
+    assert_eq!(double.booked("ORD-1").await, "1", "the oldest is still known, and not booked a second time");
+    // The second shipment of the third order: only the first one's AWB goes with it.
+    double.faults(|f| f.duplicate = Duplicate::NewAwb);
+    let again = double.booked("ORD-3").await;
+    double.faults(|f| f.duplicate = Duplicate::SameAwb);
+    for reference in ["NEW-1", "NEW-2"] {
+        double.booked(reference).await;
+    }
+    assert_eq!(known().await, (json!(50_000), json!(3)));
+    assert_eq!(double.look_up("ORD-3").await["current_status"]["awb"], json!(again));
+    assert_eq!(double.track("4").await["status"], true);
+
+    for gone in ["1", "2", "3"] {
+        assert!(words(&double.track(gone).await).contains("No shipment found"));
+        assert!(words(&double.cancel(gone).await).contains("AWB not found"));
+        let label = said(double.get(&format!("/api/v1/label?awb={gone}&label_type=label"))).await.1;
+        assert!(words(&label).contains("AWB not found"));
+        assert!(!double.simulator.move_to(gone, 222));
+    }
+    words(&double.look_up("ORD-1").await);
+    assert_ne!(double.booked("ORD-1").await, "1", "with its shipment the reference is forgotten");
+
+    // The file has all of them. Read back, it makes the same double; with the other manners one that knows everything.
+    let lines = fs::read_to_string(&path).unwrap().lines().filter(|l| l.contains(r#""what":"booked""#)).count();
+    assert_eq!(lines, 50_004);
+    let restarted = Simulator::new(kept_in(&path), Clock::system()).unwrap();
+    assert_eq!(restarted.shipments().len(), 50_000);
+    let shipments = double.simulator.shipments();
+    assert!(restarted.shipments().iter().map(|s| &s.awb).eq(shipments.iter().map(|s| &s.awb)));
+    let whole = Simulator::new(Settings { manners: Manners::Unpleasant, ..kept_in(&path) }, Clock::system()).unwrap();
+    assert_eq!((whole.shipments().len(), &*whole.shipments()[0].awb, whole.ledger().len() > 50_004), (50_004, "1", true));
 }
 
 #[tokio::test]
