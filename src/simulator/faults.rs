@@ -75,6 +75,9 @@ pub struct Faults {
     pub webhook_form: WebhookForm,
     /// How long after the change a webhook is sent (milliseconds).
     pub webhook_delay_ms: u64,
+    /// How many times each one is tried, until a 2xx answers it: a second later, then four, sixteen and so on. 0 and 1: once; at
+    /// most 10.
+    pub webhook_attempts: u32,
     /// How many more times each one is sent, a second after another; at most 10.
     pub webhook_duplicates: u32,
     /// A shipment's first, third, fifth … change waits so much longer (milliseconds), so that the next one overtakes it.
@@ -119,6 +122,7 @@ impl Faults {
             webhook_url: None,
             webhook_form: WebhookForm::Flat,
             webhook_delay_ms: 0,
+            webhook_attempts: 5,
             webhook_duplicates: 0,
             webhook_swap_ms: 0,
             webhook_lose_every: 0,
@@ -138,6 +142,7 @@ impl Faults {
                 label_url: Some("https://files.example.test/label/{awb}.pdf".to_owned()),
                 webhook_form: WebhookForm::Alternating,
                 webhook_delay_ms: 1_000,
+                webhook_attempts: 1,
                 webhook_duplicates: 1,
                 webhook_swap_ms: 3_000,
                 webhook_lose_every: 5,

@@ -1,19 +1,23 @@
 //! Status webhooks: one address on this machine is told when a shipment's status changes.
 //!
-//! Guards against a receiver that trusts them: nobody knows whether the real ones repeat, overtake each other or get lost, so each is
-//! a switch of [`Faults`]. Guards also against a double that waits for its listener, or fills up when nobody listens: changes are
-//! queued, at most [`MOST_WAITING`], and sent by a task of their own when the double's clock says so.
+//! Guards against a receiver that trusts them: nobody knows whether the real ones repeat, overtake each other, get lost or are tried
+//! again, so each is a switch of [`Faults`]. Guards also against a double that waits for its listener, or fills up when nobody listens:
+//! changes are queued, at most [`MOST_WAITING`], and sent by a task of their own when the double's clock says so.
 
+mod again;
 mod send;
 pub(super) mod settings;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 pub(super) use self::send::start;
-use self::settings::WebhookForm;
+use self::{again::Failing, settings::WebhookForm};
 use super::{
     faults::{Faults, Ids},
     ledger::{Entry, What},
@@ -32,11 +36,13 @@ const MOST_COPIES: u32 = 11;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookCounts {
-    /// Queued, and not due or not sent yet.
+    /// Queued: not due, not sent yet, or to be tried again.
     pub waiting: u64,
     /// Answered by the receiver with a 2xx.
     pub delivered: u64,
-    /// Sent without such an answer. They are not sent again.
+    /// Tries after the first one, of any.
+    pub retried: u64,
+    /// Tried as often as `webhookAttempts` says without such an answer. They are not sent again.
     pub failed: u64,
     /// Never sent, by `webhookLoseEvery`.
     pub lost: u64,
@@ -68,12 +74,28 @@ impl<'a> Change<'a> {
     }
 }
 
+/// One copy of a change.
+#[derive(Debug)]
+struct Delivery {
+    /// Of its own among all of all time.
+    number: u64,
+    awb: String,
+    body: String,
+    /// How often it was sent without success.
+    tries: u32,
+}
+
 /// What is to be sent, by the time it is due.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    waiting: BTreeMap<(Timestamp, u64), String>,
-    /// Of all time: every queued copy has a number of its own.
+    waiting: BTreeMap<(Timestamp, u64), Delivery>,
+    /// Shipments with a delivery that failed and is tried again, and what waits behind it.
+    failing: HashMap<String, Failing>,
+    /// How many wait behind others.
+    behind: usize,
     numbered: u64,
+    /// Numbers up to this one are of before the last reset.
+    forgotten: u64,
     changes: u64,
     counts: WebhookCounts,
     /// A task is sending.
@@ -82,12 +104,16 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     pub(super) fn counts(&self) -> WebhookCounts {
-        WebhookCounts { waiting: u64::try_from(self.waiting.len()).unwrap_or(u64::MAX), ..self.counts }
+        WebhookCounts { waiting: u64::try_from(self.queued()).unwrap_or(u64::MAX), ..self.counts }
+    }
+
+    fn queued(&self) -> usize {
+        self.waiting.len().saturating_add(self.behind)
     }
 
     /// Forgets what waits, and the counts.
     pub(super) fn forget(&mut self) {
-        *self = Self { sending: self.sending, numbered: self.numbered, ..Self::default() };
+        *self = Self { sending: self.sending, numbered: self.numbered, forgotten: self.numbered, ..Self::default() };
     }
 
     /// Queues what the switches make of a change.
@@ -110,18 +136,19 @@ impl Outgoing {
         let swap = if change.number % 2 == 1 { faults.webhook_swap_ms } else { 0 };
         let mut due = change.at + Duration::from_millis(faults.webhook_delay_ms) + Duration::from_millis(swap);
         for _ in 0..faults.webhook_duplicates.saturating_add(1).min(MOST_COPIES) {
-            self.queue(due, body.clone());
+            self.queue(due, change.awb, &body);
             due = due + BETWEEN_COPIES;
         }
     }
 
-    fn queue(&mut self, due: Timestamp, body: String) {
-        if self.waiting.len() >= MOST_WAITING {
+    fn queue(&mut self, due: Timestamp, awb: &str, body: &str) {
+        if self.queued() >= MOST_WAITING {
             self.counts.dropped = self.counts.dropped.saturating_add(1);
             return;
         }
         self.numbered = self.numbered.saturating_add(1);
-        self.waiting.insert((due, self.numbered), body);
+        let delivery = Delivery { number: self.numbered, awb: awb.to_owned(), body: body.to_owned(), tries: 0 };
+        self.waiting.insert((due, self.numbered), delivery);
     }
 }
 

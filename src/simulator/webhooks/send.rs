@@ -8,7 +8,7 @@ use std::{
 
 use reqwest::{Client, header, redirect::Policy};
 
-use super::Outgoing;
+use super::{Delivery, Outgoing};
 use crate::{
     simulator::{Inner, Simulator, WebhookUrl, state::State},
     timestamp::Timestamp,
@@ -34,7 +34,7 @@ pub(in crate::simulator) fn start(simulator: &Simulator, state: &mut State) {
 
 /// What the task does next.
 enum Next {
-    Send(WebhookUrl, String),
+    Send(WebhookUrl, Delivery),
     Wait(Duration),
     End,
 }
@@ -45,7 +45,10 @@ struct Sending(Weak<Inner>);
 impl Drop for Sending {
     fn drop(&mut self) {
         if let Some(inner) = self.0.upgrade() {
-            Simulator(inner).lock().webhooks.sending = false;
+            let simulator = Simulator(inner);
+            let webhooks = &mut simulator.lock().webhooks;
+            webhooks.sending = false;
+            webhooks.interrupted();
         }
     }
 }
@@ -59,7 +62,10 @@ impl Sending {
         while let Some(inner) = self.0.upgrade() {
             let next = Simulator(inner).next_webhook();
             match next {
-                Next::Send(url, body) => self.done(send(&client, url, body).await),
+                Next::Send(url, delivery) => {
+                    let delivered = send(&client, url, delivery.body.clone()).await;
+                    self.done(delivery, delivered);
+                }
                 Next::Wait(time) => tokio::time::sleep(time).await,
                 // From here on another task may be sending, which this one's end must not touch.
                 Next::End => self.0 = Weak::new(),
@@ -67,12 +73,13 @@ impl Sending {
         }
     }
 
-    fn done(&self, delivered: bool) {
+    fn done(&self, delivery: Delivery, delivered: bool) {
         if let Some(inner) = self.0.upgrade() {
             let simulator = Simulator(inner);
-            let counts = &mut simulator.lock().webhooks.counts;
-            let count = if delivered { &mut counts.delivered } else { &mut counts.failed };
-            *count = count.saturating_add(1);
+            let now = simulator.now();
+            let mut state = simulator.lock();
+            let attempts = state.faults().webhook_attempts;
+            state.webhooks.ended(delivery, delivered, attempts, now);
         }
     }
 }
@@ -92,13 +99,21 @@ impl Simulator {
 impl Outgoing {
     fn next(&mut self, url: Option<WebhookUrl>, now: Timestamp) -> Next {
         let Some(url) = url else {
-            self.counts.dropped = self.counts().waiting.saturating_add(self.counts.dropped);
-            self.waiting.clear();
+            self.drop_all();
             return Next::End;
         };
-        let Some(first) = self.waiting.first_entry() else { return Next::End };
-        let (due, _) = *first.key();
-        if due > now { Next::Wait(due.since(now).min(LOOK)) } else { Next::Send(url, first.remove()) }
+        while let Some(first) = self.waiting.first_entry() {
+            let (due, _) = *first.key();
+            if due > now {
+                return Next::Wait(due.since(now).min(LOOK));
+            }
+            let delivery = first.remove();
+            if let Some(delivery) = self.in_turn(delivery) {
+                self.counts.retried = self.counts.retried.saturating_add(u64::from(delivery.tries > 0));
+                return Next::Send(url, delivery);
+            }
+        }
+        Next::End
     }
 }
 
