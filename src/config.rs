@@ -9,11 +9,11 @@ pub mod duration;
 mod hosts;
 mod layers;
 mod operator;
+mod problem;
 mod secrets;
+mod sections;
 
 use std::{
-    collections::BTreeMap,
-    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -22,18 +22,17 @@ use std::{
 pub use duration::{Offsets, Span};
 pub use hosts::HostNames;
 pub use operator::operator;
+pub use problem::{ConfigError, Problem};
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer, de};
+pub use sections::{Auth, Http, Log, Lookup, Outbox, ParcelX, PerQueue, Queues, StoreUrl, Worker};
+use serde::Deserialize;
 use url::Url;
 use validator::Validate;
 
-use crate::{
-    queue::{
-        Keep,
-        retry::{Policies, Policy},
-        runner::QueueSettings,
-    },
-    telemetry::LogFormat,
+use crate::queue::{
+    Keep,
+    retry::{Policies, Policy},
+    runner::QueueSettings,
 };
 
 /// Everything that can be set. `config/default.toml` says what each key means.
@@ -48,107 +47,6 @@ pub struct Config {
     pub worker: Worker,
     pub outbox: Outbox,
     pub log: Log,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    #[serde(deserialize_with = "address")]
-    pub bind: SocketAddr,
-    pub timeout: Span,
-}
-
-fn address<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(d)?;
-    text.trim().parse().map_err(|_| de::Error::custom("must be an IP address and a port, such as 127.0.0.1:3000 or 0.0.0.0:80"))
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StoreUrl {
-    pub url: String,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Queues {
-    pub url: String,
-    pub lease: Span,
-    pub backoff: Span,
-    pub attempts: u32,
-    pub concurrency: u32,
-    pub max_stalled: u32,
-    pub keep_completed: u32,
-    pub keep_failed: u32,
-    pub per_queue: BTreeMap<String, PerQueue>,
-}
-
-/// What one queue does differently.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PerQueue {
-    pub lease: Option<Span>,
-    pub backoff: Option<Span>,
-    pub attempts: Option<u32>,
-    pub concurrency: Option<u32>,
-    pub max_stalled: Option<u32>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ParcelX {
-    pub access_key: SecretString,
-    pub secret_key: SecretString,
-    pub base_url: String,
-    pub timeout: Span,
-    pub send_within: Span,
-    pub settle_within: Span,
-    pub reconcile: Offsets,
-    pub confirm_cancel: Offsets,
-    pub lookup: Lookup,
-    pub rate: u32,
-    pub concurrency: u32,
-    pub breaker_after: u32,
-    pub label_life: Span,
-    pub label_wait: Span,
-    pub label_hosts: HostNames,
-}
-
-/// Whether a look-up that finds nothing can be believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Lookup {
-    Auto,
-    Untrusted,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Auth {
-    pub jwt_secret: SecretString,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Worker {
-    pub drain: Span,
-    /// Empty, or an address.
-    pub bind: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Outbox {
-    pub relay_after: Span,
-    pub grace: Span,
-    pub every: Span,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Log {
-    pub level: String,
-    pub format: LogFormat,
 }
 
 /// How the program is run; what a setting must be depends on it.
@@ -176,33 +74,6 @@ pub struct Account {
     pub base_url: Url,
     pub access_key: SecretString,
     pub secret_key: SecretString,
-}
-
-/// One thing that is wrong: where it was set, or what it is about, and how to mend it. Never holds a value that could be secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    pub key: String,
-    pub detail: String,
-}
-
-/// Everything that is wrong with the settings.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigError(pub Vec<Problem>);
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.0.iter().enumerate() {
-            let line = if i == 0 { "" } else { "\n" };
-            write!(f, "{line}{}: {}", problem.key, problem.detail)?;
-        }
-        Ok(())
-    }
-}
-
-impl Problem {
-    fn new(key: &str, detail: impl Into<String>) -> Self {
-        Self { key: key.to_owned(), detail: detail.into() }
-    }
 }
 
 impl Config {

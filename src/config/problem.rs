@@ -1,0 +1,30 @@
+//! What is wrong with the settings.
+
+use std::fmt;
+
+/// One thing that is wrong: where it was set, or what it is about, and how to mend it. Never holds a value that could be secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub key: String,
+    pub detail: String,
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError(pub Vec<Problem>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.0.iter().enumerate() {
+            let line = if i == 0 { "" } else { "\n" };
+            write!(f, "{line}{}: {}", problem.key, problem.detail)?;
+        }
+        Ok(())
+    }
+}
+
+impl Problem {
+    pub(super) fn new(key: &str, detail: impl Into<String>) -> Self {
+        Self { key: key.to_owned(), detail: detail.into() }
+    }
+}
