@@ -14,4 +14,5 @@ mod refused;
 mod repair;
 mod review;
 mod stopping;
+mod terminal;
 mod web;

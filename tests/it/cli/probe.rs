@@ -1,5 +1,7 @@
 //! `waybill probe` against the double: what is sent, what must be confirmed, and that the record names nobody.
 
+mod typed;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -18,9 +20,14 @@ fn double(folder: &Path) -> (Process, String) {
     (double, url)
 }
 
-fn probe(folder: &Path, url: &str, args: &[&str]) -> Ended {
+fn probing(folder: &Path, url: &str, args: &[&str]) -> Run {
     let run = Run::waybill(folder).set("PARCELX__ACCESS_KEY", "c4n4ry-access").set("PARCELX__SECRET_KEY", "c4n4ry-secret");
-    run.args(&[&["probe", "--base-url", url, "--look-after", "0"], args].concat()).end()
+    run.args(&[&["probe", "--base-url", url, "--look-after", "0"], args].concat())
+}
+
+/// Without a terminal.
+fn probe(folder: &Path, url: &str, args: &[&str]) -> Ended {
+    probing(folder, url, args).end()
 }
 
 fn canaries() -> Value {
@@ -54,9 +61,13 @@ fn asked_for(ended: &Ended) -> Vec<String> {
     ended.err.split("--confirm '").skip(1).map(|rest| rest.split('\'').next().unwrap().to_owned()).collect()
 }
 
-async fn creates(url: &str) -> usize {
+async fn calls(url: &str, operation: &str) -> usize {
     let (_, body) = Web::new(url).get("/_sim/ledger").await;
-    body["entries"].as_array().unwrap().iter().filter(|e| e["operation"] == "create").count()
+    body["entries"].as_array().unwrap().iter().filter(|e| e["operation"] == operation).count()
+}
+
+async fn creates(url: &str) -> usize {
+    calls(url, "create").await
 }
 
 #[tokio::test]

@@ -71,6 +71,12 @@ impl Run {
         self
     }
 
+    /// With this as its standard input.
+    pub(super) fn reading(mut self, input: impl Into<Stdio>) -> Self {
+        self.command.stdin(input);
+        self
+    }
+
     pub(super) fn start(mut self) -> Process {
         let mut child = self.command.spawn().unwrap();
         let (out, err) = (Output::of(child.stdout.take().unwrap()), Output::of(child.stderr.take().unwrap()));
