@@ -111,6 +111,7 @@ impl Order {
     /// [`Refusal`]; then nothing was changed.
     pub fn adopt(&mut self, awb: &str, now: Timestamp) -> Result<(), Refusal> {
         self.reviewed()?;
+        self.not_under_way(now)?;
         if self.recalls.iter().any(|recall| recall.awb == awb && recall.state != RecallState::Wanted) {
             return Err(Refusal::BeingCancelled(awb.to_owned()));
         }

@@ -83,7 +83,7 @@ impl Desk {
     async fn try_adopt(&self, order: &Order, line: &str, awb: &str, trust: Trust) -> Result<Order, ReviewError> {
         let awb = review::awb(awb)?;
         order.reviewed()?;
-        if let Known::Booked(order) = self.on_record(order, false).await? {
+        if let Known::Booked(order) = self.on_record(order).await? {
             return if order.awb.as_deref() == Some(awb) { Ok(*order) } else { Err(booked_after_all(&order)) };
         }
         if trust == Trust::Verify {
@@ -106,7 +106,7 @@ impl Desk {
 
     async fn try_adopt_found(&self, order: &Order, line: &str) -> Result<Order, ReviewError> {
         order.reviewed()?;
-        if let Known::Booked(order) = self.on_record(order, false).await? {
+        if let Known::Booked(order) = self.on_record(order).await? {
             return Ok(*order);
         }
         self.our_provider(order)?;
@@ -129,7 +129,7 @@ impl Desk {
     async fn try_rebook(&self, order: &Order, line: &str, force: bool) -> Result<Order, ReviewError> {
         self.our_provider(order)?;
         order.clone().rebook(false, self.orders.clock.now())?; // what the order alone forbids needs no look-up
-        let doubtful = match self.on_record(order, true).await? {
+        let doubtful = match self.on_record(order).await? {
             Known::Booked(order) => return Err(booked_after_all(&order)),
             Known::Doubtful(doubtful) => doubtful,
         };
@@ -157,7 +157,7 @@ impl Desk {
 
     async fn try_fail(&self, order: &Order, line: &str) -> Result<Order, ReviewError> {
         order.reviewed()?;
-        if let Known::Booked(order) = self.on_record(order, true).await? {
+        if let Known::Booked(order) = self.on_record(order).await? {
             return Err(booked_after_all(&order));
         }
         self.decide(order, line, |order, now| order.fail(self.by.reason(), now)).await
@@ -205,15 +205,12 @@ impl Desk {
         Ok(recall.awb.clone())
     }
 
-    /// Looks at what the last call came to, and shuts it out if it never sent. `must_end`: one that may be under way is a refusal.
-    async fn on_record(&self, order: &Order, must_end: bool) -> Result<Known, ReviewError> {
+    /// Looks at what the last call came to, and shuts it out if it never sent. One that may be under way is a refusal: it could send
+    /// after the order has ended, or die without an outcome that anybody writes.
+    async fn on_record(&self, order: &Order) -> Result<Known, ReviewError> {
         let doubtful = order.doubt.is_some();
         let Some(attempt) = &order.attempt else { return Ok(Known::Doubtful(doubtful)) };
-        match order.not_under_way(self.orders.clock.now()) {
-            Err(refusal) if must_end => return Err(refusal.into()),
-            Err(_) => return Ok(Known::Doubtful(true)),
-            Ok(()) => {}
-        }
+        order.not_under_way(self.orders.clock.now())?;
         let booking = match self.shipments.close_booking(order, attempt).await? {
             Evidence::Booked(booking) => booking,
             Evidence::NotBooked => return Ok(Known::Doubtful(doubtful)),

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use waybill::{
     audit::Outcome,
-    orders::{model::CancellationState, review::Refusal, service::review::Trust, status::SyncStatus},
+    orders::{journey::reason, model::CancellationState, review::Refusal, service::review::Trust, status::SyncStatus},
+    parcelx::log::RequestLog,
     simulator::Lookup,
 };
 
 use super::{desk, desk_at, line, lines, nobody, real_awb, refusal, stored, unclear, unsent, until_settled};
-use crate::support::TestApp;
+use crate::support::{TestApp, orders::order};
 
 #[tokio::test]
 async fn what_the_provider_shows_under_our_reference_is_adopted() {
@@ -89,7 +91,7 @@ async fn an_operator_may_vouch_for_an_awb() {
 async fn an_adopted_order_that_its_merchant_called_off_is_cancelled() {
     let app = TestApp::start().await;
     let (merchant, id) = unclear(&app, true).await;
-    assert_eq!(merchant.post(&format!("/v1/orders/{id}/cancel"), &serde_json::json!({})).await.status, 202);
+    assert_eq!(merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await.status, 202);
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     desk(&app).adopt_found(&id).await.unwrap();
     app.assert_calls(&[("track", 1)]);
@@ -115,6 +117,29 @@ async fn an_awb_is_adopted_once_however_many_try() {
     assert_eq!(lines.iter().filter(|line| line.outcome == Outcome::Done).count(), 1);
     assert_eq!(lines.iter().filter(|line| line.outcome == Outcome::Refused).count(), 7);
     app.assert_calls(&[("track", app.simulator.ledger().len() - 7)]);
+}
+
+/// It could send after the order has ended, or die without an outcome that anybody writes.
+#[tokio::test]
+async fn nothing_is_adopted_while_a_call_may_be_under_way() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    let taken = app.app.state.orders.take(&stored(&app, &id).await, "plog_1", Duration::from_secs(25)).await.unwrap().unwrap();
+    let at = (app.clock.now(), app.clock.now());
+    let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
+    app.app.state.logs.begin(&log).await.unwrap();
+    app.app.state.orders.review(&id, reason::POISON).await.unwrap();
+    let until = taken.attempt.unwrap().settle_after;
+    assert_eq!(refusal(desk(&app).adopt(&id, "PX-0017", Trust::Unverified).await), Refusal::UnderWay(until));
+    assert_eq!(refusal(desk(&app).adopt_found(&id).await), Refusal::UnderWay(until));
+    app.assert_calls(&[]);
+    app.advance(until.since(app.clock.now()));
+    let adopted = desk(&app).adopt(&id, "PX-0017", Trust::Unverified).await.unwrap();
+    assert_eq!(adopted.provider_sync_status, SyncStatus::Success);
+    let logs = merchant.provider_logs(&id).await;
+    assert_eq!(logs[0]["outcome"]["verdict"], "unknown", "{logs:?}");
+    app.run_pending_jobs().await; // its first one: nothing is left for it
 }
 
 /// A worker wrote its answer down late and died: what it says needs no look-up.
