@@ -22,6 +22,12 @@
 //! | merchant | cancel | `call_off`; one step, since nothing comes between a decision and its compare-and-set if that is first | a take, a settle |
 //! | a job's death | review, one step likewise | hands the order to a person, whoever works on it | all of the above |
 //! | sweeper | dispatch again, one step likewise | the next generation; jobs of the one before find nothing to do | all of the above |
+//! | person | load, check | what the order alone says of adopt, rebook or fail, with one who knows the ledger or does not; see `desk.rs` | anything |
+//! | person | close: as a worker | the last call is shut out, or its outcome read or written | its call may wake up |
+//! | person | look | the provider shows the shipment, or nothing although it is there | the booking, a late answer |
+//! | person | decide, one step likewise | the order's own `adopt`, `rebook` or `fail`, if no call was made since the load | all of the above |
+//! | merchant | amend, one step likewise | of an order that a person or the provider failed | a late answer, a dead attempt |
+//! | cancel job | begin, end | a shipment that is not wanted is cancelled | a person who adopts it |
 //! | clock | jump | to the next of sendBy, settleAfter, the next check | any step that is under way |
 //! | anybody | die | what it knew is gone; a job may begin anew at any time | |
 //!
@@ -31,12 +37,13 @@
 //! One thing is taken for granted, and N2 cannot be had without it: a create that is under way, and a call between its look at the clock
 //! and its send, do not outlast the last look-up, which comes ten minutes after the call's end. `Break::Lingers` shows what they could do.
 //!
-//! What the model leaves out: a store that fails (the same as to die), look-ups' own logs, held accounts, cancels of what is booked, and
-//! an AWB that another order has.
+//! What the model leaves out: a store that fails (the same as to die), look-ups' own logs, held accounts, what may go wrong with a cancel
+//! (that is `recalls.rs`), and answers that name the AWB of another order.
 //!
 //! In every state the rules of `rules.rs` hold, and from every state in which all is quiet one worker alone brings the order to its end.
 //! The search is broad, not deep: what breaks a rule is told with a shortest history. That it can tell is shown with steps done wrongly.
 
+mod desk;
 mod explore;
 mod key;
 mod rules;
@@ -49,10 +56,29 @@ use self::{
     world::{Break, Scenario},
 };
 
-const PLAIN: Scenario = Scenario { takes: 2, cancels: 0, deaths: 0, sweeps: 0, looks: 2, trusted: false, broken: Break::Nothing };
+const PLAIN: Scenario = Scenario {
+    takes: 2,
+    cancels: 0,
+    deaths: 0,
+    sweeps: 0,
+    workers: 2,
+    desks: 0,
+    ops: 0,
+    careful: false,
+    amends: 0,
+    looks: 2,
+    trusted: false,
+    broken: Break::Nothing,
+};
 
 /// What the last look-up does not find is not there, and the order is booked again.
 const TRUSTED: Scenario = Scenario { looks: 1, trusted: true, ..PLAIN };
+
+/// One worker, one look, and a person at the desk who knows the provider's ledger.
+const PERSON: Scenario = Scenario { workers: 1, looks: 1, desks: 1, ops: 1, careful: true, ..PLAIN };
+
+/// One who does not.
+const CARELESS: Scenario = Scenario { careful: false, ..PERSON };
 
 /// Says what was searched, for whoever runs with `--nocapture`.
 #[expect(clippy::print_stdout, reason = "the size of the search is part of what this test tells")]
@@ -99,6 +125,26 @@ fn two_workers_book_again_what_proved_absent_and_book_it_once() {
 }
 
 #[test]
+fn a_person_who_knows_the_ledger_ends_every_order_well() {
+    holds("a worker, a careful person and a cancel", Scenario { cancels: 1, ..PERSON });
+}
+
+#[test]
+fn a_person_who_does_not_is_stopped_or_survived() {
+    holds("a worker and a careless person", CARELESS);
+}
+
+#[test]
+#[ignore = "takes half a minute: two people, dead jobs, amended orders"]
+fn everything_at_once_with_people_ends_every_order_well() {
+    holds("two careful people", Scenario { desks: 2, ops: 2, ..PERSON });
+    holds("a careful person and the death of a job", Scenario { deaths: 1, ..PERSON });
+    holds("a careful person, a cancel and an amended order", Scenario { cancels: 1, amends: 1, ..PERSON });
+    holds("a careless person and the death of a job", Scenario { deaths: 1, ..CARELESS });
+    holds("a careless person and an amended order", Scenario { amends: 1, ..CARELESS });
+}
+
+#[test]
 #[ignore = "takes minutes: more attempts, and everything at once"]
 fn everything_at_once_books_an_order_once() {
     holds("three attempts", Scenario { takes: 3, ..PLAIN });
@@ -123,6 +169,9 @@ fn steps_done_wrongly_are_seen() {
         (Break::NeverCloses, with(0), "nobody brings this order to an end"),
         (Break::SendByUnchecked, TRUSTED, "is sent although nobody knows what became of"),
         (Break::Lingers, TRUSTED, "may all be booked"),
+        (Break::RecordUnread, Scenario { deaths: 1, ..PERSON }, "has no outcome log"),
+        (Break::Unasked, CARELESS, "may all be booked"),
+        (Break::IndexUnchecked, CARELESS, "two orders have one AWB"),
     ] {
         let found = explore(Scenario { broken, ..scenario });
         let violation = found.violation.unwrap_or_else(|| panic!("{broken:?} breaks no rule in {} states", found.states));

@@ -5,9 +5,10 @@ use std::{
     fmt,
 };
 
-use waybill::orders::status::SyncStatus;
+use waybill::orders::{journey::Stance, status::SyncStatus};
 
 use super::{
+    desk::person_moves_on,
     rules,
     steps::{Next, Who, steps},
     world::{Known, Log, Run, Scenario, World},
@@ -54,6 +55,10 @@ pub(super) fn explore(scenario: Scenario) -> Found {
             found.violation = Some(format!("nobody brings this order to an end{}", history(scenario, &ways, at, None)));
             break;
         }
+        if let Some(rule) = stranded(&world) {
+            found.violation = Some(format!("{rule}{}", history(scenario, &ways, at, None)));
+            break;
+        }
         let nexts = steps(&world);
         found.steps += nexts.len();
         for (n, next) in nexts.into_iter().enumerate() {
@@ -71,6 +76,16 @@ pub(super) fn explore(scenario: Scenario) -> Found {
     }
     found.states = ways.len();
     found
+}
+
+/// What must not be so when all is quiet.
+fn stranded(world: &World) -> Option<String> {
+    if !world.is_quiet() {
+        return None;
+    }
+    let waits = world.scenario.ops > 0 && world.order.provider_sync_status == SyncStatus::NeedsReview;
+    let stuck = waits && !person_moves_on(world, |after| after.order.provider_sync_status.is_final());
+    rules::at_rest(world).or_else(|| stuck.then(|| "nothing that a person may do moves it on".to_owned()))
 }
 
 fn look(world: &World, found: &mut Found, way: impl Fn() -> String) {
@@ -104,11 +119,12 @@ fn settles_alone(world: &World) -> bool {
         if !world.order.provider_sync_status.is_open() {
             return true;
         }
-        let usual = |next: &Next| next.usual && !matches!(next.who, Who::Worker(1) | Who::Merchant);
+        let usual = |next: &Next| next.usual && !matches!(next.who, Who::Worker(1) | Who::Merchant | Who::Operator);
         let mut nexts: Vec<Next> = steps(&world).into_iter().filter(usual).collect();
         // Whatever is under way first; then a job; and the clock when there was nothing to do.
         let idle = matches!(world.runs[0], Run::Idle) && world.calls.is_empty();
-        let waits = idle && world.order.overdue_at.is_none_or(|at| at > world.now);
+        let waits = idle
+            && (world.order.overdue_at.is_none_or(|at| at > world.now) || matches!(world.order.stance(None, world.now), Stance::Wait(_)));
         nexts.retain(|next| (next.who == Who::Clock) == waits);
         match nexts.into_iter().min_by_key(|next| matches!(next.who, Who::Worker(_))) {
             Some(next) => world = next.world,

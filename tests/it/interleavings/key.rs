@@ -4,14 +4,12 @@
 use std::time::Duration;
 
 use waybill::{
-    orders::{
-        model::{CancellationState, Order},
-        status::SyncStatus,
-    },
+    orders::{model::Order, status::SyncStatus},
     timestamp::Timestamp,
 };
 
 use super::{
+    desk::{Act, Action, At, FalseWords},
     steps::LOOKS,
     world::{Break, Call, Change, Id, Known, Run, Stage, World, Writing},
 };
@@ -26,7 +24,11 @@ impl World {
             Run::Take(_) | Run::Write(_) => false,
         };
         let call = |call: &Call| call.id == id && !matches!(call.stage, Stage::Write(_));
-        self.order.attempt.as_ref().is_some_and(|a| Id::of(a) == id) || self.runs.iter().any(run) || self.calls.iter().any(call)
+        let desk = |action: &Action| action.seen.attempt.as_ref().is_some_and(|a| Id::of(a) == id);
+        self.order.attempt.as_ref().is_some_and(|a| Id::of(a) == id)
+            || self.runs.iter().any(run)
+            || self.calls.iter().any(call)
+            || self.desks.iter().flatten().any(desk)
     }
 
     /// Takes out what can have no effect any more, so that it is not searched again and again: a copy to be saved that is stale is
@@ -39,6 +41,13 @@ impl World {
             _ => (true, true),
         };
         let is_final = self.order.provider_sync_status.is_final();
+        let people = self.scenario.ops > 0;
+        // What a person failed may be booked after all, or be amended.
+        let moot = |writing: &Writing| {
+            let (Writing::Decide(change) | Writing::Save(change, _)) = writing;
+            let booked = matches!(change, Change::Settle(_, Known::Booked) | Change::Found(..));
+            is_final && checked_save && !(people && booked) && self.amends == 0
+        };
         let stale = |writing: &mut Writing| {
             if let Writing::Save(change, copy) = writing
                 && checked_save
@@ -51,18 +60,27 @@ impl World {
             match run {
                 Run::Loaded(copy) if checked_take && !leads_on(copy, version) => *run = Run::Idle,
                 Run::Take(copy) if checked_take && copy.version != version => *run = Run::Idle,
-                Run::Write(_) if is_final && checked_save => *run = Run::Idle,
+                Run::Write(writing) if moot(writing) => *run = Run::Idle,
                 Run::Write(writing) => stale(writing),
                 _ => {}
             }
         }
-        self.calls.retain(|call| !(is_final && checked_save && matches!(call.stage, Stage::Write(_))));
+        self.calls.retain(|call| !matches!(&call.stage, Stage::Write(writing) if moot(writing)));
         for call in &mut self.calls {
             if let Stage::Write(writing) = &mut call.stage {
                 stale(writing);
             }
         }
         self.merchant.iter_mut().for_each(stale);
+        // An action on an order that others moved on comes to nothing, once it has shut out or read what it is about to.
+        for desk in &mut self.desks {
+            if let Some(action) = desk
+                && matches!(action.at, At::Look(_) | At::Decide { .. })
+                && !self.order.called_as_in(&action.seen)
+            {
+                *desk = None;
+            }
+        }
     }
 
     /// The same for all states that have the same future: times from now on, passed ones alike; copies as old or as new as the order.
@@ -84,7 +102,7 @@ impl World {
             key.push(&[
                 log.id.0,
                 u8::from(log.request),
-                u8::from(log.tombstone) + 2 * u8::from(log.absent),
+                u8::from(log.tombstone) + 2 * u8::from(log.absent) + 4 * u8::from(log.vouched),
                 known(log.outcome),
                 known(late),
             ]);
@@ -93,7 +111,7 @@ impl World {
         for create in &self.creates {
             let answers = self.calls.iter().any(|call| call.id == create.id && matches!(call.stage, Stage::Answer));
             if answers || !create.done.is_some_and(Known::is_unbooked) {
-                key.push(&[create.id.0, known(create.done)]);
+                key.push(&[create.id.0, known(create.done) + 100 * u8::from(create.cancelled)]);
             }
         }
         // The two workers are alike.
@@ -107,6 +125,11 @@ impl World {
         if let Some(writing) = &self.merchant {
             key.writing(writing);
         }
+        let mut desks = [0, 1].map(|n| Key::of(self, 32, |key| key.desk(self.desks[n].as_ref())));
+        desks.sort_unstable();
+        desks.iter().for_each(|desk| key.push(desk));
+        let FalseWords { adopt, rebook, fail } = self.words;
+        key.push(&[u8::from(adopt) + 2 * u8::from(rebook) + 4 * u8::from(fail), self.ops, self.amends]);
         key.push(&[self.cancels, self.deaths, self.sweeps]);
     }
 }
@@ -114,6 +137,7 @@ impl World {
 /// Whether a worker with this copy can do anything: a stale one cannot be taken.
 fn leads_on(copy: &Order, version: i64) -> bool {
     match copy.provider_sync_status {
+        SyncStatus::Queued if copy.open_attempt().is_some() => true,
         SyncStatus::Queued | SyncStatus::Retrying => copy.version == version,
         SyncStatus::Processing | SyncStatus::Reconciling => true,
         _ => false,
@@ -124,13 +148,16 @@ struct Key {
     now: Timestamp,
     last_look: Duration,
     version: i64,
+    people: bool,
+    generation: i64,
     bytes: Vec<u8>,
 }
 
 impl Key {
     fn of(world: &World, size: usize, write: impl FnOnce(&mut Self)) -> Vec<u8> {
         let (now, version, last_look) = (world.now, world.order.version, LOOKS[world.scenario.looks - 1]);
-        let mut key = Self { now, last_look, version, bytes: Vec::with_capacity(size) };
+        let people = world.scenario.ops > 0;
+        let mut key = Self { now, last_look, version, people, generation: world.order.generation, bytes: Vec::with_capacity(size) };
         write(&mut key);
         key.bytes
     }
@@ -176,14 +203,19 @@ impl Key {
         self.push(&[u8::from(order.outbox.is_some()), u8::from(order.overdue_at.is_some())]);
         self.text(order.awb.as_deref().unwrap_or_default());
         self.push(&[order.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
-        self.push(&[
-            order.doubt.as_ref().map_or(0, |d| small(i64::from(d.calls))),
-            small(i64::try_from(order.surplus_awbs.len()).unwrap()),
-            u8::from(order.cancellation.state != CancellationState::None),
-            small(i64::try_from(order.recalls.len()).unwrap()),
-        ]);
+        self.push(&[order.doubt.as_ref().map_or(0, |d| small(i64::from(d.calls) + 1)), order.cancellation.state as u8]);
+        order.surplus_awbs.iter().for_each(|awb| self.text(awb));
+        for recall in &order.recalls {
+            self.text(&recall.awb);
+            self.push(&[recall.state as u8]);
+        }
+        let ended = order.parcelx_response_ref_id == order.attempt.as_ref().map(|a| a.request_log_id.clone());
+        self.push(&[202, u8::from(ended)]);
         match order.provider_sync_status {
             SyncStatus::Processing => self.time(order.attempt.as_ref().map(|a| a.settle_after)),
+            SyncStatus::Queued | SyncStatus::NeedsReview if self.people && !ended => {
+                self.time(order.attempt.as_ref().map(|a| a.settle_after))
+            }
             SyncStatus::Retrying => self.time(order.next_check_at),
             SyncStatus::Reconciling => {
                 self.time(order.next_check_at);
@@ -238,6 +270,29 @@ impl Key {
             Run::ReadAgain(id) => self.push(&[116, id.0]),
             Run::LookUp(id) => self.push(&[117, id.0]),
             Run::Write(writing) => self.writing(writing),
+        }
+    }
+
+    fn desk(&mut self, action: Option<&Action>) {
+        let Some(Action { act, seen, at }) = action else { return self.push(&[150]) };
+        let (id, kind) = match *act {
+            Act::AdoptFound => (0, 0),
+            Act::Adopt(id, verified) => (id.0, 1 + u8::from(verified)),
+            Act::Rebook(force) => (0, 3 + u8::from(force)),
+            Act::Fail => (0, 5),
+        };
+        self.push(&[151, id, kind, u8::from(seen.generation == self.generation), seen.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
+        self.push(&[u8::from(seen.doubt.is_some())]);
+        match at {
+            At::Check => self.order(seen),
+            At::Tombstone(id) => self.push(&[152, id.0]),
+            At::Read(id) => self.push(&[153, id.0]),
+            At::WriteUnknown(id) => self.push(&[154, id.0]),
+            At::ReadAgain(id) => self.push(&[155, id.0]),
+            At::Look(doubtful) => self.push(&[156, u8::from(*doubtful)]),
+            At::Decide { doubtful, missed, found } => {
+                self.push(&[157, u8::from(*doubtful), u8::from(*missed), found.map_or(0, |id| id.0)]);
+            }
         }
     }
 

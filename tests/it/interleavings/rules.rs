@@ -1,23 +1,38 @@
 //! What must be true in every state, and of every step.
 
-use waybill::orders::{
-    model::{CancellationState, Order},
-    status::SyncStatus,
+use waybill::{
+    orders::{
+        journey::SETTLE_WITHIN,
+        model::{CancellationState, Order},
+        status::{OrderStatus, SyncStatus},
+    },
+    timestamp::Timestamp,
 };
 
-use super::world::{Change, Id, Known, World, Writing, awb};
+use super::{
+    desk::{FalseWords, OF_ANOTHER},
+    world::{Change, Create, Id, Known, World, Writing, awb},
+    writing::CALL,
+};
 
 /// Of a create that is about to leave under the log `id`.
-pub(super) fn at_send(world: &World, id: Id) -> Option<String> {
+pub(super) fn at_send(world: &World, id: Id, send_by: Timestamp) -> Option<String> {
     let log = world.read(id);
     if !log.request || log.tombstone {
         return Some(format!("{id:?} is sent without a request log of its own"));
     }
     let status = world.order.provider_sync_status;
-    if matches!(status, SyncStatus::Failed | SyncStatus::Cancelled | SyncStatus::Success) {
+    // A call that slept through all its time cannot be stopped; nothing ends before it but by a false word.
+    let lingers = world.now >= send_by + (CALL + SETTLE_WITHIN) && world.words != FalseWords::default();
+    if lingers {
+        return None;
+    }
+    // Booked again on a false word: the shipment that was there came to light, and this one will be recalled.
+    let beside = status == SyncStatus::Success && world.words.rebook;
+    if matches!(status, SyncStatus::Failed | SyncStatus::Cancelled | SyncStatus::Success) && !beside {
         return Some(format!("{id:?} is sent although the order is {status:?}"));
     }
-    let open = |other: &&Id| **other != id && !world.read(**other).is_unbooked();
+    let open = |other: &&Id| **other != id && !world.read(**other).is_unbooked() && !world.read(**other).vouched;
     world.taken.iter().find(open).map(|other| format!("{id:?} is sent although nobody knows what became of {other:?}"))
 }
 
@@ -36,9 +51,14 @@ pub(super) fn broken(before: &World, after: &World) -> Option<String> {
 }
 
 fn provider(world: &World) -> Option<String> {
-    let live: Vec<String> =
-        world.creates.iter().filter(|c| matches!(c.done, None | Some(Known::Booked))).map(|c| format!("{:?}", c.id)).collect();
-    (live.len() > 1).then(|| format!("{} may all be booked", live.join(" and ")))
+    let live: Vec<String> = world.creates.iter().filter(|c| is_there(world, c)).map(|c| format!("{:?}", c.id)).collect();
+    let forgiven = world.words.rebook || world.words.fail;
+    (live.len() > 1 && !forgiven).then(|| format!("{} may all be booked", live.join(" and ")))
+}
+
+/// It is live or may yet be, and nobody is recalling it.
+fn is_there(world: &World, create: &Create) -> bool {
+    create.may_be_live() && !world.order.recalls.iter().any(|recall| recall.awb == awb(create.id) && recall.state.is_open())
 }
 
 fn logs(before: &World, after: &World) -> Option<String> {
@@ -76,7 +96,12 @@ fn order(before: &Order, after: &Order) -> Option<String> {
     if no(after) < no(before) || after.generation < before.generation {
         return Some("an attempt or a generation was undone".to_owned());
     }
-    if before.cancellation.state != CancellationState::None && after.cancellation.state == CancellationState::None {
+    let unrecalled = |awb: &&String| !after.recalls.iter().any(|recall| recall.awb == **awb);
+    if let Some(awb) = after.surplus_awbs.iter().find(unrecalled) {
+        return Some(format!("nobody recalls the second shipment {awb}"));
+    }
+    let amended = was == SyncStatus::Failed && is == SyncStatus::Queued;
+    if before.cancellation.state != CancellationState::None && after.cancellation.state == CancellationState::None && !amended {
         return Some("a wish to cancel was forgotten".to_owned());
     }
     let recalls = after.recalls.iter().any(|recall| recall.state.is_open());
@@ -89,18 +114,34 @@ fn order(before: &Order, after: &Order) -> Option<String> {
 /// What the order says is what the provider did.
 fn told(world: &World) -> Option<String> {
     let order = &world.order;
-    let live = world.creates.iter().find(|c| matches!(c.done, None | Some(Known::Booked)));
-    match (order.provider_sync_status, live) {
-        (SyncStatus::Failed | SyncStatus::Cancelled, Some(create)) => {
+    match order.provider_sync_status {
+        SyncStatus::Failed | SyncStatus::Cancelled if !world.words.fail => {
+            let create = world.creates.iter().find(|create| is_there(world, create))?;
             Some(format!("{:?} is told although {:?} is {:?}", order.provider_sync_status, create.id, create.done))
         }
-        (SyncStatus::Success, live) => {
-            let booked = live.filter(|c| c.done.is_some()).map(|c| awb(c.id));
-            (order.awb != booked).then(|| format!("AWB {:?} is told although {booked:?} is booked", order.awb))
+        SyncStatus::Success if order.awb == Some(awb(OF_ANOTHER)) => Some("two orders have one AWB".to_owned()),
+        SyncStatus::Success if !world.words.adopt => {
+            let own = world.creates.iter().find(|create| order.awb == Some(awb(create.id)) && create.done == Some(Known::Booked));
+            match own {
+                None => Some(format!("AWB {:?} is told, and it is not booked", order.awb)),
+                Some(own) if own.cancelled != (order.status == OrderStatus::Cancelled) => {
+                    Some(format!("{:?} is told, and cancelled: {}", order.status, own.cancelled))
+                }
+                Some(_) => None,
+            }
         }
-        (SyncStatus::NeedsReview, _) if order.sync_reason.as_deref().is_none_or(str::is_empty) => {
+        SyncStatus::NeedsReview if order.sync_reason.as_deref().is_none_or(str::is_empty) => {
             Some("a person is asked to look without a reason".to_owned())
         }
         _ => None,
     }
+}
+
+/// Of a state in which all is quiet: what is over has all its logs. Without people in it, `Found` counts that.
+pub(super) fn at_rest(world: &World) -> Option<String> {
+    let unanswered = world.logs.iter().find(|log| log.request && log.outcome.is_none());
+    // Booked again on a false word and given up while that call was under way: the answer of the first one ends it, and nobody closes.
+    let forgiven = world.words.rebook && world.scenario.deaths > 0;
+    let log = unanswered.filter(|_| world.scenario.ops > 0 && world.order.provider_sync_status.is_final() && !forgiven)?;
+    Some(format!("it is over, and {:?} has no outcome log", log.id))
 }

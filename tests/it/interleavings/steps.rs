@@ -27,6 +27,8 @@ pub(super) enum Who {
     Merchant,
     Burial,
     Sweeper,
+    Operator,
+    Canceller,
     Clock,
 }
 
@@ -40,14 +42,14 @@ pub(super) struct Next {
     pub(super) broke: Option<String>,
 }
 
-struct Steps<'a> {
-    from: &'a World,
-    next: Vec<Next>,
+pub(super) struct Steps<'a> {
+    pub(super) from: &'a World,
+    pub(super) next: Vec<Next>,
 }
 
 pub(super) fn steps(from: &World) -> Vec<Next> {
     let mut steps = Steps { from, next: Vec::new() };
-    for worker in 0..from.runs.len() {
+    for worker in 0..from.scenario.workers {
         steps.worker(worker);
     }
     for call in 0..from.calls.len() {
@@ -55,12 +57,13 @@ pub(super) fn steps(from: &World) -> Vec<Next> {
     }
     steps.provider();
     steps.merchant();
+    steps.desks();
     steps.others();
     steps.next
 }
 
 impl Steps<'_> {
-    fn push(&mut self, who: Who, what: &'static str, usual: bool, change: impl FnOnce(&mut World)) {
+    pub(super) fn push(&mut self, who: Who, what: &'static str, usual: bool, change: impl FnOnce(&mut World)) {
         let mut world = self.from.clone();
         change(&mut world);
         world.tidy();
@@ -141,7 +144,7 @@ impl Steps<'_> {
     /// any more: the last look is later than anything stays in the network, and no call sends after its time.
     fn look_up(&mut self, n: usize, id: Id) {
         let (from, who) = (self.from, Who::Worker(n));
-        let booked = from.creates.iter().find(|create| create.done == Some(Known::Booked));
+        let booked = from.creates.iter().find(|create| create.is_live());
         let gone = from.creates.iter().all(|create| create.done.is_some()) && !from.calls.iter().any(|c| matches!(c.stage, Stage::Send));
         let mut goes = |what, usual, change| {
             self.push(who, what, usual, |w| w.runs[n] = Run::Write(Writing::Decide(change)));
@@ -182,10 +185,10 @@ impl Steps<'_> {
             Stage::Send => {
                 goes("is refused the connection", false, Stage::LogOutcome(Known::Unbooked));
                 self.push(Who::Call, "sends", true, |w| {
-                    w.creates.push(Create { id, done: None });
+                    w.creates.push(Create { id, done: None, cancelled: false });
                     w.calls[n].stage = Stage::Answer;
                 });
-                let broke = rules::at_send(from, id);
+                let broke = rules::at_send(from, id, send_by);
                 self.next.last_mut().unwrap().broke = broke;
             }
             Stage::Answer => {

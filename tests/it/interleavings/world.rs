@@ -6,13 +6,14 @@ use waybill::{
     orders::{
         draft::Draft,
         journey::{Booking, Finding},
-        model::{Attempt, Order, ProviderEnv},
+        model::{Attempt, Order, ProviderEnv, RecallState},
         request::CreateOrder,
         status::SyncStatus,
     },
     timestamp::Timestamp,
 };
 
+use super::desk::{Action, FalseWords};
 use crate::support::orders::order;
 
 /// How much of everything there may be in one history, and which step is done wrongly.
@@ -23,6 +24,14 @@ pub(super) struct Scenario {
     /// Jobs that fail for good while others may be at work on the order.
     pub(super) deaths: u8,
     pub(super) sweeps: u8,
+    pub(super) workers: usize,
+    /// People who may act at the same time, and how many actions they take.
+    pub(super) desks: usize,
+    pub(super) ops: u8,
+    /// Whether they know the provider's ledger and act only by it.
+    pub(super) careful: bool,
+    /// How often the merchant amends the order once it has failed.
+    pub(super) amends: u8,
     /// How many look-ups there are after a call without an answer, one or two.
     pub(super) looks: usize,
     /// Whether what the last look-up does not find may count as absent.
@@ -54,6 +63,12 @@ pub(super) enum Break {
     SendByUnchecked,
     /// No step: a create may stay under way, or a call between its look at the clock and its send, until after the last look-up.
     Lingers,
+    /// A person's action does not look at what became of the last call.
+    RecordUnread,
+    /// Nor does an order that is booked again in doubt ask the provider.
+    Unasked,
+    /// Two orders may have the same AWB.
+    IndexUnchecked,
 }
 
 /// An attempt, and the logs that it may write: the attempt's number, and a letter where two may take the same one.
@@ -128,6 +143,8 @@ pub(super) struct Log {
     pub(super) late: Option<Known>,
     /// A look-up that can be believed did not find it.
     pub(super) absent: bool,
+    /// A person said that nothing was booked under it.
+    pub(super) vouched: bool,
 }
 
 impl Log {
@@ -151,6 +168,8 @@ pub(super) struct Create {
     pub(super) id: Id,
     /// What the provider did; nothing yet: it is under way.
     pub(super) done: Option<Known>,
+    /// The shipment was cancelled since.
+    pub(super) cancelled: bool,
 }
 
 /// A change of the order that is decided on the order as it stands.
@@ -227,6 +246,10 @@ pub(super) struct World {
     pub(super) calls: Vec<Call>,
     /// A cancel that is decided and not yet saved.
     pub(super) merchant: Option<Writing>,
+    pub(super) desks: [Option<Action>; 2],
+    pub(super) words: FalseWords,
+    pub(super) ops: u8,
+    pub(super) amends: u8,
     pub(super) cancels: u8,
     pub(super) deaths: u8,
     pub(super) sweeps: u8,
@@ -246,6 +269,10 @@ impl World {
             runs: [Run::Idle, Run::Idle],
             calls: Vec::new(),
             merchant: None,
+            desks: [None, None],
+            words: FalseWords::default(),
+            ops: scenario.ops,
+            amends: scenario.amends,
             cancels: scenario.cancels,
             deaths: scenario.deaths,
             sweeps: scenario.sweeps,
@@ -265,11 +292,18 @@ impl World {
         self.logs.iter().find(|log| log.id == id).copied().unwrap_or_default()
     }
 
+    /// Whether the end of the order's last call stands in the order.
+    pub(super) fn has_ended(&self) -> bool {
+        self.order.parcelx_response_ref_id == self.order.attempt.as_ref().map(|a| a.request_log_id.clone())
+    }
+
     /// Nobody is at anything, and nothing is under way.
     pub(super) fn is_quiet(&self) -> bool {
         self.runs.iter().all(|run| matches!(run, Run::Idle))
             && self.calls.is_empty()
             && self.merchant.is_none()
+            && self.desks.iter().all(Option::is_none)
+            && self.order.recalls.iter().all(|recall| recall.state != RecallState::Sending)
             && self.creates.iter().all(|create| create.done.is_some())
     }
 
@@ -278,6 +312,10 @@ impl World {
         let order = &self.order;
         let mut moments: Vec<Timestamp> = self.calls.iter().filter(|call| call.is_unsent()).map(|call| call.send_by).collect();
         if order.provider_sync_status == SyncStatus::Processing {
+            moments.extend(order.attempt.iter().map(|a| a.settle_after));
+        }
+        if self.scenario.ops > 0 && matches!(order.provider_sync_status, SyncStatus::NeedsReview | SyncStatus::Queued) && !self.has_ended()
+        {
             moments.extend(order.attempt.iter().map(|a| a.settle_after));
         }
         moments.extend(order.next_check_at);

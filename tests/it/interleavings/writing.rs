@@ -15,7 +15,7 @@ use super::{
     world::{Break, Change, Id, Known, Run, World, Writing},
 };
 
-const CALL: Duration = Duration::from_secs(25);
+pub(super) const CALL: Duration = Duration::from_secs(25);
 
 /// What the order's own decision says to a worker that looks at `copy` now.
 pub(super) fn decide(from: &World, worker: usize, copy: &Rc<Order>) -> (&'static str, Run) {
