@@ -197,7 +197,7 @@ impl Order {
         Ok(())
     }
 
-    /// The AWB of the shipment that waits for a person: `named`, or the only one.
+    /// The cancelling that waits for a person: of the shipment `named`, or the only one.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -211,11 +211,20 @@ impl Order {
         }
     }
 
-    fn stuck_recall(&mut self, awb: &str, now: Timestamp) -> Result<&mut Recall, Refusal> {
-        let attempt = self.waiting_recall(Some(awb))?.attempt.as_ref();
-        if let Some(until) = attempt.map(|a| a.settle_after).filter(|until| *until > now) {
-            return Err(Refusal::UnderWay(until));
+    /// The same, once its last call has had its time.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn ended_recall(&self, named: Option<&str>, now: Timestamp) -> Result<&Recall, Refusal> {
+        let recall = self.waiting_recall(named)?;
+        match recall.attempt.as_ref().map(|a| a.settle_after).filter(|until| *until > now) {
+            Some(until) => Err(Refusal::UnderWay(until)),
+            None => Ok(recall),
         }
+    }
+
+    fn stuck_recall(&mut self, awb: &str, now: Timestamp) -> Result<&mut Recall, Refusal> {
+        self.ended_recall(Some(awb), now)?;
         self.recalls.iter_mut().find(|recall| recall.awb == awb).ok_or(Refusal::NoRecall)
     }
 

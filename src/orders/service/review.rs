@@ -198,8 +198,9 @@ impl Desk {
 
     /// The shipment that waits for a person, its last call shut out or ended.
     async fn close_recall(&self, order: &Order, awb: Option<&str>) -> Result<String, ReviewError> {
-        let recall = order.waiting_recall(awb)?;
-        if let Some(attempt) = recall.attempt.as_ref().filter(|a| a.settle_after <= self.orders.clock.now()) {
+        // Refused here, not only when it is decided: a call whose time ends in between would be left without its end.
+        let recall = order.ended_recall(awb, self.orders.clock.now())?;
+        if let Some(attempt) = &recall.attempt {
             self.shipments.close_cancel(order, attempt).await?;
         }
         Ok(recall.awb.clone())

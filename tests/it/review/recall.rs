@@ -159,6 +159,8 @@ async fn the_last_cancel_is_closed_before_another_is_sent() {
         }
         orders.review_recalls(&id, "poison").await.unwrap();
         assert_eq!(refusal(desk(&app).recall(&id, None).await), Refusal::UnderWay(attempt.settle_after));
+        let reviewed = stored(&app, &id).await;
+        assert_eq!(reviewed.ended_recall(None, app.clock.now()), Err(Refusal::UnderWay(attempt.settle_after)), "before it is closed");
         app.advance(attempt.settle_after.since(app.clock.now()));
         desk(&app).recall(&id, None).await.unwrap();
         let ended = until_settled(&app, &id).await;
