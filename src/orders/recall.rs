@@ -118,8 +118,9 @@ impl Order {
     pub fn settle_recall(&mut self, request_log_id: &str, finding: &RecallFinding, looks: &Looks, now: Timestamp) -> bool {
         let of_call = |recall: &&mut Recall| recall.attempt.as_ref().is_some_and(|a| a.request_log_id == request_log_id);
         let Some(recall) = self.recalls.iter_mut().find(of_call) else { return false };
-        // A yes is evidence whenever it comes; all else only counts for the call that is waited for.
-        let late_yes = *finding == RecallFinding::Accepted && matches!(recall.state, RecallState::Unclear | RecallState::Review);
+        // A yes is evidence whenever it comes, also after a person saw the shipment live; all else only counts for the call that is waited for.
+        let late_yes = *finding == RecallFinding::Accepted
+            && matches!(recall.state, RecallState::Unclear | RecallState::Review | RecallState::Refused);
         if recall.state != RecallState::Sending && !late_yes {
             return false;
         }

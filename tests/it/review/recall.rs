@@ -8,6 +8,7 @@ use waybill::{
     orders::{
         journey::{Booking, Finding},
         model::{CancellationState, Order, RecallState, ReviewOf},
+        recall::{Looks, RecallFinding},
         review::{Fate, Refusal},
         service::review::ReviewFilter,
     },
@@ -76,6 +77,28 @@ async fn what_a_person_found_out_closes_the_case() {
         assert_eq!(merchant.order(&id).await["history"].as_array().unwrap().last().unwrap()["actor"], "operator");
         assert_eq!(app.run_pending_jobs().await, 0);
     }
+}
+
+/// A worker that slept wakes up with the answer.
+#[tokio::test]
+async fn a_late_yes_is_evidence_also_after_a_person_saw_the_shipment_live() {
+    let app = TestApp::start().await;
+    let (merchant, id) = booked(&app).await;
+    merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
+    let wanted = stored(&app, &id).await;
+    let (awb, orders) = (wanted.awb.clone().unwrap(), &app.app.state.orders);
+    let taken = orders.take_recall(&wanted, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
+    let attempt = taken.recalls[0].attempt.clone().unwrap();
+    orders.review_recalls(&id, "poison").await.unwrap();
+    app.advance(attempt.settle_after.since(app.clock.now()));
+    let closed = desk(&app).close(&id, None, Fate::Live).await.unwrap();
+    assert_eq!(closed.cancellation.state, CancellationState::Refused);
+    assert!(app.simulator.move_to(&awb, 227));
+    let looks = Looks { unclear: Vec::new(), confirm: vec![Duration::from_secs(5)] };
+    orders.settle_recall(&id, &attempt.request_log_id, &RecallFinding::Accepted, &looks).await.unwrap();
+    let ended = until_settled(&app, &id).await;
+    app.assert_calls(&[("status", 1), ("track", 1)]);
+    assert_eq!((ended.recalls[0].state, ended.status.word()), (RecallState::Confirmed, "cancelled"));
 }
 
 /// The first shipment's order, and the one whose shipment stands in for a second one of the first.
