@@ -15,10 +15,13 @@
 //! Unlike a create, a cancel may be repeated without harm, and may stay under way for ever: what must never be is an order that says
 //! *cancelled* of a live shipment, or *refused* of one that is cancelled or may yet be.
 
+mod desk;
 mod steps;
 mod world;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use waybill::orders::model::RecallState;
 
 use self::{
     steps::{Next, steps},
@@ -26,6 +29,11 @@ use self::{
 };
 
 const MOST_STATES: usize = 5_000_000;
+
+const PLAIN: Scenario = Scenario { broken: Break::Nothing, takes: 1, workers: 1, ops: 0, careful: false, deaths: 0 };
+
+/// A person who says what is so.
+const PERSON: Scenario = Scenario { ops: 1, careful: true, ..PLAIN };
 
 #[derive(Debug, Default)]
 struct Found {
@@ -43,6 +51,10 @@ fn explore(scenario: Scenario) -> Found {
     let mut open = VecDeque::from([(0_usize, start)]);
     while let Some((at, world)) = open.pop_front() {
         if world.is_quiet() {
+            if let Some(rule) = stranded(&world) {
+                found.violation = Some(format!("{rule}{}", history(scenario, &ways, at, None)));
+                break;
+            }
             if !world.is_open() {
                 *found.ends.entry(format!("{:?}", world.recall().state)).or_default() += 1;
             } else if !settles_alone(&world) {
@@ -65,6 +77,15 @@ fn explore(scenario: Scenario) -> Found {
     }
     found.states = ways.len();
     found
+}
+
+/// What must not be so when all is quiet.
+fn stranded(world: &World) -> Option<&'static str> {
+    match world.recall().state {
+        RecallState::Review if !world.person_moves_on() => Some("nothing that a person may do moves it on"),
+        RecallState::Confirmed | RecallState::Refused if world.unanswered() => Some("it is over, and a call has no outcome log"),
+        _ => None,
+    }
 }
 
 /// Whether one worker brings it to an end from here, when nobody dies any more.
@@ -111,7 +132,7 @@ fn say(text: &str) {
 #[test]
 fn workers_that_cancel_a_shipment_say_what_is_so() {
     for (takes, workers) in [(1, 2), (2, 1)] {
-        holds((Break::Nothing, takes, workers));
+        holds(Scenario { takes, workers, ..PLAIN });
     }
 }
 
@@ -129,11 +150,16 @@ fn holds(scenario: Scenario) {
 #[test]
 #[ignore = "takes minutes: two workers, two calls"]
 fn everything_at_once_cancels_a_shipment_and_says_what_is_so() {
-    holds((Break::Nothing, 2, 2));
+    holds(Scenario { takes: 2, workers: 2, ..PLAIN });
 }
 
 #[test]
 fn steps_done_wrongly_are_seen() {
+    for (broken, person, says) in [(Break::RecordUnread, PERSON, "a call has no outcome log")] {
+        let violation = explore(Scenario { broken, deaths: 1, ..person }).violation.unwrap_or_else(|| panic!("{broken:?} breaks no rule"));
+        say(&format!("{broken:?}: {violation}"));
+        assert!(violation.contains(says), "{broken:?}: {violation}");
+    }
     for (broken, takes, workers, says) in [
         (Break::TakeUnchecked, 2, 2, "is sent although nobody knows what became of"),
         (Break::NoTombstone, 2, 1, "is sent although nobody knows what became of"),
@@ -142,8 +168,23 @@ fn steps_done_wrongly_are_seen() {
         (Break::LiveIsCancelled, 1, 1, "cancelled, and it is live"),
         (Break::NeverCloses, 1, 1, "nobody brings it to an end"),
     ] {
-        let violation = explore((broken, takes, workers)).violation.unwrap_or_else(|| panic!("{broken:?} breaks no rule"));
+        let violation =
+            explore(Scenario { broken, takes, workers, ..PLAIN }).violation.unwrap_or_else(|| panic!("{broken:?} breaks no rule"));
         say(&format!("{broken:?}: {violation}"));
         assert!(violation.contains(says), "{broken:?}: {violation}");
     }
+}
+
+#[test]
+fn people_end_what_waits_for_them() {
+    holds(Scenario { deaths: 1, ..PERSON });
+    holds(Scenario { deaths: 1, careful: false, ..PERSON });
+}
+
+#[test]
+#[ignore = "takes half a minute: two calls"]
+fn everything_at_once_with_people_ends_what_waits_for_them() {
+    holds(Scenario { takes: 2, ..PERSON });
+    holds(Scenario { takes: 2, careful: false, ..PERSON });
+    holds(Scenario { ops: 2, deaths: 1, ..PERSON });
 }

@@ -7,7 +7,7 @@ use waybill::orders::{
     recall::{RecallStance, Sighting},
 };
 
-use super::world::{AWB, Break, CALL, Call, Change, Known, Log, Run, Sent, Stage, World, looks};
+use super::world::{AWB, Break, CALL, Call, Change, Known, Log, Run, Sent, Stage, World, current_id, looks};
 
 pub(super) struct Next {
     pub(super) what: &'static str,
@@ -19,9 +19,9 @@ pub(super) struct Next {
     pub(super) broke: Option<String>,
 }
 
-struct Steps<'w> {
-    from: &'w World,
-    next: Vec<Next>,
+pub(super) struct Steps<'w> {
+    pub(super) from: &'w World,
+    pub(super) next: Vec<Next>,
 }
 
 /// In a fixed order: a history is a list of numbers into this.
@@ -39,12 +39,13 @@ pub(super) fn steps(from: &World) -> Vec<Next> {
     for n in 0..from.workers {
         steps.worker(n);
     }
+    steps.people();
     steps.clock();
     steps.next
 }
 
 impl Steps<'_> {
-    fn push(&mut self, what: &'static str, usual: bool, act: impl FnOnce(&mut World)) {
+    pub(super) fn push(&mut self, what: &'static str, usual: bool, act: impl FnOnce(&mut World)) {
         let mut world = self.from.clone();
         act(&mut world);
         self.next.push(Next { what, world, usual, waits: false, broke: None });
@@ -52,7 +53,9 @@ impl Steps<'_> {
 
     fn clock(&mut self) {
         let from = self.from;
-        let moments = from.order.overdue_at.into_iter().chain(from.calls.iter().map(|call| call.send_by));
+        let waits = from.recall().attempt.as_ref().filter(|_| from.people && from.recall().state == RecallState::Review);
+        let moments =
+            from.order.overdue_at.into_iter().chain(from.calls.iter().map(|call| call.send_by)).chain(waits.map(|a| a.settle_after));
         if let Some(at) = moments.filter(|at| *at > from.now).min() {
             self.push("the clock jumps", true, |w| w.now = at);
             self.next.last_mut().unwrap().waits = true;
@@ -152,10 +155,16 @@ impl Steps<'_> {
                 w.logs[id].end(known);
                 w.calls[n].stage = Stage::Settle(known);
             }),
-            Stage::Settle(known) => self.push("a call is written down", true, |w| {
-                w.end_call(n);
-                write(w, &Change::Settle(id, known));
-            }),
+            Stage::Settle(known) => {
+                self.push("a call is written down", true, |w| {
+                    w.end_call(n);
+                    write(w, &Change::Settle(id, known));
+                });
+                let dropped =
+                    |w: &World| known == Known::Accepted && current_id(&w.order) == Some(id) && w.recall().state == RecallState::Refused;
+                self.next.last_mut().unwrap().broke =
+                    self.next.last().filter(|next| dropped(&next.world)).map(|_| "a yes was heard, and dropped".to_owned());
+            }
         }
         self.push("a call dies", false, |w| w.end_call(n));
     }

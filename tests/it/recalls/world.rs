@@ -9,6 +9,7 @@ use waybill::{
         model::{Actor, Order, ProviderEnv, Recall, RecallState},
         recall::{Looks, RecallFinding, Sighting},
         request::CreateOrder,
+        review::Fate,
     },
     timestamp::Timestamp,
 };
@@ -34,10 +35,24 @@ pub(super) enum Break {
     LiveIsCancelled,
     /// Calls of vanished workers are left alone.
     NeverCloses,
+    /// A person's action does not give the last call its end.
+    RecordUnread,
 }
 
-/// Which step is done wrongly, how many calls may be begun, and by how many workers.
-pub(super) type Scenario = (Break, i64, usize);
+/// How much of everything there may be in one history, and which step is done wrongly.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scenario {
+    pub(super) broken: Break,
+    /// How many calls may be begun.
+    pub(super) takes: i64,
+    pub(super) workers: usize,
+    /// What people do with it.
+    pub(super) ops: u8,
+    /// Whether they say what is so.
+    pub(super) careful: bool,
+    /// Jobs that fail for good, whoever is at work.
+    pub(super) deaths: u8,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
@@ -88,6 +103,34 @@ impl Log {
 pub(super) enum Change {
     Settle(usize, Known),
     Sight(Sighting),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    Again,
+    Close(Fate),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum At {
+    Check,
+    Tombstone(usize),
+    Read(usize),
+    WriteUnknown(usize),
+    Decide,
+}
+
+/// A person's action that is under way, as in [`waybill::orders::service::review`].
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    pub(super) act: Act,
+    /// The order as it was loaded.
+    pub(super) seen: Rc<Order>,
+    pub(super) at: At,
+}
+
+pub(super) fn current_id(order: &Order) -> Option<usize> {
+    order.recalls[0].attempt.as_ref().map(|attempt| attempt.request_log_id.parse().unwrap())
 }
 
 #[derive(Debug, Clone)]
@@ -144,6 +187,14 @@ pub(super) struct World {
     pub(super) shown: bool,
     pub(super) runs: [Run; 2],
     pub(super) calls: Vec<Call>,
+    /// Whether there are people at all.
+    pub(super) people: bool,
+    pub(super) ops: u8,
+    pub(super) careful: bool,
+    pub(super) deaths: u8,
+    pub(super) desk: Option<Desk>,
+    /// What a person said of the shipment was not so.
+    pub(super) lied: bool,
 }
 
 pub(super) fn looks() -> Looks {
@@ -151,7 +202,8 @@ pub(super) fn looks() -> Looks {
 }
 
 impl World {
-    pub(super) fn new((broken_step, takes, workers): Scenario) -> Self {
+    pub(super) fn new(scenario: Scenario) -> Self {
+        let Scenario { broken: broken_step, takes, workers, ops, careful, deaths } = scenario;
         let now = Timestamp::from_millis(1_769_851_800_000);
         let request: CreateOrder = serde_json::from_value(order("A-1")).unwrap();
         let mut order = Order::new("u1", Draft::from(request), ProviderEnv::Simulator, now);
@@ -171,6 +223,12 @@ impl World {
             shown: false,
             runs: [Run::Idle, Run::Idle],
             calls: Vec::new(),
+            people: ops > 0,
+            ops,
+            careful,
+            deaths,
+            desk: None,
+            lied: false,
         }
     }
 
@@ -183,7 +241,7 @@ impl World {
     }
 
     pub(super) fn is_quiet(&self) -> bool {
-        self.calls.is_empty() && self.runs.iter().all(|run| matches!(run, Run::Idle))
+        self.calls.is_empty() && self.desk.is_none() && self.runs.iter().all(|run| matches!(run, Run::Idle))
     }
 
     pub(super) fn end_call(&mut self, n: usize) {
@@ -198,8 +256,10 @@ impl World {
     /// The rule that is broken here, if one is.
     pub(super) fn broken(&self) -> Option<String> {
         match self.recall().state {
-            RecallState::Accepted | RecallState::Confirmed if !self.cancelled => Some("cancelled, and it is live".to_owned()),
-            RecallState::Refused if self.cancelled || self.may_yet_be() => Some("refused, and it is cancelled or may yet be".to_owned()),
+            RecallState::Accepted | RecallState::Confirmed if !self.cancelled && !self.lied => Some("cancelled, and it is live".to_owned()),
+            RecallState::Refused if (self.cancelled || self.may_yet_be()) && !self.lied => {
+                Some("refused, and it is cancelled or may yet be".to_owned())
+            }
             state if state.is_open() != self.order.overdue_at.is_some() => Some(format!("{state:?}, and nobody looks")),
             _ => None,
         }
@@ -212,13 +272,14 @@ impl World {
             let recall = &order.recalls[0];
             let is = |states: &[RecallState]| states.contains(&recall.state);
             let attempt = recall.attempt.as_ref().map(|a| (a.request_log_id.clone(), left(a.settle_after)));
-            let attempt = attempt.map(|(id, left)| (id, if is(&[RecallState::Sending]) { left } else { 0 }));
+            let attempt = attempt
+                .map(|(id, left)| (id, if is(&[RecallState::Sending]) || (self.people && is(&[RecallState::Review])) { left } else { 0 }));
             // Which looks are left follows from how long ago the call was.
             let looked_for = is(&[RecallState::Unclear, RecallState::Accepted]);
             let ago = if looked_for { self.now.since(recall.since).as_millis().min(10_000) } else { 0 };
             let next = recall.next_check_at.map_or(0, left);
             let words = is(&[RecallState::Unclear]) && recall.detail.is_some();
-            (recall.state, attempt, ago, next, recall.doubts.min(1), words)
+            (recall.state, attempt, ago, next, recall.doubts.min(1), (words, recall.kept))
         };
         let stale = |copy: &Order| copy.version != self.order.version && self.broken_step != Break::TakeUnchecked;
         let mut runs = [0, 1].map(|n| match &self.runs[n] {
@@ -241,11 +302,14 @@ impl World {
                 Run::Loaded(copy) => copy.recalls[0].attempt.as_ref().is_some_and(|a| a.request_log_id == id.to_string()),
                 Run::Idle | Run::Take(_) | Run::Look | Run::Write(Change::Sight(_)) => false,
             };
-            current || heard(id) || self.runs.iter().any(of_run)
+            let of_desk = |desk: &Desk| current_id(&desk.seen) == Some(id);
+            current || heard(id) || self.runs.iter().any(of_run) || self.desk.as_ref().is_some_and(of_desk)
         };
         let closed = |log: &Log| log.tombstone || log.outcome.is_some();
         let read = |log: &Log| (log.request, log.outcome.is_some(), log.best());
         let logs: Vec<_> = self.logs.iter().enumerate().map(|(id, log)| (closed(log), asked(id).then(|| read(log)))).collect();
-        format!("{:?}{logs:?}{sent:?}{}{}{runs:?}{calls:?}", recall(&self.order), self.cancelled, self.shown)
+        let desk = self.desk.as_ref().map(|desk| (desk.act, desk.at, desk.seen.generation == self.order.generation, recall(&desk.seen)));
+        let people = (desk, self.ops, self.deaths, self.lied);
+        format!("{:?}{logs:?}{sent:?}{}{}{runs:?}{calls:?}{people:?}", recall(&self.order), self.cancelled, self.shown)
     }
 }
