@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use waybill::{
-    orders::{model::Order, status::SyncStatus},
+    orders::{
+        model::{CancellationState, Order, RecallState},
+        status::SyncStatus,
+    },
     timestamp::Timestamp,
 };
 
@@ -203,18 +206,18 @@ impl Key {
         self.push(&[u8::from(order.outbox.is_some()), u8::from(order.overdue_at.is_some())]);
         self.text(order.awb.as_deref().unwrap_or_default());
         self.push(&[order.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
-        self.push(&[order.doubt.as_ref().map_or(0, |d| small(i64::from(d.calls) + 1)), order.cancellation.state as u8]);
+        self.push(&[order.doubt.as_ref().map_or(0, |d| small(i64::from(d.calls) + 1)), wish(order.cancellation.state)]);
         order.surplus_awbs.iter().for_each(|awb| self.text(awb));
         for recall in &order.recalls {
             self.text(&recall.awb);
-            self.push(&[recall.state as u8]);
+            self.push(&[recalled(recall.state)]);
         }
         let ended = order.parcelx_response_ref_id == order.attempt.as_ref().map(|a| a.request_log_id.clone());
         self.push(&[202, u8::from(ended)]);
         match order.provider_sync_status {
             SyncStatus::Processing => self.time(order.attempt.as_ref().map(|a| a.settle_after)),
             SyncStatus::Queued | SyncStatus::NeedsReview if self.people && !ended => {
-                self.time(order.attempt.as_ref().map(|a| a.settle_after))
+                self.time(order.attempt.as_ref().map(|a| a.settle_after));
             }
             SyncStatus::Retrying => self.time(order.next_check_at),
             SyncStatus::Reconciling => {
@@ -312,6 +315,29 @@ impl Key {
         if let Stage::Write(writing) = &call.stage {
             self.writing(writing);
         }
+    }
+}
+
+fn wish(state: CancellationState) -> u8 {
+    match state {
+        CancellationState::None => 0,
+        CancellationState::Requested => 1,
+        CancellationState::Sent => 2,
+        CancellationState::Done => 3,
+        CancellationState::Refused => 4,
+        CancellationState::Review => 5,
+    }
+}
+
+fn recalled(state: RecallState) -> u8 {
+    match state {
+        RecallState::Wanted => 0,
+        RecallState::Sending => 1,
+        RecallState::Unclear => 2,
+        RecallState::Accepted => 3,
+        RecallState::Confirmed => 4,
+        RecallState::Refused => 5,
+        RecallState::Review => 6,
     }
 }
 
