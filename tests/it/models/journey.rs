@@ -20,13 +20,14 @@ use waybill::{
         model::{Actor, Order, ProviderEnv},
         recall::{Looks, RecallFinding, RecallStance, Sighting},
         request::CreateOrder,
+        review::Fate,
     },
     outbox::{Again, Dispatched, Times},
     timestamp::Timestamp,
 };
 
 use self::{
-    history::{Op, Step, WORKERS, Which, histories},
+    history::{Hand, Op, Step, WORKERS, Which, histories},
     rules::Rules,
 };
 use crate::support::orders::{order, with};
@@ -130,10 +131,37 @@ impl World {
                 let draft = Draft::from(serde_json::from_value::<CreateOrder>(body).unwrap());
                 self.update(|order| order.amend(draft, now) == Amend::Accepted)?;
             }
+            Op::Person(hand) => self.person(*hand)?,
             Op::Relayed => self.update(|order| order.relayed(&job, now))?,
             Op::StillQueued => self.update(|order| order.still_queued(&job, &TIMES, now) != Again::MovedOn)?,
             Op::DispatchAgain => self.update(|order| order.dispatch_again(&job, now) != Again::MovedOn)?,
             Op::Waits(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A person decides on the order as it stands; what is on record of its last call is that it may have booked.
+    fn person(&mut self, hand: Hand) -> Result<(), TestCaseError> {
+        let (now, order) = (self.now, &self.stored);
+        let unheard = order.parcelx_response_ref_id != order.attempt.as_ref().map(|a| a.request_log_id.clone());
+        let doubtful = order.doubt.is_some() || unheard;
+        let waiting = order.recalls.iter().find(|recall| order.waiting_recall(Some(&recall.awb)).is_ok());
+        let waiting = waiting.map(|recall| recall.awb.clone()).unwrap_or_default();
+        let new = format!("AWB-seen-{}", self.attempts.len());
+        let mut done = false;
+        self.update(|order| {
+            done = match hand {
+                Hand::Adopt => order.adopt(&new, now),
+                Hand::Rebook => order.rebook(doubtful, now),
+                Hand::Fail => order.fail("given up", now),
+                Hand::Again => order.recall_again(&waiting, now),
+                Hand::Ended(fate) => order.recall_ended(&waiting, fate, now),
+            }
+            .is_ok();
+            done
+        })?;
+        if done && matches!(hand, Hand::Ended(Fate::Cancelled)) {
+            self.gone.insert(waiting);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use proptest::{collection::vec, prelude::*, sample};
 use waybill::orders::{
     journey::{Booking, Finding},
     recall::{RecallFinding, Sighting},
+    review::Fate,
 };
 
 pub(super) const WORKERS: usize = 3;
@@ -43,6 +44,7 @@ pub(super) enum Op {
     Recall(Which, RecallFinding, Sighting),
     /// The merchant corrects it.
     Amend,
+    Person(Hand),
     Relayed,
     StillQueued,
     DispatchAgain,
@@ -64,6 +66,16 @@ impl Which {
             _ => None,
         }
     }
+}
+
+/// What a person does with an order that waits for one, or with the first shipment of it that does.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Hand {
+    Adopt,
+    Rebook,
+    Fail,
+    Again,
+    Ended(Fate),
 }
 
 #[derive(Debug, Clone)]
@@ -120,6 +132,8 @@ fn ops() -> impl Strategy<Value = Op> {
         RecallFinding::NeverSent,
         RecallFinding::Unknown("unknown: timed out".to_owned()),
     ]);
+    let hands =
+        vec![Hand::Adopt, Hand::Rebook, Hand::Rebook, Hand::Fail, Hand::Again, Hand::Ended(Fate::Live), Hand::Ended(Fate::Cancelled)];
     let recall = (which, answer, sample::select(vec![Sighting::Cancelled, Sighting::Live, Sighting::Live, Sighting::Failed]));
     prop_oneof![
         40 => advance.prop_map(Op::Advance),
@@ -133,6 +147,7 @@ fn ops() -> impl Strategy<Value = Op> {
         10 => Just(Op::CallOff),
         60 => recall.prop_map(|(which, finding, sighting)| Op::Recall(which, finding, sighting)),
         10 => Just(Op::Amend),
+        20 => sample::select(hands).prop_map(Op::Person),
         15 => Just(Op::Relayed),
         15 => Just(Op::StillQueued),
         15 => Just(Op::DispatchAgain),

@@ -30,6 +30,9 @@ impl Rules {
     }
 
     pub(super) fn check(&mut self, before: &Order, after: &Order, now: Timestamp) -> Result<(), TestCaseError> {
+        // A person's word ends what nobody knows.
+        let given_up = before.provider_sync_status == SyncStatus::NeedsReview && after.provider_sync_status == SyncStatus::Failed;
+        self.ever_unknown &= !given_up;
         self.ever_unknown |= after.provider_sync_status == SyncStatus::Reconciling;
         self.statuses(before, after)?;
         bookings(before, after)?;
@@ -133,7 +136,7 @@ pub(super) fn recalls(before: &Order, after: &Order, gone: &BTreeSet<String>) ->
         if matches!(recall.state, RecallState::Accepted | RecallState::Confirmed) {
             prop_assert!(gone.contains(&recall.awb), "{} is cancelled, and nobody ever said so", recall.awb);
         }
-        if recall.state == RecallState::Refused {
+        if recall.state == RecallState::Refused && !recall.kept {
             prop_assert_eq!(recall.doubts, 0, "refused, though a call got no answer");
         }
         prop_assert!(recall.doubts <= MOST_DOUBTS);
@@ -160,5 +163,5 @@ pub(super) fn recalls(before: &Order, after: &Order, gone: &BTreeSet<String>) ->
 
 fn needs_a_look(order: &Order) -> bool {
     let own = |awb: &String| order.awb.as_ref() == Some(awb);
-    order.recalls.iter().any(|r| r.state == RecallState::Review || (r.state == RecallState::Refused && !own(&r.awb)))
+    order.recalls.iter().any(|r| r.state == RecallState::Review || (r.state == RecallState::Refused && !r.kept && !own(&r.awb)))
 }
