@@ -69,6 +69,8 @@ pub(super) struct FalseWords {
     pub(super) adopt: bool,
     pub(super) rebook: bool,
     pub(super) fail: bool,
+    /// It was given up although something had left since they looked; not a call that slept through all its time.
+    pub(super) outdated: bool,
 }
 
 impl Create {
@@ -328,6 +330,7 @@ fn decide(world: &mut World, action: &Action, (doubtful, missed, found): (bool, 
             world.log(id).vouched = true;
         }
     }
+    world.words.outdated |= matches!(action.act, Act::Rebook(_) | Act::Fail) && world.creates.iter().any(Create::may_be_live);
     save(world, &Rc::new(order));
 }
 

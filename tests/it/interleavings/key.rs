@@ -131,8 +131,9 @@ impl World {
         let mut desks = [0, 1].map(|n| Key::of(self, 32, |key| key.desk(self.desks[n].as_ref())));
         desks.sort_unstable();
         desks.iter().for_each(|desk| key.push(desk));
-        let FalseWords { adopt, rebook, fail } = self.words;
-        key.push(&[u8::from(adopt) + 2 * u8::from(rebook) + 4 * u8::from(fail), self.ops, self.amends]);
+        let FalseWords { adopt, rebook, fail, outdated } = self.words;
+        let outdated = outdated && self.scenario.careful;
+        key.push(&[u8::from(adopt) + 2 * u8::from(rebook) + 4 * u8::from(fail) + 8 * u8::from(outdated), self.ops, self.amends]);
         key.push(&[self.cancels, self.deaths, self.sweeps]);
     }
 }

@@ -51,6 +51,10 @@ pub(super) fn broken(before: &World, after: &World) -> Option<String> {
 }
 
 fn provider(world: &World) -> Option<String> {
+    // A job that is buried while its call has yet to send shows people what is about to change.
+    if world.scenario.careful && world.scenario.deaths == 0 && world.words.outdated {
+        return Some("what was so when a person looked was acted on when it was not".to_owned());
+    }
     let live: Vec<String> = world.creates.iter().filter(|c| is_there(world, c)).map(|c| format!("{:?}", c.id)).collect();
     let forgiven = world.words.rebook || world.words.fail;
     (live.len() > 1 && !forgiven).then(|| format!("{} may all be booked", live.join(" and ")))
