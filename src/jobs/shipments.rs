@@ -56,9 +56,13 @@ impl Shipments for ParcelXShipments {
     }
 
     async fn close_booking(&self, order: &Order, attempt: &Attempt) -> Result<Evidence, StoreError> {
-        Ok(match self.parcelx.close_create(order, attempt, self.clock.now()).await? {
-            Some(Verdict::Success(booked)) => Evidence::Booked(booking(booked)),
-            Some(Verdict::Unknown(_)) => Evidence::Unclear,
+        let last = self.parcelx.close_create(order, attempt, self.clock.now()).await?;
+        if let Some((log_id, booked)) = self.parcelx.booking_on_record(order).await? {
+            return Ok(Evidence::Booked(log_id, booking(booked)));
+        }
+        Ok(match last {
+            // A booking that the order knows of as one too many.
+            Some(Verdict::Success(_) | Verdict::Unknown(_)) => Evidence::Unclear,
             None
             | Some(
                 Verdict::Refused(_)

@@ -206,19 +206,19 @@ impl Desk {
         Ok(recall.awb.clone())
     }
 
-    /// Looks at what the last call came to, and shuts it out if it never sent. One that may be under way is a refusal: it could send
+    /// Looks at what the calls came to, and shuts the last one out if it never sent. One that may be under way is a refusal: it could send
     /// after the order has ended, or die without an outcome that anybody writes.
     async fn on_record(&self, order: &Order) -> Result<Known, ReviewError> {
         let doubtful = order.doubt.is_some();
         let Some(attempt) = &order.attempt else { return Ok(Known::Doubtful(doubtful)) };
         order.not_under_way(self.orders.clock.now())?;
-        let booking = match self.shipments.close_booking(order, attempt).await? {
-            Evidence::Booked(booking) => booking,
+        let (log_id, booking) = match self.shipments.close_booking(order, attempt).await? {
+            Evidence::Booked(log_id, booking) => (log_id, booking),
             Evidence::NotBooked => return Ok(Known::Doubtful(doubtful)),
             Evidence::Unclear => return Ok(Known::Doubtful(true)),
         };
         let finding = Finding::Booked(booking);
-        let settled = self.orders.settle(&order.id, &attempt.request_log_id, &finding, std::time::Duration::ZERO).await?;
+        let settled = self.orders.settle(&order.id, &log_id, &finding, std::time::Duration::ZERO).await?;
         match settled {
             Some(order) if order.awb.is_some() => Ok(Known::Booked(Box::new(order))),
             // Its AWB is another order's, so it is not known what it booked.

@@ -35,11 +35,16 @@ use crate::support::{
 
 /// What the answer to the order's last create would have been, written down after somebody else wrote that there was none.
 pub(super) async fn answer_late(app: &TestApp, id: &str, awb: &str) {
+    let log_id = stored(app, id).await.attempt.unwrap().request_log_id;
+    answer_to(app, id, &log_id, awb).await;
+}
+
+/// The same for the create of this log.
+pub(super) async fn answer_to(app: &TestApp, id: &str, log_id: &str, awb: &str) {
     let order = stored(app, id).await;
-    let log_id = order.attempt.as_ref().unwrap().request_log_id.clone();
-    let request = app.app.store.get::<RequestLog>(&log_id).await.unwrap().unwrap();
+    let request = app.app.store.get::<RequestLog>(log_id).await.unwrap().unwrap();
     let unheard = Wire::Failure { class: Failure::NoAnswerRecorded, detail: String::new() };
-    let mut outcome = app.app.store.get::<OutcomeLog>(&log_id).await.unwrap().unwrap();
+    let mut outcome = app.app.store.get::<OutcomeLog>(log_id).await.unwrap().unwrap();
     outcome.end = waybill::parcelx::log::End::new(&unheard, "unknown");
     assert!(app.app.store.replace(&outcome).await.unwrap());
     let body = json!({ "status": true, "responsemsg": "Order Created Successfully",

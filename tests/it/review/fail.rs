@@ -12,7 +12,7 @@ use waybill::{
         status::SyncStatus,
     },
     parcelx::log::RequestLog,
-    simulator::Rule,
+    simulator::{Answer, Rule},
 };
 
 use super::{desk, last_reason, line, live, real_awb, refusal, stored, unclear, unsent, until_settled};
@@ -75,4 +75,27 @@ async fn an_unanswered_call_stays_a_doubt_when_the_order_is_amended() {
     app.assert_calls(&[("create", 1)]);
     assert_eq!(stored(&app, &id).await.provider_sync_status, SyncStatus::Reconciling);
     app.leave_jobs();
+}
+
+/// The answer to the first of two calls was written down by a worker that did not live to act on it.
+#[tokio::test]
+async fn what_an_earlier_call_booked_is_not_called_failed() {
+    let app = TestApp::start().await;
+    let (_, id) = unclear(&app, true).await;
+    let awb = real_awb(&app, &id).await;
+    let first = stored(&app, &id).await.attempt.unwrap().request_log_id;
+    desk(&app).rebook(&id, true).await.unwrap();
+    app.simulator.script(Rule::create(Answer::LostBeforeBooking));
+    app.run_pending_jobs().await;
+    app.advance(Duration::from_secs(1));
+    app.merchant("u1").create(&order("later still")).await;
+    assert_eq!(until_settled(&app, &id).await.provider_sync_status, SyncStatus::NeedsReview);
+    app.assert_calls(&[("create", 2), ("track", 5)]);
+
+    super::dead::answer_to(&app, &id, &first, &awb).await;
+    assert_eq!(refusal(desk(&app).fail(&id).await), Refusal::BookedAfterAll(awb.clone()));
+    let booked = until_settled(&app, &id).await;
+    assert_eq!((booked.provider_sync_status, booked.awb), (SyncStatus::Success, Some(awb)));
+    assert_eq!((booked.parcelx_response_ref_id, live(&app, &booked.order_number)), (Some(first), 1));
+    app.assert_calls(&[]);
 }
