@@ -5,7 +5,13 @@ use std::time::Duration;
 use serde_json::json;
 use waybill::{
     audit::Outcome,
-    orders::{journey::reason, model::CancellationState, review::Refusal, service::review::Trust, status::SyncStatus},
+    orders::{
+        journey::{Booking, Finding, reason},
+        model::{CancellationState, RecallState},
+        review::Refusal,
+        service::review::Trust,
+        status::SyncStatus,
+    },
     parcelx::log::RequestLog,
     simulator::Lookup,
 };
@@ -99,6 +105,30 @@ async fn an_adopted_order_that_its_merchant_called_off_is_cancelled() {
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
     assert_eq!((ended.cancellation.state, ended.status.word()), (CancellationState::Done, "cancelled"));
     assert_eq!(super::live(&app, &ended.order_number), 0);
+}
+
+/// The answer to the first call came while the second was under way, so its shipment is one too many; nothing is known of the second's.
+#[tokio::test]
+async fn a_shipment_that_was_cancelled_for_the_order_is_not_adopted() {
+    let app = TestApp::start().await;
+    let (_, id) = unclear(&app, true).await;
+    let (awb, first) = (real_awb(&app, &id).await, stored(&app, &id).await.attempt.unwrap().request_log_id);
+    let rebooked = desk(&app).rebook(&id, true).await.unwrap();
+    let orders = &app.app.state.orders;
+    orders.take(&rebooked, "plog_2", Duration::from_secs(25)).await.unwrap().unwrap();
+    let booking = Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
+    orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    orders.settle(&id, "plog_2", &Finding::Unknown("timed-out".to_owned()), Duration::ZERO).await.unwrap();
+    orders.review(&id, reason::OUTCOME_UNKNOWN).await.unwrap();
+    let ended = until_settled(&app, &id).await;
+    assert_eq!((ended.provider_sync_status, ended.recalls[0].state), (SyncStatus::NeedsReview, RecallState::Confirmed));
+    app.assert_calls(&[("cancel", 1), ("track", 1)]);
+    app.advance(Duration::from_secs(60));
+
+    let told = refusal(desk(&app).adopt(&id, &awb, Trust::Unverified).await);
+    assert_eq!(told, Refusal::BeingCancelled(awb));
+    assert_eq!(stored(&app, &id).await.awb, None);
+    app.assert_calls(&[]);
 }
 
 #[tokio::test]
