@@ -8,6 +8,10 @@ use serde_json::Value;
 pub const BODY_CAP: usize = 2 * 1024 * 1024;
 /// Largest part of a body that is no JSON that is kept.
 const TEXT_KEPT: usize = 16 * 1024;
+/// Deepest JSON that is taken: it is kept in documents and shown in answers of ours, and whoever reads those counts their levels too.
+const DEEPEST: usize = 32;
+/// Longest words of the provider that go into an order, in characters: they stand in its history once for each answer.
+const LONGEST_WORDS: usize = 500;
 
 /// The end of one wire attempt.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +32,7 @@ pub struct Answer {
 #[derive(Clone, PartialEq)]
 pub enum Body {
     Json(Value),
-    /// Not JSON, or JSON that says a key twice; the first 16 KiB of it.
+    /// Not JSON, or JSON that says a key twice or is nested too deep; the first 16 KiB of it.
     Other(String),
 }
 
@@ -75,8 +79,8 @@ impl Body {
     #[must_use]
     pub fn read(bytes: &[u8]) -> Self {
         match serde_json::from_slice::<super::redact::Unambiguous>(bytes) {
-            Ok(json) => Self::Json(json.0),
-            Err(_) => Self::Other(String::from_utf8_lossy(bytes.get(..TEXT_KEPT).unwrap_or(bytes)).into_owned()),
+            Ok(json) if depth(&json.0) <= DEEPEST => Self::Json(json.0),
+            _ => Self::Other(String::from_utf8_lossy(bytes.get(..TEXT_KEPT).unwrap_or(bytes)).into_owned()),
         }
     }
 }
@@ -96,9 +100,20 @@ impl Answer {
         }
     }
 
-    /// The provider's words: `responsemsg` is a text, a list or an object; some failures use other keys.
+    /// The provider's words, as far as they are kept.
     #[must_use]
     pub fn words(&self) -> String {
+        let mut words = self.all_words();
+        if let Some((end, _)) = words.char_indices().nth(LONGEST_WORDS) {
+            words.truncate(end);
+            words.push('…');
+        }
+        words
+    }
+
+    /// `responsemsg` is a text, a list or an object; some failures use other keys.
+    #[must_use]
+    pub fn all_words(&self) -> String {
         let Some(body) = self.json() else { return String::new() };
         ["responsemsg", "errors", "message", "error"]
             .iter()
@@ -106,6 +121,15 @@ impl Answer {
             .map(flatten)
             .find(|words| !words.is_empty())
             .unwrap_or_default()
+    }
+}
+
+/// How many lists and objects stand one in the other.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
     }
 }
 

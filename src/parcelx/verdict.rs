@@ -67,7 +67,7 @@ pub(super) fn judge<T>(wire: &Wire, success: impl FnOnce(&Answer) -> Result<T, &
         (401 | 403, _) => Verdict::Credentials(format!("ParcelX refuses the credentials (HTTP {})", answer.status)),
         (300..=399 | 404 | 405 | 415, _) => Verdict::Configuration(format!("ParcelX does not know the call (HTTP {})", answer.status)),
         (425 | 429, _) => Verdict::Busy(answer.retry_after.and_then(believable)),
-        (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&words) => Verdict::Wallet(words),
+        (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&answer.all_words()) => Verdict::Wallet(words),
         (200 | 400 | 406 | 422, Some(false)) if words.is_empty() => Verdict::Refused("refused without words".to_owned()),
         (200 | 400 | 406 | 422, Some(false)) => Verdict::Refused(words),
         (200..=299, Some(true)) => match success(answer) {

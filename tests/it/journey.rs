@@ -5,6 +5,7 @@ mod amend;
 mod booking;
 mod cancel;
 mod holds;
+mod hostile;
 mod label;
 mod mapping;
 mod outcomes;
