@@ -160,6 +160,15 @@ pub fn text_of(value: Option<&Value>) -> Option<String> {
     }
 }
 
+/// Longest AWB that is believed; couriers' have 14 characters or a few more.
+const LONGEST_AWB: usize = 64;
+
+/// An AWB: it goes into an index and onto a parcel, so what nobody can print is none.
+#[must_use]
+pub fn awb_of(value: Option<&Value>) -> Option<String> {
+    text_of(value).filter(|awb| awb.len() <= LONGEST_AWB && awb.bytes().all(|b| b.is_ascii_graphic()))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -12,7 +12,7 @@ use crate::{
         words::{AddressType, ExpressType, PaymentMethod},
     },
     parcelx::{
-        answer::{Answer, Wire, text_of},
+        answer::{Answer, Wire, awb_of, text_of},
         endpoint::Endpoint,
         verdict::{self, Booked, Verdict},
     },
@@ -164,7 +164,7 @@ impl Endpoint for CreateOrder<'_> {
 fn booked(answer: &Answer, reference: &str) -> Result<Booked, &'static str> {
     let data = answer.json().and_then(|body| body.get("data"));
     let text = |key: &str| text_of(data.and_then(|d| d.get(key)));
-    let awb = text("awb_number").ok_or("a success without an AWB")?;
+    let awb = awb_of(data.and_then(|d| d.get("awb_number"))).ok_or("a success without an AWB")?;
     match text("client_order_id") {
         Some(echo) if echo == reference => {}
         Some(_) => return Err("a success with another reference"),

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::parcelx::{
-    answer::{Answer, Wire, text_of},
+    answer::{Answer, Wire, awb_of, text_of},
     endpoint::Endpoint,
 };
 
@@ -93,8 +93,8 @@ fn read(wire: &Wire) -> Tracked {
 fn found(answer: &Answer) -> Tracked {
     // `current_status` stands beside `data`, and is not always an object.
     let current = answer.json().and_then(|body| body.get("current_status"));
-    let text = |key: &str| text_of(current.and_then(|c| c.get(key)));
-    match (text("awb"), text("status_code")) {
+    let of = |key: &str| current.and_then(|c| c.get(key));
+    match (awb_of(of("awb")), text_of(of("status_code"))) {
         (None, None) => Tracked::Failed("a success without a status".to_owned()),
         (awb, status_code) => Tracked::Found { awb, status_code },
     }

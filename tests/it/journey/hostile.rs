@@ -1,6 +1,8 @@
 //! Answers that are well-formed and yet meant, or fit, to do harm: what is kept of them must not outgrow its order.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -57,4 +59,18 @@ async fn the_providers_words_are_kept_short() {
     assert!(reason.starts_with("no é no é") && reason.ends_with('…') && reason.chars().count() <= 501, "{}", reason.len());
     let stored: waybill::orders::model::Order = app.app.store.get(&id).await.unwrap().unwrap();
     assert!(serde_json::to_string(&stored).unwrap().len() < 10_000);
+}
+
+/// The first call is in doubt, and the look-up for it is met by the same answer.
+#[tokio::test]
+async fn what_nobody_can_print_is_no_awb() {
+    for awb in ["x".repeat(65), "1".repeat(100_000), "12\u{0}34".to_owned(), "12\n34".to_owned(), "१२३".to_owned()] {
+        let both = json!({ "status": true, "data": { "awb_number": awb }, "current_status": { "awb": awb, "status_code": "221" } });
+        let (app, merchant, id) = answered(both.to_string()).await;
+        assert_eq!(merchant.order(&id).await["providerSyncStatus"], "reconciling");
+        app.advance(Duration::from_secs(6));
+        app.run_pending_jobs().await;
+        let seen = merchant.order(&id).await;
+        assert_eq!((&seen["awb"], &seen["syncReason"]), (&Value::Null, &json!("booked-awb-unknown")), "{awb:.80}");
+    }
 }
