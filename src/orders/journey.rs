@@ -216,7 +216,8 @@ impl Order {
     pub fn call_off(&mut self, actor: Actor, reason: Option<String>, now: Timestamp) -> CallOff {
         let booked = self.provider_sync_status == SyncStatus::Success;
         match (self.provider_sync_status, self.cancellation.state) {
-            (SyncStatus::Cancelled, _) => return CallOff::Repeated,
+            // A refusal may have carried the wish out: to repeat it is no error.
+            (SyncStatus::Cancelled, _) | (SyncStatus::Failed, CancellationState::Done) => return CallOff::Repeated,
             (SyncStatus::Failed, _) => return CallOff::NeverBooked,
             (_, CancellationState::None) => {}
             (_, CancellationState::Refused) if booked => {}

@@ -68,9 +68,9 @@ pub(super) struct CancelledOrder {
 
 impl From<Order> for CancelOrderAnswer {
     fn from(order: Order) -> Self {
-        let message = match (order.status, order.cancellation.state) {
-            (OrderStatus::Cancelled, _) => "Order is cancelled",
-            (_, CancellationState::Review) => "Order cancellation needs a person's decision",
+        let message = match order.cancellation.state {
+            _ if is_off(&order) => "Order is cancelled",
+            CancellationState::Review => "Order cancellation needs a person's decision",
             _ => "Order cancellation request has been queued for processing",
         };
         let data = CancelledOrder {
@@ -132,8 +132,13 @@ pub(super) async fn cancel_order_v1(
 ) -> Result<Response, Problem> {
     let reason = body.and_then(|ValidJson(body)| body.reason);
     let order = call_off(&orders, &merchant, &id, reason).await?;
-    let status = if order.status == OrderStatus::Cancelled { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status = if is_off(&order) { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(answer::json(status, &OrderAnswer { success: true, data: OrderView::from(order) }))
+}
+
+/// Whether the wish is carried out: also by a refusal, of an order that is then shown as failed.
+fn is_off(order: &Order) -> bool {
+    order.status == OrderStatus::Cancelled || order.cancellation.state == CancellationState::Done
 }
 
 async fn call_off(orders: &OrderService, merchant: &Merchant, id: &str, reason: Option<Lines<0, 500>>) -> Result<Order, Problem> {

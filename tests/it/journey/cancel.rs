@@ -168,6 +168,9 @@ async fn a_wish_during_the_call_is_carried_out_after_it() {
         app.assert_calls(&[("create", 1), ("cancel", calls), ("track", calls)]);
         assert_eq!(words(&merchant.order(&id).await), ends);
         assert_eq!(live(&app), 0);
+        // A repeat is no error, however it ended.
+        assert_eq!(words(&cancel(&merchant, &id).await), ends);
+        assert_eq!(merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await.status, 200);
     }
 }
 
