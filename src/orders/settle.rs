@@ -176,7 +176,9 @@ impl Order {
         self.courier_name.clone_from(&booking.courier_name);
         self.courier_code.clone_from(&booking.courier_code);
         self.provider_order_number.clone_from(&booking.order_number);
-        let answered = self.provider_sync_status == SyncStatus::Processing;
+        // An answer that is acted on later than it can have come was left behind by a worker that vanished.
+        let in_time = self.attempt.as_ref().is_some_and(|attempt| now <= attempt.settle_after);
+        let answered = self.provider_sync_status == SyncStatus::Processing && in_time;
         self.booked_at = Some(if answered { now } else { self.called_at().min(now) });
         self.doubt = None;
         self.next_check_at = None;

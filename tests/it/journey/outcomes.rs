@@ -101,3 +101,27 @@ async fn a_look_up_that_fails_is_repeated_by_the_schedule() {
     assert!(logs.iter().all(|l| l["outcome"]["verdict"].is_string()));
     assert_eq!(logs[1]["outcome"]["responsePayload"], json!("[redacted]"));
 }
+
+/// Its worker did not live to act on the answer, and somebody else reads it much later: a control look-up must not take it for new.
+#[tokio::test]
+async fn what_was_answered_is_no_newer_than_its_call() {
+    use waybill::orders::{
+        journey::{Booking, Finding},
+        model::Order,
+    };
+    for (minutes, counts) in [(0, true), (30, false)] {
+        let app = TestApp::start().await;
+        let id = app.merchant("u1").create(&order("A-1")).await;
+        let orders = &app.app.state.orders;
+        let waiting: Order = app.app.store.get(&id).await.unwrap().unwrap();
+        orders.take(&waiting, "plog_1", Duration::from_secs(25)).await.unwrap().unwrap();
+        app.advance(Duration::from_secs(60) * minutes);
+        // Another order's call is in doubt from now on; then the answer of the first is found.
+        let doubted = app.clock.now();
+        app.advance(Duration::from_secs(1));
+        let booking = Booking { awb: "0017".to_owned(), courier_name: None, courier_code: None, order_number: None };
+        orders.settle(&id, "plog_1", &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap();
+        assert_eq!(orders.last_booked(doubted).await.unwrap().is_some(), counts, "{minutes}");
+        app.run_pending_jobs().await;
+    }
+}
