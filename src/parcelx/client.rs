@@ -229,7 +229,7 @@ fn recording<E: Endpoint>(call: &Call, attempt: Option<&Attempt>, payload: serde
         operation: E::OPERATION,
         order_id: call.order_id.clone(),
         reference: call.reference.clone(),
-        acts: !E::SAFE_TO_REPEAT,
+        books: E::OPERATION == <CreateOrder<'_> as Endpoint>::OPERATION,
         payload,
         attempt: call.attempt,
         queued_at: call.queued_at,

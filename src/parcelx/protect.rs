@@ -44,8 +44,8 @@ pub struct CallEnd<'a> {
     pub operation: &'static str,
     /// For which order it was made.
     pub order_id: &'a str,
-    /// Whether it was to change something at the provider: a look-up does not.
-    pub acts: bool,
+    /// Whether it was to book: what other calls meet says nothing of those that do.
+    pub books: bool,
     /// The verdict's word, as in logs and metrics.
     pub word: &'static str,
     /// What was asked: the answer may quote it.
@@ -58,9 +58,9 @@ pub struct CallEnd<'a> {
 pub enum Lesson {
     /// A shipment was booked: nothing is wrong.
     Booked,
-    /// A call that acts got a readable answer: keys and address are good.
+    /// A call that books got a readable answer: keys and address are good.
     Accepted,
-    /// A look-up got one: the keys are good.
+    /// Another one got one: the keys are good.
     Looked,
     /// The account cannot be used, in words that may be shown.
     Trouble(Trouble, String),
@@ -93,13 +93,13 @@ impl CallEnd<'_> {
         let http = || format!("HTTP {}", answer.status);
         match (self.word, answer.status, answer.succeeded()) {
             ("wallet", ..) => Lesson::Trouble(Trouble::Wallet, redact::words_without(&answer.words(), redact::hidden(self.asked))),
-            ("configuration", ..) => Lesson::Trouble(Trouble::Configuration, http()),
+            ("configuration", ..) if self.books => Lesson::Trouble(Trouble::Configuration, http()),
             ("credentials", ..) => Lesson::Trouble(Trouble::Credentials, http()),
             // Whatever an operation makes of it: nobody answers so to a call with good keys. (403 a look-up may get for a stranger's parcel.)
             (_, 401, None | Some(false)) => Lesson::Trouble(Trouble::Credentials, http()),
             ("booked", ..) => Lesson::Booked,
             (_, 500.., _) => Lesson::Down,
-            (_, 200..=299 | 400 | 402 | 406 | 422, Some(_)) if self.acts => Lesson::Accepted,
+            (_, 200..=299 | 400 | 402 | 406 | 422, Some(_)) if self.books => Lesson::Accepted,
             (_, 200..=299 | 400 | 402 | 404 | 406 | 422, Some(_)) => Lesson::Looked,
             _ => Lesson::Reached,
         }
@@ -126,9 +126,9 @@ mod tests {
     use super::*;
     use crate::parcelx::answer::{Answer, Body};
 
-    fn lesson(word: &'static str, acts: bool, status: u16, body: Body) -> Lesson {
+    fn lesson(word: &'static str, books: bool, status: u16, body: Body) -> Lesson {
         let wire = Wire::Answer(Answer { status, retry_after: None, body });
-        CallEnd { operation: "o", order_id: "i", acts, word, asked: &Value::Null, wire: &wire }.lesson()
+        CallEnd { operation: "o", order_id: "i", books, word, asked: &Value::Null, wire: &wire }.lesson()
     }
 
     #[test]
@@ -143,6 +143,8 @@ mod tests {
         assert_eq!(lesson("failed", false, 405, html()), Lesson::Reached, "a look-up that is not there says nothing of creates");
         assert_eq!(lesson("unknown", true, 401, json(true)), Lesson::Reached, "it contradicts itself");
         assert_eq!(lesson("configuration", true, 405, html()), Lesson::Trouble(Trouble::Configuration, "HTTP 405".into()));
+        assert_eq!(lesson("configuration", false, 405, html()), Lesson::Reached, "a cancel that is not there does not either");
+        assert_eq!(lesson("refused", false, 422, json(false)), Lesson::Looked, "nor one that is");
         assert_eq!(lesson("booked", true, 200, json(true)), Lesson::Booked);
         assert_eq!(lesson("refused", true, 422, json(false)), Lesson::Accepted);
         assert_eq!(lesson("not-found", false, 404, json(false)), Lesson::Looked);
@@ -157,7 +159,7 @@ mod tests {
     fn only_what_was_not_there_or_broken_counts_against_the_provider() {
         let of = |class| {
             let wire = Wire::Failure { class, detail: String::new() };
-            CallEnd { operation: "o", order_id: "i", acts: true, word: "unknown", asked: &Value::Null, wire: &wire }.lesson().reach()
+            CallEnd { operation: "o", order_id: "i", books: true, word: "unknown", asked: &Value::Null, wire: &wire }.lesson().reach()
         };
         assert_eq!(of(Failure::NotConnected), Reach::Bad);
         assert_eq!(of(Failure::TooLateToSend), Reach::NotTried, "our own slowness");

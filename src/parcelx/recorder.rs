@@ -24,8 +24,8 @@ pub(super) struct Recording {
     pub(super) operation: &'static str,
     pub(super) order_id: String,
     pub(super) reference: String,
-    /// Whether it is to change something at the provider.
-    pub(super) acts: bool,
+    /// Whether it is to book.
+    pub(super) books: bool,
     pub(super) payload: Value,
     pub(super) attempt: i64,
     pub(super) queued_at: Timestamp,
@@ -85,8 +85,8 @@ impl Middleware for Recorder {
         let word = (call.word)(&wire, &call.reference);
         telemetry::provider_call(call.operation, word, started.elapsed());
         if let Some(observer) = &self.protection.observer {
-            let (operation, order_id, acts, asked) = (call.operation, call.order_id.as_str(), call.acts, &call.payload);
-            observer.ended(&CallEnd { operation, order_id, acts, word, asked, wire: &wire }).await;
+            let (operation, order_id, books, asked) = (call.operation, call.order_id.as_str(), call.books, &call.payload);
+            observer.ended(&CallEnd { operation, order_id, books, word, asked, wire: &wire }).await;
         }
         extensions.insert(wire.clone());
         if let Err(error) = self.logs.end(&log, &wire, word, started.elapsed()).await {

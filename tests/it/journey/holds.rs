@@ -367,3 +367,25 @@ async fn what_is_graver_takes_its_place_and_a_worker_process_tells_of_it_too() {
         assert!(metrics.contains(&format!("waybill_account_held{{kind=\"{kind}\"}} ")), "{metrics}");
     }
 }
+
+/// A cancel that `ParcelX` does not know says nothing of creates: they must not be shut with each try of it.
+#[tokio::test]
+async fn a_cancel_whose_path_is_gone_holds_nothing() {
+    for code in [405, 415] {
+        let app = TestApp::start().await;
+        app.leave_jobs();
+        let merchant = app.merchant("u1");
+        let id = merchant.create(&order("A-1")).await;
+        app.run_pending_jobs().await;
+        app.simulator.change_faults(|f| {
+            (f.answer, f.answer_for) = (status(code), [Operation::Cancel].into());
+        });
+        assert_eq!(merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await.status, 202);
+        app.run_pending_jobs().await;
+        assert_eq!(hold(&app).await, None, "{code}");
+        let next = merchant.create(&order("A-2")).await;
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("create", 2), ("cancel", 1)]);
+        assert_eq!(merchant.order(&next).await["status"], "booked", "{code}");
+    }
+}
