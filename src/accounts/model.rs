@@ -16,6 +16,8 @@ const FIRST_CANARY: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// After a canary whose call settled nothing (it was not answered, or was about something else).
 const SOON: Duration = Duration::from_secs(5);
+/// No canary is given longer than this.
+const LONGEST_CANARY: Duration = Duration::from_secs(3600);
 
 /// A provider's account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,10 +113,11 @@ impl Hold {
         Self { kind, reason, since: now, next_canary_at: now + FIRST_CANARY, canaries: 0, canary: None, extra: Map::new() }
     }
 
-    /// Whether a job may try now.
+    /// Whether a job may try now. What is further off than it can have been put was put there by a clock that was set back since.
     #[must_use]
     pub fn canary_due(&self, now: Timestamp) -> bool {
-        now >= self.next_canary_at && self.canary.as_ref().is_none_or(|c| c.until <= now)
+        let over = |at: Timestamp, longest| at <= now || at.since(now) > longest;
+        over(self.next_canary_at, LONGEST_PAUSE) && self.canary.as_ref().is_none_or(|c| over(c.until, LONGEST_CANARY))
     }
 }
 
@@ -227,6 +230,17 @@ mod tests {
         assert!(account.end_canary("two", &Trial::Proved, at(121)));
         assert_eq!(account.hold, None);
         assert!(!account.take_canary("three", at(999), at(900)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_keep_it_shut() {
+        let day = 24 * 3600;
+        let mut account = Account::new("a", at(0));
+        assert!(account.report(HoldKind::Wallet, "first", at(day)));
+        assert!(account.take_canary("one", at(0) + Duration::from_secs(60), at(0)), "a day before it began");
+        let mut account = held(HoldKind::Wallet);
+        assert!(account.take_canary("one", at(day + 60), at(day)));
+        assert!(account.take_canary("two", at(120), at(60)), "nor does a canary that ends tomorrow");
     }
 
     #[test]
