@@ -2,7 +2,7 @@
 //!
 //! The provider is asked for our reference at growing times after the call. A shipment that is found is adopted. That none is found proves
 //! nothing by itself, for look-ups may lag or not work at all: only at the last look, and only if a control look-up in the same
-//! pass finds a booking of ours that is as new as the doubtful call, does it count as absence. Everything else ends with a person.
+//! pass, before it, finds a booking of ours that is as new as the doubtful call, does it count as absence. Everything else ends with a person.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ enum Control {
     Works,
     /// There is nothing yet that it could be tried on.
     Nothing,
-    /// It did not find what is there, or failed.
+    /// It did not find what is there, or failed, or was not asked.
     Fails,
 }
 
@@ -49,19 +49,18 @@ impl Context {
         if let Some(settled) = self.adopt_recorded(order).await? {
             return Ok(settled);
         }
+        // The control comes first: what look-ups lag behind, and comes to light between the two, must not look like an absence.
+        let next = self.next_look(since);
+        let control = if next.is_none() && self.lookup_trusted { self.control(order, since).await? } else { Control::Fails };
         let tracked = self.track(order, By::Reference(order.order_number.clone()), &order.order_number).await?;
-        let after = match told_apart(order, tracked) {
+        let after = match (told_apart(order, tracked), next) {
             // It was booked, and is not any more: nobody here did that.
-            tracked if tracked.is_cancelled() => self.orders.give_up(id, log_id, true, reason::FOUND_CANCELLED).await?,
-            Tracked::Found { awb: Some(awb), .. } => self.adopt(order, attempt, awb).await?,
-            Tracked::Found { awb: None, .. } => self.orders.give_up(id, log_id, true, reason::BOOKED_AWB_UNKNOWN).await?,
-            Tracked::NotFound(_) | Tracked::Failed(_) if self.next_look(since).is_some() => {
-                let at = self.next_look(since).unwrap_or_else(|| self.clock.now());
-                self.orders.look_again(id, log_id, at).await?
-            }
-            Tracked::Failed(_) => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
-            Tracked::NotFound(_) if !self.lookup_trusted => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
-            Tracked::NotFound(_) => match self.control(order, since).await? {
+            (tracked, _) if tracked.is_cancelled() => self.orders.give_up(id, log_id, true, reason::FOUND_CANCELLED).await?,
+            (Tracked::Found { awb: Some(awb), .. }, _) => self.adopt(order, attempt, awb).await?,
+            (Tracked::Found { awb: None, .. }, _) => self.orders.give_up(id, log_id, true, reason::BOOKED_AWB_UNKNOWN).await?,
+            (Tracked::NotFound(_) | Tracked::Failed(_), Some(at)) => self.orders.look_again(id, log_id, at).await?,
+            (Tracked::Failed(_), None) => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
+            (Tracked::NotFound(_), None) => match control {
                 Control::Works => self.orders.absent(id, log_id).await?,
                 Control::Nothing if self.clock.now().since(since) < DOUBT_ENDS_AFTER => {
                     self.orders.look_again(id, log_id, self.clock.now() + self.last_pause()).await?

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use waybill::simulator::{Answer, FailureShape, Lookup, Rule};
+use waybill::simulator::{Answer, FailureShape, Lookup, Operation, Rule};
 
 use crate::support::{TestApp, orders::order};
 
@@ -89,7 +89,7 @@ async fn a_look_up_that_fails_is_repeated_by_the_schedule() {
         offsets.push(next.since(ended).as_secs());
         app.advance(next.since(app.clock.now()));
         // Three wire attempts: the HTTP stack repeats look-ups twice.
-        app.simulator.script(Rule::on(waybill::simulator::Operation::Track, Answer::Html502).times(3));
+        app.simulator.script(Rule::on(Operation::Track, Answer::Html502).times(3));
         app.run_pending_jobs().await;
         app.assert_calls(&[("track", 3)]);
     }
@@ -124,4 +124,42 @@ async fn what_was_answered_is_no_newer_than_its_call() {
         assert_eq!(orders.last_booked(doubted).await.unwrap().is_some(), counts, "{minutes}");
         app.run_pending_jobs().await;
     }
+}
+
+/// Look-ups lag, and what they lag behind comes to light between the two of the last pass: the newer booking is found, the doubtful
+/// one was not, and is there all the same.
+#[tokio::test]
+async fn a_lag_that_ends_between_the_last_two_look_ups_proves_nothing() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::After(600_500));
+    app.simulator.script(Rule::create(Answer::LostAfterBooking));
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    app.run_pending_jobs().await;
+    app.advance(Duration::from_secs(1));
+    merchant.create(&order("A-2")).await;
+    app.run_pending_jobs().await;
+    for after in [4, 25, 90] {
+        app.advance(Duration::from_secs(after));
+        app.run_pending_jobs().await;
+    }
+    app.assert_calls(&[("create", 2), ("track", 3)]);
+    // The second look-up of the last pass takes its time.
+    app.advance(Duration::from_secs(480));
+    app.simulator.script(Rule { operation: Some(Operation::Track), skip: 1, latency_ms: Some(300), ..Rule::default() });
+    let lag_ends = async {
+        while merchant.provider_logs(&id).await.len() < 6 {
+            tokio::task::yield_now().await;
+        }
+        app.advance(Duration::from_secs(2));
+    };
+    tokio::join!(app.run_pending_jobs(), lag_ends);
+    app.assert_calls(&[("track", 2)]);
+    assert_ne!(merchant.order(&id).await["providerSyncStatus"], "retrying");
+    let number = merchant.order(&id).await["orderNumber"].clone();
+    for _ in 0..5 {
+        app.run_pending_jobs().await;
+        app.advance(Duration::from_secs(60));
+    }
+    assert_eq!(app.simulator.shipments().iter().filter(|s| s.live && number == s.reference.as_str()).count(), 1);
 }
