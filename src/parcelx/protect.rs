@@ -94,8 +94,8 @@ impl CallEnd<'_> {
         match (self.word, answer.status, answer.succeeded()) {
             ("wallet", ..) => Lesson::Trouble(Trouble::Wallet, redact::words_without(&answer.words(), redact::hidden(self.asked))),
             ("configuration", ..) if self.books => Lesson::Trouble(Trouble::Configuration, http()),
-            ("credentials", ..) => Lesson::Trouble(Trouble::Credentials, http()),
-            // Whatever an operation makes of it: nobody answers so to a call with good keys. (403 a look-up may get for a stranger's parcel.)
+            ("credentials", ..) if self.books => Lesson::Trouble(Trouble::Credentials, http()),
+            // Whatever an operation makes of it: nobody answers so to a call with good keys. (403 other calls may get for a stranger's parcel.)
             (_, 401, None | Some(false)) => Lesson::Trouble(Trouble::Credentials, http()),
             ("booked", ..) => Lesson::Booked,
             (_, 500.., _) => Lesson::Down,
@@ -139,7 +139,9 @@ mod tests {
         assert_eq!(lesson("wallet", true, 200, json(false)), Lesson::Trouble(Trouble::Wallet, "Mobile […] no balance".into()));
         assert_eq!(lesson("credentials", true, 401, html()), trouble(Trouble::Credentials));
         assert_eq!(lesson("failed", false, 401, html()), trouble(Trouble::Credentials), "a look-up too");
-        assert_eq!(lesson("failed", false, 403, html()), Lesson::Reached, "may be about the parcel");
+        for word in ["failed", "credentials"] {
+            assert_eq!(lesson(word, false, 403, html()), Lesson::Reached, "may be about the parcel");
+        }
         assert_eq!(lesson("failed", false, 405, html()), Lesson::Reached, "a look-up that is not there says nothing of creates");
         assert_eq!(lesson("unknown", true, 401, json(true)), Lesson::Reached, "it contradicts itself");
         assert_eq!(lesson("configuration", true, 405, html()), Lesson::Trouble(Trouble::Configuration, "HTTP 405".into()));
