@@ -84,17 +84,19 @@ impl Middleware for Recorder {
         };
         let word = (call.word)(&wire, &call.reference);
         telemetry::provider_call(call.operation, word, started.elapsed());
+        // First of all, since it cannot be had again: what follows from it may take its time.
+        let written = self.logs.end(&log, &wire, word, started.elapsed()).await;
         if let Some(observer) = &self.protection.observer {
             let (operation, order_id, books, asked) = (call.operation, call.order_id.as_str(), call.books, &call.payload);
             observer.ended(&CallEnd { operation, order_id, books, word, asked, wire: &wire }).await;
         }
-        extensions.insert(wire.clone());
-        if let Err(error) = self.logs.end(&log, &wire, word, started.elapsed()).await {
+        if let Err(error) = written {
             // An end that is not written down must not be acted on either: the attempt will be found unanswered.
             tracing::error!(%error, provider.log = id, "the outcome of call {id} could not be written");
             extensions.remove::<Wire>();
             return Err(refusal(CallError::Store(error)));
         }
+        extensions.insert(wire);
         result
     }
 }

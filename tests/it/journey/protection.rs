@@ -1,9 +1,19 @@
 //! A provider in trouble is left alone for a while, and never asked faster than it may be.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::net::TcpListener;
-use waybill::simulator::{Answer, Operation, Rule};
+use waybill::{
+    parcelx::{
+        By, Call, ParcelXClient, Settings,
+        log::ProviderLogs,
+        protect::{CallEnd, Observer, Protection},
+    },
+    simulator::{Answer, Operation, Rule},
+};
 
 use crate::support::{Client, TestApp, orders::order};
 
@@ -199,4 +209,41 @@ async fn a_turn_that_comes_soon_is_waited_for() {
     for id in &ids {
         assert_eq!(merchant.order(id).await["status"], "booked");
     }
+}
+
+/// Looks whether a call's end is on record by the time that others are told of it.
+#[derive(Debug)]
+struct Witness {
+    logs: ProviderLogs,
+    seen: Mutex<Vec<bool>>,
+}
+
+#[async_trait::async_trait]
+impl Observer for Witness {
+    async fn ended(&self, end: &CallEnd<'_>) {
+        let calls = self.logs.of_order(end.order_id).await.unwrap();
+        self.seen.lock().unwrap().push(calls.iter().all(|(_, outcome)| outcome.is_some()));
+    }
+}
+
+/// What follows from an end may take its time, or the process with it; the end itself cannot be had again.
+#[tokio::test]
+async fn how_a_call_ended_is_written_down_before_anything_follows_from_it() {
+    let app = TestApp::start().await;
+    let logs = app.app.state.logs.clone();
+    let witness = Arc::new(Witness { logs: logs.clone(), seen: Mutex::default() });
+    let key = || secrecy::SecretString::from("key");
+    let settings = Settings {
+        base_url: format!("http://{}", app.provider_address).parse().unwrap(),
+        access_key: key(),
+        secret_key: key(),
+        timeout: Duration::from_secs(5),
+    };
+    let protection = Protection { observer: Some(witness.clone()), ..Protection::default() };
+    let client = ParcelXClient::new(settings, logs, app.clock.clone(), protection).unwrap();
+    let now = app.clock.now();
+    let call = Call { order_id: "ord_1".to_owned(), reference: "ORD-1".to_owned(), attempt: 1, queued_at: now };
+    client.track_order(&By::Reference("ORD-1".to_owned()), &call).await.unwrap();
+    app.assert_calls(&[("track", 1)]);
+    assert_eq!(*witness.seen.lock().unwrap(), [true]);
 }
