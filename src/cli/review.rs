@@ -83,6 +83,7 @@ async fn adopt(app: &App, desk: &Desk, args: &Adopt) -> anyhow::Result<Printer> 
     let (Some(id), Some(awb)) = (&args.id, &args.awb) else {
         return all(app, desk, Action::AdoptFound, &args.filter.read()?, args.yes, args.dry_run, args.change.json).await;
     };
+    args.filter.unused()?;
     let trust = if args.unverified { Trust::Unverified } else { Trust::Verify };
     let mut printer = Printer::new(false);
     let result = desk.adopt(id, awb, trust).await;
@@ -113,6 +114,7 @@ async fn many(app: &App, desk: &Desk, args: &Many, action: Action) -> anyhow::Re
     if args.dry_run {
         bail!("--dry-run is for --all: an order that is named is changed or refused");
     }
+    args.filter.unused()?;
     confirm(args.ids.len(), args.yes)?;
     let mut printer = Printer::new(false);
     for id in &args.ids {

@@ -158,6 +158,9 @@ fn nothing_is_changed_without_a_name_and_a_reason() {
     }
     run(&["list", "--from", "yesterday"]).end().refused(&[&["--from", "2026-01-31"]]);
     run(&["list", "--after", "x"]).end().refused(&[&["--after"]]);
+    for named in [&["fail", "ord_1"][..], &["rebook", "ord_1"], &["adopt", "ord_1", "--awb", "1"]] {
+        run(&[named, &["--code", "poison", "--reason", "why"]].concat()).end().refused(&[&["--code", "are named"]]);
+    }
     // The user of the machine answers for it where nobody is named.
     let none = run(&["fail", "ord_1", "--reason", "why"]);
     let gone = none.user("asha").end();
