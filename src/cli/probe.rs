@@ -12,6 +12,7 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context, anyhow, bail};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use self::{confirm::Confirmer, record::Recorder};
 use crate::{
@@ -56,7 +57,8 @@ pub(super) struct Args {
     #[arg(long, global = true, value_name = "TEXT")]
     confirm: Vec<String>,
     /// When to look, in seconds after the call.
-    #[arg(long, global = true, value_name = "SECONDS", value_delimiter = ',', default_value = "0,2,5,15,60")]
+    #[arg(long, global = true, value_name = "SECONDS", value_delimiter = ',', default_value = "0,2,5,15,60",
+        value_parser = clap::value_parser!(u64).range(..=86_400))]
     look_after: Vec<u64>,
 }
 
@@ -108,6 +110,8 @@ struct Probe {
     clock: Clock,
     times: CallTimes,
     look_after: Vec<u64>,
+    /// Ends the waits, so that what was sent is removed also when nobody wants to see the end; a call under way is waited for.
+    stop: CancellationToken,
 }
 
 pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
@@ -124,7 +128,7 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
     let mut confirmer = Confirmer::new(args.confirm, &texts)?;
     confirmer.ask(texts.first())?;
 
-    let clock = Clock::system();
+    let (clock, stop) = (Clock::system(), super::serve::stop_on_signals()?);
     let scratch = Scratch(config.data_folder().join(format!("probe-{}", ids::lease_token())));
     let store = Store::open(&format!("sqlite:{}", scratch.0.join("probe.db").display())).await?;
     store.prepare::<RequestLog>().await?;
@@ -140,7 +144,7 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
     let recorder = Recorder::new(logs, order.as_ref());
     super::say(&json!({ "probe": env!("CARGO_PKG_VERSION"), "account": at, "startedAt": clock.now() }).to_string())?;
     let times = CallTimes::from(config.call_timeout());
-    let mut probe = Probe { client, recorder, clock, times, look_after: args.look_after };
+    let mut probe = Probe { client, recorder, clock, times, look_after: args.look_after, stop };
     match (args.what, order) {
         (What::Lookup { reference, awb }, _) => {
             let by = reference.map(By::Reference).or(awb.map(By::Awb)).ok_or_else(|| anyhow!("--reference or --awb"))?;
@@ -149,7 +153,7 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
         (What::Create { .. }, Some(order)) => {
             probe.create(&order, 1).await?;
             if let Some(text) = texts.get(1) {
-                confirmer.ask(Some(text))?;
+                probe.ask(&mut confirmer, text)?;
                 probe.create(&order, 2).await?;
             }
             Ok(())
@@ -158,7 +162,7 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
         (What::Cancel { awb, .. }, _) => {
             probe.cancel(&awb, 1).await?;
             if let Some(text) = texts.get(1) {
-                confirmer.ask(Some(text))?;
+                probe.ask(&mut confirmer, text)?;
                 probe.cancel(&awb, 2).await?;
             }
             Ok(())
@@ -183,10 +187,17 @@ impl Probe {
         self.looks(&By::Awb(awb.to_owned()), "probe").await
     }
 
+    /// Somebody who interrupts a question does not mean yes.
+    fn ask(&self, confirmer: &mut Confirmer, text: &String) -> anyhow::Result<()> {
+        confirmer.ask(Some(text))?;
+        if self.stop.is_cancelled() { bail!("interrupted: the call was not made") } else { Ok(()) }
+    }
+
     async fn looks(&mut self, by: &By, order_id: &str) -> anyhow::Result<()> {
         let begun = tokio::time::Instant::now();
         for seconds in self.look_after.clone() {
-            tokio::time::sleep_until(begun + Duration::from_secs(seconds)).await;
+            let pause = tokio::time::sleep_until(begun + Duration::from_secs(seconds));
+            self.stop.run_until_cancelled(pause).await.context("interrupted")?;
             self.look_up(by, order_id, &format!("lookup after {seconds} s")).await?;
         }
         Ok(())

@@ -103,14 +103,33 @@ async fn a_probe_books_what_was_confirmed_and_nothing_else() {
     let reference = |line: &Value| line["call"]["requestPayload"]["client_order_id"].clone();
     assert_eq!(reference(booked[0]), reference(booked[1]), "the same reference");
     assert_eq!(creates(&url).await, 3);
-    assert!(
-        !folder.path().join("data").read_dir().is_ok_and(|mut all| all.any(|e| e
-            .unwrap()
-            .file_name()
-            .to_str()
-            .unwrap()
-            .starts_with("probe")))
-    );
+    assert_eq!(left_behind(folder.path()), 0);
+    double.stop();
+}
+
+/// Folders that hold what was sent.
+fn left_behind(folder: &Path) -> usize {
+    let Ok(all) = folder.join("data").read_dir() else { return 0 };
+    all.filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with("probe")).count()
+}
+
+#[test]
+fn a_probe_that_is_interrupted_leaves_nothing_of_the_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let (double, url) = double(folder.path());
+    let file = folder.path().join("order.json");
+    std::fs::write(&file, canaries().to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let text = asked_for(&probe(folder.path(), &url, &["create", file])).remove(0);
+    let run = Run::waybill(folder.path()).set("PARCELX__ACCESS_KEY", "c4n4ry-access").set("PARCELX__SECRET_KEY", "c4n4ry-secret");
+    let args = ["probe", "--base-url", &url, "--look-after", "0,3600", "create", file, "--confirm", &text];
+    let mut waiting = run.args(&args).start();
+    waiting.line("lookup after 0 s");
+    assert_eq!(left_behind(folder.path()), 1);
+    waiting.signal("INT");
+    let ended = waiting.end();
+    assert!(!ended.status.success() && ended.err.contains("interrupted"), "{ended:?}");
+    assert_eq!(left_behind(folder.path()), 0);
     double.stop();
 }
 
@@ -168,7 +187,12 @@ fn a_probe_that_cannot_be_made_says_why() {
     probe(folder.path(), url, &["create", "none.json"]).refused(&[&["none.json", "cannot be read"]]);
     probe(folder.path(), "http://parcelx.example.test", &["lookup", "--awb", "1"]).refused(&[&["parcelx.base_url", "https"]]);
     Run::waybill(folder.path()).args(&["probe", "lookup", "--awb", "1"]).end().refused(&[&["parcelx.access_key", "missing"]]);
-    for args in [vec!["lookup"], vec!["lookup", "--awb", "1", "--reference", "R"], vec!["cancel"]] {
+    for args in [
+        vec!["lookup", "--awb", "1", "--look-after", "18446744073709551615"],
+        vec!["lookup"],
+        vec!["lookup", "--awb", "1", "--reference", "R"],
+        vec!["cancel"],
+    ] {
         assert_eq!(probe(folder.path(), url, &args).status.code(), Some(2), "{args:?}");
     }
     assert!(!folder.path().join("data").exists());
