@@ -112,6 +112,8 @@ struct Probe {
     look_after: Vec<u64>,
     /// Ends the waits, so that what was sent is removed also when nobody wants to see the end; a call under way is waited for.
     stop: CancellationToken,
+    /// Where what was sent is until the end.
+    scratch: PathBuf,
 }
 
 pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
@@ -144,7 +146,7 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
     let recorder = Recorder::new(logs, order.as_ref());
     super::say(&json!({ "probe": env!("CARGO_PKG_VERSION"), "account": at, "startedAt": clock.now() }).to_string())?;
     let times = CallTimes::from(config.call_timeout());
-    let mut probe = Probe { client, recorder, clock, times, look_after: args.look_after, stop };
+    let mut probe = Probe { client, recorder, clock, times, look_after: args.look_after, stop, scratch: scratch.0.clone() };
     match (args.what, order) {
         (What::Lookup { reference, awb }, _) => {
             let by = reference.map(By::Reference).or(awb.map(By::Awb)).ok_or_else(|| anyhow!("--reference or --awb"))?;
@@ -187,10 +189,18 @@ impl Probe {
         self.looks(&By::Awb(awb.to_owned()), "probe").await
     }
 
-    /// Somebody who interrupts a question does not mean yes.
+    /// Somebody who interrupts a question does not mean yes. Nothing else ends the read that waits for the answer.
     fn ask(&self, confirmer: &mut Confirmer, text: &String) -> anyhow::Result<()> {
-        confirmer.ask(Some(text))?;
-        if self.stop.is_cancelled() { bail!("interrupted: the call was not made") } else { Ok(()) }
+        let (stop, scratch) = (self.stop.clone(), self.scratch.clone());
+        let leaving = tokio::spawn(async move {
+            stop.cancelled().await;
+            drop(Scratch(scratch));
+            super::complain("waybill: interrupted: the call was not made");
+            std::process::exit(1);
+        });
+        let answer = confirmer.ask(Some(text));
+        leaving.abort();
+        answer
     }
 
     async fn looks(&mut self, by: &By, order_id: &str) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Ended, Process, asked_for, calls, canaries, creates, double, probe, probing, record, steps};
+use super::{Ended, Process, asked_for, calls, canaries, creates, double, left_behind, probe, probing, record, steps};
 use crate::cli::terminal::{self, Keyboard};
 
 /// A probe that somebody sits before.
@@ -81,6 +81,27 @@ async fn the_end_of_the_input_books_nothing() {
     let ended = asked.end();
     assert!(ended.status.code() == Some(1) && ended.out.is_empty(), "{ended:?}");
     assert_eq!(creates(&url).await, 0);
+    double.stop();
+}
+
+#[tokio::test]
+async fn whoever_interrupts_the_second_question_leaves_nothing_of_the_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let (double, url) = double(folder.path());
+    let file = folder.path().join("order.json");
+    std::fs::write(&file, canaries().to_string()).unwrap();
+    let args = ["create", file.to_str().unwrap(), "--twice"];
+    let texts = asked_for(&probe(folder.path(), &url, &args));
+
+    let (mut asked, mut keyboard) = begin(folder.path(), &url, &args);
+    asked.log(&texts[0]);
+    keyboard.line(&texts[0]);
+    asked.log(&texts[1]);
+    assert_eq!(left_behind(folder.path()), 1);
+    asked.signal("INT");
+    let ended = asked.end();
+    assert!(ended.status.code() == Some(1) && ended.err.contains("interrupted: the call was not made"), "{ended:?}");
+    assert_eq!((left_behind(folder.path()), creates(&url).await), (0, 1));
     double.stop();
 }
 
