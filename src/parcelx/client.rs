@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Extensions;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
-use reqwest_retry::{RetryTransientMiddleware, policies::ExponentialBackoff};
+use reqwest_retry::{DefaultRetryableStrategy, RetryTransientMiddleware, Retryable, RetryableStrategy, policies::ExponentialBackoff};
 use secrecy::ExposeSecret;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     answer::Wire,
     endpoint::Endpoint,
     endpoints::{cancel_order::CancelOrder, create_order::CreateOrder, label::Label, track_order::TrackOrder},
-    log::{Closed, ProviderLogs, RequestLog},
+    log::{Closed, OutcomeLog, ProviderLogs, RequestLog},
     protect::{Limits, Protection, Slot, Throttled},
     recorder::{Recorder, Recording},
     verdict::{Booked, Verdict},
@@ -61,10 +61,11 @@ impl ParcelXClient {
         let limits = protection.limits.clone();
         let recorder = Recorder { logs: logs.clone(), clock, protection };
         let backoff = ExponentialBackoff::builder().build_with_max_retries(2);
+        let again = RetryTransientMiddleware::new_with_policy_and_strategy(backoff, UnlessTooFast);
         Ok(Self {
             once: ClientBuilder::new(http.clone()).with(recorder.clone()).build(),
             // The first layer is the outermost: each repeat passes the recorder.
-            repeating: ClientBuilder::new(http).with(RetryTransientMiddleware::new_with_policy(backoff)).with(recorder).build(),
+            repeating: ClientBuilder::new(http).with(again).with(recorder).build(),
             settings: Arc::new(settings),
             logs,
             limits,
@@ -166,12 +167,11 @@ impl ParcelXClient {
     /// # Errors
     /// When the store fails.
     pub async fn booking_on_record(&self, order: &Order) -> Result<Option<(String, Booked)>, StoreError> {
-        let calls = self.logs.of_order(&order.id).await?;
-        let creates = calls.into_iter().filter(|(request, _)| request.operation == CreateOrder::OPERATION);
-        Ok(creates.filter_map(|(_, outcome)| outcome).find_map(|outcome| match CreateOrder::read(&outcome.best(), &order.order_number) {
-            Verdict::Success(booked) if !order.surplus_awbs.contains(&booked.awb) => Some((outcome.id, booked)),
+        let booking = |outcome: &OutcomeLog| match CreateOrder::read(&outcome.best(), &order.order_number) {
+            Verdict::Success(booked) if !order.surplus_awbs.contains(&booked.awb) => Some((outcome.id.clone(), booked)),
             _ => None,
-        }))
+        };
+        self.logs.find_outcome(&order.id, |outcome| (outcome.operation == CreateOrder::OPERATION).then(|| booking(outcome)).flatten()).await
     }
 
     /// Gives the look-ups of workers that vanished their outcome: nobody else will. Should one of them be alive after all, its answer
@@ -235,6 +235,18 @@ fn recording<E: Endpoint>(call: &Call, attempt: Option<&Attempt>, payload: serde
         queued_at: call.queued_at,
         send_by: attempt.map(|a| a.send_by),
         word: |wire, reference| E::word(&E::read(wire, reference)),
+    }
+}
+
+/// What `reqwest-retry` repeats, but for a call that was too fast: a second one within moments is that too.
+struct UnlessTooFast;
+
+impl RetryableStrategy for UnlessTooFast {
+    fn handle(&self, result: &Result<reqwest::Response, reqwest_middleware::Error>) -> Option<Retryable> {
+        match result {
+            Ok(response) if response.status() == http::StatusCode::TOO_MANY_REQUESTS => None,
+            _ => DefaultRetryableStrategy.handle(result),
+        }
     }
 }
 

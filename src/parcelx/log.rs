@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    store::{Decision, Order as Sort, Query, Store, StoreError, Updated},
+    store::{Cursor, Decision, Order as Sort, Query, Store, StoreError, Updated},
 };
 
 /// What became of an attempt whose worker is gone.
@@ -33,6 +33,9 @@ pub struct ProviderLogs {
     store: Store,
     clock: Clock,
 }
+
+/// Outcomes that are read at a time: each may hold a body of some size.
+const PAGE: usize = 50;
 
 /// How often the end of a call is tried to be written down. It cannot be had again.
 const END_TRIES: u32 = 6;
@@ -131,6 +134,22 @@ impl ProviderLogs {
             }
         }
         Ok(())
+    }
+
+    /// Looks through all outcomes of an order, in the order they came, for one that `read` makes something of.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn find_outcome<T>(&self, order_id: &str, mut read: impl FnMut(&OutcomeLog) -> Option<T>) -> Result<Option<T>, StoreError> {
+        let mut query = Query::sorted_by("receivedAt", Sort::Ascending).equal("orderId", order_id).limit(PAGE);
+        loop {
+            let page = self.store.find::<OutcomeLog>(&query).await?;
+            if let Some(found) = page.iter().find_map(&mut read) {
+                return Ok(Some(found));
+            }
+            let Some(last) = page.last().filter(|_| page.len() == PAGE) else { return Ok(None) };
+            query = query.after(Cursor { key: last.received_at.into(), id: last.id.clone() });
+        }
     }
 
     /// The newest 200 attempts of an order, oldest first, each with its outcome if it has one yet.

@@ -192,6 +192,25 @@ async fn an_answer_that_was_written_down_late_is_read_before_anybody_is_asked() 
     }
 }
 
+/// A day of look-ups must not bury what the one create was answered.
+#[tokio::test]
+async fn an_answer_on_record_is_found_behind_hundreds_of_look_ups() {
+    let app = TestApp::start().await;
+    let (_, id) = super::unclear(&app, true).await;
+    let awb = real_awb(&app, &id).await;
+    answer_late(&app, &id, &awb).await;
+    let unheard = Wire::Failure { class: Failure::TimedOut, detail: String::new() };
+    for n in 0..210 {
+        app.advance(Duration::from_millis(1));
+        let now = app.clock.now();
+        let log = RequestLog::new(&format!("plog_{n:03}"), "track_order", &id, "ORD-X", json!({}), n, (now, now));
+        app.app.state.logs.begin(&log).await.unwrap();
+        app.app.state.logs.end(&log, &unheard, "failed", Duration::ZERO).await.unwrap();
+    }
+    assert_eq!(super::refusal(super::desk(&app).fail(&id).await), super::Refusal::BookedAfterAll(awb));
+    app.assert_calls(&[]);
+}
+
 /// What is on record and cannot be the order's own must not keep it from being looked for.
 #[tokio::test]
 async fn an_answer_with_another_orders_awb_does_not_stop_the_look_ups() {
