@@ -15,8 +15,9 @@ pub use breaker::{Breaker, Position, Reach};
 pub use limits::{Limits, Slot, Throttled};
 
 use super::{
-    answer::{Failure, Wire},
+    answer::{Answer, Failure, Wire},
     redact,
+    verdict::is_wallet,
 };
 
 /// Is told how every wire attempt ended, before its caller is.
@@ -92,7 +93,7 @@ impl CallEnd<'_> {
         };
         let http = || format!("HTTP {}", answer.status);
         match (self.word, answer.status, answer.succeeded()) {
-            ("wallet", ..) => Lesson::Trouble(Trouble::Wallet, redact::words_without(&answer.words(), redact::hidden(self.asked))),
+            ("wallet", ..) => self.wallet(answer),
             ("configuration", ..) if self.books => Lesson::Trouble(Trouble::Configuration, http()),
             ("credentials", ..) if self.books => Lesson::Trouble(Trouble::Credentials, http()),
             // Whatever an operation makes of it: nobody answers so to a call with good keys. (403 other calls may get for a stranger's parcel.)
@@ -103,6 +104,19 @@ impl CallEnd<'_> {
             (_, 200..=299 | 400 | 402 | 404 | 406 | 422, Some(_)) => Lesson::Looked,
             _ => Lesson::Reached,
         }
+    }
+}
+
+impl CallEnd<'_> {
+    /// An answer may quote the order, and what a merchant calls their goods must not hold the account of all: that order alone waits.
+    fn wallet(&self, answer: &Answer) -> Lesson {
+        let words = answer.all_words().to_lowercase();
+        // A quote that is no more than the word itself cannot be told from the provider's own.
+        let quoted = redact::texts(self.asked).into_iter().map(str::to_lowercase).filter(|text| is_wallet(text) && text != "balance");
+        if !is_wallet(&quoted.fold(words, |words, text| words.replace(&text, ""))) {
+            return Lesson::Accepted;
+        }
+        Lesson::Trouble(Trouble::Wallet, redact::words_without(&answer.words(), redact::hidden(self.asked)))
     }
 }
 
@@ -155,6 +169,19 @@ mod tests {
         for status in [500, 502, 503, 504] {
             assert_eq!(lesson("unknown", true, status, json(false)), Lesson::Down);
         }
+    }
+
+    #[test]
+    fn what_goods_are_called_holds_no_account() {
+        let asked = json!({"products": [{"product_name": "New Balance 574"}], "invoice_number": "Balance"});
+        let held = |words: &str| {
+            let body = Body::Json(json!({"status": false, "responsemsg": words}));
+            let wire = Wire::Answer(Answer { status: 200, retry_after: None, body });
+            let end = CallEnd { operation: "o", order_id: "i", books: true, word: "wallet", asked: &asked, wire: &wire };
+            matches!(end.lesson(), Lesson::Trouble(Trouble::Wallet, _))
+        };
+        assert!(!held("The product new balance 574 cannot go by air"));
+        assert!(held("Insuffiecient Balance") && held("Your balance does not cover New Balance 574"));
     }
 
     #[test]

@@ -95,6 +95,17 @@ pub(super) fn hidden(value: &Value) -> Vec<&str> {
     }
 }
 
+/// All texts of `value`.
+#[must_use]
+pub(super) fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(map) => map.values().flat_map(texts).collect(),
+        Value::Array(list) => list.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text],
+        Value::Number(_) | Value::Bool(_) | Value::Null => Vec::new(),
+    }
+}
+
 /// The provider's words as a log line or a page may show them: [`words_without`] nothing in particular.
 #[must_use]
 pub fn words(text: &str) -> String {

@@ -68,8 +68,7 @@ pub(super) fn judge<T>(wire: &Wire, success: impl FnOnce(&Answer) -> Result<T, &
         (300..=399 | 404 | 405 | 415, _) => Verdict::Configuration(format!("ParcelX does not know the call (HTTP {})", answer.status)),
         (425 | 429, _) => Verdict::Busy(answer.retry_after.and_then(believable)),
         (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&answer.all_words()) => Verdict::Wallet(words),
-        (200 | 400 | 406 | 422, Some(false)) if words.is_empty() => Verdict::Refused("refused without words".to_owned()),
-        (200 | 400 | 406 | 422, Some(false)) => Verdict::Refused(words),
+        (200 | 400 | 406 | 422, Some(false)) => Verdict::Refused(spoken(words)),
         (200..=299, Some(true)) => match success(answer) {
             Ok(success) => Verdict::Success(success),
             Err(what) => Verdict::Unknown(format!("unknown: {what}")),
@@ -84,7 +83,7 @@ pub(super) fn judge_of_shipment<T>(wire: &Wire, success: impl FnOnce(&Answer) ->
         && (answer.status, answer.succeeded()) == (404, Some(false))
         && !answer.words().to_lowercase().contains(UNKNOWN_METHOD)
     {
-        return Verdict::Refused(answer.words());
+        return Verdict::Refused(spoken(answer.words()));
     }
     match judge(wire, success) {
         // It costs nothing, so words about a balance say nothing of the account.
@@ -93,11 +92,16 @@ pub(super) fn judge_of_shipment<T>(wire: &Wire, success: impl FnOnce(&Answer) ->
     }
 }
 
+/// A reason is shown wherever a refusal is.
+fn spoken(words: String) -> String {
+    if words.is_empty() { "refused without words".to_owned() } else { words }
+}
+
 /// What a framework answers when a path or a verb does not exist.
 const UNKNOWN_METHOD: &str = "unknown method";
 
 /// `Insuffiecient Balance` is the captured spelling; texts are matched loosely.
-fn is_wallet(words: &str) -> bool {
+pub(super) fn is_wallet(words: &str) -> bool {
     let words = words.to_lowercase();
     words.contains("insuff") || words.contains("balance")
 }

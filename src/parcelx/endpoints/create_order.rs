@@ -152,12 +152,21 @@ impl Endpoint for CreateOrder<'_> {
     }
 
     fn read(wire: &Wire, reference: &str) -> Verdict {
-        verdict::judge(wire, |answer| booked(answer, reference))
+        match verdict::judge(wire, |answer| booked(answer, reference)) {
+            // It says no and names a parcel: a look-up will tell.
+            Verdict::Refused(_) if names_a_shipment(wire) => Verdict::Unknown("unknown: a refusal with an AWB".to_owned()),
+            verdict => verdict,
+        }
     }
 
     fn word(reading: &Verdict) -> &'static str {
         reading.word("booked")
     }
+}
+
+fn names_a_shipment(wire: &Wire) -> bool {
+    let Wire::Answer(answer) = wire else { return false };
+    awb_of(answer.json().and_then(|body| body.get("data")?.get("awb_number"))).is_some()
 }
 
 /// A success counts only with an AWB and our own reference.

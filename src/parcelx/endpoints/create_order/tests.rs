@@ -107,6 +107,19 @@ fn refusals_keep_the_providers_words() {
 }
 
 #[test]
+fn a_refusal_that_names_a_parcel_is_unknown() {
+    let read = |status: u16, awb: Value| {
+        read_fixture(status, &json!({"status": false, "responsemsg": "No", "data": {"awb_number": awb}}).to_string())
+    };
+    for status in [200, 400, 406, 422] {
+        assert_eq!(read(status, json!("12345678901234")), Verdict::Unknown("unknown: a refusal with an AWB".into()), "{status}");
+    }
+    for none in [json!(null), json!(""), json!({})] {
+        assert_eq!(read(200, none), Verdict::Refused("No".into()));
+    }
+}
+
+#[test]
 fn a_success_that_proves_nothing_is_unknown() {
     let empty = include_str!("../../../../tests/fixtures/parcelx/create_order/success_without_awb.json");
     assert_eq!(read_fixture(200, empty).word("booked"), "unknown");
