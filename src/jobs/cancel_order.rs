@@ -131,7 +131,7 @@ impl Context {
             tracked if tracked.is_cancelled() => Sighting::Cancelled,
             Tracked::Found { .. } => Sighting::Live,
             // That it is not known proves nothing: it was.
-            Tracked::NotFound(_) | Tracked::Failed(_) => Sighting::Failed,
+            Tracked::NotFound(_) | Tracked::Failed(_) | Tracked::Away(_) => Sighting::Failed,
         };
         self.settled(self.orders.sight(&order.id, awb, sighting, &self.looks).await?)
     }

@@ -21,11 +21,12 @@ use crate::{
 };
 
 /// What the control look-up says of look-ups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Control {
     /// It found what is there: what it does not find is not there.
     Works,
-    /// There is nothing yet that it could be tried on.
-    Nothing,
+    /// There is nothing yet that it could be tried on, or it could not be made just now.
+    NotYet,
     /// It did not find what is there, or failed, or was not asked.
     Fails,
 }
@@ -37,6 +38,15 @@ fn told_apart(order: &Order, tracked: Tracked) -> Tracked {
     match tracked {
         Tracked::Found { awb: Some(awb), .. } if recalled(&awb) => Tracked::Failed("it shows a shipment that was recalled".to_owned()),
         tracked => tracked,
+    }
+}
+
+/// Whether looking again may prove what this look did not.
+fn may_yet_tell(tracked: &Tracked, control: Control) -> bool {
+    match tracked {
+        Tracked::Away(_) => control != Control::Fails,
+        Tracked::NotFound(_) => control == Control::NotYet,
+        Tracked::Found { .. } | Tracked::Failed(_) => false,
     }
 }
 
@@ -58,15 +68,13 @@ impl Context {
             (tracked, _) if tracked.is_cancelled() => self.orders.give_up(id, log_id, true, reason::FOUND_CANCELLED).await?,
             (Tracked::Found { awb: Some(awb), .. }, _) => self.adopt(order, attempt, awb).await?,
             (Tracked::Found { awb: None, .. }, _) => self.orders.give_up(id, log_id, true, reason::BOOKED_AWB_UNKNOWN).await?,
-            (Tracked::NotFound(_) | Tracked::Failed(_), Some(at)) => self.orders.look_again(id, log_id, at).await?,
-            (Tracked::Failed(_), None) => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
-            (Tracked::NotFound(_), None) => match control {
-                Control::Works => self.orders.absent(id, log_id).await?,
-                Control::Nothing if self.clock.now().since(since) < DOUBT_ENDS_AFTER => {
-                    self.orders.look_again(id, log_id, self.clock.now() + self.last_pause()).await?
-                }
-                Control::Nothing | Control::Fails => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
-            },
+            (Tracked::NotFound(_) | Tracked::Failed(_) | Tracked::Away(_), Some(at)) => self.orders.look_again(id, log_id, at).await?,
+            (Tracked::NotFound(_), None) if control == Control::Works => self.orders.absent(id, log_id).await?,
+            // An outage, or a quiet hour, must not fill the list of what waits for people: the proof may yet come.
+            (tracked, None) if may_yet_tell(&tracked, control) && self.clock.now().since(since) < DOUBT_ENDS_AFTER => {
+                self.orders.look_again(id, log_id, self.clock.now() + self.last_pause()).await?
+            }
+            (_, None) => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
         };
         self.settled(after)
     }
@@ -95,10 +103,11 @@ impl Context {
     /// Looks for the last order that was booked when the doubtful call had already been made: if that is not found, nothing that
     /// look-ups do not find can be believed to be absent.
     async fn control(&self, order: &Order, since: Timestamp) -> Result<Control, JobError> {
-        let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::Nothing) };
+        let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::NotYet) };
         Ok(match self.track(order, By::Reference(known.order_number.clone()), &known.order_number).await? {
             Tracked::Found { awb, .. } if awb.is_none() || awb == known.awb => Control::Works,
             Tracked::Found { .. } | Tracked::NotFound(_) | Tracked::Failed(_) => Control::Fails,
+            Tracked::Away(_) => Control::NotYet,
         })
     }
 

@@ -38,7 +38,7 @@ impl ParcelXShipments {
             Ok(tracked) if tracked.is_cancelled() => Seen::Cancelled(tracked.awb()),
             Ok(Tracked::Found { awb, .. }) => Seen::Live(awb),
             Ok(Tracked::NotFound(_)) => Seen::Unknown,
-            Ok(Tracked::Failed(why)) => Seen::Failed(redact::words(&why)),
+            Ok(Tracked::Failed(why) | Tracked::Away(why)) => Seen::Failed(redact::words(&why)),
             Err(CallError::Store(error)) => return Err(error),
             Err(error) => Seen::Failed(error.to_string()),
         })

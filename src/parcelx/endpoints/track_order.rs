@@ -25,8 +25,10 @@ pub enum Tracked {
     Found { awb: Option<String>, status_code: Option<String> },
     /// The provider says that it does not know it; true or not.
     NotFound(String),
-    /// Nothing was learnt.
+    /// Nothing was learnt, and the same look-up would most likely teach nothing again.
     Failed(String),
+    /// Nothing was learnt this time: it could not be asked, was in trouble or had no time.
+    Away(String),
 }
 
 /// The status code of a cancelled shipment.
@@ -44,7 +46,7 @@ impl Tracked {
     pub fn awb(&self) -> Option<String> {
         match self {
             Self::Found { awb, .. } => awb.clone(),
-            Self::NotFound(_) | Self::Failed(_) => None,
+            Self::NotFound(_) | Self::Failed(_) | Self::Away(_) => None,
         }
     }
 }
@@ -72,20 +74,21 @@ impl Endpoint for TrackOrder<'_> {
         match reading {
             Tracked::Found { .. } => "found",
             Tracked::NotFound(_) => "not-found",
-            Tracked::Failed(_) => "failed",
+            Tracked::Failed(_) | Tracked::Away(_) => "failed",
         }
     }
 }
 
 fn read(wire: &Wire) -> Tracked {
     let answer = match wire {
-        Wire::Failure { class, .. } => return Tracked::Failed(class.word().to_owned()),
+        Wire::Failure { class, .. } => return Tracked::Away(class.word().to_owned()),
         Wire::Answer(answer) => answer,
     };
     match (answer.status, answer.succeeded()) {
         (200, Some(true)) => found(answer),
         // 404 without our envelope is a wrong address, not an unknown shipment.
         (200 | 400 | 404 | 406 | 422, Some(false)) => Tracked::NotFound(answer.words()),
+        (status @ (401 | 408 | 425 | 429 | 500..=599), _) => Tracked::Away(format!("HTTP {status}")),
         (status, _) => Tracked::Failed(format!("HTTP {status}")),
     }
 }
@@ -123,8 +126,11 @@ mod tests {
         for status in [200, 400, 404, 422] {
             assert!(matches!(of(status, no), Tracked::NotFound(_)), "{status}");
         }
-        for status in [401, 403, 405, 429, 500, 502] {
+        for status in [302, 403, 405, 415] {
             assert!(matches!(of(status, no), Tracked::Failed(_)), "{status}");
+        }
+        for status in [401, 408, 425, 429, 500, 502, 503, 504] {
+            assert!(matches!(of(status, no), Tracked::Away(_)), "{status}");
         }
         for body in [
             "",

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use serde_json::json;
-use waybill::simulator::{Answer, FailureShape, Lookup, Operation, Rule};
+use waybill::{
+    simulator::{Answer, FailureShape, Lookup, Operation, Rule},
+    timestamp::Timestamp,
+};
 
-use crate::support::{TestApp, orders::order};
+use crate::support::{Client, TestApp, orders::order};
 
 #[tokio::test]
 async fn refusals_fail_the_order_with_the_providers_words_in_every_shape() {
@@ -74,32 +77,77 @@ async fn an_unclear_answer_is_looked_up_and_never_sent_again() {
     }
 }
 
-#[tokio::test]
-async fn a_look_up_that_fails_is_repeated_by_the_schedule() {
-    let app = TestApp::start().await;
+/// An order whose create was booked and not answered.
+async fn unheard(app: &TestApp) -> (Client, String) {
     app.simulator.script(Rule::create(Answer::LostAfterBooking));
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
-    let mut offsets = Vec::new();
+    (merchant, id)
+}
+
+/// Goes to the order's next look-up, which gets `answer` at each of its wire attempts. Gives its time in seconds after `since`, or nothing
+/// when there is none.
+async fn look(app: &TestApp, merchant: &Client, id: &str, answer: &Rule, since: Timestamp) -> Option<u64> {
+    let next = merchant.order(id).await["nextCheckAt"].as_str().map(|at| Timestamp::parse(at).unwrap())?;
+    app.advance(next.since(app.clock.now()));
+    app.simulator.script(answer.clone());
+    app.run_pending_jobs().await;
+    Some(next.since(since).as_secs())
+}
+
+fn track(code: u16) -> Rule {
+    Rule::on(Operation::Track, Answer::Status { code, retry_after: None })
+}
+
+#[tokio::test]
+async fn a_look_up_that_fails_is_repeated_by_the_schedule() {
+    let app = TestApp::start().await;
+    let (merchant, id) = unheard(&app).await;
     let ended = app.clock.now();
-    while let Some(next) = merchant.order(&id).await["nextCheckAt"].as_str() {
-        let next = waybill::timestamp::Timestamp::parse(next).unwrap();
-        offsets.push(next.since(ended).as_secs());
-        app.advance(next.since(app.clock.now()));
-        // Three wire attempts: the HTTP stack repeats look-ups twice.
-        app.simulator.script(Rule::on(Operation::Track, Answer::Html502).times(3));
-        app.run_pending_jobs().await;
-        app.assert_calls(&[("track", 3)]);
+    let mut offsets = Vec::new();
+    // Three wire attempts: the HTTP stack repeats a look-up twice. But not one that was too fast, nor one that will not work.
+    for (answer, attempts) in [(Rule::on(Operation::Track, Answer::Html502).times(3), 3), (track(429), 1), (track(405), 1), (track(405), 1)]
+    {
+        offsets.extend(look(&app, &merchant, &id, &answer, ended).await);
+        app.assert_calls(&[("track", attempts)]);
     }
     assert_eq!(offsets, [5, 30, 120, 600]);
     let seen = merchant.order(&id).await;
-    assert_eq!(seen["providerSyncStatus"], "needs_review");
+    assert_eq!((seen["providerSyncStatus"].as_str(), seen["nextCheckAt"].as_str()), (Some("needs_review"), None));
     let logs = merchant.provider_logs(&id).await;
-    assert_eq!(logs.len(), 13);
+    assert_eq!(logs.len(), 7);
     assert!(logs.iter().all(|l| l["outcome"]["verdict"].is_string()));
     assert_eq!(logs[1]["outcome"]["responsePayload"], json!("[redacted]"));
+}
+
+#[tokio::test]
+async fn an_outage_at_the_last_look_up_is_waited_out_for_a_day() {
+    for ends in [true, false] {
+        let app = TestApp::start().await;
+        let (merchant, id) = unheard(&app).await;
+        let (since, mut offsets) = (app.clock.now(), Vec::new());
+        while let Some(offset) = look(&app, &merchant, &id, &track(429), since).await {
+            offsets.push(offset);
+            if ends && offsets.len() == 7 {
+                app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+                break;
+            }
+        }
+        assert_eq!(offsets[..7], [5, 30, 120, 600, 1080, 1560, 2040]);
+        let seen = merchant.order(&id).await;
+        if ends {
+            let next = Timestamp::parse(seen["nextCheckAt"].as_str().unwrap()).unwrap();
+            app.advance(next.since(app.clock.now()));
+            app.run_pending_jobs().await;
+            assert_eq!(merchant.order(&id).await["providerSyncStatus"], "success");
+        } else {
+            assert!((86_400..86_400 + 600).contains(offsets.last().unwrap()), "{offsets:?}");
+            assert_eq!((seen["providerSyncStatus"].as_str(), seen["syncReason"].as_str()), (Some("needs_review"), Some("outcome-unknown")));
+        }
+        app.assert_calls(&[("track", offsets.len() + usize::from(ends))]);
+    }
 }
 
 /// Its worker did not live to act on the answer, and somebody else reads it much later: a control look-up must not take it for new.
