@@ -12,34 +12,37 @@ pub use self::surface::{AppState, BODY_LIMIT, document};
 use self::surface::{about, routes};
 
 use crate::{
-    accounts::{self, Accounts},
-    audit::AuditLine,
-    auth::Tokens,
-    clock::Clock,
-    config::{Account, Config, ConfigError, Lookup},
-    http::{
-        health::{self, About},
-        middleware::{self, Limits},
-        openapi,
+    base::{clock::Clock, ids},
+    features::{
+        audit::AuditLine,
+        orders::{
+            jobs::{self, shipments::ParcelXShipments},
+            journey::CallTimes,
+            model::{Order, ProviderEnv},
+            recall::Looks,
+            review::Shipments,
+            service::{Labels, OrderService},
+        },
+        provider_accounts::{self, Accounts, guard::Guard},
     },
-    ids,
-    jobs::{self, guard::Guard, shipments::ParcelXShipments},
-    orders::{
-        journey::CallTimes,
-        model::{Order, ProviderEnv},
-        recall::Looks,
-        review::Shipments,
-        service::{Labels, OrderService},
+    platform::{
+        auth::Tokens,
+        config::{Account, Config, ConfigError, Lookup},
+        http::{
+            health::{self, About},
+            middleware::{self, Limits},
+            openapi,
+        },
+        outbox::{self, Lease, LeaseDocument, Times, Walker},
+        queue::{Queue, QueueError, producer::Producer, runner::Runner},
+        store::{Store, StoreError},
     },
-    outbox::{self, Lease, LeaseDocument, Times, Walker},
-    parcelx::{
+    provider::parcelx::{
         LabelHosts, ParcelXClient, Settings,
         client::ClientError,
         log::{OutcomeLog, ProviderLogs, RequestLog},
         protect::{self, Breaker, Protection},
     },
-    queue::{Queue, QueueError, producer::Producer, runner::Runner},
-    store::{Store, StoreError},
 };
 
 /// One process's parts. Cheap to clone; clones share them.
@@ -102,7 +105,7 @@ impl App {
         store.prepare::<RequestLog>().await?;
         store.prepare::<OutcomeLog>().await?;
         store.prepare::<LeaseDocument>().await?;
-        store.prepare::<accounts::Account>().await?;
+        store.prepare::<provider_accounts::Account>().await?;
         store.prepare::<AuditLine>().await?;
         let queue = Queue::open(&config.queue.url, clock.clone(), config.keep()).await?;
         let producer = Producer::new(Arc::clone(&queue.broker));
@@ -148,7 +151,7 @@ impl App {
             // Orders are taken all the same, and booked when the hold is over.
             health::note("account", move || {
                 let accounts = accounts.clone();
-                async move { accounts.refresh().await.map(|hold| accounts::standing(hold.as_ref())).map_err(|e| e.to_string()) }
+                async move { accounts.refresh().await.map(|hold| provider_accounts::standing(hold.as_ref())).map_err(|e| e.to_string()) }
             }),
         ]
     }

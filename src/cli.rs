@@ -21,8 +21,8 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    config::{Config, ConfigError},
-    jobs,
+    features::orders::jobs,
+    platform::config::{Config, ConfigError},
 };
 
 const EXAMPLES: &str = "\

@@ -6,16 +6,18 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    auth::Tokens,
-    http::{
-        health::{self, About},
-        openapi, problem,
-    },
-    orders::{
+    features::orders::{
         model::ProviderEnv,
         service::{Labels, OrderService},
     },
-    parcelx::log::ProviderLogs,
+    platform::{
+        auth::Tokens,
+        http::{
+            health::{self, About},
+            openapi, problem,
+        },
+    },
+    provider::parcelx::log::ProviderLogs,
 };
 
 /// Largest request body.
@@ -66,8 +68,8 @@ pub(super) fn routes(health: OpenApiRouter<AppState>) -> OpenApiRouter<AppState>
     let mut document = openapi::document();
     document.tags = Some(TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build()).to_vec());
     OpenApiRouter::with_openapi(document)
-        .merge(crate::orders::routes::routes())
-        .merge(crate::parcelx::routes::routes())
+        .merge(crate::features::orders::routes::routes())
+        .merge(crate::provider::parcelx::routes::routes())
         .merge(health)
         .merge(problem::routes())
 }

@@ -4,9 +4,11 @@ use anyhow::{Context, anyhow};
 
 use super::open::open;
 use crate::{
-    accounts::{Account, standing},
-    audit::{Signature, Via},
-    config::{Config, operator},
+    features::{
+        audit::{Signature, Via},
+        provider_accounts::{Account, standing},
+    },
+    platform::config::{Config, operator},
 };
 
 #[derive(Debug, clap::Args)]

@@ -1,9 +1,9 @@
 //! `waybill audit`: what people did by hand.
 
 use crate::{
-    audit::{Audit, AuditLine},
-    config::Config,
-    parcelx::redact,
+    features::audit::{Audit, AuditLine},
+    platform::config::Config,
+    provider::parcelx::redact,
 };
 
 /// The most lines that are printed.

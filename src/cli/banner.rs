@@ -5,7 +5,12 @@ use std::{
     time::Duration,
 };
 
-use crate::{app::App, auth::Role, config::Config, ids, orders::model::ProviderEnv};
+use crate::{
+    app::App,
+    base::ids,
+    features::orders::model::ProviderEnv,
+    platform::{auth::Role, config::Config},
+};
 
 const TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -12,7 +12,14 @@ use serde_json::Value;
 use self::client::{Booked, Client, Instance, Reply};
 use self::screen::Screen;
 use super::serve::AllInOne;
-use crate::{auth::Role, auth::Tokens, clock::Clock, config::Config, ids, telemetry};
+use crate::{
+    base::{clock::Clock, ids},
+    platform::{
+        auth::{Role, Tokens},
+        config::Config,
+        telemetry,
+    },
+};
 
 const ORDERS: &str = include_str!("../../config/demo-orders.jsonl");
 
@@ -81,7 +88,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
 /// Starts an instance, and stops it after the demo.
 async fn own(config: Config, token: &str) -> anyhow::Result<()> {
     let program = AllInOne::build(config).await?;
-    if program.app.env != crate::orders::model::ProviderEnv::Simulator {
+    if program.app.env != crate::features::orders::model::ProviderEnv::Simulator {
         bail!("ParcelX credentials are set: the demo only speaks to a simulator");
     }
     let client = Client::new(&format!("http://{}", program.address), token)?;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::open::open;
-use crate::{config::Config, orders::model::Order, outbox::LeaseDocument};
+use crate::{
+    features::orders::model::Order,
+    platform::{config::Config, outbox::LeaseDocument},
+};
 
 /// Jobs that nobody was told of for this long mean that no worker runs.
 const LATE: Duration = Duration::from_secs(60);
@@ -33,7 +36,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         super::say(&format!("account    {}", super::account::line(&account)))?;
     }
     super::say(&format!("queue      {}", app.config.queue.url))?;
-    for name in crate::jobs::registry().queues() {
+    for name in crate::features::orders::jobs::registry().queues() {
         let counts = app.queue.inspect.counts(name).await.context("queue")?;
         super::say(&format!(
             "  {name}: {} waiting, {} active, {} delayed, {} completed, {} failed",

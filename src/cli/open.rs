@@ -4,9 +4,9 @@ use anyhow::Context;
 
 use crate::{
     app::App,
-    clock::Clock,
-    config::{Config, Provider, Role},
-    orders::model::ProviderEnv,
+    base::clock::Clock,
+    features::orders::model::ProviderEnv,
+    platform::config::{Config, Provider, Role},
 };
 
 /// Which orders a tool sees does not depend on the provider; with credentials it acts for the live one.

@@ -16,22 +16,23 @@ use tokio_util::sync::CancellationToken;
 
 use self::{confirm::Confirmer, record::Recorder};
 use crate::{
-    clock::Clock,
-    config::{Account, Config, Provider, Role},
-    http::extract::read_value,
-    ids,
-    orders::{
+    base::{clock::Clock, ids},
+    features::orders::{
         draft::Draft,
         journey::CallTimes,
         model::{Attempt, Order, ProviderEnv},
         request::CreateOrder,
     },
-    parcelx::{
+    platform::{
+        config::{Account, Config, Provider, Role},
+        http::extract::read_value,
+        store::Store,
+    },
+    provider::parcelx::{
         By, Call, ParcelXClient, Settings,
         log::{OutcomeLog, ProviderLogs, RequestLog},
         protect::Protection,
     },
-    store::Store,
 };
 
 const EXAMPLES: &str = "\

@@ -18,16 +18,19 @@ use self::{
 use super::serve::SIMULATOR;
 use crate::{
     app::App,
-    audit::{Signature, Via},
-    clock::Clock,
-    config::{Account, Config, Provider, Role, operator},
-    ids,
-    orders::{
-        model::{Order, ProviderEnv, ReviewOf},
-        review::Fate,
-        service::review::{Action, Desk, Item, Report, ReviewError, ReviewFilter, Trust},
+    base::{clock::Clock, ids},
+    features::{
+        audit::{Signature, Via},
+        orders::{
+            model::{Order, ProviderEnv, ReviewOf},
+            review::Fate,
+            service::review::{Action, Desk, Item, Report, ReviewError, ReviewFilter, Trust},
+        },
     },
-    telemetry,
+    platform::{
+        config::{Account, Config, Provider, Role, operator},
+        telemetry,
+    },
 };
 
 pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> {

@@ -16,13 +16,14 @@ use url::Url;
 use super::banner;
 use crate::{
     app::{App, AppError, Worker},
-    clock::Clock,
-    config::{Account, Config, Provider, Role},
-    http::serve::serve,
-    ids,
-    orders::model::ProviderEnv,
-    simulator::{Manners, Settings, Simulator},
-    telemetry,
+    base::{clock::Clock, ids},
+    features::orders::model::ProviderEnv,
+    platform::{
+        config::{Account, Config, Provider, Role},
+        http::serve::serve,
+        telemetry,
+    },
+    provider::simulator::{Manners, Settings, Simulator},
 };
 
 /// Where the built-in simulator is mounted.

@@ -8,10 +8,9 @@ use secrecy::ExposeSecret;
 
 use super::serve::{listen, stop_on_signals};
 use crate::{
-    clock::Clock,
-    config::Config,
-    simulator::{Manners, Settings, Simulator},
-    telemetry,
+    base::clock::Clock,
+    platform::{config::Config, telemetry},
+    provider::simulator::{Manners, Settings, Simulator},
 };
 
 #[derive(Debug, clap::Args)]

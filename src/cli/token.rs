@@ -5,9 +5,11 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 
 use crate::{
-    auth::{Role, Tokens},
-    clock::Clock,
-    config::{Config, duration},
+    base::clock::Clock,
+    platform::{
+        auth::{Role, Tokens},
+        config::{Config, duration},
+    },
 };
 
 /// Longest life of a token.

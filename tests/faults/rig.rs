@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::sleep;
 use waybill::{
-    auth::{Role, Tokens},
-    clock::Clock,
+    base::clock::Clock,
+    platform::auth::{Role, Tokens},
 };
 
 use super::{merchant::Merchant, process::Process, seed::Seed, simulator::Simulator};
@@ -72,7 +72,7 @@ impl Rig {
         eprintln!("faults: {scenario}: FAULTS_SEED={} FAULTS_ROUNDS={}", super::seed::run(), super::seed::rounds());
         let folder = TempDir::with_prefix(format!("waybill-{scenario}-")).unwrap();
         let path = folder.path();
-        waybill::parcelx::client::install_crypto();
+        waybill::provider::parcelx::client::install_crypto();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
 
         let ledger = path.join("ledger.jsonl");

@@ -10,10 +10,11 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha512};
 use waybill::{
-    auth::{Claims, Merchant, Role, TokenError, Tokens},
-    clock::Clock,
-    http::Kind,
-    timestamp::Timestamp,
+    base::{clock::Clock, timestamp::Timestamp},
+    platform::{
+        auth::{Claims, Merchant, Role, TokenError, Tokens},
+        http::Kind,
+    },
 };
 
 use crate::http::{Answer, edge, send};

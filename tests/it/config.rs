@@ -6,7 +6,7 @@ mod provider;
 mod refused;
 mod secrets;
 
-use waybill::config::{Config, ConfigError};
+use waybill::platform::config::{Config, ConfigError};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 

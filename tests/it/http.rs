@@ -17,8 +17,8 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 use waybill::{
-    clock::Clock,
-    http::{Kind, Limits, middleware},
+    base::clock::Clock,
+    platform::http::{Kind, Limits, middleware},
 };
 
 pub(crate) const LIMITS: Limits = Limits { body: 4096, timeout: Duration::from_secs(30) };

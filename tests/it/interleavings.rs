@@ -1,5 +1,5 @@
 //! Every interleaving of two workers, their calls, the provider, a merchant who cancels and the clock, over the real decisions of
-//! [`waybill::orders::journey`]: what a step decides is decided by the code that runs in production; what a step does to the store and
+//! [`waybill::features::orders::journey`]: what a step decides is decided by the code that runs in production; what a step does to the store and
 //! the provider is modelled here, one atomic effect at a time.
 //!
 //! | who | step | effect | what may come between it and the next one |

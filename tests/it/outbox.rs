@@ -5,13 +5,19 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde_json::json;
 use waybill::{
-    clock::Clock,
-    orders::{draft::Draft, model::Order, request::CreateOrder, service::Created, service::OrderService},
-    outbox::{Lease, Report},
-    queue::{Added, Broker, Count, Held, Leased, NewJob, QueueError, Recovered, producer::Producer, retry::Policy},
-    simulator::{Answer, Rule},
-    store::Store,
-    timestamp::Timestamp,
+    base::{clock::Clock, timestamp::Timestamp},
+    features::orders::{
+        draft::Draft,
+        model::Order,
+        request::CreateOrder,
+        service::{Created, OrderService},
+    },
+    platform::{
+        outbox::{Lease, Report},
+        queue::{Added, Broker, Count, Held, Leased, NewJob, QueueError, Recovered, producer::Producer, retry::Policy},
+        store::Store,
+    },
+    provider::simulator::{Answer, Rule},
 };
 
 use crate::support::{TestApp, orders::order};
@@ -118,7 +124,7 @@ async fn a_lost_queue_loses_no_order_and_brings_each_back_at_its_own_time() {
     app.simulator.script(Rule::create(Answer::Status { code: 429, retry_after: Some("900".to_owned()) }));
     let busy = merchant.create(&order("busy")).await;
     app.run_pending_jobs().await;
-    app.simulator.change_faults(|f| f.lookup = waybill::simulator::Lookup::Works);
+    app.simulator.change_faults(|f| f.lookup = waybill::provider::simulator::Lookup::Works);
     app.simulator.script(Rule::create(Answer::LostAfterBooking));
     let lost = merchant.create(&order("lost")).await;
     app.run_pending_jobs().await;
@@ -217,7 +223,7 @@ async fn a_worker_that_vanished_mid_way_is_found_although_its_job_is_gone() {
 async fn one_leader_at_a_time() {
     let folder = tempfile::TempDir::new().unwrap();
     let store = Store::open(&format!("sqlite:{}", folder.path().join("s.db").display())).await.unwrap();
-    store.prepare::<waybill::outbox::LeaseDocument>().await.unwrap();
+    store.prepare::<waybill::platform::outbox::LeaseDocument>().await.unwrap();
     let clock = Clock::manual(Timestamp::from_millis(1_000_000));
     let lease = || Lease::new(store.clone(), clock.clone(), "outbox");
     let candidates: Vec<_> = (0..8).map(|_| lease()).collect();

@@ -1,5 +1,5 @@
 //! Every interleaving of two workers that cancel a booked shipment, their calls, the provider, tracking and the clock, over the real decisions of
-//! [`waybill::orders::recall`]; the store, the logs and the provider are modelled, one atomic effect at a time.
+//! [`waybill::features::orders::recall`]; the store, the logs and the provider are modelled, one atomic effect at a time.
 //!
 //! | who | step | effect |
 //! | --- | --- | --- |
@@ -21,7 +21,7 @@ mod world;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use waybill::orders::model::RecallState;
+use waybill::features::orders::model::RecallState;
 
 use self::{
     steps::{Next, steps},

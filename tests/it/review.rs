@@ -14,16 +14,18 @@ use std::{net::SocketAddr, time::Duration};
 use secrecy::SecretString;
 use serde_json::Value;
 use waybill::{
-    audit::{Audit, AuditLine, Outcome, Signature, Via},
-    config::Account,
-    orders::{
-        journey::reason,
-        model::{Order, ReviewOf},
-        review::Refusal,
-        service::review::{Desk, ReviewError},
-        status::SyncStatus,
+    features::{
+        audit::{Audit, AuditLine, Outcome, Signature, Via},
+        orders::{
+            journey::reason,
+            model::{Order, ReviewOf},
+            review::Refusal,
+            service::review::{Desk, ReviewError},
+            status::SyncStatus,
+        },
     },
-    simulator::{Answer, Lookup, Rule},
+    platform::config::Account,
+    provider::simulator::{Answer, Lookup, Rule},
 };
 
 use crate::support::{Client, TestApp, orders::order};

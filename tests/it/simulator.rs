@@ -14,9 +14,8 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot};
 use waybill::{
-    clock::Clock,
-    simulator::{Entry, Faults, Manners, Settings, Simulator},
-    timestamp::Timestamp,
+    base::{clock::Clock, timestamp::Timestamp},
+    provider::simulator::{Entry, Faults, Manners, Settings, Simulator},
 };
 
 /// A double that is being served, and a client for it. Stops when it is dropped.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    orders::model::Order,
-    parcelx::{
+    features::orders::model::Order,
+    provider::parcelx::{
         answer::Wire,
         log::{OutcomeLog, ProviderLogs},
         redact,

@@ -3,8 +3,8 @@
 use anyhow::anyhow;
 
 use crate::{
-    orders::{model::ReviewOf, service::review::ReviewFilter},
-    timestamp::Timestamp,
+    base::timestamp::Timestamp,
+    features::orders::{model::ReviewOf, service::review::ReviewFilter},
 };
 
 const LIST: &str = "\

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use super::args::List;
 use crate::{
     app::App,
-    orders::{
+    base::timestamp::Timestamp,
+    features::orders::{
         model::{Order, RecallState, ReviewOf},
         service::review::ReviewFilter,
     },
-    parcelx::redact,
-    store::{Cursor, Key},
-    timestamp::Timestamp,
+    platform::store::{Cursor, Key},
+    provider::parcelx::redact,
 };
 
 /// The most orders that are printed at once.

@@ -7,11 +7,11 @@ use serde_json::json;
 use url::Url;
 
 use crate::{
-    orders::{
+    features::orders::{
         review::Refusal,
         service::review::{Item, Report, ReviewError},
     },
-    parcelx::redact,
+    provider::parcelx::redact,
 };
 
 /// Prints orders as they are decided on, and counts them.

@@ -1,10 +1,12 @@
 //! `waybill account`.
 
 use waybill::{
-    accounts::{Accounts, HoldKind},
-    clock::Clock,
-    orders::model::ProviderEnv,
-    store::Store,
+    base::clock::Clock,
+    features::{
+        orders::model::ProviderEnv,
+        provider_accounts::{Accounts, HoldKind},
+    },
+    platform::store::Store,
 };
 
 use super::process::{Ended, Run};

@@ -7,8 +7,8 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use waybill::{
-    clock::Clock,
-    simulator::{Answer, Lookup, Manners, Operation, Rule, Settings, Simulator},
+    base::clock::Clock,
+    provider::simulator::{Answer, Lookup, Manners, Operation, Rule, Settings, Simulator},
 };
 
 use super::{

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use waybill::{orders::model::Order, simulator::Operation, store::Store};
+use waybill::{features::orders::model::Order, platform::store::Store, provider::simulator::Operation};
 
 use super::{
     process::{Ended, Run, WAYBILL},
@@ -134,7 +134,7 @@ async fn orders_are_listed_adopted_booked_again_and_failed_beside_a_running_inst
 async fn put_back(folder: &Path, id: &str) {
     let store = Store::open(&format!("sqlite:{}", folder.join("data/waybill.db").display())).await.unwrap();
     let mut order = store.get::<Order>(id).await.unwrap().unwrap();
-    order.provider_sync_status = waybill::orders::status::SyncStatus::NeedsReview;
+    order.provider_sync_status = waybill::features::orders::status::SyncStatus::NeedsReview;
     assert!(store.replace(&order).await.unwrap());
 }
 

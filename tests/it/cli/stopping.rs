@@ -8,8 +8,8 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 use waybill::{
-    clock::Clock,
-    simulator::{Settings, Simulator},
+    base::clock::Clock,
+    provider::simulator::{Settings, Simulator},
 };
 
 use super::{

@@ -8,8 +8,8 @@ use std::{
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 use waybill::{
-    clock::Clock,
-    queue::{Counts, Keep, Queue},
+    base::clock::Clock,
+    platform::queue::{Counts, Keep, Queue},
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,7 +24,7 @@ pub(super) struct Web {
 
 impl Web {
     pub(super) fn new(url: &str) -> Self {
-        waybill::parcelx::client::install_crypto();
+        waybill::provider::parcelx::client::install_crypto();
         let http = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Self { http, url: url.to_owned(), token: None }
     }

@@ -150,7 +150,7 @@ fn a_url_with_two_slashes_names_the_same_file() {
     for (given, path) in
         [("sqlite://data/w.db", "sqlite:data/w.db"), ("sqlite:///srv/w.db", "sqlite:/srv/w.db"), ("sqlite:w.db", "sqlite:w.db")]
     {
-        let config = waybill::config::Config::load(None, [("WAYBILL_STORE__URL".to_owned(), given.to_owned())]).unwrap();
+        let config = waybill::platform::config::Config::load(None, [("WAYBILL_STORE__URL".to_owned(), given.to_owned())]).unwrap();
         assert_eq!(config.store.url, path, "{given}");
     }
 }

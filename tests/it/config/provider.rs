@@ -1,7 +1,7 @@
 //! The simulator can never stand in for production, and credentials never go where they could be read.
 
 use secrecy::ExposeSecret;
-use waybill::config::{Provider, Role};
+use waybill::platform::config::{Provider, Role};
 
 use super::{CANARY, assert_lines, load, refused};
 
@@ -9,7 +9,7 @@ const KEY: &str = "c4n4ry-key";
 const ROLES: [Role; 3] = [Role::AllInOne, Role::Api, Role::Worker];
 
 /// Settings, as variables without their prefix.
-fn with(settings: &[(&str, &str)]) -> waybill::config::Config {
+fn with(settings: &[(&str, &str)]) -> waybill::platform::config::Config {
     let names: Vec<_> = settings.iter().map(|(name, value)| (format!("WAYBILL_{name}"), *value)).collect();
     load(&names.iter().map(|(name, value)| (name.as_str(), *value)).collect::<Vec<_>>()).unwrap()
 }

@@ -100,7 +100,7 @@ fn values_that_cannot_work_are_refused() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_refused_by_name_and_never_quoted() {
-    let missing = waybill::config::Config::load(Some(std::path::Path::new("/nowhere/waybill.toml")), []);
+    let missing = waybill::platform::config::Config::load(Some(std::path::Path::new("/nowhere/waybill.toml")), []);
     assert_lines(&refused(missing), &[&["/nowhere/waybill.toml", "cannot be read"]]);
 
     let broken = refused(load_file(&format!("[http]\ntimeout = \"5s\"\n[auth]\njwt_secret = {CANARY}\n"), &[]));

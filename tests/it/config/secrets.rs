@@ -8,7 +8,7 @@ use std::{
 };
 
 use secrecy::ExposeSecret;
-use waybill::config::Config;
+use waybill::platform::config::Config;
 
 use super::{CANARY, assert_lines, load, refused};
 

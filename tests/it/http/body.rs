@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use http::{Request, header};
-use waybill::http::Kind;
+use waybill::platform::http::Kind;
 
 use super::{
     Answer,

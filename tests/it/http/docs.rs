@@ -4,7 +4,7 @@ use axum::Router;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use waybill::http::{
+use waybill::platform::http::{
     health::{self, About},
     openapi, problem,
 };
@@ -111,5 +111,5 @@ async fn the_page_needs_nothing_but_this_service() {
     ] {
         assert!(start.text().contains(setting), "{setting}: {}", start.text());
     }
-    get(&router, "/docs/no-such-file").await.problem(waybill::http::Kind::NotFound);
+    get(&router, "/docs/no-such-file").await.problem(waybill::platform::http::Kind::NotFound);
 }

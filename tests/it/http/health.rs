@@ -11,7 +11,7 @@ use std::{
 use axum::Router;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use waybill::http::{
+use waybill::platform::http::{
     Kind,
     health::{self, About, check},
 };
@@ -95,7 +95,7 @@ async fn dependencies_are_asked_side_by_side_and_those_that_hang_are_not_waited_
 
 #[tokio::test]
 async fn metrics_are_text_for_prometheus() {
-    waybill::telemetry::install();
+    waybill::platform::telemetry::install();
     let router = router(Vec::new(), CancellationToken::new());
     get(&router, "/version").await;
     let a = get(&router, "/metrics").await;

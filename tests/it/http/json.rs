@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use validator::{Validate, ValidationError, ValidationErrors};
 use waybill::{
-    http::{Kind, ValidJson},
-    money::Rupees,
+    base::money::Rupees,
+    platform::http::{Kind, ValidJson},
 };
 
 use super::{edge, post as send_json};

@@ -12,9 +12,11 @@ use futures_util::future;
 use http::{Method, Request, StatusCode, header};
 use tracing_subscriber::{Layer, filter::dynamic_filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 use waybill::{
-    clock::Clock,
-    http::{FieldError, Kind, Limits, Problem, RequestId, ValidJson, middleware, problem},
-    telemetry,
+    base::clock::Clock,
+    platform::{
+        http::{FieldError, Kind, Limits, Problem, RequestId, ValidJson, middleware, problem},
+        telemetry,
+    },
 };
 
 use super::{Answer, call, edge, get as fetch, post as send_json, send};

@@ -4,8 +4,8 @@ use axum::{Router, routing::get};
 use serde::Deserialize;
 use validator::Validate;
 use waybill::{
-    http::{Kind, ValidQuery},
-    timestamp::Timestamp,
+    base::timestamp::Timestamp,
+    platform::http::{Kind, ValidQuery},
 };
 
 use super::{Answer, edge, get as fetch};

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use validator::Validate;
-use waybill::http::{ValidJson, serve::serve};
+use waybill::platform::http::{ValidJson, serve::serve};
 
 use super::edge;
 

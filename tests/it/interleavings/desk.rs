@@ -1,4 +1,4 @@
-//! People at the desk, as in [`waybill::orders::service::review`]: what an action decides is decided by the order's own code, what it does
+//! People at the desk, as in [`waybill::features::orders::service::review`]: what an action decides is decided by the order's own code, what it does
 //! to the logs, the provider and the store is modelled, one effect at a time.
 //!
 //! Two kinds of people. A **careful** one knows the provider's ledger, acts only by it, and waits while anything may be under way: whatever
@@ -8,7 +8,7 @@
 
 use std::rc::Rc;
 
-use waybill::orders::{
+use waybill::features::orders::{
     draft::Draft,
     model::{Order, RecallState},
     recall::{Looks, RecallFinding, RecallStance, Sighting},
@@ -230,7 +230,7 @@ impl Steps<'_> {
             w.amends -= 1;
             let body = with(order("A-1"), "/invoiceNumber", "INV-2".into());
             let draft = Draft::from(serde_json::from_value::<CreateOrder>(body).unwrap());
-            change(w, |order, now| order.amend(draft, now) == waybill::orders::amend::Amend::Accepted);
+            change(w, |order, now| order.amend(draft, now) == waybill::features::orders::amend::Amend::Accepted);
         });
     }
 }

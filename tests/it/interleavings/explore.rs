@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use waybill::orders::{journey::Stance, status::SyncStatus};
+use waybill::features::orders::{journey::Stance, status::SyncStatus};
 
 use super::{
     desk::person_moves_on,

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use waybill::{
-    orders::{
+    base::timestamp::Timestamp,
+    features::orders::{
         model::{CancellationState, Order, RecallState},
         status::SyncStatus,
     },
-    timestamp::Timestamp,
 };
 
 use super::{

@@ -1,12 +1,12 @@
 //! What must be true in every state, and of every step.
 
 use waybill::{
-    orders::{
+    base::timestamp::Timestamp,
+    features::orders::{
         journey::SETTLE_WITHIN,
         model::{CancellationState, Order},
         status::{OrderStatus, SyncStatus},
     },
-    timestamp::Timestamp,
 };
 
 use super::{

@@ -3,11 +3,11 @@
 use std::{rc::Rc, time::Duration};
 
 use waybill::{
-    orders::{
+    features::orders::{
         journey::{job_id, reason},
         model::Order,
     },
-    outbox::{Again, Dispatched},
+    platform::outbox::{Again, Dispatched},
 };
 
 use super::{

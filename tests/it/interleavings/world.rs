@@ -3,14 +3,14 @@
 use std::{fmt, rc::Rc, time::Duration};
 
 use waybill::{
-    orders::{
+    base::timestamp::Timestamp,
+    features::orders::{
         draft::Draft,
         journey::{Booking, Finding},
         model::{Attempt, Order, ProviderEnv, RecallState},
         request::CreateOrder,
         status::SyncStatus,
     },
-    timestamp::Timestamp,
 };
 
 use super::desk::{Action, FalseWords};

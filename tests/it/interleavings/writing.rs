@@ -3,11 +3,11 @@
 use std::{rc::Rc, time::Duration};
 
 use waybill::{
-    orders::{
+    base::timestamp::Timestamp,
+    features::orders::{
         journey::{Stance, reason},
         model::{Actor, Order},
     },
-    timestamp::Timestamp,
 };
 
 use super::{

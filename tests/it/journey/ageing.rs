@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use waybill::{
-    accounts::HoldKind,
-    orders::model::{CancellationState, Order},
-    outbox::Report,
-    simulator::{Answer, Rule},
+    features::{
+        orders::model::{CancellationState, Order},
+        provider_accounts::HoldKind,
+    },
+    platform::outbox::Report,
+    provider::simulator::{Answer, Rule},
 };
 
 use crate::support::{TestApp, orders::order};

@@ -5,12 +5,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use waybill::{
-    orders::{
+    features::orders::{
         journey::{Booking, Finding, Stance},
         model::Order,
     },
-    queue::NewJob,
-    simulator::{Answer, Duplicate, Effect, Lookup, Rule},
+    platform::queue::NewJob,
+    provider::simulator::{Answer, Duplicate, Effect, Lookup, Rule},
 };
 
 use crate::support::{
@@ -283,11 +283,11 @@ async fn an_attempt_whose_end_nobody_knows_is_shut_out_before_the_corrected_one_
     let app = TestApp::start().await;
     let (merchant, id) = refused(&app).await;
     // As a person may fail an order whose worker vanished: taken, and nothing learnt of it.
-    let taken = app.app.store.update::<Order, (), waybill::store::StoreError>(&id, |order| {
+    let taken = app.app.store.update::<Order, (), waybill::platform::store::StoreError>(&id, |order| {
         let attempt = order.attempt.as_mut().unwrap();
         attempt.request_log_id = "plog_vanished".to_owned();
         attempt.settle_after = app.clock.now() + Duration::from_secs(40);
-        Ok(waybill::store::Decision::Save(()))
+        Ok(waybill::platform::store::Decision::Save(()))
     });
     taken.await.unwrap();
     assert_eq!(merchant.post(&amend_path(&id), &corrected()).await.status, 202);

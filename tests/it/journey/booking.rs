@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use waybill::{
-    orders::model::{Order, ProviderEnv},
-    simulator::{Answer, Rule},
+    features::orders::model::{Order, ProviderEnv},
+    provider::simulator::{Answer, Rule},
 };
 
 use crate::support::{TestApp, orders::order};
@@ -105,9 +105,9 @@ async fn a_worker_leaves_the_other_environments_orders_alone() {
     let app = TestApp::builder().env(ProviderEnv::Live).start().await;
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
-    let updated = app.app.store.update::<Order, _, waybill::store::StoreError>(&id, |order| {
+    let updated = app.app.store.update::<Order, _, waybill::platform::store::StoreError>(&id, |order| {
         order.provider_env = ProviderEnv::Simulator;
-        Ok(waybill::store::Decision::Save(()))
+        Ok(waybill::platform::store::Decision::Save(()))
     });
     updated.await.unwrap();
     app.run_pending_jobs().await;
@@ -134,8 +134,8 @@ async fn two_orders_never_share_an_awb() {
     assert_eq!(seen["awb"], json!(null));
 
     // Nor does a look-up give one away that is another's.
-    app.simulator.change_faults(|f| f.lookup = waybill::simulator::Lookup::Works);
-    app.simulator.script(Rule::on(waybill::simulator::Operation::Track, Answer::AwbOfAnother));
+    app.simulator.change_faults(|f| f.lookup = waybill::provider::simulator::Lookup::Works);
+    app.simulator.script(Rule::on(waybill::provider::simulator::Operation::Track, Answer::AwbOfAnother));
     app.advance(Duration::from_secs(5));
     app.run_pending_jobs().await;
     app.assert_calls(&[("track", 1)]);
@@ -145,7 +145,7 @@ async fn two_orders_never_share_an_awb() {
 }
 
 async fn add_job(app: &TestApp, id: &str, data: &serde_json::Value) {
-    let job = waybill::queue::NewJob {
+    let job = waybill::platform::queue::NewJob {
         queue: "parcelx-orders-queue",
         id: id.to_owned(),
         name: "create-order",

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use waybill::{
-    orders::model::Order,
-    simulator::{Answer, Effect, Operation, Rule, Then},
+    features::orders::model::Order,
+    provider::simulator::{Answer, Effect, Operation, Rule, Then},
 };
 
 use crate::support::{Client, TestApp, orders::order};
@@ -181,7 +181,7 @@ async fn a_wish_while_the_outcome_is_unknown_waits_for_it() {
         (Answer::LostBeforeBooking, ("cancelled", "cancelled", "done"), 0),
     ] {
         let app = TestApp::start().await;
-        app.simulator.change_faults(|f| f.lookup = waybill::simulator::Lookup::Works);
+        app.simulator.change_faults(|f| f.lookup = waybill::provider::simulator::Lookup::Works);
         app.simulator.script(Rule::create(answer));
         let merchant = app.merchant("u1");
         let id = merchant.create(&order("A-1")).await;

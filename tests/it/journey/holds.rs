@@ -7,20 +7,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 use waybill::{
-    accounts::{Account, Hold, HoldKind, LiftError, Taken, Trial},
     app::{App, Worker},
-    audit::{self, Audit, Signature, Via},
-    config,
-    jobs::guard::Guard,
-    parcelx::protect::Breaker,
-    queue::{
-        Leased, NewJob,
-        job::{Death, Job, JobError, Outcome, Payload},
-        registry::Registry,
-        retry::Policy,
-        runner::{QueueSettings, Runner},
+    features::{
+        audit::{self, Audit, Signature, Via},
+        provider_accounts::{Account, Hold, HoldKind, LiftError, Taken, Trial, guard::Guard},
     },
-    simulator::{Answer, Faults, Operation, Rule},
+    platform::{
+        config,
+        queue::{
+            Leased, NewJob,
+            job::{Death, Job, JobError, Outcome, Payload},
+            registry::Registry,
+            retry::Policy,
+            runner::{QueueSettings, Runner},
+        },
+    },
+    provider::{
+        parcelx::protect::Breaker,
+        simulator::{Answer, Faults, Operation, Rule},
+    },
 };
 
 use crate::support::{Client, TestApp, orders::order};
@@ -360,7 +365,7 @@ async fn what_is_graver_takes_its_place_and_a_worker_process_tells_of_it_too() {
     assert_eq!(ready(&app).await, "held: credentials");
     let health = Client { router: app.app.health_router(tokio_util::sync::CancellationToken::new()), token: None };
     assert_eq!(health.get("/readyz").await.json()["checks"]["account"], "held: credentials");
-    waybill::telemetry::install();
+    waybill::platform::telemetry::install();
     assert_eq!(ready(&app).await, "held: credentials");
     let metrics = app.anybody().get("/metrics").await.text();
     for kind in ["wallet", "configuration", "credentials"] {

@@ -57,7 +57,7 @@ async fn the_providers_words_are_kept_short() {
     assert_eq!(seen["providerSyncStatus"], "failed");
     let reason = seen["syncReason"].as_str().unwrap();
     assert!(reason.starts_with("no é no é") && reason.ends_with('…') && reason.chars().count() <= 501, "{}", reason.len());
-    let stored: waybill::orders::model::Order = app.app.store.get(&id).await.unwrap().unwrap();
+    let stored: waybill::features::orders::model::Order = app.app.store.get(&id).await.unwrap().unwrap();
     assert!(serde_json::to_string(&stored).unwrap().len() < 10_000);
 }
 

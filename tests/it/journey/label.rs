@@ -8,9 +8,11 @@ use std::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use waybill::{
-    orders::model::{Order, ProviderEnv},
-    parcelx::log::RequestLog,
-    simulator::{self, Operation, Rule},
+    features::orders::model::{Order, ProviderEnv},
+    provider::{
+        parcelx::log::RequestLog,
+        simulator::{self, Operation, Rule},
+    },
 };
 
 use crate::support::{Answer, Client, TestApp, orders::order};
@@ -312,9 +314,9 @@ async fn the_call_of_a_worker_that_vanished_gets_its_outcome() {
 async fn a_worker_of_another_provider_fetches_nothing() {
     let app = hasty().await;
     let (merchant, id) = booked(&app).await;
-    let moved = app.app.store.update::<Order, (), waybill::store::StoreError>(&id, |order| {
+    let moved = app.app.store.update::<Order, (), waybill::platform::store::StoreError>(&id, |order| {
         order.provider_env = ProviderEnv::Live;
-        Ok(waybill::store::Decision::Save(()))
+        Ok(waybill::platform::store::Decision::Save(()))
     });
     moved.await.unwrap();
     assert_eq!(merchant.get(&path(&id)).await.status, 202);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use waybill::{
-    simulator::{Answer, FailureShape, Lookup, Operation, Rule},
-    timestamp::Timestamp,
+    base::timestamp::Timestamp,
+    provider::simulator::{Answer, FailureShape, Lookup, Operation, Rule},
 };
 
 use crate::support::{Client, TestApp, orders::order};
@@ -153,7 +153,7 @@ async fn an_outage_at_the_last_look_up_is_waited_out_for_a_day() {
 /// Its worker did not live to act on the answer, and somebody else reads it much later: a control look-up must not take it for new.
 #[tokio::test]
 async fn what_was_answered_is_no_newer_than_its_call() {
-    use waybill::orders::{
+    use waybill::features::orders::{
         journey::{Booking, Finding},
         model::Order,
     };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::net::TcpListener;
-use waybill::{
+use waybill::provider::{
     parcelx::{
         By, Call, ParcelXClient, Settings,
         log::ProviderLogs,

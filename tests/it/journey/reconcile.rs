@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use waybill::{
-    simulator::{Answer, Duplicate, Lookup, Rule},
-    timestamp::Timestamp,
+    base::timestamp::Timestamp,
+    provider::simulator::{Answer, Duplicate, Lookup, Rule},
 };
 
 use crate::support::{Client, TestApp, orders::order};
@@ -192,7 +192,7 @@ async fn a_refusal_after_an_unanswered_call_is_not_believed_and_nothing_goes_on_
 
 #[tokio::test]
 async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
-    use waybill::orders::{
+    use waybill::features::orders::{
         journey::{Booking, Finding},
         model::Order,
     };
@@ -238,7 +238,7 @@ async fn a_shipment_that_is_found_cancelled_is_not_adopted() {
 /// A worker that vanished in a look-up leaves a request log; the next look-up gives it its outcome.
 #[tokio::test]
 async fn a_look_up_that_nobody_ended_gets_its_outcome() {
-    use waybill::parcelx::log::RequestLog;
+    use waybill::provider::parcelx::log::RequestLog;
     let app = TestApp::start().await;
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
@@ -257,7 +257,7 @@ async fn a_look_up_that_nobody_ended_gets_its_outcome() {
 /// Look-ups proved absence, wrongly, and the order waits to be sent again: the AWB that comes now is all it needs.
 #[tokio::test]
 async fn an_awb_that_comes_before_the_next_call_takes_its_place() {
-    use waybill::orders::{
+    use waybill::features::orders::{
         journey::{Booking, Finding},
         model::Order,
     };

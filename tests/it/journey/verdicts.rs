@@ -1,7 +1,7 @@
 //! The verdict table, each row through a socket: what the double really did, what was written down, where the order stands.
 
 use tokio::net::TcpListener;
-use waybill::simulator::{Answer, Rule, Then};
+use waybill::provider::simulator::{Answer, Rule, Then};
 
 use crate::support::{Client, TestApp, orders::order};
 
@@ -130,7 +130,7 @@ async fn a_retry_after_may_be_a_date() {
         assert_eq!(verdict(&app).await, ("busy".to_owned(), "retrying".to_owned()), "{headers}");
         let merchant = app.merchant("u1");
         let list = merchant.get("/v1/orders").await.json();
-        let next: waybill::timestamp::Timestamp =
+        let next: waybill::base::timestamp::Timestamp =
             serde_json::from_value(merchant.order(list["data"][0]["id"].as_str().unwrap()).await["nextCheckAt"].clone()).unwrap();
         let seconds = next.since(app.clock.now()).as_secs();
         match wait {

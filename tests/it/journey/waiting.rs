@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use waybill::simulator::{Answer, Rule};
+use waybill::provider::simulator::{Answer, Rule};
 
 use crate::support::{TestApp, orders::order};
 
@@ -85,7 +85,7 @@ async fn a_provider_that_is_not_there_is_waited_for_a_day_and_then_a_person_look
         let Some(next) = seen["nextCheckAt"].as_str() else { break };
         assert_eq!(seen["providerSyncStatus"], "retrying");
         assert!(seen["syncReason"].as_str().unwrap().contains("not-connected"));
-        let wait = waybill::timestamp::Timestamp::parse(next).unwrap().since(app.clock.now());
+        let wait = waybill::base::timestamp::Timestamp::parse(next).unwrap().since(app.clock.now());
         waits.push(wait.as_secs());
         app.advance(wait);
     }

@@ -13,7 +13,8 @@ use proptest::{
     test_runner::{TestCaseError, TestRunner},
 };
 use waybill::{
-    orders::{
+    base::timestamp::Timestamp,
+    features::orders::{
         amend::Amend,
         draft::Draft,
         journey::{Stance, job_id},
@@ -22,8 +23,7 @@ use waybill::{
         request::CreateOrder,
         review::Fate,
     },
-    outbox::{Again, Dispatched, Times},
-    timestamp::Timestamp,
+    platform::outbox::{Again, Dispatched, Times},
 };
 
 use self::{

@@ -14,9 +14,8 @@ use proptest::{
 };
 use tempfile::TempDir;
 use waybill::{
-    clock::Clock,
-    queue::{Counts, JobState, Keep, Leased, NewJob, Queue},
-    timestamp::Timestamp,
+    base::{clock::Clock, timestamp::Timestamp},
+    platform::queue::{Counts, JobState, Keep, Leased, NewJob, Queue},
 };
 
 use self::{

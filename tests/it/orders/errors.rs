@@ -9,7 +9,7 @@ use http_body_util::StreamBody;
 use hyper::body::Frame;
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use waybill::{http::Kind, orders::model::Order};
+use waybill::{features::orders::model::Order, platform::http::Kind};
 
 use super::{orders_of, post_text};
 use crate::support::{Answer, Client, TestApp, orders::order};
@@ -114,7 +114,7 @@ async fn a_client_that_is_still_sending_gets_its_413() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
-    let serving = tokio::spawn(waybill::http::serve::serve(listener, app.router(), stop.clone(), Duration::from_secs(5)));
+    let serving = tokio::spawn(waybill::platform::http::serve::serve(listener, app.router(), stop.clone(), Duration::from_secs(5)));
     let token = app.merchant("u1").token.unwrap();
     let client = reqwest::Client::new();
     let url = format!("http://{address}/orders/create");

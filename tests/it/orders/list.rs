@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
-use waybill::simulator::Rule;
+use waybill::provider::simulator::Rule;
 
 use crate::support::{Client, TestApp, orders::order};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use waybill::simulator::{Answer, FailureShape, Lookup, Rule};
+use waybill::provider::simulator::{Answer, FailureShape, Lookup, Rule};
 
 use super::full;
 use crate::support::{TestApp, orders::order};
@@ -160,7 +160,7 @@ async fn anothers_logs_are_not_there() {
 /// An order may see hundreds of calls; the newest count, to whoever reads them and to whoever ends what a vanished worker left.
 #[tokio::test]
 async fn of_many_calls_the_newest_are_listed_and_ended() {
-    use waybill::parcelx::log::RequestLog;
+    use waybill::provider::parcelx::log::RequestLog;
     let app = TestApp::start().await;
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{Method, Request, header};
 use secrecy::SecretString;
 use serde_json::json;
-use waybill::auth::{Role, Tokens};
+use waybill::platform::auth::{Role, Tokens};
 
 use super::orders_of;
 use crate::support::{Answer, Client, TestApp, orders::order};

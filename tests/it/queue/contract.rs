@@ -12,9 +12,8 @@ pub(super) mod stalling;
 use std::time::Duration;
 
 use waybill::{
-    clock::Clock,
-    queue::{Counts, JobView, Keep, Leased, NewJob, Queue},
-    timestamp::Timestamp,
+    base::{clock::Clock, timestamp::Timestamp},
+    platform::queue::{Counts, JobView, Keep, Leased, NewJob, Queue},
 };
 
 /// A queue server, or its like, that belongs to one test and is empty at first.

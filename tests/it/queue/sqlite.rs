@@ -14,8 +14,8 @@ use std::{
 
 use tempfile::TempDir;
 use waybill::{
-    clock::Clock,
-    queue::{Added, Count, Held, Keep, Queue, QueueError},
+    base::clock::Clock,
+    platform::queue::{Added, Count, Held, Keep, Queue, QueueError},
 };
 
 use super::contract::{LEASE, LONG, Lab, NONE, Q, add, claim, claim_one, claiming::waiting, clock, contract, counts, ids, job, secs, view};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use waybill::queue::{Added, Broker, Count, Held, Leased, NewJob, Queue, QueueError, Recovered};
+use waybill::platform::queue::{Added, Broker, Count, Held, Leased, NewJob, Queue, QueueError, Recovered};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Op {

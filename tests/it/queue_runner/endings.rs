@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use waybill::queue::{JobState, job::Death, retry::Policy};
+use waybill::platform::queue::{JobState, job::Death, retry::Policy};
 
 use super::kit::{Act, Burial, QUEUE, Rig};
 

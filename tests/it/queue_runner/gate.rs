@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use waybill::queue::{
+use waybill::platform::queue::{
     JobState, Leased,
     runner::gate::{Admission, Gate, Probe},
 };

@@ -11,15 +11,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use waybill::{
-    clock::Clock,
-    queue::{
+    base::{clock::Clock, timestamp::Timestamp},
+    platform::queue::{
         Counts, JobView, Keep, Leased, NewJob, Queue,
         job::{Death, Job, JobError, Outcome, Payload},
         registry::Registry,
         retry::Policy,
         runner::{QueueSettings, Runner, gate::Gate},
     },
-    timestamp::Timestamp,
 };
 
 pub(super) const QUEUE: &str = "runner-test";

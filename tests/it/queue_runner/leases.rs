@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use waybill::queue::{Held, JobState, job::Death};
+use waybill::platform::queue::{Held, JobState, job::Death};
 
 use super::{
     double::{Double, Fault, Op},

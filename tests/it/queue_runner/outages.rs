@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use waybill::{
-    clock::Clock,
-    queue::{Held, JobState},
+    base::clock::Clock,
+    platform::queue::{Held, JobState},
 };
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use waybill::queue::runner::QueueSettings;
+use waybill::platform::queue::runner::QueueSettings;
 
 use super::{
     double::{Double, Op},

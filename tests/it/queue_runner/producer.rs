@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use waybill::queue::{Added, Broker, Count, Held, JobState, Leased, NewJob, QueueError, Recovered, producer::Producer};
+use waybill::platform::queue::{Added, Broker, Count, Held, JobState, Leased, NewJob, QueueError, Recovered, producer::Producer};
 
 use super::{
     double::{Double, Fault, Op},

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use waybill::queue::{JobState, runner::QueueSettings};
+use waybill::platform::queue::{JobState, runner::QueueSettings};
 
 use super::{
     double::{Double, Op},

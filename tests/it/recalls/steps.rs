@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use waybill::orders::{
+use waybill::features::orders::{
     model::{Order, RecallState},
     recall::{RecallStance, Sighting},
 };

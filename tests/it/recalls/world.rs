@@ -3,7 +3,8 @@
 use std::{rc::Rc, time::Duration};
 
 use waybill::{
-    orders::{
+    base::timestamp::Timestamp,
+    features::orders::{
         draft::Draft,
         journey::{Booking, Finding},
         model::{Actor, Order, ProviderEnv, Recall, RecallState},
@@ -11,7 +12,6 @@ use waybill::{
         request::CreateOrder,
         review::Fate,
     },
-    timestamp::Timestamp,
 };
 
 use crate::support::orders::order;
@@ -120,7 +120,7 @@ pub(super) enum At {
     Decide,
 }
 
-/// A person's action that is under way, as in [`waybill::orders::service::review`].
+/// A person's action that is under way, as in [`waybill::features::orders::service::review`].
 #[derive(Debug, Clone)]
 pub(super) struct Desk {
     pub(super) act: Act,

@@ -6,8 +6,8 @@ use axum::body::Body;
 use http::{Method, Request, header};
 use serde_json::{Value, json};
 use waybill::{
-    audit::{Signature, Via},
-    simulator::{Lookup, Operation, Rule},
+    features::audit::{Signature, Via},
+    provider::simulator::{Lookup, Operation, Rule},
 };
 
 use super::canaries::{self, assert_clean};

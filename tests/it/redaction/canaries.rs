@@ -1,7 +1,7 @@
 //! The values, and the look for them. Every text has `zyq` in it; numbers are listed.
 
 use serde_json::{Value, json};
-use waybill::simulator::{Answer, FailureShape, Then};
+use waybill::provider::simulator::{Answer, FailureShape, Then};
 
 use crate::support::orders::order;
 

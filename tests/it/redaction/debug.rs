@@ -3,10 +3,12 @@
 use secrecy::SecretString;
 use url::Url;
 use waybill::{
-    config::{Account, Config},
-    orders::{draft::Draft, model::Order, request::CreateOrder},
-    parcelx::answer::{Answer, Body},
-    simulator::Rule,
+    features::orders::{draft::Draft, model::Order, request::CreateOrder},
+    platform::config::{Account, Config},
+    provider::{
+        parcelx::answer::{Answer, Body},
+        simulator::Rule,
+    },
 };
 
 use super::canaries::{self, assert_clean};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use waybill::simulator::{Lookup, Operation, Rule};
+use waybill::provider::simulator::{Lookup, Operation, Rule};
 
 use super::canaries::{self, assert_clean};
 use crate::support::TestApp;

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use serde_json::json;
 use waybill::{
-    audit::Outcome,
-    orders::{
-        journey::{Booking, Finding, reason},
-        model::{CancellationState, RecallState},
-        review::Refusal,
-        service::review::Trust,
-        status::SyncStatus,
+    features::{
+        audit::Outcome,
+        orders::{
+            journey::{Booking, Finding, reason},
+            model::{CancellationState, RecallState},
+            review::Refusal,
+            service::review::Trust,
+            status::SyncStatus,
+        },
     },
-    parcelx::log::RequestLog,
-    simulator::Lookup,
+    provider::{parcelx::log::RequestLog, simulator::Lookup},
 };
 
 use super::{desk, desk_at, line, lines, nobody, real_awb, refusal, stored, unclear, unsent, until_settled};

@@ -3,16 +3,18 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use waybill::{
-    audit::{AuditLine, Outcome},
-    orders::{
-        journey::reason,
-        model::{Doubt, Order},
-        service::review::{Action, ReviewFilter},
-        status::SyncStatus,
+    base::timestamp::Timestamp,
+    features::{
+        audit::{AuditLine, Outcome},
+        orders::{
+            journey::reason,
+            model::{Doubt, Order},
+            service::review::{Action, ReviewFilter},
+            status::SyncStatus,
+        },
     },
-    simulator::{Answer, Lookup, Rule},
-    store,
-    timestamp::Timestamp,
+    platform::store,
+    provider::simulator::{Answer, Lookup, Rule},
 };
 
 use super::{desk, desk_at, nobody, stored, unsent};
@@ -79,7 +81,7 @@ async fn a_run_can_be_made_again_and_passes_what_it_cannot_change() {
     // Some that cannot be booked again: their merchant called them off.
     for id in ids.iter().step_by(10) {
         let mut order = stored(&app, id).await;
-        order.cancellation.state = waybill::orders::model::CancellationState::Requested;
+        order.cancellation.state = waybill::features::orders::model::CancellationState::Requested;
         assert!(app.app.store.replace(&order).await.unwrap());
     }
     // A run that died after three orders.

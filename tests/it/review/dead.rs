@@ -6,25 +6,26 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio_util::task::TaskTracker;
 use waybill::{
-    jobs::Context,
-    orders::{
-        jobs::{CancelOrderJob, CreateOrderJob},
+    features::orders::{
+        jobs::{CancelOrderJob, Context, CreateOrderJob},
         journey::{Booking, CallTimes, Finding, SEND_WITHIN, SETTLE_WITHIN, reason},
         model::{Order, RecallState},
         recall::Looks,
         status::SyncStatus,
     },
-    parcelx::{
-        LabelHosts, ParcelXClient, Settings,
-        answer::{Answer, Body, Failure, Wire},
-        log::{OutcomeLog, RequestLog},
-        protect::Protection,
-    },
-    queue::{
+    platform::queue::{
         Leased,
         job::{Death, Job, JobError},
     },
-    simulator::{Answer as Scripted, Lookup, Rule},
+    provider::{
+        parcelx::{
+            LabelHosts, ParcelXClient, Settings,
+            answer::{Answer, Body, Failure, Wire},
+            log::{OutcomeLog, RequestLog},
+            protect::Protection,
+        },
+        simulator::{Answer as Scripted, Lookup, Rule},
+    },
 };
 
 use super::{live, real_awb, stored, until_settled};
@@ -45,7 +46,7 @@ pub(super) async fn answer_to(app: &TestApp, id: &str, log_id: &str, awb: &str) 
     let request = app.app.store.get::<RequestLog>(log_id).await.unwrap().unwrap();
     let unheard = Wire::Failure { class: Failure::NoAnswerRecorded, detail: String::new() };
     let mut outcome = app.app.store.get::<OutcomeLog>(log_id).await.unwrap().unwrap();
-    outcome.end = waybill::parcelx::log::End::new(&unheard, "unknown");
+    outcome.end = waybill::provider::parcelx::log::End::new(&unheard, "unknown");
     assert!(app.app.store.replace(&outcome).await.unwrap());
     let body = json!({ "status": true, "responsemsg": "Order Created Successfully",
                        "data": { "awb_number": awb, "client_order_id": order.order_number } });

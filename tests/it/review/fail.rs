@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use serde_json::json;
 use waybill::{
-    audit::Outcome,
-    orders::{
-        journey::{Booking, Finding, reason},
-        review::Refusal,
-        service::review::ReviewError,
-        status::SyncStatus,
+    features::{
+        audit::Outcome,
+        orders::{
+            journey::{Booking, Finding, reason},
+            review::Refusal,
+            service::review::ReviewError,
+            status::SyncStatus,
+        },
     },
-    parcelx::log::RequestLog,
-    simulator::{Answer, Rule},
+    provider::{
+        parcelx::log::RequestLog,
+        simulator::{Answer, Rule},
+    },
 };
 
 use super::{desk, last_reason, line, live, real_awb, refusal, stored, unclear, unsent, until_settled};

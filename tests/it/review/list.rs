@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use waybill::orders::{model::ReviewOf, service::review::ReviewFilter};
+use waybill::features::orders::{model::ReviewOf, service::review::ReviewFilter};
 
 use crate::support::{TestApp, orders::order};
 

@@ -4,15 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use waybill::{
-    audit::{Signature, Via},
-    orders::{
-        journey::{Finding, reason},
-        model::{Attempt, Order},
-        review::{Evidence, Refusal, Seen, Shipments},
-        service::OrderService,
-        status::SyncStatus,
+    features::{
+        audit::{Signature, Via},
+        orders::{
+            journey::{Finding, reason},
+            model::{Attempt, Order},
+            review::{Evidence, Refusal, Seen, Shipments},
+            service::OrderService,
+            status::SyncStatus,
+        },
     },
-    store::StoreError,
+    platform::store::StoreError,
 };
 
 use super::{lines, refusal, stored, unclear};

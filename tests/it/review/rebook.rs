@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use serde_json::json;
 use waybill::{
-    audit::Outcome,
-    orders::{
-        journey::{Booking, Finding, reason},
-        model::CancellationState,
-        review::Refusal,
-        service::review::Trust,
-        status::SyncStatus,
+    features::{
+        audit::Outcome,
+        orders::{
+            journey::{Booking, Finding, reason},
+            model::CancellationState,
+            review::Refusal,
+            service::review::Trust,
+            status::SyncStatus,
+        },
     },
-    parcelx::log::RequestLog,
-    simulator::{Duplicate, Lookup, Rule},
+    provider::{
+        parcelx::log::RequestLog,
+        simulator::{Duplicate, Lookup, Rule},
+    },
 };
 
 use super::{desk, desk_at, line, lines, live, nobody, real_awb, refusal, stored, unclear, unsent, until_settled};
@@ -29,7 +33,7 @@ async fn what_was_never_sent_is_booked_without_asking() {
     assert_eq!((rebooked.trying_since, rebooked.waits, rebooked.review), (Some(app.clock.now()), 0, None));
     assert_eq!(line(&app, &id).await, ("order.rebook".to_owned(), Outcome::Done, None));
     // Busy does not make it a case again at once: its day begins anew.
-    app.simulator.script(Rule::create(waybill::simulator::Answer::Status { code: 429, retry_after: Some("5".to_owned()) }));
+    app.simulator.script(Rule::create(waybill::provider::simulator::Answer::Status { code: 429, retry_after: Some("5".to_owned()) }));
     app.run_pending_jobs().await;
     assert_eq!(merchant.order(&id).await["providerSyncStatus"], "retrying");
     let ended = until_settled(&app, &id).await;
@@ -154,7 +158,7 @@ async fn what_was_answered_after_all_is_not_booked_again() {
 
 #[tokio::test]
 async fn another_providers_order_is_left_alone() {
-    use waybill::orders::model::ProviderEnv;
+    use waybill::features::orders::model::ProviderEnv;
     let app = TestApp::start().await;
     let (_, id) = unsent(&app).await;
     let mut order = stored(&app, &id).await;

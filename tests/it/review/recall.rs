@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use serde_json::json;
 use waybill::{
-    audit::Outcome,
-    orders::{
-        journey::{Booking, Finding},
-        model::{CancellationState, Order, RecallState, ReviewOf},
-        recall::{Looks, RecallFinding},
-        review::{Fate, Refusal},
-        service::review::ReviewFilter,
+    features::{
+        audit::Outcome,
+        orders::{
+            journey::{Booking, Finding},
+            model::{CancellationState, Order, RecallState, ReviewOf},
+            recall::{Looks, RecallFinding},
+            review::{Fate, Refusal},
+            service::review::ReviewFilter,
+        },
     },
-    parcelx::log::RequestLog,
-    simulator::{Effect, Operation, Rule},
+    provider::{
+        parcelx::log::RequestLog,
+        simulator::{Effect, Operation, Rule},
+    },
 };
 
 use super::{desk, last_reason, line, refusal, stored, until_settled};

@@ -7,8 +7,8 @@ use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use waybill::{
-    clock::Clock,
-    simulator::{Answer, Faults, Manners, Settings, Simulator},
+    base::clock::Clock,
+    provider::simulator::{Answer, Faults, Manners, Settings, Simulator},
 };
 
 use super::{Double, said};
@@ -25,7 +25,7 @@ async fn switches_are_read_changed_and_put_back() {
     let changes = json!({ "lookup": "never", "badToken": 200, "answer": { "hangAfterBooking": { "ms": 5, "then": "close" } }, "answerFor": ["cancel"] });
     assert_eq!(ask(&double, Method::PATCH, "/faults", changes).await.0, 200);
     let faults = double.simulator.faults();
-    assert_eq!((faults.lookup, u16::from(faults.bad_token)), (waybill::simulator::Lookup::Never, 200));
+    assert_eq!((faults.lookup, u16::from(faults.bad_token)), (waybill::provider::simulator::Lookup::Never, 200));
     assert_eq!(ask(&double, Method::PUT, "/faults", json!({ "latencyMs": 1 })).await.0, 200);
     assert_eq!(double.simulator.faults(), Faults { latency_ms: 1, ..Faults::new(Manners::Unpleasant) });
 }

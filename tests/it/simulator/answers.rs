@@ -11,8 +11,8 @@ use tokio::{
 };
 use tower_http::compression::CompressionLayer;
 use waybill::{
-    clock::Clock,
-    simulator::{Answer, Answered, Operation, Rule, Settings, Simulator, Then, What},
+    base::clock::Clock,
+    provider::simulator::{Answer, Answered, Operation, Rule, Settings, Simulator, Then, What},
 };
 
 use super::{Double, order, said, words};
@@ -146,7 +146,7 @@ async fn successes_that_are_none() {
     double.simulator.script(Rule::create(Answer::OtherReference));
     assert_eq!(double.create("ORD-2").await["data"]["client_order_id"], "ORD-1");
     double.simulator.script(Rule::create(Answer::AwbOfAnother).about("ORD-3"));
-    double.faults(|f| f.duplicate = waybill::simulator::Duplicate::NewAwb);
+    double.faults(|f| f.duplicate = waybill::provider::simulator::Duplicate::NewAwb);
     let answer = double.create("ORD-3").await;
     let awb = answer["data"]["awb_number"].as_str().unwrap();
     let shipments = double.simulator.shipments();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use waybill::simulator::{Answer, Answered, Effect, Operation, Rule, SecondCancel, Then, What};
+use waybill::provider::simulator::{Answer, Answered, Effect, Operation, Rule, SecondCancel, Then, What};
 
 use super::{Double, words};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use waybill::simulator::{Duplicate, FailureShape, FailureStatus, Rule, What};
+use waybill::provider::simulator::{Duplicate, FailureShape, FailureStatus, Rule, What};
 
 use super::{Double, order, order_with, said, words};
 

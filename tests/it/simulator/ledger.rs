@@ -4,8 +4,8 @@ use std::{fmt::Write as _, fs, io::Write as _, path::Path};
 
 use serde_json::{Value, json};
 use waybill::{
-    clock::Clock,
-    simulator::{Answer, Answered, Duplicate, Manners, Rule, Settings, Simulator, SimulatorError, What},
+    base::clock::Clock,
+    provider::simulator::{Answer, Answered, Duplicate, Manners, Rule, Settings, Simulator, SimulatorError, What},
 };
 
 use super::{Double, order, said, words};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use waybill::simulator::{BadToken, Effect, Lookup, SecondCancel, Settings, TrackOrder, What};
+use waybill::provider::simulator::{BadToken, Effect, Lookup, SecondCancel, Settings, TrackOrder, What};
 
 use super::{Double, order_with, said, words};
 
@@ -77,7 +77,7 @@ async fn tracking_lists_the_events_in_either_order() {
     assert_eq!(answer["current_status"]["event_date"], "2026-11-21 07:35:00");
     assert_eq!(answer["data"][0]["event_date"], "2026-11-21 06:35:00");
 
-    double.faults(|f| (f.track_order, f.ids) = (TrackOrder::NewestFirst, waybill::simulator::Ids::Numbers));
+    double.faults(|f| (f.track_order, f.ids) = (TrackOrder::NewestFirst, waybill::provider::simulator::Ids::Numbers));
     let (_, answer) = said(double.get(&format!("/api/v3/track_order?awb={awb}"))).await;
     assert_eq!(codes(&answer), [223, 221]);
     assert!(words(&double.track("00000000000").await).contains("No shipment"));
@@ -110,7 +110,7 @@ async fn a_look_up_by_reference_in_each_world() {
 #[tokio::test]
 async fn a_look_up_prefers_the_live_shipment() {
     let double = Double::friendly().await;
-    double.faults(|f| f.duplicate = waybill::simulator::Duplicate::NewAwb);
+    double.faults(|f| f.duplicate = waybill::provider::simulator::Duplicate::NewAwb);
     let (first, second) = (double.booked("ORD-1").await, double.booked("ORD-1").await);
     assert_eq!(double.look_up("ORD-1").await["current_status"]["awb"], json!(second));
     double.cancel(&second).await;

@@ -16,7 +16,7 @@ use tokio::{
     sync::{Semaphore, mpsc},
     time::timeout,
 };
-use waybill::simulator::{Answer, Effect, Rule, WebhookCounts, WebhookForm, WebhookUrl};
+use waybill::provider::simulator::{Answer, Effect, Rule, WebhookCounts, WebhookForm, WebhookUrl};
 
 use super::{Double, said};
 

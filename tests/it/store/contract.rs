@@ -9,8 +9,8 @@ pub(crate) mod writing;
 
 use serde::{Deserialize, Serialize};
 use waybill::{
-    store::{Document, Index, Store, StoreError},
-    timestamp::Timestamp,
+    base::timestamp::Timestamp,
+    platform::store::{Document, Index, Store, StoreError},
 };
 
 macro_rules! contract_suite {

@@ -10,7 +10,7 @@ use std::{
 use futures_util::future::join_all;
 use rusqlite::Connection;
 use tempfile::TempDir;
-use waybill::store::{Decision, Order, Query, Store, StoreError};
+use waybill::platform::store::{Decision, Order, Query, Store, StoreError};
 
 use super::contract::{Parcel, conflict, fill, id, parcel, prepared};
 

@@ -13,13 +13,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 use waybill::{
     app::{App, Worker},
-    auth::Role,
-    clock::Clock,
-    config::{Account, Config},
-    orders::model::ProviderEnv,
-    queue::{Counts, Queue},
-    simulator::{Manners, Settings, Simulator},
-    timestamp::Timestamp,
+    base::{clock::Clock, timestamp::Timestamp},
+    features::orders::model::ProviderEnv,
+    platform::{
+        auth::Role,
+        config::{Account, Config},
+        queue::{Counts, Queue},
+    },
+    provider::simulator::{Manners, Settings, Simulator},
 };
 
 use super::Client;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use waybill::{
-    orders::{
+    features::orders::{
         journey::{Booking, Finding},
         model::RecallState,
     },
-    simulator::{Answer, Effect, Operation, Rule, SecondCancel},
+    provider::simulator::{Answer, Effect, Operation, Rule, SecondCancel},
 };
 
 use super::{booked, cancel, live, stored, until_settled, words};
@@ -99,7 +99,7 @@ async fn a_cancel_whose_worker_vanished_is_closed_before_another_is_sent() {
         if sent {
             // It wrote its log, and may have sent.
             let now = app.clock.now();
-            let log = waybill::parcelx::log::RequestLog::new(
+            let log = waybill::provider::parcelx::log::RequestLog::new(
                 &attempt.request_log_id,
                 "cancel_order",
                 &id,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use waybill::{
-    queue::NewJob,
-    simulator::{Operation, Rule},
+    platform::queue::NewJob,
+    provider::simulator::{Operation, Rule},
 };
 
 use super::{QUEUE, booked, cancel, until_settled, words};

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use proptest::{collection::vec, prelude::*, sample};
-use waybill::orders::{
+use waybill::features::orders::{
     journey::{Booking, Finding},
     recall::{RecallFinding, Sighting},
     review::Fate,

@@ -4,13 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use proptest::{prop_assert, prop_assert_eq, test_runner::TestCaseError};
 use waybill::{
-    orders::{
+    base::timestamp::Timestamp,
+    features::orders::{
         journey::{MOST_DOUBTS, Stance, cancel_job_id, job_id},
         model::{CancellationState, HISTORY_KEPT, Order, RecallState},
         recall::RecallStance,
         status::{OrderStatus, SyncStatus},
     },
-    timestamp::Timestamp,
 };
 
 /// The longest that an open order may go without anybody looking at it.

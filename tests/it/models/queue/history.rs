@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use proptest::{collection::vec, prelude::*, sample};
-use waybill::queue::{Count, Leased, NewJob};
+use waybill::platform::queue::{Count, Leased, NewJob};
 
 #[derive(Clone)]
 pub(super) struct Step {

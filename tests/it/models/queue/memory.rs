@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proptest::{prop_assert_eq, test_runner::TestCaseError};
 use waybill::{
-    queue::{Added, Count, Held, JobState, JobView, Keep, Leased, NewJob},
-    timestamp::Timestamp,
+    base::timestamp::Timestamp,
+    platform::queue::{Added, Count, Held, JobState, JobView, Keep, Leased, NewJob},
 };
 
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use waybill::queue::{Added, Count, JobState, NewJob};
+use waybill::platform::queue::{Added, Count, JobState, NewJob};
 
 use super::{Lab, NONE, Q, add, claim, claim_one, clock, counts, delayed, ids, job, secs, view};
 

@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{sync::Barrier, task::JoinHandle};
-use waybill::queue::{Count, Held, Leased, Queue};
+use waybill::platform::queue::{Count, Held, Leased, Queue};
 
 use super::{LEASE, LONG, Lab, NONE, Q, add, claim, claim_one, clock, counts, delayed, ids, job, secs};
 

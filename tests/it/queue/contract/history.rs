@@ -9,9 +9,8 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use waybill::{
-    clock::Clock,
-    queue::{Added, Count, Held, JobState, Leased, Queue},
-    timestamp::Timestamp,
+    base::{clock::Clock, timestamp::Timestamp},
+    platform::queue::{Added, Count, Held, JobState, Leased, Queue},
 };
 
 use super::{LEASE, Lab, NONE, Q, claim, clock, counts, delayed, ids, secs};

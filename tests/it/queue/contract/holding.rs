@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use waybill::queue::{Count, Held, JobState, Leased, Queue};
+use waybill::platform::queue::{Count, Held, JobState, Leased, Queue};
 
 use super::{LEASE, Lab, NONE, Q, add, claim, claim_one, clock, counts, ids, job, secs, view};
 

@@ -1,4 +1,4 @@
-use waybill::queue::{Added, Count, Counts, Held, JobState, JobView, Keep, Queue};
+use waybill::platform::queue::{Added, Count, Counts, Held, JobState, JobView, Keep, Queue};
 
 use super::{LEASE, Lab, Q, add, claim, claim_one, clock, counts, delayed, job, secs, view};
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use waybill::queue::{JobState, Leased, NewJob};
+use waybill::platform::queue::{JobState, Leased, NewJob};
 
 use super::{LEASE, Lab, NONE, Q, add, claim, claim_one, clock, counts, ids, job, secs, view};
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use waybill::{
-    clock::Clock,
-    queue::{Held, JobState, Keep},
+    base::clock::Clock,
+    platform::queue::{Held, JobState, Keep},
 };
 
 use super::{File, LEASE, LONG, Lab, Q, check, counts, job, open};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use waybill::simulator::{Faults, Manners};
+use waybill::provider::simulator::{Faults, Manners};
 
 use super::{Double, HOUR, Receiver, WebhookCounts, friendly, said, to, until};
 

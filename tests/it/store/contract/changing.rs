@@ -1,7 +1,7 @@
 //! `replace`, `update` and `delete_before`.
 
 use serde_json::json;
-use waybill::store::{Decision, Order, Query, Store, StoreError, Updated};
+use waybill::platform::store::{Decision, Order, Query, Store, StoreError, Updated};
 
 use super::{NewParcel, Outbox, Parcel, conflict, fill, id, parcel, prepared, second};
 

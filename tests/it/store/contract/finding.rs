@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use waybill::{
-    store::{Cursor, Document, Index, Key, Order, Query, Store, StoreError},
-    timestamp::Timestamp,
+    base::timestamp::Timestamp,
+    platform::store::{Cursor, Document, Index, Key, Order, Query, Store, StoreError},
 };
 
 use super::{Outbox, Parcel, fill, id, parcel, prepared, second};

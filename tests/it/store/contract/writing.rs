@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use waybill::store::{Cursor, Order, Query, Store, StoreError};
+use waybill::platform::store::{Cursor, Order, Query, Store, StoreError};
 
 use super::{NewParcel, Outbox, Parcel, conflict, id, parcel, prepared, second};
 

@@ -1,0 +1,249 @@
+//! What people did by hand: who, to what, why, and how it ended.
+//!
+//! Guards against an action without a line. A line is written *before* its action, as `begun`, and gets its end after it: a process that
+//! dies in between leaves the line, never the action alone. A line that stays `begun` says that nobody knows from here whether it was
+//! done; what it was about does. Lines are never changed otherwise, and never removed.
+//!
+//! Knows no business type: what an action is about is named by its collection and id, and its states are words.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    base::{clock::Clock, ids, timestamp::Timestamp},
+    platform::store::{Cursor, Decision, Document, Index, Order as Sort, Query, Store, StoreError, Updated, id_and_version},
+};
+
+/// Longest name of who acts, in characters.
+pub const LONGEST_NAME: usize = 100;
+/// Longest reason, in characters.
+pub const LONGEST_REASON: usize = 500;
+
+/// Where an action came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    Cli,
+    Http,
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    pub name: String,
+    pub via: Via,
+}
+
+/// Who answers for an action, and why they took it: nothing is done without both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    who: Who,
+    reason: String,
+}
+
+/// A signature that says too little, or too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadSignature {
+    #[error("the actor must be a name of 1 to {LONGEST_NAME} characters, without control characters")]
+    Name,
+    #[error("the reason must be a text of 1 to {LONGEST_REASON} characters, without control characters")]
+    Reason,
+}
+
+impl Signature {
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn new(name: &str, via: Via, reason: &str) -> Result<Self, BadSignature> {
+        let fine = |text: &str, longest| (1..=longest).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        let (name, reason) = (name.trim(), reason.trim());
+        if !fine(name, LONGEST_NAME) {
+            return Err(BadSignature::Name);
+        }
+        if !fine(reason, LONGEST_REASON) {
+            return Err(BadSignature::Reason);
+        }
+        Ok(Self { who: Who { name: name.to_owned(), via }, reason: reason.to_owned() })
+    }
+
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+/// How an action ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Not known: it is under way, or its process died, or the database went away under it.
+    Begun,
+    Done,
+    /// It was not right to do; nothing was changed.
+    Refused,
+    /// A fault; nothing was changed.
+    Failed,
+}
+
+impl Outcome {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Begun => "begun",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What an action is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    pub collection: String,
+    pub id: String,
+}
+
+/// An action that is about to be taken.
+#[derive(Debug, Clone)]
+pub struct Act<'a> {
+    /// In dots: `order.rebook`, `account.lift`.
+    pub action: &'a str,
+    pub collection: &'a str,
+    pub id: &'a str,
+    /// Whose it is, where it is somebody's.
+    pub user_id: Option<&'a str>,
+    /// Its state before, in words that name no person.
+    pub before: Option<&'a str>,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditLine {
+    pub id: String,
+    pub version: i64,
+    pub at: Timestamp,
+    pub actor: Who,
+    pub action: String,
+    pub subject: Subject,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The words of whoever acted.
+    pub reason: String,
+    pub outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// The subject's state before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// Why it was refused or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl Document for AuditLine {
+    const COLLECTION: &'static str = "audit_log";
+    const INDEXES: &'static [Index] = &[Index::on("at", &["at"]), Index::on("subject", &["subject.id", "at"])];
+
+    id_and_version!();
+}
+
+/// The log. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    store: Store,
+    clock: Clock,
+}
+
+impl Audit {
+    #[must_use]
+    pub fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Writes the line of an action that follows, and gives its id.
+    ///
+    /// # Errors
+    /// When the store fails; then the action must not be taken.
+    pub async fn begin(&self, by: &Signature, act: &Act<'_>) -> Result<String, StoreError> {
+        let now = self.clock.now();
+        let line = AuditLine {
+            id: ids::audit(now),
+            version: 1,
+            at: now,
+            actor: by.who.clone(),
+            action: act.action.to_owned(),
+            subject: Subject { collection: act.collection.to_owned(), id: act.id.to_owned() },
+            user_id: act.user_id.map(str::to_owned),
+            reason: by.reason.clone(),
+            outcome: Outcome::Begun,
+            ended_at: None,
+            before: act.before.map(str::to_owned),
+            after: None,
+            detail: None,
+            extra: Map::new(),
+        };
+        self.store.insert(&line).await?;
+        Ok(line.id)
+    }
+
+    /// Writes down how the action of the line `id` ended: once, what is written stays.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn end(&self, id: &str, outcome: Outcome, after: Option<&str>, detail: Option<&str>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let ended = self.store.update::<AuditLine, (), StoreError>(id, |line| {
+            if line.outcome != Outcome::Begun {
+                return Ok(Decision::Leave(()));
+            }
+            (line.outcome, line.ended_at) = (outcome, Some(now));
+            (line.after, line.detail) = (after.map(str::to_owned), detail.map(str::to_owned));
+            Ok(Decision::Save(()))
+        });
+        ended.await.map(|_: Updated<AuditLine, ()>| ())
+    }
+
+    /// Lines, newest first: of one subject, or all. At most `limit`, behind `after`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list(&self, subject: Option<&str>, after: Option<Cursor>, limit: usize) -> Result<Vec<AuditLine>, StoreError> {
+        let mut query = Query::sorted_by("at", Sort::Descending).limit(limit);
+        if let Some(id) = subject {
+            query = query.equal("subject.id", id);
+        }
+        if let Some(cursor) = after {
+            query = query.after(cursor);
+        }
+        self.store.find(&query).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_signs_without_a_name_and_a_reason() {
+        let sign = |name: &str, reason: &str| Signature::new(name, Via::Cli, reason);
+        assert_eq!(sign(" asha ", " the panel shows it ").unwrap().reason(), "the panel shows it");
+        let long = "x".repeat(501);
+        for (name, reason, error) in [
+            ("", "why", BadSignature::Name),
+            ("  ", "why", BadSignature::Name),
+            ("a\nb", "why", BadSignature::Name),
+            (&long, "why", BadSignature::Name),
+            ("asha", "", BadSignature::Reason),
+            ("asha", " \t ", BadSignature::Reason),
+            ("asha", "a\u{1b}[2Jb", BadSignature::Reason),
+            ("asha", &long, BadSignature::Reason),
+        ] {
+            assert_eq!(sign(name, reason), Err(error), "{name:?} {reason:?}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Cancels what of an order is booked and should not be: the shipment that its merchant called off, and each one too many.
+//!
+//! A job looks at its order and does the one thing that is right now: send a cancel, find out what a vanished worker's cancel did, see what
+//! tracking shows, or wait. It may run any number of times; a cancel whose end is not plain is never repeated before tracking was asked.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tracing::Instrument;
+
+use super::{Context, words::words};
+use crate::{
+    base::fault,
+    features::orders::{
+        journey::reason,
+        model::{Attempt, CancellationState, Order, RecallState, ReviewOf},
+        recall::{RecallFinding, RecallStance, Sighting},
+    },
+    platform::queue::{
+        Leased,
+        job::{Death, Job, JobError, Outcome, Payload},
+    },
+    provider::parcelx::{By, CallError, Tracked, protect::Slot, redact, verdict::Verdict},
+};
+
+/// How often one run follows its order when others change it.
+const STEPS: usize = 20;
+
+/// Cancels what of an order is booked and should not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelOrderJob {
+    pub order_id: String,
+    pub user_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_order_id: Option<String>,
+    /// The merchant's words, in jobs of other producers. Ours keep them in the order: boards show jobs to people who need not know whom
+    /// an order is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellation_reason: Option<String>,
+    /// Absent in jobs of other producers, which count as current and as the merchant's wish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+}
+
+impl Payload for CancelOrderJob {
+    const NAME: &'static str = "cancel-order";
+    const QUEUE: &'static str = "parcelx-order-cancellation-queue";
+}
+
+impl From<&Order> for CancelOrderJob {
+    fn from(order: &Order) -> Self {
+        Self {
+            order_id: order.id.clone(),
+            user_id: order.user_id.clone(),
+            client_order_id: order.client_order_id.clone(),
+            cancellation_reason: None,
+            generation: Some(order.generation),
+        }
+    }
+}
+
+impl Job for CancelOrderJob {
+    type Context = Context;
+
+    async fn run(&self, ctx: &Context, job: &Leased) -> Result<Outcome, JobError> {
+        ctx.close_calls_of_the_dead(&self.order_id, job).await?;
+        let Some(mut order) = ctx.orders.load(&self.order_id).await? else {
+            return Ok(Outcome::Failed { reason: "no such order".to_owned() });
+        };
+        let wished = |order: &Order| order.user_id == self.user_id && order.cancellation.requested_at.is_some_and(|at| at >= job.added_at);
+        if self.generation.is_none() && !wished(&order) {
+            // Another producer's job is the merchant's wish itself, once.
+            let reason = self.cancellation_reason.as_deref();
+            let Some((called_off, _)) = ctx.orders.cancel(&self.user_id, &self.order_id, reason).await? else {
+                return Ok(Outcome::Failed { reason: "no such order".to_owned() });
+            };
+            order = called_off;
+        }
+        for _ in 0..STEPS {
+            let stance = order.recall_stance(self.generation, ctx.clock.now());
+            if order.provider_env != ctx.orders.env() && stance != RecallStance::Done {
+                order = ctx.settled(ctx.orders.review_recalls(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
+                continue;
+            }
+            order = match stance {
+                RecallStance::Done => return Ok(mirror(&order)),
+                RecallStance::Wait(until) => {
+                    let reason = order.cancellation.detail.as_deref().unwrap_or("until tracking shows it");
+                    return Ok(Outcome::Later { after: until.since(ctx.clock.now()), reason: words(&order, reason) });
+                }
+                RecallStance::Send(awb) => match ctx.parcelx.slot().await {
+                    Ok(slot) => ctx.cancel(&order, &awb, slot).await?,
+                    Err(throttled) => return Ok(Outcome::Later { after: throttled.after, reason: throttled.to_string() }),
+                },
+                RecallStance::Close(awb, attempt) => ctx.close_cancel(&order, &awb, &attempt).await?,
+                RecallStance::Look(awb) => ctx.see(&order, &awb).await?,
+            };
+        }
+        Err(JobError::Retry("the order was changed by others at every step".to_owned()))
+    }
+
+    async fn on_dead(&self, ctx: &Context, job: &Leased, why: &Death) -> Result<(), JobError> {
+        ctx.close_calls_of_the_dead(&self.order_id, job).await?;
+        let Some(order) = ctx.orders.load(&self.order_id).await? else { return Ok(()) };
+        if self.generation.is_some_and(|g| g < order.generation) {
+            return Ok(()); // a newer dispatch goes on with it
+        }
+        // A cancel that may have been sent gets its end first, and the next job sees what came of it.
+        if order.recalls.iter().any(|recall| recall.state == RecallState::Sending) {
+            let RecallStance::Close(awb, attempt) = order.recall_stance(self.generation, ctx.clock.now()) else {
+                return Err(JobError::Away("its call may still be under way".to_owned()));
+            };
+            let closed = ctx.close_cancel(&order, &awb, &attempt).await?;
+            ctx.orders.dispatch_again(&closed).await?;
+            return Ok(());
+        }
+        let detail = format!("{}: {}", reason::INTERNAL_ERROR, redact::words(why.reason()));
+        ctx.orders.review_recalls(&self.order_id, &detail).await?;
+        Ok(())
+    }
+}
+
+impl Context {
+    /// Takes the recall and sends it. Gives the order as it stands afterwards, whoever changed it.
+    async fn cancel(&self, order: &Order, awb: &str, slot: Slot) -> Result<Order, JobError> {
+        let Some(taken) = self.orders.take_recall(order, awb, self.call_times).await? else {
+            return self.settled(self.orders.load(&order.id).await?);
+        };
+        fault::reach("cancel:after-take");
+        let recall = taken.recalls.iter().find(|recall| recall.awb == awb);
+        let Some((attempt, wanted_at)) = recall.and_then(|r| Some((r.attempt.clone()?, r.wanted_at))) else {
+            return Err(JobError::Retry("a taken recall has no attempt".to_owned()));
+        };
+        // A task of its own, as for a create: a job that is dropped must not cut a call short.
+        let (parcelx, orders, looks, awb) = (self.parcelx.clone(), self.orders.clone(), self.looks.clone(), awb.to_owned());
+        let call = async move {
+            let verdict = parcelx.cancel_order(&taken, &awb, (&attempt, slot), wanted_at).await?;
+            fault::reach("cancel:after-outcome");
+            let word = verdict.word("accepted");
+            tracing::info!(order.id = taken.id, verdict = word, "cancel of order {}: {word}", taken.id);
+            orders.settle_recall(&taken.id, &attempt.request_log_id, &finding(verdict), &looks).await.map_err(CallError::Store)
+        };
+        match self.calls.spawn(call.in_current_span()).await {
+            Ok(Ok(order)) => {
+                fault::reach("cancel:after-settle");
+                self.settled(order)
+            }
+            Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(&order.id).await?),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(JobError::Retry("the call panicked".to_owned())),
+        }
+    }
+
+    /// Shuts a cancel out whose worker vanished, or settles by what it did.
+    async fn close_cancel(&self, order: &Order, awb: &str, attempt: &Attempt) -> Result<Order, JobError> {
+        tracing::debug!(order.id = order.id, awb, "closing a cancel whose worker vanished");
+        let finding = self.parcelx.close_cancel(order, attempt, self.clock.now()).await?.map_or(RecallFinding::NeverSent, finding);
+        self.settled(self.orders.settle_recall(&order.id, &attempt.request_log_id, &finding, &self.looks).await?)
+    }
+
+    /// Asks tracking about a shipment that is being cancelled.
+    async fn see(&self, order: &Order, awb: &str) -> Result<Order, JobError> {
+        self.parcelx.close_look_ups(&order.id).await?;
+        let sighting = match self.track(order, By::Awb(awb.to_owned()), &order.order_number).await? {
+            tracked if tracked.is_cancelled() => Sighting::Cancelled,
+            Tracked::Found { .. } => Sighting::Live,
+            // That it is not known proves nothing: it was.
+            Tracked::NotFound(_) | Tracked::Failed(_) | Tracked::Away(_) => Sighting::Failed,
+        };
+        self.settled(self.orders.sight(&order.id, awb, sighting, &self.looks).await?)
+    }
+}
+
+/// What an answer means for the shipment.
+fn finding(verdict: Verdict<()>) -> RecallFinding {
+    let wait = |after, reason| RecallFinding::Wait { after, reason };
+    match verdict {
+        Verdict::Success(()) => RecallFinding::Accepted,
+        Verdict::Refused(words) | Verdict::Wallet(words) => RecallFinding::Refused(words),
+        Verdict::Credentials(what) => wait(None, format!("credentials: {what}")),
+        Verdict::Configuration(what) => wait(None, format!("configuration: {what}")),
+        Verdict::Busy(after) => wait(after, "ParcelX is busy".to_owned()),
+        Verdict::NotSent(why) => wait(None, format!("ParcelX could not be reached ({why})")),
+        Verdict::Unknown(why) => RecallFinding::Unknown(why),
+    }
+}
+
+/// The job ends as its order stands, so that a queue board tells the truth.
+fn mirror(order: &Order) -> Outcome {
+    let detail = || words(order, order.cancellation.detail.as_deref().unwrap_or("without words"));
+    let message = match order.cancellation.state {
+        CancellationState::Refused => return Outcome::Failed { reason: detail() },
+        _ if order.review.as_ref().is_some_and(|review| review.of == ReviewOf::Cancellation) => {
+            return Outcome::Failed { reason: format!("needs_review: {}", detail()) };
+        }
+        CancellationState::Done => "Order cancelled",
+        CancellationState::Requested => "Cancelled once it is known whether it is booked",
+        _ => "Nothing to do",
+    };
+    let done = order.cancellation.state == CancellationState::Done;
+    Outcome::Completed(json!({ "orderId": order.id, "success": done, "message": message, "parcelX": { "awb": order.awb } }))
+}

@@ -1,0 +1,249 @@
+//! Books an order, once and only once, whatever dies on the way.
+//!
+//! A job looks at its order and does the one thing that is right now: take it and send, find out what a vanished worker did, look for a
+//! booking whose answer was lost, or wait. It may run any number of times. A create is sent only after the order was taken in one
+//! write, every earlier attempt is shut out or settled, and the request log is written.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tracing::Instrument;
+
+use super::{Context, words::words};
+use crate::{
+    base::{fault, ids},
+    features::orders::{
+        journey::{Booking, Finding, Stance, reason},
+        model::{Attempt, Order},
+        status::SyncStatus,
+    },
+    platform::{
+        queue::{
+            Leased,
+            job::{Death, Job, JobError, Outcome, Payload},
+        },
+        store::StoreError,
+    },
+    provider::parcelx::{
+        CallError,
+        protect::Slot,
+        redact,
+        verdict::{Booked, Verdict},
+    },
+};
+
+/// How often one run follows its order when others change it.
+const STEPS: usize = 10;
+
+/// Books an order with the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateOrderJob {
+    pub order_id: String,
+    pub user_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_order_id: Option<String>,
+    /// Absent in jobs of other producers, which count as current.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+}
+
+impl Payload for CreateOrderJob {
+    const NAME: &'static str = "create-order";
+    const QUEUE: &'static str = "parcelx-orders-queue";
+}
+
+impl From<&Order> for CreateOrderJob {
+    fn from(order: &Order) -> Self {
+        Self {
+            order_id: order.id.clone(),
+            user_id: order.user_id.clone(),
+            client_order_id: order.client_order_id.clone(),
+            generation: Some(order.generation),
+        }
+    }
+}
+
+impl Job for CreateOrderJob {
+    type Context = Context;
+
+    async fn run(&self, ctx: &Context, job: &Leased) -> Result<Outcome, JobError> {
+        ctx.close_calls_of_the_dead(&self.order_id, job).await?;
+        let Some(mut order) = ctx.orders.load(&self.order_id).await? else {
+            return Ok(Outcome::Failed { reason: "no such order".to_owned() });
+        };
+        for _ in 0..STEPS {
+            if order.provider_env != ctx.orders.env() && order.provider_sync_status.is_open() {
+                order = ctx.settled(ctx.orders.review(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
+            }
+            order = match order.stance(self.generation, ctx.clock.now()) {
+                Stance::Done => return Ok(mirror(&order, self.generation)),
+                Stance::Wait(until) => {
+                    let after = until.since(ctx.clock.now());
+                    return Ok(Outcome::Later {
+                        after,
+                        reason: words(&order, order.sync_reason.as_deref().unwrap_or("another worker has it")),
+                    });
+                }
+                Stance::Take => match ctx.parcelx.slot().await {
+                    Ok(slot) => ctx.book(&order, slot).await?,
+                    Err(throttled) => return Ok(Outcome::Later { after: throttled.after, reason: throttled.to_string() }),
+                },
+                Stance::Close(attempt) => ctx.close(&order, &attempt).await?,
+                Stance::LookUp(attempt) => ctx.look_up(&order, &attempt).await?,
+            };
+        }
+        Err(JobError::Retry("the order was changed by others at every step".to_owned()))
+    }
+
+    async fn on_dead(&self, ctx: &Context, job: &Leased, why: &Death) -> Result<(), JobError> {
+        ctx.close_calls_of_the_dead(&self.order_id, job).await?;
+        let Some(mut order) = ctx.orders.load(&self.order_id).await? else { return Ok(()) };
+        if self.generation.is_some_and(|g| g < order.generation) {
+            return Ok(()); // a newer dispatch goes on with it
+        }
+        if order.provider_sync_status == SyncStatus::Processing {
+            match order.stance(self.generation, ctx.clock.now()) {
+                // Buried later, or found by the sweeper: what is under way must not be judged.
+                Stance::Wait(_) => return Err(JobError::Away("its call may still be under way".to_owned())),
+                Stance::Close(attempt) => order = ctx.close(&order, &attempt).await?,
+                _ => {}
+            }
+            // It may be live, and look-ups can tell: the next job asks.
+            if order.provider_sync_status == SyncStatus::Reconciling {
+                ctx.orders.dispatch_again(&order).await?;
+                return Ok(());
+            }
+        }
+        let detail = format!("{}: {}", reason::INTERNAL_ERROR, redact::words(why.reason()));
+        ctx.orders.bury(&order, &detail).await?;
+        Ok(())
+    }
+}
+
+impl Context {
+    /// Takes the order and sends it. Gives the order as it stands afterwards, whoever changed it.
+    async fn book(&self, order: &Order, slot: Slot) -> Result<Order, JobError> {
+        let log_id = ids::provider_log(self.clock.now());
+        let Some(taken) = self.orders.take(order, &log_id, self.call_times).await? else {
+            return self.settled(self.orders.load(&order.id).await?);
+        };
+        fault::reach("book:after-take");
+        let Some(attempt) = taken.attempt.clone() else { return Err(JobError::Retry("a taken order has no attempt".to_owned())) };
+        // A task of its own: a job that is dropped must not cut a call short, nor keep its end from being written down.
+        let (parcelx, orders) = (self.parcelx.clone(), self.orders.clone());
+        let first_look = self.first_look();
+        let call = async move {
+            let verdict = parcelx.create_order(&taken, &attempt, slot).await?;
+            fault::reach("book:after-outcome");
+            tracing::info!(order.id = taken.id, verdict = verdict.word("booked"), "order {}: {}", taken.id, verdict.word("booked"));
+            let finding = finding(verdict);
+            orders.settle(&taken.id, &attempt.request_log_id, &finding, first_look).await.map_err(CallError::Store)
+        };
+        match self.calls.spawn(call.in_current_span()).await {
+            Ok(Ok(order)) => {
+                fault::reach("book:after-settle");
+                self.settled(order)
+            }
+            // Somebody gave this attempt up for dead; the order shows what they made of it.
+            Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(&order.id).await?),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(JobError::Retry("the call panicked".to_owned())),
+        }
+    }
+
+    /// Shuts an attempt out whose worker vanished, or settles the order by what it did; then the order can be taken anew.
+    async fn close(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
+        let finding = match self.parcelx.close_create(order, attempt, self.clock.now()).await? {
+            Some(verdict) => finding(verdict),
+            None => Finding::NeverSent,
+        };
+        fault::reach("close:before-settle");
+        self.settled(self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await?)
+    }
+
+    /// The order may have been settled while the job's worker was dead: then nothing else gives that worker's look-ups their end.
+    pub(super) async fn close_calls_of_the_dead(&self, order_id: &str, job: &Leased) -> Result<(), JobError> {
+        if job.stalled > 0 {
+            self.parcelx.close_look_ups(order_id).await?;
+            self.parcelx.close_label_calls(order_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Orders are never removed.
+    pub(super) fn settled(&self, order: Option<Order>) -> Result<Order, JobError> {
+        order.ok_or_else(|| JobError::Abort("the order is gone".to_owned()))
+    }
+
+    pub(super) fn first_look(&self) -> Duration {
+        self.reconcile.first().copied().unwrap_or(Duration::from_secs(5))
+    }
+}
+
+pub(super) fn booking(b: Booked) -> Booking {
+    Booking { awb: b.awb, courier_name: b.courier_name, courier_code: b.courier_code, order_number: b.order_number }
+}
+
+/// What an answer means for the order.
+fn finding(verdict: Verdict) -> Finding {
+    match verdict {
+        Verdict::Success(booked) => Finding::Booked(booking(booked)),
+        Verdict::Refused(words) => Finding::Refused(words),
+        Verdict::Wallet(words) => Finding::Wait { after: None, reason: format!("wallet: {words}") },
+        Verdict::Credentials(what) => Finding::Wait { after: None, reason: format!("credentials: {what}") },
+        Verdict::Configuration(what) => Finding::Wait { after: None, reason: format!("configuration: {what}") },
+        Verdict::Busy(after) => Finding::Wait { after, reason: "ParcelX is busy".to_owned() },
+        Verdict::NotSent(why) => Finding::Wait { after: None, reason: format!("ParcelX could not be reached ({why})") },
+        Verdict::Unknown(why) => Finding::Unknown(why),
+    }
+}
+
+/// The job ends as its order stands, so that a queue board tells the truth.
+fn mirror(order: &Order, generation: Option<i64>) -> Outcome {
+    if generation.is_some_and(|g| g < order.generation) {
+        return Outcome::Completed(answer(order, "A newer dispatch took over", &Value::Null));
+    }
+    // A board shows this to people who need not know whom the order is for.
+    let reason = || words(order, order.sync_reason.as_deref().unwrap_or("without words"));
+    match order.provider_sync_status {
+        SyncStatus::Success => {
+            let parcelx = json!({ "awb": order.awb, "courierName": order.courier_name, "orderNumber": order.provider_order_number });
+            Outcome::Completed(answer(order, "Order created at ParcelX", &parcelx))
+        }
+        SyncStatus::Failed => Outcome::Failed { reason: reason() },
+        SyncStatus::NeedsReview => Outcome::Failed { reason: format!("needs_review: {}", reason()) },
+        _ => Outcome::Completed(answer(order, "Nothing to do", &Value::Null)),
+    }
+}
+
+/// The return value existing readers of the queue know.
+fn answer(order: &Order, message: &str, parcelx: &Value) -> Value {
+    json!({ "orderId": order.id, "success": order.provider_sync_status == SyncStatus::Success, "message": message, "parcelX": parcelx })
+}
+
+impl From<StoreError> for JobError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Away(error.to_string()),
+            StoreError::Contended | StoreError::Conflict { .. } | StoreError::Fault(_) => Self::Retry(error.to_string()),
+        }
+    }
+}
+
+impl From<CallError> for JobError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Store(error) => error.into(),
+            CallError::Throttled(_) => Self::Away(error.to_string()),
+            CallError::ShutOut | CallError::Internal(_) => Self::Retry(error.to_string()),
+        }
+    }
+}
+
+/// Contexts are shared by all jobs of a process.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Arc<Context>>();
+};

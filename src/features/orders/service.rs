@@ -1,0 +1,169 @@
+//! The use cases of orders. Knows no HTTP and no provider.
+
+mod amend;
+mod cancel;
+mod label;
+mod progress;
+pub mod review;
+
+use super::{
+    draft::Draft,
+    model::{Order, ProviderEnv},
+    status::{OrderStatus, SyncStatus},
+};
+use crate::{
+    base::{clock::Clock, fault, timestamp::Timestamp},
+    platform::{
+        outbox::Dispatched,
+        queue::{producer::Producer, retry::Policies},
+        store::{self, Cursor, Decision, Query, Store, StoreError, Updated},
+    },
+};
+
+pub use label::{LabelAnswer, Labels};
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct OrderService {
+    store: Store,
+    producer: Producer,
+    clock: Clock,
+    env: ProviderEnv,
+    /// How jobs are retried.
+    policies: Policies,
+}
+
+/// What became of a create.
+#[derive(Debug)]
+pub enum Created {
+    New(Box<Order>),
+    /// The same merchant, the same `clientOrderId`, the same payload: the order as it stands.
+    Replayed(Box<Order>),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The `clientOrderId` belongs to an order with another payload.
+    #[error("clientOrderId belongs to another order")]
+    Mismatch(Box<Order>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which of a merchant's orders to list, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub client_order_id: Option<String>,
+    pub status: Option<OrderStatus>,
+    pub provider_sync_status: Option<SyncStatus>,
+    pub created_after: Option<Timestamp>,
+    pub created_before: Option<Timestamp>,
+}
+
+impl OrderService {
+    #[must_use]
+    pub fn new(store: Store, producer: Producer, clock: Clock, env: ProviderEnv, policies: Policies) -> Self {
+        Self { store, producer, clock, env, policies }
+    }
+
+    /// Accepts an order, once for each `clientOrderId`: the unique index decides, not a look before the insert. One durable write, one
+    /// offer to the queue; whether the queue takes it does not matter here, since the order carries its job in its outbox.
+    ///
+    /// # Errors
+    /// [`CreateError`].
+    pub async fn create(&self, user_id: &str, draft: Draft) -> Result<Created, CreateError> {
+        let order = Order::new(user_id, draft, self.env, self.clock.now());
+        fault::reach("create:before-insert");
+        match self.store.insert(&order).await {
+            Ok(()) => {
+                fault::reach("create:after-insert");
+                self.offer(&order).await;
+                fault::reach("create:before-answer");
+                Ok(Created::New(Box::new(order)))
+            }
+            Err(StoreError::Conflict { index }) if index == Order::BY_CLIENT_ORDER_ID => {
+                let client_order_id = order.client_order_id.as_deref().unwrap_or_default();
+                let existing = self.by_client_order_id(user_id, client_order_id).await?;
+                let existing = existing.ok_or(StoreError::Contended)?;
+                if existing.fingerprint == order.fingerprint {
+                    Ok(Created::Replayed(Box::new(existing)))
+                } else {
+                    Err(CreateError::Mismatch(Box::new(existing)))
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells the queue of the job in the order's outbox; the relay does, if this comes to nothing.
+    async fn offer(&self, order: &Order) {
+        match order.job(&self.policies, self.clock.now()) {
+            Some(job) => {
+                fault::reach("create:before-add");
+                self.producer.offer(job).await;
+                fault::reach("create:after-add");
+            }
+            None => tracing::error!(order.id = order.id, "the job of order {} does not serialise", order.id),
+        }
+    }
+
+    /// Load, decide, save. `true` from `decide`: the order was changed. A job that is in the outbox then is offered to the queue at once.
+    async fn change(&self, id: &str, mut decide: impl FnMut(&mut Order, Timestamp) -> bool) -> Result<Option<Order>, StoreError> {
+        let updated = self.store.update::<Order, bool, StoreError>(id, |order| {
+            Ok(if decide(order, self.clock.now()) { Decision::Save(true) } else { Decision::Leave(false) })
+        });
+        let Updated::Done(order, changed) = updated.await? else { return Ok(None) };
+        if changed && order.outbox.is_some() {
+            self.offer(&order).await;
+        }
+        Ok(Some(order))
+    }
+
+    async fn by_client_order_id(&self, user_id: &str, client_order_id: &str) -> Result<Option<Order>, StoreError> {
+        let query = Query::sorted_by("clientOrderId", store::Order::Ascending)
+            .equal("userId", user_id)
+            .equal("clientOrderId", client_order_id)
+            .limit(1);
+        Ok(self.store.find(&query).await?.pop())
+    }
+
+    /// An order of this merchant. Another's is as absent as one that does not exist.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn of_user(&self, user_id: &str, id: &str) -> Result<Option<Order>, StoreError> {
+        Ok(self.store.get::<Order>(id).await?.filter(|order| order.user_id == user_id))
+    }
+
+    /// A page of a merchant's orders, newest first; at most `limit`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list(&self, user_id: &str, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Vec<Order>, StoreError> {
+        let mut query = Query::sorted_by("createdAt", store::Order::Descending).equal("userId", user_id).limit(limit);
+        if let Some(id) = &filter.client_order_id {
+            query = query.equal("clientOrderId", id.as_str());
+        }
+        if let Some(status) = filter.status {
+            query = query.equal("status", status.word());
+        }
+        if let Some(status) = filter.provider_sync_status {
+            query = query.equal("providerSyncStatus", status.word());
+        }
+        if let Some(at) = filter.created_after {
+            query = query.from(at);
+        }
+        if let Some(at) = filter.created_before {
+            query = query.before(at);
+        }
+        if let Some(cursor) = after {
+            query = query.after(cursor);
+        }
+        self.store.find(&query).await
+    }
+
+    #[must_use]
+    pub fn env(&self) -> ProviderEnv {
+        self.env
+    }
+}

@@ -1,0 +1,74 @@
+//! Calling orders off, and cancelling what of them is booked.
+
+use super::{OrderService, StoreError};
+use crate::{
+    base::ids,
+    features::orders::{
+        journey::{CallOff, CallTimes},
+        model::{Actor, Order},
+        recall::{Looks, RecallFinding, Sighting},
+    },
+};
+
+impl OrderService {
+    /// A merchant calls their order off. Nothing: they have no such order.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn cancel(&self, user_id: &str, id: &str, reason: Option<&str>) -> Result<Option<(Order, CallOff)>, StoreError> {
+        let mut came_to = None;
+        let order = self.change(id, |order, now| {
+            if order.user_id != user_id {
+                return false;
+            }
+            let what = order.call_off(Actor::Merchant, reason.map(str::to_owned), now);
+            came_to = Some(what);
+            what.changes()
+        });
+        let order = order.await?;
+        Ok(order.zip(came_to))
+    }
+
+    /// Takes the recall of `awb` for one call under a request log id that is given back, if `seen` is still how the order stands.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn take_recall(&self, seen: &Order, awb: &str, times: impl Into<CallTimes>) -> Result<Option<Order>, StoreError> {
+        let (mut order, now) = (seen.clone(), self.clock.now());
+        if !order.take_recall(awb, ids::provider_log(now), times, now) || !self.store.replace(&order).await? {
+            return Ok(None);
+        }
+        order.version += 1;
+        Ok(Some(order))
+    }
+
+    /// Writes down what became of the cancel under `request_log_id`, and gives the order as it then stands.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn settle_recall(
+        &self,
+        id: &str,
+        request_log_id: &str,
+        finding: &RecallFinding,
+        looks: &Looks,
+    ) -> Result<Option<Order>, StoreError> {
+        self.change(id, |order, now| order.settle_recall(request_log_id, finding, looks, now)).await
+    }
+
+    /// Takes in what tracking shows of a shipment that is being cancelled.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sight(&self, id: &str, awb: &str, sighting: Sighting, looks: &Looks) -> Result<Option<Order>, StoreError> {
+        self.change(id, |order, now| order.sight(awb, sighting, looks, now)).await
+    }
+
+    /// Hands what is being cancelled of an order to a person.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn review_recalls(&self, id: &str, reason: &str) -> Result<Option<Order>, StoreError> {
+        self.change(id, |order, now| order.review_recalls(reason, now)).await
+    }
+}

@@ -1,0 +1,328 @@
+//! What people do with orders that wait for one: each action with a line in the audit log, and never before what is on record and what the
+//! provider shows has been looked at.
+
+mod bulk;
+mod list;
+
+use std::sync::Arc;
+
+pub use self::{
+    bulk::{Action, Item, Report},
+    list::{ReviewFilter, ReviewPage},
+};
+use super::{Decision, OrderService, StoreError, Updated};
+use crate::{
+    base::{fault, timestamp::Timestamp},
+    features::{
+        audit::{Act, Audit, Outcome, Signature},
+        orders::{
+            journey::Finding,
+            model::Order,
+            review::{self, Evidence, Fate, Refusal, Seen, Shipments},
+        },
+    },
+    platform::store::Document,
+};
+
+/// Why an action was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    #[error("there is no such order")]
+    NoSuchOrder,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How an operator's AWB is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// The provider must show it, not cancelled, under our reference.
+    Verify,
+    /// The operator has seen it.
+    Unverified,
+}
+
+/// One person at work. Each action takes one order, whoever it belongs to.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    orders: OrderService,
+    audit: Audit,
+    shipments: Arc<dyn Shipments>,
+    by: Signature,
+}
+
+/// What is known before a booking is decided on.
+enum Known {
+    /// The call was answered after all; the order has been booked.
+    Booked(Box<Order>),
+    /// Whether a call may have booked it.
+    Doubtful(bool),
+}
+
+impl OrderService {
+    /// For actions that `by` answers for.
+    #[must_use]
+    pub fn desk(&self, shipments: Arc<dyn Shipments>, by: Signature) -> Desk {
+        Desk { audit: Audit::new(self.store.clone(), self.clock.clone()), orders: self.clone(), shipments, by }
+    }
+}
+
+impl Desk {
+    /// Gives an order that waits for a person the shipment `awb`, which must be its own and no other order's.
+    ///
+    /// # Errors
+    /// [`ReviewError`]; then nothing was changed, but for a booking that was on record.
+    pub async fn adopt(&self, id: &str, awb: &str, trust: Trust) -> Result<Order, ReviewError> {
+        let order = self.load(id).await?;
+        let line = self.begin(&order, "order.adopt").await?;
+        let adopted = self.try_adopt(&order, &line, awb, trust).await;
+        self.end(&line, adopted).await
+    }
+
+    async fn try_adopt(&self, order: &Order, line: &str, awb: &str, trust: Trust) -> Result<Order, ReviewError> {
+        let awb = review::awb(awb)?;
+        order.reviewed()?;
+        if let Known::Booked(order) = self.on_record(order).await? {
+            return if order.awb.as_deref() == Some(awb) { Ok(*order) } else { Err(booked_after_all(&order)) };
+        }
+        if trust == Trust::Verify {
+            self.our_provider(order)?;
+            self.verify(order, awb).await?;
+        }
+        self.decide(order, line, |order, now| order.adopt(awb, now)).await
+    }
+
+    /// Looks for the order's shipment by its reference and adopts it.
+    ///
+    /// # Errors
+    /// As [`Desk::adopt`].
+    pub async fn adopt_found(&self, id: &str) -> Result<Order, ReviewError> {
+        let order = self.load(id).await?;
+        let line = self.begin(&order, "order.adopt").await?;
+        let adopted = self.try_adopt_found(&order, &line).await;
+        self.end(&line, adopted).await
+    }
+
+    async fn try_adopt_found(&self, order: &Order, line: &str) -> Result<Order, ReviewError> {
+        order.reviewed()?;
+        if let Known::Booked(order) = self.on_record(order).await? {
+            return Ok(*order);
+        }
+        self.our_provider(order)?;
+        let awb = self.found(order).await?;
+        self.decide(order, line, |order, now| order.adopt(&awb, now)).await
+    }
+
+    /// Books an order again that waits for a person. When an earlier call may have booked it, the provider is asked first, and must not
+    /// show it, unless `force`: that may ship twice.
+    ///
+    /// # Errors
+    /// As [`Desk::adopt`].
+    pub async fn rebook(&self, id: &str, force: bool) -> Result<Order, ReviewError> {
+        let order = self.load(id).await?;
+        let line = self.begin(&order, "order.rebook").await?;
+        let rebooked = self.try_rebook(&order, &line, force).await;
+        self.end(&line, rebooked).await
+    }
+
+    async fn try_rebook(&self, order: &Order, line: &str, force: bool) -> Result<Order, ReviewError> {
+        self.our_provider(order)?;
+        order.clone().rebook(false, self.orders.clock.now())?; // what the order alone forbids needs no look-up
+        let doubtful = match self.on_record(order).await? {
+            Known::Booked(order) => return Err(booked_after_all(&order)),
+            Known::Doubtful(doubtful) => doubtful,
+        };
+        if doubtful && !force {
+            match self.shipments.by_reference(order).await? {
+                Seen::Live(Some(awb)) => return Err(Refusal::FoundAs(awb).into()),
+                Seen::Live(None) => return Err(Refusal::FoundWithoutAwb.into()),
+                Seen::Failed(why) => return Err(Refusal::CannotAsk(why).into()),
+                Seen::Cancelled(_) | Seen::Unknown => {}
+            }
+        }
+        self.decide(order, line, |order, now| order.rebook(doubtful, now)).await
+    }
+
+    /// Gives an order up that waits for a person; its merchant reads the reason. A shipment that comes to light later is recalled.
+    ///
+    /// # Errors
+    /// As [`Desk::adopt`].
+    pub async fn fail(&self, id: &str) -> Result<Order, ReviewError> {
+        let order = self.load(id).await?;
+        let line = self.begin(&order, "order.fail").await?;
+        let failed = self.try_fail(&order, &line).await;
+        self.end(&line, failed).await
+    }
+
+    async fn try_fail(&self, order: &Order, line: &str) -> Result<Order, ReviewError> {
+        order.reviewed()?;
+        if let Known::Booked(order) = self.on_record(order).await? {
+            return Err(booked_after_all(&order));
+        }
+        self.decide(order, line, |order, now| order.fail(self.by.reason(), now)).await
+    }
+
+    /// Sends the cancel of a shipment anew that waits for a person: `awb`, or the only one.
+    ///
+    /// # Errors
+    /// As [`Desk::adopt`].
+    pub async fn recall(&self, id: &str, awb: Option<&str>) -> Result<Order, ReviewError> {
+        let order = self.load(id).await?;
+        let line = self.begin(&order, "order.recall").await?;
+        let recalled = self.try_recall(&order, &line, awb).await;
+        self.end(&line, recalled).await
+    }
+
+    async fn try_recall(&self, order: &Order, line: &str, awb: Option<&str>) -> Result<Order, ReviewError> {
+        self.our_provider(order)?;
+        let awb = self.close_recall(order, awb).await?;
+        self.decide(order, line, |order, now| order.recall_again(&awb, now)).await
+    }
+
+    /// Writes down what a person found out about a shipment that waits for one: `awb`, or the only one.
+    ///
+    /// # Errors
+    /// As [`Desk::adopt`].
+    pub async fn close(&self, id: &str, awb: Option<&str>, fate: Fate) -> Result<Order, ReviewError> {
+        let order = self.load(id).await?;
+        let line = self.begin(&order, "order.close-recall").await?;
+        let closed = self.try_close(&order, &line, awb, fate).await;
+        self.end(&line, closed).await
+    }
+
+    async fn try_close(&self, order: &Order, line: &str, awb: Option<&str>, fate: Fate) -> Result<Order, ReviewError> {
+        let awb = self.close_recall(order, awb).await?;
+        self.decide(order, line, |order, now| order.recall_ended(&awb, fate, now)).await
+    }
+
+    /// The shipment that waits for a person, its last call shut out or ended.
+    async fn close_recall(&self, order: &Order, awb: Option<&str>) -> Result<String, ReviewError> {
+        // Refused here, not only when it is decided: a call whose time ends in between would be left without its end.
+        let recall = order.ended_recall(awb, self.orders.clock.now())?;
+        if let Some(attempt) = &recall.attempt {
+            self.shipments.close_cancel(order, attempt).await?;
+        }
+        Ok(recall.awb.clone())
+    }
+
+    /// Looks at what the calls came to, and shuts the last one out if it never sent. One that may be under way is a refusal: it could send
+    /// after the order has ended, or die without an outcome that anybody writes.
+    async fn on_record(&self, order: &Order) -> Result<Known, ReviewError> {
+        let doubtful = order.doubt.is_some();
+        let Some(attempt) = &order.attempt else { return Ok(Known::Doubtful(doubtful)) };
+        order.not_under_way(self.orders.clock.now())?;
+        let (log_id, booking) = match self.shipments.close_booking(order, attempt).await? {
+            Evidence::Booked(log_id, booking) => (log_id, booking),
+            Evidence::NotBooked => return Ok(Known::Doubtful(doubtful)),
+            Evidence::Unclear => return Ok(Known::Doubtful(true)),
+        };
+        let finding = Finding::Booked(booking);
+        let settled = self.orders.settle(&order.id, &log_id, &finding, std::time::Duration::ZERO).await?;
+        match settled {
+            Some(order) if order.awb.is_some() => Ok(Known::Booked(Box::new(order))),
+            // Its AWB is another order's, so it is not known what it booked.
+            _ => Ok(Known::Doubtful(true)),
+        }
+    }
+
+    fn our_provider(&self, order: &Order) -> Result<(), Refusal> {
+        if order.provider_env == self.orders.env { Ok(()) } else { Err(Refusal::OtherEnvironment(order.provider_env)) }
+    }
+
+    /// The AWB that the provider shows for our reference.
+    async fn found(&self, order: &Order) -> Result<String, ReviewError> {
+        let refusal = match self.shipments.by_reference(order).await? {
+            Seen::Live(Some(awb)) => return Ok(review::awb(&awb)?.to_owned()),
+            Seen::Live(None) => Refusal::FoundWithoutAwb,
+            Seen::Cancelled(_) => Refusal::ShipmentCancelled,
+            Seen::Unknown => Refusal::NotFound,
+            Seen::Failed(why) => Refusal::CannotAsk(why),
+        };
+        Err(refusal.into())
+    }
+
+    /// Whether `awb` is this order's shipment, by what the provider shows. A look-up by AWB does not tell our reference, so one by
+    /// reference must say that there is a shipment at least.
+    async fn verify(&self, order: &Order, awb: &str) -> Result<(), ReviewError> {
+        let ours = self.shipments.by_reference(order).await?;
+        match &ours {
+            Seen::Live(Some(shown)) if shown == awb => return Ok(()),
+            Seen::Live(Some(shown)) => return Err(Refusal::NotOurs(shown.clone()).into()),
+            Seen::Cancelled(Some(shown)) if shown == awb => return Err(Refusal::ShipmentCancelled.into()),
+            _ => {}
+        }
+        let refusal = match (self.shipments.by_awb(order, awb).await?, ours) {
+            (Seen::Cancelled(_), _) => Refusal::ShipmentCancelled,
+            (Seen::Unknown, _) => Refusal::UnknownAwb,
+            (Seen::Failed(why), _) | (_, Seen::Failed(why)) => Refusal::CannotAsk(why),
+            (Seen::Live(Some(shown)), _) if shown != awb => Refusal::NotOurs(shown),
+            (Seen::Live(_), Seen::Live(_)) => return Ok(()),
+            (Seen::Live(_), Seen::Unknown | Seen::Cancelled(_)) => Refusal::Untied,
+        };
+        Err(refusal.into())
+    }
+
+    async fn load(&self, id: &str) -> Result<Order, ReviewError> {
+        self.orders.load(id).await?.ok_or(ReviewError::NoSuchOrder)
+    }
+
+    async fn begin(&self, order: &Order, action: &str) -> Result<String, StoreError> {
+        let (before, user_id) = (Some(order.provider_sync_status.word()), Some(order.user_id.as_str()));
+        let act = Act { action, collection: Order::COLLECTION, id: &order.id, user_id, before };
+        let line = self.audit.begin(&self.by, &act).await?;
+        fault::reach("review:after-begin");
+        Ok(line)
+    }
+
+    /// Saves what `decision` makes of the order, if nobody has called for it since `seen`.
+    async fn decide(
+        &self,
+        seen: &Order,
+        line: &str,
+        mut decision: impl FnMut(&mut Order, Timestamp) -> Result<(), Refusal>,
+    ) -> Result<Order, ReviewError> {
+        let updated = self.orders.store.update::<Order, (), ReviewError>(&seen.id, |order| {
+            if !order.called_as_in(seen) {
+                return Err(Refusal::MovedOn.into());
+            }
+            decision(order, self.orders.clock.now())?;
+            order.sign(line);
+            Ok(Decision::Save(()))
+        });
+        let order = match updated.await {
+            Ok(Updated::Done(order, ())) => order,
+            Ok(Updated::Missing) => return Err(ReviewError::NoSuchOrder),
+            Err(ReviewError::Store(StoreError::Conflict { index })) if index == Order::BY_AWB => {
+                return Err(Refusal::AwbOfAnother.into());
+            }
+            Err(error) => return Err(error),
+        };
+        fault::reach("review:after-act");
+        if order.outbox.is_some() {
+            self.orders.offer(&order).await;
+        }
+        Ok(order)
+    }
+
+    /// Writes the end of a line. The action stands, whether or not that works.
+    async fn end(&self, line: &str, result: Result<Order, ReviewError>) -> Result<Order, ReviewError> {
+        let detail = result.as_ref().err().map(ToString::to_string);
+        let (outcome, after) = match &result {
+            Ok(order) => (Outcome::Done, Some(order.provider_sync_status.word())),
+            Err(ReviewError::NoSuchOrder | ReviewError::Refused(_)) => (Outcome::Refused, None),
+            // Nothing is known about the write: the order's history says whether it was done.
+            Err(ReviewError::Store(StoreError::Unavailable(_))) => return result,
+            Err(ReviewError::Store(_)) => (Outcome::Failed, None),
+        };
+        if let Err(error) = self.audit.end(line, outcome, after, detail.as_deref()).await {
+            tracing::warn!(%error, line, "the end of audit line {line} could not be written");
+        }
+        result
+    }
+}
+
+fn booked_after_all(order: &Order) -> ReviewError {
+    Refusal::BookedAfterAll(order.awb.clone().unwrap_or_default()).into()
+}

@@ -1,0 +1,215 @@
+//! What becomes of an order when something is learnt of one of its calls. Decided on the document alone, like everything in [`super::journey`].
+
+use std::time::Duration;
+
+use super::{
+    journey::{FIRST_WAIT, MOST_DOUBTS, UNREACHABLE_AFTER, reason},
+    model::{Actor, CancellationState, Doubt, Order, Recall, RecallState},
+    status::SyncStatus,
+};
+use crate::{
+    base::{ids, timestamp::Timestamp},
+    platform::queue::retry,
+};
+
+/// What is known of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    Booked(Booking),
+    /// The provider said no, in these words.
+    Refused(String),
+    /// Certainly not booked; to be tried again, after `after` or a growing wait.
+    Wait {
+        after: Option<Duration>,
+        reason: String,
+    },
+    /// Its worker vanished before it sent anything, and has been shut out: to be sent at once.
+    NeverSent,
+    /// It may be booked.
+    Unknown(String),
+}
+
+/// What the provider gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booking {
+    pub awb: String,
+    pub courier_name: Option<String>,
+    pub courier_code: Option<String>,
+    pub order_number: Option<String>,
+}
+
+impl Order {
+    /// Writes down what became of the attempt `request_log_id`. `false`: the order no longer waits for it, nothing was changed.
+    pub fn settle(&mut self, request_log_id: &str, finding: &Finding, first_look: Duration, now: Timestamp) -> bool {
+        if !self.awaits(request_log_id) {
+            let closed = self.close_open_attempt(request_log_id);
+            if closed && matches!(finding, Finding::Unknown(_)) {
+                // It will be sent all the same: a person has called it failed. But a refusal of what is sent proves nothing.
+                self.doubt.get_or_insert(Doubt { since: now, calls: 0 });
+            }
+            return self.adopt_late(request_log_id, finding, now) || closed;
+        }
+        let booked = matches!(finding, Finding::Booked(_));
+        if self.provider_sync_status == SyncStatus::Reconciling && !booked {
+            // A refusal or a wait that follows an unanswered call on the same reference says nothing of that call.
+            return false;
+        }
+        self.parcelx_request_ref_id = Some(request_log_id.to_owned());
+        self.parcelx_response_ref_id = Some(request_log_id.to_owned());
+        self.dispatches = 0;
+        match finding {
+            Finding::Booked(booking) => self.book(booking, Actor::Worker, now),
+            // It may have been refused because the unanswered call on the same reference was booked after all.
+            Finding::Refused(words) if self.doubt.is_some() => {
+                self.doubt(&format!("refused after an unanswered call: {words}"), first_look, now);
+            }
+            Finding::Refused(words) => {
+                self.next_check_at = None;
+                self.step(SyncStatus::Failed, Actor::Worker, Some(words.clone()), now);
+            }
+            Finding::Wait { after, reason } => self.wait(*after, reason, now),
+            Finding::NeverSent => {
+                self.next_check_at = None;
+                self.step(SyncStatus::Retrying, Actor::Worker, Some("its worker vanished before it sent".to_owned()), now);
+            }
+            Finding::Unknown(reason) => self.doubt(reason, first_look, now),
+        }
+        self.keep_found(now);
+        self.mind_wish(now);
+        true
+    }
+
+    /// The shipment of an earlier call came to light while this one was under way, and this one booked none: that is the order's, and
+    /// nothing may be sent beside it. One of another payload than the present is not wanted.
+    fn keep_found(&mut self, now: Timestamp) {
+        let mut entries = self.history.iter();
+        let first = entries.next().is_some_and(|entry| entry.seq == 1);
+        let amended = !first || entries.any(|entry| entry.status == SyncStatus::Queued && entry.actor == Actor::Merchant);
+        if self.provider_sync_status != SyncStatus::Retrying || amended {
+            return;
+        }
+        let untouched = |recall: &&Recall| recall.state == RecallState::Wanted && recall.attempt.is_none();
+        if let Some(awb) = self.recalls.iter().find(untouched).map(|recall| recall.awb.clone()) {
+            let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
+            self.book(&booking, Actor::Worker, now);
+        }
+    }
+
+    /// A wish to cancel that came while a call was under way is carried out as soon as it is known what that call did.
+    fn mind_wish(&mut self, now: Timestamp) {
+        if self.cancellation.state != CancellationState::Requested {
+            return;
+        }
+        match self.provider_sync_status {
+            // Nothing more is to be sent, and what was may be live.
+            SyncStatus::Retrying if self.in_open_doubt() => {
+                self.review(reason::OUTCOME_UNKNOWN, now);
+            }
+            SyncStatus::Retrying => self.call_off_here(Actor::Worker, now),
+            // It never was booked, which is what was wished for.
+            SyncStatus::Failed => (self.cancellation.state, self.cancellation.done_at) = (CancellationState::Done, Some(now)),
+            _ => {}
+        }
+    }
+
+    fn doubt(&mut self, reason: &str, first_look: Duration, now: Timestamp) {
+        let calls = self.doubt.as_ref().map_or(0, |d| d.calls).saturating_add(1);
+        self.doubt = Some(Doubt { since: now, calls });
+        self.waits = 0;
+        self.next_check_at = Some(now + first_look);
+        self.step(SyncStatus::Reconciling, Actor::Worker, Some(reason.to_owned()), now);
+    }
+
+    /// An answer for which the order no longer waits. An AWB is evidence whatever has happened since: it settles an order that was
+    /// given up to a person or is being looked for, and what comes on top of another AWB is kept, since it must be cancelled.
+    fn adopt_late(&mut self, request_log_id: &str, finding: &Finding, now: Timestamp) -> bool {
+        let Finding::Booked(booking) = finding else { return false };
+        if self.awb.as_ref() == Some(&booking.awb) || self.surplus_awbs.contains(&booking.awb) {
+            return false;
+        }
+        match self.provider_sync_status {
+            SyncStatus::NeedsReview | SyncStatus::Reconciling | SyncStatus::Retrying => {
+                self.parcelx_request_ref_id = Some(request_log_id.to_owned());
+                self.parcelx_response_ref_id = Some(request_log_id.to_owned());
+                self.book(booking, Actor::Worker, now);
+            }
+            _ => {
+                self.surplus_awbs.push(booking.awb.clone());
+                self.remark(Actor::Worker, reason::SECOND_SHIPMENT, now);
+                self.want_recall(&booking.awb, now);
+            }
+        }
+        true
+    }
+
+    /// The provider proved not to know the reference: the unanswered call booked nothing, and the order may be sent again.
+    /// Nothing is sent for ever: after [`MOST_DOUBTS`] unanswered calls a person looks.
+    pub fn absent(&mut self, request_log_id: &str, now: Timestamp) -> bool {
+        if self.provider_sync_status != SyncStatus::Reconciling || !self.awaits(request_log_id) {
+            return false;
+        }
+        if self.doubt.as_ref().is_some_and(|d| d.calls >= MOST_DOUBTS) {
+            return self.review(reason::OUTCOME_UNKNOWN, now);
+        }
+        self.next_check_at = None;
+        self.dispatches = 0;
+        self.step(SyncStatus::Retrying, Actor::Worker, Some("ParcelX does not know the order: booking again".to_owned()), now);
+        self.keep_found(now);
+        self.mind_wish(now);
+        true
+    }
+
+    /// The last look-up for the attempt `request_log_id` settled nothing: a person looks, unless somebody else has moved the order on.
+    /// `found`: there is a shipment, only its AWB is wanting. That also stops an order that is to be sent again; one whose next call
+    /// is under way finds it out by itself.
+    pub fn give_up(&mut self, request_log_id: &str, found: bool, reason: &str, now: Timestamp) -> bool {
+        let stands = match self.provider_sync_status {
+            SyncStatus::Reconciling => found || self.awaits(request_log_id),
+            SyncStatus::Queued | SyncStatus::Retrying => found,
+            _ => false,
+        };
+        stands && self.review(reason, now)
+    }
+
+    pub(super) fn book(&mut self, booking: &Booking, actor: Actor, now: Timestamp) {
+        // A look-up may have found it before the call that booked it was answered. Its recall has not begun: that waits until here.
+        self.surplus_awbs.retain(|awb| *awb != booking.awb);
+        self.recalls.retain(|recall| recall.awb != booking.awb || recall.state != RecallState::Wanted);
+        self.awb = Some(booking.awb.clone());
+        self.courier_name.clone_from(&booking.courier_name);
+        self.courier_code.clone_from(&booking.courier_code);
+        self.provider_order_number.clone_from(&booking.order_number);
+        // An answer that is acted on later than it can have come was left behind by a worker that vanished.
+        let in_time = self.attempt.as_ref().is_some_and(|attempt| now <= attempt.settle_after);
+        let answered = self.provider_sync_status == SyncStatus::Processing && in_time;
+        self.booked_at = Some(if answered { now } else { self.called_at().min(now) });
+        self.doubt = None;
+        self.next_check_at = None;
+        self.step(SyncStatus::Success, actor, None, now);
+        // The provider may answer an amended order with the shipment that was cancelled after it failed.
+        self.after_recall(&booking.awb, None, now);
+        if self.cancellation.state == CancellationState::Requested {
+            self.want_recall(&booking.awb, now);
+        }
+    }
+
+    /// When the last call may have left, at the earliest. What a look-up or a late answer shows counts as booked then: a control look-up
+    /// that finds it must not take it for newer than it is.
+    pub(super) fn called_at(&self) -> Timestamp {
+        let taken = self.history.iter().rev().find(|entry| entry.status == SyncStatus::Processing);
+        taken.map_or(self.created_at, |entry| entry.at)
+    }
+
+    fn wait(&mut self, after: Option<Duration>, reason: &str, now: Timestamp) {
+        let wished_off = self.cancellation.state == CancellationState::Requested;
+        if now.since(self.trying_since.unwrap_or(self.created_at)) >= UNREACHABLE_AFTER && !wished_off {
+            self.next_check_at = None;
+            self.step(SyncStatus::NeedsReview, Actor::Worker, Some(format!("{}: {reason}", reason::PROVIDER_UNREACHABLE)), now);
+            return;
+        }
+        self.waits = self.waits.saturating_add(1);
+        let pause = after.unwrap_or_else(|| retry::exponential(FIRST_WAIT, self.waits, ids::fraction()));
+        self.next_check_at = Some(now + pause);
+        self.step(SyncStatus::Retrying, Actor::Worker, Some(reason.to_owned()), now);
+    }
+}

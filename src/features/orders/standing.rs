@@ -1,0 +1,81 @@
+//! Where an order stands: its steps, its history, and what is derived from the rest of it.
+
+use super::{
+    journey::reason,
+    model::{Actor, CancellationState, HISTORY_KEPT, HistoryEntry, Order, RecallState, Review, ReviewOf},
+    status::{OrderStatus, SyncStatus},
+};
+use crate::base::timestamp::Timestamp;
+
+impl Order {
+    pub(super) fn step(&mut self, next: SyncStatus, actor: Actor, reason: Option<String>, now: Timestamp) {
+        if !self.provider_sync_status.may_become(next) {
+            tracing::error!(
+                order.id = self.id,
+                from = self.provider_sync_status.word(),
+                to = next.word(),
+                "a step that must not be was not made"
+            );
+            debug_assert!(false, "{:?} cannot become {next:?}", self.provider_sync_status);
+            return;
+        }
+        self.provider_sync_status = next;
+        self.sync_reason = reason;
+        self.refresh(now);
+        self.note(actor, self.attempt.as_ref().map(|a| a.no), now);
+        if !next.is_open() {
+            self.outbox = None;
+            if self.recalls_open() {
+                self.dispatch(now); // shipments that came to light on the way
+            }
+        }
+    }
+
+    /// Called after every change: keeps true what is derived from the rest.
+    pub(super) fn refresh(&mut self, now: Timestamp) {
+        let recalled = self.provider_sync_status == SyncStatus::Success && self.cancellation.state == CancellationState::Done;
+        self.status = if recalled { OrderStatus::Cancelled } else { self.provider_sync_status.order_status() };
+        self.overdue_at = self.due_at();
+        let since = |of| self.review.as_ref().filter(|review| review.of == of).map_or(now, |review| review.since);
+        self.review = self.needs().map(|(of, reason)| Review { of, since: since(of), reason });
+    }
+
+    /// What a person must look at, and why.
+    fn needs(&self) -> Option<(ReviewOf, String)> {
+        let code = |text: &str| text.split(':').next().unwrap_or_default().to_owned();
+        if self.provider_sync_status == SyncStatus::NeedsReview {
+            return Some((ReviewOf::Booking, code(self.sync_reason.as_deref().unwrap_or_default())));
+        }
+        let own = |awb: &str| self.awb.as_deref() == Some(awb);
+        self.recalls.iter().find_map(|recall| match recall.state {
+            RecallState::Review => Some((ReviewOf::Cancellation, code(recall.detail.as_deref().unwrap_or_default()))),
+            // Of its own shipment the merchant is told; a second one is nobody's else.
+            RecallState::Refused if !recall.kept && !own(&recall.awb) => Some((ReviewOf::Cancellation, reason::CANCEL_REFUSED.to_owned())),
+            _ => None,
+        })
+    }
+
+    /// A step that leaves the order where it is.
+    pub(super) fn remark(&mut self, actor: Actor, what: &str, now: Timestamp) {
+        let reason = self.sync_reason.replace(what.to_owned());
+        self.note(actor, self.attempt.as_ref().map(|a| a.no), now);
+        self.sync_reason = reason;
+    }
+
+    pub(super) fn note(&mut self, actor: Actor, attempt: Option<i64>, now: Timestamp) {
+        let seq = self.history.last().map_or(1, |e| e.seq + 1);
+        self.history.push(HistoryEntry {
+            seq,
+            at: now,
+            actor,
+            status: self.provider_sync_status,
+            reason: self.sync_reason.clone(),
+            attempt,
+            audit_id: None,
+        });
+        if self.history.len() > HISTORY_KEPT {
+            self.history.remove(0);
+        }
+        self.updated_at = now;
+    }
+}

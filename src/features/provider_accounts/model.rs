@@ -1,0 +1,273 @@
+//! The account's document, and what may be done to its hold. Every process that works for the account reads the same document, so a
+//! canary is one over all of them.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    base::timestamp::Timestamp,
+    platform::store::{Document, Index, id_and_version},
+};
+
+/// From the beginning of a hold to its first canary; doubles with each that is held again.
+const FIRST_CANARY: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// After a canary whose call settled nothing (it was not answered, or was about something else).
+const SOON: Duration = Duration::from_secs(5);
+/// No canary is given longer than this.
+const LONGEST_CANARY: Duration = Duration::from_secs(3600);
+
+/// A provider's account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// `parcelx-live`, `parcelx-simulator`.
+    pub id: String,
+    pub version: i64,
+    /// Absent: it may be called.
+    pub hold: Option<Hold>,
+    pub created_at: Timestamp,
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// Why the account may not be called.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    pub kind: HoldKind,
+    /// In words that may be shown.
+    pub reason: String,
+    pub since: Timestamp,
+    /// When one job may try again.
+    pub next_canary_at: Timestamp,
+    /// Canaries that were held again.
+    pub canaries: u32,
+    /// The one under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// A job that tries whether the hold is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Canary {
+    /// Whose it is.
+    pub token: String,
+    /// When its worker counts as vanished.
+    pub until: Timestamp,
+}
+
+/// What is wrong with the account. In the order of their gravity: what comes later shuts all that an earlier one does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HoldKind {
+    /// Its money is used up.
+    Wallet,
+    /// The provider does not know the calls: a wrong address, or a changed API.
+    Configuration,
+    /// The provider refuses the keys.
+    Credentials,
+}
+
+/// How a canary ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trial {
+    /// What was held works again.
+    Proved,
+    Held {
+        kind: HoldKind,
+        reason: String,
+    },
+    /// A call was made and says nothing about the hold.
+    Settled,
+    /// Its job had no reason to call.
+    Unused,
+}
+
+impl HoldKind {
+    pub const ALL: [Self; 3] = [Self::Wallet, Self::Configuration, Self::Credentials];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Wallet => "wallet",
+            Self::Configuration => "configuration",
+            Self::Credentials => "credentials",
+        }
+    }
+}
+
+impl fmt::Display for HoldKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl Hold {
+    fn new(kind: HoldKind, reason: &str, now: Timestamp) -> Self {
+        let reason = reason.to_owned();
+        Self { kind, reason, since: now, next_canary_at: now + FIRST_CANARY, canaries: 0, canary: None, extra: Map::new() }
+    }
+
+    /// Whether a job may try now. What is further off than it can have been put was put there by a clock that was set back since.
+    #[must_use]
+    pub fn canary_due(&self, now: Timestamp) -> bool {
+        let over = |at: Timestamp, longest| at <= now || at.since(now) > longest;
+        over(self.next_canary_at, LONGEST_PAUSE) && self.canary.as_ref().is_none_or(|c| over(c.until, LONGEST_CANARY))
+    }
+}
+
+impl Account {
+    #[must_use]
+    pub fn new(id: &str, now: Timestamp) -> Self {
+        Self { id: id.to_owned(), version: 1, hold: None, created_at: now, extra: Map::new() }
+    }
+
+    /// A call says that the account cannot be used. `false`: that was known. What is graver takes the place of what is less so.
+    pub fn report(&mut self, kind: HoldKind, reason: &str, now: Timestamp) -> bool {
+        if self.hold.as_ref().is_some_and(|hold| hold.kind >= kind) {
+            return false;
+        }
+        self.hold = Some(Hold::new(kind, reason, now));
+        true
+    }
+
+    /// Takes the canary that is due, until the time at which its worker counts as vanished. `false`: none is due.
+    pub fn take_canary(&mut self, token: &str, until: Timestamp, now: Timestamp) -> bool {
+        let Some(hold) = self.hold.as_mut().filter(|hold| hold.canary_due(now)) else { return false };
+        hold.canary = Some(Canary { token: token.to_owned(), until });
+        true
+    }
+
+    /// The canary of `token` has ended. `false`: it was given up for dead, or the hold it was for is gone.
+    pub fn end_canary(&mut self, token: &str, trial: &Trial, now: Timestamp) -> bool {
+        let Some(hold) = self.hold.as_mut().filter(|hold| hold.canary.as_ref().is_some_and(|c| c.token == token)) else { return false };
+        hold.canary = None;
+        match trial {
+            Trial::Proved => self.hold = None,
+            // Keys and address were accepted: only the money is wanting.
+            Trial::Held { kind: HoldKind::Wallet, reason } if hold.kind != HoldKind::Wallet => {
+                self.hold = Some(Hold::new(HoldKind::Wallet, reason, now));
+            }
+            Trial::Held { kind, reason } => {
+                hold.kind = *kind;
+                hold.reason.clone_from(reason);
+                hold.canaries = hold.canaries.saturating_add(1);
+                hold.next_canary_at = now + FIRST_CANARY.saturating_mul(1 << hold.canaries.min(16)).min(LONGEST_PAUSE);
+            }
+            Trial::Settled => hold.next_canary_at = now + SOON,
+            Trial::Unused => {}
+        }
+        true
+    }
+}
+
+impl Document for Account {
+    const COLLECTION: &'static str = "accounts";
+    const INDEXES: &'static [Index] = &[Index::on("created", &["createdAt"])];
+
+    id_and_version!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_millis(1_763_687_100_000) + Duration::from_secs(secs)
+    }
+
+    fn held(kind: HoldKind) -> Account {
+        let mut account = Account::new("a", at(0));
+        assert!(account.report(kind, "first", at(0)));
+        account
+    }
+
+    fn hold(account: &Account) -> &Hold {
+        account.hold.as_ref().unwrap()
+    }
+
+    fn again() -> Trial {
+        Trial::Held { kind: HoldKind::Wallet, reason: "still".into() }
+    }
+
+    #[test]
+    fn the_same_report_changes_nothing_and_only_a_graver_one_takes_its_place() {
+        let mut account = held(HoldKind::Configuration);
+        assert!(!account.report(HoldKind::Configuration, "second", at(9)));
+        assert!(!account.report(HoldKind::Wallet, "second", at(9)));
+        assert_eq!((hold(&account).since, hold(&account).reason.as_str()), (at(0), "first"));
+        assert!(account.report(HoldKind::Credentials, "worse", at(9)));
+        assert_eq!((hold(&account).since, hold(&account).kind), (at(9), HoldKind::Credentials));
+    }
+
+    #[test]
+    fn canaries_come_after_a_minute_and_then_ever_later() {
+        let mut account = held(HoldKind::Wallet);
+        assert!(!account.take_canary("t", at(59), at(59)));
+        let mut now = 0;
+        for pause in [60, 120, 240, 480, 900, 900] {
+            assert_eq!(hold(&account).next_canary_at, at(now + pause));
+            now += pause;
+            assert!(account.take_canary("t", at(now + 60), at(now)));
+            assert!(account.end_canary("t", &again(), at(now)));
+        }
+        assert_eq!((hold(&account).since, hold(&account).reason.as_str()), (at(0), "still"));
+    }
+
+    #[test]
+    fn there_is_one_canary_at_a_time_and_a_vanished_worker_does_not_keep_it() {
+        let mut account = held(HoldKind::Wallet);
+        assert!(account.take_canary("one", at(120), at(60)));
+        assert!(!account.take_canary("two", at(179), at(119)), "there is one");
+        assert!(account.take_canary("two", at(180), at(120)), "its worker is gone");
+        assert!(!account.end_canary("one", &Trial::Proved, at(121)), "a dead one says nothing");
+        assert!(account.hold.is_some());
+        assert!(account.end_canary("two", &Trial::Proved, at(121)));
+        assert_eq!(account.hold, None);
+        assert!(!account.take_canary("three", at(999), at(900)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_keep_it_shut() {
+        let day = 24 * 3600;
+        let mut account = Account::new("a", at(0));
+        assert!(account.report(HoldKind::Wallet, "first", at(day)));
+        assert!(account.take_canary("one", at(0) + Duration::from_secs(60), at(0)), "a day before it began");
+        let mut account = held(HoldKind::Wallet);
+        assert!(account.take_canary("one", at(day + 60), at(day)));
+        assert!(account.take_canary("two", at(120), at(60)), "nor does a canary that ends tomorrow");
+    }
+
+    #[test]
+    fn a_canary_that_settles_nothing_is_followed_soon_and_the_schedule_does_not_grow() {
+        let mut account = held(HoldKind::Credentials);
+        assert!(account.take_canary("t", at(120), at(60)));
+        assert!(account.end_canary("t", &Trial::Unused, at(61)));
+        assert!(account.take_canary("t", at(120), at(61)), "at once: nobody was asked");
+        assert!(account.end_canary("t", &Trial::Settled, at(61)));
+        assert!(!account.take_canary("t", at(120), at(65)));
+        assert!(account.take_canary("t", at(120), at(66)));
+        assert_eq!(hold(&account).canaries, 0);
+    }
+
+    #[test]
+    fn an_empty_wallet_proves_that_the_keys_are_good() {
+        let mut account = held(HoldKind::Credentials);
+        assert!(account.take_canary("t", at(120), at(60)));
+        assert!(account.end_canary("t", &again(), at(60)));
+        assert_eq!((hold(&account).kind, hold(&account).since, hold(&account).canaries), (HoldKind::Wallet, at(60), 0));
+    }
+
+    #[test]
+    fn what_a_newer_binary_wrote_survives() {
+        let text = serde_json::json!({"id": "a", "version": 3, "createdAt": at(0), "colour": "red",
+            "hold": {"kind": "wallet", "reason": "r", "since": at(0), "nextCanaryAt": at(60), "canaries": 0, "shade": 1}});
+        let account: Account = serde_json::from_value(text.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&account).unwrap(), text);
+    }
+}

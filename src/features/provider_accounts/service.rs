@@ -1,0 +1,241 @@
+//! Stores an account's hold, and keeps what this process knows of it: the document is read about once a second, and what this
+//! process writes itself it knows at once.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::model::{Account, Hold, HoldKind, Trial};
+use crate::{
+    base::clock::Clock,
+    features::{
+        audit::{Act, Audit, Outcome, Signature},
+        orders::model::ProviderEnv,
+    },
+    platform::{
+        store::{Decision, Document, Order as Sort, Query, Store, StoreError, Updated},
+        telemetry,
+    },
+};
+
+/// One account, as a process sees it. Clones share what they know.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    store: Store,
+    clock: Clock,
+    id: Arc<str>,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Of the document; a read that began before a write of our own must not undo it.
+    version: i64,
+    hold: Option<Hold>,
+}
+
+/// Whether this worker's job is the canary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    Yes,
+    /// The hold is gone: no canary is needed.
+    Lifted,
+    /// Another worker has it, or has had it.
+    No,
+}
+
+/// Why a hold was not lifted.
+#[derive(Debug, thiserror::Error)]
+pub enum LiftError {
+    #[error("there is no account `{id}`; there are: {known}")]
+    NoSuchAccount { id: String, known: String },
+    #[error("the account {0} is not held")]
+    NotHeld(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Accounts {
+    /// The account that a process of `env` works for.
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, env: ProviderEnv) -> Self {
+        Self { store, clock, id: format!("parcelx-{}", env.word()).into(), known: Arc::default() }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The hold as far as this process knows it; costs nothing.
+    #[must_use]
+    pub fn hold(&self) -> Option<Hold> {
+        self.with_known(|known| known.hold.clone())
+    }
+
+    /// Reads the document, and shows it in the metrics.
+    ///
+    /// # Errors
+    /// When the store fails; then what was known stays.
+    pub async fn refresh(&self) -> Result<Option<Hold>, StoreError> {
+        if let Some(account) = self.store.get::<Account>(&self.id).await? {
+            self.learn(&account);
+        }
+        let hold = self.hold();
+        for kind in HoldKind::ALL {
+            telemetry::account_held(kind.word(), hold.as_ref().is_some_and(|h| h.kind == kind));
+        }
+        Ok(hold)
+    }
+
+    /// Makes the document where it is missing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn ensure(&self) -> Result<(), StoreError> {
+        if self.with_known(|known| known.version > 0) {
+            return Ok(());
+        }
+        match self.store.insert(&Account::new(&self.id, self.clock.now())).await {
+            Ok(()) | Err(StoreError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A call says that the account cannot be used, in words that may be shown. Known reports change nothing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn report(&self, kind: HoldKind, reason: &str) -> Result<(), StoreError> {
+        if self.with_known(|known| known.hold.as_ref().is_some_and(|hold| hold.kind == kind)) {
+            return Ok(());
+        }
+        self.ensure().await?;
+        let now = self.clock.now();
+        let reported = self.update(|account| account.report(kind, reason, now)).await?;
+        if let Some((account, true)) = reported {
+            let next = account.hold.map(|h| h.next_canary_at.to_string()).unwrap_or_default();
+            tracing::warn!(account = account.id, %kind, reason, "the account {} is held ({kind}): {reason}; tried again at {next}", account.id);
+        }
+        Ok(())
+    }
+
+    /// Takes the canary that is due for `token`; a worker that does not end it within `life` counts as vanished.
+    ///
+    /// # Errors
+    /// When the store fails: then nothing may be tried.
+    pub async fn take_canary(&self, token: &str, life: Duration) -> Result<Taken, StoreError> {
+        let now = self.clock.now();
+        Ok(match self.update(|account| account.take_canary(token, now + life, now)).await? {
+            Some((_, true)) => Taken::Yes,
+            Some((account, false)) if account.hold.is_some() => Taken::No,
+            _ => Taken::Lifted,
+        })
+    }
+
+    /// The canary of `token` has ended.
+    ///
+    /// # Errors
+    /// When the store fails; the canary then counts as vanished after its time.
+    pub async fn end_canary(&self, token: &str, trial: &Trial) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let Some((account, true)) = self.update(|account| account.end_canary(token, trial, now)).await? else { return Ok(()) };
+        match &account.hold {
+            None => tracing::info!(account = account.id, "the account {} works again: its hold is lifted", account.id),
+            Some(hold) => tracing::info!(
+                account = account.id,
+                kind = %hold.kind,
+                "the account {} is still held ({}); tried again at {}",
+                account.id,
+                hold.kind,
+                hold.next_canary_at
+            ),
+        }
+        Ok(())
+    }
+
+    /// Every account there is.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list(&self) -> Result<Vec<Account>, StoreError> {
+        self.store.find(&Query::sorted_by("createdAt", Sort::Ascending).limit(100)).await
+    }
+
+    /// Lifts the hold of the account `id` on somebody's word, and gives what it was. The audit log has it before it is done.
+    ///
+    /// # Errors
+    /// [`LiftError`].
+    pub async fn lift(&self, id: &str, by: &Signature) -> Result<Hold, LiftError> {
+        let Some(account) = self.store.get::<Account>(id).await? else {
+            let known: Vec<_> = self.list().await?.into_iter().map(|a| a.id).collect();
+            let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
+            return Err(LiftError::NoSuchAccount { id: id.chars().filter(|c| !c.is_control()).take(64).collect(), known });
+        };
+        let audit = Audit::new(self.store.clone(), self.clock.clone());
+        let before = standing(account.hold.as_ref());
+        let act = Act { action: "account.lift", collection: Account::COLLECTION, id, user_id: None, before: Some(&before) };
+        let line = audit.begin(by, &act).await?;
+        let lifted = self.lift_now(id).await;
+        let ended = match &lifted {
+            Ok(_) => audit.end(&line, Outcome::Done, Some(&standing(None)), None).await,
+            Err(error @ LiftError::Store(_)) => audit.end(&line, Outcome::Failed, None, Some(&error.to_string())).await,
+            Err(error) => audit.end(&line, Outcome::Refused, None, Some(&error.to_string())).await,
+        };
+        if let Err(error) = ended {
+            tracing::error!(%error, audit.id = line, "how the lift ended is not in the audit log");
+        }
+        lifted
+    }
+
+    async fn lift_now(&self, id: &str) -> Result<Hold, LiftError> {
+        let mut was = None;
+        let lifted = self.store.update::<Account, _, StoreError>(id, |account| {
+            was = account.hold.take();
+            Ok(if was.is_some() { Decision::Save(()) } else { Decision::Leave(()) })
+        });
+        match (lifted.await?, was) {
+            (Updated::Done(account, ()), Some(hold)) => {
+                if account.id == *self.id {
+                    self.learn(&account);
+                }
+                tracing::warn!(account = id, kind = %hold.kind, "the hold of the account {id} was lifted by hand ({})", hold.kind);
+                Ok(hold)
+            }
+            _ => Err(LiftError::NotHeld(id.to_owned())),
+        }
+    }
+
+    /// Changes this process's account if `decide` says that it changed something, and learns how it then stands.
+    async fn update(&self, mut decide: impl FnMut(&mut Account) -> bool) -> Result<Option<(Account, bool)>, StoreError> {
+        let updated = self.store.update::<Account, _, StoreError>(&self.id, |account| {
+            Ok(if decide(account) { Decision::Save(true) } else { Decision::Leave(false) })
+        });
+        Ok(match updated.await? {
+            Updated::Done(account, changed) => {
+                self.learn(&account);
+                Some((account, changed))
+            }
+            Updated::Missing => None,
+        })
+    }
+
+    fn learn(&self, account: &Account) {
+        self.with_known(|known| {
+            if account.version >= known.version {
+                *known = Known { version: account.version, hold: account.hold.clone() };
+            }
+        });
+    }
+
+    fn with_known<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
+        look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The words of `waybill account list`, `waybill doctor` and `/readyz`.
+#[must_use]
+pub fn standing(hold: Option<&Hold>) -> String {
+    hold.map_or_else(|| "ok".to_owned(), |hold| format!("held: {}", hold.kind))
+}

@@ -1,0 +1,10 @@
+//! What every service of this kind needs, whatever it is about: HTTP, sign-in, settings, logs, documents, jobs. Knows no order
+//! and no provider.
+
+pub mod auth;
+pub mod config;
+pub mod http;
+pub mod outbox;
+pub mod queue;
+pub mod store;
+pub mod telemetry;

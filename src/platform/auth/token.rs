@@ -1,0 +1,187 @@
+//! Access tokens: issued and verified here and nowhere else.
+//!
+//! Guards against every known way to be taken in by a token: the algorithm is the server's choice, headers that name keys are not looked at, each
+//! claim must be there and have its type, and the time is that of our own clock.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::hs256;
+use crate::base::{clock::Clock, timestamp::Timestamp};
+
+const ISSUER: &str = "waybill";
+const AUDIENCE: &str = "waybill-api";
+
+/// What the clocks of two machines may differ by, in seconds.
+const LEEWAY: i64 = 30;
+
+/// Checked before anything is decoded. Ours have about 350 bytes.
+const MAX_TOKEN: usize = 4096;
+
+/// In characters.
+const MAX_SUBJECT: usize = 128;
+
+/// What a caller may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Places and reads orders of one account.
+    Merchant,
+    /// Watches queues and orders of all accounts, and settles what needs a decision.
+    Operator,
+    Admin,
+}
+
+impl Role {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Merchant => "merchant",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whom a verified token speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    pub user_id: String,
+    pub role: Role,
+}
+
+/// Why a token is refused. The texts are safe to send: none says which key or algorithm would have been right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not ours, or changed: form, algorithm, signature, a missing or wrong claim.
+    #[error("The access token is not valid.")]
+    Invalid,
+    #[error("The access token has expired.")]
+    Expired,
+    #[error("The access token is not valid yet.")]
+    NotYetValid,
+}
+
+/// A secret that cannot sign, or claims that cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the token could not be signed")]
+pub struct IssueError;
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    iss: String,
+    sub: String,
+    role: Role,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    /// Written as one text; read by `jsonwebtoken`, which also takes a list that has ours in it.
+    #[serde(skip_deserializing)]
+    aud: &'static str,
+}
+
+/// Issues and verifies tokens with one secret. Cheap to clone.
+#[derive(Clone)]
+pub struct Tokens(Arc<Inner>);
+
+struct Inner {
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    validation: Validation,
+    clock: Clock,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens { .. }")
+    }
+}
+
+impl Tokens {
+    /// The secret's length is the configuration's to judge (at least 32 bytes).
+    #[must_use]
+    pub fn new(secret: &SecretString, clock: Clock) -> Self {
+        hs256::install();
+        let secret = secret.expose_secret().as_bytes();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
+        // It would read the system's clock: `check_times` does both with ours.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        Self(Arc::new(Inner { signing: EncodingKey::from_secret(secret), verifying: DecodingKey::from_secret(secret), validation, clock }))
+    }
+
+    /// A token for `user_id`, good from now for `ttl`.
+    ///
+    /// # Errors
+    /// When `user_id` could not be verified again (empty, too long, control characters), or signing fails.
+    pub fn issue(&self, user_id: &str, role: Role, ttl: Duration) -> Result<String, IssueError> {
+        if !is_subject(user_id) {
+            return Err(IssueError);
+        }
+        let now = self.0.clock.now();
+        let wire = Wire {
+            iss: ISSUER.to_owned(),
+            sub: user_id.to_owned(),
+            role,
+            iat: seconds(now),
+            nbf: seconds(now),
+            exp: seconds(now + ttl),
+            aud: AUDIENCE,
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &wire, &self.0.signing).map_err(|_| IssueError)
+    }
+
+    /// Whom `token` speaks for.
+    ///
+    /// # Errors
+    /// When it is not one of ours, or not now.
+    pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+        if token.len() > MAX_TOKEN || token.split('.').count() != 3 {
+            return Err(TokenError::Invalid);
+        }
+        let data = jsonwebtoken::decode::<Wire>(token, &self.0.verifying, &self.0.validation).map_err(|e| match e.kind() {
+            ErrorKind::ExpiredSignature => TokenError::Expired,
+            ErrorKind::ImmatureSignature => TokenError::NotYetValid,
+            _ => TokenError::Invalid,
+        })?;
+        // Headers that must be understood (RFC 7515 section 4.1.11) are not; another type of token is none of ours.
+        let typed = data.header.typ.as_deref().is_none_or(|t| t.eq_ignore_ascii_case("JWT"));
+        let wire = data.claims;
+        if data.header.crit.is_some() || !typed || wire.iss != ISSUER || !is_subject(&wire.sub) {
+            return Err(TokenError::Invalid);
+        }
+        self.check_times(&wire)?;
+        Ok(Claims { user_id: wire.sub, role: wire.role })
+    }
+
+    fn check_times(&self, wire: &Wire) -> Result<(), TokenError> {
+        let now = seconds(self.0.clock.now());
+        if now >= wire.exp.saturating_add(LEEWAY) {
+            return Err(TokenError::Expired);
+        }
+        if now < wire.nbf.saturating_sub(LEEWAY) || now < wire.iat.saturating_sub(LEEWAY) {
+            return Err(TokenError::NotYetValid);
+        }
+        Ok(())
+    }
+}
+
+fn seconds(t: Timestamp) -> i64 {
+    t.as_millis().div_euclid(1000)
+}
+
+fn is_subject(sub: &str) -> bool {
+    !sub.trim().is_empty() && sub.chars().count() <= MAX_SUBJECT && !sub.chars().any(char::is_control)
+}

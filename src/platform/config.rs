@@ -1,0 +1,200 @@
+//! Settings: compiled-in defaults, then a file, then the environment.
+//!
+//! Guards against a typo that silently changes nothing (unknown keys are refused), against mending one problem per start (all are
+//! told at once), against pairs of values that cannot work together, and against secrets in error texts.
+
+mod check;
+mod debug;
+pub mod duration;
+mod hosts;
+mod layers;
+mod operator;
+mod problem;
+mod secrets;
+mod sections;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use duration::{Offsets, Span};
+pub use hosts::HostNames;
+pub use operator::operator;
+pub use problem::{ConfigError, Problem};
+use secrecy::SecretString;
+pub use sections::{Auth, Http, Log, Lookup, Outbox, ParcelX, PerQueue, Queues, StoreUrl, Worker};
+use serde::Deserialize;
+use url::Url;
+use validator::Validate;
+
+use crate::platform::queue::{
+    Keep,
+    retry::{Policies, Policy},
+    runner::QueueSettings,
+};
+
+/// Everything that can be set. `config/default.toml` says what each key means.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub http: Http,
+    pub store: StoreUrl,
+    pub queue: Queues,
+    pub parcelx: ParcelX,
+    pub auth: Auth,
+    pub worker: Worker,
+    pub outbox: Outbox,
+    pub log: Log,
+}
+
+/// How the program is run; what a setting must be depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// API, worker and, without credentials, the simulator.
+    AllInOne,
+    Api,
+    Worker,
+    /// A command that only reads or writes what is stored.
+    Tool,
+}
+
+/// Which `ParcelX` a process talks to.
+#[derive(Debug, Clone)]
+pub enum Provider {
+    /// The built-in double.
+    Simulator,
+    Live(Account),
+}
+
+/// A `ParcelX` account.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub base_url: Url,
+    pub access_key: SecretString,
+    pub secret_key: SecretString,
+}
+
+impl Config {
+    /// Defaults, then `file`, then the `WAYBILL_…` variables among `environment`.
+    ///
+    /// # Errors
+    /// Every problem of form and every pair of values that cannot work together.
+    pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        layers::read(file, environment)
+    }
+
+    /// The process's own environment.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_process(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut variables = Vec::new();
+        let mut problems = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => variables.push((name, value)),
+                (Ok(name), Err(_)) if name.starts_with("WAYBILL_") => problems.push(Problem::new(&name, "is not UTF-8")),
+                _ => {} // not ours
+            }
+        }
+        if !problems.is_empty() {
+            return Err(ConfigError(problems));
+        }
+        let named = variables.iter().find(|(name, value)| name == "WAYBILL_CONFIG" && !value.is_empty());
+        let named = named.map(|(_, path)| PathBuf::from(path));
+        #[cfg(feature = "fault-points")]
+        if let Some((_, point)) = variables.iter().find(|(name, _)| name == "WAYBILL_FAULT_POINT") {
+            crate::base::fault::arm(point);
+        }
+        Self::load(file.or(named.as_deref()), variables)
+    }
+
+    /// Refuses settings for queues that are not among `known`: such a name is a slip that would change nothing.
+    ///
+    /// # Errors
+    /// Each such name.
+    pub fn only_queues(&self, known: &[&str]) -> Result<(), ConfigError> {
+        let unknown = self.queue.per_queue.keys().filter(|name| !known.contains(&name.as_str()));
+        let detail = format!("is no queue; there are: {}", known.join(", "));
+        let problems: Vec<_> = unknown.map(|name| Problem::new(&format!("queue.per_queue.{name}"), detail.clone())).collect();
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
+    }
+
+    /// The `ParcelX` this process talks to.
+    ///
+    /// # Errors
+    /// When credentials are missing where there must be some, or half of them are, and when the key of the bearer tokens is missing
+    /// where none may be generated.
+    pub fn provider(&self, role: Role) -> Result<Provider, ConfigError> {
+        check::provider(self, role)
+    }
+
+    /// The key of the bearer tokens: the set one, or one generated beside the database.
+    ///
+    /// # Errors
+    /// When none is set and none may be generated, or its file cannot be read or written.
+    pub fn jwt_secret(&self) -> Result<SecretString, ConfigError> {
+        secrets::jwt_secret(self)
+    }
+
+    /// Where a worker process shows its health and metrics, if anywhere.
+    #[must_use]
+    pub fn worker_bind(&self) -> Option<SocketAddr> {
+        self.worker.bind.trim().parse().ok()
+    }
+
+    /// Where the database's file lies; on SQLite only.
+    #[must_use]
+    pub fn data_folder(&self) -> PathBuf {
+        let file = Path::new(self.store.url.strip_prefix("sqlite:").unwrap_or_default());
+        file.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| ".".into(), Path::to_path_buf)
+    }
+
+    #[must_use]
+    pub fn keep(&self) -> Keep {
+        Keep { completed: self.queue.keep_completed, failed: self.queue.keep_failed }
+    }
+
+    /// How jobs of `queue` are retried.
+    #[must_use]
+    pub fn policy(&self, queue: &str) -> Policy {
+        let own = self.queue.per_queue.get(queue);
+        Policy {
+            attempts: own.and_then(|q| q.attempts).unwrap_or(self.queue.attempts),
+            backoff: own.and_then(|q| q.backoff).unwrap_or(self.queue.backoff).get(),
+        }
+    }
+
+    /// The same for every queue.
+    #[must_use]
+    pub fn policies(&self) -> Policies {
+        let of_queues = self.queue.per_queue.keys().map(|queue| (queue.clone(), self.policy(queue))).collect();
+        Policies::new(Policy { attempts: self.queue.attempts, backoff: self.queue.backoff.get() }, of_queues)
+    }
+
+    /// How `queue` is worked.
+    #[must_use]
+    pub fn queue_settings(&self, queue: &str) -> QueueSettings {
+        let own = self.queue.per_queue.get(queue);
+        QueueSettings {
+            name: queue.to_owned(),
+            concurrency: usize::try_from(own.and_then(|q| q.concurrency).unwrap_or(self.queue.concurrency)).unwrap_or(1),
+            lease: own.and_then(|q| q.lease).unwrap_or(self.queue.lease).get(),
+            max_stalled: own.and_then(|q| q.max_stalled).unwrap_or(self.queue.max_stalled),
+        }
+    }
+
+    /// Longest time one call may take.
+    #[must_use]
+    pub fn call_timeout(&self) -> Duration {
+        self.parcelx.timeout.get()
+    }
+
+    /// Whether generated secrets and the simulator are allowed: on one machine, reachable from it alone.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.http.bind.ip().is_loopback() && self.store.url.starts_with("sqlite:") && self.queue.url.starts_with("sqlite:")
+    }
+}

@@ -1,0 +1,188 @@
+//! Rules over several settings.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::{Account, Config, ConfigError, Problem, Provider, Role, secrets};
+use crate::platform::telemetry;
+
+const LIVE: &str = "https://app.parcelx.in";
+
+/// Between the end of a call and the end of the wait for it there must be time to write down how it ended.
+pub(super) const SETTLING: Duration = Duration::from_secs(2);
+
+/// The least that the writes before and after a call are given.
+const LEAST_MARGIN: Duration = Duration::from_millis(200);
+
+/// The longest that a request may wait for a label.
+const LONGEST_LABEL_WAIT: Duration = Duration::from_secs(5);
+
+pub(super) fn pairs(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut unless = |ok: bool, key: &str, detail: &str| {
+        if !ok {
+            problems.push(Problem::new(key, detail));
+        }
+    };
+    let call = config.call_timeout();
+    unless(
+        config.store.url.strip_prefix("sqlite:").is_some_and(|p| !p.is_empty()),
+        "store.url",
+        "must be sqlite:PATH, such as sqlite:data/waybill.db",
+    );
+    unless(
+        config.queue.url.strip_prefix("sqlite:").is_some_and(|p| !p.is_empty()),
+        "queue.url",
+        "must be sqlite:PATH, such as sqlite:data/queue.db",
+    );
+    unless(config.store.url != config.queue.url, "queue.url", "must be another file than store.url");
+    unless(call >= Duration::from_millis(100), "parcelx.timeout", "must be 100ms or more");
+    for (key, span) in [("parcelx.send_within", config.parcelx.send_within), ("parcelx.settle_within", config.parcelx.settle_within)] {
+        unless(span.get() >= LEAST_MARGIN, key, "must be 200ms or more: the database is written to in that time");
+    }
+    unless(
+        config.parcelx.label_wait.get() <= LONGEST_LABEL_WAIT,
+        "parcelx.label_wait",
+        "must be 5s or less: a merchant is waiting for the answer",
+    );
+    unless(
+        config.worker.drain.get() >= call + SETTLING,
+        "worker.drain",
+        "must be at least parcelx.timeout and 2s more, else a stopping worker leaves its calls without an outcome",
+    );
+    unless(
+        config.worker.bind.trim().is_empty() || config.worker_bind().is_some(),
+        "worker.bind",
+        "must be an address and a port, such as 127.0.0.1:9100, or empty",
+    );
+    for (name, lease) in leases(config) {
+        unless(lease >= Duration::from_millis(500), &name, "must be 500ms or more: it is renewed every quarter");
+    }
+    unless(config.queue.attempts >= 1, "queue.attempts", "must be 1 or more");
+    unless((1..=1000).contains(&config.queue.concurrency), "queue.concurrency", "must be from 1 to 1000");
+    for (name, own) in &config.queue.per_queue {
+        unless(own.attempts.is_none_or(|n| n >= 1), &format!("queue.per_queue.{name}.attempts"), "must be 1 or more");
+        unless(
+            own.concurrency.is_none_or(|n| (1..=1000).contains(&n)),
+            &format!("queue.per_queue.{name}.concurrency"),
+            "must be from 1 to 1000",
+        );
+    }
+    for (key, limit) in [
+        ("parcelx.rate", config.parcelx.rate),
+        ("parcelx.concurrency", config.parcelx.concurrency),
+        ("parcelx.breaker_after", config.parcelx.breaker_after),
+    ] {
+        unless(limit <= 10_000, key, "must be from 0 (none) to 10000");
+    }
+    let secret = config.auth.jwt_secret.expose_secret();
+    unless(
+        secret.is_empty() || secret.trim().len() >= 32,
+        "auth.jwt_secret",
+        "must have 32 bytes or more; `openssl rand -hex 32` makes one",
+    );
+    if let Err(error) = telemetry::check_level(&config.log.level) {
+        problems.push(Problem::new("log.level", error.to_string()));
+    }
+    if let Err(ConfigError(more)) = base_url(config) {
+        problems.extend(more);
+    }
+    problems
+}
+
+fn leases(config: &Config) -> impl Iterator<Item = (String, Duration)> {
+    let own = config.queue.per_queue.iter().filter_map(|(name, q)| Some((format!("queue.per_queue.{name}.lease"), q.lease?.get())));
+    std::iter::once(("queue.lease".to_owned(), config.queue.lease.get())).chain(own)
+}
+
+fn base_url(config: &Config) -> Result<Url, ConfigError> {
+    let text = config.parcelx.base_url.trim().trim_end_matches('/');
+    let refuse = |detail: &str| ConfigError(vec![Problem::new("parcelx.base_url", detail)]);
+    let url = Url::parse(if text.is_empty() { LIVE } else { text }).map_err(|_| refuse("must be a URL such as https://app.parcelx.in"))?;
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => return Err(refuse("must be a URL with a host")),
+    };
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse("must be a plain address, such as https://app.parcelx.in: credentials have keys of their own"));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if loopback => Ok(url),
+        "http" => Err(refuse("must be https: credentials and addresses would travel in the open")),
+        _ => Err(refuse("must start with https://")),
+    }
+}
+
+/// All that a process in this role lacks, at once.
+pub(super) fn provider(config: &Config, role: Role) -> Result<Provider, ConfigError> {
+    // A worker answers nobody, and checks no token.
+    let secret = if role == Role::Worker { None } else { secrets::missing(config) };
+    match (account(config, role), secret) {
+        (provider, None) => provider,
+        (Ok(_), Some(problem)) => Err(ConfigError(vec![problem])),
+        (Err(ConfigError(mut problems)), Some(problem)) => {
+            problems.push(problem);
+            Err(ConfigError(problems))
+        }
+    }
+}
+
+fn account(config: &Config, role: Role) -> Result<Provider, ConfigError> {
+    let is_set = |key: &SecretString| !key.expose_secret().trim().is_empty();
+    let problem = |key: &str, detail: &str| Err(ConfigError(vec![Problem::new(key, detail)]));
+    match (is_set(&config.parcelx.access_key), is_set(&config.parcelx.secret_key)) {
+        (true, true) => {
+            let trimmed = |key: &SecretString| SecretString::from(key.expose_secret().trim());
+            Ok(Provider::Live(Account {
+                base_url: base_url(config)?,
+                access_key: trimmed(&config.parcelx.access_key),
+                secret_key: trimmed(&config.parcelx.secret_key),
+            }))
+        }
+        (true, false) => problem("parcelx.secret_key", "is missing while parcelx.access_key is set: set both or neither"),
+        (false, true) => problem("parcelx.access_key", "is missing while parcelx.secret_key is set: set both or neither"),
+        (false, false) if role != Role::AllInOne => problem(
+            "parcelx.access_key",
+            "ParcelX credentials are missing: set WAYBILL_PARCELX__ACCESS_KEY and WAYBILL_PARCELX__SECRET_KEY \
+             (only the all-in-one program, `waybill` without a command, runs without them, on its simulator)",
+        ),
+        (false, false) if !config.parcelx.base_url.trim().is_empty() => problem(
+            "parcelx.base_url",
+            "is set without credentials: set parcelx.access_key and parcelx.secret_key too, or leave all three out for the simulator",
+        ),
+        (false, false) if !config.is_local() => problem(
+            "parcelx.access_key",
+            "ParcelX credentials are missing, and the simulator runs only on SQLite and a loopback address (http.bind = 127.0.0.1:…)",
+        ),
+        (false, false) => Ok(Provider::Simulator),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_times_around_a_call_are_its_own_settings_and_leave_room_for_a_write() {
+        let set = |send: &str, settle: &str| {
+            let variable = |key: &str, value: &str| (format!("WAYBILL_PARCELX__{key}"), value.to_owned());
+            Config::load(None, [variable("SEND_WITHIN", send), variable("SETTLE_WITHIN", settle)])
+        };
+        let times = set("2s", "200ms").unwrap().parcelx;
+        assert_eq!((times.send_within.get(), times.settle_within.get()), (Duration::from_secs(2), Duration::from_millis(200)));
+        let refused = set("199ms", "100ms").unwrap_err().0;
+        let keys: Vec<_> = refused.iter().filter_map(|p| p.key.split(' ').next()).collect();
+        assert_eq!(keys, ["parcelx.send_within", "parcelx.settle_within"]);
+    }
+
+    #[test]
+    fn the_defaults_are_the_usual_times() {
+        let times = Config::load(None, []).unwrap().parcelx;
+        assert_eq!((times.send_within.get(), times.settle_within.get()), (Duration::from_secs(10), Duration::from_secs(5)));
+    }
+}

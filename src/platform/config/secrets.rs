@@ -1,0 +1,71 @@
+//! The generated secret of a program that runs on one machine for itself.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Config, ConfigError, Problem};
+use crate::base::ids;
+
+const FILE: &str = "jwt.secret";
+
+/// What is wrong when a secret must be set and is not.
+pub(super) fn missing(config: &Config) -> Option<Problem> {
+    let set = !config.auth.jwt_secret.expose_secret().is_empty();
+    (!set && !config.is_local()).then(|| {
+        Problem::new(
+            "auth.jwt_secret",
+            "is missing: set WAYBILL_AUTH__JWT_SECRET to 32 bytes or more; `openssl rand -hex 32` makes one \
+             (Waybill itself does so only on SQLite and a loopback address)",
+        )
+    })
+}
+
+pub(super) fn jwt_secret(config: &Config) -> Result<SecretString, ConfigError> {
+    if let Some(problem) = missing(config) {
+        return Err(ConfigError(vec![problem]));
+    }
+    if !config.auth.jwt_secret.expose_secret().is_empty() {
+        return Ok(config.auth.jwt_secret.clone());
+    }
+    let folder = &config.data_folder();
+    let path = folder.join(FILE);
+    let problem = |key: &str, detail: String| ConfigError(vec![Problem::new(key, detail)]);
+    let name = path.display().to_string();
+    match read_or_make(folder, &path) {
+        Ok(secret) if secret.expose_secret().len() >= 32 => Ok(secret),
+        Ok(_) => Err(problem(
+            &name,
+            "the generated key of the bearer tokens is shorter than 32 bytes: remove the file, and a new one is made".to_owned(),
+        )),
+        Err(e) if path.exists() => Err(problem(&name, format!("the generated key of the bearer tokens cannot be read: {e}"))),
+        Err(e) => Err(problem(
+            "store.url",
+            format!("the directory {} cannot be used: {e}; name a writable one (WAYBILL_STORE__URL=sqlite:PATH)", folder.display()),
+        )),
+    }
+}
+
+/// Several processes may start at once: the first to link its finished file in wins, and all read that one.
+fn read_or_make(folder: &Path, path: &Path) -> std::io::Result<SecretString> {
+    match fs::read_to_string(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => {}
+        found => return found.map(|text| SecretString::from(text.trim())),
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let own = folder.join(format!("{FILE}.{}", ids::lease_token()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&own)?;
+    writeln!(file, "{}", ids::secret())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&own, path);
+    fs::remove_file(&own)?;
+    match linked {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
+        _ => fs::read_to_string(path).map(|text| SecretString::from(text.trim())),
+    }
+}

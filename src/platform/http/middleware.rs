@@ -1,0 +1,178 @@
+//! The one list of layers. Every answer of this service passes here, so every answer has a request id, the security headers, a metric and a log
+//! line, and every refusal is a problem document.
+
+mod request_id;
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use tokio::time::Instant;
+use tower_http::compression::{
+    CompressionLayer, CompressionLevel,
+    predicate::{NotForContentType, Predicate, SizeAbove},
+};
+use tracing::Instrument;
+
+use super::{
+    Kind, Problem,
+    extract::BodyLimit,
+    problem::{self},
+};
+use crate::{base::clock::Clock, platform::telemetry};
+pub use request_id::RequestId;
+
+/// What one request may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest body in bytes.
+    pub body: usize,
+    /// From the end of the headers to the start of the answer.
+    pub timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body: 256 * 1024, timeout: Duration::from_secs(10) }
+    }
+}
+
+/// All header fields of a request together, in bytes. Above, but below the server's own limit, the client still gets a problem document.
+const MAX_HEADERS: usize = 16 * 1024;
+
+/// Below, gzip costs more than it saves.
+const MIN_GZIP: u64 = 1024;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Set unless the handler has set its own.
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    ),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
+/// Wraps a finished router. Nothing may be added to it afterwards: a later route would be without all this.
+///
+/// From the outside in:
+/// 1. gzip, outermost, so that what is inside sees plain bodies and problem documents are compressed too;
+/// 2. everything else in one function, [`around`], whose order it explains. One layer costs one boxed future per request; six would cost six.
+pub fn apply(router: Router, limits: &Limits, clock: Clock) -> Router {
+    let gzip = CompressionLayer::new()
+        .gzip(true)
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(MIN_GZIP).and(NotForContentType::IMAGES).and(NotForContentType::SSE));
+    let edge = Arc::new(Edge { limits: *limits, clock });
+    router
+        .fallback(async || Problem::new(Kind::NotFound, Kind::NotFound.stock_detail()))
+        .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed, Kind::MethodNotAllowed.stock_detail()))
+        .layer((gzip, from_fn_with_state(edge, around)))
+}
+
+#[derive(Debug)]
+struct Edge {
+    limits: Limits,
+    clock: Clock,
+}
+
+/// The span is outside the guard, so that what a panic or a time-out logs has the request's id; the problem is written outside the guard, since the
+/// guard makes problems too; the log line and the metric come last, when the status is final.
+async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now(); // monotonic: a duration, not a time
+    let id = RequestId::of(request.headers(), &edge.clock);
+    let method = method_name(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let uri = request.uri().clone();
+    // At the highest level, so that no log level takes the id from the lines that are left.
+    // A handler may fill `order.id` in, so that the line of a create leads to the lines of its job.
+    let span = tracing::error_span!(
+        "request",
+        method,
+        route,
+        request.id = id.as_str(),
+        trace.id = tracing::field::Empty,
+        order.id = tracing::field::Empty
+    );
+    if let Some(trace) = request_id::trace_id(request.headers()) {
+        span.record("trace.id", trace);
+    }
+
+    let extensions = request.extensions_mut();
+    extensions.insert(id.clone());
+    extensions.insert(BodyLimit(edge.limits.body));
+    DefaultBodyLimit::max(edge.limits.body).apply(&mut request);
+
+    let response = guarded(request, next, edge.limits.timeout).instrument(span.clone()).await;
+    let mut response = problem::render(response, uri.path(), id.as_str());
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response.headers_mut().insert(X_REQUEST_ID, id.header());
+
+    let took = started.elapsed();
+    telemetry::http_request(method, route, response.status(), took);
+    span.in_scope(|| log(route, response.status().as_u16(), took));
+    response
+}
+
+/// Runs the handler. Whatever it does, an answer comes out, and in time.
+async fn guarded(request: Request, next: Next, limit: Duration) -> Response {
+    if header_size(request.headers()) > MAX_HEADERS {
+        return Problem::new(Kind::HeadersTooLarge, Kind::HeadersTooLarge.stock_detail()).into_response();
+    }
+    // Unwind safety: what the handler left half done is dropped with it; shared state keeps its own locks.
+    let caught = AssertUnwindSafe(async { next.run(request).await }).catch_unwind();
+    match tokio::time::timeout(limit, caught).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => Problem::internal(&"the handler panicked").into_response(),
+        Err(_) => {
+            tracing::warn!(limit_ms = millis(limit), "a request was given up");
+            Problem::new(Kind::RequestTimeout, Kind::RequestTimeout.stock_detail()).retry_after(Duration::from_secs(1)).into_response()
+        }
+    }
+}
+
+fn header_size(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
+}
+
+/// One line per request; failures of ours stand out, and what machines ask every few seconds does not.
+fn log(route: &str, status: u16, took: Duration) {
+    let duration_ms = millis(took);
+    match route {
+        _ if status >= 500 => tracing::warn!(status, duration_ms, "answered"),
+        "/healthz" | "/health" | "/readyz" | "/metrics" => tracing::debug!(status, duration_ms, "answered"),
+        _ => tracing::info!(status, duration_ms, "answered"),
+    }
+}
+
+/// With three decimals.
+fn millis(d: Duration) -> f64 {
+    (d.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Anybody may invent a method; a metric's label must not follow.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,151 @@
+//! Writes the problem document. The one place where its members and their names are decided.
+
+use std::borrow::Cow;
+
+use axum::{body::Body, response::Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{Carried, FieldError, Kind};
+
+/// The body of every answer with a status of 400 or more (RFC 9457, `application/problem+json`).
+///
+/// Branch on `code` or `type`, never on `title`, `detail` or `message`. Further members may appear: ignore what you do not know.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProblemBody<'a> {
+    /// Leads to the description of this type of problem.
+    #[schema(value_type = String, example = "/problems/validation-failed")]
+    pub r#type: Cow<'a, str>,
+    /// Always the same for this type.
+    #[schema(value_type = String, example = "The request breaks a rule")]
+    pub title: Cow<'a, str>,
+    /// The status of the answer.
+    #[schema(example = 422)]
+    pub status: u16,
+    /// What happened this time, for people.
+    #[schema(value_type = String, example = "/consignee/mobile must be exactly 10 digits")]
+    pub detail: Cow<'a, str>,
+    /// The path that was asked for.
+    #[schema(value_type = String, example = "/orders/create")]
+    pub instance: &'a str,
+    /// The stable word for programs.
+    #[schema(value_type = String, example = "validation-failed")]
+    pub code: Cow<'a, str>,
+    /// Also in the header `X-Request-Id`. Name it when you report a fault.
+    #[schema(value_type = String, example = "req_019aa3f1c2d47e5f8a9b0c1d2e3f4a5b")]
+    pub request_id: &'a str,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// Each fault of the request, when there are several or they have a place.
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    #[schema(required = false, value_type = Vec<FieldError>)]
+    pub errors: &'a [FieldError],
+    /// Always false; for clients of the API's first version.
+    #[schema(example = false)]
+    pub success: bool,
+    /// The same as `detail`; for clients of the API's first version.
+    #[schema(value_type = String, example = "/consignee/mobile must be exactly 10 digits")]
+    pub message: Cow<'a, str>,
+}
+
+impl ProblemBody<'_> {
+    /// A problem of this kind as it might come, for the API's document.
+    pub(in crate::platform::http) fn example(kind: Kind, instance: &str) -> Value {
+        let at = |pointer, code, detail| vec![FieldError::pointer(pointer, code, detail)];
+        let errors = match kind {
+            Kind::ValidationFailed => at("/consignee/mobile", "length", "must be exactly 10 digits"),
+            Kind::IdempotencyPayloadMismatch => at("/clientOrderId", "taken", "belongs to another order of yours"),
+            Kind::InvalidQuery => vec![FieldError::parameter("limit", "range", "must be from 1 to 100")],
+            _ => Vec::new(),
+        };
+        let body = ProblemBody { errors: &errors, ..of_kind(kind, instance, "req_019aa3f1c2d47e5f8a9b0c1d2e3f4a5b") };
+        serde_json::to_value(body).unwrap_or_default()
+    }
+}
+
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Gives an error answer its document. Answers below 400, and documents that a handler wrote itself, pass unchanged; what a library
+/// answered in a form of its own is replaced, and only its headers stay.
+pub(in crate::platform::http) fn render(response: Response, instance: &str, request_id: &str) -> Response {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let carried = response.extensions().get::<Carried>().cloned();
+    if carried.is_none() && response.headers().get(header::CONTENT_TYPE) == Some(&CONTENT_TYPE) {
+        return response;
+    }
+    let bytes = match &carried {
+        Some(Carried(problem)) => {
+            let mut body = of_kind(problem.kind(), instance, request_id);
+            body.detail = Cow::Borrowed(problem.detail());
+            body.message = Cow::Borrowed(problem.detail());
+            body.errors = problem.field_errors();
+            write(&body, &problem.0.members)
+        }
+        None => match Kind::of_status(status) {
+            Some(kind) => write(&of_kind(kind, instance, request_id), &[]),
+            None => write(&of_status(status, instance, request_id), &[]),
+        },
+    };
+    let (mut parts, _) = response.into_parts();
+    parts.extensions.remove::<Carried>();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_ENCODING);
+    parts.headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+fn of_kind<'a>(kind: Kind, instance: &'a str, request_id: &'a str) -> ProblemBody<'a> {
+    ProblemBody {
+        r#type: kind.type_uri().into(),
+        title: kind.title().into(),
+        status: kind.status().as_u16(),
+        detail: kind.stock_detail().into(),
+        instance,
+        code: kind.code().into(),
+        request_id,
+        retryable: kind.retryable(),
+        errors: &[],
+        success: false,
+        message: kind.stock_detail().into(),
+    }
+}
+
+/// A status that has no entry in the catalogue says everything by itself: `about:blank` with the standard phrase.
+fn of_status<'a>(status: StatusCode, instance: &'a str, request_id: &'a str) -> ProblemBody<'a> {
+    let phrase = status.canonical_reason().unwrap_or("Error");
+    ProblemBody {
+        r#type: "about:blank".into(),
+        title: phrase.into(),
+        status: status.as_u16(),
+        detail: phrase.into(),
+        instance,
+        code: phrase.to_ascii_lowercase().replace(' ', "-").into(),
+        request_id,
+        retryable: status.is_server_error(),
+        errors: &[],
+        success: false,
+        message: phrase.into(),
+    }
+}
+
+fn write(body: &ProblemBody<'_>, members: &[(&'static str, Value)]) -> Vec<u8> {
+    let written = if members.is_empty() {
+        serde_json::to_vec(body)
+    } else {
+        let mut all: Map<String, Value> = members.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+        serde_json::to_value(body).and_then(|own| {
+            if let Value::Object(own) = own {
+                all.extend(own);
+            }
+            serde_json::to_vec(&all)
+        })
+    };
+    // Texts, numbers and lists always serialise; an empty body would still have its status.
+    written.unwrap_or_default()
+}

@@ -1,0 +1,292 @@
+//! The catalogue: every type of problem this service answers with. What a client may rely on stands here and nowhere else.
+
+use http::StatusCode;
+
+/// A type of problem. Clients branch on its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    ValidationFailed,
+    MalformedBody,
+    InvalidQuery,
+    InvalidCursor,
+    BadRequest,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    ConflictState,
+    IdempotencyPayloadMismatch,
+    ProviderRefused,
+    ProviderAnswer,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    HeadersTooLarge,
+    RequestTimeout,
+    TemporarilyUnavailable,
+    Internal,
+}
+
+/// What the catalogue says of one kind.
+#[derive(Clone, Copy)]
+struct Entry {
+    code: &'static str,
+    status: StatusCode,
+    title: &'static str,
+    retryable: bool,
+    advice: &'static str,
+}
+
+const fn entry(code: &'static str, status: StatusCode, title: &'static str, advice: &'static str) -> Entry {
+    Entry { code, status, title, retryable: false, advice }
+}
+
+const fn retryable(entry: Entry) -> Entry {
+    Entry { retryable: true, ..entry }
+}
+
+impl Kind {
+    pub const ALL: [Self; 19] = [
+        Self::ValidationFailed,
+        Self::MalformedBody,
+        Self::InvalidQuery,
+        Self::InvalidCursor,
+        Self::BadRequest,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::ConflictState,
+        Self::IdempotencyPayloadMismatch,
+        Self::ProviderRefused,
+        Self::ProviderAnswer,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::HeadersTooLarge,
+        Self::RequestTimeout,
+        Self::TemporarilyUnavailable,
+        Self::Internal,
+    ];
+
+    #[expect(clippy::too_many_lines, reason = "a table")]
+    const fn entry(self) -> Entry {
+        match self {
+            Self::ValidationFailed => entry(
+                "validation-failed",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The request breaks a rule",
+                "The body is JSON, but fields are missing, unknown, of the wrong type or outside their bounds. `errors` lists each of them with \
+                 a JSON Pointer, at most 100 at once. Mend them and send again; the same body will be refused again. An idempotency key is not used up.",
+            ),
+            Self::MalformedBody => entry(
+                "malformed-body",
+                StatusCode::BAD_REQUEST,
+                "The body is not valid JSON",
+                "The body could not be read as JSON in UTF-8; `detail` names the line and column. Check how the client writes JSON and whether the body was cut off on its way.",
+            ),
+            Self::InvalidQuery => entry(
+                "invalid-query",
+                StatusCode::BAD_REQUEST,
+                "A query parameter is not valid",
+                "A parameter is unknown, given twice or has a value it cannot take. `errors` names each of them in `parameter`. Unknown parameters are refused so that a misspelt filter is never ignored.",
+            ),
+            Self::InvalidCursor => entry(
+                "invalid-cursor",
+                StatusCode::BAD_REQUEST,
+                "The cursor is not valid",
+                "A cursor is only good for the list, the filters and the account it was given for, and must be sent back unchanged. Start again without a cursor.",
+            ),
+            Self::BadRequest => entry(
+                "bad-request",
+                StatusCode::BAD_REQUEST,
+                "The request cannot be understood",
+                "Something about the request line or its headers is not as HTTP or this API wants it. Sending it again unchanged will not help.",
+            ),
+            Self::Unauthenticated => entry(
+                "unauthenticated",
+                StatusCode::UNAUTHORIZED,
+                "A valid access token is required",
+                "Send `Authorization: Bearer <token>` with a token that has not expired. Get a new token, then send the request again.",
+            ),
+            Self::Forbidden => entry(
+                "forbidden",
+                StatusCode::FORBIDDEN,
+                "The token does not allow this",
+                "The token is good, but its role may not call this operation. Use a token of the right role; a new token of the same role will not help.",
+            ),
+            Self::NotFound => entry(
+                "not-found",
+                StatusCode::NOT_FOUND,
+                "There is nothing here",
+                "The path does not exist, or what it names does not exist for this account. Both are answered alike. Paths have no slash at their end.",
+            ),
+            Self::MethodNotAllowed => entry(
+                "method-not-allowed",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "The method is not allowed here",
+                "The path exists, but not with this method. The `Allow` header lists the methods it has.",
+            ),
+            Self::ConflictState => entry(
+                "conflict-state",
+                StatusCode::CONFLICT,
+                "The current state does not allow this",
+                "What the request acts on is in a state in which this cannot be done. Read it again and decide anew.",
+            ),
+            Self::IdempotencyPayloadMismatch => entry(
+                "idempotency-payload-mismatch",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The same key was used with another payload",
+                "An order with this `clientOrderId` exists, but with other content. Nothing was changed. Use a new `clientOrderId` for a new order, or send the first content again to read the existing order. If that order failed, `POST /v1/orders/{id}/amend` corrects it; `detail` names its id.",
+            ),
+            Self::ProviderRefused => entry(
+                "provider-refused",
+                StatusCode::CONFLICT,
+                "ParcelX refused this",
+                "ParcelX was asked and said no; `detail` has its words, without numbers and addresses. Mend what they name. The same request asks ParcelX again.",
+            ),
+            Self::ProviderAnswer => retryable(entry(
+                "provider-answer",
+                StatusCode::BAD_GATEWAY,
+                "ParcelX gave an answer that cannot be used",
+                "ParcelX answered, but what it gave cannot be trusted or read, and is not passed on. The same request asks ParcelX again; if it keeps failing, report the `requestId`.",
+            )),
+            Self::PayloadTooLarge => entry(
+                "payload-too-large",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The body is too large",
+                "The body is larger than this operation takes. Send less at once.",
+            ),
+            Self::UnsupportedMediaType => entry(
+                "unsupported-media-type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "The body must be JSON",
+                "Send `Content-Type: application/json`, in UTF-8 and without a `Content-Encoding`. Answers are always JSON, whatever `Accept` says.",
+            ),
+            Self::HeadersTooLarge => entry(
+                "headers-too-large",
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "The headers are too large",
+                "All header fields together are larger than this service takes. Send fewer or shorter ones.",
+            ),
+            Self::RequestTimeout => retryable(entry(
+                "request-timeout",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The request took too long",
+                "The request was given up before it was answered; whether it had an effect is not known. Send the same request again: an order with a `clientOrderId` is never made twice.",
+            )),
+            Self::TemporarilyUnavailable => retryable(entry(
+                "temporarily-unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The service cannot do this just now",
+                "Something the service needs is out of reach, or the service is about to stop. Send the same request again after `Retry-After`, or after a few seconds, with growing pauses.",
+            )),
+            Self::Internal => retryable(entry(
+                "internal",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong on our side",
+                "A fault of the service, not of the request. The same request may be sent again; if it keeps failing, report the `requestId`.",
+            )),
+        }
+    }
+
+    /// The stable word for programs.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        self.entry().code
+    }
+
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        self.entry().status
+    }
+
+    /// One line, always the same for this kind.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.entry().title
+    }
+
+    /// Whether the same request, sent again later, may succeed.
+    #[must_use]
+    pub fn retryable(self) -> bool {
+        self.entry().retryable
+    }
+
+    /// What it means and what a client should do.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        self.entry().advice
+    }
+
+    /// The `type` of the problem document; resolves to its entry in the catalogue.
+    #[must_use]
+    pub fn type_uri(self) -> String {
+        format!("/problems/{}", self.code())
+    }
+
+    /// Whether it can be the answer to a request that has a body, or that has none; for the API's document.
+    pub(in crate::platform::http) fn fits(self, has_body: bool) -> bool {
+        match self {
+            Self::MalformedBody | Self::BadRequest => has_body,
+            Self::InvalidQuery | Self::InvalidCursor | Self::ProviderRefused | Self::ProviderAnswer => !has_body,
+            _ => true,
+        }
+    }
+
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.code() == code)
+    }
+
+    /// The kind for an error that came without one: a library's own answer. `None` where the status alone must speak.
+    pub(super) fn of_status(status: StatusCode) -> Option<Self> {
+        Some(match status {
+            StatusCode::BAD_REQUEST => Self::BadRequest,
+            StatusCode::UNAUTHORIZED => Self::Unauthenticated,
+            StatusCode::FORBIDDEN => Self::Forbidden,
+            StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
+            StatusCode::CONFLICT => Self::ConflictState,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::PayloadTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            StatusCode::UNPROCESSABLE_ENTITY => Self::ValidationFailed,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::HeadersTooLarge,
+            StatusCode::INTERNAL_SERVER_ERROR => Self::Internal,
+            StatusCode::SERVICE_UNAVAILABLE => Self::TemporarilyUnavailable,
+            _ => return None,
+        })
+    }
+
+    /// What to say when there is nothing particular to say.
+    #[must_use]
+    pub fn stock_detail(self) -> &'static str {
+        match self {
+            Self::Internal => "The service failed to answer this request. The request id helps us to find out why.",
+            Self::NotFound => "There is nothing at this path.",
+            Self::MethodNotAllowed => "This path does not have this method; see the Allow header.",
+            Self::RequestTimeout => "The request was given up because it took too long.",
+            other => other.title(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_words_and_lead_back_to_their_kind() {
+        let codes: BTreeSet<_> = Kind::ALL.iter().map(|k| k.code()).collect();
+        assert_eq!(codes.len(), Kind::ALL.len());
+        for kind in Kind::ALL {
+            assert!(kind.code().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", kind.code());
+            assert_eq!(Kind::of_code(kind.code()), Some(kind));
+            assert!(kind.status().is_client_error() || kind.status().is_server_error());
+            assert_eq!(kind.retryable(), kind.status().is_server_error(), "{}", kind.code());
+            if let Some(of_status) = Kind::of_status(kind.status()) {
+                assert_eq!(of_status.status(), kind.status());
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! One pass of relay and sweeper over the collections.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::{Again, Dispatched, Times};
+use crate::{
+    base::{clock::Clock, fault, timestamp::Timestamp},
+    platform::{
+        queue::{NewJob, Queue, QueueError, retry::Policies},
+        store::{Decision, Order, Query, Store, StoreError, Updated},
+        telemetry,
+    },
+};
+
+/// Documents of one kind that one pass takes; the rest is taken by the next one.
+const BATCH: usize = 500;
+
+#[derive(Debug, thiserror::Error)]
+pub enum WalkerError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error("a job does not serialise")]
+    Job,
+}
+
+/// What a pass did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Outbox entries whose jobs the queue now has.
+    pub relayed: usize,
+    /// Overdue documents whose jobs the queue still has.
+    pub waiting: usize,
+    /// Overdue documents that got a new job.
+    pub dispatched: usize,
+    /// Overdue documents that were handed to a person.
+    pub given_up: usize,
+    /// Age of the oldest outbox entry before the pass.
+    pub lag: Duration,
+}
+
+impl Report {
+    fn add(&mut self, other: Self) {
+        self.relayed += other.relayed;
+        self.waiting += other.waiting;
+        self.dispatched += other.dispatched;
+        self.given_up += other.given_up;
+        self.lag = self.lag.max(other.lag);
+    }
+}
+
+/// Walks every collection it was given. Cheap to clone.
+#[derive(Clone)]
+pub struct Walker {
+    parts: Parts,
+    collections: Vec<Arc<dyn Collection>>,
+}
+
+#[derive(Clone)]
+struct Parts {
+    store: Store,
+    queue: Queue,
+    clock: Clock,
+    times: Times,
+}
+
+impl std::fmt::Debug for Walker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Walker").field("times", &self.parts.times).finish_non_exhaustive()
+    }
+}
+
+impl Walker {
+    #[must_use]
+    pub fn new(store: Store, queue: Queue, clock: Clock, times: Times) -> Self {
+        Self { parts: Parts { store, queue, clock, times }, collections: Vec::new() }
+    }
+
+    /// Adds a collection, whose jobs follow `policies`.
+    #[must_use]
+    pub fn over<D: Dispatched>(mut self, policies: Policies) -> Self {
+        self.collections.push(Arc::new(Typed::<D> { policies, document: std::marker::PhantomData }));
+        self
+    }
+
+    #[must_use]
+    pub fn times(&self) -> &Times {
+        &self.parts.times
+    }
+
+    /// One pass over everything.
+    ///
+    /// # Errors
+    /// When the store or the queue fails; what was done until then stays done.
+    pub async fn pass(&self) -> Result<Report, WalkerError> {
+        let mut report = Report::default();
+        for collection in &self.collections {
+            report.add(collection.pass(&self.parts).await?);
+        }
+        telemetry::outbox_lag(report.lag);
+        Ok(report)
+    }
+
+    /// How old the oldest outbox entry is, and how long the most overdue document has been so; for a look from outside.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn lag(&self) -> Result<(Duration, Duration), StoreError> {
+        let (mut outbox, mut overdue) = (Duration::ZERO, Duration::ZERO);
+        for collection in &self.collections {
+            let lag = collection.lag(&self.parts).await?;
+            outbox = outbox.max(lag.0);
+            overdue = overdue.max(lag.1);
+        }
+        Ok((outbox, overdue))
+    }
+}
+
+/// A [`Dispatched`] whose type is forgotten.
+#[async_trait]
+trait Collection: Send + Sync {
+    async fn pass(&self, parts: &Parts) -> Result<Report, WalkerError>;
+    async fn lag(&self, parts: &Parts) -> Result<(Duration, Duration), StoreError>;
+}
+
+struct Typed<D> {
+    policies: Policies,
+    document: std::marker::PhantomData<fn() -> D>,
+}
+
+#[async_trait]
+impl<D: Dispatched> Collection for Typed<D> {
+    async fn pass(&self, parts: &Parts) -> Result<Report, WalkerError> {
+        let mut report = self.relay(parts).await?;
+        report.add(self.sweep(parts).await?);
+        Ok(report)
+    }
+
+    async fn lag(&self, parts: &Parts) -> Result<(Duration, Duration), StoreError> {
+        let now = parts.clock.now();
+        let oldest = |field| Query::sorted_by(field, Order::Ascending).limit(1);
+        let entry = parts.store.find::<D>(&oldest(D::OUTBOX)).await?.pop();
+        let outbox = entry.as_ref().and_then(D::outbox).map_or(Duration::ZERO, |entry| now.since(entry.at));
+        let late = parts.store.find::<D>(&oldest(D::OVERDUE)).await?.pop();
+        let overdue = late.as_ref().and_then(D::overdue_at).map_or(Duration::ZERO, |at| now.since(at));
+        Ok((outbox, overdue))
+    }
+}
+
+impl<D: Dispatched> Typed<D> {
+    async fn relay(&self, parts: &Parts) -> Result<Report, WalkerError> {
+        let now = parts.clock.now();
+        let old = Query::sorted_by(D::OUTBOX, Order::Ascending).before(now - parts.times.relay_after).limit(BATCH);
+        let found = parts.store.find::<D>(&old).await?;
+        let oldest = found.first().and_then(D::outbox).map(|entry| entry.at);
+        let lag = oldest.map_or(Duration::ZERO, |at: Timestamp| now.since(at));
+        let mut report = Report { lag, ..Report::default() };
+        let jobs: Vec<_> = found.iter().filter_map(|doc| doc.job(&self.policies, now)).collect();
+        self.add(parts, &jobs, "relay:after-add").await?;
+        for (doc, job_id) in found.iter().filter_map(|doc| Some((doc, doc.outbox()?.job_id.clone()))) {
+            let out = parts.store.update::<D, bool, StoreError>(doc.id(), |doc| {
+                Ok(if doc.relayed(&job_id, now) { Decision::Save(true) } else { Decision::Leave(false) })
+            });
+            report.relayed += usize::from(matches!(out.await?, Updated::Done(_, true)));
+        }
+        if report.relayed > 0 {
+            tracing::info!(jobs = report.relayed, "the relay added {} jobs to the queue", report.relayed);
+        }
+        Ok(report)
+    }
+
+    async fn sweep(&self, parts: &Parts) -> Result<Report, WalkerError> {
+        let now = parts.clock.now();
+        let overdue = Query::sorted_by(D::OVERDUE, Order::Ascending).before(now - parts.times.grace).limit(BATCH);
+        let mut report = Report::default();
+        let mut jobs = Vec::new();
+        for doc in parts.store.find::<D>(&overdue).await? {
+            let Some(job) = doc.job(&self.policies, now) else { continue };
+            let known = parts.queue.inspect.get(job.queue, &job.id).await?;
+            if known.is_some_and(|view| !view.state.is_finished()) {
+                // Nothing is added: the queue has it.
+                match decided(parts, doc.id(), |doc: &mut D| doc.still_queued(&job.id, &parts.times, now)).await? {
+                    Updated::Done(_, Again::GivenUp) => {
+                        tracing::error!(job.id = job.id, "job {} did not run in time: a person must look", job.id);
+                        report.given_up += 1;
+                    }
+                    Updated::Done(_, Again::Waiting) => report.waiting += 1,
+                    Updated::Done(_, Again::Dispatched | Again::MovedOn) | Updated::Missing => {}
+                }
+                continue;
+            }
+            match decided(parts, doc.id(), |doc: &mut D| doc.dispatch_again(&job.id, now)).await? {
+                Updated::Done(doc, Again::Dispatched) => {
+                    tracing::warn!(job.id = job.id, "job {} is gone or came to nothing: a new one follows", job.id);
+                    fault::reach("sweep:after-dispatch");
+                    jobs.extend(doc.job(&self.policies, now));
+                    report.dispatched += 1;
+                }
+                Updated::Done(_, Again::GivenUp) => {
+                    tracing::error!(job.id = job.id, "job {} is gone or came to nothing, like those before it: a person must look", job.id);
+                    report.given_up += 1;
+                }
+                Updated::Done(_, Again::Waiting | Again::MovedOn) | Updated::Missing => {}
+            }
+        }
+        // A crash right here is what the outbox entries of the new dispatches are for.
+        self.add(parts, &jobs, "sweep:after-add").await?;
+        Ok(report)
+    }
+
+    async fn add(&self, parts: &Parts, jobs: &[NewJob], then: &'static str) -> Result<(), WalkerError> {
+        if !jobs.is_empty() {
+            parts.queue.broker.add(jobs).await?;
+            fault::reach(then);
+        }
+        Ok(())
+    }
+}
+
+/// Lets an overdue document decide what becomes of it.
+async fn decided<D: Dispatched>(
+    parts: &Parts,
+    id: &str,
+    mut decide: impl FnMut(&mut D) -> Again + Send,
+) -> Result<Updated<D, Again>, StoreError> {
+    let update = parts.store.update::<D, Again, StoreError>(id, |doc| {
+        Ok(match decide(doc) {
+            Again::MovedOn => Decision::Leave(Again::MovedOn),
+            again => Decision::Save(again),
+        })
+    });
+    update.await
+}

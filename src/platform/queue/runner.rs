@@ -1,0 +1,244 @@
+//! Claims jobs and runs them.
+//!
+//! Guards against: more work than permits (a permit is taken *before* a job is claimed), work that is acknowledged before it is
+//! done, a panic that takes the process or the permit with it, a lease that runs out under honest work (renewed every quarter of its
+//! length), jobs of vanished workers (looked for every half), a shutdown that loses what it interrupts, and jobs that are claimed while
+//! what they need is known to be shut ([`gate`]).
+
+pub mod gate;
+mod run;
+mod watch;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::gate::{Admission, AlwaysOpen, Gate, Probe};
+use super::{Leased, Queue, registry::Registry, retry};
+use crate::base::ids;
+
+/// How one queue is worked.
+#[derive(Debug, Clone)]
+pub struct QueueSettings {
+    pub name: String,
+    /// Jobs run at the same time by this process.
+    pub concurrency: usize,
+    pub lease: Duration,
+    /// How often a job's worker may vanish before the job fails for good.
+    pub max_stalled: u32,
+}
+
+/// Runs the jobs of a registry. Clones share it.
+pub struct Runner<C>(Arc<Inner<C>>);
+
+impl<C> Clone for Runner<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C> std::fmt::Debug for Runner<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner").field("queues", &self.0.queues).finish_non_exhaustive()
+    }
+}
+
+struct Inner<C> {
+    queue: Queue,
+    registry: Registry<C>,
+    context: C,
+    queues: Vec<QueueSettings>,
+    gate: Arc<dyn Gate>,
+    /// What runs now, by lease token: for renewal.
+    held: Mutex<HashMap<String, Leased>>,
+}
+
+/// How long one claim waits for jobs. Only bounds how long a lost wake-up could go unnoticed.
+const CLAIM_WAIT: Duration = Duration::from_secs(30);
+
+impl<C: Send + Sync + 'static> Runner<C> {
+    /// A runner of those `queues` that the registry has handlers for. The others are left to whoever has some: here their jobs
+    /// could only fail.
+    #[must_use]
+    pub fn new(queue: Queue, registry: Registry<C>, context: C, queues: Vec<QueueSettings>) -> Self {
+        Self::gated(queue, registry, context, queues, Arc::new(AlwaysOpen))
+    }
+
+    /// [`Runner::new`] with a gate that may shut queues.
+    #[must_use]
+    pub fn gated(queue: Queue, registry: Registry<C>, context: C, mut queues: Vec<QueueSettings>, gate: Arc<dyn Gate>) -> Self {
+        let known = registry.queues();
+        queues.retain(|settings| known.contains(&settings.name.as_str()));
+        Self(Arc::new(Inner { queue, registry, context, queues, gate, held: Mutex::default() }))
+    }
+
+    /// Works until `stop`, then claims nothing more and returns when the jobs in hand have ended. Whoever does not want to wait
+    /// for them drops the future: the jobs are dropped with it, their leases run out, and another worker takes them.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let jobs = TaskTracker::new();
+        let watchers = TaskTracker::new();
+        let over = CancellationToken::new();
+        // What was spawned must not outlive this future: it would renew leases of jobs that nobody waits for.
+        let _dropped = over.clone().drop_guard();
+        for settings in &self.0.queues {
+            watchers.spawn(watch::recover_stalled(self.clone(), settings.clone(), over.clone()));
+        }
+        watchers.spawn(watch::renew_leases(self.clone(), over.clone()));
+        // Nothing is claimed before it is known what is shut.
+        self.0.gate.refresh().await;
+        watchers.spawn(watch::refresh_gate(Arc::clone(&self.0.gate), over.clone()));
+        let claimers = self.0.queues.iter().map(|settings| self.claim_loop(settings, &jobs, stop, &over));
+        futures_util::future::join_all(claimers).await;
+        jobs.close();
+        if !jobs.is_empty() {
+            tracing::info!(jobs = jobs.len(), "waiting for {} jobs to end", jobs.len());
+        }
+        jobs.wait().await;
+        // Leases are renewed to the last: a job that ends during the drain must still hold its own.
+        over.cancel();
+        watchers.close();
+        watchers.wait().await;
+    }
+
+    async fn claim_loop(&self, settings: &QueueSettings, jobs: &TaskTracker, stop: &CancellationToken, over: &CancellationToken) {
+        let permits = Arc::new(Semaphore::new(settings.concurrency));
+        let mut failures = 0;
+        while !stop.is_cancelled() {
+            let Some(mut held) = stop.run_until_cancelled(take_permits(&permits)).await else { return };
+            let admission = self.0.gate.admit(&settings.name);
+            let (max, wait) = match &admission {
+                Admission::Open => (held.len(), CLAIM_WAIT),
+                Admission::Probe(_) => (1, gate::AGAIN),
+                Admission::Closed { look_again } => {
+                    drop(held);
+                    let _stopped = stop.run_until_cancelled(tokio::time::sleep(*look_again)).await;
+                    continue;
+                }
+            };
+            let claim = self.0.queue.broker.claim(&settings.name, max, settings.lease, wait);
+            match stop.run_until_cancelled(claim).await {
+                None => return,
+                Some(Ok(claimed)) => {
+                    failures = 0;
+                    let admitted = self.admitted(claimed, admission).await;
+                    if admitted.is_none() {
+                        let _stopped = stop.run_until_cancelled(tokio::time::sleep(gate::AGAIN)).await;
+                    }
+                    for (job, probe) in admitted.unwrap_or_default() {
+                        let permit = held.pop();
+                        let (runner, over) = (self.clone(), over.clone());
+                        jobs.spawn(async move {
+                            over.run_until_cancelled(runner.run_admitted(job, probe)).await;
+                            drop(permit);
+                        });
+                    }
+                }
+                Some(Err(error)) => {
+                    drop(held);
+                    failures += 1;
+                    let pause = retry::exponential(Duration::from_millis(100), failures, ids::fraction()).min(Duration::from_secs(5));
+                    tracing::warn!(queue = settings.name, %error, "cannot claim from {}; trying again in {pause:?}", settings.name);
+                    let _stopped = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+                }
+            }
+        }
+    }
+
+    /// The jobs that may run of those that were claimed, the probe with its own. Nothing: the gate was shut since, and all were put back.
+    async fn admitted(&self, claimed: Vec<Leased>, admission: Admission) -> Option<Vec<(Leased, Option<Box<dyn Probe>>)>> {
+        let Some(first) = claimed.first() else { return Some(Vec::new()) };
+        match admission {
+            // The claim may have waited long for its jobs.
+            Admission::Open if matches!(self.0.gate.admit(&first.queue), Admission::Open) => {
+                return Some(claimed.into_iter().map(|job| (job, None)).collect());
+            }
+            Admission::Probe(mut probe) => {
+                if probe.begin(first).await {
+                    return Some(claimed.into_iter().zip([Some(probe)]).collect());
+                }
+            }
+            Admission::Open | Admission::Closed { .. } => {}
+        }
+        for job in claimed {
+            self.put_back(&job).await;
+        }
+        None
+    }
+
+    async fn run_admitted(&self, job: Leased, probe: Option<Box<dyn Probe>>) {
+        self.run_one(job).await;
+        if let Some(probe) = probe {
+            probe.end().await;
+        }
+    }
+
+    /// Runs what waits, one job after the other, until nothing is waiting: for tests and one-off commands. Jobs that are put off
+    /// stay put off, and so do queues that the gate shuts. Tells how many runs there were.
+    ///
+    /// # Errors
+    /// When the queue does not answer.
+    pub async fn run_pending(&self) -> Result<usize, super::QueueError> {
+        let mut runs = 0;
+        loop {
+            let before = runs;
+            for settings in &self.0.queues {
+                self.0.gate.refresh().await;
+                let admission = self.0.gate.admit(&settings.name);
+                if matches!(admission, Admission::Closed { .. }) {
+                    continue;
+                }
+                let claimed = self.0.queue.broker.claim(&settings.name, 1, settings.lease, Duration::ZERO).await?;
+                for (job, probe) in self.admitted(claimed, admission).await.unwrap_or_default() {
+                    self.run_admitted(job, probe).await;
+                    runs += 1;
+                }
+            }
+            if runs == before {
+                return Ok(runs);
+            }
+        }
+    }
+}
+
+impl<C> Inner<C> {
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Leased>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A job in hand, for as long as it is: also one that panics or is dropped is no longer renewed.
+struct InHand<'a, C> {
+    inner: &'a Inner<C>,
+    token: &'a str,
+}
+
+impl<'a, C> InHand<'a, C> {
+    fn new(inner: &'a Inner<C>, job: &'a Leased) -> Self {
+        inner.held().insert(job.token.clone(), job.clone());
+        Self { inner, token: &job.token }
+    }
+}
+
+impl<C> Drop for InHand<'_, C> {
+    fn drop(&mut self) {
+        self.inner.held().remove(self.token);
+    }
+}
+
+/// Waits for one permit and takes with it all that are free.
+async fn take_permits(permits: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
+    let mut held = Vec::new();
+    // The semaphore is never closed.
+    if let Ok(first) = Arc::clone(permits).acquire_owned().await {
+        held.push(first);
+    }
+    while let Ok(more) = Arc::clone(permits).try_acquire_owned() {
+        held.push(more);
+    }
+    held
+}

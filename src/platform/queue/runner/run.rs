@@ -1,0 +1,146 @@
+//! One job from its claim to its acknowledgement.
+
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use super::{InHand, Runner, gate};
+use crate::{
+    base::ids,
+    platform::{
+        queue::{
+            Count, Held, Leased, QueueError,
+            job::{Death, JobError, Outcome},
+            registry::Handler,
+            retry,
+        },
+        telemetry,
+    },
+};
+
+/// How often an acknowledgement is repeated when the queue does not answer. After that the lease runs out and the job runs again.
+const ACK_TRIES: u32 = 5;
+
+/// How long a job is put off when it should end for good but nothing could be moved on.
+const UNDEAD: Duration = Duration::from_secs(30);
+
+/// What the queue is to be told.
+enum End {
+    Complete(String),
+    Delay(Duration, Count, String),
+    Fail(String),
+}
+
+impl<C: Send + Sync + 'static> Runner<C> {
+    /// Gives a claimed job back unrun: its queue was shut meanwhile.
+    pub(super) async fn put_back(&self, job: &Leased) {
+        self.acknowledge(job, &End::Delay(gate::AGAIN, Count::Nothing, "its queue is shut for now".to_owned())).await;
+    }
+
+    pub(super) async fn run_one(&self, job: Leased) {
+        // At the highest level, so that no log level takes the id from the lines that are left.
+        let span = tracing::error_span!("job", job.queue = job.queue, job.name = job.name, job.id = job.id);
+        async {
+            let started = tokio::time::Instant::now();
+            let in_hand = InHand::new(&self.0, &job);
+            let end = self.work(&job).await;
+            let outcome = end.word();
+            self.acknowledge(&job, &end).await;
+            drop(in_hand);
+            telemetry::job(&job.queue, &job.name, outcome, started.elapsed());
+        }
+        .instrument(span)
+        .await;
+    }
+
+    async fn work(&self, job: &Leased) -> End {
+        let Some(handler) = self.0.registry.handler(job) else {
+            tracing::error!("job {} has a name that no handler answers to", job.id);
+            return End::Fail(format!("no handler is named {}", job.name));
+        };
+        let run = AssertUnwindSafe(handler.run(&self.0.context, job)).catch_unwind().await;
+        let error = match run {
+            Ok(Ok(Outcome::Completed(value))) => return End::Complete(value.to_string()),
+            Ok(Ok(Outcome::Later { after, reason })) => return End::Delay(after, Count::Nothing, reason),
+            Ok(Ok(Outcome::Failed { reason })) => return End::Fail(reason),
+            Ok(Err(error)) => error,
+            Err(panic) => JobError::Retry(format!("it panicked: {}", panic_text(panic.as_ref()))),
+        };
+        let failures = job.attempts_made.saturating_add(1);
+        match error {
+            JobError::Retry(reason) if failures < job.attempts => {
+                tracing::warn!(reason, failures, "job {} failed and will be tried again", job.id);
+                End::Delay(retry::exponential(job.backoff, failures, ids::fraction()), Count::Attempt, reason)
+            }
+            JobError::Away(reason) => {
+                tracing::warn!(reason, "job {} cannot go on and will be tried again", job.id);
+                End::Delay(retry::exponential(job.backoff, 1, ids::fraction()), Count::Nothing, reason)
+            }
+            JobError::Retry(reason) => self.bury(handler.as_ref(), job, &Death::Attempts(reason)).await,
+            JobError::Abort(reason) => self.bury(handler.as_ref(), job, &Death::Aborted(reason)).await,
+        }
+    }
+
+    async fn bury(&self, handler: &dyn Handler<C>, job: &Leased, why: &Death) -> End {
+        tracing::error!(reason = why.reason(), "job {} failed for good", job.id);
+        match AssertUnwindSafe(handler.on_dead(&self.0.context, job, why)).catch_unwind().await {
+            Ok(Ok(())) => End::Fail(why.reason().to_owned()),
+            Ok(Err(error)) => End::Delay(UNDEAD, Count::Nothing, format!("cannot move on: {error}")),
+            Err(panic) => End::Delay(UNDEAD, Count::Nothing, format!("cannot move on: {}", panic_text(panic.as_ref()))),
+        }
+    }
+
+    /// For jobs that the stalled pass has already failed.
+    pub(super) async fn mourn(&self, job: &Leased) {
+        let why = Death::Stalled;
+        tracing::error!(reason = why.reason(), "job {} failed for good", job.id);
+        telemetry::job(&job.queue, &job.name, "failed", Duration::ZERO);
+        let Some(handler) = self.0.registry.handler(job) else { return };
+        let moved = AssertUnwindSafe(handler.on_dead(&self.0.context, job, &why)).catch_unwind().await;
+        if !matches!(moved, Ok(Ok(()))) {
+            tracing::error!("what waited for job {} could not be moved on; the sweeper will", job.id);
+        }
+    }
+
+    async fn acknowledge(&self, job: &Leased, end: &End) {
+        for attempt in 1..=ACK_TRIES {
+            match self.tell(job, end).await {
+                Ok(Held::Done) => return,
+                Ok(Held::Gone) => {
+                    tracing::warn!("the lease of job {} was lost before its end: another worker may run it too", job.id);
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, attempt, "the end of job {} could not be told", job.id);
+                    tokio::time::sleep(retry::exponential(Duration::from_millis(50), attempt, ids::fraction())).await;
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, job: &Leased, end: &End) -> Result<Held, QueueError> {
+        let broker = &self.0.queue.broker;
+        match end {
+            End::Complete(value) => broker.complete(job, value).await,
+            End::Delay(after, count, reason) => broker.delay(job, *after, *count, reason).await,
+            End::Fail(reason) => broker.fail(job, reason).await,
+        }
+    }
+}
+
+impl End {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Complete(_) => "completed",
+            Self::Delay(_, Count::Attempt, _) => "retried",
+            Self::Delay(_, Count::Nothing, _) => "delayed",
+            Self::Fail(_) => "failed",
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    // A text that was put together at run time may hold data.
+    panic.downcast_ref::<&'static str>().copied().unwrap_or("without words")
+}

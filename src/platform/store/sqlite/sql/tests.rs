@@ -1,0 +1,163 @@
+//! What SQLite does with the SQL: every query must seek in its index and come out of it in order.
+
+use rusqlite::{Connection, params_from_iter};
+
+use super::*;
+use crate::base::timestamp::Timestamp;
+
+const INDEXES: &[Index] = &[
+    Index::on("created", &["createdAt"]),
+    Index::on("user", &["userId", "createdAt"]),
+    Index::on("status_user", &["status", "userId", "createdAt"]),
+    Index::on("client", &["userId", "clientOrderId"]).unique().sparse(),
+    Index::on("awb", &["awb"]).unique().sparse(),
+    Index::on("number", &["number"]).unique(),
+    Index::on("due", &["outbox.at"]).sparse(),
+    Index::on("kind_due", &["kind", "outbox.at"]).sparse(),
+];
+
+fn database() -> Connection {
+    let conn = Connection::open_in_memory().unwrap();
+    let schema = schema("orders", INDEXES).unwrap();
+    conn.execute_batch(&schema.create_table).unwrap();
+    for index in &schema.indexes {
+        conn.execute_batch(&index.create).unwrap();
+    }
+    for n in 0..500_i64 {
+        let at = Timestamp::from_millis(n / 3 * 1000).to_string();
+        let outbox = (n % 5 == 0).then(|| serde_json::json!({ "at": at }));
+        let json = serde_json::json!({ "createdAt": at, "userId": format!("u{}", n % 7), "status": format!("s{}", n % 3), "awb": (n % 2 == 0).then_some(n),
+            "clientOrderId": n, "number": n, "outbox": outbox, "kind": n % 2 });
+        let Statement { sql, values } = insert("orders", &format!("o{n:04}"), json.to_string());
+        conn.execute(&sql, params_from_iter(values)).unwrap();
+    }
+    conn
+}
+
+fn plan(conn: &Connection, statement: &Statement) -> Vec<String> {
+    let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", statement.sql)).unwrap();
+    let lines = explain.query_map(params_from_iter(&statement.values), |row| row.get(3)).unwrap();
+    lines.collect::<Result<_, _>>().unwrap()
+}
+
+/// Seeks in `index` with each of `seeks`, reads nothing else and sorts nothing.
+fn assert_seeks(conn: &Connection, statement: &Statement, index: &str, seeks: &[&str]) {
+    let lines = plan(conn, statement);
+    let (sql, text) = (&statement.sql, lines.join("\n"));
+    assert!(!text.contains("TEMP B-TREE") && !text.contains("SCAN orders"), "{text}\n{sql}");
+    let made: Vec<_> = lines.iter().filter_map(|l| l.split_once(&format!("INDEX orders_{index} "))).map(|(_, seek)| seek).collect();
+    assert_eq!(made, seeks, "{text}\n{sql}");
+}
+
+fn ids(conn: &Connection, query: &Query) -> Vec<String> {
+    let Statement { sql, values } = find("orders", INDEXES, query).unwrap();
+    let mut prepared = conn.prepare(&sql).unwrap();
+    prepared.query_map(params_from_iter(values), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+fn cursor(at: i64, id: &str) -> Cursor {
+    Cursor { key: Timestamp::from_millis(at).into(), id: id.to_owned() }
+}
+
+fn time(ms: i64) -> Key {
+    Timestamp::from_millis(ms).into()
+}
+
+#[test]
+fn every_kind_of_page_seeks_in_its_index_and_sorts_nothing() {
+    let conn = database();
+    for order in [Order::Ascending, Order::Descending] {
+        let (behind, between) = match order {
+            Order::Ascending => (["(<expr>=? AND id>?)", "(<expr>>?)"], ["(<expr>=? AND id>?)", "(<expr>>? AND <expr><?)"]),
+            Order::Descending => (["(<expr>=? AND id<?)", "(<expr>>? AND <expr><?)"], ["(<expr>=? AND id<?)", "(<expr>>? AND <expr><?)"]),
+        };
+        for (sort, index) in [("createdAt", "created"), ("outbox.at", "due")] {
+            let all = || Query::sorted_by(sort, order);
+            let check = |query: Query, seeks: &[&str]| assert_seeks(&conn, &find("orders", INDEXES, &query).unwrap(), index, seeks);
+            check(all(), &["(<expr>>?)"]);
+            check(all().from(time(5000)), &["(<expr>>?)"]);
+            check(all().before(time(5000)), &["(<expr>>? AND <expr><?)"]);
+            check(all().from(time(5)).before(time(9000)), &["(<expr>>? AND <expr><?)"]);
+            check(all().after(cursor(3000, "o")), &behind);
+            check(all().from(time(0)).before(time(9000)).after(cursor(3000, "o")), &between);
+        }
+    }
+}
+
+#[test]
+fn equal_fields_narrow_the_seek() {
+    let conn = database();
+    let check = |query: &Query, index: &str, seek: &str| assert_seeks(&conn, &find("orders", INDEXES, query).unwrap(), index, &[seek]);
+    for order in [Order::Ascending, Order::Descending] {
+        let user = || Query::sorted_by("createdAt", order).equal("userId", "u1");
+        check(&user(), "user", "(<expr>=? AND <expr>>?)");
+        check(&user().equal("status", "s1"), "status_user", "(<expr>=? AND <expr>=? AND <expr>>?)");
+        check(&user().equal("number", 5), "number", "(<expr>=?)");
+        check(&user().equal("clientOrderId", 5), "client", "(<expr>=? AND <expr>=?)");
+        check(&user().equal("kind", 1), "user", "(<expr>=? AND <expr>>?)");
+        check(&Query::sorted_by("outbox.at", order).equal("kind", 1), "kind_due", "(<expr>=? AND <expr>>?)");
+        check(&Query::sorted_by("clientOrderId", order).equal("userId", "u1"), "client", "(<expr>=? AND <expr>>?)");
+        check(&Query::sorted_by("awb", order), "awb", "(<expr>>?)");
+        check(&Query::sorted_by("awb", order).equal("awb", 5), "awb", "(<expr>=?)");
+        check(&Query::sorted_by("createdAt", order).equal("createdAt", time(0)), "created", "(<expr>=?)");
+    }
+    let behind = Query::sorted_by("createdAt", Order::Ascending).equal("userId", "u1").after(cursor(3000, "o"));
+    let seeks = ["(<expr>=? AND <expr>=? AND id>?)", "(<expr>=? AND <expr>>?)"];
+    assert_seeks(&conn, &find("orders", INDEXES, &behind).unwrap(), "user", &seeks);
+    for order in [Order::Ascending, Order::Descending] {
+        let after = Query::sorted_by("awb", order).after(Cursor { key: 5.into(), id: "o".to_owned() });
+        let lines = plan(&conn, &find("orders", INDEXES, &after).unwrap());
+        assert!(lines.iter().any(|l| l.contains("INDEX orders_awb (<expr>=?)")), "{lines:?}");
+        assert!(!lines.iter().any(|l| l.contains("TEMP") || l.contains("SCAN orders")), "{lines:?}");
+    }
+    let behind = Query::sorted_by("createdAt", Order::Ascending).equal("createdAt", time(0)).after(cursor(0, "o"));
+    check(&behind, "created", "(<expr>=? AND id>?)");
+}
+
+#[test]
+fn counting_and_retention_seek_too() {
+    let conn = database();
+    assert_seeks(&conn, &count_by("orders", INDEXES, "status").unwrap(), "status_user", &["(<expr>>?)"]);
+    let delete = delete_before("orders", INDEXES, "createdAt", time(5000), 10).unwrap();
+    let lines = plan(&conn, &delete);
+    assert!(lines.iter().all(|l| !l.starts_with("SCAN") && !l.contains("TEMP B-TREE")), "{lines:?}");
+    assert!(lines.iter().any(|l| l.ends_with("INDEX orders_created (<expr>>? AND <expr><?)")), "{lines:?}");
+    let get = plan(&conn, &get("orders", "o1"));
+    assert_eq!(get, ["SEARCH orders USING INDEX sqlite_autoindex_orders_1 (id=?)"]);
+}
+
+#[test]
+fn the_tighter_of_range_and_cursor_counts() {
+    let conn = database();
+    let seconds = |query: Query| -> Vec<i64> {
+        ids(&conn, &query.limit(1000)).iter().map(|id| id.trim_start_matches('o').parse::<i64>().unwrap() / 3).collect()
+    };
+    let up = || Query::sorted_by("createdAt", Order::Ascending).before(time(20_000));
+    assert_eq!(seconds(up().from(time(18_000)).after(cursor(5_000, "x"))), [18, 18, 18, 19, 19, 19]);
+    assert_eq!(seconds(up().from(time(5_000)).after(cursor(18_000, "x"))), [19, 19, 19]);
+    assert_eq!(seconds(up().from(time(19_000)).after(cursor(19_000, "o0057"))), [19, 19]);
+    let down = || Query::sorted_by("createdAt", Order::Descending).from(time(18_000));
+    assert_eq!(seconds(down().before(time(20_000)).after(cursor(90_000, "x"))), [19, 19, 19, 18, 18, 18]);
+    assert_eq!(seconds(down().before(time(20_000)).after(cursor(20_000, "x"))), [19, 19, 19, 18, 18, 18]);
+    assert_eq!(seconds(down().before(time(90_000)).after(cursor(19_000, "o0057"))), [18, 18, 18]);
+}
+
+#[test]
+fn names_that_could_carry_sql_are_refused() {
+    for name in ["a'b", "a\"", "a b", "", "a..b", ".a", "a.", "a$", "ä"] {
+        assert!(matches!(schema(name, &[]), Err(StoreError::Fault(_))), "{name:?} as a collection");
+    }
+    const BAD: &[&[Index]] = &[&[Index::on("x", &["a')"])], &[Index::on("x\"", &["a"])], &[Index::on("x", &[])]];
+    for indexes in BAD {
+        assert!(matches!(schema("orders", indexes), Err(StoreError::Fault(_))), "{indexes:?}");
+    }
+}
+
+#[test]
+fn what_no_index_serves_is_a_fault() {
+    let q = Query::sorted_by("weight", Order::Ascending);
+    assert!(matches!(find("orders", INDEXES, &q), Err(StoreError::Fault(_))));
+    assert!(matches!(count_by("orders", INDEXES, "weight"), Err(StoreError::Fault(_))));
+    assert!(matches!(count_by("orders", INDEXES, "kind"), Err(StoreError::Fault(_))), "its index leaves documents out");
+    assert!(matches!(delete_before("orders", INDEXES, "weight", time(0), 1), Err(StoreError::Fault(_))));
+}

@@ -1,0 +1,75 @@
+//! Cancels a shipment by its AWB. Not known to be idempotent: a repeat is most likely refused, so it is never repeated by itself.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::provider::parcelx::{
+    answer::Wire,
+    endpoint::Endpoint,
+    verdict::{self, Verdict},
+};
+
+/// By AWB alone; there is no field for a reason.
+#[derive(Debug)]
+pub(in crate::provider::parcelx) struct CancelOrder<'a>(pub(in crate::provider::parcelx) &'a str);
+
+impl Endpoint for CancelOrder<'_> {
+    const OPERATION: &'static str = "cancel_order";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/api/v1/order/cancel_order";
+    const SAFE_TO_REPEAT: bool = false;
+
+    /// A success says no more than that it was accepted.
+    type Reading = Verdict<()>;
+
+    fn payload(&self) -> Value {
+        json!({ "awb": self.0 })
+    }
+
+    fn read(wire: &Wire, _reference: &str) -> Verdict<()> {
+        verdict::judge_of_shipment(wire, |_| Ok(()))
+    }
+
+    fn word(reading: &Verdict<()>) -> &'static str {
+        reading.word("accepted")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::parcelx::answer::{Answer, Body};
+
+    fn word(status: u16, body: &str) -> &'static str {
+        let wire = Wire::Answer(Answer { status, retry_after: None, body: Body::read(body.as_bytes()) });
+        CancelOrder::word(&CancelOrder::read(&wire, "ORD-1"))
+    }
+
+    #[test]
+    fn only_a_plain_yes_is_one() {
+        assert_eq!(word(200, include_str!("../../../../tests/fixtures/parcelx/cancel_order/accepted.json")), "accepted");
+        for body in ["", "{}", r#"{"status":"true"}"#, "<html>"] {
+            assert_eq!(word(200, body), "unknown", "{body}");
+        }
+        assert_eq!(word(500, r#"{"status":true}"#), "unknown");
+    }
+
+    #[test]
+    fn an_unknown_shipment_is_refused_and_an_unknown_path_is_our_mistake() {
+        let no = include_str!("../../../../tests/fixtures/parcelx/cancel_order/refused_list.json");
+        for status in [200, 400, 404, 422] {
+            assert_eq!(word(status, no), "refused", "{status}");
+        }
+        for body in [r#"{"status":false,"error":"Unknown method"}"#, "Not found"] {
+            assert_eq!(word(404, body), "configuration", "{body}");
+        }
+        assert_eq!(word(200, r#"{"status":false,"responsemsg":"Balance already settled"}"#), "refused");
+        assert_eq!(word(401, no), "credentials");
+        assert_eq!(word(429, no), "busy");
+    }
+
+    #[test]
+    fn asks_by_awb_as_text() {
+        assert_eq!(CancelOrder("0017").payload(), json!({ "awb": "0017" }));
+    }
+}

@@ -1,0 +1,178 @@
+//! One record of what was asked and one of what came back, for every wire attempt; both under the same id, and linked from the order.
+//!
+//! The request log is inserted *before* anything is sent, so an attempt whose id is already taken can never send: that is how a dead attempt
+//! is shut out (its id is taken with a tombstone). The outcome log says how it ended, exactly once; what comes after that goes
+//! into its `late` field and is evidence, never dropped.
+
+use std::time::Duration;
+
+use serde_json::Map;
+
+pub use super::records::{End, Late, OutcomeLog, RequestLog};
+use super::{
+    answer::{Failure, Wire},
+    records::PROVIDER,
+};
+use crate::{
+    base::clock::Clock,
+    platform::store::{Cursor, Decision, Order as Sort, Query, Store, StoreError, Updated},
+};
+
+/// What became of an attempt whose worker is gone.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Closed {
+    /// It never sent, and now it never will.
+    NeverSent,
+    /// It sent, and this is how that ended; unanswered counts as a failure of its own kind.
+    Ended(Wire),
+}
+
+/// The two collections.
+#[derive(Debug, Clone)]
+pub struct ProviderLogs {
+    store: Store,
+    clock: Clock,
+}
+
+/// Outcomes that are read at a time: each may hold a body of some size.
+const PAGE: usize = 50;
+
+/// How often the end of a call is tried to be written down. It cannot be had again.
+const END_TRIES: u32 = 6;
+
+impl ProviderLogs {
+    #[must_use]
+    pub fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Writes the request log. `Conflict` on the id: the attempt was shut out and must not send.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing may be sent either.
+    pub async fn begin(&self, log: &RequestLog) -> Result<(), StoreError> {
+        self.store.insert(log).await
+    }
+
+    /// Writes down how the attempt of `request` ended. When somebody else has done so, it goes into the `late` field.
+    ///
+    /// # Errors
+    /// When the store fails at every try.
+    pub async fn end(&self, request: &RequestLog, wire: &Wire, verdict: &str, took: Duration) -> Result<(), StoreError> {
+        let log = OutcomeLog {
+            id: request.id.clone(),
+            version: 1,
+            request_ref_id: request.id.clone(),
+            provider: PROVIDER.to_owned(),
+            operation: request.operation.clone(),
+            order_id: request.order_id.clone(),
+            end: End::new(wire, verdict),
+            received_at: self.clock.now(),
+            duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+            late: None,
+            extra: Map::new(),
+        };
+        let mut pause = Duration::from_millis(50);
+        for _ in 1..END_TRIES {
+            match self.try_end(&log).await {
+                Err(StoreError::Unavailable(_) | StoreError::Contended) => tokio::time::sleep(pause).await,
+                ended => return ended,
+            }
+            pause *= 2;
+        }
+        self.try_end(&log).await
+    }
+
+    async fn try_end(&self, log: &OutcomeLog) -> Result<(), StoreError> {
+        match self.store.insert(log).await {
+            Err(StoreError::Conflict { .. }) => {}
+            written => return written,
+        }
+        let late = Late { end: log.end.clone(), received_at: log.received_at };
+        let updated = self.store.update::<OutcomeLog, _, StoreError>(&log.id, |stored| {
+            // Our own insert may have been done although we were told otherwise.
+            if stored.end == late.end || stored.late.is_some() {
+                return Ok(Decision::Leave(()));
+            }
+            stored.late = Some(late.clone());
+            Ok(Decision::Save(()))
+        });
+        updated.await.map(|_: Updated<OutcomeLog, ()>| ())
+    }
+
+    /// Shuts an attempt out, or finds what it did. Only for an attempt that has had its time to settle: what has no outcome by then
+    /// never gets one from its worker, and is written down as unanswered.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn close(&self, tombstone: &RequestLog) -> Result<Closed, StoreError> {
+        let tombstone = RequestLog { never_sent: true, ..tombstone.clone() };
+        match self.store.insert(&tombstone).await {
+            Ok(()) => return Ok(Closed::NeverSent),
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let request = self.store.get::<RequestLog>(&tombstone.id).await?;
+        let Some(request) = request.filter(|r| !r.never_sent) else { return Ok(Closed::NeverSent) };
+        if let Some(outcome) = self.store.get::<OutcomeLog>(&request.id).await? {
+            return Ok(Closed::Ended(outcome.best()));
+        }
+        self.end(&request, &unanswered(), "unknown", Duration::ZERO).await?;
+        // Between the look and the write the worker may have come back after all.
+        let outcome = self.store.get::<OutcomeLog>(&request.id).await?;
+        Ok(Closed::Ended(outcome.map_or_else(unanswered, |o| o.best())))
+    }
+
+    /// Writes down that the calls of `operation` for an order that have no outcome got no answer.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn close_unanswered(&self, order_id: &str, operation: &str) -> Result<(), StoreError> {
+        for (request, outcome) in self.of_order(order_id).await? {
+            if outcome.is_none() && !request.never_sent && request.operation == operation {
+                self.end(&request, &unanswered(), "failed", Duration::ZERO).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks through all outcomes of an order, in the order they came, for one that `read` makes something of.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn find_outcome<T>(&self, order_id: &str, mut read: impl FnMut(&OutcomeLog) -> Option<T>) -> Result<Option<T>, StoreError> {
+        let mut query = Query::sorted_by("receivedAt", Sort::Ascending).equal("orderId", order_id).limit(PAGE);
+        loop {
+            let page = self.store.find::<OutcomeLog>(&query).await?;
+            if let Some(found) = page.iter().find_map(&mut read) {
+                return Ok(Some(found));
+            }
+            let Some(last) = page.last().filter(|_| page.len() == PAGE) else { return Ok(None) };
+            query = query.after(Cursor { key: last.received_at.into(), id: last.id.clone() });
+        }
+    }
+
+    /// The newest 200 attempts of an order, oldest first, each with its outcome if it has one yet.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn of_order(&self, order_id: &str) -> Result<Vec<(RequestLog, Option<OutcomeLog>)>, StoreError> {
+        let requests = Query::sorted_by("sentAt", Sort::Descending).equal("orderId", order_id).limit(200);
+        let outcomes = Query::sorted_by("receivedAt", Sort::Descending).equal("orderId", order_id).limit(200);
+        let mut requests = self.store.find::<RequestLog>(&requests).await?;
+        requests.reverse();
+        let outcomes = self.store.find::<OutcomeLog>(&outcomes).await?;
+        let mut outcomes: std::collections::BTreeMap<_, _> = outcomes.into_iter().map(|o| (o.id.clone(), o)).collect();
+        Ok(requests
+            .into_iter()
+            .map(|r| {
+                let o = outcomes.remove(&r.id);
+                (r, o)
+            })
+            .collect())
+    }
+}
+
+fn unanswered() -> Wire {
+    Wire::Failure { class: Failure::NoAnswerRecorded, detail: "its worker vanished".to_owned() }
+}

@@ -1,0 +1,170 @@
+//! The layer that writes one request log before and one outcome log after every wire attempt. It sits below the retry layer, so
+//! that a repeated look-up has a pair of its own each time.
+
+use async_trait::async_trait;
+use http::Extensions;
+use reqwest::{Request, Response};
+use reqwest_middleware::{Error, Middleware, Next};
+use serde_json::Value;
+
+use super::{
+    CallError,
+    answer::{Answer, BODY_CAP, Body, Failure, Wire},
+    log::{ProviderLogs, RequestLog},
+    protect::{CallEnd, Protection},
+    retry_after,
+};
+use crate::{
+    base::{clock::Clock, fault, ids, timestamp::Timestamp},
+    platform::{store::StoreError, telemetry},
+};
+
+/// What the layer must know of a call; travels in the request's extensions.
+#[derive(Clone)]
+pub(super) struct Recording {
+    /// The one id the attempt may use; absent: each wire attempt gets a new one.
+    pub(super) log_id: Option<String>,
+    pub(super) operation: &'static str,
+    pub(super) order_id: String,
+    pub(super) reference: String,
+    /// Whether it is to book.
+    pub(super) books: bool,
+    pub(super) payload: Value,
+    pub(super) attempt: i64,
+    pub(super) queued_at: Timestamp,
+    /// Checked right before sending.
+    pub(super) send_by: Option<Timestamp>,
+    /// The verdict's word.
+    pub(super) word: fn(&Wire, &str) -> &'static str,
+}
+
+#[derive(Clone)]
+pub(super) struct Recorder {
+    pub(super) logs: ProviderLogs,
+    pub(super) clock: Clock,
+    pub(super) protection: Protection,
+}
+
+#[async_trait]
+impl Middleware for Recorder {
+    async fn handle(&self, request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Response, Error> {
+        let Some(call) = extensions.get::<Recording>().cloned() else {
+            return Err(refusal(CallError::Internal("a call without its record".to_owned())));
+        };
+        // The HTTP stack repeats a look-up: its first attempt has left its end here.
+        if extensions.get::<Wire>().is_some() {
+            self.protection.limits.repeat().await.map_err(|throttled| refusal(CallError::Throttled(throttled)))?;
+        }
+        let now = self.clock.now();
+        let id = call.log_id.clone().unwrap_or_else(|| ids::provider_log(now));
+        let log = RequestLog::new(
+            &id,
+            call.operation,
+            &call.order_id,
+            &call.reference,
+            call.payload.clone(),
+            call.attempt,
+            (call.queued_at, now),
+        );
+        self.logs.begin(&log).await.map_err(|error| match error {
+            StoreError::Conflict { .. } => refusal(CallError::ShutOut),
+            error => refusal(CallError::Store(error)),
+        })?;
+        if call.log_id.is_some() {
+            fault::reach("book:after-request-log");
+        }
+        let started = tokio::time::Instant::now();
+        let (wire, result) = if call.send_by.is_some_and(|by| self.clock.now() >= by) {
+            let wire = Wire::Failure { class: Failure::TooLateToSend, detail: "the time to send had passed".to_owned() };
+            (wire, Err(refusal(CallError::Internal("too late to send".to_owned()))))
+        } else {
+            let sent = next.run(request, extensions).await;
+            let read = read(sent, &self.clock).await;
+            if call.log_id.is_some() {
+                fault::reach("book:after-send");
+            }
+            read
+        };
+        let word = (call.word)(&wire, &call.reference);
+        telemetry::provider_call(call.operation, word, started.elapsed());
+        // First of all, since it cannot be had again: what follows from it may take its time.
+        let written = self.logs.end(&log, &wire, word, started.elapsed()).await;
+        if let Some(observer) = &self.protection.observer {
+            let (operation, order_id, books, asked) = (call.operation, call.order_id.as_str(), call.books, &call.payload);
+            observer.ended(&CallEnd { operation, order_id, books, word, asked, wire: &wire }).await;
+        }
+        if let Err(error) = written {
+            // An end that is not written down must not be acted on either: the attempt will be found unanswered.
+            tracing::error!(%error, provider.log = id, "the outcome of call {id} could not be written");
+            extensions.remove::<Wire>();
+            return Err(refusal(CallError::Store(error)));
+        }
+        extensions.insert(wire);
+        result
+    }
+}
+
+fn refusal(error: CallError) -> Error {
+    Error::middleware(error)
+}
+
+/// The facts, and what the layers above may see: a status without a body, or the error.
+async fn read(sent: Result<Response, Error>, clock: &Clock) -> (Wire, Result<Response, Error>) {
+    let mut response = match sent {
+        Ok(response) => response,
+        Err(error) => return (failure(&error), Err(error)),
+    };
+    let status = response.status();
+    let retry_after = retry_after::read(response.headers(), clock.now());
+    let wire = match body(&mut response).await {
+        Ok(bytes) => Wire::Answer(Answer { status: status.as_u16(), retry_after, body: Body::read(&bytes) }),
+        Err(failure) => failure,
+    };
+    let mut bare = http::Response::new("");
+    *bare.status_mut() = status;
+    (wire, Ok(Response::from(bare)))
+}
+
+async fn body(response: &mut Response) -> Result<Vec<u8>, Wire> {
+    let too_large = || Wire::Failure { class: Failure::TooLarge, detail: format!("over {BODY_CAP} bytes") };
+    if response.content_length().is_some_and(|n| usize::try_from(n).map_or(true, |n| n > BODY_CAP)) {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if bytes.len() + chunk.len() > BODY_CAP => return Err(too_large()),
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => return Ok(bytes),
+            Err(error) => {
+                let class = if error.is_timeout() { Failure::TimedOut } else { Failure::Broken };
+                return Err(Wire::Failure { class, detail: describe(&error) });
+            }
+        }
+    }
+}
+
+fn failure(error: &Error) -> Wire {
+    let Error::Reqwest(error) = error else {
+        return Wire::Failure { class: Failure::Broken, detail: "a layer failed".to_owned() };
+    };
+    // Connecting has a limit of its own that is shorter than the call's, so a time-out that is not `connect` began to send.
+    let class = if error.is_connect() || error.is_builder() {
+        Failure::NotConnected
+    } else if error.is_timeout() {
+        Failure::TimedOut
+    } else {
+        Failure::Broken
+    };
+    Wire::Failure { class, detail: describe(error) }
+}
+
+/// The innermost cause, without the URL: its query may hold a reference.
+fn describe(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let text = cause.to_string();
+    text.chars().take(200).collect()
+}

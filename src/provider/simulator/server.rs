@@ -1,0 +1,259 @@
+//! The router, the life of one call, and a server of its own.
+//!
+//! Guards against a double whose deeds depend on its client's patience: a call runs in a task of its own, so a client that goes
+//! away during the wait before a booking is booked all the same, as with the real service.
+
+use std::{net::SocketAddr, pin::pin, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, OriginalUri, Request, State as Extracted},
+    response::Response,
+};
+use http::{HeaderMap, StatusCode, header};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
+use tokio::{net::TcpListener, sync::oneshot, time::sleep};
+use tower::ServiceExt;
+
+use super::{
+    Simulator, admin,
+    answer::{Answer, Then},
+    call::{self, Call, Deed, Reply, Twist},
+    cancel, create, label,
+    ledger::{Answered, Outcome, What},
+    operation::Operation,
+    plan::Plan,
+    state::State,
+    track, warehouses, webhooks,
+    wire::{self, Sent},
+};
+use crate::base::timestamp::Timestamp;
+
+/// Larger bodies are read as none.
+const MAX_BODY: usize = 4 << 20;
+/// How long [`Simulator::serve`] waits for calls under way when it is told to stop.
+const DRAIN: Duration = Duration::from_secs(1);
+
+impl Simulator {
+    /// Everything: the API under `/api` and the admin surface under `/_sim`. May be nested under any path, or served alone.
+    pub fn router(&self) -> Router {
+        admin::router(self.clone()).fallback(answer_call).with_state(self.clone())
+    }
+
+    /// Serves the router on `listener` until `shutdown` is ready, and tells the admin surface who its peers are.
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+        let router = self.router();
+        let graceful = GracefulShutdown::new();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let (socket, peer) = tokio::select! {
+                () = &mut shutdown => break,
+                accepted = listener.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        // No file handles left, most likely: they come back.
+                        tracing::warn!(%error, "the simulator cannot accept a connection");
+                        sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                },
+            };
+            let router = router.clone();
+            let service = service_fn(move |mut request: http::Request<Incoming>| {
+                request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
+                router.clone().oneshot(request.map(Body::new))
+            });
+            let connection = graceful.watch(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a connection to the simulator ended early");
+                }
+            });
+        }
+        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+            tracing::debug!("the simulator was stopped with calls under way");
+        }
+    }
+}
+
+async fn answer_call(Extracted(simulator): Extracted<Simulator>, request: Request) -> Response {
+    let received_at = simulator.now();
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let bytes = axum::body::to_bytes(body, MAX_BODY).await.unwrap_or_default();
+    let (body, raw) = call::body(&parts.headers, &bytes);
+    let original = parts.extensions.get::<OriginalUri>().map_or(path.as_str(), |uri| uri.path());
+    let call = Call {
+        operation: call::operation(&parts.method, &path),
+        target: parts.uri.path_and_query().map_or_else(|| path.clone(), ToString::to_string),
+        query: url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
+        body,
+        raw,
+        base: base(&parts.headers, original.strip_suffix(path.as_str()).unwrap_or_default()),
+        received_at,
+        path,
+    };
+    let known = simulator.knows(&parts.headers);
+    let (answer, heard) = oneshot::channel();
+    tokio::spawn(async move { simulator.run(call, known, answer).await });
+    match heard.await {
+        Ok((response, ticket)) => {
+            if let Some(ticket) = ticket {
+                ticket.settle(Answered::Answered, Some(response.status().as_u16()));
+            }
+            response
+        }
+        Err(_) => wire::closed(),
+    }
+}
+
+fn base(headers: &HeaderMap, prefix: &str) -> Option<String> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    Some(format!("http://{host}{prefix}"))
+}
+
+type Heard = oneshot::Sender<(Response, Option<Ticket>)>;
+
+impl Simulator {
+    fn knows(&self, headers: &HeaderMap) -> bool {
+        let sent = headers.get("access-token").map(|v| v.as_bytes()).unwrap_or_default();
+        match &self.0.access_token {
+            Some(expected) => sent == expected.as_bytes(),
+            None => !sent.is_empty(),
+        }
+    }
+
+    /// One call from its plan to its answer. Runs to its end whether or not anybody listens.
+    async fn run(self, call: Call, known: bool, mut heard: Heard) {
+        let plan = match (call.operation, known) {
+            (Operation::Unknown, _) => Err(Reply::unknown_method()),
+            (_, false) => Err(self.wrong_token()),
+            (_, true) => Ok(Plan::choose(&mut self.lock(), &call)),
+        };
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(reply) => {
+                let (ticket, reply) = self.commit(&call, Deed::new(What::None, reply), Answer::Normal);
+                return hand_over(heard, wire::build(&Answer::Normal, reply, &call.target), ticket);
+            }
+        };
+        if !plan.before.is_zero() {
+            sleep(plan.before).await;
+        }
+        let (ticket, reply) = self.act(&call, &plan);
+        let (hang, then) = match plan.answer {
+            Answer::HangAfterBooking { ms, then } => (Duration::from_millis(ms), then),
+            _ => (Duration::ZERO, Then::Answer),
+        };
+        let pause = plan.after.saturating_add(hang);
+        if !pause.is_zero() {
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = heard.closed() => return, // and the ticket says unheard
+            }
+        }
+        let sent = if then == Then::Close { Sent::Silence } else { wire::build(&plan.answer, reply, &call.target) };
+        hand_over(heard, sent, ticket);
+    }
+
+    fn wrong_token(&self) -> Reply {
+        let mut state = self.lock();
+        let status = state.faults().bad_token.into();
+        Reply { status, body: Reply::shaped(&mut state, &["Invalid access token.".to_owned()]) }
+    }
+
+    /// Does the deed and writes it down, under one lock.
+    fn act(&self, call: &Call, plan: &Plan) -> (Ticket, Reply) {
+        let now = self.now();
+        let mut state = self.lock();
+        let mut deed = if plan.acts {
+            perform(&mut state, call, plan, now)
+        } else {
+            let reply = Reply::failure(&mut state, &["Nothing was done.".to_owned()]);
+            Deed { reference: call.reference(&state), ..Deed::new(What::None, reply) }
+        };
+        if let Answer::Status { code, .. } = plan.answer {
+            deed.reply = match code {
+                405 => Reply::unknown_method(),
+                _ => Reply { status: code, body: Reply::shaped(&mut state, &[reason(code)]) },
+            };
+        }
+        self.write(&mut state, call, deed, plan.answer.clone(), now)
+    }
+
+    fn commit(&self, call: &Call, deed: Deed, answer: Answer) -> (Ticket, Reply) {
+        self.write(&mut self.lock(), call, deed, answer, self.now())
+    }
+
+    fn write(&self, state: &mut State, call: &Call, deed: Deed, answer: Answer, now: Timestamp) -> (Ticket, Reply) {
+        let (entry, reply) = deed.into_entry(call, answer, now);
+        let seq = state.commit(entry);
+        webhooks::start(self, state);
+        (Ticket { simulator: self.clone(), seq, settled: false }, reply)
+    }
+}
+
+fn reason(code: u16) -> String {
+    StatusCode::from_u16(code).ok().and_then(|c| c.canonical_reason()).unwrap_or("Error").to_owned()
+}
+
+fn perform(state: &mut State, call: &Call, plan: &Plan, now: Timestamp) -> Deed {
+    let twist = Twist::of(&plan.answer);
+    match call.operation {
+        Operation::Create => create::run(state, call, plan.refuse.clone(), twist, now),
+        Operation::Cancel => cancel::run(state, call, plan.refuse.clone(), now),
+        Operation::Track => track::run(state, call, twist, now),
+        Operation::Label => label::run(state, call, now),
+        Operation::WarehouseCreate => warehouses::create(state, call),
+        Operation::WarehouseList => warehouses::list(state),
+        Operation::WarehouseRemove => warehouses::remove(state, call),
+        Operation::Status | Operation::Unknown => Deed::new(What::None, Reply::unknown_method()),
+    }
+}
+
+/// Gives the response to the connection, if it is still there, and the ticket with it when the response is whole.
+fn hand_over(heard: Heard, sent: Sent, ticket: Ticket) {
+    let message = match sent {
+        Sent::Whole(response) => (response, Some(ticket)),
+        Sent::Cut(response, status) => {
+            ticket.settle(Answered::Unheard, Some(status));
+            (response, None)
+        }
+        Sent::Silence => {
+            drop(ticket);
+            (wire::closed(), None)
+        }
+    };
+    // When nobody listens the message comes back and is dropped here: its ticket says unheard.
+    drop(heard.send(message));
+}
+
+/// Says in the ledger how the answer to an entry fared. Dropped without a word, it says that nobody heard it.
+#[derive(Debug)]
+struct Ticket {
+    simulator: Simulator,
+    seq: u64,
+    settled: bool,
+}
+
+impl Ticket {
+    fn settle(mut self, answered: Answered, http_status: Option<u16>) {
+        self.note(answered, http_status);
+    }
+
+    fn note(&mut self, answered: Answered, http_status: Option<u16>) {
+        self.settled = true;
+        let outcome = Outcome { seq: self.seq, at: self.simulator.now(), answered, http_status };
+        self.simulator.lock().settle(&outcome);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.note(Answered::Unheard, None);
+        }
+    }
+}
