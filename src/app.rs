@@ -94,11 +94,20 @@ impl App {
     ///
     /// # Errors
     /// [`AppError`], with what to mend.
-    pub async fn open_without_merchants(config: Config, env: ProviderEnv, clock: Clock) -> Result<Self, AppError> {
+    pub async fn open_without_merchants(
+        config: Config,
+        env: ProviderEnv,
+        clock: Clock,
+    ) -> Result<Self, AppError> {
         Self::with_key(config, env, clock, &SecretString::from(ids::secret())).await
     }
 
-    async fn with_key(config: Config, env: ProviderEnv, clock: Clock, key: &SecretString) -> Result<Self, AppError> {
+    async fn with_key(
+        config: Config,
+        env: ProviderEnv,
+        clock: Clock,
+        key: &SecretString,
+    ) -> Result<Self, AppError> {
         let tokens = Tokens::new(key, clock.clone());
         let store = Store::open(&config.store.url).await?;
         store.prepare::<Order>().await?;
@@ -151,7 +160,13 @@ impl App {
             // Orders are taken all the same, and booked when the hold is over.
             health::note("account", move || {
                 let accounts = accounts.clone();
-                async move { accounts.refresh().await.map(|hold| provider_accounts::standing(hold.as_ref())).map_err(|e| e.to_string()) }
+                async move {
+                    accounts
+                        .refresh()
+                        .await
+                        .map(|hold| provider_accounts::standing(hold.as_ref()))
+                        .map_err(|e| e.to_string())
+                }
             }),
         ]
     }
@@ -164,16 +179,28 @@ impl App {
     #[must_use]
     pub fn walker(&self) -> Walker {
         let outbox = &self.config.outbox;
-        let times = Times { relay_after: outbox.relay_after.get(), grace: outbox.grace.get(), every: outbox.every.get() };
-        Walker::new(self.store.clone(), self.queue.clone(), self.clock.clone(), times).over::<Order>(self.config.policies())
+        let times = Times {
+            relay_after: outbox.relay_after.get(),
+            grace: outbox.grace.get(),
+            every: outbox.every.get(),
+        };
+        Walker::new(self.store.clone(), self.queue.clone(), self.clock.clone(), times)
+            .over::<Order>(self.config.policies())
     }
 
     /// What says when the jobs of this process may call the provider.
     fn guard(&self) -> Guard {
         let parcelx = &self.config.parcelx;
-        // The longest that a job may honestly take: its turn, an earlier attempt's end, its own call, and the writes.
-        let canary_life = (parcelx.send_within.get() + self.config.call_timeout() + parcelx.settle_within.get()) * 2;
-        Guard::new(self.accounts.clone(), Breaker::new(parcelx.breaker_after, self.clock.clone()), self.clock.clone(), canary_life)
+        // The longest that a job may honestly take: its turn, an earlier attempt's end, its own call, and the
+        // writes.
+        let probe_life =
+            (parcelx.send_within.get() + self.config.call_timeout() + parcelx.settle_within.get()) * 2;
+        Guard::new(
+            self.accounts.clone(),
+            Breaker::new(parcelx.breaker_after, self.clock.clone()),
+            self.clock.clone(),
+            probe_life,
+        )
     }
 
     fn limits(&self) -> protect::Limits {
@@ -220,7 +247,10 @@ impl App {
                 settle_within: times.settle_within.get(),
             },
             reconcile: self.config.parcelx.reconcile.get().to_vec(),
-            looks: Looks { unclear: times.reconcile.get().to_vec(), confirm: times.confirm_cancel.get().to_vec() },
+            looks: Looks {
+                unclear: times.reconcile.get().to_vec(),
+                confirm: times.confirm_cancel.get().to_vec(),
+            },
             lookup_trusted: self.config.parcelx.lookup == Lookup::Auto,
             label_hosts,
             calls: calls.clone(),
@@ -234,7 +264,8 @@ impl App {
 }
 
 impl Worker {
-    /// Runs jobs until `stop`, then ends those in hand and returns when every call to the provider has its outcome written down.
+    /// Runs jobs until `stop`, then ends those in hand and returns when every call to the provider has its
+    /// outcome written down.
     pub async fn run(&self, stop: &CancellationToken) {
         let outbox = tokio::spawn(outbox::run(self.walker.clone(), self.lease.clone(), stop.clone()));
         self.runner.run(stop).await;

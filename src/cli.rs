@@ -1,4 +1,5 @@
-//! The command line. Each command is a file; this one reads the arguments and turns an error into one clear line.
+//! The command line. Each command is a file; this one reads the arguments and turns an error into one clear
+//! line.
 
 mod account;
 mod audit;
@@ -42,7 +43,8 @@ struct Waybill {
     /// A TOML file with settings; also WAYBILL_CONFIG.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Without a command: API and worker in one process, and the simulator when no ParcelX credentials are set.
+    /// Without a command: API and worker in one process, and the simulator when no ParcelX credentials are
+    /// set.
     #[command(subcommand)]
     command: Option<Command>,
 }

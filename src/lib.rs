@@ -1,4 +1,5 @@
-//! Waybill takes shipping orders from merchant systems and books them with the courier aggregator `ParcelX`, once and only once.
+//! Waybill takes shipping orders from merchant systems and books them with the courier aggregator `ParcelX`,
+//! once and only once.
 //!
 //! `ARCHITECTURE.md` is the map; each module opens with what it guards against.
 

@@ -1,5 +1,5 @@
-//! What every service of this kind needs, whatever it is about: HTTP, sign-in, settings, logs, documents, jobs. Knows no order
-//! and no provider.
+//! What every service of this kind needs, whatever it is about: HTTP, sign-in, settings, logs, documents,
+//! jobs. Knows no order and no provider.
 
 pub mod auth;
 pub mod config;

@@ -1,11 +1,12 @@
 //! Fails on a line of src/ or workers/ that names what `imports.txt` forbids it to name.
 //!
-//! It reads paths, not types: `use` declarations (grouped, renamed, globs, `super`) and paths in the middle of the code, each resolved
-//! through the file's own `use` lines. What it cannot see is a re-export: `pub use` under another name hides where a type comes from, so
-//! modules that must stay inside a folder should be private there as well.
+//! It reads paths, not types: `use` declarations (grouped, renamed, globs, `super`) and paths in the middle
+//! of the code, each resolved through the file's own `use` lines. What it cannot see is a re-export:
+//! `pub use` under another name hides where a type comes from, so modules that must stay inside a folder
+//! should be private there as well.
 //!
-//! It needs nothing but rustc (`scripts/check imports` builds and runs it) and begins with a test of itself: for each row it plants what
-//! the row forbids, in every form, and what it permits.
+//! It needs nothing but rustc (`scripts/check imports` builds and runs it) and begins with a test of itself:
+//! for each row it plants what the row forbids, in every form, and what it permits.
 
 use std::{collections::BTreeSet, fs, io, path::Path, process::ExitCode};
 
@@ -22,7 +23,11 @@ fn module_of(file: &str) -> Vec<String> {
 }
 
 /// What `source`, the text of `file`, breaks: line, row and path of each.
-fn breaches<'r>(rows: &'r [Row], file: &str, reading: &source::Reading) -> BTreeSet<(usize, usize, String, &'r str)> {
+fn breaches<'r>(
+    rows: &'r [Row],
+    file: &str,
+    reading: &source::Reading,
+) -> BTreeSet<(usize, usize, String, &'r str)> {
     let mut found = BTreeSet::new();
     for row in rows.iter().filter(|row| row.covers(file)) {
         for (path, line) in reading.named.iter().filter(|(path, _)| row.forbids(path)) {
@@ -39,7 +44,11 @@ fn self_test(rows: &[Row]) -> Result<usize, String> {
         tried += 1;
         let found = breaches(std::slice::from_ref(row), file, &source::read(source, &module_of(file)));
         let wrong = if wanted { "not found" } else { "found wrongly" };
-        if found.is_empty() == wanted { Err(format!("line {}: {wrong} in {file}: {source}", row.line)) } else { Ok(()) }
+        if found.is_empty() == wanted {
+            Err(format!("line {}: {wrong} in {file}: {source}", row.line))
+        } else {
+            Ok(())
+        }
     };
     for row in rows {
         let planted_in = |pattern: &String| pattern.replace('*', "wallet") + "/planted";
@@ -49,9 +58,13 @@ fn self_test(rows: &[Row]) -> Result<usize, String> {
                 path.push("planted".into())
             }
             for file in row.files.iter().map(planted_in) {
-                forms_of(&path, &module_of(&file)).iter().try_for_each(|source| expect(row, &file, source, true))?;
+                forms_of(&path, &module_of(&file))
+                    .iter()
+                    .try_for_each(|source| expect(row, &file, source, true))?;
                 harmless(&path.join("::")).iter().try_for_each(|source| expect(row, &file, source, false))?;
-                row.allowed.iter().try_for_each(|allowed| expect(row, &file, &format!("use {}::Thing;", allowed.join("::")), false))?;
+                row.allowed.iter().try_for_each(|allowed| {
+                    expect(row, &file, &format!("use {}::Thing;", allowed.join("::")), false)
+                })?;
             }
             for file in row.excepted.iter().map(planted_in) {
                 expect(row, &file, &format!("use {}::Thing;", path.join("::")), false)?;
@@ -68,7 +81,9 @@ fn forms_of(path: &[String], module: &[String]) -> Vec<String> {
         format!("pub(crate) use {whole}::Thing;"),
         format!("use {{std::fmt, {whole}::{{One, Two as Three}}}};"),
         format!("fn f<'a>(x: &'a str) -> char {{ {whole}::thing(x); '\"' }}"),
-        format!("#[cfg(test)]\nmod tests {{ use super::*; fn f() {{}} }}\n#[derive({whole}::Thing)] struct S;"),
+        format!(
+            "#[cfg(test)]\nmod tests {{ use super::*; fn f() {{}} }}\n#[derive({whole}::Thing)] struct S;"
+        ),
         format!("#[cfg(test)] use std::{{fmt, io}}; impl {whole}::Thing for S {{}}"),
         format!("struct S {{ #[cfg(test)] a: u8, b: {whole}::Thing }}"),
     ];
@@ -97,7 +112,9 @@ fn harmless(whole: &str) -> [String; 3] {
     [
         format!("// use {whole}::Thing;\n/* /* */ {whole}::thing() */ const A: &str = \"{whole}::thing()\";"),
         format!("const A: &str = r#\"\" {whole}::thing()\"#; const B: &[u8] = b\"\\\" {whole}::thing()\";"),
-        format!("#[cfg(test)]\n#[allow(unused)]\nmod tests {{ use {whole}::Thing; fn f() {{ {whole}::thing() }} }}"),
+        format!(
+            "#[cfg(test)]\n#[allow(unused)]\nmod tests {{ use {whole}::Thing; fn f() {{ {whole}::thing() }} }}"
+        ),
     ]
 }
 
@@ -144,11 +161,18 @@ fn run() -> Result<String, String> {
     }
     for row in &rows {
         for pattern in row.files.iter().filter(|p| !found.iter().any(|(name, _)| table::means(p, name))) {
-            faults.push(format!("scripts/imports.txt:{}: no file is called {pattern}; the row guards nothing", row.line));
+            faults.push(format!(
+                "scripts/imports.txt:{}: no file is called {pattern}; the row guards nothing",
+                row.line
+            ));
         }
     }
     if faults.is_empty() {
-        Ok(format!("{} files keep to {} rows ({planted} planted samples judged rightly)", found.len(), rows.len()))
+        Ok(format!(
+            "{} files keep to {} rows ({planted} planted samples judged rightly)",
+            found.len(),
+            rows.len()
+        ))
     } else {
         Err(faults.join("\n"))
     }

@@ -4,7 +4,8 @@ use crate::tokens::{Token, tokens};
 
 pub type Segments = Vec<String>;
 
-/// What a file says: the paths it names, made absolute, and its out-of-line modules that are there for tests alone.
+/// What a file says: the paths it names, made absolute, and its out-of-line modules that are there for tests
+/// alone.
 pub struct Reading {
     pub named: Vec<(Segments, usize)>,
     pub test_modules: Vec<Segments>,
@@ -41,9 +42,9 @@ pub fn read(source: &str, module: &[String]) -> Reading {
     let bound = |path: &Segments| -> Segments {
         let mut path = path.clone();
         for _ in 0..4 {
-            let Some((to, ..)) =
-                r.uses.iter().find(|(to, name, _)| *name == path[0] && *to.last().unwrap_or(name) != "*" && to[0] != path[0])
-            else {
+            let Some((to, ..)) = r.uses.iter().find(|(to, name, _)| {
+                *name == path[0] && *to.last().unwrap_or(name) != "*" && to[0] != path[0]
+            }) else {
                 break;
             };
             path = [&to[..], &path[1..]].concat();
@@ -54,7 +55,12 @@ pub fn read(source: &str, module: &[String]) -> Reading {
     for (path, _, line) in &r.uses {
         named.push((bound(path), *line));
     }
-    let globs: Vec<_> = r.uses.iter().filter(|(_, name, _)| name == "*").map(|(to, ..)| bound(&to[..to.len() - 1].to_vec())).collect();
+    let globs: Vec<_> = r
+        .uses
+        .iter()
+        .filter(|(_, name, _)| name == "*")
+        .map(|(to, ..)| bound(&to[..to.len() - 1].to_vec()))
+        .collect();
     for (path, module, line) in &r.inner {
         let whole = bound(path);
         if whole == *path && !matches!(path[0].as_str(), "crate" | "std" | "core" | "alloc") {
@@ -219,13 +225,16 @@ impl Reader {
                 "}" | ")" | "]" => open -= 1,
                 ";" if open == 0 => {
                     if self.i >= 2 && self.tokens[self.i - 2].text == "mod" {
-                        self.test_modules.push([&self.module[..], &[self.tokens[self.i - 1].text.clone()]].concat());
+                        self.test_modules
+                            .push([&self.module[..], &[self.tokens[self.i - 1].text.clone()]].concat());
                     }
                     self.i += 1;
                     return;
                 }
                 "," if open == 0 && !item => return,
-                "fn" | "impl" | "mod" | "use" | "struct" | "enum" | "trait" | "const" | "static" | "type" => item = true,
+                "fn" | "impl" | "mod" | "use" | "struct" | "enum" | "trait" | "const" | "static" | "type" => {
+                    item = true
+                }
                 _ => {}
             }
             self.i += 1;

@@ -12,7 +12,9 @@ pub struct Row {
 
 pub fn parse(text: &str) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
-    for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty() && !l.starts_with('#')).skip(1) {
+    for (n, line) in
+        text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty() && !l.starts_with('#')).skip(1)
+    {
         let cells: Vec<Vec<&str>> = line.split('|').map(|cell| cell.split_whitespace().collect()).collect();
         let [files, forbidden, allowed, because] = &cells[..] else {
             return Err(format!("line {} has {} columns, not 4", n + 1, cells.len()));
@@ -36,11 +38,15 @@ pub fn parse(text: &str) -> Result<Vec<Row>, String> {
 
 /// `a::{b,c}::d` → `a::b::d`, `a::c::d`.
 fn written_out(path: &str) -> Vec<Vec<String>> {
-    let (before, names, after) = match path.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?))) {
-        Some((before, (names, after))) => (before, names, after),
-        None => ("", path, ""),
-    };
-    names.split(',').map(|name| format!("{before}{name}{after}").split("::").map(str::to_owned).collect()).collect()
+    let (before, names, after) =
+        match path.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?))) {
+            Some((before, (names, after))) => (before, names, after),
+            None => ("", path, ""),
+        };
+    names
+        .split(',')
+        .map(|name| format!("{before}{name}{after}").split("::").map(str::to_owned).collect())
+        .collect()
 }
 
 /// Whether `pattern` (`orders`, `*/routes`) means the file `name` (`orders/routes`).
@@ -55,6 +61,7 @@ impl Row {
     }
 
     pub fn forbids(&self, path: &[String]) -> bool {
-        self.forbidden.iter().any(|f| path.starts_with(f)) && !self.allowed.iter().any(|a| path.starts_with(a))
+        self.forbidden.iter().any(|f| path.starts_with(f))
+            && !self.allowed.iter().any(|a| path.starts_with(a))
     }
 }

@@ -80,13 +80,16 @@ pub fn tokens(source: &str) -> Vec<Token> {
     out
 }
 
-/// Behind the closing quote of a string that opens at `i` and closes with `hashes` marks; 0 means that backslashes escape.
+/// Behind the closing quote of a string that opens at `i` and closes with `hashes` marks; 0 means that
+/// backslashes escape.
 fn string_end(c: &[char], mut i: usize, hashes: usize) -> usize {
     i += 1;
     while i < c.len() {
         match c[i] {
             '\\' if hashes == 0 => i += 2,
-            '"' if c[i + 1..].iter().take(hashes).filter(|ch| **ch == '#').count() == hashes => return i + 1 + hashes,
+            '"' if c[i + 1..].iter().take(hashes).filter(|ch| **ch == '#').count() == hashes => {
+                return i + 1 + hashes;
+            }
             _ => i += 1,
         }
     }

@@ -66,7 +66,9 @@ const TAGS: [(&str, &str); 3] = [
 /// The one list of routes. `health` comes from outside, since it alone knows the process.
 pub(super) fn routes(health: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
     let mut document = openapi::document();
-    document.tags = Some(TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build()).to_vec());
+    document.tags = Some(
+        TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build()).to_vec(),
+    );
     OpenApiRouter::with_openapi(document)
         .merge(crate::features::orders::routes::routes())
         .merge(crate::provider::parcelx::routes::routes())
@@ -88,7 +90,7 @@ pub(super) fn about(env: ProviderEnv) -> About {
         name: env!("CARGO_PKG_NAME").to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("WAYBILL_COMMIT").map(str::to_owned),
-        provider_env: env.word().to_owned(),
+        provider_env: env.as_str().to_owned(),
     }
 }
 
@@ -111,9 +113,16 @@ mod tests {
                 let name = operation["operationId"].as_str().unwrap();
                 assert!(name.bytes().all(|b| b.is_ascii_alphanumeric()), "{name}");
                 assert!(names.insert(name), "{name} comes twice");
-                assert!(super::TAGS.iter().any(|(tag, _)| operation["tags"][0] == *tag), "{method} {path}: {}", operation["tags"]);
+                assert!(
+                    super::TAGS.iter().any(|(tag, _)| operation["tags"][0] == *tag),
+                    "{method} {path}: {}",
+                    operation["tags"]
+                );
                 for (status, answer) in object(&operation["responses"]) {
-                    assert!(answer["description"].is_string(), "{method} {path} {status}: the standard wants a description");
+                    assert!(
+                        answer["description"].is_string(),
+                        "{method} {path} {status}: the standard wants a description"
+                    );
                 }
             }
         }

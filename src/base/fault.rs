@@ -1,10 +1,12 @@
-//! Named places at which a test can have the process die or freeze; without the feature `fault-points` they do not exist.
+//! Named places at which a test can have the process die or freeze; without the feature `fault-points` they
+//! do not exist.
 //!
-//! Guards against promises that are only tested between the steps that a test can see: what a power cut between two writes leaves
-//! behind is tried at exactly that place.
+//! Guards against promises that are only tested between the steps that a test can see: what a power cut
+//! between two writes leaves behind is tried at exactly that place.
 //!
-//! `WAYBILL_FAULT_POINT` names the place: `create:after-insert`, or `create:after-insert:3` for the third time that it is reached.
-//! `stop:` before it freezes the process there (as `kill -STOP` does) instead of ending it.
+//! `WAYBILL_FAULT_POINT` names the place: `create:after-insert`, or `create:after-insert:3` for the third
+//! time that it is reached. `stop:` before it freezes the process there (as `kill -STOP` does) instead of
+//! ending it.
 
 /// Ends or freezes the process if this is the armed point.
 #[cfg(not(feature = "fault-points"))]

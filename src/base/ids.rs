@@ -48,8 +48,9 @@ pub fn lease_token() -> String {
 /// The letters of Crockford's base 32: none that is read for another.
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// `ORD-` and 13 letters (65 bits), the reference ParcelX knows an order by. Random, not counted: another account's or an
-/// earlier installation's reference must never come again, since ParcelX is not known to keep references apart.
+/// `ORD-` and 13 letters (65 bits), the reference ParcelX knows an order by. Random, not counted: another
+/// account's or an earlier installation's reference must never come again, since ParcelX is not known to keep
+/// references apart.
 #[must_use]
 pub fn order_number() -> String {
     let bits = random_u128();
@@ -88,7 +89,8 @@ mod tests {
 
     #[test]
     fn ids_sort_in_the_order_of_their_making() {
-        let ids: Vec<_> = (0..2000).map(|i| order(Timestamp::from_millis(1_763_687_100_000 + i / 100))).collect();
+        let ids: Vec<_> =
+            (0..2000).map(|i| order(Timestamp::from_millis(1_763_687_100_000 + i / 100))).collect();
         assert!(ids.is_sorted());
         assert!(ids.iter().all(|i| i.len() == 36 && i.starts_with("ord_")));
     }

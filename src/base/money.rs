@@ -1,6 +1,7 @@
 //! Rupees: decimal strings outside, whole paise inside. No floating point in between.
 //!
-//! Guards against amounts that change on their way: 299.99 arrives as a JSON number, is kept as 29999 and leaves as `"299.99"`.
+//! Guards against amounts that change on their way: 299.99 arrives as a JSON number, is kept as 29999 and
+//! leaves as `"299.99"`.
 
 use std::fmt;
 
@@ -155,7 +156,9 @@ impl utoipa::PartialSchema for RupeesInput {
             .minimum(Some(0))
             .maximum(Some(10_000_000))
             .pattern(Some(r"^(\d{1,7}(\.\d{1,2})?|10000000(\.0{1,2})?)$"))
-            .description(Some("Rupees with at most two decimals, as a number or as a text; at most one crore."))
+            .description(Some(
+                "Rupees with at most two decimals, as a number or as a text; at most one crore.",
+            ))
             .examples([serde_json::json!(1499.5), serde_json::json!("1499.50")])
             .into()
     }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The first and last milliseconds whose year has four digits: outside, text order would no longer be time order.
+/// The first and last milliseconds whose year has four digits: outside, text order would no longer be time
+/// order.
 const MIN: i64 = -62_135_596_800_000;
 const MAX: i64 = 253_402_207_200_000; // the largest a formatter takes, some hours before the year ends
 
@@ -75,7 +76,8 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        Self::parse(&text).map_err(|_| de::Error::custom("must be an RFC 3339 time such as 2026-01-31T09:30:00Z"))
+        Self::parse(&text)
+            .map_err(|_| de::Error::custom("must be an RFC 3339 time such as 2026-01-31T09:30:00Z"))
     }
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Context, anyhow};
 use super::open::open;
 use crate::{
     features::{
-        audit::{Signature, Via},
+        audit::{AuditContext, Via},
         provider_accounts::{Account, standing},
     },
     platform::config::{Config, operator},
@@ -21,7 +21,8 @@ pub(super) struct Args {
 enum Command {
     /// Print every account and whether it is held.
     List,
-    /// Lift an account's hold: what waits is sent at once. It is held again by the next call that fails in the same way.
+    /// Lift an account's hold: what waits is sent at once. It is held again by the next call that fails in
+    /// the same way.
     Lift {
         /// Which account; without it the one that these settings are for.
         id: Option<String>,
@@ -48,7 +49,8 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         }
         Command::Lift { id, actor, reason } => {
             let name = actor.unwrap_or_else(operator);
-            let by = Signature::new(&name, Via::Cli, &reason).map_err(|e| anyhow!("--actor, --reason: {e}"))?;
+            let by =
+                AuditContext::new(&name, Via::Cli, &reason).map_err(|e| anyhow!("--actor, --reason: {e}"))?;
             let id = id.unwrap_or_else(|| app.accounts.id().to_owned());
             let hold = app.accounts.lift(&id, &by).await?;
             super::say(&format!("{id}: the hold ({}, since {}) is lifted", hold.kind, hold.since))?;
@@ -66,7 +68,7 @@ pub(super) fn line(account: &Account) -> String {
         standing(Some(hold)),
         hold.since,
         hold.reason,
-        hold.canaries,
-        hold.next_canary_at
+        hold.probes,
+        hold.next_probe_at
     )
 }

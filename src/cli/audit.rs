@@ -50,7 +50,7 @@ fn text(line: &AuditLine) -> String {
     format!(
         "{}  {:<8} {:<20} {}{change}  {}: {}{detail}",
         line.at,
-        line.outcome.word(),
+        line.outcome.as_str(),
         line.action,
         line.subject.id,
         line.actor.name,

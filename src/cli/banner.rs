@@ -18,7 +18,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<String> {
     let url = url(address);
     let (what, provider) = match app.env {
-        ProviderEnv::Simulator => ("API, worker and ParcelX simulator", format!("simulated, see {url}/simulator/_sim")),
+        ProviderEnv::Simulator => {
+            ("API, worker and ParcelX simulator", format!("simulated, see {url}/simulator/_sim"))
+        }
         ProviderEnv::Live => ("API and worker", "the real one: orders cost money".to_owned()),
     };
     let (orders, jobs) = (path(&app.config.store.url), path(&app.config.queue.url));
@@ -31,7 +33,9 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
     // A token is printed where whoever can read the screen can read the key beside the database, too.
     if app.config.is_local() && app.env == ProviderEnv::Simulator {
         let token = app.state.tokens.issue("demo", Role::Merchant, TOKEN_LIFE)?;
-        text += &format!("\nToken of merchant `demo`, good for 30 days (`waybill token` makes others):\n{token}\n");
+        text += &format!(
+            "\nToken of merchant `demo`, good for 30 days (`waybill token` makes others):\n{token}\n"
+        );
         text += &format!("\nCreate an order; paste this line as it is:\n{}", curl(&url, &token));
     }
     Ok(text.trim_end().to_owned())
@@ -39,7 +43,9 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
 
 pub(super) fn api(address: SocketAddr) -> String {
     let url = url(address);
-    format!("Waybill {VERSION}: API on {url}, docs on {url}/docs. `waybill token --user ID` makes tokens, `worker` books the orders.")
+    format!(
+        "Waybill {VERSION}: API on {url}, docs on {url}/docs. `waybill token --user ID` makes tokens, `worker` books the orders."
+    )
 }
 
 pub(super) fn worker(config: &Config) -> String {
@@ -61,8 +67,8 @@ fn path(url: &str) -> &str {
     url.strip_prefix("sqlite:").unwrap_or(url)
 }
 
-/// One line, to be pasted as it is. Each start has its own `clientOrderId`, so that the first paste creates and the second replays.
-/// Only what an order must have: the line is long enough.
+/// One line, to be pasted as it is. Each start has its own `clientOrderId`, so that the first paste creates
+/// and the second replays. Only what an order must have: the line is long enough.
 fn curl(url: &str, token: &str) -> String {
     let number = ids::order_number();
     let id = number.trim_start_matches("ORD-");
@@ -75,5 +81,7 @@ fn curl(url: &str, token: &str) -> String {
         ),
         id = id
     );
-    format!("curl -sS -w '\\n' {url}/orders/create -H 'authorization: Bearer {token}' -H 'content-type: application/json' -d '{body}'")
+    format!(
+        "curl -sS -w '\\n' {url}/orders/create -H 'authorization: Bearer {token}' -H 'content-type: application/json' -d '{body}'"
+    )
 }

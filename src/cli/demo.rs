@@ -79,8 +79,13 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             super::say(&format!("Sending orders to the instance on http://{}\n", config.http.bind))?;
             send_all(&running).await
         }
-        Instance::Live => bail!("the instance on {} books with ParcelX itself: the demo only speaks to a simulator", config.http.bind),
-        Instance::Foreign => bail!("http.bind: {} is taken by a program that is no Waybill", config.http.bind),
+        Instance::Live => bail!(
+            "the instance on {} books with ParcelX itself: the demo only speaks to a simulator",
+            config.http.bind
+        ),
+        Instance::Foreign => {
+            bail!("http.bind: {} is taken by a program that is no Waybill", config.http.bind)
+        }
         Instance::Absent => own(config, &token).await,
     }
 }
@@ -93,21 +98,32 @@ async fn own(config: Config, token: &str) -> anyhow::Result<()> {
     }
     let client = Client::new(&format!("http://{}", program.address), token)?;
     let stop = super::serve::stop_on_signals()?;
-    super::say(&format!("No instance is running. Starting one for the demo on http://{}\n", program.address))?;
+    super::say(&format!(
+        "No instance is running. Starting one for the demo on http://{}\n",
+        program.address
+    ))?;
     let running = tokio::spawn(program.run(stop.clone()));
-    let result = stop.run_until_cancelled(send_all(&client)).await.unwrap_or_else(|| Err(anyhow!("stopped before the end")));
+    let result = stop
+        .run_until_cancelled(send_all(&client))
+        .await
+        .unwrap_or_else(|| Err(anyhow!("stopped before the end")));
     stop.cancel();
     running.await.context("the demo's own instance stopped")??;
     result
 }
 
 async fn send_all(client: &Client) -> anyhow::Result<()> {
-    let lines = ORDERS.lines().map(serde_json::from_str).collect::<Result<Vec<Line>, _>>().context("config/demo-orders.jsonl")?;
+    let lines = ORDERS
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<Vec<Line>, _>>()
+        .context("config/demo-orders.jsonl")?;
     let before = client.booked().await?;
     let mut screen = Screen::new();
     let mut rows: Vec<Row> = Vec::new();
     for line in lines {
-        let client_order_id = line.order.get("clientOrderId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let client_order_id =
+            line.order.get("clientOrderId").and_then(Value::as_str).unwrap_or_default().to_owned();
         if line.expect == Expect::Lost {
             client.lose_answer(line.order.get("invoiceNumber")).await?;
         }
@@ -130,7 +146,9 @@ async fn send_all(client: &Client) -> anyhow::Result<()> {
 fn answered(earlier: &[Row], client_order_id: String, expect: Expect, reply: Reply) -> Row {
     let first = earlier.iter().find(|r| r.client_order_id == client_order_id);
     let (state, well) = match (&reply, expect) {
-        (Reply::Created { .. }, Expect::Booked | Expect::Refused | Expect::Lost | Expect::Cancelled) => ("queued".to_owned(), None),
+        (Reply::Created { .. }, Expect::Booked | Expect::Refused | Expect::Lost | Expect::Cancelled) => {
+            ("queued".to_owned(), None)
+        }
         (Reply::Replayed { id }, Expect::Replay) if first.is_some_and(|f| f.id.as_ref() == Some(id)) => {
             ("same order again".to_owned(), Some(true))
         }
@@ -145,7 +163,18 @@ fn answered(earlier: &[Row], client_order_id: String, expect: Expect, reply: Rep
         Reply::Created { id } | Reply::Replayed { id } => Some(id),
         Reply::Refused { .. } => None,
     };
-    Row { client_order_id, expect, id, state, awb: None, courier: None, reason: None, doubted: false, called_off: false, well }
+    Row {
+        client_order_id,
+        expect,
+        id,
+        state,
+        awb: None,
+        courier: None,
+        reason: None,
+        doubted: false,
+        called_off: false,
+        well,
+    }
 }
 
 /// Asks until every order has ended.
@@ -186,7 +215,8 @@ async fn watch(client: &Client, rows: &mut [Row], screen: &mut Screen) -> anyhow
     Ok(())
 }
 
-/// The double's own books: one shipment for each booked order, live unless it was called off, none for the others.
+/// The double's own books: one shipment for each booked order, live unless it was called off, none for the
+/// others.
 fn check_ledger(rows: &mut [Row], before: &BTreeMap<String, Booked>, after: &BTreeMap<String, Booked>) {
     for row in rows.iter_mut() {
         let Some(awb) = &row.awb else { continue };

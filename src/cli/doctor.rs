@@ -16,7 +16,11 @@ const LATE: Duration = Duration::from_secs(60);
 pub(super) async fn sweep(config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
     let report = app.walker().pass().await?;
-    super::say(&format!("told the queue of {} jobs (the oldest {} s late)", report.relayed, report.lag.as_secs()))?;
+    super::say(&format!(
+        "told the queue of {} jobs (the oldest {} s late)",
+        report.relayed,
+        report.lag.as_secs()
+    ))?;
     super::say(&format!(
         "overdue orders: {} still queued, {} dispatched again, {} given to review",
         report.waiting, report.dispatched, report.given_up
@@ -44,7 +48,11 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         ))?;
     }
     let (outbox, overdue) = app.walker().lag().await?;
-    super::say(&format!("outbox     oldest entry {} s, most overdue order {} s", outbox.as_secs(), overdue.as_secs()))?;
+    super::say(&format!(
+        "outbox     oldest entry {} s, most overdue order {} s",
+        outbox.as_secs(),
+        overdue.as_secs()
+    ))?;
     if outbox > LATE {
         sick.push("jobs wait to be told to the queue: is a worker running?");
     }

@@ -15,5 +15,7 @@ pub(super) async fn open(config: Config) -> anyhow::Result<App> {
         Ok(Provider::Live(_)) => ProviderEnv::Live,
         _ => ProviderEnv::Simulator,
     };
-    App::open_without_merchants(config, env, Clock::system()).await.context("cannot open what the settings name")
+    App::open_without_merchants(config, env, Clock::system())
+        .await
+        .context("cannot open what the settings name")
 }

@@ -1,8 +1,9 @@
 //! `waybill probe`: a few calls to the real ParcelX by hand, to learn what its documentation does not tell.
 //!
-//! Guards against a parcel that nobody meant to book (what books or cancels wants a typed text that names the amount or AWB and the
-//! account) and against a record that cannot be shown around: only redacted views of the calls are printed. It uses the same client
-//! and mapping as the worker; its logs lie in a folder of their own, which is removed at the end.
+//! Guards against a parcel that nobody meant to book (what books or cancels wants a typed text that names the
+//! amount or AWB and the account) and against a record that cannot be shown around: only redacted views of
+//! the calls are printed. It uses the same client and mapping as the worker; its logs lie in a folder of
+//! their own, which is removed at the end.
 
 mod confirm;
 mod record;
@@ -99,7 +100,10 @@ struct Scratch(PathBuf);
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            super::complain(&format!("waybill: {} holds what was sent and could not be removed: {error}", self.0.display()));
+            super::complain(&format!(
+                "waybill: {} holds what was sent and could not be removed: {error}",
+                self.0.display()
+            ));
         }
     }
 }
@@ -111,7 +115,8 @@ struct Probe {
     clock: Clock,
     times: CallTimes,
     look_after: Vec<u64>,
-    /// Ends the waits, so that what was sent is removed also when nobody wants to see the end; a call under way is waited for.
+    /// Ends the waits, so that what was sent is removed also when nobody wants to see the end; a call under
+    /// way is waited for.
     stop: CancellationToken,
     /// Where what was sent is until the end.
     scratch: PathBuf,
@@ -121,7 +126,9 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
     if let Some(url) = args.base_url {
         config.parcelx.base_url = url;
     }
-    let Provider::Live(account) = config.provider(Role::Worker)? else { bail!("parcelx.access_key: credentials are missing") };
+    let Provider::Live(account) = config.provider(Role::Worker)? else {
+        bail!("parcelx.access_key: credentials are missing")
+    };
     let at = name_of(&account);
     let order = match &args.what {
         What::Create { file, .. } => Some(read(file)?),
@@ -145,12 +152,25 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
     };
     let client = ParcelXClient::new(settings, logs.clone(), clock.clone(), Protection::default())?;
     let recorder = Recorder::new(logs, order.as_ref());
-    super::say(&json!({ "probe": env!("CARGO_PKG_VERSION"), "account": at, "startedAt": clock.now() }).to_string())?;
+    super::say(
+        &json!({ "probe": env!("CARGO_PKG_VERSION"), "account": at, "startedAt": clock.now() }).to_string(),
+    )?;
     let times = CallTimes::from(config.call_timeout());
-    let mut probe = Probe { client, recorder, clock, times, look_after: args.look_after, stop, scratch: scratch.0.clone() };
+    let mut probe = Probe {
+        client,
+        recorder,
+        clock,
+        times,
+        look_after: args.look_after,
+        stop,
+        scratch: scratch.0.clone(),
+    };
     match (args.what, order) {
         (What::Lookup { reference, awb }, _) => {
-            let by = reference.map(By::Reference).or(awb.map(By::Awb)).ok_or_else(|| anyhow!("--reference or --awb"))?;
+            let by = reference
+                .map(By::Reference)
+                .or(awb.map(By::Awb))
+                .ok_or_else(|| anyhow!("--reference or --awb"))?;
             probe.look_up(&by, "probe", "lookup").await
         }
         (What::Create { .. }, Some(order)) => {
@@ -176,7 +196,7 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
 impl Probe {
     async fn create(&mut self, order: &Order, no: i64) -> anyhow::Result<()> {
         let attempt = self.attempt(no);
-        let verdict = self.client.create_order(order, &attempt, self.client.slot().await?).await?;
+        let verdict = self.client.create_order(order, &attempt, self.client.permit().await?).await?;
         self.recorder.print(&order.id, if no == 1 { "create" } else { "create again" }).await?;
         super::complain(&format!("create {no}: {}", verdict.word("booked")));
         self.looks(&By::Reference(order.order_number.clone()), &order.id).await
@@ -190,7 +210,8 @@ impl Probe {
         self.looks(&By::Awb(awb.to_owned()), "probe").await
     }
 
-    /// Somebody who interrupts a question does not mean yes. Nothing else ends the read that waits for the answer.
+    /// Somebody who interrupts a question does not mean yes. Nothing else ends the read that waits for the
+    /// answer.
     fn ask(&self, confirmer: &mut Confirmer, text: &String) -> anyhow::Result<()> {
         let (stop, scratch) = (self.stop.clone(), self.scratch.clone());
         let leaving = tokio::spawn(async move {
@@ -220,7 +241,12 @@ impl Probe {
     }
 
     fn call(&self, order_id: &str, attempt: i64) -> Call {
-        Call { order_id: order_id.to_owned(), reference: "probe".to_owned(), attempt, queued_at: self.clock.now() }
+        Call {
+            order_id: order_id.to_owned(),
+            reference: "probe".to_owned(),
+            attempt,
+            queued_at: self.clock.now(),
+        }
     }
 
     fn attempt(&self, no: i64) -> Attempt {
@@ -246,7 +272,9 @@ fn confirmations(what: &What, order: Option<&Order>, at: &str) -> Vec<String> {
             let amount = &order.charges.order_amount;
             (*twice, format!("book {amount} on {at}"), format!("book {amount} again on {at}"))
         }
-        (What::Cancel { awb, twice }, _) => (*twice, format!("cancel {awb} on {at}"), format!("cancel {awb} again on {at}")),
+        (What::Cancel { awb, twice }, _) => {
+            (*twice, format!("cancel {awb} on {at}"), format!("cancel {awb} again on {at}"))
+        }
         _ => return Vec::new(),
     };
     if twice { vec![first, second] } else { vec![first] }
@@ -257,9 +285,13 @@ fn read(file: &std::path::Path) -> anyhow::Result<Order> {
     let name = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
     // The parser's own message may quote the text.
-    let value = serde_json::from_str(&text).map_err(|e| anyhow!("{name} is not JSON: see line {}", e.line()))?;
+    let value =
+        serde_json::from_str(&text).map_err(|e| anyhow!("{name} is not JSON: see line {}", e.line()))?;
     let body = read_value::<CreateOrder>(&value).map_err(|faults| {
-        let lines: Vec<_> = faults.iter().map(|f| format!("{name}: {} {}", f.pointer.as_deref().unwrap_or_default(), f.detail)).collect();
+        let lines: Vec<_> = faults
+            .iter()
+            .map(|f| format!("{name}: {} {}", f.pointer.as_deref().unwrap_or_default(), f.detail))
+            .collect();
         anyhow!(lines.join("\n"))
     })?;
     Ok(Order::new("probe", Draft::from(body), ProviderEnv::Live, Clock::system().now()))

@@ -20,11 +20,11 @@ use crate::{
     app::App,
     base::{clock::Clock, ids},
     features::{
-        audit::{Signature, Via},
+        audit::{AuditContext, Via},
         orders::{
             model::{Order, ProviderEnv, ReviewOf},
             review::Fate,
-            service::review::{Action, Desk, Item, Report, ReviewError, ReviewFilter, Trust},
+            service::review::{Action, Item, Report, ReviewError, ReviewFilter, ReviewService, Trust},
         },
     },
     platform::{
@@ -40,21 +40,24 @@ pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> 
         return list::run(&app, own).await;
     }
     let (provider, app) = open(config).await?;
-    let desk = |change: &Change| desk(&app, &provider, change);
+    let reviews = |change: &Change| review_service(&app, &provider, change);
     let (done, json) = match command {
         Command::List(_) => return Ok(()),
-        Command::Adopt(own) => (adopt(&app, &desk(&own.change)?, &own).await?, own.change.json),
-        Command::Rebook(own) => {
-            (many(&app, &desk(&own.many.change)?, &own.many, Action::Rebook { force: own.force }).await?, own.many.change.json)
+        Command::Adopt(own) => (adopt(&app, &reviews(&own.change)?, &own).await?, own.change.json),
+        Command::Rebook(own) => (
+            many(&app, &reviews(&own.many.change)?, &own.many, Action::Rebook { force: own.force }).await?,
+            own.many.change.json,
+        ),
+        Command::Fail(own) => {
+            (many(&app, &reviews(&own.change)?, &own, Action::Fail).await?, own.change.json)
         }
-        Command::Fail(own) => (many(&app, &desk(&own.change)?, &own, Action::Fail).await?, own.change.json),
         Command::Recall(own) => {
-            let result = desk(&own.change)?.recall(&own.id, own.awb.as_deref()).await;
+            let result = reviews(&own.change)?.recall(&own.id, own.awb.as_deref()).await;
             (one(&app, &own, result).await?, own.change.json)
         }
         Command::Close(own) => {
             let fate = if own.cancelled { Fate::Cancelled } else { Fate::Live };
-            let result = desk(&own.one.change)?.close(&own.one.id, own.one.awb.as_deref(), fate).await;
+            let result = reviews(&own.one.change)?.close(&own.one.id, own.one.awb.as_deref(), fate).await;
             (one(&app, &own.one, result).await?, own.one.change.json)
         }
     };
@@ -72,24 +75,36 @@ async fn open(config: Config) -> anyhow::Result<(Account, App)> {
             (ProviderEnv::Simulator, Account { base_url, access_key: key.clone(), secret_key: key })
         }
     };
-    let app = App::open_without_merchants(config, env, Clock::system()).await.context("cannot open what the settings name")?;
+    let app = App::open_without_merchants(config, env, Clock::system())
+        .await
+        .context("cannot open what the settings name")?;
     Ok((account, app))
 }
 
-fn desk(app: &App, account: &Account, change: &Change) -> anyhow::Result<Desk> {
+fn review_service(app: &App, account: &Account, change: &Change) -> anyhow::Result<ReviewService> {
     let name = change.actor.clone().unwrap_or_else(operator);
-    let by = Signature::new(&name, Via::Cli, &change.reason).map_err(|e| anyhow::anyhow!("--actor, --reason: {e}"))?;
-    Ok(app.state.orders.desk(app.shipments(account.clone())?, by))
+    let by = AuditContext::new(&name, Via::Cli, &change.reason)
+        .map_err(|e| anyhow::anyhow!("--actor, --reason: {e}"))?;
+    Ok(app.state.orders.review_service(app.shipments(account.clone())?, by))
 }
 
-async fn adopt(app: &App, desk: &Desk, args: &Adopt) -> anyhow::Result<Printer> {
+async fn adopt(app: &App, reviews: &ReviewService, args: &Adopt) -> anyhow::Result<Printer> {
     let (Some(id), Some(awb)) = (&args.id, &args.awb) else {
-        return all(app, desk, Action::AdoptFound, &args.filter.read()?, args.yes, args.dry_run, args.change.json).await;
+        return all(
+            app,
+            reviews,
+            Action::AdoptFound,
+            &args.filter.read()?,
+            args.yes,
+            args.dry_run,
+            args.change.json,
+        )
+        .await;
     };
     args.filter.unused()?;
     let trust = if args.unverified { Trust::Unverified } else { Trust::Verify };
     let mut printer = Printer::new(false);
-    let result = desk.adopt(id, awb, trust).await;
+    let result = reviews.adopt(id, awb, trust).await;
     printer.item(&item(app, id, result).await, args.change.json)?;
     Ok(printer)
 }
@@ -105,14 +120,18 @@ async fn item(app: &App, id: &str, result: Result<Order, ReviewError>) -> Item {
         Ok(order) => Some(order.clone()),
         Err(_) => app.state.orders.load(id).await.ok().flatten(),
     };
-    Item { id: id.to_owned(), order_number: known.map(|o| o.order_number).unwrap_or_default(), result: result.map(drop) }
+    Item {
+        id: id.to_owned(),
+        order_number: known.map(|o| o.order_number).unwrap_or_default(),
+        result: result.map(drop),
+    }
 }
 
 /// Named orders, or all that a filter names.
-async fn many(app: &App, desk: &Desk, args: &Many, action: Action) -> anyhow::Result<Printer> {
+async fn many(app: &App, reviews: &ReviewService, args: &Many, action: Action) -> anyhow::Result<Printer> {
     let json = args.change.json;
     if args.all {
-        return all(app, desk, action, &args.filter.read()?, args.yes, args.dry_run, json).await;
+        return all(app, reviews, action, &args.filter.read()?, args.yes, args.dry_run, json).await;
     }
     if args.dry_run {
         bail!("--dry-run is for --all: an order that is named is changed or refused");
@@ -122,21 +141,29 @@ async fn many(app: &App, desk: &Desk, args: &Many, action: Action) -> anyhow::Re
     let mut printer = Printer::new(false);
     for id in &args.ids {
         let result = match action {
-            Action::Rebook { force } => desk.rebook(id, force).await,
-            Action::Fail => desk.fail(id).await,
-            Action::AdoptFound => desk.adopt_found(id).await,
+            Action::Rebook { force } => reviews.rebook(id, force).await,
+            Action::Fail => reviews.fail(id).await,
+            Action::AdoptFound => reviews.adopt_found(id).await,
         };
         printer.item(&item(app, id, result).await, json)?;
     }
     Ok(printer)
 }
 
-async fn all(app: &App, desk: &Desk, action: Action, filter: &ReviewFilter, yes: bool, dry: bool, json: bool) -> anyhow::Result<Printer> {
+async fn all(
+    app: &App,
+    reviews: &ReviewService,
+    action: Action,
+    filter: &ReviewFilter,
+    yes: bool,
+    dry: bool,
+    json: bool,
+) -> anyhow::Result<Printer> {
     if !dry {
         confirm(count(app, filter).await?, yes)?;
     }
     let (mut printer, mut closed) = (Printer::new(dry), None);
-    let report = desk.all(action, filter, dry, |item: &Item| {
+    let report = reviews.all(action, filter, dry, |item: &Item| {
         let shown = printer.item(item, json);
         closed = closed.take().or(shown.err());
     });

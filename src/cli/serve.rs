@@ -23,7 +23,7 @@ use crate::{
         http::serve::serve,
         telemetry,
     },
-    provider::simulator::{Manners, Settings, Simulator},
+    provider::simulator::{Profile, Settings, Simulator},
 };
 
 /// Where the built-in simulator is mounted.
@@ -60,8 +60,9 @@ impl AllInOne {
                 let base_url = Url::parse(&format!("http://{address}{SIMULATOR}"))?;
                 let account = Account { base_url, access_key: key.clone(), secret_key: key };
                 let ledger_file = Some(folder.join("simulator-ledger.jsonl"));
-                // Any token will do: the double answers on a loopback address only, and an order's journey must not end at a key.
-                let settings = Settings { access_token: None, ledger_file, manners: Manners::Friendly };
+                // Any token will do: the double answers on a loopback address only, and an order's journey
+                // must not end at a key.
+                let settings = Settings { access_token: None, ledger_file, profile: Profile::Friendly };
                 let simulator = Simulator::new(settings, Clock::system())?;
                 // Beside the API's layers, not inside: the double is another service.
                 (account, Router::new().nest(SIMULATOR, simulator.router()).fallback_service(router))
@@ -71,8 +72,8 @@ impl AllInOne {
         Ok(Self { app, address, worker, listener, router, draining })
     }
 
-    /// Runs until `stop`: first the worker ends what it has in hand, with the API (and the simulator) still answering; then the
-    /// API does.
+    /// Runs until `stop`: first the worker ends what it has in hand, with the API (and the simulator) still
+    /// answering; then the API does.
     pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let drain = self.app.config.worker.drain.get();
         let closing = CancellationToken::new();
@@ -116,16 +117,20 @@ pub(super) async fn api(config: Config) -> anyhow::Result<()> {
 pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
     telemetry::init(&config.log.level, config.log.format)?;
     telemetry::install();
-    let Provider::Live(account) = config.provider(Role::Worker)? else { bail!("a worker needs ParcelX credentials") };
+    let Provider::Live(account) = config.provider(Role::Worker)? else {
+        bail!("a worker needs ParcelX credentials")
+    };
     let listener = match config.worker_bind() {
         Some(address) => Some(listen(address, "worker.bind").await?),
         None => None,
     };
-    let app = App::open_without_merchants(config, ProviderEnv::Live, Clock::system()).await.map_err(explain)?;
+    let app =
+        App::open_without_merchants(config, ProviderEnv::Live, Clock::system()).await.map_err(explain)?;
     let stop = stop_on_signals()?;
     let worker = app.worker(account)?;
     let (drain, closing) = (app.config.worker.drain.get(), CancellationToken::new());
-    let health = listener.map(|l| tokio::spawn(serve(l, app.health_router(stop.clone()), closing.clone(), drain)));
+    let health =
+        listener.map(|l| tokio::spawn(serve(l, app.health_router(stop.clone()), closing.clone(), drain)));
     super::announce(&banner::worker(&app.config));
     drained(&worker, &stop, drain).await;
     closing.cancel();
@@ -147,7 +152,8 @@ async fn drained(worker: &Worker, stop: &CancellationToken, drain: Duration) {
     }
 }
 
-/// `timeout`, terminals and process managers signal a process and its group: what comes this soon is an echo of the first signal.
+/// `timeout`, terminals and process managers signal a process and its group: what comes this soon is an echo
+/// of the first signal.
 const ECHO: Duration = Duration::from_millis(300);
 
 /// Cancelled by the first SIGTERM or Ctrl-C; a second one, of its own, ends the process at once.

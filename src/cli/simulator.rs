@@ -10,7 +10,7 @@ use super::serve::{listen, stop_on_signals};
 use crate::{
     base::clock::Clock,
     platform::{config::Config, telemetry},
-    provider::simulator::{Manners, Settings, Simulator},
+    provider::simulator::{Profile, Settings, Simulator},
 };
 
 #[derive(Debug, clap::Args)]
@@ -23,11 +23,11 @@ pub(super) struct Args {
     ledger: Option<PathBuf>,
     /// What it does where nobody knows what ParcelX does.
     #[arg(long, value_enum, default_value = "friendly")]
-    manners: MannersArg,
+    profile: ProfileArg,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum MannersArg {
+enum ProfileArg {
     Friendly,
     Unpleasant,
 }
@@ -38,21 +38,25 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     if !args.bind.ip().is_loopback() {
         bail!("--bind {}: the simulator listens on loopback addresses only", args.bind);
     }
-    let (access, secret) = (config.parcelx.access_key.expose_secret().trim(), config.parcelx.secret_key.expose_secret().trim());
+    let (access, secret) =
+        (config.parcelx.access_key.expose_secret().trim(), config.parcelx.secret_key.expose_secret().trim());
     let access_token = match (access.is_empty(), secret.is_empty()) {
         (true, true) => None,
         (false, false) => Some(STANDARD.encode(format!("{access}:{secret}"))),
         _ => bail!("parcelx.access_key and parcelx.secret_key: set both or neither"),
     };
-    let manners = match args.manners {
-        MannersArg::Friendly => Manners::Friendly,
-        MannersArg::Unpleasant => Manners::Unpleasant,
+    let profile = match args.profile {
+        ProfileArg::Friendly => Profile::Friendly,
+        ProfileArg::Unpleasant => Profile::Unpleasant,
     };
-    let simulator = Simulator::new(Settings { access_token, ledger_file: args.ledger, manners }, Clock::system())?;
+    let simulator =
+        Simulator::new(Settings { access_token, ledger_file: args.ledger, profile }, Clock::system())?;
     let listener = listen(args.bind, "--bind").await?;
     let address = listener.local_addr()?;
     let stop = stop_on_signals()?;
-    super::announce(&format!("ParcelX simulator on http://{address}, its switches and ledger on http://{address}/_sim"));
+    super::announce(&format!(
+        "ParcelX simulator on http://{address}, its switches and ledger on http://{address}/_sim"
+    ));
     simulator.serve(listener, stop.cancelled_owned()).await;
     Ok(())
 }

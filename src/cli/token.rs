@@ -30,16 +30,19 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     if args.role != "merchant" {
-        bail!("--role {}: only merchant tokens are made here", args.role.chars().filter(|c| !c.is_control()).take(20).collect::<String>());
+        bail!(
+            "--role {}: only merchant tokens are made here",
+            args.role.chars().filter(|c| !c.is_control()).take(20).collect::<String>()
+        );
     }
     let ttl = duration::parse_up_to(&args.ttl, LONGEST)
         .ok()
         .filter(|ttl| ttl.as_secs() >= 1)
         .ok_or_else(|| anyhow!("--ttl: must be a duration from 1s to 366d, such as 15m, 1h or 30d"))?;
     let tokens = Tokens::new(&config.jwt_secret()?, Clock::system());
-    let token = tokens
-        .issue(&args.user, Role::Merchant, ttl)
-        .map_err(|_| anyhow!("--user: must be an id of 1 to 128 characters, not blank and without control characters"))?;
+    let token = tokens.issue(&args.user, Role::Merchant, ttl).map_err(|_| {
+        anyhow!("--user: must be an id of 1 to 128 characters, not blank and without control characters")
+    })?;
     super::say(&token)?;
     Ok(())
 }

@@ -1,17 +1,21 @@
 //! What people did by hand: who, to what, why, and how it ended.
 //!
-//! Guards against an action without a line. A line is written *before* its action, as `begun`, and gets its end after it: a process that
-//! dies in between leaves the line, never the action alone. A line that stays `begun` says that nobody knows from here whether it was
-//! done; what it was about does. Lines are never changed otherwise, and never removed.
+//! Guards against an action without a line. A line is written *before* its action, as `begun`, and gets its
+//! end after it: a process that dies in between leaves the line, never the action alone. A line that stays
+//! `begun` says that nobody knows from here whether it was done; what it was about does. Lines are never
+//! changed otherwise, and never removed.
 //!
-//! Knows no business type: what an action is about is named by its collection and id, and its states are words.
+//! Knows no business type: what an action is about is named by its collection and id, and its states are
+//! words.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
     base::{clock::Clock, ids, timestamp::Timestamp},
-    platform::store::{Cursor, Decision, Document, Index, Order as Sort, Query, Store, StoreError, Updated, id_and_version},
+    platform::store::{
+        Cursor, Decision, Document, Index, Order as Sort, Query, Store, StoreError, Updated, id_and_version,
+    },
 };
 
 /// Longest name of who acts, in characters.
@@ -36,31 +40,33 @@ pub struct Who {
 
 /// Who answers for an action, and why they took it: nothing is done without both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature {
+pub struct AuditContext {
     who: Who,
     reason: String,
 }
 
 /// A signature that says too little, or too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadSignature {
+pub enum AuditContextError {
     #[error("the actor must be a name of 1 to {LONGEST_NAME} characters, without control characters")]
     Name,
     #[error("the reason must be a text of 1 to {LONGEST_REASON} characters, without control characters")]
     Reason,
 }
 
-impl Signature {
+impl AuditContext {
     /// # Errors
-    /// [`BadSignature`].
-    pub fn new(name: &str, via: Via, reason: &str) -> Result<Self, BadSignature> {
-        let fine = |text: &str, longest| (1..=longest).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    /// [`AuditContextError`].
+    pub fn new(name: &str, via: Via, reason: &str) -> Result<Self, AuditContextError> {
+        let fine = |text: &str, longest| {
+            (1..=longest).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+        };
         let (name, reason) = (name.trim(), reason.trim());
         if !fine(name, LONGEST_NAME) {
-            return Err(BadSignature::Name);
+            return Err(AuditContextError::Name);
         }
         if !fine(reason, LONGEST_REASON) {
-            return Err(BadSignature::Reason);
+            return Err(AuditContextError::Reason);
         }
         Ok(Self { who: Who { name: name.to_owned(), via }, reason: reason.to_owned() })
     }
@@ -86,7 +92,7 @@ pub enum Outcome {
 
 impl Outcome {
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Begun => "begun",
             Self::Done => "done",
@@ -105,7 +111,7 @@ pub struct Subject {
 
 /// An action that is about to be taken.
 #[derive(Debug, Clone)]
-pub struct Act<'a> {
+pub struct AuditedAction<'a> {
     /// In dots: `order.rebook`, `account.lift`.
     pub action: &'a str,
     pub collection: &'a str,
@@ -147,7 +153,8 @@ pub struct AuditLine {
 
 impl Document for AuditLine {
     const COLLECTION: &'static str = "audit_log";
-    const INDEXES: &'static [Index] = &[Index::on("at", &["at"]), Index::on("subject", &["subject.id", "at"])];
+    const INDEXES: &'static [Index] =
+        &[Index::on("at", &["at"]), Index::on("subject", &["subject.id", "at"])];
 
     id_and_version!();
 }
@@ -169,7 +176,7 @@ impl Audit {
     ///
     /// # Errors
     /// When the store fails; then the action must not be taken.
-    pub async fn begin(&self, by: &Signature, act: &Act<'_>) -> Result<String, StoreError> {
+    pub async fn begin(&self, by: &AuditContext, act: &AuditedAction<'_>) -> Result<String, StoreError> {
         let now = self.clock.now();
         let line = AuditLine {
             id: ids::audit(now),
@@ -195,7 +202,13 @@ impl Audit {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn end(&self, id: &str, outcome: Outcome, after: Option<&str>, detail: Option<&str>) -> Result<(), StoreError> {
+    pub async fn end(
+        &self,
+        id: &str,
+        outcome: Outcome,
+        after: Option<&str>,
+        detail: Option<&str>,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let ended = self.store.update::<AuditLine, (), StoreError>(id, |line| {
             if line.outcome != Outcome::Begun {
@@ -212,7 +225,12 @@ impl Audit {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn list(&self, subject: Option<&str>, after: Option<Cursor>, limit: usize) -> Result<Vec<AuditLine>, StoreError> {
+    pub async fn list(
+        &self,
+        subject: Option<&str>,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Vec<AuditLine>, StoreError> {
         let mut query = Query::sorted_by("at", Sort::Descending).limit(limit);
         if let Some(id) = subject {
             query = query.equal("subject.id", id);
@@ -230,18 +248,18 @@ mod tests {
 
     #[test]
     fn nobody_signs_without_a_name_and_a_reason() {
-        let sign = |name: &str, reason: &str| Signature::new(name, Via::Cli, reason);
+        let sign = |name: &str, reason: &str| AuditContext::new(name, Via::Cli, reason);
         assert_eq!(sign(" asha ", " the panel shows it ").unwrap().reason(), "the panel shows it");
         let long = "x".repeat(501);
         for (name, reason, error) in [
-            ("", "why", BadSignature::Name),
-            ("  ", "why", BadSignature::Name),
-            ("a\nb", "why", BadSignature::Name),
-            (&long, "why", BadSignature::Name),
-            ("asha", "", BadSignature::Reason),
-            ("asha", " \t ", BadSignature::Reason),
-            ("asha", "a\u{1b}[2Jb", BadSignature::Reason),
-            ("asha", &long, BadSignature::Reason),
+            ("", "why", AuditContextError::Name),
+            ("  ", "why", AuditContextError::Name),
+            ("a\nb", "why", AuditContextError::Name),
+            (&long, "why", AuditContextError::Name),
+            ("asha", "", AuditContextError::Reason),
+            ("asha", " \t ", AuditContextError::Reason),
+            ("asha", "a\u{1b}[2Jb", AuditContextError::Reason),
+            ("asha", &long, AuditContextError::Reason),
         ] {
             assert_eq!(sign(name, reason), Err(error), "{name:?} {reason:?}");
         }

@@ -1,6 +1,7 @@
 //! Orders: what a merchant asks for and what has become of it.
 //!
-//! [`status`] is the state machine, [`journey`] the decisions on one document, [`service`] the use cases, [`routes`] the HTTP edge.
+//! [`status`] is the state machine, [`journey`] the decisions on one document, [`service`] the use cases,
+//! [`routes`] the HTTP edge.
 
 pub mod amend;
 mod debug;

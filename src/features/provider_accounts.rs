@@ -1,12 +1,13 @@
-//! The provider's accounts, as far as they can stand in the way of every order: an empty wallet, refused keys, a wrong address.
+//! The provider's accounts, as far as they can stand in the way of every order: an empty wallet, refused
+//! keys, a wrong address.
 //!
-//! Guards against a thousand orders that each ask a provider that is known to say no, and against a hold that somebody must remember
-//! to lift. [`model`] decides, on the document alone; [`service`] stores it and keeps what this process knows of it; [`guard`] says when
-//! jobs may call the provider.
+//! Guards against a thousand orders that each ask a provider that is known to say no, and against a hold that
+//! somebody must remember to lift. [`model`] decides, on the document alone; [`service`] stores it and keeps
+//! what this process knows of it; [`guard`] says when jobs may call the provider.
 
 pub mod guard;
 pub mod model;
 pub mod service;
 
-pub use model::{Account, Canary, Hold, HoldKind, Trial};
+pub use model::{Account, Hold, HoldKind, HoldProbe, ProbeResult};
 pub use service::{Accounts, LiftError, Taken, standing};

@@ -1,7 +1,8 @@
 //! Settings: compiled-in defaults, then a file, then the environment.
 //!
-//! Guards against a typo that silently changes nothing (unknown keys are refused), against mending one problem per start (all are
-//! told at once), against pairs of values that cannot work together, and against secrets in error texts.
+//! Guards against a typo that silently changes nothing (unknown keys are refused), against mending one
+//! problem per start (all are told at once), against pairs of values that cannot work together, and against
+//! secrets in error texts.
 
 mod check;
 mod debug;
@@ -81,7 +82,10 @@ impl Config {
     ///
     /// # Errors
     /// Every problem of form and every pair of values that cannot work together.
-    pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
         layers::read(file, environment)
     }
 
@@ -95,7 +99,9 @@ impl Config {
         for (name, value) in std::env::vars_os() {
             match (name.into_string(), value.into_string()) {
                 (Ok(name), Ok(value)) => variables.push((name, value)),
-                (Ok(name), Err(_)) if name.starts_with("WAYBILL_") => problems.push(Problem::new(&name, "is not UTF-8")),
+                (Ok(name), Err(_)) if name.starts_with("WAYBILL_") => {
+                    problems.push(Problem::new(&name, "is not UTF-8"))
+                }
                 _ => {} // not ours
             }
         }
@@ -111,22 +117,24 @@ impl Config {
         Self::load(file.or(named.as_deref()), variables)
     }
 
-    /// Refuses settings for queues that are not among `known`: such a name is a slip that would change nothing.
+    /// Refuses settings for queues that are not among `known`: such a name is a slip that would change
+    /// nothing.
     ///
     /// # Errors
     /// Each such name.
     pub fn only_queues(&self, known: &[&str]) -> Result<(), ConfigError> {
         let unknown = self.queue.per_queue.keys().filter(|name| !known.contains(&name.as_str()));
         let detail = format!("is no queue; there are: {}", known.join(", "));
-        let problems: Vec<_> = unknown.map(|name| Problem::new(&format!("queue.per_queue.{name}"), detail.clone())).collect();
+        let problems: Vec<_> =
+            unknown.map(|name| Problem::new(&format!("queue.per_queue.{name}"), detail.clone())).collect();
         if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
     }
 
     /// The `ParcelX` this process talks to.
     ///
     /// # Errors
-    /// When credentials are missing where there must be some, or half of them are, and when the key of the bearer tokens is missing
-    /// where none may be generated.
+    /// When credentials are missing where there must be some, or half of them are, and when the key of the
+    /// bearer tokens is missing where none may be generated.
     pub fn provider(&self, role: Role) -> Result<Provider, ConfigError> {
         check::provider(self, role)
     }
@@ -170,7 +178,8 @@ impl Config {
     /// The same for every queue.
     #[must_use]
     pub fn policies(&self) -> Policies {
-        let of_queues = self.queue.per_queue.keys().map(|queue| (queue.clone(), self.policy(queue))).collect();
+        let of_queues =
+            self.queue.per_queue.keys().map(|queue| (queue.clone(), self.policy(queue))).collect();
         Policies::new(Policy { attempts: self.queue.attempts, backoff: self.queue.backoff.get() }, of_queues)
     }
 
@@ -180,7 +189,8 @@ impl Config {
         let own = self.queue.per_queue.get(queue);
         QueueSettings {
             name: queue.to_owned(),
-            concurrency: usize::try_from(own.and_then(|q| q.concurrency).unwrap_or(self.queue.concurrency)).unwrap_or(1),
+            concurrency: usize::try_from(own.and_then(|q| q.concurrency).unwrap_or(self.queue.concurrency))
+                .unwrap_or(1),
             lease: own.and_then(|q| q.lease).unwrap_or(self.queue.lease).get(),
             max_stalled: own.and_then(|q| q.max_stalled).unwrap_or(self.queue.max_stalled),
         }
@@ -195,6 +205,8 @@ impl Config {
     /// Whether generated secrets and the simulator are allowed: on one machine, reachable from it alone.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        self.http.bind.ip().is_loopback() && self.store.url.starts_with("sqlite:") && self.queue.url.starts_with("sqlite:")
+        self.http.bind.ip().is_loopback()
+            && self.store.url.starts_with("sqlite:")
+            && self.queue.url.starts_with("sqlite:")
     }
 }

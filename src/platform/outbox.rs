@@ -1,13 +1,16 @@
 //! Brings the queue back to what the documents say, whatever the queue has lost. Knows no business type.
 //!
 //! Two passes over each collection that declares an outbox, made by one worker at a time ([`leader`]):
-//! - the **relay** adds jobs that a request could not add: documents whose outbox entry is older than a few seconds;
-//! - the **sweeper** looks at documents whose job should long have moved them on. A job that the queue still has is left alone; one that
-//!   is gone, or has ended without moving its document, is followed by a new dispatch; after three in a row a person looks. So does
-//!   one when a job that the queue has did not run in time, because nobody works the queue or it is shut.
+//! - the **relay** adds jobs that a request could not add: documents whose outbox entry is older than a few
+//!   seconds;
+//! - the **sweeper** looks at documents whose job should long have moved them on. A job that the queue still
+//!   has is left alone; one that is gone, or has ended without moving its document, is followed by a new
+//!   dispatch; after three in a row a person looks. So does one when a job that the queue has did not run in
+//!   time, because nobody works the queue or it is shut.
 //!
-//! Guards against orders that nobody works on, and against a stampede after the queue was lost: when a document is due is kept in the
-//! document, so each comes back at its own time, and every pass takes a bounded batch.
+//! Guards against orders that nobody works on, and against a stampede after the queue was lost: when a
+//! document is due is kept in the document, so each comes back at its own time, and every pass takes a
+//! bounded batch.
 
 mod leader;
 mod pass;
@@ -44,16 +47,19 @@ pub trait Dispatched: Document {
 
     fn outbox(&self) -> Option<&OutboxEntry>;
 
-    /// When somebody should have moved it on; absent when nothing more happens by itself. The sweeper looks some time after it.
+    /// When somebody should have moved it on; absent when nothing more happens by itself. The sweeper looks
+    /// some time after it.
     fn overdue_at(&self) -> Option<Timestamp>;
 
     /// The job that should be moving it on, not due before the document is. Nothing when none should.
     fn job(&self, policies: &Policies, now: Timestamp) -> Option<NewJob>;
 
-    /// The queue has `job_id`: takes the entry out and sets when to look again. `false`: the entry is another's.
+    /// The queue has `job_id`: takes the entry out and sets when to look again. `false`: the entry is
+    /// another's.
     fn relayed(&mut self, job_id: &str, now: Timestamp) -> bool;
 
-    /// The queue still has its job: sets when to look again, or hands the document to a person when its job has been waited for too long.
+    /// The queue still has its job: sets when to look again, or hands the document to a person when its job
+    /// has been waited for too long.
     fn still_queued(&mut self, job_id: &str, times: &Times, now: Timestamp) -> Again;
 
     /// Its job `job_id` is gone or ended without moving it: makes a new dispatch, or hands it to a person.

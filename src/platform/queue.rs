@@ -1,7 +1,7 @@
 //! Jobs: what one is, where they wait, who runs them. Knows no business type.
 //!
-//! [`broker`] is the port that adapters fill; [`job`] is what a handler looks like; [`registry`] lists handlers;
-//! [`runner`] claims and runs; [`producer`] adds from inside a request.
+//! [`broker`] is the port that adapters fill; [`job`] is what a handler looks like; [`registry`] lists
+//! handlers; [`runner`] claims and runs; [`producer`] adds from inside a request.
 
 pub mod broker;
 pub mod job;
@@ -11,7 +11,10 @@ pub mod retry;
 pub mod runner;
 mod sqlite;
 
-pub use broker::{Added, Broker, Count, Counts, Held, Inspect, JobState, JobView, Keep, Leased, NewJob, Queue, QueueError, Recovered};
+pub use broker::{
+    ActiveJob, Added, Broker, Count, Counts, Inspect, JobState, JobView, Keep, LeaseState, NewJob, Queue,
+    QueueError, Recovered,
+};
 
 use crate::base::clock::Clock;
 

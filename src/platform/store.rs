@@ -1,7 +1,7 @@
 //! Documents in SQLite or MongoDB, whichever the URL names. No code above this module knows which.
 //!
-//! [`Store`] is the port; [`document`] says what a document declares; each adapter has a file of its own and must pass the
-//! contract suite in `tests/it/store/`.
+//! [`Store`] is the port; [`document`] says what a document declares; each adapter has a file of its own and
+//! must pass the contract suite in `tests/it/store/`.
 
 pub mod document;
 mod plan;
@@ -19,7 +19,8 @@ const UPDATE_TRIES: usize = 5;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// An insert or a change would have put a second document under a unique index. `index` is `id` or the declared name.
+    /// An insert or a change would have put a second document under a unique index. `index` is `id` or the
+    /// declared name.
     #[error("another document has the same {index}")]
     Conflict { index: String },
     /// Somebody else changed the document at every try. Try again later.
@@ -28,7 +29,8 @@ pub enum StoreError {
     /// The database did not answer, or not in time: nothing is known about a write. Try again later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// A stored document does not read as its type, or the query names a field without an index: a fault of ours.
+    /// A stored document does not read as its type, or the query names a field without an index: a fault of
+    /// ours.
     #[error("{0}")]
     Fault(String),
 }
@@ -120,7 +122,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Fault`] when the field has no index.
-    pub async fn count_by<D: Document>(&self, field: &'static str) -> Result<BTreeMap<String, u64>, StoreError> {
+    pub async fn count_by<D: Document>(
+        &self,
+        field: &'static str,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
         adapter!(self, a => a.count_by::<D>(field))
     }
 
@@ -133,8 +138,9 @@ impl Store {
         adapter!(self, a => a.replace(doc))
     }
 
-    /// Load, decide, save; on a version conflict load and **decide again**, so that `decide` never acts on what is no longer true.
-    /// `decide` may be called several times and must not act on anything but the document.
+    /// Load, decide, save; on a version conflict load and **decide again**, so that `decide` never acts on
+    /// what is no longer true. `decide` may be called several times and must not act on anything but the
+    /// document.
     ///
     /// # Errors
     /// The decision's own, [`StoreError::Contended`] after five conflicts, or what loading and saving give.
@@ -158,11 +164,17 @@ impl Store {
         Err(StoreError::Contended.into())
     }
 
-    /// Removes at most `limit` documents whose time in the indexed `field` is before `before`, oldest first, and tells how many went.
+    /// Removes at most `limit` documents whose time in the indexed `field` is before `before`, oldest first,
+    /// and tells how many went.
     ///
     /// # Errors
     /// [`StoreError::Fault`] when the field has no index.
-    pub async fn delete_before<D: Document>(&self, field: &'static str, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+    pub async fn delete_before<D: Document>(
+        &self,
+        field: &'static str,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
         adapter!(self, a => a.delete_before::<D>(field, before, limit))
     }
 }

@@ -1,8 +1,9 @@
 //! `ParcelX`: what it speaks, and the only code that speaks to it.
 //!
-//! [`client`] is the only sender; each operation has a file in [`endpoints`] with its wire types and its mapping both ways;
-//! [`verdict`] says what an answer means; [`log`] writes one request log before and one outcome log after every wire attempt.
-//! [`protect`] says when a call may be made, and tells whoever decides what follows how each ended. Wire types do not leave this module.
+//! [`client`] is the only sender; each operation has a file in [`endpoints`] with its wire types and its
+//! mapping both ways; [`verdict`] says what an answer means; [`log`] writes one request log before and one
+//! outcome log after every wire attempt. [`protect`] says when a call may be made, and tells whoever decides
+//! what follows how each ended. CallResult types do not leave this module.
 
 pub mod answer;
 mod call;

@@ -1,10 +1,13 @@
-//! The `ParcelX` double: answers as the real service is known to, keeps a ledger of what it *really* did, and can be told to misbehave.
+//! The `ParcelX` double: answers as the real service is known to, keeps a ledger of what it *really* did, and
+//! can be told to misbehave.
 //!
-//! Guards against a client that is only tested against its author's idea of the service: nothing here is shared with `parcelx/`, and
-//! what nobody knows about the real service is a switch ([`Faults`]) whose unpleasant side is the default in tests.
+//! Guards against a client that is only tested against its author's idea of the service: nothing here is
+//! shared with `parcelx/`, and what nobody knows about the real service is a switch ([`Faults`]) whose
+//! unpleasant side is the default in tests.
 //!
-//! A connection that is closed without a byte of answer works wherever the router is mounted: the answer's body fails when it is
-//! first asked for anything, and hyper then drops the connection with the head still in its buffer.
+//! A connection that is closed without a byte of answer works wherever the router is mounted: the answer's
+//! body fails when it is first asked for anything, and hyper then drops the connection with the head still in
+//! its buffer.
 
 mod admin;
 mod answer;
@@ -37,7 +40,10 @@ use tokio::sync::watch;
 
 pub use self::{
     answer::{Answer, Rule, Then},
-    faults::{BadToken, Duplicate, Effect, FailureShape, FailureStatus, Faults, Ids, Lookup, Manners, SecondCancel, TrackOrder},
+    faults::{
+        BadToken, Duplicate, FailureShape, FailureStatus, Faults, Ids, Lookup, Profile, SecondCancel,
+        TakesEffect, TrackOrder,
+    },
     ledger::{Answered, Booking, Entry, What},
     operation::Operation,
     warehouse::Warehouse,
@@ -52,17 +58,21 @@ use crate::base::{clock::Clock, timestamp::Timestamp};
 /// How a double is set up.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// The `access-token` header that is expected, as it stands on the wire (base64). `None`: any that is not empty.
+    /// The `access-token` header that is expected, as it stands on the wire (base64). `None`: any that is not
+    /// empty.
     pub access_token: Option<String>,
-    /// Where the ledger is kept as JSON lines. An existing file is read back: shipments, warehouses and numbers go on. One process
-    /// at a time.
+    /// Where the ledger is kept as JSON lines. An existing file is read back: shipments, warehouses and
+    /// numbers go on. One process at a time.
     pub ledger_file: Option<PathBuf>,
-    pub manners: Manners,
+    pub profile: Profile,
 }
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("ledger_file", &self.ledger_file).field("manners", &self.manners).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("ledger_file", &self.ledger_file)
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
     }
 }
 
@@ -81,8 +91,8 @@ pub enum SimulatorError {
 pub struct ShipmentView {
     pub awb: String,
     pub reference: String,
-    /// No cancel was accepted (one that never takes effect does not count), or it was moved on after its cancel; and it was not moved
-    /// to 227 or 229.
+    /// No cancel was accepted (one that never takes effect does not count), or it was moved on after its
+    /// cancel; and it was not moved to 227 or 229.
     pub live: bool,
     pub status_code: u16,
     pub booked_at: Timestamp,
@@ -116,11 +126,11 @@ impl Simulator {
     /// # Errors
     /// When the ledger file cannot be opened or holds other things.
     pub fn new(settings: Settings, clock: Clock) -> Result<Self, SimulatorError> {
-        let Settings { access_token, ledger_file, manners } = settings;
-        // Tenths of seconds: a double whose ledger was lost, or never kept, gives no AWB out again unless it booked more than ten a
-        // second all its life.
+        let Settings { access_token, ledger_file, profile } = settings;
+        // Tenths of seconds: a double whose ledger was lost, or never kept, gives no AWB out again unless it
+        // booked more than ten a second all its life.
         let tenths = clock.now().as_millis().saturating_sub(SERIAL_EPOCH_MS) / 100;
-        let mut state = State::new(manners, u64::try_from(tenths).unwrap_or(0));
+        let mut state = State::new(profile, u64::try_from(tenths).unwrap_or(0));
         let journal = match ledger_file {
             Some(path) => Journal::open(&path, |event| state.replay(event))?,
             None => Journal::default(),
@@ -130,13 +140,13 @@ impl Simulator {
         Ok(Self(Arc::new(Inner { access_token, clock, state: Mutex::new(state), changed })))
     }
 
-    /// All entries, oldest first; with friendly manners the latest 10,000 at least.
+    /// All entries, oldest first; with friendly profile the latest 10,000 at least.
     #[must_use]
     pub fn ledger(&self) -> Vec<Entry> {
         self.lock().entries.clone()
     }
 
-    /// All shipments, in the order of their booking; with friendly manners the latest 50,000.
+    /// All shipments, in the order of their booking; with friendly profile the latest 50,000.
     #[must_use]
     pub fn shipments(&self) -> Vec<ShipmentView> {
         let now = self.now();

@@ -15,12 +15,13 @@ use super::{
     simulator::{Entry, Ledger},
 };
 
-/// How long everything may take to settle after the last process has died: a take-over, a leader's lease and the look-ups, several
-/// times over, on a machine that has other things to do.
+/// How long everything may take to settle after the last process has died: a take-over, a leader's lease and
+/// the look-ups, several times over, on a machine that has other things to do.
 const SETTLE: Duration = Duration::from_secs(90);
 
-/// The orders that the audit makes. A look-up that finds nothing needs a booking that is newer than the doubt to be believed, and a call
-/// of a dead worker is only doubted once it has had its time: the merchant goes on ordering, as merchants do.
+/// The orders that the audit makes. A look-up that finds nothing needs a booking that is newer than the doubt
+/// to be believed, and a call of a dead worker is only doubted once it has had its time: the merchant goes on
+/// ordering, as merchants do.
 const CONTROL: &str = "control-";
 /// How often it does.
 const NEXT_CONTROL: Duration = Duration::from_secs(5);
@@ -35,7 +36,8 @@ pub(crate) struct Findings {
     pub(crate) unheard: usize,
     /// Outcome logs with an answer that came after somebody else had closed the attempt.
     pub(crate) late: usize,
-    /// Look-ups that died with their worker. They book nothing, and another one follows; nobody writes their end down.
+    /// Look-ups that died with their worker. They book nothing, and another one follows; nobody writes their
+    /// end down.
     pub(crate) open_lookups: usize,
 }
 
@@ -47,7 +49,8 @@ struct Records {
     ledger: Ledger,
 }
 
-/// Waits until nothing moves any more, stops the processes in order, and looks at everything. `workers` must hold at least one.
+/// Waits until nothing moves any more, stops the processes in order, and looks at everything. `workers` must
+/// hold at least one.
 pub(crate) async fn audit(rig: &Rig, workers: Vec<Process>, apis: Vec<Process>) -> Findings {
     settled(rig, &workers).await;
     let mut wrong = Vec::new();
@@ -103,13 +106,21 @@ async fn settled(rig: &Rig, workers: &[Process]) {
         }
         open.extend(rig.open_jobs());
         // A leader that was killed keeps its lease until it runs out; the audit is about what the living do.
-        let led = lease.is_empty() || rig.documents("leases") != lease || lease.iter().all(|l| l["holder"].is_null());
+        let led = lease.is_empty()
+            || rig.documents("leases") != lease
+            || lease.iter().all(|l| l["holder"].is_null());
         if open.is_empty() && led {
             return;
         }
         if Instant::now() >= until {
             let tails: Vec<_> = workers.iter().map(|w| format!("{}:\n{}", w.name, w.tail())).collect();
-            panic!("{}: stranded:\n{}\n{} after {SETTLE:?}:\n  {}", rig.scenario, tails.join("\n"), rig.scenario, open.join("\n  "));
+            panic!(
+                "{}: stranded:\n{}\n{} after {SETTLE:?}:\n  {}",
+                rig.scenario,
+                tails.join("\n"),
+                rig.scenario,
+                open.join("\n  ")
+            );
         }
         sleep(Duration::from_millis(100)).await;
     }
@@ -120,13 +131,16 @@ fn state(order: &Value) -> &str {
 }
 
 fn is_settled(order: &Value) -> bool {
-    matches!(state(order), "success" | "failed" | "cancelled" | "needs_review") && order["outbox"].is_null() && order["overdueAt"].is_null()
+    matches!(state(order), "success" | "failed" | "cancelled" | "needs_review")
+        && order["outbox"].is_null()
+        && order["overdueAt"].is_null()
 }
 
 /// How an order stands, in a line.
 fn stand(order: &Value) -> String {
     let [id, reason, next, overdue, outbox, attempt] =
-        ["id", "syncReason", "nextCheckAt", "overdueAt", "outbox", "attempt"].map(|key| order[key].to_string());
+        ["id", "syncReason", "nextCheckAt", "overdueAt", "outbox", "attempt"]
+            .map(|key| order[key].to_string());
     format!(
         "order {id} is {} ({reason}), generation {}, next {next}, overdue {overdue}, outbox {outbox}, attempt {attempt}",
         state(order),
@@ -139,7 +153,10 @@ async fn listed_once(rig: &Rig, wrong: &mut Vec<String>) {
     for (number, id) in rig.merchant.accepted() {
         let listed = rig.merchant.listed(&number).await;
         if listed.len() != 1 || listed[0]["id"] != id.as_str() {
-            wrong.push(format!("the API lists {} orders as {number}, which was accepted as {id}", listed.len()));
+            wrong.push(format!(
+                "the API lists {} orders as {number}, which was accepted as {id}",
+                listed.len()
+            ));
         }
     }
 }
@@ -149,11 +166,17 @@ fn exists_once(rig: &Rig, records: &Records, wrong: &mut Vec<String>) {
     let accepted = rig.merchant.accepted();
     let mut stored: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for order in &records.orders {
-        stored.entry(order["clientOrderId"].as_str().unwrap()).or_default().push(order["id"].as_str().unwrap());
+        stored
+            .entry(order["clientOrderId"].as_str().unwrap())
+            .or_default()
+            .push(order["id"].as_str().unwrap());
     }
     for (number, id) in &accepted {
         if stored.get(number.as_str()).is_none_or(|ids| *ids != [id.as_str()]) {
-            wrong.push(format!("{number} was accepted as {id} and is stored as {:?}", stored.get(number.as_str())));
+            wrong.push(format!(
+                "{number} was accepted as {id} and is stored as {:?}",
+                stored.get(number.as_str())
+            ));
         }
     }
     for number in stored.keys().filter(|n| !accepted.contains_key(**n)) {
@@ -163,8 +186,14 @@ fn exists_once(rig: &Rig, records: &Records, wrong: &mut Vec<String>) {
 
 fn stands_as_the_ledger_says(order: &Value, ledger: &Ledger, wrong: &mut Vec<String>) {
     let reference = order["orderNumber"].as_str().unwrap();
-    let live: Vec<_> = ledger.shipments.iter().filter(|s| s.reference == reference && s.live).map(|s| s.awb.as_str()).collect();
-    let mut say = |what: &str| wrong.push(format!("{what}: {}; live at the provider: {live:?}", stand(order)));
+    let live: Vec<_> = ledger
+        .shipments
+        .iter()
+        .filter(|s| s.reference == reference && s.live)
+        .map(|s| s.awb.as_str())
+        .collect();
+    let mut say =
+        |what: &str| wrong.push(format!("{what}: {}; live at the provider: {live:?}", stand(order)));
     if live.len() > 1 {
         say("booked more than once");
     }
@@ -178,7 +207,9 @@ fn stands_as_the_ledger_says(order: &Value, ledger: &Ledger, wrong: &mut Vec<Str
         "failed" | "cancelled" => {}
         // The look-up works here, so what was booked must be found. What was not may end with a person.
         "needs_review" if !live.is_empty() => say("given to a person though the provider has it"),
-        "needs_review" if order["syncReason"].as_str().is_none_or(str::is_empty) => say("needs review without a reason"),
+        "needs_review" if order["syncReason"].as_str().is_none_or(str::is_empty) => {
+            say("needs review without a reason")
+        }
         "needs_review" => {}
         _ if order["nextCheckAt"].is_null() => say("waits for nothing"),
         _ => say("not settled"),
@@ -191,7 +222,11 @@ fn wish_is_granted(order: &Value, cancelled: &BTreeSet<String>, wrong: &mut Vec<
     let done = order["cancellation"]["state"] == "done";
     let open = state(order) == "needs_review"; // a person has it, with the wish
     if wished && !done && !open || !wished && !order["cancellation"]["requestedAt"].is_null() {
-        wrong.push(format!("cancel heard: {wished}, and it stands at {}: {}", order["cancellation"], stand(order)));
+        wrong.push(format!(
+            "cancel heard: {wished}, and it stands at {}: {}",
+            order["cancellation"],
+            stand(order)
+        ));
     }
     let confirmed = !order["cancellation"]["confirmedAt"].is_null();
     if order["status"] == "cancelled" && state(order) == "success" && !confirmed {
@@ -199,24 +234,35 @@ fn wish_is_granted(order: &Value, cancelled: &BTreeSet<String>, wrong: &mut Vec<
     }
 }
 
-/// Each call has its request log before it, each request log one outcome, and what was shut out was never sent.
+/// Each call has its request log before it, each request log one outcome, and what was shut out was never
+/// sent.
 fn every_call_is_on_record(order: &Value, records: &Records, wrong: &mut Vec<String>) {
     calls_are_on_record(order, records, ("create_order", "create"), wrong);
     calls_are_on_record(order, records, ("cancel_order", "cancel"), wrong);
 }
 
-fn calls_are_on_record(order: &Value, records: &Records, (ours, theirs): (&str, &str), wrong: &mut Vec<String>) {
+fn calls_are_on_record(
+    order: &Value,
+    records: &Records,
+    (ours, theirs): (&str, &str),
+    wrong: &mut Vec<String>,
+) {
     let of_order = |log: &&Value| log["orderId"] == order["id"] && log["operation"] == ours;
     let (shut_out, sent): (Vec<&Value>, Vec<&Value>) =
         records.requests.iter().filter(of_order).partition(|log| log["neverSent"].as_bool().unwrap_or(false));
-    let of_reference = |e: &&Entry| e.operation == theirs && e.reference.as_deref() == order["orderNumber"].as_str();
+    let of_reference =
+        |e: &&Entry| e.operation == theirs && e.reference.as_deref() == order["orderNumber"].as_str();
     let calls: Vec<&Entry> = records.ledger.entries.iter().filter(of_reference).collect();
     let mut sent_at: Vec<&str> = sent.iter().map(|log| log["sentAt"].as_str().unwrap()).collect();
     sent_at.sort_unstable();
     let mut received_at: Vec<&str> = calls.iter().map(|e| e.received_at.as_str()).collect();
     received_at.sort_unstable();
-    let mut say = |what: &str| wrong.push(format!("{ours}: {what}: order {}, logs {sent_at:?}, calls {received_at:?}", order["id"]));
-    if received_at.len() > sent_at.len() || received_at.iter().zip(&sent_at).any(|(received, sent)| received < sent) {
+    let mut say = |what: &str| {
+        wrong.push(format!("{ours}: {what}: order {}, logs {sent_at:?}, calls {received_at:?}", order["id"]))
+    };
+    if received_at.len() > sent_at.len()
+        || received_at.iter().zip(&sent_at).any(|(received, sent)| received < sent)
+    {
         say("a call without a request log before it");
     }
     let outcomes = |log: &Value| records.outcomes.iter().filter(|o| o["requestRefId"] == log["id"]).count();
@@ -230,19 +276,24 @@ fn calls_are_on_record(order: &Value, records: &Records, (ours, theirs): (&str, 
 
 fn findings(records: &Records) -> Findings {
     let mut findings = Findings::default();
-    let is_control = |o: &&Value| o["clientOrderId"].as_str().is_some_and(|number| number.starts_with(CONTROL));
-    let controls: BTreeSet<_> = records.orders.iter().filter(is_control).filter_map(|o| o["orderNumber"].as_str()).collect();
+    let is_control =
+        |o: &&Value| o["clientOrderId"].as_str().is_some_and(|number| number.starts_with(CONTROL));
+    let controls: BTreeSet<_> =
+        records.orders.iter().filter(is_control).filter_map(|o| o["orderNumber"].as_str()).collect();
     for order in records.orders.iter().filter(|o| !is_control(o)) {
         findings.orders += 1;
         *findings.states.entry(state(order).to_owned()).or_default() += 1;
     }
-    let of_control = |e: &&Entry| e.reference.as_deref().is_some_and(|reference| controls.contains(reference));
+    let of_control =
+        |e: &&Entry| e.reference.as_deref().is_some_and(|reference| controls.contains(reference));
     let creates = || records.ledger.entries.iter().filter(|e| e.is_create() && !of_control(e));
     findings.creates = creates().count();
     findings.unheard = creates().filter(|e| e.booked() && e.answered == "unheard").count();
     findings.late = records.outcomes.iter().filter(|o| !o["late"].is_null()).count();
     let ended: BTreeSet<_> = records.outcomes.iter().filter_map(|o| o["requestRefId"].as_str()).collect();
-    let open = |log: &&Value| log["operation"] == "track_order" && log["id"].as_str().is_none_or(|id| !ended.contains(id));
+    let open = |log: &&Value| {
+        log["operation"] == "track_order" && log["id"].as_str().is_none_or(|id| !ended.contains(id))
+    };
     findings.open_lookups = records.requests.iter().filter(open).count();
     findings
 }

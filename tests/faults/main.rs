@@ -1,8 +1,8 @@
 //! Processes that die: the real programs, real signals, and one audit over what they leave behind.
 //!
-//! Seeded and bounded in time; everything listens on loopback addresses, lives in a temporary folder and ends with its test.
-//! `FAULTS_SEED` chooses the seed, `FAULTS_ROUNDS` how often the worker is killed at random moments (15; `scripts/faults`: 200), and
-//! everything else grows with that.
+//! Seeded and bounded in time; everything listens on loopback addresses, lives in a temporary folder and ends
+//! with its test. `FAULTS_SEED` chooses the seed, `FAULTS_ROUNDS` how often the worker is killed at random
+//! moments (15; `scripts/faults`: 200), and everything else grows with that.
 // `cfg(test)` on each module tells clippy that helpers in it are test code too.
 
 #[cfg(test)]

@@ -46,7 +46,10 @@ impl Merchant {
             tries += 1;
             if let Some(id) = self.try_create(url, client_order_id).await {
                 let before = self.accepted.lock().unwrap().insert(client_order_id.to_owned(), id.clone());
-                assert!(before.is_none_or(|before| before == id), "{client_order_id} was accepted twice, as two orders");
+                assert!(
+                    before.is_none_or(|before| before == id),
+                    "{client_order_id} was accepted twice, as two orders"
+                );
                 return id;
             }
             assert!(Instant::now() < until, "{client_order_id} is not accepted by any of {apis:?}");
@@ -55,13 +58,19 @@ impl Merchant {
     }
 
     async fn try_create(&self, url: &str, client_order_id: &str) -> Option<String> {
-        let request = self.http.post(format!("{url}/orders/create")).bearer_auth(&self.token).json(&order(client_order_id));
+        let request = self
+            .http
+            .post(format!("{url}/orders/create"))
+            .bearer_auth(&self.token)
+            .json(&order(client_order_id));
         let answer = request.send().await.ok()?;
         let status = answer.status();
         let body: Value = answer.json().await.ok()?;
         assert!(status.is_success() || status.is_server_error(), "{client_order_id}: {status} {body}");
         let id = body.pointer("/data/id");
-        status.is_success().then(|| id.and_then(Value::as_str).unwrap_or_else(|| panic!("no id in {body}")).to_owned())
+        status
+            .is_success()
+            .then(|| id.and_then(Value::as_str).unwrap_or_else(|| panic!("no id in {body}")).to_owned())
     }
 
     /// Calls an order off, until that is heard.
@@ -72,7 +81,11 @@ impl Merchant {
             let apis = self.apis.lock().unwrap().clone();
             let url = &apis[apis.len() - 1 - tries % apis.len().min(2)];
             tries += 1;
-            let request = self.http.post(format!("{url}/orders/cancel")).bearer_auth(&self.token).json(&json!({ "orderId": id }));
+            let request = self
+                .http
+                .post(format!("{url}/orders/cancel"))
+                .bearer_auth(&self.token)
+                .json(&json!({ "orderId": id }));
             if let Ok(answer) = request.send().await {
                 let status = answer.status();
                 assert!(status.is_success() || status.is_server_error(), "{id}: {status}");
@@ -94,7 +107,11 @@ impl Merchant {
     /// The orders of this merchant with that number, as the API lists them.
     pub(crate) async fn listed(&self, client_order_id: &str) -> Vec<Value> {
         let url = self.apis.lock().unwrap().last().unwrap().clone();
-        let request = self.http.get(format!("{url}/v1/orders")).query(&[("clientOrderId", client_order_id)]).bearer_auth(&self.token);
+        let request = self
+            .http
+            .get(format!("{url}/v1/orders"))
+            .query(&[("clientOrderId", client_order_id)])
+            .bearer_auth(&self.token);
         let body: Value = request.send().await.unwrap().json().await.unwrap();
         body["data"].as_array().unwrap_or_else(|| panic!("no list: {body}")).clone()
     }

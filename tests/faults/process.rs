@@ -22,7 +22,13 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts `program` with nothing of our environment but what a program needs to run.
-    pub(crate) fn start(name: &str, program: &str, arguments: &[&str], variables: &[(String, String)], log: &Path) -> Self {
+    pub(crate) fn start(
+        name: &str,
+        program: &str,
+        arguments: &[&str],
+        variables: &[(String, String)],
+        log: &Path,
+    ) -> Self {
         let out = OpenOptions::new().create(true).append(true).open(log).unwrap();
         let child = Command::new(program)
             .args(arguments)
@@ -73,7 +79,8 @@ impl Process {
     /// Waits until a fault point has ended it.
     pub(crate) async fn dies_at_its_point(&mut self) {
         let status = self.end(Duration::from_secs(30)).await;
-        let status = status.unwrap_or_else(|| panic!("{} never reached its fault point:\n{}", self.name, self.tail()));
+        let status =
+            status.unwrap_or_else(|| panic!("{} never reached its fault point:\n{}", self.name, self.tail()));
         assert_eq!(status.signal(), Some(6), "{} ended in another way: {status}\n{}", self.name, self.tail());
     }
 
@@ -102,7 +109,8 @@ impl Process {
 
     /// A signal by name, such as `STOP`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
+        let sent =
+            Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
         assert!(sent.success(), "{name} to {}", self.name);
     }
 

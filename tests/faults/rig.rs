@@ -1,4 +1,5 @@
-//! The service as it runs in production, on one machine: a simulator, APIs and workers as processes, one folder.
+//! The service as it runs in production, on one machine: a simulator, APIs and workers as processes, one
+//! folder.
 
 use std::{
     path::PathBuf,
@@ -25,8 +26,8 @@ const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
 const WORKER: &str = env!("CARGO_BIN_EXE_worker");
 const JWT_SECRET: &str = "a-key-of-the-fault-tests-and-of-nothing-else";
 
-/// Short times, so that what waits for a dead process is not waited for long. An order that was taken by one is taken over after
-/// 2 s + 1.5 s + 1 s.
+/// Short times, so that what waits for a dead process is not waited for long. An order that was taken by one
+/// is taken over after 2 s + 1.5 s + 1 s.
 const SETTINGS: [(&str, &str); 15] = [
     ("WAYBILL_HTTP__BIND", "127.0.0.1:0"),
     ("WAYBILL_PARCELX__ACCESS_KEY", "key"),
@@ -69,20 +70,34 @@ impl Rig {
     #[expect(clippy::print_stderr, reason = "a test speaks to who runs it")]
     pub(crate) async fn new(scenario: &'static str, settings: &[(&str, &str)]) -> Self {
         let seed = Seed::of(scenario);
-        eprintln!("faults: {scenario}: FAULTS_SEED={} FAULTS_ROUNDS={}", super::seed::run(), super::seed::rounds());
+        eprintln!(
+            "faults: {scenario}: FAULTS_SEED={} FAULTS_ROUNDS={}",
+            super::seed::run(),
+            super::seed::rounds()
+        );
         let folder = TempDir::with_prefix(format!("waybill-{scenario}-")).unwrap();
         let path = folder.path();
         waybill::provider::parcelx::client::install_crypto();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
 
         let ledger = path.join("ledger.jsonl");
-        let arguments = ["simulator", "--bind", "127.0.0.1:0", "--manners", "unpleasant", "--ledger", ledger.to_str().unwrap()];
+        let arguments = [
+            "simulator",
+            "--bind",
+            "127.0.0.1:0",
+            "--profile",
+            "unpleasant",
+            "--ledger",
+            ledger.to_str().unwrap(),
+        ];
         let mut running = Process::start("simulator", WAYBILL, &arguments, &[], &path.join("simulator.log"));
         let simulator = Simulator::at(running.says("ParcelX simulator on ").await, http.clone());
-        // A second create with the same reference is a second shipment, so that one shows; what was booked is found at once.
+        // A second create with the same reference is a second shipment, so that one shows; what was booked is
+        // found at once.
         simulator.switch(json!({ "duplicate": "newAwb", "lookup": "works" })).await;
 
-        let mut all: Vec<(String, String)> = SETTINGS.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let mut all: Vec<(String, String)> =
+            SETTINGS.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         all.extend([
             ("WAYBILL_STORE__URL".to_owned(), format!("sqlite:{}", path.join("waybill.db").display())),
             ("WAYBILL_QUEUE__URL".to_owned(), format!("sqlite:{}", path.join("queue.db").display())),
@@ -186,7 +201,10 @@ impl Rig {
 
     /// The order of a merchant's number, as it stands in the file.
     pub(crate) fn order(&self, client_order_id: &str) -> Value {
-        self.documents("orders").into_iter().find(|o| o["clientOrderId"] == client_order_id).unwrap_or(Value::Null)
+        self.documents("orders")
+            .into_iter()
+            .find(|o| o["clientOrderId"] == client_order_id)
+            .unwrap_or(Value::Null)
     }
 
     /// Its `providerSyncStatus`.
@@ -220,7 +238,10 @@ impl Rig {
         if !self.file("queue.db").exists() {
             return Vec::new(); // lost, and nobody has needed it since
         }
-        self.column("queue.db", "SELECT state || ' ' || id FROM jobs WHERE state IN ('waiting', 'active', 'delayed')")
+        self.column(
+            "queue.db",
+            "SELECT state || ' ' || id FROM jobs WHERE state IN ('waiting', 'active', 'delayed')",
+        )
     }
 }
 
@@ -229,7 +250,10 @@ impl Drop for Rig {
     fn drop(&mut self) {
         if let Some(folder) = self.folder.take().filter(|_| std::thread::panicking()) {
             let (scenario, seed, kept) = (self.scenario, super::seed::run(), folder.keep());
-            eprintln!("faults: {scenario}: FAILED with FAULTS_SEED={seed}; its files are kept in {}", kept.display());
+            eprintln!(
+                "faults: {scenario}: FAILED with FAULTS_SEED={seed}; its files are kept in {}",
+                kept.display()
+            );
         }
     }
 }

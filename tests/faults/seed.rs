@@ -9,7 +9,11 @@ pub(crate) struct Seed(u64);
 impl Seed {
     /// The run's seed, told apart by `scenario` so that each has a sequence of its own.
     pub(crate) fn of(scenario: &str) -> Self {
-        Self(scenario.bytes().fold(run(), |seed, byte| (seed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)))
+        Self(
+            scenario
+                .bytes()
+                .fold(run(), |seed, byte| (seed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)),
+        )
     }
 
     pub(crate) fn next(&mut self) -> u64 {
@@ -50,5 +54,7 @@ pub(crate) fn full() -> bool {
 
 #[expect(clippy::disallowed_methods, reason = "how much to test is no setting of the service")]
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }

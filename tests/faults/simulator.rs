@@ -1,4 +1,5 @@
-//! The `ParcelX` double in a process of its own, over HTTP: its switches, and the ledger of what it really did.
+//! The `ParcelX` double in a process of its own, over HTTP: its switches, and the ledger of what it really
+//! did.
 
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,7 @@ impl Simulator {
         self.ask(self.http.patch(format!("{}/_sim/faults", self.url)).json(&changes)).await;
     }
 
-    /// How long each call waits before its deed, and between deed and answer.
+    /// How long each call waits before its effect, and between effect and answer.
     pub(crate) async fn pace(&self, before: u64, after: u64) {
         self.switch(json!({ "latencyMs": before, "latencyAfterMs": after })).await;
     }
@@ -75,7 +76,8 @@ impl Simulator {
     }
 
     pub(crate) async fn since(&self, seq: u64) -> Ledger {
-        serde_json::from_value(self.ask(self.http.get(format!("{}/_sim/ledger?since={seq}", self.url))).await).unwrap()
+        serde_json::from_value(self.ask(self.http.get(format!("{}/_sim/ledger?since={seq}", self.url))).await)
+            .unwrap()
     }
 
     /// The number of the last entry.
@@ -84,7 +86,12 @@ impl Simulator {
     }
 
     /// Waits for an entry after `seq` that meets the condition; nothing after `patience`.
-    pub(crate) async fn entry(&self, seq: u64, patience: Duration, condition: impl Fn(&Entry) -> bool) -> Option<Entry> {
+    pub(crate) async fn entry(
+        &self,
+        seq: u64,
+        patience: Duration,
+        condition: impl Fn(&Entry) -> bool,
+    ) -> Option<Entry> {
         let until = Instant::now() + patience;
         loop {
             let found = self.since(seq).await.entries.into_iter().find(&condition);

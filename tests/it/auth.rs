@@ -92,18 +92,28 @@ fn the_token_made_by_hand_is_good() {
 fn keys_and_algorithms_are_the_servers_choice() {
     let good = claims();
     let key = SECRET.as_bytes();
-    for other in [&b"another-secret-of-at-least-32-bytes!!"[..], b"", b"a-secret-of-at-least-thirty-two-bytes"] {
+    for other in
+        [&b"another-secret-of-at-least-32-bytes!!"[..], b"", b"a-secret-of-at-least-thirty-two-bytes"]
+    {
         assert_eq!(verify(&signed(&head(), &good, other)), Err(TokenError::Invalid));
     }
     for alg in ["none", "None", "NONE", "nOnE", "", "RS256", "ES256", "HS384", "HS512", "EdDSA", "hs256"] {
         let header = json!({ "alg": alg, "typ": "JWT" });
         assert_eq!(verify(&signed(&header, &good, key)), Err(TokenError::Invalid), "{alg}");
-        assert_eq!(verify(&format!("{}.{}.", part(&header), part(&good))), Err(TokenError::Invalid), "{alg} unsigned");
+        assert_eq!(
+            verify(&format!("{}.{}.", part(&header), part(&good))),
+            Err(TokenError::Invalid),
+            "{alg} unsigned"
+        );
     }
     let message = format!("{}.{}", part(&json!({ "alg": "HS512" })), part(&good));
     let mac = Hmac::<Sha512>::new_from_slice(key).unwrap().chain_update(&message).finalize().into_bytes();
     assert_eq!(verify(&format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac))), Err(TokenError::Invalid));
-    assert_eq!(verify(&signed(&json!({ "typ": "JWT" }), &good, key)), Err(TokenError::Invalid), "no algorithm at all");
+    assert_eq!(
+        verify(&signed(&json!({ "typ": "JWT" }), &good, key)),
+        Err(TokenError::Invalid),
+        "no algorithm at all"
+    );
 }
 
 #[test]
@@ -121,10 +131,15 @@ fn headers_that_name_keys_change_nothing() {
         assert_eq!(verify(&signed(&header, &claims(), attacker)), Err(TokenError::Invalid), "{extra}");
         assert!(verify(&signed(&header, &claims(), SECRET.as_bytes())).is_ok(), "{extra} is ignored");
     }
-    for extra in [json!({ "crit": ["b64"], "b64": false }), json!({ "crit": [] }), json!({ "typ": "at+jwt" })] {
+    for extra in [json!({ "crit": ["b64"], "b64": false }), json!({ "crit": [] }), json!({ "typ": "at+jwt" })]
+    {
         let mut header = head();
         header.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        assert_eq!(verify(&signed(&header, &claims(), SECRET.as_bytes())), Err(TokenError::Invalid), "{extra}");
+        assert_eq!(
+            verify(&signed(&header, &claims(), SECRET.as_bytes())),
+            Err(TokenError::Invalid),
+            "{extra}"
+        );
     }
 }
 
@@ -139,7 +154,11 @@ fn each_claim_must_be_there_and_have_its_type() {
         }
     }
     for name in ["iat", "nbf", "exp"] {
-        assert_eq!(of(&with(name, json!((NOW + 10).to_string()))), Err(TokenError::Invalid), "{name} as a text");
+        assert_eq!(
+            of(&with(name, json!((NOW + 10).to_string()))),
+            Err(TokenError::Invalid),
+            "{name} as a text"
+        );
     }
     for (name, wrong) in [
         ("iss", json!("waybill.example")),
@@ -158,8 +177,16 @@ fn each_claim_must_be_there_and_have_its_type() {
     }
     let twice = claims().to_string().replacen('{', "{\"sub\":\"somebody-else\",", 1);
     let message = format!("{}.{}", part(&head()), URL_SAFE_NO_PAD.encode(twice));
-    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap().chain_update(&message).finalize().into_bytes();
-    assert_eq!(verify(&format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac))), Err(TokenError::Invalid), "a claim given twice");
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes())
+        .unwrap()
+        .chain_update(&message)
+        .finalize()
+        .into_bytes();
+    assert_eq!(
+        verify(&format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac))),
+        Err(TokenError::Invalid),
+        "a claim given twice"
+    );
 }
 
 #[test]
@@ -222,7 +249,8 @@ impl FromRef<State> for Tokens {
 }
 
 async fn ask(authorization: &[&str]) -> Answer {
-    let router = Router::new().route("/me", get(async |m: Merchant| m.user_id)).with_state(State(tokens(&clock())));
+    let router =
+        Router::new().route("/me", get(async |m: Merchant| m.user_id)).with_state(State(tokens(&clock())));
     let mut request = Request::get("/me");
     for value in authorization {
         request = request.header(header::AUTHORIZATION, *value);
@@ -251,15 +279,24 @@ async fn strangers_are_told_what_is_missing_and_no_more() {
     let rs256 = format!("Bearer {}", signed(&json!({ "alg": "RS256" }), &claims(), SECRET.as_bytes()));
     let old = format!("Bearer {}", signed(&head(), &with("exp", json!(1)), SECRET.as_bytes()));
     let mut texts = Vec::new();
-    for bad in [&[other.as_str()][..], &[&rs256], &["Bearer garbage"], &[&old], &[&good, &good], &[&good, &other]] {
+    for bad in
+        [&[other.as_str()][..], &[&rs256], &["Bearer garbage"], &[&old], &[&good, &good], &[&good, &other]]
+    {
         let a = ask(bad).await;
         let body = a.problem(Kind::Unauthenticated);
-        assert_eq!(a.header("www-authenticate"), "Bearer realm=\"waybill\", error=\"invalid_token\"", "{bad:?}");
+        assert_eq!(
+            a.header("www-authenticate"),
+            "Bearer realm=\"waybill\", error=\"invalid_token\"",
+            "{bad:?}"
+        );
         texts.push(body["detail"].as_str().unwrap().to_owned());
     }
     assert_eq!(texts[0], texts[1], "a wrong key and a wrong algorithm look alike");
     assert_eq!(texts[0], texts[2]);
-    assert!(texts.iter().all(|t| !t.contains("HS256") && !t.contains("signature") && !t.contains("algorithm")), "{texts:?}");
+    assert!(
+        texts.iter().all(|t| !t.contains("HS256") && !t.contains("signature") && !t.contains("algorithm")),
+        "{texts:?}"
+    );
 }
 
 #[tokio::test]

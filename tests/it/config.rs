@@ -38,6 +38,9 @@ fn refused<T>(result: Result<T, ConfigError>) -> Vec<String> {
 fn assert_lines(lines: &[String], expected: &[&[&str]]) {
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
     for words in expected {
-        assert!(lines.iter().any(|line| words.iter().all(|word| line.contains(word))), "{words:?} in {lines:#?}");
+        assert!(
+            lines.iter().any(|line| words.iter().all(|word| line.contains(word))),
+            "{words:?} in {lines:#?}"
+        );
     }
 }

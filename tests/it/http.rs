@@ -91,6 +91,7 @@ pub(crate) async fn get(router: &Router, path: &str) -> Answer {
 }
 
 pub(crate) async fn post(router: &Router, path: &str, body: impl Into<Body>) -> Answer {
-    let request = Request::post(path).header(header::CONTENT_TYPE, "application/json").body(body.into()).unwrap();
+    let request =
+        Request::post(path).header(header::CONTENT_TYPE, "application/json").body(body.into()).unwrap();
     send(router, request).await
 }

@@ -1,6 +1,7 @@
-//! Every interleaving of two workers, their calls, the provider, a merchant who cancels and the clock, over the real decisions of
-//! [`waybill::features::orders::journey`]: what a step decides is decided by the code that runs in production; what a step does to the store and
-//! the provider is modelled here, one atomic effect at a time.
+//! Every interleaving of two workers, their calls, the provider, a merchant who cancels and the clock, over
+//! the real decisions of [`waybill::features::orders::journey`]: what a step decides is decided by the code
+//! that runs in production; what a step does to the store and the provider is modelled here, one atomic
+//! effect at a time.
 //!
 //! | who | step | effect | what may come between it and the next one |
 //! | --- | --- | --- | --- |
@@ -31,17 +32,20 @@
 //! | clock | jump | to the next of sendBy, settleAfter, the next check | any step that is under way |
 //! | anybody | die | what it knew is gone; a job may begin anew at any time | |
 //!
-//! A worker may begin a job at any time, so lost leases, jobs that run twice and jobs that are dropped are all among the histories; the
-//! queue need not be right for the order to be. Calls are actors of their own, as they are in production.
+//! A worker may begin a job at any time, so lost leases, jobs that run twice and jobs that are dropped are
+//! all among the histories; the queue need not be right for the order to be. Calls are actors of their own,
+//! as they are in production.
 //!
-//! One thing is taken for granted, and N2 cannot be had without it: a create that is under way, and a call between its look at the clock
-//! and its send, do not outlast the last look-up, which comes ten minutes after the call's end. `Break::Lingers` shows what they could do.
+//! One thing is taken for granted, and N2 cannot be had without it: a create that is under way, and a call
+//! between its look at the clock and its send, do not outlast the last look-up, which comes ten minutes after
+//! the call's end. `Break::Lingers` shows what they could do.
 //!
-//! What the model leaves out: a store that fails (the same as to die), look-ups' own logs, held accounts, what may go wrong with a cancel
-//! (that is `recalls.rs`), and answers that name the AWB of another order.
+//! What the model leaves out: a store that fails (the same as to die), look-ups' own logs, held accounts,
+//! what may go wrong with a cancel (that is `recalls.rs`), and answers that name the AWB of another order.
 //!
-//! In every state the rules of `rules.rs` hold, and from every state in which all is quiet one worker alone brings the order to its end.
-//! The search is broad, not deep: what breaks a rule is told with a shortest history. That it can tell is shown with steps done wrongly.
+//! In every state the rules of `rules.rs` hold, and from every state in which all is quiet one worker alone
+//! brings the order to its end. The search is broad, not deep: what breaks a rule is told with a shortest
+//! history. That it can tell is shown with steps done wrongly.
 
 mod desk;
 mod explore;
@@ -86,7 +90,8 @@ fn say(text: &str) {
     println!("{text}");
 }
 
-/// Searches all of it, and asserts that no rule breaks anywhere and that every end was reached: a search that ends early proves nothing.
+/// Searches all of it, and asserts that no rule breaks anywhere and that every end was reached: a search that
+/// ends early proves nothing.
 fn holds(name: &str, scenario: Scenario) -> Found {
     let found = explore(scenario);
     say(&format!("{name}: {found}"));
@@ -94,7 +99,10 @@ fn holds(name: &str, scenario: Scenario) -> Found {
         panic!("{name}: {violation}");
     }
     let cancelled = (scenario.cancels > 0).then_some("cancelled");
-    for end in ["success", "failed", "needs_review", "queued", "processing", "retrying", "reconciling"].into_iter().chain(cancelled) {
+    for end in ["success", "failed", "needs_review", "queued", "processing", "retrying", "reconciling"]
+        .into_iter()
+        .chain(cancelled)
+    {
         assert!(found.quiet.contains_key(end), "{name}: no state in which all is quiet is {end}");
     }
     found
@@ -174,7 +182,8 @@ fn steps_done_wrongly_are_seen() {
         (Break::IndexUnchecked, CARELESS, "two orders have one AWB"),
     ] {
         let found = explore(Scenario { broken, ..scenario });
-        let violation = found.violation.unwrap_or_else(|| panic!("{broken:?} breaks no rule in {} states", found.states));
+        let violation =
+            found.violation.unwrap_or_else(|| panic!("{broken:?} breaks no rule in {} states", found.states));
         say(&format!("{broken:?}, after {} states: {violation}", found.states));
         assert!(violation.contains(says), "{broken:?}: {violation}");
     }

@@ -1,6 +1,8 @@
-//! Random histories against something simpler that is certainly right: a queue in memory, and the rules of an order's journey.
+//! Random histories against something simpler that is certainly right: a queue in memory, and the rules of an
+//! order's journey.
 //!
-//! A failing history is shrunk to a short one and printed. `PROPTEST_CASES=20000 cargo test --test it models` looks longer.
+//! A failing history is shrunk to a short one and printed. `PROPTEST_CASES=20000 cargo test --test it models`
+//! looks longer.
 
 mod journey;
 mod queue;
@@ -11,5 +13,9 @@ use proptest::test_runner::Config;
 fn config(cases: u32) -> Config {
     let asked = Config::default();
     let usual = 256; // proptest's own
-    Config { cases: if asked.cases == usual { cases } else { asked.cases }, failure_persistence: None, ..asked }
+    Config {
+        cases: if asked.cases == usual { cases } else { asked.cases },
+        failure_persistence: None,
+        ..asked
+    }
 }

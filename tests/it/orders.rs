@@ -25,14 +25,17 @@ fn full(client_order_id: &str) -> Value {
     body["consignee"].as_object_mut().unwrap().extend(to.as_object().unwrap().clone());
     let item = json!({ "category": "Home", "description": "Blue,\nwith a dot", "hsn": "69120010", "taxPercent": 12.5 });
     body["items"][0].as_object_mut().unwrap().extend(item.as_object().unwrap().clone());
-    body["charges"] = json!({ "orderAmount": 749, "codAmount": "798.99", "taxAmount": 0.5, "extraCharges": 49.49 });
+    body["charges"] =
+        json!({ "orderAmount": 749, "codAmount": "798.99", "taxAmount": 0.5, "extraCharges": 49.49 });
     body["shipment"] = json!({ "width": [10, 20], "height": [12.5, 11], "length": [15, 16], "weight": [0.5, 2.75], "mps": 1 });
     body
 }
 
 /// Posts `body` as it is, as JSON.
 async fn post_text(client: &Client, path: &str, body: impl Into<Body>) -> Answer {
-    client.send(Request::post(path).header(header::CONTENT_TYPE, "application/json").body(body.into()).unwrap()).await
+    client
+        .send(Request::post(path).header(header::CONTENT_TYPE, "application/json").body(body.into()).unwrap())
+        .await
 }
 
 /// `(pointer, code)` of each fault of an order that is refused.
@@ -63,7 +66,9 @@ fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| same(v, w))),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| same(v, w)))
+        }
         _ => a == b,
     }
 }

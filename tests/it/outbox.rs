@@ -14,7 +14,10 @@ use waybill::{
     },
     platform::{
         outbox::{Lease, Report},
-        queue::{Added, Broker, Count, Held, Leased, NewJob, QueueError, Recovered, producer::Producer, retry::Policy},
+        queue::{
+            ActiveJob, Added, Broker, Count, LeaseState, NewJob, QueueError, Recovered, producer::Producer,
+            retry::Policy,
+        },
         store::Store,
     },
     provider::simulator::{Answer, Rule},
@@ -33,19 +36,19 @@ impl Broker for Gone {
     async fn add(&self, _: &[NewJob]) -> Result<Vec<Added>, QueueError> {
         Err(gone())
     }
-    async fn claim(&self, _: &str, _: usize, _: Duration, _: Duration) -> Result<Vec<Leased>, QueueError> {
+    async fn claim(&self, _: &str, _: usize, _: Duration, _: Duration) -> Result<Vec<ActiveJob>, QueueError> {
         Err(gone())
     }
-    async fn extend(&self, _: &[Leased], _: Duration) -> Result<Vec<Held>, QueueError> {
+    async fn extend(&self, _: &[ActiveJob], _: Duration) -> Result<Vec<LeaseState>, QueueError> {
         Err(gone())
     }
-    async fn complete(&self, _: &Leased, _: &str) -> Result<Held, QueueError> {
+    async fn complete(&self, _: &ActiveJob, _: &str) -> Result<LeaseState, QueueError> {
         Err(gone())
     }
-    async fn delay(&self, _: &Leased, _: Duration, _: Count, _: &str) -> Result<Held, QueueError> {
+    async fn delay(&self, _: &ActiveJob, _: Duration, _: Count, _: &str) -> Result<LeaseState, QueueError> {
         Err(gone())
     }
-    async fn fail(&self, _: &Leased, _: &str) -> Result<Held, QueueError> {
+    async fn fail(&self, _: &ActiveJob, _: &str) -> Result<LeaseState, QueueError> {
         Err(gone())
     }
     async fn recover_stalled(&self, _: &str, _: u32) -> Result<Recovered, QueueError> {
@@ -60,7 +63,13 @@ fn gone() -> QueueError {
 /// Accepts an order while the queue is away.
 async fn accept_without_queue(app: &TestApp, client_order_id: &str) -> String {
     let policy = Policy { attempts: 3, backoff: Duration::from_secs(5) };
-    let orders = OrderService::new(app.app.store.clone(), Producer::new(Arc::new(Gone)), app.clock.clone(), app.app.env, policy.into());
+    let orders = OrderService::new(
+        app.app.store.clone(),
+        Producer::new(Arc::new(Gone)),
+        app.clock.clone(),
+        app.app.env,
+        policy.into(),
+    );
     let body: CreateOrder = serde_json::from_value(order(client_order_id)).unwrap();
     match orders.create("u1", Draft::from(body)).await.unwrap() {
         Created::New(order) => order.id,
@@ -92,7 +101,11 @@ async fn the_relay_tells_the_queue_what_a_request_could_not() {
     let id = accept_without_queue(&app, "A-1").await;
     assert_eq!(app.run_pending_jobs().await, 0);
     app.advance(RELAY_AFTER);
-    assert_eq!(pass(&app).await, Report::default(), "an entry of exactly five seconds is still in its request's hands");
+    assert_eq!(
+        pass(&app).await,
+        Report::default(),
+        "an entry of exactly five seconds is still in its request's hands"
+    );
     app.advance(Duration::from_millis(1));
     let report = pass(&app).await;
     assert_eq!((report.relayed, report.dispatched), (1, 0));
@@ -180,10 +193,17 @@ async fn jobs_that_come_to_nothing_three_times_end_with_a_person() {
     for generation in 1..=4 {
         app.advance(RELAY_AFTER * 2);
         pass(&app).await;
-        // The job fails without its handler having moved the order: as one does whose payload nobody can read.
-        let jobs = app.app.queue.broker.claim("parcelx-orders-queue", 10, Duration::from_secs(60), Duration::ZERO).await.unwrap();
+        // The job fails without its handler having moved the order: as one does whose payload nobody can
+        // read.
+        let jobs = app
+            .app
+            .queue
+            .broker
+            .claim("parcelx-orders-queue", 10, Duration::from_secs(60), Duration::ZERO)
+            .await
+            .unwrap();
         assert_eq!(jobs.len(), 1, "generation {generation}");
-        assert_eq!(app.app.queue.broker.fail(&jobs[0], "unreadable").await.unwrap(), Held::Done);
+        assert_eq!(app.app.queue.broker.fail(&jobs[0], "unreadable").await.unwrap(), LeaseState::Owned);
         app.advance(GRACE * 2);
         let report = pass(&app).await;
         let expected = if generation <= 3 { (1, 0) } else { (0, 1) };

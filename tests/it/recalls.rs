@@ -1,5 +1,6 @@
-//! Every interleaving of two workers that cancel a booked shipment, their calls, the provider, tracking and the clock, over the real decisions of
-//! [`waybill::features::orders::recall`]; the store, the logs and the provider are modelled, one atomic effect at a time.
+//! Every interleaving of two workers that cancel a booked shipment, their calls, the provider, tracking and
+//! the clock, over the real decisions of [`waybill::features::orders::recall`]; the store, the logs and the
+//! provider are modelled, one atomic effect at a time.
 //!
 //! | who | step | effect |
 //! | --- | --- | --- |
@@ -12,8 +13,9 @@
 //! | worker | look | cancelled, live, or nothing learnt |
 //! | anybody | die | what it knew is gone; a job may begin anew at any time |
 //!
-//! Unlike a create, a cancel may be repeated without harm, and may stay under way for ever: what must never be is an order that says
-//! *cancelled* of a live shipment, or *refused* of one that is cancelled or may yet be.
+//! Unlike a create, a cancel may be repeated without harm, and may stay under way for ever: what must never
+//! be is an order that says *cancelled* of a live shipment, or *refused* of one that is cancelled or may yet
+//! be.
 
 mod desk;
 mod steps;
@@ -30,7 +32,8 @@ use self::{
 
 const MOST_STATES: usize = 5_000_000;
 
-const PLAIN: Scenario = Scenario { broken: Break::Nothing, takes: 1, workers: 1, ops: 0, careful: false, deaths: 0 };
+const PLAIN: Scenario =
+    Scenario { broken: Break::Nothing, takes: 1, workers: 1, ops: 0, careful: false, deaths: 0 };
 
 /// A person who says what is so.
 const PERSON: Scenario = Scenario { ops: 1, careful: true, ..PLAIN };
@@ -58,7 +61,8 @@ fn explore(scenario: Scenario) -> Found {
             if !world.is_open() {
                 *found.ends.entry(format!("{:?}", world.recall().state)).or_default() += 1;
             } else if !settles_alone(&world) {
-                found.violation = Some(format!("nobody brings it to an end{}", history(scenario, &ways, at, None)));
+                found.violation =
+                    Some(format!("nobody brings it to an end{}", history(scenario, &ways, at, None)));
                 break;
             }
         }
@@ -83,7 +87,9 @@ fn explore(scenario: Scenario) -> Found {
 fn stranded(world: &World) -> Option<&'static str> {
     match world.recall().state {
         RecallState::Review if !world.person_moves_on() => Some("nothing that a person may do moves it on"),
-        RecallState::Confirmed | RecallState::Refused if world.unanswered() => Some("it is over, and a call has no outcome log"),
+        RecallState::Confirmed | RecallState::Refused if world.unanswered() => {
+            Some("it is over, and a call has no outcome log")
+        }
         _ => None,
     }
 }
@@ -165,7 +171,9 @@ fn steps_done_wrongly_are_seen() {
         (Break::NeverCloses, calls(1, 1), "nobody brings it to an end"),
         (Break::RecordUnread, Scenario { deaths: 1, ..PERSON }, "a call has no outcome log"),
     ] {
-        let violation = explore(Scenario { broken, ..scenario }).violation.unwrap_or_else(|| panic!("{broken:?} breaks no rule"));
+        let violation = explore(Scenario { broken, ..scenario })
+            .violation
+            .unwrap_or_else(|| panic!("{broken:?} breaks no rule"));
         say(&format!("{broken:?}: {violation}"));
         assert!(violation.contains(says), "{broken:?}: {violation}");
     }

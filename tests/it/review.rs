@@ -15,12 +15,12 @@ use secrecy::SecretString;
 use serde_json::Value;
 use waybill::{
     features::{
-        audit::{Audit, AuditLine, Outcome, Signature, Via},
+        audit::{Audit, AuditContext, AuditLine, Outcome, Via},
         orders::{
             journey::reason,
             model::{Order, ReviewOf},
             review::Refusal,
-            service::review::{Desk, ReviewError},
+            service::review::{ReviewError, ReviewService},
             status::SyncStatus,
         },
     },
@@ -31,15 +31,18 @@ use waybill::{
 use crate::support::{Client, TestApp, orders::order};
 
 /// Asha at her desk, who sees ParcelX.
-fn desk(app: &TestApp) -> Desk {
+fn desk(app: &TestApp) -> ReviewService {
     desk_at(app, app.provider_address)
 }
 
-fn desk_at(app: &TestApp, provider: SocketAddr) -> Desk {
+fn desk_at(app: &TestApp, provider: SocketAddr) -> ReviewService {
     let key = || SecretString::from("key");
     let base_url = format!("http://{provider}").parse().unwrap();
     let shipments = app.app.shipments(Account { base_url, access_key: key(), secret_key: key() }).unwrap();
-    app.app.state.orders.desk(shipments, Signature::new("asha", Via::Cli, "She has looked").unwrap())
+    app.app
+        .state
+        .orders
+        .review_service(shipments, AuditContext::new("asha", Via::Cli, "She has looked").unwrap())
 }
 
 /// An address that nobody listens on.
@@ -53,7 +56,8 @@ async fn stored(app: &TestApp, id: &str) -> Order {
 
 /// What was written down of an order, oldest first.
 async fn lines(app: &TestApp, id: &str) -> Vec<AuditLine> {
-    let mut lines = Audit::new(app.app.store.clone(), app.clock.clone()).list(Some(id), None, 100).await.unwrap();
+    let mut lines =
+        Audit::new(app.app.store.clone(), app.clock.clone()).list(Some(id), None, 100).await.unwrap();
     lines.reverse();
     lines
 }
@@ -63,7 +67,10 @@ async fn line(app: &TestApp, id: &str) -> (String, Outcome, Option<String>) {
     let lines = lines(app, id).await;
     assert_eq!(lines.len(), 1, "{lines:?}");
     let line = lines.into_iter().next().unwrap();
-    assert_eq!((line.actor.name.as_str(), line.actor.via, line.reason.as_str()), ("asha", Via::Cli, "She has looked"));
+    assert_eq!(
+        (line.actor.name.as_str(), line.actor.via, line.reason.as_str()),
+        ("asha", Via::Cli, "She has looked")
+    );
     assert_eq!((line.subject.collection.as_str(), line.user_id.as_deref()), ("orders", Some("u1")));
     assert!(line.ended_at.is_some());
     (line.action, line.outcome, line.detail)
@@ -92,13 +99,20 @@ async fn until_settled(app: &TestApp, id: &str) -> Order {
 async fn unclear(app: &TestApp, booked: bool) -> (Client, String) {
     let merchant = app.merchant("u1");
     app.simulator.change_faults(|f| f.lookup = Lookup::Never);
-    app.simulator.script(Rule::create(if booked { Answer::LostAfterBooking } else { Answer::LostBeforeBooking }));
+    app.simulator.script(Rule::create(if booked {
+        Answer::LostAfterBooking
+    } else {
+        Answer::LostBeforeBooking
+    }));
     let id = merchant.create(&order("unclear")).await;
     app.run_pending_jobs().await;
     app.advance(Duration::from_secs(1));
     merchant.create(&order("later")).await;
     let ended = until_settled(app, &id).await;
-    assert_eq!((ended.provider_sync_status, ended.sync_reason.as_deref()), (SyncStatus::NeedsReview, Some(reason::OUTCOME_UNKNOWN)));
+    assert_eq!(
+        (ended.provider_sync_status, ended.sync_reason.as_deref()),
+        (SyncStatus::NeedsReview, Some(reason::OUTCOME_UNKNOWN))
+    );
     assert_eq!(ended.review.unwrap().of, ReviewOf::Booking);
     app.assert_calls(&[("create", 2), ("track", 5)]);
     (merchant, id)

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot};
 use waybill::{
     base::{clock::Clock, timestamp::Timestamp},
-    provider::simulator::{Entry, Faults, Manners, Settings, Simulator},
+    provider::simulator::{Entry, Faults, Profile, Settings, Simulator},
 };
 
 /// A double that is being served, and a client for it. Stops when it is dropped.
@@ -33,7 +33,7 @@ impl Double {
     }
 
     async fn unpleasant() -> Self {
-        Self::with(Settings { manners: Manners::Unpleasant, ..Settings::default() }).await
+        Self::with(Settings { profile: Profile::Unpleasant, ..Settings::default() }).await
     }
 
     async fn with(settings: Settings) -> Self {
@@ -45,7 +45,8 @@ impl Double {
         let (stop, stopped) = oneshot::channel::<()>();
         let served = simulator.clone();
         tokio::spawn(async move { served.serve(listener, async { drop(stopped.await) }).await });
-        let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let client =
+            Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { simulator, clock, base, client, _stop: stop }
     }
 

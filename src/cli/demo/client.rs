@@ -53,7 +53,9 @@ impl Client {
     }
 
     pub(super) async fn instance(&self) -> Instance {
-        let Ok(answer) = self.http.get(format!("{}/version", self.url)).send().await else { return Instance::Absent };
+        let Ok(answer) = self.http.get(format!("{}/version", self.url)).send().await else {
+            return Instance::Absent;
+        };
         let about = answer.json::<Value>().await.unwrap_or_default();
         match (about.get("name").and_then(Value::as_str), about.get("providerEnv").and_then(Value::as_str)) {
             (Some("waybill"), Some("simulator")) => Instance::Simulator,
@@ -63,7 +65,8 @@ impl Client {
     }
 
     pub(super) async fn create(&self, order: &Value) -> anyhow::Result<Reply> {
-        let request = self.http.post(format!("{}/orders/create", self.url)).bearer_auth(&self.token).json(order);
+        let request =
+            self.http.post(format!("{}/orders/create", self.url)).bearer_auth(&self.token).json(order);
         let answer = request.send().await.context("an order could not be sent")?;
         let status = answer.status().as_u16();
         let body: Value = answer.json().await.context("an answer to a create is no JSON")?;
@@ -71,7 +74,9 @@ impl Client {
         Ok(match (status, text("/data/id")) {
             (201, Some(id)) => Reply::Created { id },
             (200, Some(id)) => Reply::Replayed { id },
-            (401, _) => bail!("the instance does not know our token: it runs with another auth.jwt_secret or another data folder"),
+            (401, _) => bail!(
+                "the instance does not know our token: it runs with another auth.jwt_secret or another data folder"
+            ),
             _ => Reply::Refused { status, code: text("/code").unwrap_or_default() },
         })
     }
@@ -91,7 +96,11 @@ impl Client {
     /// Calls an order off.
     pub(super) async fn cancel(&self, id: &str) -> anyhow::Result<()> {
         let body = serde_json::json!({ "reason": "called off by the demo" });
-        let request = self.http.post(format!("{}/v1/orders/{id}/cancel", self.url)).bearer_auth(&self.token).json(&body);
+        let request = self
+            .http
+            .post(format!("{}/v1/orders/{id}/cancel", self.url))
+            .bearer_auth(&self.token)
+            .json(&body);
         request.send().await?.error_for_status().context("the cancel was refused")?;
         Ok(())
     }
@@ -107,7 +116,10 @@ impl Client {
     /// The shipments in the simulator's ledger, by AWB.
     pub(super) async fn booked(&self) -> anyhow::Result<BTreeMap<String, Booked>> {
         let body = self.get(&format!("{SIMULATOR}/_sim/ledger")).await?;
-        let shipments = body.get("shipments").and_then(Value::as_array).context("the simulator's ledger has no shipments")?;
+        let shipments = body
+            .get("shipments")
+            .and_then(Value::as_array)
+            .context("the simulator's ledger has no shipments")?;
         let mut awbs: BTreeMap<String, Booked> = BTreeMap::new();
         for shipment in shipments {
             let Some(awb) = shipment.get("awb").and_then(Value::as_str) else { continue };

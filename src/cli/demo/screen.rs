@@ -46,7 +46,11 @@ impl Screen {
         for row in rows {
             let (mark, expect) = (mark(row), expected(row.expect));
             let (awb, courier) = (row.awb.as_deref().unwrap_or("-"), row.courier.as_deref().unwrap_or("-"));
-            writeln!(out, "{mark:<3}  {:<10}  {expect:<10}  {:<20}  {awb:<14}  {courier}", row.client_order_id, row.state)?;
+            writeln!(
+                out,
+                "{mark:<3}  {:<10}  {expect:<10}  {:<20}  {awb:<14}  {courier}",
+                row.client_order_id, row.state
+            )?;
         }
         writeln!(out)?;
         for row in rows.iter().filter(|r| r.awb.is_none()) {
@@ -62,7 +66,13 @@ impl Screen {
 
 /// Under 80 columns: a line that wraps would be redrawn in the wrong place.
 fn line(row: &Row) -> String {
-    let text = format!("{:<3}  {:<10}  {:<20}  {}", mark(row), row.client_order_id, row.state, row.awb.as_deref().unwrap_or_default());
+    let text = format!(
+        "{:<3}  {:<10}  {:<20}  {}",
+        mark(row),
+        row.client_order_id,
+        row.state,
+        row.awb.as_deref().unwrap_or_default()
+    );
     text.trim_end().to_owned()
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     features::orders::model::Order,
     provider::parcelx::{
-        answer::Wire,
+        answer::CallResult,
         log::{OutcomeLog, ProviderLogs},
         redact,
         views::ProviderLogView,
@@ -44,12 +44,18 @@ impl Recorder {
 
     /// The provider's words, masked, and of what types its answer was made.
     fn said(&self, outcome: &OutcomeLog) -> Value {
-        let Wire::Answer(answer) = outcome.end.wire() else { return Value::Null };
+        let CallResult::Answer(answer) = outcome.end.wire() else { return Value::Null };
         json!({ "words": self.masked(&answer.words()), "types": answer.json().map_or_else(|| "no JSON".into(), types) })
     }
 
     fn masked(&self, words: &str) -> String {
-        let mask = |word: &str| if pieces(word).any(|piece| self.personal.contains(&piece)) { "[…]".to_owned() } else { word.to_owned() };
+        let mask = |word: &str| {
+            if pieces(word).any(|piece| self.personal.contains(&piece)) {
+                "[…]".to_owned()
+            } else {
+                word.to_owned()
+            }
+        };
         redact::words(words).split(' ').map(mask).collect::<Vec<_>>().join(" ")
     }
 }

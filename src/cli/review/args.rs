@@ -94,10 +94,15 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Beside orders that are named it would be left out of account: somebody who gave one means something else than what would be done.
+    /// Beside orders that are named it would be left out of account: somebody who gave one means something
+    /// else than what would be done.
     pub(super) fn unused(&self) -> anyhow::Result<()> {
         let none = [&self.code, &self.user, &self.from, &self.before].iter().all(|given| given.is_none());
-        if none { Ok(()) } else { Err(anyhow!("--code, --user, --from and --before choose among all orders, and these are named")) }
+        if none {
+            Ok(())
+        } else {
+            Err(anyhow!("--code, --user, --from and --before choose among all orders, and these are named"))
+        }
     }
 
     pub(super) fn read(&self) -> anyhow::Result<ReviewFilter> {

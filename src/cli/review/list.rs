@@ -36,7 +36,14 @@ pub(super) async fn run(app: &App, args: List) -> anyhow::Result<()> {
     for order in &page.orders {
         let Some(review) = &order.review else { continue };
         let (since, why) = (review.since.to_string(), why(order));
-        super::super::say(&line(&since, &order.id, &order.order_number, &order.user_id, of(review.of), &why))?;
+        super::super::say(&line(
+            &since,
+            &order.id,
+            &order.order_number,
+            &order.user_id,
+            of(review.of),
+            &why,
+        ))?;
     }
     if let Some(next) = next {
         super::super::say(&format!("\nmore: --after {next}"))?;
@@ -67,7 +74,12 @@ fn why(order: &Order) -> String {
 /// The shipments whose cancel waits for a person.
 fn stuck(order: &Order) -> Vec<&str> {
     let waits = |state| matches!(state, RecallState::Review | RecallState::Refused);
-    order.recalls.iter().filter(|recall| waits(recall.state) && !recall.kept).map(|recall| recall.awb.as_str()).collect()
+    order
+        .recalls
+        .iter()
+        .filter(|recall| waits(recall.state) && !recall.kept)
+        .map(|recall| recall.awb.as_str())
+        .collect()
 }
 
 fn row(order: &Order) -> Value {

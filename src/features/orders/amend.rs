@@ -1,7 +1,8 @@
 //! Correcting an order that the provider refused, decided on the document alone.
 //!
-//! Guards against a merchant who needs a new `clientOrderId` for what is still the same parcel, against two payloads under way at once
-//! (only a failed order is amended, in one write), and against a second shipment beside one that came to light late.
+//! Guards against a merchant who needs a new `clientOrderId` for what is still the same parcel, against two
+//! payloads under way at once (only a failed order is amended, in one write), and against a second shipment
+//! beside one that came to light late.
 
 use super::{
     draft::Draft,
@@ -26,8 +27,9 @@ pub enum Amend {
 }
 
 impl Order {
-    /// The merchant corrects the order: it keeps its ids and its reference, gets the payload of `draft` and is sent in the next
-    /// generation. A wish to cancel that the failure fulfilled is over: whoever amends wants it shipped.
+    /// The merchant corrects the order: it keeps its ids and its reference, gets the payload of `draft` and
+    /// is sent in the next generation. A wish to cancel that the failure fulfilled is over: whoever amends
+    /// wants it shipped.
     pub fn amend(&mut self, mut draft: Draft, now: Timestamp) -> Amend {
         if draft.client_order_id.is_some() && draft.client_order_id != self.client_order_id {
             return Amend::OtherClientOrderId;
@@ -64,12 +66,15 @@ impl Order {
         self.shipment = draft.shipment;
     }
 
-    /// The attempt of an order that waits to be sent anew whose end nobody has written into the order: a person failed the order
-    /// without it. It must be shut out, or read, before the next one.
+    /// The attempt of an order that waits to be sent anew whose end nobody has written into the order: a
+    /// person failed the order without it. It must be shut out, or read, before the next one.
     #[must_use]
     pub fn open_attempt(&self) -> Option<&Attempt> {
-        let settled = |attempt: &&Attempt| self.parcelx_response_ref_id.as_deref() == Some(&attempt.request_log_id);
-        self.attempt.as_ref().filter(|attempt| self.provider_sync_status == SyncStatus::Queued && !settled(attempt))
+        let settled =
+            |attempt: &&Attempt| self.parcelx_response_ref_id.as_deref() == Some(&attempt.request_log_id);
+        self.attempt
+            .as_ref()
+            .filter(|attempt| self.provider_sync_status == SyncStatus::Queued && !settled(attempt))
     }
 
     /// Notes that the end of [`Order::open_attempt`] is known. `false`: that is not `request_log_id`.

@@ -30,6 +30,9 @@ impl fmt::Debug for Consignee {
 
 impl fmt::Debug for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Item").field("sku", &self.sku).field("quantity", &self.quantity).finish_non_exhaustive()
+        f.debug_struct("Item")
+            .field("sku", &self.sku)
+            .field("quantity", &self.quantity)
+            .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,5 @@
-//! How the outbox sees an order: one job at a time moves it on. That books it, as long as it is on its way; after that it cancels what is
-//! to be cancelled.
+//! How the outbox sees an order: one job at a time moves it on. That books it, as long as it is on its way;
+//! after that it cancels what is to be cancelled.
 
 use std::time::Duration;
 
@@ -29,8 +29,12 @@ impl Order {
         match self.provider_sync_status {
             SyncStatus::Queued => Some(self.outbox.as_ref().map_or(self.created_at, |entry| entry.at)),
             SyncStatus::Processing => settle_after().or(Some(self.updated_at)),
-            SyncStatus::Retrying | SyncStatus::Reconciling => Some(self.next_check_at.unwrap_or(self.updated_at)),
-            SyncStatus::Success | SyncStatus::Failed | SyncStatus::NeedsReview | SyncStatus::Cancelled => self.recall_due_at(),
+            SyncStatus::Retrying | SyncStatus::Reconciling => {
+                Some(self.next_check_at.unwrap_or(self.updated_at))
+            }
+            SyncStatus::Success | SyncStatus::Failed | SyncStatus::NeedsReview | SyncStatus::Cancelled => {
+                self.recall_due_at()
+            }
         }
     }
 
@@ -50,21 +54,28 @@ impl Order {
         self.overdue_at = self.due_at();
     }
 
-    /// Hands it to a person when it has waited for as long as one that is tried would. Only a job finds that out otherwise, and while the
-    /// account is held, or nobody works the queue, none runs. What a call may be under way for is left to the job that closes it.
+    /// Hands it to a person when it has waited for as long as one that is tried would. Only a job finds that
+    /// out otherwise, and while the account is held, or nobody works the queue, none runs. What a call may be
+    /// under way for is left to the job that closes it.
     fn outwaited(&mut self, now: Timestamp) -> bool {
         let too_long = |since: Timestamp, limit: Duration| now.since(since) >= limit;
         let untried = || format!("{}: no call was made in time", reason::PROVIDER_UNREACHABLE);
         match self.provider_sync_status {
-            SyncStatus::Queued | SyncStatus::Retrying if too_long(self.trying_since.unwrap_or(self.created_at), UNREACHABLE_AFTER) => {
+            SyncStatus::Queued | SyncStatus::Retrying
+                if too_long(self.trying_since.unwrap_or(self.created_at), UNREACHABLE_AFTER) =>
+            {
                 let why = if self.in_open_doubt() { reason::OUTCOME_UNKNOWN.to_owned() } else { untried() };
                 self.review(&why, now)
             }
-            SyncStatus::Reconciling if self.doubt.as_ref().is_some_and(|doubt| too_long(doubt.since, DOUBT_ENDS_AFTER)) => {
+            SyncStatus::Reconciling
+                if self.doubt.as_ref().is_some_and(|doubt| too_long(doubt.since, DOUBT_ENDS_AFTER)) =>
+            {
                 self.review(reason::OUTCOME_UNKNOWN, now)
             }
             _ => {
-                let stale = |recall: &Recall| recall.state == RecallState::Wanted && too_long(recall.wanted_at, UNREACHABLE_AFTER);
+                let stale = |recall: &Recall| {
+                    recall.state == RecallState::Wanted && too_long(recall.wanted_at, UNREACHABLE_AFTER)
+                };
                 self.recalls.iter().any(stale) && self.review_recalls(&untried(), now)
             }
         }

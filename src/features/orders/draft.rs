@@ -1,7 +1,8 @@
 //! What a merchant asked for, in the form it is kept in, and its fingerprint.
 //!
-//! Guards against a replay that is taken for another order because it was written differently: the fingerprint is taken from the
-//! parsed fields (trimmed, enums folded, paise, grams), and optional fields at their default count as absent.
+//! Guards against a replay that is taken for another order because it was written differently: the
+//! fingerprint is taken from the parsed fields (trimmed, enums folded, paise, grams), and optional fields at
+//! their default count as absent.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -113,7 +114,8 @@ impl Draft {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         // Writing our own structs to memory cannot fail; if it did, no two orders may look alike.
-        let canonical = serde_json::to_vec(&Canonical::from(self)).unwrap_or_else(|_| crate::base::ids::secret().into_bytes());
+        let canonical = serde_json::to_vec(&Canonical::from(self))
+            .unwrap_or_else(|_| crate::base::ids::secret().into_bytes());
         let sha256 = Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect();
         Fingerprint { v: FINGERPRINT_VERSION, sha256 }
     }
@@ -176,7 +178,12 @@ impl<'a> From<&'a Draft> for Canonical<'a> {
             country: Some(c.country.as_str()).filter(|c| *c != INDIA),
             address_type: Some(c.address_type).filter(|t| *t != AddressType::default()),
             items: &d.items,
-            amounts: [d.charges.order_amount, d.charges.cod_amount, d.charges.tax_amount, d.charges.extra_charges],
+            amounts: [
+                d.charges.order_amount,
+                d.charges.cod_amount,
+                d.charges.tax_amount,
+                d.charges.extra_charges,
+            ],
             width: &d.shipment.width,
             height: &d.shipment.height,
             length: &d.shipment.length,

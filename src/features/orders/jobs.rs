@@ -1,5 +1,5 @@
-//! The handlers of jobs, one file each, and the one list of them. What they carry stands beside them; existing producers send the
-//! same fields, but for `generation`.
+//! The handlers of jobs, one file each, and the one list of them. What they carry stands beside them;
+//! existing producers send the same fields, but for `generation`.
 
 mod cancel_order;
 mod create_order;

@@ -1,5 +1,6 @@
-//! What may happen to an order next, decided on the document alone: each function looks at the order as it was loaded and says, or
-//! does, the one thing that is right *now*. The store runs them again when somebody else was faster.
+//! What may happen to an order next, decided on the document alone: each function looks at the order as it
+//! was loaded and says, or does, the one thing that is right *now*. The store runs them again when somebody
+//! else was faster.
 
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ pub const SEND_WITHIN: Duration = Duration::from_secs(10);
 /// How long after a call's longest possible end its outcome usually must have been written.
 pub const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long one call and the writes around it may take: when an attempt may be given up for dead follows from it.
+/// How long one call and the writes around it may take: when an attempt may be given up for dead follows from
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallTimes {
     /// From the take to the first byte.
@@ -101,7 +103,8 @@ impl CallOff {
     }
 }
 
-/// The id of an order's create job. The generation is in it, so that a finished job that the queue still keeps never blocks a new dispatch.
+/// The id of an order's create job. The generation is in it, so that a finished job that the queue still
+/// keeps never blocks a new dispatch.
 #[must_use]
 pub fn job_id(order_id: &str, generation: i64) -> String {
     format!("create-order-{order_id}-{generation}")
@@ -170,7 +173,8 @@ impl Order {
         order
     }
 
-    /// What a job of `generation` (absent: made by another producer, counts as current) has to do with the order now.
+    /// What a job of `generation` (absent: made by another producer, counts as current) has to do with the
+    /// order now.
     #[must_use]
     pub fn stance(&self, generation: Option<i64>, now: Timestamp) -> Stance {
         if generation.is_some_and(|g| g < self.generation) {
@@ -185,23 +189,34 @@ impl Order {
             },
             (SyncStatus::Retrying, Some(at), _) => Stance::Wait(at),
             (SyncStatus::Retrying, None, _) => Stance::Take,
-            (SyncStatus::Processing, _, Some(attempt)) if now < attempt.settle_after => Stance::Wait(attempt.settle_after),
+            (SyncStatus::Processing, _, Some(attempt)) if now < attempt.settle_after => {
+                Stance::Wait(attempt.settle_after)
+            }
             (SyncStatus::Processing, _, Some(attempt)) => Stance::Close(attempt.clone()),
             (SyncStatus::Processing, _, None) => Stance::Take,
             (SyncStatus::Reconciling, Some(at), _) => Stance::Wait(at),
             (SyncStatus::Reconciling, None, Some(attempt)) => Stance::LookUp(attempt.clone()),
             // Reconciling what was never sent cannot be: `settle` is the only way there.
             (SyncStatus::Reconciling, None, None) => Stance::Done,
-            (SyncStatus::Success | SyncStatus::Failed | SyncStatus::NeedsReview | SyncStatus::Cancelled, ..) => Stance::Done,
+            (
+                SyncStatus::Success | SyncStatus::Failed | SyncStatus::NeedsReview | SyncStatus::Cancelled,
+                ..,
+            ) => Stance::Done,
         }
     }
 
-    /// Takes the order for one call: from here on nobody else may send for it, unless this attempt is provably dead.
+    /// Takes the order for one call: from here on nobody else may send for it, unless this attempt is
+    /// provably dead.
     pub fn take(&mut self, request_log_id: String, times: impl Into<CallTimes>, now: Timestamp) {
         let times = times.into();
         let send_by = now + times.send_within;
         let no = self.attempt.as_ref().map_or(1, |a| a.no + 1);
-        self.attempt = Some(Attempt { no, request_log_id, send_by, settle_after: send_by + times.call + times.settle_within });
+        self.attempt = Some(Attempt {
+            no,
+            request_log_id,
+            send_by,
+            settle_after: send_by + times.call + times.settle_within,
+        });
         self.outbox = None;
         self.next_check_at = None;
         self.step(SyncStatus::Processing, Actor::Worker, None, now);
@@ -214,20 +229,24 @@ impl Order {
             && self.attempt.as_ref().is_some_and(|a| a.request_log_id == request_log_id)
     }
 
-    /// The merchant wishes the order called off. What provably was not sent is cancelled at once, through the same compare-and-set as
-    /// the take: one of the two is first. After a refusal the wish may be repeated; a person's case is left to that person.
+    /// The merchant wishes the order called off. What provably was not sent is cancelled at once, through the
+    /// same compare-and-set as the take: one of the two is first. After a refusal the wish may be repeated; a
+    /// person's case is left to that person.
     pub fn call_off(&mut self, actor: Actor, reason: Option<String>, now: Timestamp) -> CallOff {
         let booked = self.provider_sync_status == SyncStatus::Success;
         match (self.provider_sync_status, self.cancellation.state) {
             // A refusal may have carried the wish out: to repeat it is no error.
-            (SyncStatus::Cancelled, _) | (SyncStatus::Failed, CancellationState::Done) => return CallOff::Repeated,
+            (SyncStatus::Cancelled, _) | (SyncStatus::Failed, CancellationState::Done) => {
+                return CallOff::Repeated;
+            }
             (SyncStatus::Failed, _) => return CallOff::NeverBooked,
             (_, CancellationState::None) => {}
             (_, CancellationState::Refused) if booked => {}
             _ => return CallOff::Repeated,
         }
         let state = CancellationState::Requested;
-        self.cancellation = Cancellation { state, reason, requested_at: Some(now), ..Cancellation::default() };
+        self.cancellation =
+            Cancellation { state, reason, requested_at: Some(now), ..Cancellation::default() };
         let unsent = matches!(self.provider_sync_status, SyncStatus::Queued | SyncStatus::Retrying);
         if unsent && !self.in_open_doubt() {
             self.call_off_here(actor, now);
@@ -247,9 +266,11 @@ impl Order {
         }
     }
 
-    /// A person had it booked again although a call may have booked it: nothing has proven since that it did not.
+    /// A person had it booked again although a call may have booked it: nothing has proven since that it did
+    /// not.
     pub(super) fn in_open_doubt(&self) -> bool {
-        self.provider_sync_status == SyncStatus::Retrying && self.doubt.as_ref().is_some_and(|doubt| doubt.calls == 0)
+        self.provider_sync_status == SyncStatus::Retrying
+            && self.doubt.as_ref().is_some_and(|doubt| doubt.calls == 0)
     }
 
     /// The order is provably not booked, and is not to be.

@@ -1,7 +1,8 @@
 //! The label of a booked order: the wish for it and what came of it, decided on the document alone.
 //!
-//! Guards against a label for a parcel that is not to go out, against a provider call for each impatient request (one wish at a time is
-//! under way, and a failure is told again for a while), and against wishes that nobody answers: one whose job was lost is over after a while, and the next request makes another.
+//! Guards against a label for a parcel that is not to go out, against a provider call for each impatient
+//! request (one wish at a time is under way, and a failure is told again for a while), and against wishes
+//! that nobody answers: one whose job was lost is over after a while, and the next request makes another.
 //! Nothing here touches the booking.
 
 use std::time::Duration;
@@ -72,10 +73,15 @@ impl Order {
             && matches!(self.cancellation.state, CancellationState::None | CancellationState::Refused)
     }
 
-    /// The merchant wishes the label; one that is younger than `life` will do. Only [`LabelWish::Noted`] changes the order.
+    /// The merchant wishes the label; one that is younger than `life` will do. Only [`LabelWish::Noted`]
+    /// changes the order.
     pub fn wish_label(&mut self, life: Duration, now: Timestamp) -> LabelWish {
         if !self.has_labelled_shipment() {
-            return if self.provider_sync_status == SyncStatus::Success { LabelWish::CalledOff } else { LabelWish::NotBooked };
+            return if self.provider_sync_status == SyncStatus::Success {
+                LabelWish::CalledOff
+            } else {
+                LabelWish::NotBooked
+            };
         }
         let last = self.label.as_ref();
         let fresh = |l: &Label| match (l.fetched_at, l.failed_at) {
@@ -92,7 +98,16 @@ impl Order {
         }
         let wish = last.map_or(0, |l| l.wish).saturating_add(1);
         let answered = last.map_or(0, |l| l.answered);
-        self.label = Some(Label { wish, answered, due_at: now, tries: 0, url: None, fetched_at: None, failure: None, failed_at: None });
+        self.label = Some(Label {
+            wish,
+            answered,
+            due_at: now,
+            tries: 0,
+            url: None,
+            fetched_at: None,
+            failure: None,
+            failed_at: None,
+        });
         LabelWish::Noted(wish)
     }
 
@@ -105,7 +120,9 @@ impl Order {
 
     /// Writes down what became of a call for `wish`. `false`: nobody waits for it, nothing was changed.
     pub fn settle_label(&mut self, wish: u32, finding: &LabelFinding, now: Timestamp) -> bool {
-        let Some(label) = self.label.as_mut().filter(|l| l.wish == wish && l.answered < wish) else { return false };
+        let Some(label) = self.label.as_mut().filter(|l| l.wish == wish && l.answered < wish) else {
+            return false;
+        };
         match finding {
             LabelFinding::Fetched(url) => {
                 (label.url, label.fetched_at) = (Some(url.clone()), Some(now));
@@ -117,7 +134,8 @@ impl Order {
                 if label.tries >= MOST_TRIES {
                     label.fail(LabelFailure::Unreachable(reason.clone()), now);
                 } else {
-                    let pause = after.unwrap_or_else(|| retry::exponential(FIRST_PAUSE, label.tries, ids::fraction()));
+                    let pause = after
+                        .unwrap_or_else(|| retry::exponential(FIRST_PAUSE, label.tries, ids::fraction()));
                     label.due_at = now + pause.min(LONGEST_PAUSE);
                 }
             }
@@ -134,7 +152,11 @@ mod tests {
 
     #[test]
     fn a_failure_reads_as_it_was_written() {
-        for failure in [LabelFailure::Refused("no".into()), LabelFailure::Unusable, LabelFailure::Unreachable("HTTP 500".into())] {
+        for failure in [
+            LabelFailure::Refused("no".into()),
+            LabelFailure::Unusable,
+            LabelFailure::Unreachable("HTTP 500".into()),
+        ] {
             let label = Label {
                 wish: 2,
                 answered: 2,

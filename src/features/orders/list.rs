@@ -1,7 +1,7 @@
 //! The query of `GET /v1/orders` and its cursor.
 //!
-//! A cursor is opaque and bound to the merchant and the filters it was made for: with others, or changed, it is refused and nothing is
-//! looked up.
+//! A cursor is opaque and bound to the merchant and the filters it was made for: with others, or changed, it
+//! is refused and nothing is looked up.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -77,7 +77,15 @@ impl ListQuery {
     }
 
     fn seal(&self, user_id: &str, rest: &str) -> String {
-        let bound = (user_id, &self.client_order_id, self.status, self.provider_sync_status, self.created_after, self.created_before, rest);
+        let bound = (
+            user_id,
+            &self.client_order_id,
+            self.status,
+            self.provider_sync_status,
+            self.created_after,
+            self.created_before,
+            rest,
+        );
         let text = format!("{bound:?}");
         Sha256::digest(text.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect()
     }

@@ -7,7 +7,8 @@ use validator::{Validate, ValidationErrors};
 
 use super::text::here;
 
-/// A decimal number with `PLACES` decimals; `MIN` and `MAX` (both allowed) are in units of the last one. Finer parts are rounded.
+/// A decimal number with `PLACES` decimals; `MIN` and `MAX` (both allowed) are in units of the last one.
+/// Finer parts are rounded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Measure<const PLACES: u32, const MIN: i64, const MAX: i64>(i64);
 
@@ -46,8 +47,10 @@ impl<const PLACES: u32, const MIN: i64, const MAX: i64> Measure<PLACES, MIN, MAX
         // `{:.0}` rounds; parsing its digits keeps clear of a float-to-integer cast.
         let units = format!("{:.0}", number * f64::from(10_u32.pow(PLACES)));
         let units = units.parse::<i64>().map_err(|_| E::custom(Self::bounds()))?;
-        // A number that only rounds to an allowed one is not allowed: 0.0006 kg is not 0.001 kg, 50.0004 kg not 50 kg.
-        let beyond = (units == MIN && number < Self(MIN).as_number()) || (units == MAX && number > Self(MAX).as_number());
+        // A number that only rounds to an allowed one is not allowed: 0.0006 kg is not 0.001 kg, 50.0004 kg
+        // not 50 kg.
+        let beyond = (units == MIN && number < Self(MIN).as_number())
+            || (units == MAX && number > Self(MAX).as_number());
         if beyond { Err(E::custom(Self::bounds())) } else { Ok(Self(units)) }
     }
 
@@ -66,7 +69,10 @@ impl<const PLACES: u32, const MIN: i64, const MAX: i64> fmt::Display for Measure
     /// As few decimals as the number has: `12`, `0.4`, `2.75`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
-        let (whole, rest) = (self.0.unsigned_abs() / Self::SCALE.unsigned_abs(), self.0.unsigned_abs() % Self::SCALE.unsigned_abs());
+        let (whole, rest) = (
+            self.0.unsigned_abs() / Self::SCALE.unsigned_abs(),
+            self.0.unsigned_abs() % Self::SCALE.unsigned_abs(),
+        );
         let width = usize::try_from(PLACES).unwrap_or(0);
         let decimals = format!("{rest:0width$}");
         match decimals.trim_end_matches('0') {
@@ -84,7 +90,11 @@ impl<const PLACES: u32, const MIN: i64, const MAX: i64> Validate for Measure<PLA
 
 impl<const PLACES: u32, const MIN: i64, const MAX: i64> Serialize for Measure<PLACES, MIN, MAX> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if self.0 % Self::SCALE == 0 { s.serialize_i64(self.0 / Self::SCALE) } else { s.serialize_f64(self.as_number()) }
+        if self.0 % Self::SCALE == 0 {
+            s.serialize_i64(self.0 / Self::SCALE)
+        } else {
+            s.serialize_f64(self.as_number())
+        }
     }
 }
 
@@ -134,7 +144,9 @@ mod tests {
 
     #[test]
     fn bounds_hold_before_rounding() {
-        for json in ["0", "-1", "0.0004", "0.0006", "0.00099", "50.001", "50.0004", "500", "1e300", "\"1\"", "null"] {
+        for json in
+            ["0", "-1", "0.0004", "0.0006", "0.00099", "50.001", "50.0004", "500", "1e300", "\"1\"", "null"]
+        {
             assert!(kg(json).is_err(), "{json}");
         }
         let percent = |json: &str| serde_json::from_str::<Percent>(json).is_ok_and(|p| p.validate().is_ok());

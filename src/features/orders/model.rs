@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 pub use self::steps::{
-    Actor, Attempt, Cancellation, CancellationState, Doubt, HistoryEntry, Label, LabelFailure, Recall, RecallState, Review, ReviewOf,
+    Actor, Attempt, Cancellation, CancellationState, Doubt, HistoryEntry, Label, LabelFailure, Recall,
+    RecallState, Review, ReviewOf,
 };
 use super::{
     measure::{Centimetres, Kilograms, Percent},
@@ -32,7 +33,7 @@ pub enum ProviderEnv {
 
 impl ProviderEnv {
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Simulator => "simulator",
             Self::Live => "live",
@@ -96,7 +97,8 @@ pub struct Order {
     /// A call on our reference ended without an answer, and nothing has cleared that up yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
-    /// Shipments that came to light after the order was booked under another AWB, failed or was called off: each is recalled.
+    /// Shipments that came to light after the order was booked under another AWB, failed or was called off:
+    /// each is recalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub surplus_awbs: Vec<String>,
     /// Shipments that are to be cancelled, or were.

@@ -1,4 +1,5 @@
-//! The body of `POST /orders/create`: every field and rule that existing clients know, and the bounds they lacked.
+//! The body of `POST /orders/create`: every field and rule that existing clients know, and the bounds they
+//! lacked.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -21,8 +22,8 @@ const MOST_ITEMS: u64 = 500;
 #[schema(example = example)]
 #[validate(schema(function = "payment_rules", skip_on_field_errors = false))]
 pub struct CreateOrder {
-    /// Your own number of the order. With your account it is the idempotency key: the same number again gives the same order.
-    /// Without one, every call makes a new order.
+    /// Your own number of the order. With your account it is the idempotency key: the same number again gives
+    /// the same order. Without one, every call makes a new order.
     #[validate(nested)]
     #[schema(inline, value_type = Option<Text<1, 100>>)]
     pub client_order_id: Option<Text<1, 100>>,
@@ -180,7 +181,8 @@ impl Validate for Email {
     }
 }
 
-/// A non-zero amount to collect would make a courier collect it, whatever the payment mode says; COD without one collects nothing.
+/// A non-zero amount to collect would make a courier collect it, whatever the payment mode says; COD without
+/// one collects nothing.
 fn payment_rules(order: &CreateOrder) -> Result<(), ValidationError> {
     let collects = order.charges.cod_amount.is_some_and(|a| !a.0.is_zero());
     let broken = |code, text: &'static str| {
@@ -190,7 +192,9 @@ fn payment_rules(order: &CreateOrder) -> Result<(), ValidationError> {
     };
     match order.payment_method {
         PaymentMethod::Cod if !collects => broken("cod", "must be more than 0 when paymentMethod is COD"),
-        PaymentMethod::Prepaid if collects => broken("prepaid", "must be 0 or absent when paymentMethod is PREPAID"),
+        PaymentMethod::Prepaid if collects => {
+            broken("prepaid", "must be 0 or absent when paymentMethod is PREPAID")
+        }
         _ => Ok(()),
     }
 }
@@ -201,10 +205,12 @@ fn one_entry_per_box(shipment: &ShipmentInput) -> Result<(), ValidationError> {
         return Ok(());
     }
     // An empty list is said at the list itself.
-    if boxes == 0 || [&shipment.width, &shipment.height, &shipment.length].iter().any(|list| list.is_empty()) {
+    if boxes == 0 || [&shipment.width, &shipment.height, &shipment.length].iter().any(|list| list.is_empty())
+    {
         return Ok(());
     }
-    Err(ValidationError::new("boxes").with_message("width, height, length and weight must have one entry per box".into()))
+    Err(ValidationError::new("boxes")
+        .with_message("width, height, length and weight must have one entry per box".into()))
 }
 
 fn example() -> serde_json::Value {

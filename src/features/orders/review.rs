@@ -1,7 +1,9 @@
-//! What a person may do with an order that waits for one, decided on the document alone, like everything in [`super::journey`].
+//! What a person may do with an order that waits for one, decided on the document alone, like everything in
+//! [`super::journey`].
 //!
-//! Guards against a hand that is quicker than the evidence: nothing is booked again or called failed while a call may be under way, and a
-//! doubt that nobody has cleared up goes along with the order, since a refusal of its next call proves nothing of the last one.
+//! Guards against a hand that is quicker than the evidence: nothing is booked again or called failed while a
+//! call may be under way, and a doubt that nobody has cleared up goes along with the order, since a refusal
+//! of its next call proves nothing of the last one.
 
 mod shipments;
 
@@ -17,10 +19,11 @@ pub use self::shipments::{Evidence, Seen, Shipments};
 /// Longest AWB that is taken, in characters.
 const LONGEST_AWB: usize = 64;
 
-/// Why an action is not right for an order. The texts name AWBs, which are the operator's business, and nobody's person.
+/// Why an action is not right for an order. The texts name AWBs, which are the operator's business, and
+/// nobody's person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("it does not wait for a person: it is {}", .0.word())]
+    #[error("it does not wait for a person: it is {}", .0.as_str())]
     NotInReview(SyncStatus),
     #[error("its call may still be under way until {0}")]
     UnderWay(Timestamp),
@@ -28,7 +31,7 @@ pub enum Refusal {
     MovedOn,
     #[error("its merchant wishes it cancelled: fail it instead")]
     WishedOff,
-    #[error("it belongs to the {} provider, and this installation talks to another", .0.word())]
+    #[error("it belongs to the {} provider, and this installation talks to another", .0.as_str())]
     OtherEnvironment(ProviderEnv),
     #[error("an AWB is 1 to {LONGEST_AWB} letters and digits")]
     BadAwb,
@@ -63,7 +66,7 @@ pub enum Refusal {
 impl Refusal {
     /// In one word, to count by.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::NotInReview(_) => "not-in-review",
             Self::UnderWay(_) => "under-way",
@@ -100,7 +103,8 @@ pub enum Fate {
 /// [`Refusal::BadAwb`].
 pub fn awb(text: &str) -> Result<&str, Refusal> {
     let text = text.trim();
-    let fine = (1..=LONGEST_AWB).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let fine = (1..=LONGEST_AWB).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if fine { Ok(text) } else { Err(Refusal::BadAwb) }
 }
 
@@ -115,7 +119,8 @@ impl Order {
         if self.recalls.iter().any(|recall| recall.awb == awb && recall.state != RecallState::Wanted) {
             return Err(Refusal::BeingCancelled(awb.to_owned()));
         }
-        let booking = Booking { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
+        let booking =
+            Booking { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
         self.book(&booking, Actor::Operator, now);
         Ok(())
     }
@@ -130,7 +135,8 @@ impl Order {
         if self.cancellation.state != CancellationState::None {
             return Err(Refusal::WishedOff);
         }
-        // It counts anew, but stays: if the next call is refused, that may be because of the one that was not answered.
+        // It counts anew, but stays: if the next call is refused, that may be because of the one that was not
+        // answered.
         let since = self.doubt.take().map_or(now, |doubt| doubt.since);
         self.doubt = doubtful.then_some(Doubt { since, calls: 0 });
         self.trying_since = Some(now);
@@ -161,7 +167,8 @@ impl Order {
     /// [`Refusal`]; then nothing was changed.
     pub fn recall_again(&mut self, awb: &str, now: Timestamp) -> Result<(), Refusal> {
         let recall = self.stuck_recall(awb, now)?;
-        // It counts anew, but a call before that may yet take effect stays: a refusal of the next one proves nothing of it.
+        // It counts anew, but a call before that may yet take effect stays: a refusal of the next one proves
+        // nothing of it.
         let doubtful = recall.doubts > 0 || (recall.state == RecallState::Review && recall.attempt.is_some());
         (recall.doubts, recall.waits) = (u32::from(doubtful), 0);
         (recall.state, recall.detail, recall.next_check_at) = (RecallState::Wanted, None, None);
@@ -207,7 +214,9 @@ impl Order {
             (Some(awb), all) => all.iter().copied().find(|recall| recall.awb == awb).ok_or(Refusal::NoRecall),
             (None, []) => Err(Refusal::NoRecall),
             (None, [one]) => Ok(one),
-            (None, several) => Err(Refusal::SeveralRecalls(several.iter().map(|r| r.awb.as_str()).collect::<Vec<_>>().join(", "))),
+            (None, several) => Err(Refusal::SeveralRecalls(
+                several.iter().map(|r| r.awb.as_str()).collect::<Vec<_>>().join(", "),
+            )),
         }
     }
 
@@ -250,7 +259,11 @@ impl Order {
         let Some(attempt) = &self.attempt else { return Ok(()) };
         // Whoever writes an outcome down notes it in the order.
         let ended = self.parcelx_response_ref_id.as_ref() == Some(&attempt.request_log_id);
-        if ended || attempt.settle_after <= now { Ok(()) } else { Err(Refusal::UnderWay(attempt.settle_after)) }
+        if ended || attempt.settle_after <= now {
+            Ok(())
+        } else {
+            Err(Refusal::UnderWay(attempt.settle_after))
+        }
     }
 
     /// Whether it still stands as it did in `seen`, as far as its calls go.

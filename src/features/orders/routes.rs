@@ -18,7 +18,7 @@ use super::{
     request::CreateOrder,
     service::{CreateError, Created, Labels, OrderService},
     status::SyncStatus,
-    views::{CreateOrderAnswer, OrderAnswer, OrderList, OrderView},
+    views::{CreateOrderResponse, OrderList, OrderResponse, OrderView},
 };
 use crate::platform::{
     auth::{Merchant, Tokens},
@@ -49,14 +49,15 @@ where
 
 /// Create an order
 ///
-/// Idempotent on your account and `clientOrderId`: the same request again answers 200 with the order as it stands; the same
-/// `clientOrderId` with another payload answers 422 and changes nothing. The order is booked with `ParcelX` in the background:
-/// ask `GET /v1/orders/{id}` until `providerSyncStatus` is `success` or `failed`; `needs_review` waits for a person.
+/// Idempotent on your account and `clientOrderId`: the same request again answers 200 with the order as it
+/// stands; the same `clientOrderId` with another payload answers 422 and changes nothing. The order is booked
+/// with `ParcelX` in the background: ask `GET /v1/orders/{id}` until `providerSyncStatus` is `success` or
+/// `failed`; `needs_review` waits for a person.
 #[utoipa::path(post, path = "/orders/create", tag = TAG, operation_id = "createOrder", request_body = CreateOrder,
     security(("bearer" = [])),
     responses(
-        (status = 201, description = "Accepted", body = CreateOrderAnswer, headers(("Location" = String, description = "The order"))),
-        (status = 200, description = "A repeat of an earlier request", body = CreateOrderAnswer,
+        (status = 201, description = "Accepted", body = CreateOrderResponse, headers(("Location" = String, description = "The order"))),
+        (status = 200, description = "A repeat of an earlier request", body = CreateOrderResponse,
             headers(("Idempotent-Replayed" = String, description = "`true`"))),
         (status = 400, description = "Malformed JSON", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid token", body = ProblemBody, content_type = "application/problem+json"),
@@ -79,14 +80,14 @@ async fn create_order(
     match created {
         Ok(Created::New(order)) => {
             let location = HeaderValue::try_from(format!("/v1/orders/{}", order.id)).ok();
-            let mut created = answer::json(StatusCode::CREATED, &CreateOrderAnswer::new(*order, false));
+            let mut created = answer::json(StatusCode::CREATED, &CreateOrderResponse::new(*order, false));
             if let Some(location) = location {
                 created.headers_mut().insert(header::LOCATION, location);
             }
             Ok(created)
         }
         Ok(Created::Replayed(order)) => {
-            let mut replayed = answer::ok(&CreateOrderAnswer::new(*order, true));
+            let mut replayed = answer::ok(&CreateOrderResponse::new(*order, true));
             replayed.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             Ok(replayed)
         }
@@ -101,13 +102,17 @@ async fn create_order(
 #[utoipa::path(post, path = "/v1/orders", tag = TAG, operation_id = "createOrderV1", request_body = CreateOrder,
     security(("bearer" = [])),
     responses(
-        (status = 201, description = "Accepted", body = CreateOrderAnswer, headers(("Location" = String, description = "The order"))),
-        (status = 200, description = "A repeat of an earlier request", body = CreateOrderAnswer,
+        (status = 201, description = "Accepted", body = CreateOrderResponse, headers(("Location" = String, description = "The order"))),
+        (status = 200, description = "A repeat of an earlier request", body = CreateOrderResponse,
             headers(("Idempotent-Replayed" = String, description = "`true`"))),
         (status = "4XX", description = "As for `POST /orders/create`", body = ProblemBody, content_type = "application/problem+json"),
         (status = "5XX", description = "As for `POST /orders/create`", body = ProblemBody, content_type = "application/problem+json"),
     ))]
-async fn create_order_v1(orders: State<OrderService>, merchant: Merchant, body: ValidJson<CreateOrder>) -> Result<Response, Problem> {
+async fn create_order_v1(
+    orders: State<OrderService>,
+    merchant: Merchant,
+    body: ValidJson<CreateOrder>,
+) -> Result<Response, Problem> {
     create_order(orders, merchant, body).await
 }
 
@@ -128,14 +133,15 @@ async fn list_orders(
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    let after = query
-        .read_cursor(&merchant.user_id)
-        .ok_or_else(|| Problem::new(Kind::InvalidCursor, "The cursor was not made for this query. Start again without it."))?;
+    let after = query.read_cursor(&merchant.user_id).ok_or_else(|| {
+        Problem::new(Kind::InvalidCursor, "The cursor was not made for this query. Start again without it.")
+    })?;
     // One more than asked for tells whether there is a next page.
     let mut page = orders.list(&merchant.user_id, &query.filter(), after, limit + 1).await?;
     let has_more = page.len() > limit;
     page.truncate(limit);
-    let next_cursor = page.last().filter(|_| has_more).map(|last| query.write_cursor(&merchant.user_id, last));
+    let next_cursor =
+        page.last().filter(|_| has_more).map(|last| query.write_cursor(&merchant.user_id, last));
     let link = next_cursor.as_deref().and_then(|cursor| next_link(&query, limit, cursor));
     let data = page.into_iter().map(OrderView::from).collect();
     let mut listed = answer::ok(&OrderList { success: true, data, has_more, next_cursor });
@@ -147,21 +153,27 @@ async fn list_orders(
 
 /// Get an order
 ///
-/// Its fields, where it stands with the merchant (`status`) and with the provider (`providerSyncStatus`), and its history.
+/// Its fields, where it stands with the merchant (`status`) and with the provider (`providerSyncStatus`), and
+/// its history.
 #[utoipa::path(get, path = "/v1/orders/{id}", tag = TAG, operation_id = "getOrder",
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The order", body = OrderAnswer),
+        (status = 200, description = "The order", body = OrderResponse),
         (status = 401, description = "No valid token", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No order of yours has this id", body = ProblemBody, content_type = "application/problem+json"),
     ))]
-async fn get_order(State(orders): State<OrderService>, merchant: Merchant, OrderId(id): OrderId) -> Result<Response, Problem> {
+async fn get_order(
+    State(orders): State<OrderService>,
+    merchant: Merchant,
+    OrderId(id): OrderId,
+) -> Result<Response, Problem> {
     let order = orders.of_user(&merchant.user_id, &id).await?.ok_or_else(no_such_order)?;
-    Ok(answer::ok(&OrderAnswer { success: true, data: order.into() }))
+    Ok(answer::ok(&OrderResponse { success: true, data: order.into() }))
 }
 
-/// The `{id}` of a path. What cannot be an id (bytes that are no UTF-8) is the id of no order, and no other kind of refusal.
+/// The `{id}` of a path. What cannot be an id (bytes that are no UTF-8) is the id of no order, and no other
+/// kind of refusal.
 #[derive(Debug)]
 pub struct OrderId(pub String);
 
@@ -188,7 +200,9 @@ fn mismatch(existing: &Order) -> Problem {
              To correct that order, send this payload to POST /v1/orders/{id}/amend."
         )
     } else {
-        format!("This clientOrderId belongs to order {id}, which was created with another payload. Nothing was changed.")
+        format!(
+            "This clientOrderId belongs to order {id}, which was created with another payload. Nothing was changed."
+        )
     };
     Problem::new(Kind::IdempotencyPayloadMismatch, detail).errors(vec![error])
 }
@@ -201,8 +215,8 @@ fn next_link(query: &ListQuery, limit: usize, cursor: &str) -> Option<HeaderValu
         }
     };
     pair("clientOrderId", query.client_order_id.clone());
-    pair("status", query.status.map(|s| s.word().to_owned()));
-    pair("providerSyncStatus", query.provider_sync_status.map(|s| s.word().to_owned()));
+    pair("status", query.status.map(|s| s.as_str().to_owned()));
+    pair("providerSyncStatus", query.provider_sync_status.map(|s| s.as_str().to_owned()));
     pair("createdAfter", query.created_after.map(|t| t.to_string()));
     pair("createdBefore", query.created_before.map(|t| t.to_string()));
     pair("limit", Some(limit.to_string()));

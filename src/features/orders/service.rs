@@ -66,8 +66,9 @@ impl OrderService {
         Self { store, producer, clock, env, policies }
     }
 
-    /// Accepts an order, once for each `clientOrderId`: the unique index decides, not a look before the insert. One durable write, one
-    /// offer to the queue; whether the queue takes it does not matter here, since the order carries its job in its outbox.
+    /// Accepts an order, once for each `clientOrderId`: the unique index decides, not a look before the
+    /// insert. One durable write, one offer to the queue; whether the queue takes it does not matter here,
+    /// since the order carries its job in its outbox.
     ///
     /// # Errors
     /// [`CreateError`].
@@ -107,8 +108,13 @@ impl OrderService {
         }
     }
 
-    /// Load, decide, save. `true` from `decide`: the order was changed. A job that is in the outbox then is offered to the queue at once.
-    async fn change(&self, id: &str, mut decide: impl FnMut(&mut Order, Timestamp) -> bool) -> Result<Option<Order>, StoreError> {
+    /// Load, decide, save. `true` from `decide`: the order was changed. A job that is in the outbox then is
+    /// offered to the queue at once.
+    async fn change(
+        &self,
+        id: &str,
+        mut decide: impl FnMut(&mut Order, Timestamp) -> bool,
+    ) -> Result<Option<Order>, StoreError> {
         let updated = self.store.update::<Order, bool, StoreError>(id, |order| {
             Ok(if decide(order, self.clock.now()) { Decision::Save(true) } else { Decision::Leave(false) })
         });
@@ -119,7 +125,11 @@ impl OrderService {
         Ok(Some(order))
     }
 
-    async fn by_client_order_id(&self, user_id: &str, client_order_id: &str) -> Result<Option<Order>, StoreError> {
+    async fn by_client_order_id(
+        &self,
+        user_id: &str,
+        client_order_id: &str,
+    ) -> Result<Option<Order>, StoreError> {
         let query = Query::sorted_by("clientOrderId", store::Order::Ascending)
             .equal("userId", user_id)
             .equal("clientOrderId", client_order_id)
@@ -139,16 +149,23 @@ impl OrderService {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn list(&self, user_id: &str, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Vec<Order>, StoreError> {
-        let mut query = Query::sorted_by("createdAt", store::Order::Descending).equal("userId", user_id).limit(limit);
+    pub async fn list(
+        &self,
+        user_id: &str,
+        filter: &Filter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Vec<Order>, StoreError> {
+        let mut query =
+            Query::sorted_by("createdAt", store::Order::Descending).equal("userId", user_id).limit(limit);
         if let Some(id) = &filter.client_order_id {
             query = query.equal("clientOrderId", id.as_str());
         }
         if let Some(status) = filter.status {
-            query = query.equal("status", status.word());
+            query = query.equal("status", status.as_str());
         }
         if let Some(status) = filter.provider_sync_status {
-            query = query.equal("providerSyncStatus", status.word());
+            query = query.equal("providerSyncStatus", status.as_str());
         }
         if let Some(at) = filter.created_after {
             query = query.from(at);

@@ -1,4 +1,5 @@
-//! What becomes of an order when something is learnt of one of its calls. Decided on the document alone, like everything in [`super::journey`].
+//! What becomes of an order when something is learnt of one of its calls. Decided on the document alone, like
+//! everything in [`super::journey`].
 
 use std::time::Duration;
 
@@ -39,19 +40,28 @@ pub struct Booking {
 }
 
 impl Order {
-    /// Writes down what became of the attempt `request_log_id`. `false`: the order no longer waits for it, nothing was changed.
-    pub fn settle(&mut self, request_log_id: &str, finding: &Finding, first_look: Duration, now: Timestamp) -> bool {
+    /// Writes down what became of the attempt `request_log_id`. `false`: the order no longer waits for it,
+    /// nothing was changed.
+    pub fn settle(
+        &mut self,
+        request_log_id: &str,
+        finding: &Finding,
+        first_look: Duration,
+        now: Timestamp,
+    ) -> bool {
         if !self.awaits(request_log_id) {
             let closed = self.close_open_attempt(request_log_id);
             if closed && matches!(finding, Finding::Unknown(_)) {
-                // It will be sent all the same: a person has called it failed. But a refusal of what is sent proves nothing.
+                // It will be sent all the same: a person has called it failed. But a refusal of what is sent
+                // proves nothing.
                 self.doubt.get_or_insert(Doubt { since: now, calls: 0 });
             }
             return self.adopt_late(request_log_id, finding, now) || closed;
         }
         let booked = matches!(finding, Finding::Booked(_));
         if self.provider_sync_status == SyncStatus::Reconciling && !booked {
-            // A refusal or a wait that follows an unanswered call on the same reference says nothing of that call.
+            // A refusal or a wait that follows an unanswered call on the same reference says nothing of that
+            // call.
             return false;
         }
         self.parcelx_request_ref_id = Some(request_log_id.to_owned());
@@ -59,7 +69,8 @@ impl Order {
         self.dispatches = 0;
         match finding {
             Finding::Booked(booking) => self.book(booking, Actor::Worker, now),
-            // It may have been refused because the unanswered call on the same reference was booked after all.
+            // It may have been refused because the unanswered call on the same reference was booked after
+            // all.
             Finding::Refused(words) if self.doubt.is_some() => {
                 self.doubt(&format!("refused after an unanswered call: {words}"), first_look, now);
             }
@@ -70,7 +81,12 @@ impl Order {
             Finding::Wait { after, reason } => self.wait(*after, reason, now),
             Finding::NeverSent => {
                 self.next_check_at = None;
-                self.step(SyncStatus::Retrying, Actor::Worker, Some("its worker vanished before it sent".to_owned()), now);
+                self.step(
+                    SyncStatus::Retrying,
+                    Actor::Worker,
+                    Some("its worker vanished before it sent".to_owned()),
+                    now,
+                );
             }
             Finding::Unknown(reason) => self.doubt(reason, first_look, now),
         }
@@ -79,12 +95,14 @@ impl Order {
         true
     }
 
-    /// The shipment of an earlier call came to light while this one was under way, and this one booked none: that is the order's, and
-    /// nothing may be sent beside it. One of another payload than the present is not wanted.
+    /// The shipment of an earlier call came to light while this one was under way, and this one booked none:
+    /// that is the order's, and nothing may be sent beside it. One of another payload than the present is not
+    /// wanted.
     fn keep_found(&mut self, now: Timestamp) {
         let mut entries = self.history.iter();
         let first = entries.next().is_some_and(|entry| entry.seq == 1);
-        let amended = !first || entries.any(|entry| entry.status == SyncStatus::Queued && entry.actor == Actor::Merchant);
+        let amended = !first
+            || entries.any(|entry| entry.status == SyncStatus::Queued && entry.actor == Actor::Merchant);
         if self.provider_sync_status != SyncStatus::Retrying || amended {
             return;
         }
@@ -95,7 +113,8 @@ impl Order {
         }
     }
 
-    /// A wish to cancel that came while a call was under way is carried out as soon as it is known what that call did.
+    /// A wish to cancel that came while a call was under way is carried out as soon as it is known what that
+    /// call did.
     fn mind_wish(&mut self, now: Timestamp) {
         if self.cancellation.state != CancellationState::Requested {
             return;
@@ -107,7 +126,9 @@ impl Order {
             }
             SyncStatus::Retrying => self.call_off_here(Actor::Worker, now),
             // It never was booked, which is what was wished for.
-            SyncStatus::Failed => (self.cancellation.state, self.cancellation.done_at) = (CancellationState::Done, Some(now)),
+            SyncStatus::Failed => {
+                (self.cancellation.state, self.cancellation.done_at) = (CancellationState::Done, Some(now))
+            }
             _ => {}
         }
     }
@@ -120,8 +141,9 @@ impl Order {
         self.step(SyncStatus::Reconciling, Actor::Worker, Some(reason.to_owned()), now);
     }
 
-    /// An answer for which the order no longer waits. An AWB is evidence whatever has happened since: it settles an order that was
-    /// given up to a person or is being looked for, and what comes on top of another AWB is kept, since it must be cancelled.
+    /// An answer for which the order no longer waits. An AWB is evidence whatever has happened since: it
+    /// settles an order that was given up to a person or is being looked for, and what comes on top of
+    /// another AWB is kept, since it must be cancelled.
     fn adopt_late(&mut self, request_log_id: &str, finding: &Finding, now: Timestamp) -> bool {
         let Finding::Booked(booking) = finding else { return false };
         if self.awb.as_ref() == Some(&booking.awb) || self.surplus_awbs.contains(&booking.awb) {
@@ -142,8 +164,8 @@ impl Order {
         true
     }
 
-    /// The provider proved not to know the reference: the unanswered call booked nothing, and the order may be sent again.
-    /// Nothing is sent for ever: after [`MOST_DOUBTS`] unanswered calls a person looks.
+    /// The provider proved not to know the reference: the unanswered call booked nothing, and the order may
+    /// be sent again. Nothing is sent for ever: after [`MOST_DOUBTS`] unanswered calls a person looks.
     pub fn absent(&mut self, request_log_id: &str, now: Timestamp) -> bool {
         if self.provider_sync_status != SyncStatus::Reconciling || !self.awaits(request_log_id) {
             return false;
@@ -153,15 +175,20 @@ impl Order {
         }
         self.next_check_at = None;
         self.dispatches = 0;
-        self.step(SyncStatus::Retrying, Actor::Worker, Some("ParcelX does not know the order: booking again".to_owned()), now);
+        self.step(
+            SyncStatus::Retrying,
+            Actor::Worker,
+            Some("ParcelX does not know the order: booking again".to_owned()),
+            now,
+        );
         self.keep_found(now);
         self.mind_wish(now);
         true
     }
 
-    /// The last look-up for the attempt `request_log_id` settled nothing: a person looks, unless somebody else has moved the order on.
-    /// `found`: there is a shipment, only its AWB is wanting. That also stops an order that is to be sent again; one whose next call
-    /// is under way finds it out by itself.
+    /// The last look-up for the attempt `request_log_id` settled nothing: a person looks, unless somebody
+    /// else has moved the order on. `found`: there is a shipment, only its AWB is wanting. That also stops an
+    /// order that is to be sent again; one whose next call is under way finds it out by itself.
     pub fn give_up(&mut self, request_log_id: &str, found: bool, reason: &str, now: Timestamp) -> bool {
         let stands = match self.provider_sync_status {
             SyncStatus::Reconciling => found || self.awaits(request_log_id),
@@ -172,7 +199,8 @@ impl Order {
     }
 
     pub(super) fn book(&mut self, booking: &Booking, actor: Actor, now: Timestamp) {
-        // A look-up may have found it before the call that booked it was answered. Its recall has not begun: that waits until here.
+        // A look-up may have found it before the call that booked it was answered. Its recall has not begun:
+        // that waits until here.
         self.surplus_awbs.retain(|awb| *awb != booking.awb);
         self.recalls.retain(|recall| recall.awb != booking.awb || recall.state != RecallState::Wanted);
         self.awb = Some(booking.awb.clone());
@@ -193,8 +221,8 @@ impl Order {
         }
     }
 
-    /// When the last call may have left, at the earliest. What a look-up or a late answer shows counts as booked then: a control look-up
-    /// that finds it must not take it for newer than it is.
+    /// When the last call may have left, at the earliest. What a look-up or a late answer shows counts as
+    /// booked then: a control look-up that finds it must not take it for newer than it is.
     pub(super) fn called_at(&self) -> Timestamp {
         let taken = self.history.iter().rev().find(|entry| entry.status == SyncStatus::Processing);
         taken.map_or(self.created_at, |entry| entry.at)
@@ -204,7 +232,12 @@ impl Order {
         let wished_off = self.cancellation.state == CancellationState::Requested;
         if now.since(self.trying_since.unwrap_or(self.created_at)) >= UNREACHABLE_AFTER && !wished_off {
             self.next_check_at = None;
-            self.step(SyncStatus::NeedsReview, Actor::Worker, Some(format!("{}: {reason}", reason::PROVIDER_UNREACHABLE)), now);
+            self.step(
+                SyncStatus::NeedsReview,
+                Actor::Worker,
+                Some(format!("{}: {reason}", reason::PROVIDER_UNREACHABLE)),
+                now,
+            );
             return;
         }
         self.waits = self.waits.saturating_add(1);

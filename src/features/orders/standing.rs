@@ -12,8 +12,8 @@ impl Order {
         if !self.provider_sync_status.may_become(next) {
             tracing::error!(
                 order.id = self.id,
-                from = self.provider_sync_status.word(),
-                to = next.word(),
+                from = self.provider_sync_status.as_str(),
+                to = next.as_str(),
                 "a step that must not be was not made"
             );
             debug_assert!(false, "{:?} cannot become {next:?}", self.provider_sync_status);
@@ -33,10 +33,13 @@ impl Order {
 
     /// Called after every change: keeps true what is derived from the rest.
     pub(super) fn refresh(&mut self, now: Timestamp) {
-        let recalled = self.provider_sync_status == SyncStatus::Success && self.cancellation.state == CancellationState::Done;
-        self.status = if recalled { OrderStatus::Cancelled } else { self.provider_sync_status.order_status() };
+        let recalled = self.provider_sync_status == SyncStatus::Success
+            && self.cancellation.state == CancellationState::Done;
+        self.status =
+            if recalled { OrderStatus::Cancelled } else { self.provider_sync_status.order_status() };
         self.overdue_at = self.due_at();
-        let since = |of| self.review.as_ref().filter(|review| review.of == of).map_or(now, |review| review.since);
+        let since =
+            |of| self.review.as_ref().filter(|review| review.of == of).map_or(now, |review| review.since);
         self.review = self.needs().map(|(of, reason)| Review { of, since: since(of), reason });
     }
 
@@ -48,9 +51,13 @@ impl Order {
         }
         let own = |awb: &str| self.awb.as_deref() == Some(awb);
         self.recalls.iter().find_map(|recall| match recall.state {
-            RecallState::Review => Some((ReviewOf::Cancellation, code(recall.detail.as_deref().unwrap_or_default()))),
+            RecallState::Review => {
+                Some((ReviewOf::Cancellation, code(recall.detail.as_deref().unwrap_or_default())))
+            }
             // Of its own shipment the merchant is told; a second one is nobody's else.
-            RecallState::Refused if !recall.kept && !own(&recall.awb) => Some((ReviewOf::Cancellation, reason::CANCEL_REFUSED.to_owned())),
+            RecallState::Refused if !recall.kept && !own(&recall.awb) => {
+                Some((ReviewOf::Cancellation, reason::CANCEL_REFUSED.to_owned()))
+            }
             _ => None,
         })
     }

@@ -13,10 +13,11 @@ pub enum OrderStatus {
     Cancelled,
 }
 
-/// Where the order stands with the provider: `queued` (accepted, nobody has begun), `processing` (a call may be under way), `success`
-/// (booked), `failed` (refused by the provider), `retrying` (certainly not booked, another call is due), `reconciling` (a call ended
-/// without an answer, and whether it was booked is being found out), `needs_review` (cannot be settled without a person), `cancelled`
-/// (called off before it was booked).
+/// Where the order stands with the provider: `queued` (accepted, nobody has begun), `processing` (a call may
+/// be under way), `success` (booked), `failed` (refused by the provider), `retrying` (certainly not booked,
+/// another call is due), `reconciling` (a call ended without an answer, and whether it was booked is being
+/// found out), `needs_review` (cannot be settled without a person), `cancelled` (called off before it was
+/// booked).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncStatus {
@@ -42,7 +43,7 @@ impl OrderStatus {
     pub const ALL: [Self; 4] = [Self::Pending, Self::Booked, Self::Failed, Self::Cancelled];
 
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Booked => "booked",
@@ -65,7 +66,7 @@ impl SyncStatus {
     ];
 
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Processing => "processing",
@@ -78,10 +79,13 @@ impl SyncStatus {
         }
     }
 
-    /// The states that may follow. A worker takes an order over from a vanished one without leaving `processing`.
+    /// The states that may follow. A worker takes an order over from a vanished one without leaving
+    /// `processing`.
     #[must_use]
     pub fn next(self) -> &'static [Self] {
-        use SyncStatus::{Cancelled, Failed, NeedsReview, Processing, Queued, Reconciling, Retrying, Success};
+        use SyncStatus::{
+            Cancelled, Failed, NeedsReview, Processing, Queued, Reconciling, Retrying, Success,
+        };
         match self {
             Queued => &[Processing, Cancelled, NeedsReview],
             Processing => &[Processing, Success, Failed, Retrying, Reconciling, NeedsReview],
@@ -119,7 +123,9 @@ impl SyncStatus {
             Self::Success => OrderStatus::Booked,
             Self::Failed => OrderStatus::Failed,
             Self::Cancelled => OrderStatus::Cancelled,
-            Self::Queued | Self::Processing | Self::Retrying | Self::Reconciling | Self::NeedsReview => OrderStatus::Pending,
+            Self::Queued | Self::Processing | Self::Retrying | Self::Reconciling | Self::NeedsReview => {
+                OrderStatus::Pending
+            }
         }
     }
 }
@@ -131,10 +137,10 @@ mod tests {
     #[test]
     fn words_are_what_serde_writes() {
         for s in SyncStatus::ALL {
-            assert_eq!(serde_json::to_value(s).unwrap(), s.word());
+            assert_eq!(serde_json::to_value(s).unwrap(), s.as_str());
         }
         for s in OrderStatus::ALL {
-            assert_eq!(serde_json::to_value(s).unwrap(), s.word());
+            assert_eq!(serde_json::to_value(s).unwrap(), s.as_str());
         }
     }
 
@@ -149,7 +155,10 @@ mod tests {
     #[test]
     fn every_state_can_be_reached_and_every_open_one_can_be_left() {
         for s in SyncStatus::ALL {
-            assert!(s == SyncStatus::Queued || SyncStatus::ALL.iter().any(|p| *p != s && p.may_become(s)), "{s:?} is never reached");
+            assert!(
+                s == SyncStatus::Queued || SyncStatus::ALL.iter().any(|p| *p != s && p.may_become(s)),
+                "{s:?} is never reached"
+            );
             assert!(!s.is_open() || !s.next().is_empty(), "{s:?} is never left");
         }
     }

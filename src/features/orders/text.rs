@@ -152,7 +152,10 @@ mod tests {
         assert_eq!(code(&text("   ")).as_deref(), Some("blank"));
         assert_eq!(code(&text("a\u{0}b")).as_deref(), Some("control"));
         assert_eq!(code(&text("a\nb")).as_deref(), Some("control"));
-        assert_eq!(code(&serde_json::from_value::<Lines<0, 9>>("a\nb\u{7}".into()).unwrap()).as_deref(), Some("control"));
+        assert_eq!(
+            code(&serde_json::from_value::<Lines<0, 9>>("a\nb\u{7}".into()).unwrap()).as_deref(),
+            Some("control")
+        );
         assert_eq!(code(&serde_json::from_value::<Lines<0, 9>>("a\nb".into()).unwrap()), None);
     }
 

@@ -14,7 +14,7 @@ use crate::base::{money::Rupees, timestamp::Timestamp};
 /// Answer to a create, in the form existing clients know.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct CreateOrderAnswer {
+pub struct CreateOrderResponse {
     #[schema(value_type = String, example = "Order accepted and queued for provider creation")]
     pub message: &'static str,
     pub success: bool,
@@ -39,7 +39,7 @@ pub struct CreatedOrder {
     pub parcelx_response_ref_id: Option<String>,
 }
 
-impl CreateOrderAnswer {
+impl CreateOrderResponse {
     #[must_use]
     pub fn new(order: Order, replayed: bool) -> Self {
         let message = if replayed {
@@ -66,7 +66,7 @@ impl From<Order> for CreatedOrder {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct OrderAnswer {
+pub struct OrderResponse {
     pub success: bool,
     pub data: OrderView,
 }
@@ -93,7 +93,8 @@ pub struct OrderView {
     /// Read an unknown word as "not yet decided": words may be added.
     pub provider_sync_status: SyncStatus,
     pub provider_env: ProviderEnv,
-    /// Why the order stands where it stands: the provider's words of a refusal, what it waits for, why a person must look.
+    /// Why the order stands where it stands: the provider's words of a refusal, what it waits for, why a
+    /// person must look.
     pub sync_reason: Option<String>,
     /// When the service goes on with the order by itself.
     pub next_check_at: Option<Timestamp>,

@@ -105,9 +105,18 @@ mod tests {
             assert_eq!(serde_json::from_value::<PaymentMethod>(word.into()).unwrap(), PaymentMethod::Cod);
         }
         assert_eq!(serde_json::from_str::<ExpressType>("\"AIR\"").unwrap(), ExpressType::Air);
-        assert_eq!(PaymentMethod::ALL.iter().map(|w| serde_json::to_value(w).unwrap()).collect::<Vec<_>>(), PaymentMethod::WORDS);
-        assert_eq!(AddressType::ALL.iter().map(|w| serde_json::to_value(w).unwrap()).collect::<Vec<_>>(), AddressType::WORDS);
-        assert_eq!(ExpressType::ALL.iter().map(|w| serde_json::to_value(w).unwrap()).collect::<Vec<_>>(), ExpressType::WORDS);
+        assert_eq!(
+            PaymentMethod::ALL.iter().map(|w| serde_json::to_value(w).unwrap()).collect::<Vec<_>>(),
+            PaymentMethod::WORDS
+        );
+        assert_eq!(
+            AddressType::ALL.iter().map(|w| serde_json::to_value(w).unwrap()).collect::<Vec<_>>(),
+            AddressType::WORDS
+        );
+        assert_eq!(
+            ExpressType::ALL.iter().map(|w| serde_json::to_value(w).unwrap()).collect::<Vec<_>>(),
+            ExpressType::WORDS
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! When jobs may call the provider, and what their calls say about that: the account's hold (shared by all processes) and the circuit
-//! breaker (of this one) shut queues, and one job at a time is let through to find out whether they can be opened again.
+//! When jobs may call the provider, and what their calls say about that: the account's hold (shared by all
+//! processes) and the circuit breaker (of this one) shut queues, and one job at a time is let through to find
+//! out whether they can be opened again.
 //!
-//! Guards against a thousand orders that each make the call that is known to fail, and against a hold that lasts until somebody remembers it.
+//! Guards against a thousand orders that each make the call that is known to fail, and against a hold that
+//! lasts until somebody remembers it.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,17 +17,18 @@ use crate::{
     base::{clock::Clock, ids},
     features::{
         orders::jobs::{CancelOrderJob, CreateOrderJob, FetchLabelJob},
-        provider_accounts::{Accounts, HoldKind, Taken, Trial},
+        provider_accounts::{Accounts, HoldKind, ProbeResult, Taken},
     },
     platform::queue::{
-        Leased,
+        ActiveJob,
         job::Payload,
         runner::gate::{Admission, Gate, Probe, REFRESH},
     },
-    provider::parcelx::protect::{Breaker, CallEnd, Lesson, Observer, Position, Trouble},
+    provider::parcelx::protect::{AccountProblem, Breaker, CallEnd, CallSignal, Observer, Position},
 };
 
-/// Which holds shut which queue. Cancelling needs no money, and labels only good keys. A queue that is not listed makes no calls.
+/// Which holds shut which queue. Cancelling needs no money, and labels only good keys. A queue that is not
+/// listed makes no calls.
 const SHUT: [(&str, &[HoldKind]); 3] = [
     (CreateOrderJob::QUEUE, &[HoldKind::Wallet, HoldKind::Configuration, HoldKind::Credentials]),
     (CancelOrderJob::QUEUE, &[HoldKind::Configuration, HoldKind::Credentials]),
@@ -41,8 +44,8 @@ struct Inner {
     accounts: Accounts,
     breaker: Breaker,
     clock: Clock,
-    /// How long a canary's worker is waited for.
-    canary_life: Duration,
+    /// How long a probe's worker is waited for.
+    probe_life: Duration,
     probing: Mutex<Option<Probing>>,
 }
 
@@ -51,13 +54,13 @@ struct Inner {
 struct Probing {
     /// Whose calls count; a job that is not for an order makes none that do.
     order_id: Option<String>,
-    learnt: Vec<Lesson>,
+    signals: Vec<CallSignal>,
 }
 
 impl Guard {
     #[must_use]
-    pub fn new(accounts: Accounts, breaker: Breaker, clock: Clock, canary_life: Duration) -> Self {
-        Self(Arc::new(Inner { accounts, breaker, clock, canary_life, probing: Mutex::default() }))
+    pub fn new(accounts: Accounts, breaker: Breaker, clock: Clock, probe_life: Duration) -> Self {
+        Self(Arc::new(Inner { accounts, breaker, clock, probe_life, probing: Mutex::default() }))
     }
 
     fn probing(&self) -> MutexGuard<'_, Option<Probing>> {
@@ -84,31 +87,37 @@ impl Gate for Guard {
         match (&hold, position) {
             (None, Position::Closed) => return Admission::Open,
             (_, Position::Open(left)) => return Admission::Closed { look_again: left.min(REFRESH) },
-            (Some(hold), _) if !hold.canary_due(self.0.clock.now()) => return Admission::Closed { look_again: REFRESH },
+            (Some(hold), _) if !hold.probe_due(self.0.clock.now()) => {
+                return Admission::Closed { look_again: REFRESH };
+            }
             _ => {}
         }
         if self.probing().is_some() {
             return Admission::Closed { look_again: REFRESH };
         }
-        let canary = hold.map(|hold| (hold.kind, ids::lease_token()));
-        Admission::Probe(Box::new(Trying { guard: self.clone(), canary, breaker: position == Position::HalfOpen }))
+        let probe = hold.map(|hold| (hold.kind, ids::lease_token()));
+        Admission::Probe(Box::new(HalfOpenProbe {
+            guard: self.clone(),
+            probe,
+            breaker: position == Position::HalfOpen,
+        }))
     }
 }
 
 #[async_trait]
 impl Observer for Guard {
     async fn ended(&self, end: &CallEnd<'_>) {
-        let lesson = end.lesson();
+        let signal = end.signal();
         let is_probe = match &mut *self.probing() {
             Some(probing) if probing.order_id.as_deref() == Some(end.order_id) => {
-                probing.learnt.push(lesson.clone());
+                probing.signals.push(signal.clone());
                 true
             }
             _ => false,
         };
-        self.0.breaker.ended(lesson.reach(), is_probe);
-        if let Lesson::Trouble(trouble, reason) = &lesson
-            && let Err(error) = self.0.accounts.report(kind(*trouble), reason).await
+        self.0.breaker.ended(signal.health(), is_probe);
+        if let CallSignal::AccountProblem(problem, reason) = &signal
+            && let Err(error) = self.0.accounts.report(kind(*problem), reason).await
         {
             tracing::error!(%error, "the account could not be held; the next call that fails so will try again");
         }
@@ -117,14 +126,14 @@ impl Observer for Guard {
 
 /// A job that tries whether the account works again, the provider is there again, or both.
 #[derive(Debug)]
-struct Trying {
+struct HalfOpenProbe {
     guard: Guard,
     /// The hold it is for, and its token once it is taken.
-    canary: Option<(HoldKind, String)>,
+    probe: Option<(HoldKind, String)>,
     breaker: bool,
 }
 
-impl Trying {
+impl HalfOpenProbe {
     fn give_up(&self) -> bool {
         *self.guard.probing() = None;
         if self.breaker {
@@ -135,67 +144,73 @@ impl Trying {
 }
 
 #[async_trait]
-impl Probe for Trying {
-    async fn begin(&mut self, job: &Leased) -> bool {
+impl Probe for HalfOpenProbe {
+    async fn begin(&mut self, job: &ActiveJob) -> bool {
         {
             let mut probing = self.guard.probing();
             if probing.is_some() || (self.breaker && !self.guard.0.breaker.begin_probe()) {
                 return false;
             }
-            *probing = Some(Probing { order_id: order_of(job), learnt: Vec::new() });
+            *probing = Some(Probing { order_id: order_of(job), signals: Vec::new() });
         }
-        let Some((_, token)) = &self.canary else { return true };
-        match self.guard.0.accounts.take_canary(token, self.guard.0.canary_life).await {
+        let Some((_, token)) = &self.probe else { return true };
+        match self.guard.0.accounts.begin_probe(token, self.guard.0.probe_life).await {
             Ok(Taken::Yes) => true,
             Ok(Taken::Lifted) => {
-                self.canary = None;
+                self.probe = None;
                 true
             }
             Ok(Taken::No) => self.give_up(),
             Err(error) => {
-                tracing::warn!(%error, "the canary could not be taken");
+                tracing::warn!(%error, "the probe could not be taken");
                 self.give_up()
             }
         }
     }
 
     async fn end(self: Box<Self>) {
-        let learnt = self.guard.probing().take().map(|p| p.learnt).unwrap_or_default();
+        let signals = self.guard.probing().take().map(|p| p.signals).unwrap_or_default();
         if self.breaker {
             self.guard.0.breaker.end_probe();
         }
-        let Some((kind, token)) = &self.canary else { return };
-        if let Err(error) = self.guard.0.accounts.end_canary(token, &trial(*kind, &learnt)).await {
-            tracing::warn!(%error, "how the canary ended could not be written down; another one follows when its time is over");
+        let Some((kind, token)) = &self.probe else { return };
+        if let Err(error) = self.guard.0.accounts.end_probe(token, &probe_result(*kind, &signals)).await {
+            tracing::warn!(%error, "how the probe ended could not be written down; another one follows when its time is over");
         }
     }
 }
 
-/// What the calls of a canary say about a hold. Later ones know better.
-fn trial(held: HoldKind, learnt: &[Lesson]) -> Trial {
-    let mut trial = if learnt.iter().all(|l| *l == Lesson::NotTried) { Trial::Unused } else { Trial::Settled };
-    for lesson in learnt {
-        trial = match lesson {
-            Lesson::Trouble(trouble, reason) => Trial::Held { kind: kind(*trouble), reason: reason.clone() },
-            Lesson::Booked => Trial::Proved,
-            Lesson::Accepted if held != HoldKind::Wallet => Trial::Proved,
-            Lesson::Looked if held == HoldKind::Credentials => Trial::Proved,
-            _ => trial,
+/// What the calls of a probe say about a hold. Later ones know better.
+fn probe_result(held: HoldKind, signals: &[CallSignal]) -> ProbeResult {
+    let mut probe_result = if signals.iter().all(|l| *l == CallSignal::NotTried) {
+        ProbeResult::Unused
+    } else {
+        ProbeResult::Settled
+    };
+    for signal in signals {
+        probe_result = match signal {
+            CallSignal::AccountProblem(problem, reason) => {
+                ProbeResult::Held { kind: kind(*problem), reason: reason.clone() }
+            }
+            CallSignal::Booked => ProbeResult::Proved,
+            CallSignal::Accepted if held != HoldKind::Wallet => ProbeResult::Proved,
+            CallSignal::Looked if held == HoldKind::Credentials => ProbeResult::Proved,
+            _ => probe_result,
         };
     }
-    trial
+    probe_result
 }
 
-fn kind(trouble: Trouble) -> HoldKind {
-    match trouble {
-        Trouble::Wallet => HoldKind::Wallet,
-        Trouble::Credentials => HoldKind::Credentials,
-        Trouble::Configuration => HoldKind::Configuration,
+fn kind(problem: AccountProblem) -> HoldKind {
+    match problem {
+        AccountProblem::Wallet => HoldKind::Wallet,
+        AccountProblem::Credentials => HoldKind::Credentials,
+        AccountProblem::Configuration => HoldKind::Configuration,
     }
 }
 
 /// The jobs of orders carry its id.
-fn order_of(job: &Leased) -> Option<String> {
+fn order_of(job: &ActiveJob) -> Option<String> {
     let data: Value = serde_json::from_str(&job.data).ok()?;
     Some(data.get("orderId")?.as_str()?.to_owned())
 }
@@ -207,23 +222,36 @@ mod tests {
     #[test]
     fn a_canary_proves_what_its_answer_proves_and_no_more() {
         use HoldKind::{Configuration, Credentials, Wallet};
-        let held = |trouble, kind| (vec![Lesson::Trouble(trouble, "r".into())], Trial::Held { kind, reason: "r".into() });
+        let held = |problem, kind| {
+            (
+                vec![CallSignal::AccountProblem(problem, "r".into())],
+                ProbeResult::Held { kind, reason: "r".into() },
+            )
+        };
         for kind in HoldKind::ALL {
-            assert_eq!(trial(kind, &[]), Trial::Unused);
-            assert_eq!(trial(kind, &[Lesson::NotTried]), Trial::Unused);
-            assert_eq!(trial(kind, &[Lesson::Booked]), Trial::Proved);
-            for nothing in [Lesson::Down, Lesson::Silent, Lesson::Reached] {
-                assert_eq!(trial(kind, std::slice::from_ref(&nothing)), Trial::Settled, "{nothing:?}");
+            assert_eq!(probe_result(kind, &[]), ProbeResult::Unused);
+            assert_eq!(probe_result(kind, &[CallSignal::NotTried]), ProbeResult::Unused);
+            assert_eq!(probe_result(kind, &[CallSignal::Booked]), ProbeResult::Proved);
+            for nothing in [CallSignal::Down, CallSignal::Silent, CallSignal::Reached] {
+                assert_eq!(
+                    probe_result(kind, std::slice::from_ref(&nothing)),
+                    ProbeResult::Settled,
+                    "{nothing:?}"
+                );
             }
-            for (lessons, expected) in
-                [held(Trouble::Wallet, Wallet), held(Trouble::Credentials, Credentials), held(Trouble::Configuration, Configuration)]
-            {
-                assert_eq!(trial(kind, &lessons), expected);
+            for (lessons, expected) in [
+                held(AccountProblem::Wallet, Wallet),
+                held(AccountProblem::Credentials, Credentials),
+                held(AccountProblem::Configuration, Configuration),
+            ] {
+                assert_eq!(probe_result(kind, &lessons), expected);
             }
         }
-        let of = |lesson: Lesson| HoldKind::ALL.map(|kind| trial(kind, std::slice::from_ref(&lesson)) == Trial::Proved);
-        assert_eq!(of(Lesson::Accepted), [false, true, true], "a refusal takes no money");
-        assert_eq!(of(Lesson::Looked), [false, false, true]);
+        let of = |signal: CallSignal| {
+            HoldKind::ALL.map(|kind| probe_result(kind, std::slice::from_ref(&signal)) == ProbeResult::Proved)
+        };
+        assert_eq!(of(CallSignal::Accepted), [false, true, true], "a refusal takes no money");
+        assert_eq!(of(CallSignal::Looked), [false, false, true]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The account's document, and what may be done to its hold. Every process that works for the account reads the same document, so a
-//! canary is one over all of them.
+//! The account's document, and what may be done to its hold. Every process that works for the account reads
+//! the same document, so a probe is one over all of them.
 
 use std::{fmt, time::Duration};
 
@@ -11,13 +11,13 @@ use crate::{
     platform::store::{Document, Index, id_and_version},
 };
 
-/// From the beginning of a hold to its first canary; doubles with each that is held again.
-const FIRST_CANARY: Duration = Duration::from_secs(60);
+/// From the beginning of a hold to its first probe; doubles with each that is held again.
+const FIRST_PROBE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
-/// After a canary whose call settled nothing (it was not answered, or was about something else).
+/// After a probe whose call settled nothing (it was not answered, or was about something else).
 const SOON: Duration = Duration::from_secs(5);
-/// No canary is given longer than this.
-const LONGEST_CANARY: Duration = Duration::from_secs(3600);
+/// No probe is given longer than this.
+const LONGEST_PROBE: Duration = Duration::from_secs(3600);
 
 /// A provider's account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,26 +42,27 @@ pub struct Hold {
     pub reason: String,
     pub since: Timestamp,
     /// When one job may try again.
-    pub next_canary_at: Timestamp,
+    pub next_probe_at: Timestamp,
     /// Canaries that were held again.
-    pub canaries: u32,
+    pub probes: u32,
     /// The one under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub canary: Option<Canary>,
+    pub probe: Option<HoldProbe>,
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
 /// A job that tries whether the hold is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Canary {
+pub struct HoldProbe {
     /// Whose it is.
     pub token: String,
     /// When its worker counts as vanished.
     pub until: Timestamp,
 }
 
-/// What is wrong with the account. In the order of their gravity: what comes later shuts all that an earlier one does.
+/// What is wrong with the account. In the order of their gravity: what comes later shuts all that an earlier
+/// one does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HoldKind {
@@ -73,9 +74,9 @@ pub enum HoldKind {
     Credentials,
 }
 
-/// How a canary ended.
+/// How a probe ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trial {
+pub enum ProbeResult {
     /// What was held works again.
     Proved,
     Held {
@@ -92,7 +93,7 @@ impl HoldKind {
     pub const ALL: [Self; 3] = [Self::Wallet, Self::Configuration, Self::Credentials];
 
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Wallet => "wallet",
             Self::Configuration => "configuration",
@@ -103,21 +104,31 @@ impl HoldKind {
 
 impl fmt::Display for HoldKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(self.as_str())
     }
 }
 
 impl Hold {
     fn new(kind: HoldKind, reason: &str, now: Timestamp) -> Self {
         let reason = reason.to_owned();
-        Self { kind, reason, since: now, next_canary_at: now + FIRST_CANARY, canaries: 0, canary: None, extra: Map::new() }
+        Self {
+            kind,
+            reason,
+            since: now,
+            next_probe_at: now + FIRST_PROBE,
+            probes: 0,
+            probe: None,
+            extra: Map::new(),
+        }
     }
 
-    /// Whether a job may try now. What is further off than it can have been put was put there by a clock that was set back since.
+    /// Whether a job may try now. What is further off than it can have been put was put there by a clock that
+    /// was set back since.
     #[must_use]
-    pub fn canary_due(&self, now: Timestamp) -> bool {
+    pub fn probe_due(&self, now: Timestamp) -> bool {
         let over = |at: Timestamp, longest| at <= now || at.since(now) > longest;
-        over(self.next_canary_at, LONGEST_PAUSE) && self.canary.as_ref().is_none_or(|c| over(c.until, LONGEST_CANARY))
+        over(self.next_probe_at, LONGEST_PAUSE)
+            && self.probe.as_ref().is_none_or(|c| over(c.until, LONGEST_PROBE))
     }
 }
 
@@ -127,7 +138,8 @@ impl Account {
         Self { id: id.to_owned(), version: 1, hold: None, created_at: now, extra: Map::new() }
     }
 
-    /// A call says that the account cannot be used. `false`: that was known. What is graver takes the place of what is less so.
+    /// A call says that the account cannot be used. `false`: that was known. What is graver takes the place
+    /// of what is less so.
     pub fn report(&mut self, kind: HoldKind, reason: &str, now: Timestamp) -> bool {
         if self.hold.as_ref().is_some_and(|hold| hold.kind >= kind) {
             return false;
@@ -136,31 +148,37 @@ impl Account {
         true
     }
 
-    /// Takes the canary that is due, until the time at which its worker counts as vanished. `false`: none is due.
-    pub fn take_canary(&mut self, token: &str, until: Timestamp, now: Timestamp) -> bool {
-        let Some(hold) = self.hold.as_mut().filter(|hold| hold.canary_due(now)) else { return false };
-        hold.canary = Some(Canary { token: token.to_owned(), until });
+    /// Takes the probe that is due, until the time at which its worker counts as vanished. `false`: none is
+    /// due.
+    pub fn begin_probe(&mut self, token: &str, until: Timestamp, now: Timestamp) -> bool {
+        let Some(hold) = self.hold.as_mut().filter(|hold| hold.probe_due(now)) else { return false };
+        hold.probe = Some(HoldProbe { token: token.to_owned(), until });
         true
     }
 
-    /// The canary of `token` has ended. `false`: it was given up for dead, or the hold it was for is gone.
-    pub fn end_canary(&mut self, token: &str, trial: &Trial, now: Timestamp) -> bool {
-        let Some(hold) = self.hold.as_mut().filter(|hold| hold.canary.as_ref().is_some_and(|c| c.token == token)) else { return false };
-        hold.canary = None;
-        match trial {
-            Trial::Proved => self.hold = None,
+    /// The probe of `token` has ended. `false`: it was given up for dead, or the hold it was for is gone.
+    pub fn end_probe(&mut self, token: &str, probe_result: &ProbeResult, now: Timestamp) -> bool {
+        let Some(hold) =
+            self.hold.as_mut().filter(|hold| hold.probe.as_ref().is_some_and(|c| c.token == token))
+        else {
+            return false;
+        };
+        hold.probe = None;
+        match probe_result {
+            ProbeResult::Proved => self.hold = None,
             // Keys and address were accepted: only the money is wanting.
-            Trial::Held { kind: HoldKind::Wallet, reason } if hold.kind != HoldKind::Wallet => {
+            ProbeResult::Held { kind: HoldKind::Wallet, reason } if hold.kind != HoldKind::Wallet => {
                 self.hold = Some(Hold::new(HoldKind::Wallet, reason, now));
             }
-            Trial::Held { kind, reason } => {
+            ProbeResult::Held { kind, reason } => {
                 hold.kind = *kind;
                 hold.reason.clone_from(reason);
-                hold.canaries = hold.canaries.saturating_add(1);
-                hold.next_canary_at = now + FIRST_CANARY.saturating_mul(1 << hold.canaries.min(16)).min(LONGEST_PAUSE);
+                hold.probes = hold.probes.saturating_add(1);
+                hold.next_probe_at =
+                    now + FIRST_PROBE.saturating_mul(1 << hold.probes.min(16)).min(LONGEST_PAUSE);
             }
-            Trial::Settled => hold.next_canary_at = now + SOON,
-            Trial::Unused => {}
+            ProbeResult::Settled => hold.next_probe_at = now + SOON,
+            ProbeResult::Unused => {}
         }
         true
     }
@@ -191,8 +209,8 @@ mod tests {
         account.hold.as_ref().unwrap()
     }
 
-    fn again() -> Trial {
-        Trial::Held { kind: HoldKind::Wallet, reason: "still".into() }
+    fn again() -> ProbeResult {
+        ProbeResult::Held { kind: HoldKind::Wallet, reason: "still".into() }
     }
 
     #[test]
@@ -208,13 +226,13 @@ mod tests {
     #[test]
     fn canaries_come_after_a_minute_and_then_ever_later() {
         let mut account = held(HoldKind::Wallet);
-        assert!(!account.take_canary("t", at(59), at(59)));
+        assert!(!account.begin_probe("t", at(59), at(59)));
         let mut now = 0;
         for pause in [60, 120, 240, 480, 900, 900] {
-            assert_eq!(hold(&account).next_canary_at, at(now + pause));
+            assert_eq!(hold(&account).next_probe_at, at(now + pause));
             now += pause;
-            assert!(account.take_canary("t", at(now + 60), at(now)));
-            assert!(account.end_canary("t", &again(), at(now)));
+            assert!(account.begin_probe("t", at(now + 60), at(now)));
+            assert!(account.end_probe("t", &again(), at(now)));
         }
         assert_eq!((hold(&account).since, hold(&account).reason.as_str()), (at(0), "still"));
     }
@@ -222,14 +240,14 @@ mod tests {
     #[test]
     fn there_is_one_canary_at_a_time_and_a_vanished_worker_does_not_keep_it() {
         let mut account = held(HoldKind::Wallet);
-        assert!(account.take_canary("one", at(120), at(60)));
-        assert!(!account.take_canary("two", at(179), at(119)), "there is one");
-        assert!(account.take_canary("two", at(180), at(120)), "its worker is gone");
-        assert!(!account.end_canary("one", &Trial::Proved, at(121)), "a dead one says nothing");
+        assert!(account.begin_probe("one", at(120), at(60)));
+        assert!(!account.begin_probe("two", at(179), at(119)), "there is one");
+        assert!(account.begin_probe("two", at(180), at(120)), "its worker is gone");
+        assert!(!account.end_probe("one", &ProbeResult::Proved, at(121)), "a dead one says nothing");
         assert!(account.hold.is_some());
-        assert!(account.end_canary("two", &Trial::Proved, at(121)));
+        assert!(account.end_probe("two", &ProbeResult::Proved, at(121)));
         assert_eq!(account.hold, None);
-        assert!(!account.take_canary("three", at(999), at(900)));
+        assert!(!account.begin_probe("three", at(999), at(900)));
     }
 
     #[test]
@@ -237,36 +255,39 @@ mod tests {
         let day = 24 * 3600;
         let mut account = Account::new("a", at(0));
         assert!(account.report(HoldKind::Wallet, "first", at(day)));
-        assert!(account.take_canary("one", at(0) + Duration::from_secs(60), at(0)), "a day before it began");
+        assert!(account.begin_probe("one", at(0) + Duration::from_secs(60), at(0)), "a day before it began");
         let mut account = held(HoldKind::Wallet);
-        assert!(account.take_canary("one", at(day + 60), at(day)));
-        assert!(account.take_canary("two", at(120), at(60)), "nor does a canary that ends tomorrow");
+        assert!(account.begin_probe("one", at(day + 60), at(day)));
+        assert!(account.begin_probe("two", at(120), at(60)), "nor does a probe that ends tomorrow");
     }
 
     #[test]
     fn a_canary_that_settles_nothing_is_followed_soon_and_the_schedule_does_not_grow() {
         let mut account = held(HoldKind::Credentials);
-        assert!(account.take_canary("t", at(120), at(60)));
-        assert!(account.end_canary("t", &Trial::Unused, at(61)));
-        assert!(account.take_canary("t", at(120), at(61)), "at once: nobody was asked");
-        assert!(account.end_canary("t", &Trial::Settled, at(61)));
-        assert!(!account.take_canary("t", at(120), at(65)));
-        assert!(account.take_canary("t", at(120), at(66)));
-        assert_eq!(hold(&account).canaries, 0);
+        assert!(account.begin_probe("t", at(120), at(60)));
+        assert!(account.end_probe("t", &ProbeResult::Unused, at(61)));
+        assert!(account.begin_probe("t", at(120), at(61)), "at once: nobody was asked");
+        assert!(account.end_probe("t", &ProbeResult::Settled, at(61)));
+        assert!(!account.begin_probe("t", at(120), at(65)));
+        assert!(account.begin_probe("t", at(120), at(66)));
+        assert_eq!(hold(&account).probes, 0);
     }
 
     #[test]
     fn an_empty_wallet_proves_that_the_keys_are_good() {
         let mut account = held(HoldKind::Credentials);
-        assert!(account.take_canary("t", at(120), at(60)));
-        assert!(account.end_canary("t", &again(), at(60)));
-        assert_eq!((hold(&account).kind, hold(&account).since, hold(&account).canaries), (HoldKind::Wallet, at(60), 0));
+        assert!(account.begin_probe("t", at(120), at(60)));
+        assert!(account.end_probe("t", &again(), at(60)));
+        assert_eq!(
+            (hold(&account).kind, hold(&account).since, hold(&account).probes),
+            (HoldKind::Wallet, at(60), 0)
+        );
     }
 
     #[test]
     fn what_a_newer_binary_wrote_survives() {
         let text = serde_json::json!({"id": "a", "version": 3, "createdAt": at(0), "colour": "red",
-            "hold": {"kind": "wallet", "reason": "r", "since": at(0), "nextCanaryAt": at(60), "canaries": 0, "shade": 1}});
+            "hold": {"kind": "wallet", "reason": "r", "since": at(0), "nextProbeAt": at(60), "probes": 0, "shade": 1}});
         let account: Account = serde_json::from_value(text.clone()).unwrap();
         assert_eq!(serde_json::to_value(&account).unwrap(), text);
     }

@@ -1,16 +1,16 @@
-//! Stores an account's hold, and keeps what this process knows of it: the document is read about once a second, and what this
-//! process writes itself it knows at once.
+//! Stores an account's hold, and keeps what this process knows of it: the document is read about once a
+//! second, and what this process writes itself it knows at once.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use super::model::{Account, Hold, HoldKind, Trial};
+use super::model::{Account, Hold, HoldKind, ProbeResult};
 use crate::{
     base::clock::Clock,
     features::{
-        audit::{Act, Audit, Outcome, Signature},
+        audit::{Audit, AuditContext, AuditedAction, Outcome},
         orders::model::ProviderEnv,
     },
     platform::{
@@ -35,11 +35,11 @@ struct Known {
     hold: Option<Hold>,
 }
 
-/// Whether this worker's job is the canary.
+/// Whether this worker's job is the probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
     Yes,
-    /// The hold is gone: no canary is needed.
+    /// The hold is gone: no probe is needed.
     Lifted,
     /// Another worker has it, or has had it.
     No,
@@ -60,7 +60,7 @@ impl Accounts {
     /// The account that a process of `env` works for.
     #[must_use]
     pub fn new(store: Store, clock: Clock, env: ProviderEnv) -> Self {
-        Self { store, clock, id: format!("parcelx-{}", env.word()).into(), known: Arc::default() }
+        Self { store, clock, id: format!("parcelx-{}", env.as_str()).into(), known: Arc::default() }
     }
 
     #[must_use]
@@ -84,7 +84,7 @@ impl Accounts {
         }
         let hold = self.hold();
         for kind in HoldKind::ALL {
-            telemetry::account_held(kind.word(), hold.as_ref().is_some_and(|h| h.kind == kind));
+            telemetry::account_held(kind.as_str(), hold.as_ref().is_some_and(|h| h.kind == kind));
         }
         Ok(hold)
     }
@@ -115,41 +115,50 @@ impl Accounts {
         let now = self.clock.now();
         let reported = self.update(|account| account.report(kind, reason, now)).await?;
         if let Some((account, true)) = reported {
-            let next = account.hold.map(|h| h.next_canary_at.to_string()).unwrap_or_default();
+            let next = account.hold.map(|h| h.next_probe_at.to_string()).unwrap_or_default();
             tracing::warn!(account = account.id, %kind, reason, "the account {} is held ({kind}): {reason}; tried again at {next}", account.id);
         }
         Ok(())
     }
 
-    /// Takes the canary that is due for `token`; a worker that does not end it within `life` counts as vanished.
+    /// Takes the probe that is due for `token`; a worker that does not end it within `life` counts as
+    /// vanished.
     ///
     /// # Errors
     /// When the store fails: then nothing may be tried.
-    pub async fn take_canary(&self, token: &str, life: Duration) -> Result<Taken, StoreError> {
+    pub async fn begin_probe(&self, token: &str, life: Duration) -> Result<Taken, StoreError> {
         let now = self.clock.now();
-        Ok(match self.update(|account| account.take_canary(token, now + life, now)).await? {
+        Ok(match self.update(|account| account.begin_probe(token, now + life, now)).await? {
             Some((_, true)) => Taken::Yes,
             Some((account, false)) if account.hold.is_some() => Taken::No,
             _ => Taken::Lifted,
         })
     }
 
-    /// The canary of `token` has ended.
+    /// The probe of `token` has ended.
     ///
     /// # Errors
-    /// When the store fails; the canary then counts as vanished after its time.
-    pub async fn end_canary(&self, token: &str, trial: &Trial) -> Result<(), StoreError> {
+    /// When the store fails; the probe then counts as vanished after its time.
+    pub async fn end_probe(&self, token: &str, probe_result: &ProbeResult) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let Some((account, true)) = self.update(|account| account.end_canary(token, trial, now)).await? else { return Ok(()) };
+        let Some((account, true)) =
+            self.update(|account| account.end_probe(token, probe_result, now)).await?
+        else {
+            return Ok(());
+        };
         match &account.hold {
-            None => tracing::info!(account = account.id, "the account {} works again: its hold is lifted", account.id),
+            None => tracing::info!(
+                account = account.id,
+                "the account {} works again: its hold is lifted",
+                account.id
+            ),
             Some(hold) => tracing::info!(
                 account = account.id,
                 kind = %hold.kind,
                 "the account {} is still held ({}); tried again at {}",
                 account.id,
                 hold.kind,
-                hold.next_canary_at
+                hold.next_probe_at
             ),
         }
         Ok(())
@@ -163,24 +172,36 @@ impl Accounts {
         self.store.find(&Query::sorted_by("createdAt", Sort::Ascending).limit(100)).await
     }
 
-    /// Lifts the hold of the account `id` on somebody's word, and gives what it was. The audit log has it before it is done.
+    /// Lifts the hold of the account `id` on somebody's word, and gives what it was. The audit log has it
+    /// before it is done.
     ///
     /// # Errors
     /// [`LiftError`].
-    pub async fn lift(&self, id: &str, by: &Signature) -> Result<Hold, LiftError> {
+    pub async fn lift(&self, id: &str, by: &AuditContext) -> Result<Hold, LiftError> {
         let Some(account) = self.store.get::<Account>(id).await? else {
             let known: Vec<_> = self.list().await?.into_iter().map(|a| a.id).collect();
             let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
-            return Err(LiftError::NoSuchAccount { id: id.chars().filter(|c| !c.is_control()).take(64).collect(), known });
+            return Err(LiftError::NoSuchAccount {
+                id: id.chars().filter(|c| !c.is_control()).take(64).collect(),
+                known,
+            });
         };
         let audit = Audit::new(self.store.clone(), self.clock.clone());
         let before = standing(account.hold.as_ref());
-        let act = Act { action: "account.lift", collection: Account::COLLECTION, id, user_id: None, before: Some(&before) };
+        let act = AuditedAction {
+            action: "account.lift",
+            collection: Account::COLLECTION,
+            id,
+            user_id: None,
+            before: Some(&before),
+        };
         let line = audit.begin(by, &act).await?;
         let lifted = self.lift_now(id).await;
         let ended = match &lifted {
             Ok(_) => audit.end(&line, Outcome::Done, Some(&standing(None)), None).await,
-            Err(error @ LiftError::Store(_)) => audit.end(&line, Outcome::Failed, None, Some(&error.to_string())).await,
+            Err(error @ LiftError::Store(_)) => {
+                audit.end(&line, Outcome::Failed, None, Some(&error.to_string())).await
+            }
             Err(error) => audit.end(&line, Outcome::Refused, None, Some(&error.to_string())).await,
         };
         if let Err(error) = ended {
@@ -207,8 +228,12 @@ impl Accounts {
         }
     }
 
-    /// Changes this process's account if `decide` says that it changed something, and learns how it then stands.
-    async fn update(&self, mut decide: impl FnMut(&mut Account) -> bool) -> Result<Option<(Account, bool)>, StoreError> {
+    /// Changes this process's account if `decide` says that it changed something, and learns how it then
+    /// stands.
+    async fn update(
+        &self,
+        mut decide: impl FnMut(&mut Account) -> bool,
+    ) -> Result<Option<(Account, bool)>, StoreError> {
         let updated = self.store.update::<Account, _, StoreError>(&self.id, |account| {
             Ok(if decide(account) { Decision::Save(true) } else { Decision::Leave(false) })
         });

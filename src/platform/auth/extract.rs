@@ -24,7 +24,9 @@ where
         let claims = authenticate(&parts.headers, &Tokens::from_ref(state))?;
         match claims.role {
             Role::Merchant => Ok(Self { user_id: claims.user_id }),
-            Role::Operator | Role::Admin => Err(Problem::new(Kind::Forbidden, "This needs a merchant's access token.")),
+            Role::Operator | Role::Admin => {
+                Err(Problem::new(Kind::Forbidden, "This needs a merchant's access token."))
+            }
         }
     }
 }
@@ -55,6 +57,8 @@ fn missing() -> Problem {
 }
 
 fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
-    Problem::new(Kind::Unauthenticated, detail)
-        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"waybill\", error=\"invalid_token\""))
+    Problem::new(Kind::Unauthenticated, detail).header(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer realm=\"waybill\", error=\"invalid_token\""),
+    )
 }

@@ -1,4 +1,5 @@
-//! HS256 and nothing else: a provider for `jsonwebtoken` that cannot be talked into another algorithm, and no RSA or EC code in the program.
+//! HS256 and nothing else: a provider for `jsonwebtoken` that cannot be talked into another algorithm, and no
+//! RSA or EC code in the program.
 
 use std::sync::Once;
 
@@ -21,8 +22,11 @@ pub(super) fn install() {
     });
 }
 
-static PROVIDER: CryptoProvider =
-    CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
+static PROVIDER: CryptoProvider = CryptoProvider {
+    signer_factory: signer,
+    verifier_factory: verifier,
+    key_utils: KeyUtils::new_unimplemented(),
+};
 
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
     match (algorithm, key.family()) {
@@ -78,7 +82,8 @@ mod tests {
     use super::*;
 
     // RFC 7515, appendix A.1.
-    const KEY: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+    const KEY: &str =
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
     const SIGNED: &str = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     const SIGNATURE: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
@@ -100,7 +105,9 @@ mod tests {
 
     #[test]
     fn knows_no_other_algorithm() {
-        for algorithm in [Algorithm::HS384, Algorithm::HS512, Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
+        for algorithm in
+            [Algorithm::HS384, Algorithm::HS512, Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]
+        {
             assert!(signer(&algorithm, &EncodingKey::from_secret(b"k")).is_err());
             assert!(verifier(&algorithm, &DecodingKey::from_secret(b"k")).is_err());
         }

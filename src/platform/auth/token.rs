@@ -1,7 +1,8 @@
 //! Access tokens: issued and verified here and nowhere else.
 //!
-//! Guards against every known way to be taken in by a token: the algorithm is the server's choice, headers that name keys are not looked at, each
-//! claim must be there and have its type, and the time is that of our own clock.
+//! Guards against every known way to be taken in by a token: the algorithm is the server's choice, headers
+//! that name keys are not looked at, each claim must be there and have its type, and the time is that of our
+//! own clock.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -59,7 +60,8 @@ pub struct Claims {
     pub role: Role,
 }
 
-/// Why a token is refused. The texts are safe to send: none says which key or algorithm would have been right.
+/// Why a token is refused. The texts are safe to send: none says which key or algorithm would have been
+/// right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Not ours, or changed: form, algorithm, signature, a missing or wrong claim.
@@ -119,7 +121,12 @@ impl Tokens {
         // It would read the system's clock: `check_times` does both with ours.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Self(Arc::new(Inner { signing: EncodingKey::from_secret(secret), verifying: DecodingKey::from_secret(secret), validation, clock }))
+        Self(Arc::new(Inner {
+            signing: EncodingKey::from_secret(secret),
+            verifying: DecodingKey::from_secret(secret),
+            validation,
+            clock,
+        }))
     }
 
     /// A token for `user_id`, good from now for `ttl`.
@@ -151,12 +158,15 @@ impl Tokens {
         if token.len() > MAX_TOKEN || token.split('.').count() != 3 {
             return Err(TokenError::Invalid);
         }
-        let data = jsonwebtoken::decode::<Wire>(token, &self.0.verifying, &self.0.validation).map_err(|e| match e.kind() {
-            ErrorKind::ExpiredSignature => TokenError::Expired,
-            ErrorKind::ImmatureSignature => TokenError::NotYetValid,
-            _ => TokenError::Invalid,
-        })?;
-        // Headers that must be understood (RFC 7515 section 4.1.11) are not; another type of token is none of ours.
+        let data = jsonwebtoken::decode::<Wire>(token, &self.0.verifying, &self.0.validation).map_err(
+            |e| match e.kind() {
+                ErrorKind::ExpiredSignature => TokenError::Expired,
+                ErrorKind::ImmatureSignature => TokenError::NotYetValid,
+                _ => TokenError::Invalid,
+            },
+        )?;
+        // Headers that must be understood (RFC 7515 section 4.1.11) are not; another type of token is none of
+        // ours.
         let typed = data.header.typ.as_deref().is_none_or(|t| t.eq_ignore_ascii_case("JWT"));
         let wire = data.claims;
         if data.header.crit.is_some() || !typed || wire.iss != ISSUER || !is_subject(&wire.sub) {

@@ -39,8 +39,15 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     );
     unless(config.store.url != config.queue.url, "queue.url", "must be another file than store.url");
     unless(call >= Duration::from_millis(100), "parcelx.timeout", "must be 100ms or more");
-    for (key, span) in [("parcelx.send_within", config.parcelx.send_within), ("parcelx.settle_within", config.parcelx.settle_within)] {
-        unless(span.get() >= LEAST_MARGIN, key, "must be 200ms or more: the database is written to in that time");
+    for (key, span) in [
+        ("parcelx.send_within", config.parcelx.send_within),
+        ("parcelx.settle_within", config.parcelx.settle_within),
+    ] {
+        unless(
+            span.get() >= LEAST_MARGIN,
+            key,
+            "must be 200ms or more: the database is written to in that time",
+        );
     }
     unless(
         config.parcelx.label_wait.get() <= LONGEST_LABEL_WAIT,
@@ -58,12 +65,20 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
         "must be an address and a port, such as 127.0.0.1:9100, or empty",
     );
     for (name, lease) in leases(config) {
-        unless(lease >= Duration::from_millis(500), &name, "must be 500ms or more: it is renewed every quarter");
+        unless(
+            lease >= Duration::from_millis(500),
+            &name,
+            "must be 500ms or more: it is renewed every quarter",
+        );
     }
     unless(config.queue.attempts >= 1, "queue.attempts", "must be 1 or more");
     unless((1..=1000).contains(&config.queue.concurrency), "queue.concurrency", "must be from 1 to 1000");
     for (name, own) in &config.queue.per_queue {
-        unless(own.attempts.is_none_or(|n| n >= 1), &format!("queue.per_queue.{name}.attempts"), "must be 1 or more");
+        unless(
+            own.attempts.is_none_or(|n| n >= 1),
+            &format!("queue.per_queue.{name}.attempts"),
+            "must be 1 or more",
+        );
         unless(
             own.concurrency.is_none_or(|n| (1..=1000).contains(&n)),
             &format!("queue.per_queue.{name}.concurrency"),
@@ -93,22 +108,33 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
 }
 
 fn leases(config: &Config) -> impl Iterator<Item = (String, Duration)> {
-    let own = config.queue.per_queue.iter().filter_map(|(name, q)| Some((format!("queue.per_queue.{name}.lease"), q.lease?.get())));
+    let own = config
+        .queue
+        .per_queue
+        .iter()
+        .filter_map(|(name, q)| Some((format!("queue.per_queue.{name}.lease"), q.lease?.get())));
     std::iter::once(("queue.lease".to_owned(), config.queue.lease.get())).chain(own)
 }
 
 fn base_url(config: &Config) -> Result<Url, ConfigError> {
     let text = config.parcelx.base_url.trim().trim_end_matches('/');
     let refuse = |detail: &str| ConfigError(vec![Problem::new("parcelx.base_url", detail)]);
-    let url = Url::parse(if text.is_empty() { LIVE } else { text }).map_err(|_| refuse("must be a URL such as https://app.parcelx.in"))?;
+    let url = Url::parse(if text.is_empty() { LIVE } else { text })
+        .map_err(|_| refuse("must be a URL such as https://app.parcelx.in"))?;
     let loopback = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         None => return Err(refuse("must be a URL with a host")),
     };
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return Err(refuse("must be a plain address, such as https://app.parcelx.in: credentials have keys of their own"));
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
+        return Err(refuse(
+            "must be a plain address, such as https://app.parcelx.in: credentials have keys of their own",
+        ));
     }
     match url.scheme() {
         "https" => Ok(url),
@@ -144,8 +170,12 @@ fn account(config: &Config, role: Role) -> Result<Provider, ConfigError> {
                 secret_key: trimmed(&config.parcelx.secret_key),
             }))
         }
-        (true, false) => problem("parcelx.secret_key", "is missing while parcelx.access_key is set: set both or neither"),
-        (false, true) => problem("parcelx.access_key", "is missing while parcelx.secret_key is set: set both or neither"),
+        (true, false) => {
+            problem("parcelx.secret_key", "is missing while parcelx.access_key is set: set both or neither")
+        }
+        (false, true) => {
+            problem("parcelx.access_key", "is missing while parcelx.secret_key is set: set both or neither")
+        }
         (false, false) if role != Role::AllInOne => problem(
             "parcelx.access_key",
             "ParcelX credentials are missing: set WAYBILL_PARCELX__ACCESS_KEY and WAYBILL_PARCELX__SECRET_KEY \
@@ -174,7 +204,10 @@ mod tests {
             Config::load(None, [variable("SEND_WITHIN", send), variable("SETTLE_WITHIN", settle)])
         };
         let times = set("2s", "200ms").unwrap().parcelx;
-        assert_eq!((times.send_within.get(), times.settle_within.get()), (Duration::from_secs(2), Duration::from_millis(200)));
+        assert_eq!(
+            (times.send_within.get(), times.settle_within.get()),
+            (Duration::from_secs(2), Duration::from_millis(200))
+        );
         let refused = set("199ms", "100ms").unwrap_err().0;
         let keys: Vec<_> = refused.iter().filter_map(|p| p.key.split(' ').next()).collect();
         assert_eq!(keys, ["parcelx.send_within", "parcelx.settle_within"]);
@@ -183,6 +216,9 @@ mod tests {
     #[test]
     fn the_defaults_are_the_usual_times() {
         let times = Config::load(None, []).unwrap().parcelx;
-        assert_eq!((times.send_within.get(), times.settle_within.get()), (Duration::from_secs(10), Duration::from_secs(5)));
+        assert_eq!(
+            (times.send_within.get(), times.settle_within.get()),
+            (Duration::from_secs(10), Duration::from_secs(5))
+        );
     }
 }

@@ -90,14 +90,17 @@ mod tests {
 
     #[test]
     fn reads_what_people_write() {
-        for (text, ms) in [("250ms", 250), (" 5s ", 5000), ("2m", 120_000), ("24h", 86_400_000), ("1d", 86_400_000)] {
+        for (text, ms) in
+            [("250ms", 250), (" 5s ", 5000), ("2m", 120_000), ("24h", 86_400_000), ("1d", 86_400_000)]
+        {
             assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
         }
     }
 
     #[test]
     fn refuses_the_rest() {
-        for text in ["", "5", "s", "-5s", "5 s", "1.5s", "0s", "25h", "5sec", "99999999999999999999s", "५s"] {
+        for text in ["", "5", "s", "-5s", "5 s", "1.5s", "0s", "25h", "5sec", "99999999999999999999s", "५s"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
         let offsets = |t: &str| serde_json::from_value::<Offsets>(t.into());

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
 
-/// Host names in lower case; `*.` in front stands for any host below that name. A list, or one text with commas.
+/// Host names in lower case; `*.` in front stands for any host below that name. A list, or one text with
+/// commas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostNames(Vec<String>);
 

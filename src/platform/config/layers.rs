@@ -17,7 +17,10 @@ const NO_SETTING: &str = "is no setting: look for its name in config/default.tom
 /// Who set a key last: the name of a variable or a file.
 type Places = BTreeMap<String, String>;
 
-pub(super) fn read(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+pub(super) fn read(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
     let mut problems = Vec::new();
     let mut settings = table("config/default.toml", DEFAULTS).unwrap_or_else(|p| {
         problems.push(p);
@@ -27,7 +30,8 @@ pub(super) fn read(file: Option<&Path>, environment: impl IntoIterator<Item = (S
     let mut places = Places::new();
     if let Some(path) = file {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|e| Problem::new(&name, format!("cannot be read: {e}")));
+        let text =
+            std::fs::read_to_string(path).map_err(|e| Problem::new(&name, format!("cannot be read: {e}")));
         match text.and_then(|text| table(&name, &text)) {
             Ok(own) => {
                 leaves(&own, "", &mut |key| places.insert(key, name.clone()));
@@ -64,7 +68,12 @@ pub(super) fn read(file: Option<&Path>, environment: impl IntoIterator<Item = (S
 }
 
 /// The settings as a [`Config`], with what is wrong added to `problems`.
-fn shape(mut settings: Map<String, Value>, defaults: &Map<String, Value>, places: &Places, problems: &mut Vec<Problem>) -> Option<Config> {
+fn shape(
+    mut settings: Map<String, Value>,
+    defaults: &Map<String, Value>,
+    places: &Places,
+    problems: &mut Vec<Problem>,
+) -> Option<Config> {
     let mut said = BTreeSet::new();
     loop {
         match read_value::<Config>(&Value::Object(settings.clone())) {
@@ -74,8 +83,12 @@ fn shape(mut settings: Map<String, Value>, defaults: &Map<String, Value>, places
                 return Some(config);
             }
             Err(errors) => {
-                // A setting that does not read gives way to its default, so that the next reading gets past it.
-                let mended = errors.iter().filter(|e| mend(&mut settings, defaults, e.pointer.as_deref().unwrap_or_default())).count();
+                // A setting that does not read gives way to its default, so that the next reading gets past
+                // it.
+                let mended = errors
+                    .iter()
+                    .filter(|e| mend(&mut settings, defaults, e.pointer.as_deref().unwrap_or_default()))
+                    .count();
                 for error in errors {
                     let key = dotted(&error);
                     let detail = if error.code == "unknown" { NO_SETTING.to_owned() } else { error.detail };
@@ -97,7 +110,9 @@ fn dotted(error: &FieldError) -> String {
 /// The key and, where it was set by somebody, the variable or file.
 fn with_place(key: &str, places: &Places) -> String {
     let below = format!("{key}.");
-    let place = places.get(key).or_else(|| places.range(below.clone()..).next().filter(|(k, _)| k.starts_with(&below)).map(|(_, v)| v));
+    let place = places.get(key).or_else(|| {
+        places.range(below.clone()..).next().filter(|(k, _)| k.starts_with(&below)).map(|(_, v)| v)
+    });
     place.map_or_else(|| key.to_owned(), |place| format!("{key} ({place})"))
 }
 
@@ -113,10 +128,14 @@ fn leaves(table: &Map<String, Value>, above: &str, note: &mut impl FnMut(String)
 
 /// Puts the default at `pointer`, or takes away what has none. Tells whether anything changed.
 fn mend(settings: &mut Map<String, Value>, defaults: &Map<String, Value>, pointer: &str) -> bool {
-    let mut parts: Vec<_> = pointer.split('/').skip(1).map(|p| p.replace("~1", "/").replace("~0", "~")).collect();
+    let mut parts: Vec<_> =
+        pointer.split('/').skip(1).map(|p| p.replace("~1", "/").replace("~0", "~")).collect();
     let Some(last) = parts.pop() else { return false };
-    let default = parts.iter().try_fold(defaults, |at, part| at.get(part)?.as_object()).and_then(|at| at.get(&last));
-    let Some(at) = parts.iter().try_fold(settings, |at, part| at.get_mut(part)?.as_object_mut()) else { return false };
+    let default =
+        parts.iter().try_fold(defaults, |at, part| at.get(part)?.as_object()).and_then(|at| at.get(&last));
+    let Some(at) = parts.iter().try_fold(settings, |at, part| at.get_mut(part)?.as_object_mut()) else {
+        return false;
+    };
     match default {
         Some(value) => at.insert(last, value.clone()).as_ref() != Some(value),
         None => at.remove(&last).is_some(),
@@ -126,7 +145,8 @@ fn mend(settings: &mut Map<String, Value>, defaults: &Map<String, Value>, pointe
 fn table(name: &str, text: &str) -> Result<Map<String, Value>, Problem> {
     // The parser's own message would show the line, which may hold a secret.
     toml::from_str(text).map_err(|e: toml::de::Error| {
-        let line = e.span().and_then(|s| text.get(..s.start)).map_or(1, |before| before.matches('\n').count() + 1);
+        let line =
+            e.span().and_then(|s| text.get(..s.start)).map_or(1, |before| before.matches('\n').count() + 1);
         Problem::new(name, format!("is not TOML: see line {line}"))
     })
 }
@@ -142,9 +162,14 @@ fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
     }
 }
 
-/// `WAYBILL_HTTP__BIND=…` as the table `{"http": {"bind": …}}`. Variables of other programs that share the prefix
-/// (a cluster's `WAYBILL_SERVICE_HOST`) are left alone, but one that names a section with a single `_` is a slip.
-fn variable(name: &str, text: &str, defaults: &Map<String, Value>) -> Result<Option<Map<String, Value>>, Problem> {
+/// `WAYBILL_HTTP__BIND=…` as the table `{"http": {"bind": …}}`. Variables of other programs that share the
+/// prefix (a cluster's `WAYBILL_SERVICE_HOST`) are left alone, but one that names a section with a single `_`
+/// is a slip.
+fn variable(
+    name: &str,
+    text: &str,
+    defaults: &Map<String, Value>,
+) -> Result<Option<Map<String, Value>>, Problem> {
     let Some(rest) = name.strip_prefix(PREFIX) else { return Ok(None) };
     let lower = rest.to_ascii_lowercase();
     let parts: Vec<_> = lower.split("__").collect();
@@ -155,7 +180,10 @@ fn variable(name: &str, text: &str, defaults: &Map<String, Value>) -> Result<Opt
         let section = defaults.keys().find(|s| lower == **s || lower.starts_with(&format!("{s}_")));
         return section.map_or(Ok(None), |s| {
             let s = s.to_ascii_uppercase();
-            Err(Problem::new(name, format!("is no setting: two underscores follow the section, as in {PREFIX}{s}__…")))
+            Err(Problem::new(
+                name,
+                format!("is no setting: two underscores follow the section, as in {PREFIX}{s}__…"),
+            ))
         });
     }
     if parts.contains(&"") {
@@ -166,7 +194,8 @@ fn variable(name: &str, text: &str, defaults: &Map<String, Value>) -> Result<Opt
         return Err(Problem::new(name, "names a whole section, not a setting"));
     }
     let (last, path) = parts.split_last().ok_or_else(|| Problem::new(name, "is no setting"))?;
-    let known = path.iter().try_fold(defaults, |at, part| at.get(*part)?.as_object()).and_then(|at| at.get(*last));
+    let known =
+        path.iter().try_fold(defaults, |at, part| at.get(*part)?.as_object()).and_then(|at| at.get(*last));
     // A value is text, but for the few settings that are numbers.
     let value = match (known, text.trim().parse::<i64>()) {
         (Some(Value::String(_)), _) | (_, Err(_)) => Value::String(text.to_owned()),
@@ -179,8 +208,8 @@ fn variable(name: &str, text: &str, defaults: &Map<String, Value>) -> Result<Opt
     Ok(Some(nested))
 }
 
-/// What a cluster tells every container about a service: one called `waybill-queue` gives `WAYBILL_QUEUE_SERVICE_HOST`,
-/// `WAYBILL_QUEUE_PORT=tcp://…` and `WAYBILL_QUEUE_PORT_6379_TCP`.
+/// What a cluster tells every container about a service: one called `waybill-queue` gives
+/// `WAYBILL_QUEUE_SERVICE_HOST`, `WAYBILL_QUEUE_PORT=tcp://…` and `WAYBILL_QUEUE_PORT_6379_TCP`.
 fn of_a_cluster(lower: &str, text: &str) -> bool {
     lower.ends_with("_service_host")
         || lower.contains("_service_port")

@@ -8,7 +8,9 @@ pub fn operator() -> String {
 }
 
 fn named(names: impl Iterator<Item = String>) -> String {
-    let clean = |name: String| name.chars().filter(|c| !c.is_control()).take(64).collect::<String>().trim().to_owned();
+    let clean = |name: String| {
+        name.chars().filter(|c| !c.is_control()).take(64).collect::<String>().trim().to_owned()
+    };
     names.map(clean).find(|name| !name.is_empty()).unwrap_or_else(|| "cli".to_owned())
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// One thing that is wrong: where it was set, or what it is about, and how to mend it. Never holds a value that could be secret.
+/// One thing that is wrong: where it was set, or what it is about, and how to mend it. Never holds a value
+/// that could be secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub key: String,

@@ -18,7 +18,9 @@ pub struct Http {
 
 fn address<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(d)?;
-    text.trim().parse().map_err(|_| de::Error::custom("must be an IP address and a port, such as 127.0.0.1:3000 or 0.0.0.0:80"))
+    text.trim().parse().map_err(|_| {
+        de::Error::custom("must be an IP address and a port, such as 127.0.0.1:3000 or 0.0.0.0:80")
+    })
 }
 
 #[derive(Clone, Deserialize)]

@@ -1,6 +1,8 @@
-//! What machines ask about the process: is it alive, does it want requests, which version is it, what has it counted.
+//! What machines ask about the process: is it alive, does it want requests, which version is it, what has it
+//! counted.
 //!
-//! Guards against a balancer that sends requests to an instance that cannot serve them, and against answers that tell strangers why.
+//! Guards against a balancer that sends requests to an instance that cannot serve them, and against answers
+//! that tell strangers why.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -63,7 +65,8 @@ where
     (name, Check { ask: Box::new(ask), needed: true })
 }
 
-/// Something that is told beside the checks, in words that anybody may read: the instance is ready whatever it says.
+/// Something that is told beside the checks, in words that anybody may read: the instance is ready whatever
+/// it says.
 pub fn note<F, Fut>(name: &'static str, ask: F) -> (&'static str, Check)
 where
     F: Fn() -> Fut + Send + Sync + 'static,
@@ -84,8 +87,13 @@ impl fmt::Debug for Health {
     }
 }
 
-/// `/healthz` (alias `/health`), `/readyz`, `/version` and `/metrics`: public. Once `draining` is cancelled, `/readyz` says no.
-pub fn routes<S>(about: About, checks: Vec<(&'static str, Check)>, draining: CancellationToken) -> OpenApiRouter<S>
+/// `/healthz` (alias `/health`), `/readyz`, `/version` and `/metrics`: public. Once `draining` is cancelled,
+/// `/readyz` says no.
+pub fn routes<S>(
+    about: About,
+    checks: Vec<(&'static str, Check)>,
+    draining: CancellationToken,
+) -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
@@ -126,21 +134,23 @@ async fn health(state: State<Arc<Health>>) -> Response {
 struct Ready {
     #[schema(value_type = String, example = "ready")]
     status: &'static str,
-    /// Name of a dependency → `ok`, `failed` or `timeout`. `account`: `ok` or `held: …`, with `wallet`, `credentials` or `configuration`;
-    /// while it is held orders are accepted, and booked later.
+    /// Name of a dependency → `ok`, `failed` or `timeout`. `account`: `ok` or `held: …`, with `wallet`,
+    /// `credentials` or `configuration`; while it is held orders are accepted, and booked later.
     #[schema(value_type = BTreeMap<String, String>, example = json!({ "store": "ok", "queue": "ok", "account": "ok" }))]
     checks: BTreeMap<&'static str, String>,
 }
 
 /// Does the instance take requests?
 ///
-/// 503 when a dependency does not answer within a second, or when the instance is about to stop. The problem document then has the same `checks`.
+/// 503 when a dependency does not answer within a second, or when the instance is about to stop. The problem
+/// document then has the same `checks`.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
     (status = 200, description = "It does", body = Ready),
     (status = 503, description = "Not now", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn readyz(State(health): State<Arc<Health>>) -> Response {
-    let refuse = |detail: &'static str| Problem::new(Kind::TemporarilyUnavailable, detail).retry_after(CHECK_LIMIT);
+    let refuse =
+        |detail: &'static str| Problem::new(Kind::TemporarilyUnavailable, detail).retry_after(CHECK_LIMIT);
     if health.draining.is_cancelled() {
         return refuse("The instance is about to stop.").into_response();
     }
@@ -151,11 +161,13 @@ async fn readyz(State(health): State<Arc<Health>>) -> Response {
     if ready {
         return answer::ok(&Ready { status: "ready", checks });
     }
-    let checks: serde_json::Map<_, _> = checks.into_iter().map(|(name, word)| (name.to_owned(), word.into())).collect();
+    let checks: serde_json::Map<_, _> =
+        checks.into_iter().map(|(name, word)| (name.to_owned(), word.into())).collect();
     refuse("Something the service needs is out of reach.").member("checks", checks).into_response()
 }
 
-/// Whether the instance can serve, as far as this check goes, and one word, without detail; the log has the rest.
+/// Whether the instance can serve, as far as this check goes, and one word, without detail; the log has the
+/// rest.
 async fn ask(name: &str, check: &Check) -> (bool, String) {
     match tokio::time::timeout(CHECK_LIMIT, (check.ask)()).await {
         Ok(Ok(word)) => (true, word),
@@ -181,5 +193,6 @@ async fn version(State(health): State<Arc<Health>>) -> Response {
 /// In Prometheus text format. Labels hold routes, queues and outcomes, never ids.
 #[utoipa::path(get, path = "/metrics", tag = "Service", security(()), responses((status = 200, description = "All metrics", body = String, content_type = "text/plain")))]
 async fn metrics() -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry::render()).into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry::render())
+        .into_response()
 }

@@ -1,5 +1,5 @@
-//! The one list of layers. Every answer of this service passes here, so every answer has a request id, the security headers, a metric and a log
-//! line, and every refusal is a problem document.
+//! The one list of layers. Every answer of this service passes here, so every answer has a request id, the
+//! security headers, a metric and a log line, and every refusal is a problem document.
 
 mod request_id;
 
@@ -43,7 +43,8 @@ impl Default for Limits {
     }
 }
 
-/// All header fields of a request together, in bytes. Above, but below the server's own limit, the client still gets a problem document.
+/// All header fields of a request together, in bytes. Above, but below the server's own limit, the client
+/// still gets a problem document.
 const MAX_HEADERS: usize = 16 * 1024;
 
 /// Below, gzip costs more than it saves.
@@ -58,7 +59,9 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (
         header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+        HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        ),
     ),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
@@ -67,7 +70,8 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 ///
 /// From the outside in:
 /// 1. gzip, outermost, so that what is inside sees plain bodies and problem documents are compressed too;
-/// 2. everything else in one function, [`around`], whose order it explains. One layer costs one boxed future per request; six would cost six.
+/// 2. everything else in one function, [`around`], whose order it explains. One layer costs one boxed future
+///    per request; six would cost six.
 pub fn apply(router: Router, limits: &Limits, clock: Clock) -> Router {
     let gzip = CompressionLayer::new()
         .gzip(true)
@@ -76,7 +80,9 @@ pub fn apply(router: Router, limits: &Limits, clock: Clock) -> Router {
     let edge = Arc::new(Edge { limits: *limits, clock });
     router
         .fallback(async || Problem::new(Kind::NotFound, Kind::NotFound.stock_detail()))
-        .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed, Kind::MethodNotAllowed.stock_detail()))
+        .method_not_allowed_fallback(async || {
+            Problem::new(Kind::MethodNotAllowed, Kind::MethodNotAllowed.stock_detail())
+        })
         .layer((gzip, from_fn_with_state(edge, around)))
 }
 
@@ -86,8 +92,9 @@ struct Edge {
     clock: Clock,
 }
 
-/// The span is outside the guard, so that what a panic or a time-out logs has the request's id; the problem is written outside the guard, since the
-/// guard makes problems too; the log line and the metric come last, when the status is final.
+/// The span is outside the guard, so that what a panic or a time-out logs has the request's id; the problem
+/// is written outside the guard, since the guard makes problems too; the log line and the metric come last,
+/// when the status is final.
 async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now(); // monotonic: a duration, not a time
     let id = RequestId::of(request.headers(), &edge.clock);
@@ -139,7 +146,9 @@ async fn guarded(request: Request, next: Next, limit: Duration) -> Response {
         Ok(Err(_)) => Problem::internal(&"the handler panicked").into_response(),
         Err(_) => {
             tracing::warn!(limit_ms = millis(limit), "a request was given up");
-            Problem::new(Kind::RequestTimeout, Kind::RequestTimeout.stock_detail()).retry_after(Duration::from_secs(1)).into_response()
+            Problem::new(Kind::RequestTimeout, Kind::RequestTimeout.stock_detail())
+                .retry_after(Duration::from_secs(1))
+                .into_response()
         }
     }
 }

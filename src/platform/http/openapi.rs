@@ -1,7 +1,7 @@
 //! The API's document and the page that shows it.
 //!
-//! Guards against a document that says less than the service does (errors that any route can answer are added to every operation
-//! here), and against schemas that nothing could satisfy.
+//! Guards against a document that says less than the service does (errors that any route can answer are added
+//! to every operation here), and against schemas that nothing could satisfy.
 
 use axum::{
     Router,
@@ -15,7 +15,8 @@ use bytes::Bytes;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        AllOf, ContentBuilder, Header, ObjectBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder, Schema, Type,
+        AllOf, ContentBuilder, Header, ObjectBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder,
+        Schema, Type,
         example::{Example, ExampleBuilder},
         path::{Operation, PathItem},
         security::{Http, HttpAuthScheme, SecurityScheme},
@@ -71,7 +72,8 @@ impl Modify for Bearer {
     }
 }
 
-/// The document without any route, to start an `OpenApiRouter` with. Operations need the bearer token unless they say `security(())`.
+/// The document without any route, to start an `OpenApiRouter` with. Operations need the bearer token unless
+/// they say `security(())`.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     Base::openapi()
@@ -98,7 +100,9 @@ pub fn docs(mut openapi: utoipa::openapi::OpenApi) -> Router {
     let page: Router = SwaggerUi::new("/docs").config(config).into();
     page.layer(from_fn(for_a_page)).route(
         "/openapi.json",
-        get(async move || ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], json)),
+        get(async move || {
+            ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], json)
+        }),
     )
 }
 
@@ -107,12 +111,15 @@ async fn for_a_page(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await.into_response();
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, DOCS_CSP);
     if response.status().is_success() {
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
     }
     response
 }
 
-/// Adds the errors that the edge answers on its own, where an operation does not say more about them itself, and mends schemas.
+/// Adds the errors that the edge answers on its own, where an operation does not say more about them itself,
+/// and mends schemas.
 pub fn complete(openapi: &mut utoipa::openapi::OpenApi) {
     for schema in openapi.components.iter_mut().flat_map(|c| c.schemas.values_mut()) {
         let RefOr::T(Schema::Object(object)) = schema else { continue };
@@ -124,9 +131,15 @@ pub fn complete(openapi: &mut utoipa::openapi::OpenApi) {
 }
 
 fn complete_operation(path: &str, operation: &mut Operation) {
-    let open = operation.security.as_ref().is_some_and(|s| s.iter().all(|r| *r == utoipa::openapi::SecurityRequirement::default()));
+    let open = operation
+        .security
+        .as_ref()
+        .is_some_and(|s| s.iter().all(|r| *r == utoipa::openapi::SecurityRequirement::default()));
     let has_body = operation.request_body.is_some();
-    let mut statuses = vec![("500", "Something went wrong on our side"), ("503", "Took too long, or not available just now")];
+    let mut statuses = vec![
+        ("500", "Something went wrong on our side"),
+        ("503", "Took too long, or not available just now"),
+    ];
     if !open {
         statuses.extend([("401", "No valid access token"), ("403", "The token's role may not do this")]);
     }
@@ -149,8 +162,11 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         if let RefOr::T(response) = response
             && let Some(RefOr::T(content)) = response.content.get_mut(PROBLEM)
         {
-            let kinds = Kind::ALL.into_iter().filter(|kind| kind.status().as_str() == status && kind.fits(has_body));
-            content.examples.extend(kinds.map(|kind| (kind.code().to_owned(), RefOr::T(example(kind, path)))));
+            let kinds =
+                Kind::ALL.into_iter().filter(|kind| kind.status().as_str() == status && kind.fits(has_body));
+            content
+                .examples
+                .extend(kinds.map(|kind| (kind.code().to_owned(), RefOr::T(example(kind, path)))));
         }
     }
 }
@@ -160,11 +176,13 @@ fn example(kind: Kind, path: &str) -> Example {
     ExampleBuilder::new().summary(kind.title()).value(Some(ProblemBody::example(kind, path))).build()
 }
 
-/// A described field with an inlined schema comes as "all of: the schema, an object with the description". A text is no object, so
-/// that no value would do: the description moves to the schema.
+/// A described field with an inlined schema comes as "all of: the schema, an object with the description". A
+/// text is no object, so that no value would do: the description moves to the schema.
 fn describe_directly(field: &mut RefOr<Schema>) {
     let RefOr::T(Schema::AllOf(AllOf { items, .. })) = field else { return };
-    let [RefOr::T(Schema::Object(inlined)), RefOr::T(Schema::Object(words))] = items.as_mut_slice() else { return };
+    let [RefOr::T(Schema::Object(inlined)), RefOr::T(Schema::Object(words))] = items.as_mut_slice() else {
+        return;
+    };
     if words.description.is_some() && words.properties.is_empty() && words.required.is_empty() {
         let mut described = inlined.clone();
         described.description = words.description.take();

@@ -1,7 +1,8 @@
 //! Errors as RFC 9457 problem documents, the only form in which this service says no.
 //!
-//! Guards against errors that leave in a form of their own or say too much. A [`Problem`] made anywhere becomes a bare response that carries
-//! it as an extension; the middleware, which alone knows the request's id and path, writes the body (see [`body::render`]).
+//! Guards against errors that leave in a form of their own or say too much. A [`Problem`] made anywhere
+//! becomes a bare response that carries it as an extension; the middleware, which alone knows the request's
+//! id and path, writes the body (see [`body::render`]).
 
 mod body;
 mod kind;
@@ -32,7 +33,8 @@ pub struct FieldError {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "limit")]
     pub parameter: Option<String>,
-    /// A stable word for programs: `missing`, `unknown`, `duplicate`, `type`, `enum`, `invalid`, or the broken rule (`length`, `range` …).
+    /// A stable word for programs: `missing`, `unknown`, `duplicate`, `type`, `enum`, `invalid`, or the
+    /// broken rule (`length`, `range` …).
     #[schema(value_type = String, example = "length")]
     pub code: Cow<'static, str>,
     /// For people.
@@ -42,12 +44,20 @@ pub struct FieldError {
 
 impl FieldError {
     #[must_use]
-    pub fn pointer(pointer: impl Into<String>, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+    pub fn pointer(
+        pointer: impl Into<String>,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<String>,
+    ) -> Self {
         Self { pointer: Some(pointer.into()), parameter: None, code: code.into(), detail: detail.into() }
     }
 
     #[must_use]
-    pub fn parameter(name: impl Into<String>, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+    pub fn parameter(
+        name: impl Into<String>,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<String>,
+    ) -> Self {
         Self { pointer: None, parameter: Some(name.into()), code: code.into(), detail: detail.into() }
     }
 }
@@ -67,7 +77,8 @@ struct Inner {
 }
 
 impl Problem {
-    /// `detail` is about this occurrence, for people, and is sent as it is: no submitted value, no error text of a library.
+    /// `detail` is about this occurrence, for people, and is sent as it is: no submitted value, no error text
+    /// of a library.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
@@ -106,7 +117,8 @@ impl Problem {
         self
     }
 
-    /// A further member of the document (RFC 9457 section 3.2). It cannot replace one of the members every problem has.
+    /// A further member of the document (RFC 9457 section 3.2). It cannot replace one of the members every
+    /// problem has.
     #[must_use]
     pub fn member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.members.push((name, value.into()));

@@ -1,7 +1,7 @@
 //! Accepts connections and serves them until it is told to stop.
 //!
-//! Guards against what `axum::serve` leaves open: clients that never finish their headers, a drain without an end, and an accept loop that dies or
-//! spins when file descriptors run out.
+//! Guards against what `axum::serve` leaves open: clients that never finish their headers, a drain without an
+//! end, and an accept loop that dies or spins when file descriptors run out.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -19,25 +19,38 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// From the opening of a connection, or from the end of the last answer on it, to the end of the next request's headers. So it also ends idle connections.
+/// From the opening of a connection, or from the end of the last answer on it, to the end of the next
+/// request's headers. So it also ends idle connections.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The read buffer of a connection, and with it the largest block of headers; hyper answers a larger one with a bare 431.
+/// The read buffer of a connection, and with it the largest block of headers; hyper answers a larger one with
+/// a bare 431.
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// How long to wait when the system has no room for another connection: long enough for some to end, short enough not to be noticed.
+/// How long to wait when the system has no room for another connection: long enough for some to end, short
+/// enough not to be noticed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `router` on `listener` until `shutdown`, then lets running requests end for at most `drain`, and cuts the rest. No new connection is taken
-/// meanwhile. Handlers find the client's address as `ConnectInfo<SocketAddr>`.
+/// Serves `router` on `listener` until `shutdown`, then lets running requests end for at most `drain`, and
+/// cuts the rest. No new connection is taken meanwhile. Handlers find the client's address as
+/// `ConnectInfo<SocketAddr>`.
 ///
 /// # Errors
 /// None at present: failures of single connections are logged and survived.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken, drain: Duration) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+    drain: Duration,
+) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT).keep_alive(true).max_buf_size(MAX_BUFFER);
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .keep_alive(true)
+        .max_buf_size(MAX_BUFFER);
 
     loop {
         let accepted = tokio::select! {
@@ -47,7 +60,8 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = server.serve_connection(TokioIo::new(prepare(stream)), service(router.clone(), peer));
+                let connection =
+                    server.serve_connection(TokioIo::new(prepare(stream)), service(router.clone(), peer));
                 let connection = graceful.watch(connection);
                 connections.spawn(async move {
                     if let Err(error) = connection.await {
@@ -55,7 +69,9 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
                     }
                 });
             }
-            Err(error) if is_of_connection(&error) => tracing::debug!(%error, "a connection ended before it was accepted"),
+            Err(error) if is_of_connection(&error) => {
+                tracing::debug!(%error, "a connection ended before it was accepted")
+            }
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections; trying again");
                 tokio::select! {
@@ -67,7 +83,10 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
     }
     drop(listener);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "requests were still running at the end of the drain; they are cut");
+        tracing::warn!(
+            connections = connections.len(),
+            "requests were still running at the end of the drain; they are cut"
+        );
     }
     connections.shutdown().await;
     Ok(())
@@ -101,5 +120,8 @@ fn service(
 
 /// Errors that belong to the connection that was about to be accepted, not to the listener.
 fn is_of_connection(e: &io::Error) -> bool {
-    matches!(e.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+    matches!(
+        e.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
 }

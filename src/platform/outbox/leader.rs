@@ -1,5 +1,5 @@
-//! One leader at a time: a lease document that its holder renews. Two leaders for a moment (a clock that is off, a frozen process) do no
-//! harm, since everything a pass does is repeatable; the lease only saves work.
+//! One leader at a time: a lease document that its holder renews. Two leaders for a moment (a clock that is
+//! off, a frozen process) do no harm, since everything a pass does is repeatable; the lease only saves work.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -84,7 +84,13 @@ impl Lease {
         if let Updated::Done(_, taken) = updated.await? {
             return Ok(taken);
         }
-        let lease = LeaseDocument { id: self.name.to_owned(), version: 1, holder: Some(self.holder.to_string()), until, extra: Map::new() };
+        let lease = LeaseDocument {
+            id: self.name.to_owned(),
+            version: 1,
+            holder: Some(self.holder.to_string()),
+            until,
+            extra: Map::new(),
+        };
         match self.store.insert(&lease).await {
             Ok(()) => Ok(true),
             Err(StoreError::Conflict { .. }) => Ok(false),

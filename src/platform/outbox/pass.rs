@@ -104,7 +104,8 @@ impl Walker {
         Ok(report)
     }
 
-    /// How old the oldest outbox entry is, and how long the most overdue document has been so; for a look from outside.
+    /// How old the oldest outbox entry is, and how long the most overdue document has been so; for a look
+    /// from outside.
     ///
     /// # Errors
     /// When the store fails.
@@ -153,7 +154,8 @@ impl<D: Dispatched> Collection for Typed<D> {
 impl<D: Dispatched> Typed<D> {
     async fn relay(&self, parts: &Parts) -> Result<Report, WalkerError> {
         let now = parts.clock.now();
-        let old = Query::sorted_by(D::OUTBOX, Order::Ascending).before(now - parts.times.relay_after).limit(BATCH);
+        let old =
+            Query::sorted_by(D::OUTBOX, Order::Ascending).before(now - parts.times.relay_after).limit(BATCH);
         let found = parts.store.find::<D>(&old).await?;
         let oldest = found.first().and_then(D::outbox).map(|entry| entry.at);
         let lag = oldest.map_or(Duration::ZERO, |at: Timestamp| now.since(at));
@@ -174,7 +176,8 @@ impl<D: Dispatched> Typed<D> {
 
     async fn sweep(&self, parts: &Parts) -> Result<Report, WalkerError> {
         let now = parts.clock.now();
-        let overdue = Query::sorted_by(D::OVERDUE, Order::Ascending).before(now - parts.times.grace).limit(BATCH);
+        let overdue =
+            Query::sorted_by(D::OVERDUE, Order::Ascending).before(now - parts.times.grace).limit(BATCH);
         let mut report = Report::default();
         let mut jobs = Vec::new();
         for doc in parts.store.find::<D>(&overdue).await? {
@@ -182,9 +185,15 @@ impl<D: Dispatched> Typed<D> {
             let known = parts.queue.inspect.get(job.queue, &job.id).await?;
             if known.is_some_and(|view| !view.state.is_finished()) {
                 // Nothing is added: the queue has it.
-                match decided(parts, doc.id(), |doc: &mut D| doc.still_queued(&job.id, &parts.times, now)).await? {
+                match decided(parts, doc.id(), |doc: &mut D| doc.still_queued(&job.id, &parts.times, now))
+                    .await?
+                {
                     Updated::Done(_, Again::GivenUp) => {
-                        tracing::error!(job.id = job.id, "job {} did not run in time: a person must look", job.id);
+                        tracing::error!(
+                            job.id = job.id,
+                            "job {} did not run in time: a person must look",
+                            job.id
+                        );
                         report.given_up += 1;
                     }
                     Updated::Done(_, Again::Waiting) => report.waiting += 1,
@@ -194,13 +203,21 @@ impl<D: Dispatched> Typed<D> {
             }
             match decided(parts, doc.id(), |doc: &mut D| doc.dispatch_again(&job.id, now)).await? {
                 Updated::Done(doc, Again::Dispatched) => {
-                    tracing::warn!(job.id = job.id, "job {} is gone or came to nothing: a new one follows", job.id);
+                    tracing::warn!(
+                        job.id = job.id,
+                        "job {} is gone or came to nothing: a new one follows",
+                        job.id
+                    );
                     fault::reach("sweep:after-dispatch");
                     jobs.extend(doc.job(&self.policies, now));
                     report.dispatched += 1;
                 }
                 Updated::Done(_, Again::GivenUp) => {
-                    tracing::error!(job.id = job.id, "job {} is gone or came to nothing, like those before it: a person must look", job.id);
+                    tracing::error!(
+                        job.id = job.id,
+                        "job {} is gone or came to nothing, like those before it: a person must look",
+                        job.id
+                    );
                     report.given_up += 1;
                 }
                 Updated::Done(_, Again::Waiting | Again::MovedOn) | Updated::Missing => {}

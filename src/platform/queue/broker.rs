@@ -1,8 +1,8 @@
 //! The port to the job queue: states and names follow BullMQ, whatever is behind it.
 //!
-//! A job waits, is claimed under a lease, and is then completed, delayed or failed by whoever holds the lease; a holder that
-//! stops renewing has stalled, and the job waits again. The queue is transport: what it loses is rebuilt from the documents.
-//! An adapter must pass the contract suite in `tests/it/queue/`.
+//! A job waits, is claimed under a lease, and is then completed, delayed or failed by whoever holds the
+//! lease; a holder that stops renewing has stalled, and the job waits again. The queue is transport: what it
+//! loses is rebuilt from the documents. An adapter must pass the contract suite in `tests/it/queue/`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,10 +33,10 @@ pub enum Added {
     Known,
 }
 
-/// A claimed job. Only the holder of `token` may end it: surely while the lease lasts, and at the adapter's choice until a
-/// pass over the expired leases has taken the job away.
+/// A claimed job. Only the holder of `token` may end it: surely while the lease lasts, and at the adapter's
+/// choice until a pass over the expired leases has taken the job away.
 #[derive(Debug, Clone)]
-pub struct Leased {
+pub struct ActiveJob {
     pub queue: String,
     pub id: String,
     pub name: String,
@@ -51,12 +51,14 @@ pub struct Leased {
     pub added_at: Timestamp,
 }
 
-/// Whether the caller still held the job: `Gone` means that the lease was lost, and nothing was changed.
+/// Whether the caller still held the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Held {
-    Done,
-    Gone,
+pub enum LeaseState {
+    /// It did, and what was asked for has been done.
+    Owned,
+    /// Its lease was lost; nothing was changed.
+    Lost,
 }
 
 /// Whether a delay uses up one of the job's attempts.
@@ -72,7 +74,7 @@ pub struct Recovered {
     /// Ids that wait again, in the order in which they will be claimed.
     pub requeued: Vec<String>,
     /// Stalled once too often: failed for good.
-    pub dead: Vec<Leased>,
+    pub dead: Vec<ActiveJob>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,7 +91,7 @@ impl JobState {
 
     /// BullMQ's name of the state.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
             Self::Active => "active",
@@ -130,8 +132,8 @@ pub struct JobView {
     pub name: String,
     pub state: JobState,
     pub data: String,
-    /// Tries that ended: counted delays and, as BullMQ has it, the one that completed or failed the job. Vanished holders do
-    /// not count.
+    /// Tries that ended: counted delays and, as BullMQ has it, the one that completed or failed the job.
+    /// Vanished holders do not count.
     pub attempts_made: u32,
     pub stalled: u32,
     pub added_at: Timestamp,
@@ -145,7 +147,8 @@ pub struct JobView {
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
-    /// The queue did not answer, or not in time: whether it acted is not known. Every operation may be repeated.
+    /// The queue did not answer, or not in time: whether it acted is not known. Every operation may be
+    /// repeated.
     #[error("the queue is unavailable: {0}")]
     Unavailable(String),
 }
@@ -156,23 +159,37 @@ pub trait Broker: Send + Sync {
     /// Adds jobs; one answer each, in order.
     async fn add(&self, jobs: &[NewJob]) -> Result<Vec<Added>, QueueError>;
 
-    /// Up to `max` jobs, oldest first, each under a lease of `lease`. Jobs whose delay is over come with the waiting ones.
-    /// With nothing to claim, waits up to `wait` (zero: not at all) and then gives an empty list.
-    async fn claim(&self, queue: &str, max: usize, lease: Duration, wait: Duration) -> Result<Vec<Leased>, QueueError>;
+    /// Up to `max` jobs, oldest first, each under a lease of `lease`. Jobs whose delay is over come with the
+    /// waiting ones. With nothing to claim, waits up to `wait` (zero: not at all) and then gives an empty
+    /// list.
+    async fn claim(
+        &self,
+        queue: &str,
+        max: usize,
+        lease: Duration,
+        wait: Duration,
+    ) -> Result<Vec<ActiveJob>, QueueError>;
 
     /// Renews leases to last `lease` from now; one answer each, in order.
-    async fn extend(&self, jobs: &[Leased], lease: Duration) -> Result<Vec<Held>, QueueError>;
+    async fn extend(&self, jobs: &[ActiveJob], lease: Duration) -> Result<Vec<LeaseState>, QueueError>;
 
     /// Ends a job well, with a return value (JSON).
-    async fn complete(&self, job: &Leased, return_value: &str) -> Result<Held, QueueError>;
+    async fn complete(&self, job: &ActiveJob, return_value: &str) -> Result<LeaseState, QueueError>;
 
     /// Puts a job off for `delay`; zero: it waits again at once, behind the others.
-    async fn delay(&self, job: &Leased, delay: Duration, count: Count, reason: &str) -> Result<Held, QueueError>;
+    async fn delay(
+        &self,
+        job: &ActiveJob,
+        delay: Duration,
+        count: Count,
+        reason: &str,
+    ) -> Result<LeaseState, QueueError>;
 
     /// Ends a job for good.
-    async fn fail(&self, job: &Leased, reason: &str) -> Result<Held, QueueError>;
+    async fn fail(&self, job: &ActiveJob, reason: &str) -> Result<LeaseState, QueueError>;
 
-    /// Jobs whose lease has run out wait again, ahead of the others; those that stalled more than `max_stalled` times fail.
+    /// Jobs whose lease has run out wait again, ahead of the others; those that stalled more than
+    /// `max_stalled` times fail.
     async fn recover_stalled(&self, queue: &str, max_stalled: u32) -> Result<Recovered, QueueError>;
 }
 
@@ -183,8 +200,15 @@ pub trait Inspect: Send + Sync {
 
     async fn get(&self, queue: &str, id: &str) -> Result<Option<JobView>, QueueError>;
 
-    /// Jobs of one state: waiting in the order they will be claimed, delayed by due time, finished newest first.
-    async fn list(&self, queue: &str, state: JobState, offset: usize, limit: usize) -> Result<Vec<JobView>, QueueError>;
+    /// Jobs of one state: waiting in the order they will be claimed, delayed by due time, finished newest
+    /// first.
+    async fn list(
+        &self,
+        queue: &str,
+        state: JobState,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<JobView>, QueueError>;
 
     /// Whether the queue answers; for health checks.
     async fn ping(&self) -> Result<(), QueueError>;

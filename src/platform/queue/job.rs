@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Leased, NewJob, retry::Policy};
+use super::{ActiveJob, NewJob, retry::Policy};
 
 /// A job's data. Lives with its resource, so that whoever adds jobs need not know who runs them.
 pub trait Payload: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -14,17 +14,26 @@ pub trait Payload: Serialize + DeserializeOwned + Send + Sync + 'static {
     const QUEUE: &'static str;
 }
 
-/// A handler. It may be run again at any time (a lease can be lost between the work and its acknowledgement), so what it does
-/// must stand being done twice.
+/// A handler. It may be run again at any time (a lease can be lost between the work and its acknowledgement),
+/// so what it does must stand being done twice.
 pub trait Job: Payload {
     /// What the handler needs; the same for all handlers of a registry.
     type Context: Send + Sync + 'static;
 
-    fn run(&self, ctx: &Self::Context, job: &Leased) -> impl Future<Output = Result<Outcome, JobError>> + Send;
+    fn run(
+        &self,
+        ctx: &Self::Context,
+        job: &ActiveJob,
+    ) -> impl Future<Output = Result<Outcome, JobError>> + Send;
 
-    /// The job has failed for good: moves on what waits for it. Called before the queue is told; an error puts the job off instead
-    /// of ending it.
-    fn on_dead(&self, ctx: &Self::Context, job: &Leased, why: &Death) -> impl Future<Output = Result<(), JobError>> + Send;
+    /// The job has failed for good: moves on what waits for it. Called before the queue is told; an error
+    /// puts the job off instead of ending it.
+    fn on_dead(
+        &self,
+        ctx: &Self::Context,
+        job: &ActiveJob,
+        why: &DeathCause,
+    ) -> impl Future<Output = Result<(), JobError>> + Send;
 }
 
 /// How a run ended that was no error.
@@ -33,29 +42,30 @@ pub enum Outcome {
     /// The return value, for whoever reads the queue.
     Completed(Value),
     /// The same job goes on after this time. Uses up no attempt.
-    Later { after: Duration, reason: String },
-    /// The work was done and its answer is no: failed at once, shown with its reason, nothing left to move on.
+    Delay { after: Duration, reason: String },
+    /// The work was done and its answer is no: failed at once, shown with its reason, nothing left to move
+    /// on.
     Failed { reason: String },
 }
 
 /// How a run ended that went wrong: a fault of ours or of our stores, never the provider's.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// Trying again may help: counted, after the job's backoff.
+    /// HalfOpenProbe again may help: counted, after the job's backoff.
     #[error("{0}")]
     Retry(String),
-    /// What the job stands on does not answer: tried again after the backoff, for as long as that lasts. Uses up no attempt, since an
-    /// outage says nothing of the job.
+    /// What the job stands on does not answer: tried again after the backoff, for as long as that lasts. Uses
+    /// up no attempt, since an outage says nothing of the job.
     #[error("{0}")]
-    Away(String),
-    /// Trying again cannot help.
+    Unavailable(String),
+    /// HalfOpenProbe again cannot help.
     #[error("{0}")]
     Abort(String),
 }
 
 /// Why a job failed for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Death {
+pub enum DeathCause {
     /// Every attempt ended in an error; the last one's text.
     Attempts(String),
     /// The handler gave up.
@@ -64,7 +74,7 @@ pub enum Death {
     Stalled,
 }
 
-impl Death {
+impl DeathCause {
     /// The text that the queue shows.
     #[must_use]
     pub fn reason(&self) -> &str {

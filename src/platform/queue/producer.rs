@@ -1,7 +1,8 @@
 //! Adds jobs from inside a request, where the queue may only help, never hinder.
 //!
-//! The document is already safe and its outbox entry brings the job sooner or later; so a queue that is slow costs a request
-//! 100 ms at most, and one that is down costs nothing: after three failures it is not asked for a second.
+//! The document is already safe and its outbox entry brings the job sooner or later; so a queue that is slow
+//! costs a request 100 ms at most, and one that is down costs nothing: after three failures it is not asked
+//! for a second.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -42,7 +43,8 @@ impl Producer {
         Self { broker, gate: Arc::default() }
     }
 
-    /// Tries to add `job`, and tells whether the queue has it now. After a `false` the queue may have it or not.
+    /// Tries to add `job`, and tells whether the queue has it now. After a `false` the queue may have it or
+    /// not.
     pub async fn offer(&self, job: NewJob) -> bool {
         if self.is_shut() {
             telemetry::queue_add(job.queue, "skipped");
@@ -58,7 +60,13 @@ impl Producer {
         self.note(failure.is_none());
         if let Some(reason) = failure {
             telemetry::queue_add(queue, "failed");
-            tracing::warn!(queue, job.id = job.id, reason, "job {} was not added: its outbox entry will bring it", job.id);
+            tracing::warn!(
+                queue,
+                job.id = job.id,
+                reason,
+                "job {} was not added: its outbox entry will bring it",
+                job.id
+            );
             return false;
         }
         true

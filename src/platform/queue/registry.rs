@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    Leased,
-    job::{Death, Job, JobError, Outcome},
+    ActiveJob,
+    job::{DeathCause, Job, JobError, Outcome},
 };
 
 /// Handlers by queue and name, all with the same context.
@@ -41,7 +41,7 @@ impl<C: Send + Sync + 'static> Registry<C> {
         queues
     }
 
-    pub(super) fn handler(&self, job: &Leased) -> Option<Arc<dyn Handler<C>>> {
+    pub(super) fn handler(&self, job: &ActiveJob) -> Option<Arc<dyn Handler<C>>> {
         self.handlers.get(&(job.queue.as_str(), job.name.as_str())).cloned()
     }
 }
@@ -49,20 +49,21 @@ impl<C: Send + Sync + 'static> Registry<C> {
 /// A [`Job`] whose type is forgotten.
 #[async_trait]
 pub(super) trait Handler<C>: Send + Sync {
-    async fn run(&self, ctx: &C, job: &Leased) -> Result<Outcome, JobError>;
-    async fn on_dead(&self, ctx: &C, job: &Leased, why: &Death) -> Result<(), JobError>;
+    async fn run(&self, ctx: &C, job: &ActiveJob) -> Result<Outcome, JobError>;
+    async fn on_dead(&self, ctx: &C, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError>;
 }
 
 struct Typed<J>(std::marker::PhantomData<fn() -> J>);
 
 #[async_trait]
 impl<J: Job> Handler<J::Context> for Typed<J> {
-    async fn run(&self, ctx: &J::Context, job: &Leased) -> Result<Outcome, JobError> {
-        let payload = serde_json::from_str::<J>(&job.data).map_err(|e| JobError::Abort(format!("its payload does not read: {e}")))?;
+    async fn run(&self, ctx: &J::Context, job: &ActiveJob) -> Result<Outcome, JobError> {
+        let payload = serde_json::from_str::<J>(&job.data)
+            .map_err(|e| JobError::Abort(format!("its payload does not read: {e}")))?;
         payload.run(ctx, job).await
     }
 
-    async fn on_dead(&self, ctx: &J::Context, job: &Leased, why: &Death) -> Result<(), JobError> {
+    async fn on_dead(&self, ctx: &J::Context, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
         match serde_json::from_str::<J>(&job.data) {
             Ok(payload) => payload.on_dead(ctx, job, why).await,
             Err(_) => Ok(()), // it names nothing that could be moved on

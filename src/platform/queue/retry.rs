@@ -1,4 +1,5 @@
-//! How long to wait before the next try. Pure functions: the waits are data, kept with the job or its document.
+//! How long to wait before the next try. Pure functions: the waits are data, kept with the job or its
+//! document.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -40,8 +41,9 @@ impl From<Policy> for Policies {
 /// Longest wait between two tries of anything that nobody is told about.
 pub const LONGEST: Duration = Duration::from_secs(300);
 
-/// The wait after the `failures`-th failure in a row (1 is the first): `base`, then twice as long each time, at most
-/// [`LONGEST`] or `base`, and up to a fifth shorter as `fraction` (0 to 1) says, so that jobs that failed together do not return together.
+/// The wait after the `failures`-th failure in a row (1 is the first): `base`, then twice as long each time,
+/// at most [`LONGEST`] or `base`, and up to a fifth shorter as `fraction` (0 to 1) says, so that jobs that
+/// failed together do not return together.
 #[must_use]
 pub fn exponential(base: Duration, failures: u32, fraction: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);

@@ -1,9 +1,10 @@
 //! Claims jobs and runs them.
 //!
-//! Guards against: more work than permits (a permit is taken *before* a job is claimed), work that is acknowledged before it is
-//! done, a panic that takes the process or the permit with it, a lease that runs out under honest work (renewed every quarter of its
-//! length), jobs of vanished workers (looked for every half), a shutdown that loses what it interrupts, and jobs that are claimed while
-//! what they need is known to be shut ([`gate`]).
+//! Guards against: more work than permits (a permit is taken *before* a job is claimed), work that is
+//! acknowledged before it is done, a panic that takes the process or the permit with it, a lease that runs
+//! out under honest work (renewed every quarter of its length), jobs of vanished workers (looked for every
+//! half), a shutdown that loses what it interrupts, and jobs that are claimed while what they need is known
+//! to be shut ([`gate`]).
 
 pub mod gate;
 mod run;
@@ -19,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::gate::{Admission, AlwaysOpen, Gate, Probe};
-use super::{Leased, Queue, registry::Registry, retry};
+use super::{ActiveJob, Queue, registry::Registry, retry};
 use crate::base::ids;
 
 /// How one queue is worked.
@@ -55,15 +56,15 @@ struct Inner<C> {
     queues: Vec<QueueSettings>,
     gate: Arc<dyn Gate>,
     /// What runs now, by lease token: for renewal.
-    held: Mutex<HashMap<String, Leased>>,
+    held: Mutex<HashMap<String, ActiveJob>>,
 }
 
 /// How long one claim waits for jobs. Only bounds how long a lost wake-up could go unnoticed.
 const CLAIM_WAIT: Duration = Duration::from_secs(30);
 
 impl<C: Send + Sync + 'static> Runner<C> {
-    /// A runner of those `queues` that the registry has handlers for. The others are left to whoever has some: here their jobs
-    /// could only fail.
+    /// A runner of those `queues` that the registry has handlers for. The others are left to whoever has
+    /// some: here their jobs could only fail.
     #[must_use]
     pub fn new(queue: Queue, registry: Registry<C>, context: C, queues: Vec<QueueSettings>) -> Self {
         Self::gated(queue, registry, context, queues, Arc::new(AlwaysOpen))
@@ -71,14 +72,21 @@ impl<C: Send + Sync + 'static> Runner<C> {
 
     /// [`Runner::new`] with a gate that may shut queues.
     #[must_use]
-    pub fn gated(queue: Queue, registry: Registry<C>, context: C, mut queues: Vec<QueueSettings>, gate: Arc<dyn Gate>) -> Self {
+    pub fn gated(
+        queue: Queue,
+        registry: Registry<C>,
+        context: C,
+        mut queues: Vec<QueueSettings>,
+        gate: Arc<dyn Gate>,
+    ) -> Self {
         let known = registry.queues();
         queues.retain(|settings| known.contains(&settings.name.as_str()));
         Self(Arc::new(Inner { queue, registry, context, queues, gate, held: Mutex::default() }))
     }
 
-    /// Works until `stop`, then claims nothing more and returns when the jobs in hand have ended. Whoever does not want to wait
-    /// for them drops the future: the jobs are dropped with it, their leases run out, and another worker takes them.
+    /// Works until `stop`, then claims nothing more and returns when the jobs in hand have ended. Whoever
+    /// does not want to wait for them drops the future: the jobs are dropped with it, their leases run out,
+    /// and another worker takes them.
     pub async fn run(&self, stop: &CancellationToken) {
         let jobs = TaskTracker::new();
         let watchers = TaskTracker::new();
@@ -105,7 +113,13 @@ impl<C: Send + Sync + 'static> Runner<C> {
         watchers.wait().await;
     }
 
-    async fn claim_loop(&self, settings: &QueueSettings, jobs: &TaskTracker, stop: &CancellationToken, over: &CancellationToken) {
+    async fn claim_loop(
+        &self,
+        settings: &QueueSettings,
+        jobs: &TaskTracker,
+        stop: &CancellationToken,
+        over: &CancellationToken,
+    ) {
         let permits = Arc::new(Semaphore::new(settings.concurrency));
         let mut failures = 0;
         while !stop.is_cancelled() {
@@ -141,7 +155,8 @@ impl<C: Send + Sync + 'static> Runner<C> {
                 Some(Err(error)) => {
                     drop(held);
                     failures += 1;
-                    let pause = retry::exponential(Duration::from_millis(100), failures, ids::fraction()).min(Duration::from_secs(5));
+                    let pause = retry::exponential(Duration::from_millis(100), failures, ids::fraction())
+                        .min(Duration::from_secs(5));
                     tracing::warn!(queue = settings.name, %error, "cannot claim from {}; trying again in {pause:?}", settings.name);
                     let _stopped = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
                 }
@@ -149,8 +164,13 @@ impl<C: Send + Sync + 'static> Runner<C> {
         }
     }
 
-    /// The jobs that may run of those that were claimed, the probe with its own. Nothing: the gate was shut since, and all were put back.
-    async fn admitted(&self, claimed: Vec<Leased>, admission: Admission) -> Option<Vec<(Leased, Option<Box<dyn Probe>>)>> {
+    /// The jobs that may run of those that were claimed, the probe with its own. Nothing: the gate was shut
+    /// since, and all were put back.
+    async fn admitted(
+        &self,
+        claimed: Vec<ActiveJob>,
+        admission: Admission,
+    ) -> Option<Vec<(ActiveJob, Option<Box<dyn Probe>>)>> {
         let Some(first) = claimed.first() else { return Some(Vec::new()) };
         match admission {
             // The claim may have waited long for its jobs.
@@ -170,15 +190,16 @@ impl<C: Send + Sync + 'static> Runner<C> {
         None
     }
 
-    async fn run_admitted(&self, job: Leased, probe: Option<Box<dyn Probe>>) {
+    async fn run_admitted(&self, job: ActiveJob, probe: Option<Box<dyn Probe>>) {
         self.run_one(job).await;
         if let Some(probe) = probe {
             probe.end().await;
         }
     }
 
-    /// Runs what waits, one job after the other, until nothing is waiting: for tests and one-off commands. Jobs that are put off
-    /// stay put off, and so do queues that the gate shuts. Tells how many runs there were.
+    /// Runs what waits, one job after the other, until nothing is waiting: for tests and one-off commands.
+    /// Jobs that are put off stay put off, and so do queues that the gate shuts. Tells how many runs there
+    /// were.
     ///
     /// # Errors
     /// When the queue does not answer.
@@ -192,7 +213,8 @@ impl<C: Send + Sync + 'static> Runner<C> {
                 if matches!(admission, Admission::Closed { .. }) {
                     continue;
                 }
-                let claimed = self.0.queue.broker.claim(&settings.name, 1, settings.lease, Duration::ZERO).await?;
+                let claimed =
+                    self.0.queue.broker.claim(&settings.name, 1, settings.lease, Duration::ZERO).await?;
                 for (job, probe) in self.admitted(claimed, admission).await.unwrap_or_default() {
                     self.run_admitted(job, probe).await;
                     runs += 1;
@@ -206,7 +228,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
 }
 
 impl<C> Inner<C> {
-    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Leased>> {
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, ActiveJob>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -218,7 +240,7 @@ struct InHand<'a, C> {
 }
 
 impl<'a, C> InHand<'a, C> {
-    fn new(inner: &'a Inner<C>, job: &'a Leased) -> Self {
+    fn new(inner: &'a Inner<C>, job: &'a ActiveJob) -> Self {
         inner.held().insert(job.token.clone(), job.clone());
         Self { inner, token: &job.token }
     }

@@ -1,13 +1,13 @@
 //! The queue in one SQLite file, for one machine; any number of its processes may share it.
 //!
-//! Guards against a job that is claimed twice or lost: every change is one transaction of the file, made by the process's one
-//! writer (`writer`). The file is in WAL mode with `synchronous = NORMAL`: a power cut may undo the last moments, never half of
-//! an operation, and what is missing then is rebuilt from the documents.
+//! Guards against a job that is claimed twice or lost: every change is one transaction of the file, made by
+//! the process's one writer (`writer`). The file is in WAL mode with `synchronous = NORMAL`: a power cut may
+//! undo the last moments, never half of an operation, and what is missing then is rebuilt from the documents.
 //!
-//! - A job whose lease has run out stays its holder's until a pass recovers it: as long as nobody else has it, ending it is
-//!   better than running it again.
-//! - `attempts_made` counts tries that ended, as BullMQ does: counted delays, and the try that completed or failed the job.
-//!   A holder that vanished ended nothing: neither recovery nor failing for it counts.
+//! - A job whose lease has run out stays its holder's until a pass recovers it: as long as nobody else has
+//!   it, ending it is better than running it again.
+//! - `attempts_made` counts tries that ended, as BullMQ does: counted delays, and the try that completed or
+//!   failed the job. A holder that vanished ended nothing: neither recovery nor failing for it counts.
 //! - Delayed jobs are moved to the waiting ones by the next claim, behind those that wait by then.
 
 mod file;
@@ -27,7 +27,10 @@ use self::{
     wake::{Shared, lock},
     writer::Writer,
 };
-use super::broker::{Added, Broker, Count, Counts, Held, Inspect, JobState, JobView, Keep, Leased, NewJob, Queue, QueueError, Recovered};
+use super::broker::{
+    ActiveJob, Added, Broker, Count, Counts, Inspect, JobState, JobView, Keep, LeaseState, NewJob, Queue,
+    QueueError, Recovered,
+};
 use crate::base::{clock::Clock, timestamp::Timestamp};
 
 /// The longest a claim waits, whatever it was told; so that deadlines can be computed.
@@ -78,7 +81,9 @@ impl SqliteQueue {
                 self.shared.reader().ok_or_else(|| gone("the file keeps being replaced"))?
             }
         };
-        let result = tokio::task::spawn_blocking(move || read(&lock(&conn))).await.map_err(|_| gone("the read was broken off"))?;
+        let result = tokio::task::spawn_blocking(move || read(&lock(&conn)))
+            .await
+            .map_err(|_| gone("the read was broken off"))?;
         result.map_err(|e| QueueError::Unavailable(file::explain(&self.shared.path, &e)))
     }
 }
@@ -99,16 +104,22 @@ impl Broker for SqliteQueue {
         self.writer.call(move |step| ops::add(step, &jobs)).await
     }
 
-    async fn claim(&self, queue: &str, max: usize, lease: Duration, wait: Duration) -> Result<Vec<Leased>, QueueError> {
+    async fn claim(
+        &self,
+        queue: &str,
+        max: usize,
+        lease: Duration,
+        wait: Duration,
+    ) -> Result<Vec<ActiveJob>, QueueError> {
         if max == 0 {
             return Ok(Vec::new());
         }
         let deadline = Instant::now() + wait.min(LONGEST_WAIT);
-        let bell = self.shared.bell(queue);
+        let notify = self.shared.notify(queue);
         let _polling = (!wait.is_zero()).then(|| self.shared.wait());
         loop {
             // Made before the look, so that a job added after it is heard.
-            let rung = bell.notified();
+            let notified = notify.notified();
             let (mut grant, name) = (self.writer.grant(), queue.to_owned());
             let claim = move |step: &mut step::Step<'_>| {
                 let next_due = ops::claim(step, &name, max, lease, &mut grant.jobs)?;
@@ -123,13 +134,13 @@ impl Broker for SqliteQueue {
             let left = deadline - now;
             let pause = next_due.map_or(left, |due| due.since(self.clock.now()).min(left));
             tokio::select! {
-                () = rung => {}
+                () = notified => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    async fn extend(&self, jobs: &[Leased], lease: Duration) -> Result<Vec<Held>, QueueError> {
+    async fn extend(&self, jobs: &[ActiveJob], lease: Duration) -> Result<Vec<LeaseState>, QueueError> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
@@ -137,17 +148,23 @@ impl Broker for SqliteQueue {
         self.writer.call(move |step| ops::extend(step, &jobs, lease)).await
     }
 
-    async fn complete(&self, job: &Leased, return_value: &str) -> Result<Held, QueueError> {
+    async fn complete(&self, job: &ActiveJob, return_value: &str) -> Result<LeaseState, QueueError> {
         let (job, value) = (job.clone(), return_value.to_owned());
         self.writer.call(move |step| ops::complete(step, &job, &value)).await
     }
 
-    async fn delay(&self, job: &Leased, delay: Duration, count: Count, reason: &str) -> Result<Held, QueueError> {
+    async fn delay(
+        &self,
+        job: &ActiveJob,
+        delay: Duration,
+        count: Count,
+        reason: &str,
+    ) -> Result<LeaseState, QueueError> {
         let (job, reason) = (job.clone(), reason.to_owned());
         self.writer.call(move |step| ops::delay(step, &job, delay, count, &reason)).await
     }
 
-    async fn fail(&self, job: &Leased, reason: &str) -> Result<Held, QueueError> {
+    async fn fail(&self, job: &ActiveJob, reason: &str) -> Result<LeaseState, QueueError> {
         let (job, reason) = (job.clone(), reason.to_owned());
         self.writer.call(move |step| ops::fail(step, &job, &reason)).await
     }
@@ -164,7 +181,13 @@ impl Inspect for SqliteQueue {
         let queue = queue.to_owned();
         let read = |r: &Row<'_>| {
             let count = |column: usize| r.get(column).map(i64::unsigned_abs);
-            Ok(Counts { waiting: count(0)?, active: count(1)?, delayed: count(2)?, completed: count(3)?, failed: count(4)? })
+            Ok(Counts {
+                waiting: count(0)?,
+                active: count(1)?,
+                delayed: count(2)?,
+                completed: count(3)?,
+                failed: count(4)?,
+            })
         };
         self.look(move |conn| conn.prepare_cached(sql::COUNTS)?.query_row([queue], read)).await
     }
@@ -174,7 +197,13 @@ impl Inspect for SqliteQueue {
         self.look(move |conn| conn.prepare_cached(sql::GET)?.query_row(key, view).optional()).await
     }
 
-    async fn list(&self, queue: &str, state: JobState, offset: usize, limit: usize) -> Result<Vec<JobView>, QueueError> {
+    async fn list(
+        &self,
+        queue: &str,
+        state: JobState,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<JobView>, QueueError> {
         let sql = match state {
             JobState::Waiting => sql::LIST_WAITING,
             JobState::Active => sql::LIST_ACTIVE,
@@ -182,9 +211,13 @@ impl Inspect for SqliteQueue {
             JobState::Completed => sql::LIST_COMPLETED,
             JobState::Failed => sql::LIST_FAILED,
         };
-        let (limit, offset) = (i64::try_from(limit).unwrap_or(i64::MAX), i64::try_from(offset).unwrap_or(i64::MAX));
+        let (limit, offset) =
+            (i64::try_from(limit).unwrap_or(i64::MAX), i64::try_from(offset).unwrap_or(i64::MAX));
         let queue = queue.to_owned();
-        self.look(move |conn| conn.prepare_cached(sql)?.query_map(params![queue, limit, offset], view)?.collect()).await
+        self.look(move |conn| {
+            conn.prepare_cached(sql)?.query_map(params![queue, limit, offset], view)?.collect()
+        })
+        .await
     }
 
     /// Asks the writer, so that a file that cannot be written does not pass for well.
@@ -195,7 +228,8 @@ impl Inspect for SqliteQueue {
 
 fn view(row: &Row<'_>) -> rusqlite::Result<JobView> {
     let name: String = row.get("state")?;
-    let state = JobState::ALL.into_iter().find(|s| s.name() == name).ok_or(rusqlite::Error::InvalidQuery)?;
+    let state =
+        JobState::ALL.into_iter().find(|s| s.as_str() == name).ok_or(rusqlite::Error::InvalidQuery)?;
     let due_at: Option<i64> = row.get("due_at")?;
     Ok(JobView {
         id: row.get("id")?,
@@ -221,14 +255,24 @@ mod tests {
     const LONG: Duration = Duration::from_secs(3600);
 
     fn job(delay: Duration) -> NewJob {
-        NewJob { queue: "q", id: "a".to_owned(), name: "n", data: String::new(), attempts: 3, backoff: LEASE, delay }
+        NewJob {
+            queue: "q",
+            id: "a".to_owned(),
+            name: "n",
+            data: String::new(),
+            attempts: 3,
+            backoff: LEASE,
+            delay,
+        }
     }
 
     /// Starts a claim, acts once it has found nothing, and gives what it claims then.
-    async fn woken_by(queue: &SqliteQueue, act: impl Future<Output = ()>) -> Leased {
+    async fn woken_by(queue: &SqliteQueue, act: impl Future<Output = ()>) -> ActiveJob {
         let claim = queue.claim("q", 1, LEASE, LONG);
         // The claim is handed to the writer before the act is, so it has looked by then.
-        let (jobs, ()) = tokio::time::timeout(LEASE / 2, async { tokio::join!(biased; claim, act) }).await.expect("not woken");
+        let (jobs, ()) = tokio::time::timeout(LEASE / 2, async { tokio::join!(biased; claim, act) })
+            .await
+            .expect("not woken");
         jobs.unwrap().pop().unwrap()
     }
 
@@ -241,10 +285,10 @@ mod tests {
 
         let held = woken_by(&queue, async { drop(queue.add(&[job(Duration::ZERO)]).await.unwrap()) }).await;
         let back = queue.delay(&held, Duration::ZERO, Count::Nothing, "again");
-        let held = woken_by(&queue, async { assert_eq!(back.await.unwrap(), Held::Done) }).await;
+        let held = woken_by(&queue, async { assert_eq!(back.await.unwrap(), LeaseState::Owned) }).await;
         let later = Duration::from_millis(20);
         let delayed = async {
-            assert_eq!(queue.delay(&held, later, Count::Nothing, "later").await.unwrap(), Held::Done);
+            assert_eq!(queue.delay(&held, later, Count::Nothing, "later").await.unwrap(), LeaseState::Owned);
             clock.advance(later);
         };
         woken_by(&queue, delayed).await;
@@ -254,7 +298,10 @@ mod tests {
 
         let mut held = held;
         let dropped = loop {
-            assert_eq!(queue.delay(&held, Duration::ZERO, Count::Nothing, "again").await.unwrap(), Held::Done);
+            assert_eq!(
+                queue.delay(&held, Duration::ZERO, Count::Nothing, "again").await.unwrap(),
+                LeaseState::Owned
+            );
             let mut claim = queue.claim("q", 1, LEASE, LONG);
             match std::future::poll_fn(|cx| Poll::Ready(claim.as_mut().poll(cx))).await {
                 Poll::Pending => break claim,
@@ -274,7 +321,8 @@ mod tests {
     async fn an_operation_that_fails_undoes_itself_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("queue.db");
-        let queue = SqliteQueue::start(path.to_str().unwrap(), Clock::default(), Keep::default()).await.unwrap();
+        let queue =
+            SqliteQueue::start(path.to_str().unwrap(), Clock::default(), Keep::default()).await.unwrap();
         // While the writer is busy the other two come together, into one transaction.
         let busy = queue.writer.call(|_| {
             std::thread::sleep(Duration::from_millis(50));

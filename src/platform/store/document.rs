@@ -1,8 +1,8 @@
 //! The port to the database: documents, declared indexes, versions.
 //!
-//! A document is a serde struct with an id and a version. What an adapter must know of it, it declares here once: the collection's
-//! name and its indexes. Business rules never live in an adapter: a change is *load, decide in Rust, save if nobody was faster*
-//! ([`super::Store::update`]).
+//! A document is a serde struct with an id and a version. What an adapter must know of it, it declares here
+//! once: the collection's name and its indexes. Business rules never live in an adapter: a change is *load,
+//! decide in Rust, save if nobody was faster* ([`super::Store::update`]).
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -10,11 +10,12 @@ use crate::base::timestamp::Timestamp;
 
 /// A struct that is kept in a collection.
 ///
-/// Serialise it with `#[serde(rename_all = "camelCase")]` and keep fields that this binary does not know in a flattened
-/// map, so that an older binary's update loses nothing that a newer one wrote.
+/// Serialise it with `#[serde(rename_all = "camelCase")]` and keep fields that this binary does not know in a
+/// flattened map, so that an older binary's update loses nothing that a newer one wrote.
 pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const COLLECTION: &'static str;
-    /// Every index of the collection, but for the one on the id. `find`, `count_by` and `delete_before` may only name indexed fields.
+    /// Every index of the collection, but for the one on the id. `find`, `count_by` and `delete_before` may
+    /// only name indexed fields.
     const INDEXES: &'static [Index];
 
     fn id(&self) -> &str;
@@ -44,7 +45,8 @@ macro_rules! id_and_version {
 }
 pub(crate) use id_and_version;
 
-/// One declared index. `fields` are paths of JSON names, `awb` or `outbox.at`; each holds a string, an integer, a boolean or a [`Timestamp`].
+/// One declared index. `fields` are paths of JSON names, `awb` or `outbox.at`; each holds a string, an
+/// integer, a boolean or a [`Timestamp`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {
     /// Unique within the collection; what [`super::StoreError::Conflict`] tells.
@@ -126,7 +128,8 @@ pub struct Cursor {
     pub id: String,
 }
 
-/// What `find` looks for: equal fields, one range on the sort field, a total order (the sort field, then the id), a page.
+/// What `find` looks for: equal fields, one range on the sort field, a total order (the sort field, then the
+/// id), a page.
 #[derive(Debug, Clone)]
 pub struct Query {
     pub(super) equal: Vec<(&'static str, Key)>,
@@ -139,7 +142,8 @@ pub struct Query {
 }
 
 impl Query {
-    /// All documents that have a value in `field`, in its order. At most 100, unless [`Query::limit`] says otherwise.
+    /// All documents that have a value in `field`, in its order. At most 100, unless [`Query::limit`] says
+    /// otherwise.
     #[must_use]
     pub fn sorted_by(field: &'static str, order: Order) -> Self {
         Self { equal: Vec::new(), from: None, before: None, sort: field, order, after: None, limit: 100 }

@@ -1,7 +1,7 @@
 //! Which declared index serves a query.
 //!
-//! Guards against a query that works on a laptop and reads the whole collection in production, and against adapters that
-//! disagree on what may be asked: a query without a serving index is refused by all of them.
+//! Guards against a query that works on a laptop and reads the whole collection in production, and against
+//! adapters that disagree on what may be asked: a query without a serving index is refused by all of them.
 
 use super::document::{Index, Query};
 
@@ -16,8 +16,8 @@ pub(super) enum Shape {
     ById,
 }
 
-/// The index that serves `query`: the one that narrows it most. Further equal fields are compared document by document, so
-/// each must be indexed somewhere, which keeps out misspelt ones. `None`: nothing serves it.
+/// The index that serves `query`: the one that narrows it most. Further equal fields are compared document by
+/// document, so each must be indexed somewhere, which keeps out misspelt ones. `None`: nothing serves it.
 pub(super) fn serving<'i>(indexes: &'i [Index], query: &Query) -> Option<(&'i Index, Shape)> {
     let known = |field: &str| indexes.iter().any(|i| i.fields.contains(&field));
     if !known(query.sort) || !query.equal.iter().all(|(field, _)| known(field)) {
@@ -44,10 +44,13 @@ pub(super) fn serving<'i>(indexes: &'i [Index], query: &Query) -> Option<(&'i In
     best.map(|(_, index, shape)| (index, shape))
 }
 
-/// The index that gives all documents with a value in `field` in its order; the narrowest one. A sparse index over
-/// further fields will not do, since it leaves documents out.
+/// The index that gives all documents with a value in `field` in its order; the narrowest one. A sparse index
+/// over further fields will not do, since it leaves documents out.
 pub(super) fn leading<'i>(indexes: &'i [Index], field: &str) -> Option<&'i Index> {
-    indexes.iter().filter(|i| i.fields.first() == Some(&field) && (!i.sparse || i.fields.len() == 1)).min_by_key(|i| i.fields.len())
+    indexes
+        .iter()
+        .filter(|i| i.fields.first() == Some(&field) && (!i.sparse || i.fields.len() == 1))
+        .min_by_key(|i| i.fields.len())
 }
 
 #[cfg(test)]
@@ -73,8 +76,14 @@ mod tests {
         let q = |sort| Query::sorted_by(sort, Order::Ascending);
         assert_eq!(by(&q("createdAt")), Some(("created", Shape::Ordered)));
         assert_eq!(by(&q("createdAt").equal("userId", "u")), Some(("user", Shape::Ordered)));
-        assert_eq!(by(&q("createdAt").equal("status", "s").equal("userId", "u")), Some(("user_status", Shape::Ordered)));
-        assert_eq!(by(&q("createdAt").equal("userId", "u").equal("clientOrderId", "c")), Some(("client", Shape::Point)));
+        assert_eq!(
+            by(&q("createdAt").equal("status", "s").equal("userId", "u")),
+            Some(("user_status", Shape::Ordered))
+        );
+        assert_eq!(
+            by(&q("createdAt").equal("userId", "u").equal("clientOrderId", "c")),
+            Some(("client", Shape::Point))
+        );
         assert_eq!(by(&q("status").equal("status", "s")), Some(("status", Shape::ById)));
     }
 

@@ -1,8 +1,9 @@
-//! Documents in one SQLite file: a table per collection with the id, the version and the document as JSON text, and
-//! expression indexes over that JSON.
+//! Documents in one SQLite file: a table per collection with the id, the version and the document as JSON
+//! text, and expression indexes over that JSON.
 //!
-//! Guards against lost orders (an answered write is on the disk) and against slow ones: waiting writes share a commit
-//! (`writer.rs`), reads have connections of their own (`readers.rs`), and no query runs without its index (`sql.rs`).
+//! Guards against lost orders (an answered write is on the disk) and against slow ones: waiting writes share
+//! a commit (`writer.rs`), reads have connections of their own (`readers.rs`), and no query runs without its
+//! index (`sql.rs`).
 
 mod connection;
 mod readers;
@@ -34,12 +35,14 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file, making it and its folder for this user alone where they are missing. `//` before a path is allowed, as in
-    /// `sqlite:///var/lib/waybill.db`.
+    /// Opens the file, making it and its folder for this user alone where they are missing. `//` before a
+    /// path is allowed, as in `sqlite:///var/lib/waybill.db`.
     pub(super) async fn open(path: &str) -> Result<Self, StoreError> {
         let path = path.strip_prefix("//").unwrap_or(path);
         if path.is_empty() || path.starts_with(':') || path.starts_with("file:") || path.contains('?') {
-            return Err(StoreError::Unavailable(format!("{path:?} is not a path: name a file, as in `sqlite:data/waybill.db`")));
+            return Err(StoreError::Unavailable(format!(
+                "{path:?} is not a path: name a file, as in `sqlite:data/waybill.db`"
+            )));
         }
         let path = PathBuf::from(path);
         let opening = task::spawn_blocking(move || Self::open_now(&path));
@@ -56,9 +59,10 @@ impl Sqlite {
     pub(super) async fn prepare<D: Document>(&self) -> Result<(), StoreError> {
         let schema = sql::schema(D::COLLECTION, D::INDEXES)?;
         self.writer.run(Work::Prepare(schema)).await.map(drop).map_err(|e| match e {
-            StoreError::Conflict { index } => {
-                StoreError::Fault(format!("{}: stored documents break the unique index {index}", D::COLLECTION))
-            }
+            StoreError::Conflict { index } => StoreError::Fault(format!(
+                "{}: stored documents break the unique index {index}",
+                D::COLLECTION
+            )),
             e => e,
         })
     }
@@ -66,7 +70,8 @@ impl Sqlite {
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
         self.writer.alive()?;
         let read = |conn: &Connection| {
-            let mut statement = conn.prepare_cached("SELECT COUNT(*) FROM sqlite_schema").map_err(|e| meaning(&e))?;
+            let mut statement =
+                conn.prepare_cached("SELECT COUNT(*) FROM sqlite_schema").map_err(|e| meaning(&e))?;
             statement.query_row([], |_| Ok(())).map_err(|e| meaning(&e))
         };
         self.readers.run(read).await
@@ -87,26 +92,38 @@ impl Sqlite {
         self.readers.run(move |conn| documents(conn, &statement)).await
     }
 
-    pub(super) async fn count_by<D: Document>(&self, field: &'static str) -> Result<BTreeMap<String, u64>, StoreError> {
+    pub(super) async fn count_by<D: Document>(
+        &self,
+        field: &'static str,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
         let statement = sql::count_by(D::COLLECTION, D::INDEXES, field)?;
         self.readers.run(move |conn| counts(conn, &statement).map_err(|e| meaning(&e))).await
     }
 
     pub(super) async fn replace<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
         let stored = doc.version();
-        let next = stored.checked_add(1).ok_or_else(|| StoreError::Fault(format!("{}: version {stored} is the last", doc.id())))?;
+        let next = stored
+            .checked_add(1)
+            .ok_or_else(|| StoreError::Fault(format!("{}: version {stored} is the last", doc.id())))?;
         let json = json_of(doc, next)?;
         self.write::<D>(sql::replace(D::COLLECTION, doc.id(), stored, json)).await.map(|changed| changed == 1)
     }
 
-    pub(super) async fn delete_before<D: Document>(&self, field: &'static str, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+    pub(super) async fn delete_before<D: Document>(
+        &self,
+        field: &'static str,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
         let statement = sql::delete_before(D::COLLECTION, D::INDEXES, field, Key::Time(before), limit)?;
         self.write::<D>(statement).await.map(|gone| u64::try_from(gone).unwrap_or(u64::MAX))
     }
 
     async fn write<D: Document>(&self, statement: Statement) -> Result<usize, StoreError> {
         self.writer.run(Work::Run(statement)).await.map_err(|e| match e {
-            StoreError::Conflict { index } => StoreError::Conflict { index: declared_name(D::COLLECTION, &index).to_owned() },
+            StoreError::Conflict { index } => {
+                StoreError::Conflict { index: declared_name(D::COLLECTION, &index).to_owned() }
+            }
             e => e,
         })
     }
@@ -147,14 +164,16 @@ fn document<D: Document>(row: &Row<'_>) -> Result<D, StoreError> {
     };
     let text = row.get_ref(2).map_err(|e| meaning(&e))?.as_str().map_err(|e| unreadable(e.to_string()))?;
     // The place alone: serde's own words quote the value, which may be a phone number.
-    let mut doc: D = serde_json::from_str(text).map_err(|e| unreadable(format!("{:?} error at column {}", e.classify(), e.column())))?;
+    let mut doc: D = serde_json::from_str(text)
+        .map_err(|e| unreadable(format!("{:?} error at column {}", e.classify(), e.column())))?;
     doc.set_version(row.get(1).map_err(|e| meaning(&e))?);
     Ok(doc)
 }
 
 fn counts(conn: &Connection, statement: &Statement) -> rusqlite::Result<BTreeMap<String, u64>> {
     let mut prepared = conn.prepare_cached(&statement.sql)?;
-    let rows = prepared
-        .query_map(params_from_iter(&statement.values), |row| Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0))))?;
+    let rows = prepared.query_map(params_from_iter(&statement.values), |row| {
+        Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0)))
+    })?;
     rows.collect()
 }

@@ -1,6 +1,8 @@
-//! Log lines: for people on a terminal, one JSON object per line elsewhere. They go to standard error, since standard output belongs to the commands.
+//! Log lines: for people on a terminal, one JSON object per line elsewhere. They go to standard error, since
+//! standard output belongs to the commands.
 //!
-//! Guards against silence by a typing error (`inof` would be read as the name of a target) and against panics that print whatever they hold.
+//! Guards against silence by a typing error (`inof` would be read as the name of a target) and against panics
+//! that print whatever they hold.
 
 use std::io::{self, IsTerminal};
 
@@ -10,7 +12,9 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util:
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LogError {
-    #[error("`{0}` is no log level: use off, error, warn, info, debug or trace, or `target=level`, separated by commas")]
+    #[error(
+        "`{0}` is no log level: use off, error, warn, info, debug or trace, or `target=level`, separated by commas"
+    )]
     Level(String),
 }
 
@@ -30,8 +34,9 @@ const OURS: &str = "waybill";
 const FINE: [&str; 2] = ["debug", "trace"];
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Starts logging. `level` is a level (`info`), or levels by target (`info,waybill::http=debug`); where it names no general level, other parts of the
-/// program log at `warn`. Libraries log at `info` at most, unless they are named (`hyper=trace`). Later calls check `level` and change nothing: the first one wins.
+/// Starts logging. `level` is a level (`info`), or levels by target (`info,waybill::http=debug`); where it
+/// names no general level, other parts of the program log at `warn`. Libraries log at `info` at most, unless
+/// they are named (`hyper=trace`). Later calls check `level` and change nothing: the first one wins.
 ///
 /// # Errors
 /// When `level` cannot be read.
@@ -43,10 +48,21 @@ pub fn init(level: &str, format: LogFormat) -> Result<(), LogError> {
         LogFormat::Json => false,
     };
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if pretty {
-        Box::new(tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).compact().with_filter(filter))
+        Box::new(
+            tracing_subscriber::fmt::layer()
+                .with_writer(io::stderr)
+                .with_target(false)
+                .compact()
+                .with_filter(filter),
+        )
     } else {
-        // The list of spans, not only the innermost: a line inside an order's span still has its request's id.
-        let json = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(true);
+        // The list of spans, not only the innermost: a line inside an order's span still has its request's
+        // id.
+        let json = tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(true);
         Box::new(json.with_writer(io::stderr).with_filter(filter))
     };
     if tracing_subscriber::registry().with(lines).try_init().is_ok() {
@@ -71,23 +87,35 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
     }
     let (mut general, mut targets) = ("warn".to_owned(), String::new());
     for part in parts {
-        let (target, word) = part.rsplit_once('=').map_or((None, part), |(target, word)| (Some(target.trim()), word.trim()));
+        let (target, word) =
+            part.rsplit_once('=').map_or((None, part), |(target, word)| (Some(target.trim()), word.trim()));
         if target == Some("") || !LEVELS.iter().any(|l| l.eq_ignore_ascii_case(word)) {
             return Err(bad());
         }
         match target {
             Some(target) => targets.push_str(&format!(",{target}={word}")),
-            // The last general level counts. A library's finer lines may print whatever it was given: only who names it gets them.
-            None => general = format!("{},{OURS}={word}", if FINE.iter().any(|l| l.eq_ignore_ascii_case(word)) { "info" } else { word }),
+            // The last general level counts. A library's finer lines may print whatever it was given: only
+            // who names it gets them.
+            None => {
+                general = format!(
+                    "{},{OURS}={word}",
+                    if FINE.iter().any(|l| l.eq_ignore_ascii_case(word)) { "info" } else { word }
+                )
+            }
         }
     }
     EnvFilter::try_new(general + &targets).map_err(|_| bad())
 }
 
-/// A panic's text may hold anything a value printed into it, a password in a URL for one: only texts that stand in the source are logged.
+/// A panic's text may hold anything a value printed into it, a password in a URL for one: only texts that
+/// stand in the source are logged.
 fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let at = panic.location().map(ToString::to_string).unwrap_or_default();
-    let text = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(its text is withheld: it may hold data)");
+    let text = panic
+        .payload()
+        .downcast_ref::<&'static str>()
+        .copied()
+        .unwrap_or("(its text is withheld: it may hold data)");
     tracing::error!(at, text, thread = std::thread::current().name().unwrap_or(""), "panic");
 }
 
@@ -97,7 +125,9 @@ mod tests {
 
     #[test]
     fn levels_are_read_and_typing_errors_refused() {
-        for good in ["info", "INFO", "off", "waybill=debug", "info,waybill::http=trace", " warn , waybill = debug "] {
+        for good in
+            ["info", "INFO", "off", "waybill=debug", "info,waybill::http=trace", " warn , waybill = debug "]
+        {
             assert!(filter(good).is_ok(), "{good}");
         }
         for bad in ["", " , ", "inof", "waybill=debgu", "waybill", "info,loud", "=info", "5"] {

@@ -1,4 +1,5 @@
-//! Every metric of the program, and the only functions that touch one. Labels take few values: routes, queues, outcomes; never an id.
+//! Every metric of the program, and the only functions that touch one. Labels take few values: routes,
+//! queues, outcomes; never an id.
 
 use std::{sync::OnceLock, thread, time::Duration};
 
@@ -66,20 +67,32 @@ impl Metric {
             Self::JobDuration => "How long runs of jobs took, by queue and name.",
             Self::ProviderCalls => "Calls to ParcelX, by operation and verdict.",
             Self::ProviderDuration => "How long calls to ParcelX took, by operation.",
-            Self::QueueAdds => "Jobs a request could not add itself (result: skipped or failed); the outbox relay adds them.",
+            Self::QueueAdds => {
+                "Jobs a request could not add itself (result: skipped or failed); the outbox relay adds them."
+            }
             Self::JobsStalled => "Jobs whose worker vanished, by queue.",
             Self::OutboxLag => "Age of the oldest job that the queue was not told of.",
-            Self::AccountHeld => "1 while the ParcelX account is held, by kind: wallet, configuration or credentials.",
-            Self::ProviderBreaker => "Circuit breaker of this process: 0 closed, 1 half open, 2 open (ParcelX is left alone).",
-            Self::ProviderThrottled => "Calls that had to wait for their turn (result: waited) or were put off (put-off).",
+            Self::AccountHeld => {
+                "1 while the ParcelX account is held, by kind: wallet, configuration or credentials."
+            }
+            Self::ProviderBreaker => {
+                "Circuit breaker of this process: 0 closed, 1 half open, 2 open (ParcelX is left alone)."
+            }
+            Self::ProviderThrottled => {
+                "Calls that had to wait for their turn (result: waited) or were put off (put-off)."
+            }
         }
     }
 
     /// Upper bounds in seconds; none for a counter.
     const fn buckets(self) -> Option<&'static [f64]> {
         match self {
-            Self::HttpDuration => Some(&[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
-            Self::JobDuration | Self::ProviderDuration => Some(&[0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0]),
+            Self::HttpDuration => {
+                Some(&[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
+            }
+            Self::JobDuration | Self::ProviderDuration => {
+                Some(&[0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0])
+            }
             _ => None,
         }
     }
@@ -95,7 +108,8 @@ pub fn http_request(method: &'static str, route: &str, status: StatusCode, took:
 /// One run of a job. `outcome`: a fixed word such as `completed`, `delayed`, `retried`, `failed`, `panicked`.
 pub fn job(queue: &str, name: &str, outcome: &'static str, took: Duration) {
     counter!(Metric::Jobs.name(), "queue" => queue.to_owned(), "name" => name.to_owned(), "outcome" => outcome).increment(1);
-    histogram!(Metric::JobDuration.name(), "queue" => queue.to_owned(), "name" => name.to_owned()).record(took);
+    histogram!(Metric::JobDuration.name(), "queue" => queue.to_owned(), "name" => name.to_owned())
+        .record(took);
 }
 
 /// One wire attempt. `verdict`: a fixed word such as `booked`, `refused`, `busy`, `unknown`.
@@ -156,7 +170,8 @@ fn recorder() -> &'static PrometheusHandle {
         for (metric, buckets) in ALL.iter().filter_map(|m| m.buckets().map(|b| (m, b))) {
             let name = Matcher::Full(metric.name().to_owned());
             // Fails on empty buckets only; then the histogram would be a summary.
-            builder = builder.set_buckets_for_metric(name, buckets).unwrap_or_else(|_| PrometheusBuilder::new());
+            builder =
+                builder.set_buckets_for_metric(name, buckets).unwrap_or_else(|_| PrometheusBuilder::new());
         }
         let recorder = builder.build_recorder();
         let handle = recorder.handle();

@@ -1,5 +1,5 @@
-//! What came back from the wire, or why nothing did: the facts that a verdict is made of. They are stored, so that the verdict of a dead
-//! worker's call can be made again.
+//! What came back from the wire, or why nothing did: the facts that a verdict is made of. They are stored, so
+//! that the verdict of a dead worker's call can be made again.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,14 +8,16 @@ use serde_json::Value;
 pub const BODY_CAP: usize = 2 * 1024 * 1024;
 /// Largest part of a body that is no JSON that is kept.
 const TEXT_KEPT: usize = 16 * 1024;
-/// Deepest JSON that is taken: it is kept in documents and shown in answers of ours, and whoever reads those counts their levels too.
+/// Deepest JSON that is taken: it is kept in documents and shown in answers of ours, and whoever reads those
+/// counts their levels too.
 const DEEPEST: usize = 32;
-/// Longest words of the provider that go into an order, in characters: they stand in its history once for each answer.
+/// Longest words of the provider that go into an order, in characters: they stand in its history once for
+/// each answer.
 const LONGEST_WORDS: usize = 500;
 
 /// The end of one wire attempt.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Wire {
+pub enum CallResult {
     Answer(Answer),
     Failure { class: Failure, detail: String },
 }
@@ -33,7 +35,7 @@ pub struct Answer {
 pub enum Body {
     Json(Value),
     /// Not JSON, or JSON that says a key twice or is nested too deep; the first 16 KiB of it.
-    Other(String),
+    Text(String),
 }
 
 /// Why there is no whole answer.
@@ -62,7 +64,7 @@ impl Failure {
     }
 
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NotConnected => "not-connected",
             Self::TooLateToSend => "too-late-to-send",
@@ -80,7 +82,7 @@ impl Body {
     pub fn read(bytes: &[u8]) -> Self {
         match serde_json::from_slice::<super::redact::Unambiguous>(bytes) {
             Ok(json) if depth(&json.0) <= DEEPEST => Self::Json(json.0),
-            _ => Self::Other(String::from_utf8_lossy(bytes.get(..TEXT_KEPT).unwrap_or(bytes)).into_owned()),
+            _ => Self::Text(String::from_utf8_lossy(bytes.get(..TEXT_KEPT).unwrap_or(bytes)).into_owned()),
         }
     }
 }
@@ -96,7 +98,7 @@ impl Answer {
     pub fn json(&self) -> Option<&Value> {
         match &self.body {
             Body::Json(value) => Some(value),
-            Body::Other(_) => None,
+            Body::Text(_) => None,
         }
     }
 
@@ -196,12 +198,12 @@ mod tests {
 
     #[test]
     fn a_body_that_contradicts_itself_is_no_json() {
-        assert!(matches!(Body::read(br#"{"status":true,"status":false}"#), Body::Other(_)));
-        assert!(matches!(Body::read(br#"{"a":{"b":1,"b":2}}"#), Body::Other(_)));
+        assert!(matches!(Body::read(br#"{"status":true,"status":false}"#), Body::Text(_)));
+        assert!(matches!(Body::read(br#"{"a":{"b":1,"b":2}}"#), Body::Text(_)));
         assert!(matches!(Body::read(br#"{"a":[{"b":1},{"b":2}]}"#), Body::Json(_)));
-        assert!(matches!(Body::read(b"<html>"), Body::Other(_)));
-        assert!(matches!(Body::read(b""), Body::Other(_)));
-        assert!(matches!(Body::read(b"\"\xff\""), Body::Other(_)));
+        assert!(matches!(Body::read(b"<html>"), Body::Text(_)));
+        assert!(matches!(Body::read(b""), Body::Text(_)));
+        assert!(matches!(Body::read(b"\"\xff\""), Body::Text(_)));
     }
 
     #[test]

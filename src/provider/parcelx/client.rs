@@ -5,16 +5,21 @@ use std::sync::Arc;
 use http::Extensions;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
-use reqwest_retry::{DefaultRetryableStrategy, RetryTransientMiddleware, Retryable, RetryableStrategy, policies::ExponentialBackoff};
+use reqwest_retry::{
+    DefaultRetryableStrategy, RetryTransientMiddleware, Retryable, RetryableStrategy,
+    policies::ExponentialBackoff,
+};
 use secrecy::ExposeSecret;
 
 use super::{
     By, Call, CallError, Settings, Tracked,
-    answer::Wire,
+    answer::CallResult,
     endpoint::Endpoint,
-    endpoints::{cancel_order::CancelOrder, create_order::CreateOrder, label::Label, track_order::TrackOrder},
+    endpoints::{
+        cancel_order::CancelOrder, create_order::CreateOrder, label::Label, track_order::TrackOrder,
+    },
     log::{Closed, OutcomeLog, ProviderLogs, RequestLog},
-    protect::{Limits, Protection, Slot, Throttled},
+    protect::{CallPermit, Limits, Protection, Throttled},
     recorder::{Recorder, Recording},
     verdict::{Booked, Verdict},
 };
@@ -55,7 +60,12 @@ impl ParcelXClient {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn new(settings: Settings, logs: ProviderLogs, clock: Clock, protection: Protection) -> Result<Self, ClientError> {
+    pub fn new(
+        settings: Settings,
+        logs: ProviderLogs,
+        clock: Clock,
+        protection: Protection,
+    ) -> Result<Self, ClientError> {
         let http = http_client(&settings)?;
         let limits = protection.limits.clone();
         let recorder = Recorder { logs: logs.clone(), clock, protection };
@@ -71,23 +81,33 @@ impl ParcelXClient {
         })
     }
 
-    /// The turn of one call, waited for for a few seconds at most. A create or a cancel needs it before it is taken, since its time to send
-    /// runs from there; other operations get theirs by themselves.
+    /// The turn of one call, waited for for a few seconds at most. A create or a cancel needs it before it is
+    /// taken, since its time to send runs from there; other operations get theirs by themselves.
     ///
     /// # Errors
     /// [`Throttled`].
-    pub async fn slot(&self) -> Result<Slot, Throttled> {
-        self.limits.slot().await
+    pub async fn permit(&self) -> Result<CallPermit, Throttled> {
+        self.limits.permit().await
     }
 
     /// Books `order` under the ids of `attempt`, which must have been stored with the order before.
     ///
     /// # Errors
-    /// [`CallError`]; after `ShutOut` nothing was sent, after `Store` it is for [`ParcelXClient::close`] to find out.
-    pub async fn create_order(&self, order: &Order, attempt: &Attempt, slot: Slot) -> Result<Verdict, CallError> {
-        let call =
-            Call { order_id: order.id.clone(), reference: order.order_number.clone(), attempt: attempt.no, queued_at: order.created_at };
-        let wire = self.send_in(slot, &CreateOrder(order), &call, Some(attempt)).await?;
+    /// [`CallError`]; after `ShutOut` nothing was sent, after `Store` it is for [`ParcelXClient::close`] to
+    /// find out.
+    pub async fn create_order(
+        &self,
+        order: &Order,
+        attempt: &Attempt,
+        permit: CallPermit,
+    ) -> Result<Verdict, CallError> {
+        let call = Call {
+            order_id: order.id.clone(),
+            reference: order.order_number.clone(),
+            attempt: attempt.no,
+            queued_at: order.created_at,
+        };
+        let wire = self.send_in(permit, &CreateOrder(order), &call, Some(attempt)).await?;
         Ok(CreateOrder::read(&wire, &order.order_number))
     }
 
@@ -109,7 +129,8 @@ impl ParcelXClient {
         Ok(Label::read(&wire, &call.reference))
     }
 
-    /// Cancels the shipment `awb` under the ids of `attempt`, which must have been stored with the order before.
+    /// Cancels the shipment `awb` under the ids of `attempt`, which must have been stored with the order
+    /// before.
     ///
     /// # Errors
     /// As [`ParcelXClient::create_order`].
@@ -117,11 +138,16 @@ impl ParcelXClient {
         &self,
         order: &Order,
         awb: &str,
-        (attempt, slot): (&Attempt, Slot),
+        (attempt, permit): (&Attempt, CallPermit),
         queued_at: Timestamp,
     ) -> Result<Verdict<()>, CallError> {
-        let call = Call { order_id: order.id.clone(), reference: order.order_number.clone(), attempt: attempt.no, queued_at };
-        let wire = self.send_in(slot, &CancelOrder(awb), &call, Some(attempt)).await?;
+        let call = Call {
+            order_id: order.id.clone(),
+            reference: order.order_number.clone(),
+            attempt: attempt.no,
+            queued_at,
+        };
+        let wire = self.send_in(permit, &CancelOrder(awb), &call, Some(attempt)).await?;
         Ok(CancelOrder::read(&wire, &call.reference))
     }
 
@@ -129,16 +155,27 @@ impl ParcelXClient {
     ///
     /// # Errors
     /// As [`ParcelXClient::create_order`].
-    pub async fn cancel_shipment(&self, awb: &str, call: &Call, attempt: &Attempt) -> Result<Verdict<()>, CallError> {
+    pub async fn cancel_shipment(
+        &self,
+        awb: &str,
+        call: &Call,
+        attempt: &Attempt,
+    ) -> Result<Verdict<()>, CallError> {
         let wire = self.send(&CancelOrder(awb), call, Some(attempt)).await?;
         Ok(CancelOrder::read(&wire, &call.reference))
     }
 
-    /// Shuts an earlier attempt out of sending, or finds what its create came to. Nothing: it never sent, and never will.
+    /// Shuts an earlier attempt out of sending, or finds what its create came to. Nothing: it never sent, and
+    /// never will.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn close_create(&self, order: &Order, attempt: &Attempt, now: Timestamp) -> Result<Option<Verdict>, StoreError> {
+    pub async fn close_create(
+        &self,
+        order: &Order,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<Option<Verdict>, StoreError> {
         self.close::<CreateOrder<'_>>(order, attempt, now).await
     }
 
@@ -146,35 +183,60 @@ impl ParcelXClient {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn close_cancel(&self, order: &Order, attempt: &Attempt, now: Timestamp) -> Result<Option<Verdict<()>>, StoreError> {
+    pub async fn close_cancel(
+        &self,
+        order: &Order,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<Option<Verdict<()>>, StoreError> {
         self.close::<CancelOrder<'_>>(order, attempt, now).await
     }
 
-    async fn close<E: Endpoint>(&self, order: &Order, attempt: &Attempt, now: Timestamp) -> Result<Option<E::Reading>, StoreError> {
+    async fn close<E: Endpoint>(
+        &self,
+        order: &Order,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<Option<E::Reading>, StoreError> {
         let payload = serde_json::Value::Null; // a tombstone asks for nothing
         let times = (order.created_at, now);
-        let tombstone = RequestLog::new(&attempt.request_log_id, E::OPERATION, &order.id, &order.order_number, payload, attempt.no, times);
+        let tombstone = RequestLog::new(
+            &attempt.request_log_id,
+            E::OPERATION,
+            &order.id,
+            &order.order_number,
+            payload,
+            attempt.no,
+            times,
+        );
         Ok(match self.logs.close(&tombstone).await? {
             Closed::NeverSent => None,
             Closed::Ended(wire) => Some(E::read(&wire, &order.order_number)),
         })
     }
 
-    /// A booking that an answer on record tells of, also a late one, with the log it stands in; not one that the order knows of and
-    /// has cancelled, or will.
+    /// A booking that an answer on record tells of, also a late one, with the log it stands in; not one that
+    /// the order knows of and has cancelled, or will.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn booking_on_record(&self, order: &Order) -> Result<Option<(String, Booked)>, StoreError> {
         let booking = |outcome: &OutcomeLog| match CreateOrder::read(&outcome.best(), &order.order_number) {
-            Verdict::Success(booked) if !order.surplus_awbs.contains(&booked.awb) => Some((outcome.id.clone(), booked)),
+            Verdict::Success(booked) if !order.surplus_awbs.contains(&booked.awb) => {
+                Some((outcome.id.clone(), booked))
+            }
             _ => None,
         };
-        self.logs.find_outcome(&order.id, |outcome| (outcome.operation == CreateOrder::OPERATION).then(|| booking(outcome)).flatten()).await
+        self.logs
+            .find_outcome(&order.id, |outcome| {
+                (outcome.operation == CreateOrder::OPERATION).then(|| booking(outcome)).flatten()
+            })
+            .await
     }
 
-    /// Gives the look-ups of workers that vanished their outcome: nobody else will. Should one of them be alive after all, its answer
-    /// becomes the late one; look-ups change nothing at the provider, so nothing hangs on it.
+    /// Gives the look-ups of workers that vanished their outcome: nobody else will. Should one of them be
+    /// alive after all, its answer becomes the late one; look-ups change nothing at the provider, so nothing
+    /// hangs on it.
     ///
     /// # Errors
     /// When the store fails.
@@ -190,13 +252,24 @@ impl ParcelXClient {
         self.logs.close_unanswered(order_id, Label::OPERATION).await
     }
 
-    async fn send<E: Endpoint>(&self, endpoint: &E, call: &Call, attempt: Option<&Attempt>) -> Result<Wire, CallError> {
-        let slot = self.slot().await?;
-        self.send_in(slot, endpoint, call, attempt).await
+    async fn send<E: Endpoint>(
+        &self,
+        endpoint: &E,
+        call: &Call,
+        attempt: Option<&Attempt>,
+    ) -> Result<CallResult, CallError> {
+        let permit = self.permit().await?;
+        self.send_in(permit, endpoint, call, attempt).await
     }
 
-    /// Keeps `slot` until the call has ended.
-    async fn send_in<E: Endpoint>(&self, slot: Slot, endpoint: &E, call: &Call, attempt: Option<&Attempt>) -> Result<Wire, CallError> {
+    /// Keeps `permit` until the call has ended.
+    async fn send_in<E: Endpoint>(
+        &self,
+        permit: CallPermit,
+        endpoint: &E,
+        call: &Call,
+        attempt: Option<&Attempt>,
+    ) -> Result<CallResult, CallError> {
         let payload = endpoint.payload();
         let client = if E::SAFE_TO_REPEAT { &self.repeating } else { &self.once };
         let url = format!("{}{}", self.settings.base_url.as_str().trim_end_matches('/'), E::PATH);
@@ -211,8 +284,8 @@ impl ParcelXClient {
         let mut extensions = Extensions::new();
         extensions.insert(recording::<E>(call, attempt, payload));
         let result = client.execute_with_extensions(request, &mut extensions).await;
-        drop(slot);
-        match (extensions.remove::<Wire>(), result) {
+        drop(permit);
+        match (extensions.remove::<CallResult>(), result) {
             (Some(wire), _) => Ok(wire),
             (None, Err(reqwest_middleware::Error::Middleware(error))) => {
                 Err(error.downcast::<CallError>().unwrap_or_else(|e| CallError::Internal(e.to_string())))
@@ -257,7 +330,8 @@ pub fn install_crypto() {
 
 fn http_client(settings: &Settings) -> Result<reqwest::Client, ClientError> {
     install_crypto();
-    let mut token = HeaderValue::from_str(settings.access_token().expose_secret()).map_err(|_| ClientError::Credentials)?;
+    let mut token = HeaderValue::from_str(settings.access_token().expose_secret())
+        .map_err(|_| ClientError::Credentials)?;
     token.set_sensitive(true);
     let headers = HeaderMap::from_iter([
         (http::HeaderName::from_static("access-token"), token),
@@ -268,8 +342,8 @@ fn http_client(settings: &Settings) -> Result<reqwest::Client, ClientError> {
         .user_agent(concat!("waybill/", env!("CARGO_PKG_VERSION")))
         .timeout(settings.timeout)
         .connect_timeout(settings.connect_timeout())
-        // An answer is never followed elsewhere, a create never repeated below us, and an idle connection not kept until the other
-        // side closes it under the next create.
+        // An answer is never followed elsewhere, a create never repeated below us, and an idle connection not
+        // kept until the other side closes it under the next create.
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .pool_idle_timeout(std::time::Duration::from_secs(2))

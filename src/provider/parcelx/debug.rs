@@ -1,4 +1,5 @@
-//! `{:?}` of what holds payloads: an allow-list, as in [`super::redact`], of what names nobody and gives no secret away.
+//! `{:?}` of what holds payloads: an allow-list, as in [`super::redact`], of what names nobody and gives no
+//! secret away.
 
 use std::fmt;
 
@@ -11,7 +12,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Json(_) => "Json(…)",
-            Self::Other(_) => "Other(…)",
+            Self::Text(_) => "Text(…)",
         })
     }
 }

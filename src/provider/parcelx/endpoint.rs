@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 
-use super::answer::Wire;
+use super::answer::CallResult;
 
 /// One operation with its input. A new one is a file in `endpoints/`, its fixtures and a `mod` line.
 pub(super) trait Endpoint: Send + Sync {
@@ -20,7 +20,7 @@ pub(super) trait Endpoint: Send + Sync {
     fn payload(&self) -> Value;
 
     /// What the end of a call under `reference` means.
-    fn read(wire: &Wire, reference: &str) -> Self::Reading;
+    fn read(wire: &CallResult, reference: &str) -> Self::Reading;
 
     /// The reading in one word, for logs and metrics.
     fn word(reading: &Self::Reading) -> &'static str;

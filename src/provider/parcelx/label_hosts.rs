@@ -1,7 +1,7 @@
 //! Which addresses of labels may be handed out.
 //!
-//! Guards against an answer that sends a merchant's browser anywhere else than to the provider: what is not certainly one of its
-//! hosts is not handed out, look-alikes included.
+//! Guards against an answer that sends a merchant's browser anywhere else than to the provider: what is not
+//! certainly one of its hosts is not handed out, look-alikes included.
 
 use url::{Host, Url};
 
@@ -43,12 +43,16 @@ impl LabelHosts {
         Err(parsed.host_str().map(str::to_owned))
     }
 
-    /// On the base URL's own scheme, host and port; plain http is possible there only on this machine. Or on its host in the usual way.
+    /// On the base URL's own scheme, host and port; plain http is possible there only on this machine. Or on
+    /// its host in the usual way.
     fn is_own(&self, url: &Url) -> bool {
         let same_port = url.port_or_known_default() == self.base_url.port_or_known_default();
         let usual = url.scheme() == "https" && url.port().is_none() && !is_loopback(&self.base_url);
         let scheme = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&self.base_url));
-        self.own && url.host() == self.base_url.host() && scheme && ((url.scheme() == self.base_url.scheme() && same_port) || usual)
+        self.own
+            && url.host() == self.base_url.host()
+            && scheme
+            && ((url.scheme() == self.base_url.scheme() && same_port) || usual)
     }
 
     fn is_named(&self, url: &Url) -> bool {
@@ -129,7 +133,11 @@ mod tests {
         for url in ["https://labels.example.test/1.pdf", "https://a.b.cdn.example.test/1.pdf"] {
             assert!(own.allowed(url).is_ok(), "{url}");
         }
-        for url in ["https://app.parcelx.in/1.pdf", "https://cdn.example.test/1.pdf", "https://x.labels.example.test/1.pdf"] {
+        for url in [
+            "https://app.parcelx.in/1.pdf",
+            "https://cdn.example.test/1.pdf",
+            "https://x.labels.example.test/1.pdf",
+        ] {
             assert!(own.allowed(url).is_err(), "{url}");
         }
     }
@@ -138,23 +146,32 @@ mod tests {
     fn plain_http_is_for_a_provider_on_this_machine_at_its_own_port() {
         let double = hosts("http://127.0.0.1:4000/simulator", &[]);
         assert!(double.allowed("http://127.0.0.1:4000/_sim/label/1.pdf").is_ok());
-        for url in ["http://127.0.0.1:4001/1.pdf", "http://127.0.0.2:4000/1.pdf", "http://localhost:4000/1.pdf", "https://127.0.0.1/1.pdf"]
-        {
+        for url in [
+            "http://127.0.0.1:4001/1.pdf",
+            "http://127.0.0.2:4000/1.pdf",
+            "http://localhost:4000/1.pdf",
+            "https://127.0.0.1/1.pdf",
+        ] {
             assert!(double.allowed(url).is_err(), "{url}");
         }
-        assert!(hosts("https://px.example.test:8443", &[]).allowed("https://px.example.test:8443/1.pdf").is_ok());
+        assert!(
+            hosts("https://px.example.test:8443", &[]).allowed("https://px.example.test:8443/1.pdf").is_ok()
+        );
         assert!(hosts("https://px.example.test", &[]).allowed("http://px.example.test:443/1.pdf").is_err());
     }
 
     #[test]
     fn a_refusal_names_the_host_alone() {
-        let refused = hosts("https://app.parcelx.in", &[]).allowed("https://user:secret@evil.test:99/asha?token=1").unwrap_err();
+        let refused = hosts("https://app.parcelx.in", &[])
+            .allowed("https://user:secret@evil.test:99/asha?token=1")
+            .unwrap_err();
         assert_eq!(refused.as_deref(), Some("evil.test"));
     }
 
     #[test]
     fn what_is_handed_out_is_the_address_that_was_checked() {
-        let url = hosts("https://app.parcelx.in", &[]).allowed("\thttps://files.par\ncelx.in/a b\"c\r\n").unwrap();
+        let url =
+            hosts("https://app.parcelx.in", &[]).allowed("\thttps://files.par\ncelx.in/a b\"c\r\n").unwrap();
         assert_eq!(url, "https://files.parcelx.in/a%20b%22c");
     }
 }

@@ -1,8 +1,9 @@
-//! One record of what was asked and one of what came back, for every wire attempt; both under the same id, and linked from the order.
+//! One record of what was asked and one of what came back, for every wire attempt; both under the same id,
+//! and linked from the order.
 //!
-//! The request log is inserted *before* anything is sent, so an attempt whose id is already taken can never send: that is how a dead attempt
-//! is shut out (its id is taken with a tombstone). The outcome log says how it ended, exactly once; what comes after that goes
-//! into its `late` field and is evidence, never dropped.
+//! The request log is inserted *before* anything is sent, so an attempt whose id is already taken can never
+//! send: that is how a dead attempt is shut out (its id is taken with a tombstone). The outcome log says how
+//! it ended, exactly once; what comes after that goes into its `late` field and is evidence, never dropped.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use serde_json::Map;
 
 pub use super::records::{End, Late, OutcomeLog, RequestLog};
 use super::{
-    answer::{Failure, Wire},
+    answer::{CallResult, Failure},
     records::PROVIDER,
 };
 use crate::{
@@ -24,7 +25,7 @@ pub enum Closed {
     /// It never sent, and now it never will.
     NeverSent,
     /// It sent, and this is how that ended; unanswered counts as a failure of its own kind.
-    Ended(Wire),
+    Ended(CallResult),
 }
 
 /// The two collections.
@@ -54,11 +55,18 @@ impl ProviderLogs {
         self.store.insert(log).await
     }
 
-    /// Writes down how the attempt of `request` ended. When somebody else has done so, it goes into the `late` field.
+    /// Writes down how the attempt of `request` ended. When somebody else has done so, it goes into the
+    /// `late` field.
     ///
     /// # Errors
     /// When the store fails at every try.
-    pub async fn end(&self, request: &RequestLog, wire: &Wire, verdict: &str, took: Duration) -> Result<(), StoreError> {
+    pub async fn end(
+        &self,
+        request: &RequestLog,
+        wire: &CallResult,
+        verdict: &str,
+        took: Duration,
+    ) -> Result<(), StoreError> {
         let log = OutcomeLog {
             id: request.id.clone(),
             version: 1,
@@ -100,8 +108,8 @@ impl ProviderLogs {
         updated.await.map(|_: Updated<OutcomeLog, ()>| ())
     }
 
-    /// Shuts an attempt out, or finds what it did. Only for an attempt that has had its time to settle: what has no outcome by then
-    /// never gets one from its worker, and is written down as unanswered.
+    /// Shuts an attempt out, or finds what it did. Only for an attempt that has had its time to settle: what
+    /// has no outcome by then never gets one from its worker, and is written down as unanswered.
     ///
     /// # Errors
     /// When the store fails.
@@ -136,12 +144,18 @@ impl ProviderLogs {
         Ok(())
     }
 
-    /// Looks through all outcomes of an order, in the order they came, for one that `read` makes something of.
+    /// Looks through all outcomes of an order, in the order they came, for one that `read` makes something
+    /// of.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn find_outcome<T>(&self, order_id: &str, mut read: impl FnMut(&OutcomeLog) -> Option<T>) -> Result<Option<T>, StoreError> {
-        let mut query = Query::sorted_by("receivedAt", Sort::Ascending).equal("orderId", order_id).limit(PAGE);
+    pub async fn find_outcome<T>(
+        &self,
+        order_id: &str,
+        mut read: impl FnMut(&OutcomeLog) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut query =
+            Query::sorted_by("receivedAt", Sort::Ascending).equal("orderId", order_id).limit(PAGE);
         loop {
             let page = self.store.find::<OutcomeLog>(&query).await?;
             if let Some(found) = page.iter().find_map(&mut read) {
@@ -156,13 +170,17 @@ impl ProviderLogs {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn of_order(&self, order_id: &str) -> Result<Vec<(RequestLog, Option<OutcomeLog>)>, StoreError> {
+    pub async fn of_order(
+        &self,
+        order_id: &str,
+    ) -> Result<Vec<(RequestLog, Option<OutcomeLog>)>, StoreError> {
         let requests = Query::sorted_by("sentAt", Sort::Descending).equal("orderId", order_id).limit(200);
         let outcomes = Query::sorted_by("receivedAt", Sort::Descending).equal("orderId", order_id).limit(200);
         let mut requests = self.store.find::<RequestLog>(&requests).await?;
         requests.reverse();
         let outcomes = self.store.find::<OutcomeLog>(&outcomes).await?;
-        let mut outcomes: std::collections::BTreeMap<_, _> = outcomes.into_iter().map(|o| (o.id.clone(), o)).collect();
+        let mut outcomes: std::collections::BTreeMap<_, _> =
+            outcomes.into_iter().map(|o| (o.id.clone(), o)).collect();
         Ok(requests
             .into_iter()
             .map(|r| {
@@ -173,6 +191,6 @@ impl ProviderLogs {
     }
 }
 
-fn unanswered() -> Wire {
-    Wire::Failure { class: Failure::NoAnswerRecorded, detail: "its worker vanished".to_owned() }
+fn unanswered() -> CallResult {
+    CallResult::Failure { class: Failure::NoAnswerRecorded, detail: "its worker vanished".to_owned() }
 }

@@ -1,7 +1,8 @@
-//! What keeps a provider in trouble, or our account with it, from being asked over and over.
+//! What keeps a provider in problem, or our account with it, from being asked over and over.
 //!
-//! Every wire attempt of every operation passes here: [`limits`] says when it may begin, and an [`Observer`] is told how it ended. What
-//! follows from that is decided above; [`breaker`] is the part of it that needs no document.
+//! Every wire attempt of every operation passes here: [`limits`] says when it may begin, and an [`Observer`]
+//! is told how it ended. What follows from that is decided above; [`breaker`] is the part of it that needs no
+//! document.
 
 pub mod breaker;
 pub mod limits;
@@ -11,11 +12,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-pub use breaker::{Breaker, Position, Reach};
-pub use limits::{Limits, Slot, Throttled};
+pub use breaker::{Breaker, CallHealth, Position};
+pub use limits::{CallPermit, Limits, Throttled};
 
 use super::{
-    answer::{Answer, Failure, Wire},
+    answer::{Answer, CallResult, Failure},
     redact,
     verdict::is_wallet,
 };
@@ -51,12 +52,12 @@ pub struct CallEnd<'a> {
     pub word: &'static str,
     /// What was asked: the answer may quote it.
     pub asked: &'a Value,
-    pub wire: &'a Wire,
+    pub wire: &'a CallResult,
 }
 
 /// What an end says about the account and the provider, whatever it means for its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lesson {
+pub enum CallSignal {
     /// A shipment was booked: nothing is wrong.
     Booked,
     /// A call that books got a readable answer: keys and address are good.
@@ -64,7 +65,7 @@ pub enum Lesson {
     /// Another one got one: the keys are good.
     Looked,
     /// The account cannot be used, in words that may be shown.
-    Trouble(Trouble, String),
+    AccountProblem(AccountProblem, String),
     /// It answered, and that says nothing about the account.
     Reached,
     /// It was not there, or said that it is broken.
@@ -76,7 +77,7 @@ pub enum Lesson {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum AccountProblem {
     Wallet,
     Credentials,
     Configuration,
@@ -84,51 +85,65 @@ pub enum Trouble {
 
 impl CallEnd<'_> {
     #[must_use]
-    pub fn lesson(&self) -> Lesson {
+    pub fn signal(&self) -> CallSignal {
         let answer = match self.wire {
-            Wire::Failure { class: Failure::NotConnected, .. } => return Lesson::Down,
-            Wire::Failure { class: Failure::TooLateToSend, .. } => return Lesson::NotTried,
-            Wire::Failure { .. } => return Lesson::Silent,
-            Wire::Answer(answer) => answer,
+            CallResult::Failure { class: Failure::NotConnected, .. } => return CallSignal::Down,
+            CallResult::Failure { class: Failure::TooLateToSend, .. } => return CallSignal::NotTried,
+            CallResult::Failure { .. } => return CallSignal::Silent,
+            CallResult::Answer(answer) => answer,
         };
         let http = || format!("HTTP {}", answer.status);
         match (self.word, answer.status, answer.succeeded()) {
             ("wallet", ..) => self.wallet(answer),
-            ("configuration", ..) if self.books => Lesson::Trouble(Trouble::Configuration, http()),
-            ("credentials", ..) if self.books => Lesson::Trouble(Trouble::Credentials, http()),
-            // Whatever an operation makes of it: nobody answers so to a call with good keys. (403 other calls may get for a stranger's parcel.)
-            (_, 401, None | Some(false)) => Lesson::Trouble(Trouble::Credentials, http()),
-            ("booked", ..) => Lesson::Booked,
-            (_, 500.., _) => Lesson::Down,
-            (_, 200..=299 | 400 | 402 | 406 | 422, Some(_)) if self.books => Lesson::Accepted,
-            (_, 200..=299 | 400 | 402 | 404 | 406 | 422, Some(_)) => Lesson::Looked,
-            _ => Lesson::Reached,
+            ("configuration", ..) if self.books => {
+                CallSignal::AccountProblem(AccountProblem::Configuration, http())
+            }
+            ("credentials", ..) if self.books => {
+                CallSignal::AccountProblem(AccountProblem::Credentials, http())
+            }
+            // Whatever an operation makes of it: nobody answers so to a call with good keys. (403 other calls
+            // may get for a stranger's parcel.)
+            (_, 401, None | Some(false)) => CallSignal::AccountProblem(AccountProblem::Credentials, http()),
+            ("booked", ..) => CallSignal::Booked,
+            (_, 500.., _) => CallSignal::Down,
+            (_, 200..=299 | 400 | 402 | 406 | 422, Some(_)) if self.books => CallSignal::Accepted,
+            (_, 200..=299 | 400 | 402 | 404 | 406 | 422, Some(_)) => CallSignal::Looked,
+            _ => CallSignal::Reached,
         }
     }
 }
 
 impl CallEnd<'_> {
-    /// An answer may quote the order, and what a merchant calls their goods must not hold the account of all: that order alone waits.
-    fn wallet(&self, answer: &Answer) -> Lesson {
+    /// An answer may quote the order, and what a merchant calls their goods must not hold the account of all:
+    /// that order alone waits.
+    fn wallet(&self, answer: &Answer) -> CallSignal {
         let words = answer.all_words().to_lowercase();
         // A quote that is no more than the word itself cannot be told from the provider's own.
-        let quoted = redact::texts(self.asked).into_iter().map(str::to_lowercase).filter(|text| is_wallet(text) && text != "balance");
+        let quoted = redact::texts(self.asked)
+            .into_iter()
+            .map(str::to_lowercase)
+            .filter(|text| is_wallet(text) && text != "balance");
         if !is_wallet(&quoted.fold(words, |words, text| words.replace(&text, ""))) {
-            return Lesson::Accepted;
+            return CallSignal::Accepted;
         }
-        Lesson::Trouble(Trouble::Wallet, redact::words_without(&answer.words(), redact::hidden(self.asked)))
+        CallSignal::AccountProblem(
+            AccountProblem::Wallet,
+            redact::words_without(&answer.words(), redact::hidden(self.asked)),
+        )
     }
 }
 
-impl Lesson {
+impl CallSignal {
     /// What it says of the provider alone.
     #[must_use]
-    pub fn reach(&self) -> Reach {
+    pub fn health(&self) -> CallHealth {
         match self {
-            Self::Down => Reach::Bad,
-            Self::Silent => Reach::Silent,
-            Self::NotTried => Reach::NotTried,
-            Self::Booked | Self::Accepted | Self::Looked | Self::Trouble(..) | Self::Reached => Reach::Good,
+            Self::Down => CallHealth::Bad,
+            Self::Silent => CallHealth::Silent,
+            Self::NotTried => CallHealth::NotTried,
+            Self::Booked | Self::Accepted | Self::Looked | Self::AccountProblem(..) | Self::Reached => {
+                CallHealth::Good
+            }
         }
     }
 }
@@ -140,34 +155,54 @@ mod tests {
     use super::*;
     use crate::provider::parcelx::answer::{Answer, Body};
 
-    fn lesson(word: &'static str, books: bool, status: u16, body: Body) -> Lesson {
-        let wire = Wire::Answer(Answer { status, retry_after: None, body });
-        CallEnd { operation: "o", order_id: "i", books, word, asked: &Value::Null, wire: &wire }.lesson()
+    fn signal(word: &'static str, books: bool, status: u16, body: Body) -> CallSignal {
+        let wire = CallResult::Answer(Answer { status, retry_after: None, body });
+        CallEnd { operation: "o", order_id: "i", books, word, asked: &Value::Null, wire: &wire }.signal()
     }
 
     #[test]
     fn every_end_says_what_it_can() {
-        let json = |status: bool| Body::Json(json!({"status": status, "responsemsg": "Mobile 9000000001: no balance"}));
-        let html = || Body::Other("<html>".into());
-        let trouble = |t| Lesson::Trouble(t, "HTTP 401".into());
-        assert_eq!(lesson("wallet", true, 200, json(false)), Lesson::Trouble(Trouble::Wallet, "Mobile […] no balance".into()));
-        assert_eq!(lesson("credentials", true, 401, html()), trouble(Trouble::Credentials));
-        assert_eq!(lesson("failed", false, 401, html()), trouble(Trouble::Credentials), "a look-up too");
+        let json = |status: bool| {
+            Body::Json(json!({"status": status, "responsemsg": "Mobile 9000000001: no balance"}))
+        };
+        let html = || Body::Text("<html>".into());
+        let problem = |t| CallSignal::AccountProblem(t, "HTTP 401".into());
+        assert_eq!(
+            signal("wallet", true, 200, json(false)),
+            CallSignal::AccountProblem(AccountProblem::Wallet, "Mobile […] no balance".into())
+        );
+        assert_eq!(signal("credentials", true, 401, html()), problem(AccountProblem::Credentials));
+        assert_eq!(
+            signal("failed", false, 401, html()),
+            problem(AccountProblem::Credentials),
+            "a look-up too"
+        );
         for word in ["failed", "credentials"] {
-            assert_eq!(lesson(word, false, 403, html()), Lesson::Reached, "may be about the parcel");
+            assert_eq!(signal(word, false, 403, html()), CallSignal::Reached, "may be about the parcel");
         }
-        assert_eq!(lesson("failed", false, 405, html()), Lesson::Reached, "a look-up that is not there says nothing of creates");
-        assert_eq!(lesson("unknown", true, 401, json(true)), Lesson::Reached, "it contradicts itself");
-        assert_eq!(lesson("configuration", true, 405, html()), Lesson::Trouble(Trouble::Configuration, "HTTP 405".into()));
-        assert_eq!(lesson("configuration", false, 405, html()), Lesson::Reached, "a cancel that is not there does not either");
-        assert_eq!(lesson("refused", false, 422, json(false)), Lesson::Looked, "nor one that is");
-        assert_eq!(lesson("booked", true, 200, json(true)), Lesson::Booked);
-        assert_eq!(lesson("refused", true, 422, json(false)), Lesson::Accepted);
-        assert_eq!(lesson("not-found", false, 404, json(false)), Lesson::Looked);
-        assert_eq!(lesson("unknown", true, 200, html()), Lesson::Reached);
-        assert_eq!(lesson("busy", true, 429, json(false)), Lesson::Reached);
+        assert_eq!(
+            signal("failed", false, 405, html()),
+            CallSignal::Reached,
+            "a look-up that is not there says nothing of creates"
+        );
+        assert_eq!(signal("unknown", true, 401, json(true)), CallSignal::Reached, "it contradicts itself");
+        assert_eq!(
+            signal("configuration", true, 405, html()),
+            CallSignal::AccountProblem(AccountProblem::Configuration, "HTTP 405".into())
+        );
+        assert_eq!(
+            signal("configuration", false, 405, html()),
+            CallSignal::Reached,
+            "a cancel that is not there does not either"
+        );
+        assert_eq!(signal("refused", false, 422, json(false)), CallSignal::Looked, "nor one that is");
+        assert_eq!(signal("booked", true, 200, json(true)), CallSignal::Booked);
+        assert_eq!(signal("refused", true, 422, json(false)), CallSignal::Accepted);
+        assert_eq!(signal("not-found", false, 404, json(false)), CallSignal::Looked);
+        assert_eq!(signal("unknown", true, 200, html()), CallSignal::Reached);
+        assert_eq!(signal("busy", true, 429, json(false)), CallSignal::Reached);
         for status in [500, 502, 503, 504] {
-            assert_eq!(lesson("unknown", true, status, json(false)), Lesson::Down);
+            assert_eq!(signal("unknown", true, status, json(false)), CallSignal::Down);
         }
     }
 
@@ -176,9 +211,16 @@ mod tests {
         let asked = json!({"products": [{"product_name": "New Balance 574"}], "invoice_number": "Balance"});
         let held = |words: &str| {
             let body = Body::Json(json!({"status": false, "responsemsg": words}));
-            let wire = Wire::Answer(Answer { status: 200, retry_after: None, body });
-            let end = CallEnd { operation: "o", order_id: "i", books: true, word: "wallet", asked: &asked, wire: &wire };
-            matches!(end.lesson(), Lesson::Trouble(Trouble::Wallet, _))
+            let wire = CallResult::Answer(Answer { status: 200, retry_after: None, body });
+            let end = CallEnd {
+                operation: "o",
+                order_id: "i",
+                books: true,
+                word: "wallet",
+                asked: &asked,
+                wire: &wire,
+            };
+            matches!(end.signal(), CallSignal::AccountProblem(AccountProblem::Wallet, _))
         };
         assert!(!held("The product new balance 574 cannot go by air"));
         assert!(held("Insuffiecient Balance") && held("Your balance does not cover New Balance 574"));
@@ -187,13 +229,22 @@ mod tests {
     #[test]
     fn only_what_was_not_there_or_broken_counts_against_the_provider() {
         let of = |class| {
-            let wire = Wire::Failure { class, detail: String::new() };
-            CallEnd { operation: "o", order_id: "i", books: true, word: "unknown", asked: &Value::Null, wire: &wire }.lesson().reach()
+            let wire = CallResult::Failure { class, detail: String::new() };
+            CallEnd {
+                operation: "o",
+                order_id: "i",
+                books: true,
+                word: "unknown",
+                asked: &Value::Null,
+                wire: &wire,
+            }
+            .signal()
+            .health()
         };
-        assert_eq!(of(Failure::NotConnected), Reach::Bad);
-        assert_eq!(of(Failure::TooLateToSend), Reach::NotTried, "our own slowness");
+        assert_eq!(of(Failure::NotConnected), CallHealth::Bad);
+        assert_eq!(of(Failure::TooLateToSend), CallHealth::NotTried, "our own slowness");
         for class in [Failure::TimedOut, Failure::Broken, Failure::TooLarge] {
-            assert_eq!(of(class), Reach::Silent, "{class:?}");
+            assert_eq!(of(class), CallHealth::Silent, "{class:?}");
         }
     }
 }

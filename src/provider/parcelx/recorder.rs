@@ -1,5 +1,5 @@
-//! The layer that writes one request log before and one outcome log after every wire attempt. It sits below the retry layer, so
-//! that a repeated look-up has a pair of its own each time.
+//! The layer that writes one request log before and one outcome log after every wire attempt. It sits below
+//! the retry layer, so that a repeated look-up has a pair of its own each time.
 
 use async_trait::async_trait;
 use http::Extensions;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     CallError,
-    answer::{Answer, BODY_CAP, Body, Failure, Wire},
+    answer::{Answer, BODY_CAP, Body, CallResult, Failure},
     log::{ProviderLogs, RequestLog},
     protect::{CallEnd, Protection},
     retry_after,
@@ -35,7 +35,7 @@ pub(super) struct Recording {
     /// Checked right before sending.
     pub(super) send_by: Option<Timestamp>,
     /// The verdict's word.
-    pub(super) word: fn(&Wire, &str) -> &'static str,
+    pub(super) word: fn(&CallResult, &str) -> &'static str,
 }
 
 #[derive(Clone)]
@@ -47,13 +47,22 @@ pub(super) struct Recorder {
 
 #[async_trait]
 impl Middleware for Recorder {
-    async fn handle(&self, request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Response, Error> {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response, Error> {
         let Some(call) = extensions.get::<Recording>().cloned() else {
             return Err(refusal(CallError::Internal("a call without its record".to_owned())));
         };
         // The HTTP stack repeats a look-up: its first attempt has left its end here.
-        if extensions.get::<Wire>().is_some() {
-            self.protection.limits.repeat().await.map_err(|throttled| refusal(CallError::Throttled(throttled)))?;
+        if extensions.get::<CallResult>().is_some() {
+            self.protection
+                .limits
+                .repeat()
+                .await
+                .map_err(|throttled| refusal(CallError::Throttled(throttled)))?;
         }
         let now = self.clock.now();
         let id = call.log_id.clone().unwrap_or_else(|| ids::provider_log(now));
@@ -75,7 +84,10 @@ impl Middleware for Recorder {
         }
         let started = tokio::time::Instant::now();
         let (wire, result) = if call.send_by.is_some_and(|by| self.clock.now() >= by) {
-            let wire = Wire::Failure { class: Failure::TooLateToSend, detail: "the time to send had passed".to_owned() };
+            let wire = CallResult::Failure {
+                class: Failure::TooLateToSend,
+                detail: "the time to send had passed".to_owned(),
+            };
             (wire, Err(refusal(CallError::Internal("too late to send".to_owned()))))
         } else {
             let sent = next.run(request, extensions).await;
@@ -90,13 +102,15 @@ impl Middleware for Recorder {
         // First of all, since it cannot be had again: what follows from it may take its time.
         let written = self.logs.end(&log, &wire, word, started.elapsed()).await;
         if let Some(observer) = &self.protection.observer {
-            let (operation, order_id, books, asked) = (call.operation, call.order_id.as_str(), call.books, &call.payload);
+            let (operation, order_id, books, asked) =
+                (call.operation, call.order_id.as_str(), call.books, &call.payload);
             observer.ended(&CallEnd { operation, order_id, books, word, asked, wire: &wire }).await;
         }
         if let Err(error) = written {
-            // An end that is not written down must not be acted on either: the attempt will be found unanswered.
+            // An end that is not written down must not be acted on either: the attempt will be found
+            // unanswered.
             tracing::error!(%error, provider.log = id, "the outcome of call {id} could not be written");
-            extensions.remove::<Wire>();
+            extensions.remove::<CallResult>();
             return Err(refusal(CallError::Store(error)));
         }
         extensions.insert(wire);
@@ -109,7 +123,7 @@ fn refusal(error: CallError) -> Error {
 }
 
 /// The facts, and what the layers above may see: a status without a body, or the error.
-async fn read(sent: Result<Response, Error>, clock: &Clock) -> (Wire, Result<Response, Error>) {
+async fn read(sent: Result<Response, Error>, clock: &Clock) -> (CallResult, Result<Response, Error>) {
     let mut response = match sent {
         Ok(response) => response,
         Err(error) => return (failure(&error), Err(error)),
@@ -117,7 +131,9 @@ async fn read(sent: Result<Response, Error>, clock: &Clock) -> (Wire, Result<Res
     let status = response.status();
     let retry_after = retry_after::read(response.headers(), clock.now());
     let wire = match body(&mut response).await {
-        Ok(bytes) => Wire::Answer(Answer { status: status.as_u16(), retry_after, body: Body::read(&bytes) }),
+        Ok(bytes) => {
+            CallResult::Answer(Answer { status: status.as_u16(), retry_after, body: Body::read(&bytes) })
+        }
         Err(failure) => failure,
     };
     let mut bare = http::Response::new("");
@@ -125,8 +141,9 @@ async fn read(sent: Result<Response, Error>, clock: &Clock) -> (Wire, Result<Res
     (wire, Ok(Response::from(bare)))
 }
 
-async fn body(response: &mut Response) -> Result<Vec<u8>, Wire> {
-    let too_large = || Wire::Failure { class: Failure::TooLarge, detail: format!("over {BODY_CAP} bytes") };
+async fn body(response: &mut Response) -> Result<Vec<u8>, CallResult> {
+    let too_large =
+        || CallResult::Failure { class: Failure::TooLarge, detail: format!("over {BODY_CAP} bytes") };
     if response.content_length().is_some_and(|n| usize::try_from(n).map_or(true, |n| n > BODY_CAP)) {
         return Err(too_large());
     }
@@ -138,17 +155,18 @@ async fn body(response: &mut Response) -> Result<Vec<u8>, Wire> {
             Ok(None) => return Ok(bytes),
             Err(error) => {
                 let class = if error.is_timeout() { Failure::TimedOut } else { Failure::Broken };
-                return Err(Wire::Failure { class, detail: describe(&error) });
+                return Err(CallResult::Failure { class, detail: describe(&error) });
             }
         }
     }
 }
 
-fn failure(error: &Error) -> Wire {
+fn failure(error: &Error) -> CallResult {
     let Error::Reqwest(error) = error else {
-        return Wire::Failure { class: Failure::Broken, detail: "a layer failed".to_owned() };
+        return CallResult::Failure { class: Failure::Broken, detail: "a layer failed".to_owned() };
     };
-    // Connecting has a limit of its own that is shorter than the call's, so a time-out that is not `connect` began to send.
+    // Connecting has a limit of its own that is shorter than the call's, so a time-out that is not `connect`
+    // began to send.
     let class = if error.is_connect() || error.is_builder() {
         Failure::NotConnected
     } else if error.is_timeout() {
@@ -156,7 +174,7 @@ fn failure(error: &Error) -> Wire {
     } else {
         Failure::Broken
     };
-    Wire::Failure { class, detail: describe(error) }
+    CallResult::Failure { class, detail: describe(error) }
 }
 
 /// The innermost cause, without the URL: its query may hold a reference.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, Body, Failure, Wire};
+use super::answer::{Answer, Body, CallResult, Failure};
 use crate::{
     base::timestamp::Timestamp,
     platform::store::{Document, Index, id_and_version},
@@ -26,7 +26,8 @@ pub struct RequestLog {
     pub attempt: i64,
     pub queued_at: Timestamp,
     pub sent_at: Timestamp,
-    /// Stands in for an attempt that died before it wrote its log: nothing was sent under this id, and nothing will be.
+    /// Stands in for an attempt that died before it wrote its log: nothing was sent under this id, and
+    /// nothing will be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub never_sent: bool,
     #[serde(flatten)]
@@ -102,7 +103,7 @@ impl Document for OutcomeLog {
 
 impl End {
     #[must_use]
-    pub fn new(wire: &Wire, verdict: &str) -> Self {
+    pub fn new(wire: &CallResult, verdict: &str) -> Self {
         let mut end = Self {
             status_code: None,
             success: None,
@@ -114,17 +115,17 @@ impl End {
             verdict: verdict.to_owned(),
         };
         match wire {
-            Wire::Answer(answer) => {
+            CallResult::Answer(answer) => {
                 end.status_code = Some(answer.status);
                 end.success = answer.succeeded();
                 end.retry_after = answer.retry_after;
-                end.payload_is_text = matches!(answer.body, Body::Other(_));
+                end.payload_is_text = matches!(answer.body, Body::Text(_));
                 end.response_payload = Some(match &answer.body {
                     Body::Json(value) => value.clone(),
-                    Body::Other(text) => text.as_str().into(),
+                    Body::Text(text) => text.as_str().into(),
                 });
             }
-            Wire::Failure { class, detail } => {
+            CallResult::Failure { class, detail } => {
                 end.error_code = Some(*class);
                 end.error_message = Some(detail.clone());
             }
@@ -134,17 +135,17 @@ impl End {
 
     /// The facts again, as the verdict table reads them.
     #[must_use]
-    pub fn wire(&self) -> Wire {
+    pub fn wire(&self) -> CallResult {
         let Some(status) = self.status_code else {
             let class = self.error_code.unwrap_or(Failure::NoAnswerRecorded);
-            return Wire::Failure { class, detail: self.error_message.clone().unwrap_or_default() };
+            return CallResult::Failure { class, detail: self.error_message.clone().unwrap_or_default() };
         };
         let body = match &self.response_payload {
-            Some(Value::String(text)) if self.payload_is_text => Body::Other(text.clone()),
+            Some(Value::String(text)) if self.payload_is_text => Body::Text(text.clone()),
             Some(value) => Body::Json(value.clone()),
-            None => Body::Other(String::new()),
+            None => Body::Text(String::new()),
         };
-        Wire::Answer(Answer { status, retry_after: self.retry_after, body })
+        CallResult::Answer(Answer { status, retry_after: self.retry_after, body })
     }
 }
 
@@ -179,7 +180,7 @@ impl RequestLog {
 
 impl OutcomeLog {
     /// What is best known of the attempt: a late answer says more than that none was recorded.
-    pub(super) fn best(&self) -> Wire {
+    pub(super) fn best(&self) -> CallResult {
         match &self.late {
             Some(late) if self.end.error_code == Some(Failure::NoAnswerRecorded) => late.end.wire(),
             _ => self.end.wire(),

@@ -59,11 +59,14 @@ const CONTAINERS: &[&str] = &["products", "data", "current_status"];
 
 pub const HIDDEN: &str = "[redacted]";
 
-/// A copy in which every value under a key that is not on the list is replaced; texts that are no JSON are hidden whole.
+/// A copy in which every value under a key that is not on the list is replaced; texts that are no JSON are
+/// hidden whole.
 #[must_use]
 pub fn redacted(value: &Value) -> Value {
     match value {
-        Value::Object(map) => Value::Object(map.iter().map(|(key, v)| (key.clone(), shown(key, v))).collect()),
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(key, v)| (key.clone(), shown(key, v))).collect())
+        }
         Value::Array(list) => Value::Array(list.iter().map(redacted).collect()),
         Value::String(_) => HIDDEN.into(),
         Value::Number(_) | Value::Bool(_) | Value::Null => value.clone(),
@@ -79,7 +82,9 @@ fn shown(key: &str, value: &Value) -> Value {
     }
     match value {
         Value::Object(_) => redacted(value),
-        Value::Array(list) => Value::Array(list.iter().map(|v| if v.is_object() { redacted(v) } else { shown(key, v) }).collect()),
+        Value::Array(list) => Value::Array(
+            list.iter().map(|v| if v.is_object() { redacted(v) } else { shown(key, v) }).collect(),
+        ),
         scalar => scalar.clone(),
     }
 }
@@ -88,7 +93,11 @@ fn shown(key: &str, value: &Value) -> Value {
 #[must_use]
 pub(super) fn hidden(value: &Value) -> Vec<&str> {
     match value {
-        Value::Object(map) => map.iter().filter(|(key, _)| !SHOWN.contains(&key.as_str())).flat_map(|(_, v)| hidden(v)).collect(),
+        Value::Object(map) => map
+            .iter()
+            .filter(|(key, _)| !SHOWN.contains(&key.as_str()))
+            .flat_map(|(_, v)| hidden(v))
+            .collect(),
         Value::Array(list) => list.iter().flat_map(hidden).collect(),
         Value::String(text) => vec![text],
         Value::Number(_) | Value::Bool(_) | Value::Null => Vec::new(),
@@ -117,9 +126,10 @@ const LONGEST_WORD: usize = 24;
 /// Longest mix of letters and digits that is shown (`h1`, `PXDEL01`).
 const LONGEST_MIX: usize = 12;
 
-/// `text` as people may see it who need not know whom an order is for: what is shown are words, short numbers, short codes and our own
-/// references. Numbers of six digits or more (phones, pincodes, AWBs; also in groups), e-mail addresses, what looks like a token,
-/// and every word that also stands in `personal` are masked. Cut at 200 characters.
+/// `text` as people may see it who need not know whom an order is for: what is shown are words, short
+/// numbers, short codes and our own references. Numbers of six digits or more (phones, pincodes, AWBs; also
+/// in groups), e-mail addresses, what looks like a token, and every word that also stands in `personal` are
+/// masked. Cut at 200 characters.
 #[must_use]
 pub fn words_without<'a>(text: &str, personal: impl IntoIterator<Item = &'a str>) -> String {
     let personal: HashSet<String> = personal.into_iter().flat_map(parts).map(str::to_lowercase).collect();
@@ -153,7 +163,11 @@ fn may_be_shown(word: &str, personal: &HashSet<String>) -> bool {
         return false;
     }
     // Our own reference: the number under which everybody may ask.
-    if word.trim_matches(|c: char| !c.is_alphanumeric()).strip_prefix("ORD-").is_some_and(|rest| rest.chars().all(char::is_alphanumeric)) {
+    if word
+        .trim_matches(|c: char| !c.is_alphanumeric())
+        .strip_prefix("ORD-")
+        .is_some_and(|rest| rest.chars().all(char::is_alphanumeric))
+    {
         return true;
     }
     let plain = |part: &str| {
@@ -182,7 +196,8 @@ fn mask_groups(words: &[&str], masked: &mut [bool]) {
     }
 }
 
-/// A JSON value in which no object says a key twice. Which of the two would count is a guess, and an answer must not be guessed at.
+/// A JSON value in which no object says a key twice. Which of the two would count is a guess, and an answer
+/// must not be guessed at.
 #[derive(Debug)]
 pub(super) struct Unambiguous(pub(super) Value);
 

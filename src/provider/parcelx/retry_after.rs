@@ -1,8 +1,8 @@
 //! How long ParcelX asks us to wait: `Retry-After`, in seconds or as a date.
 //!
-//! Guards against two clocks: a date is a point on the *sender's* clock, so it is taken relative to the `Date` of the same answer,
-//! which the same clock wrote; a machine of ours that is minutes off then waits no minutes too long or too short. Only an answer
-//! without a readable `Date` is measured by our own clock.
+//! Guards against two clocks: a date is a point on the *sender's* clock, so it is taken relative to the
+//! `Date` of the same answer, which the same clock wrote; a machine of ours that is minutes off then waits no
+//! minutes too long or too short. Only an answer without a readable `Date` is measured by our own clock.
 
 use std::time::UNIX_EPOCH;
 

@@ -50,6 +50,11 @@ async fn list_provider_logs(
     OrderId(id): OrderId,
 ) -> Result<Response, Problem> {
     let order = orders.of_user(&merchant.user_id, &id).await?.ok_or_else(no_such_order)?;
-    let data = logs.of_order(&order.id).await?.into_iter().map(|(request, outcome)| ProviderLogView::new(request, outcome)).collect();
+    let data = logs
+        .of_order(&order.id)
+        .await?
+        .into_iter()
+        .map(|(request, outcome)| ProviderLogView::new(request, outcome))
+        .collect();
     Ok(answer::ok(&ProviderLogList { success: true, data }))
 }

@@ -18,7 +18,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Longest time that connecting may take: a host that does not answer must not use up the time of the call.
+    /// Longest time that connecting may take: a host that does not answer must not use up the time of the
+    /// call.
     #[must_use]
     pub fn connect_timeout(&self) -> Duration {
         (self.timeout / 2).min(Duration::from_secs(5))
@@ -26,7 +27,8 @@ impl Settings {
 
     /// The `access-token` header: base64 of `access:secret`, no scheme in front.
     pub(super) fn access_token(&self) -> SecretString {
-        let plain = format!("{}:{}", self.access_key.expose_secret().trim(), self.secret_key.expose_secret().trim());
+        let plain =
+            format!("{}:{}", self.access_key.expose_secret().trim(), self.secret_key.expose_secret().trim());
         SecretString::from(STANDARD.encode(plain))
     }
 }

@@ -1,8 +1,9 @@
-//! What an answer to a call that changes something means, as one table. Whatever is not in it is *unknown*: the provider may have acted.
+//! What an answer to a call that changes something means, as one table. Whatever is not in it is *unknown*:
+//! the provider may have acted.
 
 use std::time::Duration;
 
-use super::answer::{Answer, Failure, Wire};
+use super::answer::{Answer, CallResult, Failure};
 
 /// What is known after a call; `T` is what a success gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,21 +54,36 @@ impl<T> Verdict<T> {
 }
 
 /// The table. `success` reads what a body with `status: true` gives, or says what is wrong with it.
-pub(super) fn judge<T>(wire: &Wire, success: impl FnOnce(&Answer) -> Result<T, &'static str>) -> Verdict<T> {
+pub(super) fn judge<T>(
+    wire: &CallResult,
+    success: impl FnOnce(&Answer) -> Result<T, &'static str>,
+) -> Verdict<T> {
     let answer = match wire {
-        Wire::Failure { class, detail } if class.is_unsent() => return Verdict::NotSent(format!("{}: {detail}", class.word())),
-        Wire::Failure { class: Failure::NoAnswerRecorded, .. } => return Verdict::Unknown("unknown: no answer recorded".to_owned()),
-        Wire::Failure { class, .. } => return Verdict::Unknown(format!("unknown: {}", class.word())),
-        Wire::Answer(answer) => answer,
+        CallResult::Failure { class, detail } if class.is_unsent() => {
+            return Verdict::NotSent(format!("{}: {detail}", class.as_str()));
+        }
+        CallResult::Failure { class: Failure::NoAnswerRecorded, .. } => {
+            return Verdict::Unknown("unknown: no answer recorded".to_owned());
+        }
+        CallResult::Failure { class, .. } => return Verdict::Unknown(format!("unknown: {}", class.as_str())),
+        CallResult::Answer(answer) => answer,
     };
     let words = answer.words();
     match (answer.status, answer.succeeded()) {
         // An answer that contradicts itself may well have booked.
-        (status, Some(true)) if !(200..=299).contains(&status) => Verdict::Unknown(format!("unknown: a success with HTTP {status}")),
-        (401 | 403, _) => Verdict::Credentials(format!("ParcelX refuses the credentials (HTTP {})", answer.status)),
-        (300..=399 | 404 | 405 | 415, _) => Verdict::Configuration(format!("ParcelX does not know the call (HTTP {})", answer.status)),
+        (status, Some(true)) if !(200..=299).contains(&status) => {
+            Verdict::Unknown(format!("unknown: a success with HTTP {status}"))
+        }
+        (401 | 403, _) => {
+            Verdict::Credentials(format!("ParcelX refuses the credentials (HTTP {})", answer.status))
+        }
+        (300..=399 | 404 | 405 | 415, _) => {
+            Verdict::Configuration(format!("ParcelX does not know the call (HTTP {})", answer.status))
+        }
         (425 | 429, _) => Verdict::Busy(answer.retry_after.and_then(believable)),
-        (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&answer.all_words()) => Verdict::Wallet(words),
+        (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&answer.all_words()) => {
+            Verdict::Wallet(words)
+        }
         (200 | 400 | 406 | 422, Some(false)) => Verdict::Refused(spoken(words)),
         (200..=299, Some(true)) => match success(answer) {
             Ok(success) => Verdict::Success(success),
@@ -77,9 +93,13 @@ pub(super) fn judge<T>(wire: &Wire, success: impl FnOnce(&Answer) -> Result<T, &
     }
 }
 
-/// The table for a call about one shipment: "no such shipment" with 404 is a refusal like any other; only a wrong address is not.
-pub(super) fn judge_of_shipment<T>(wire: &Wire, success: impl FnOnce(&Answer) -> Result<T, &'static str>) -> Verdict<T> {
-    if let Wire::Answer(answer) = wire
+/// The table for a call about one shipment: "no such shipment" with 404 is a refusal like any other; only a
+/// wrong address is not.
+pub(super) fn judge_of_shipment<T>(
+    wire: &CallResult,
+    success: impl FnOnce(&Answer) -> Result<T, &'static str>,
+) -> Verdict<T> {
+    if let CallResult::Answer(answer) = wire
         && (answer.status, answer.succeeded()) == (404, Some(false))
         && !answer.words().to_lowercase().contains(UNKNOWN_METHOD)
     {
@@ -119,9 +139,10 @@ mod tests {
     use crate::provider::parcelx::answer::Body;
 
     fn verdict(status: u16, body: Body, retry_after: Option<i64>) -> &'static str {
-        let shipment = || Booked { awb: "1".into(), courier_name: None, courier_code: None, order_number: None };
+        let shipment =
+            || Booked { awb: "1".into(), courier_name: None, courier_code: None, order_number: None };
         let read = |a: &Answer| a.json().and_then(|b| b.get("awb")).map(|_| shipment()).ok_or("no AWB");
-        judge(&Wire::Answer(Answer { status, retry_after, body }), read).word("booked")
+        judge(&CallResult::Answer(Answer { status, retry_after, body }), read).word("booked")
     }
 
     fn json_verdict(status: u16, body: Value) -> &'static str {
@@ -157,16 +178,25 @@ mod tests {
             assert_eq!(json_verdict(status, refusal()), "unknown", "{status}");
             assert_eq!(json_verdict(status, booked()), "unknown", "{status}");
         }
-        for body in [json!({"status": "true", "awb": "1"}), json!({"awb": "1"}), json!([]), json!(null), json!({"status": 1})] {
+        for body in [
+            json!({"status": "true", "awb": "1"}),
+            json!({"awb": "1"}),
+            json!([]),
+            json!(null),
+            json!({"status": 1}),
+        ] {
             assert_eq!(json_verdict(200, body.clone()), "unknown", "{body}");
         }
-        assert_eq!(verdict(200, Body::Other("<html>".into()), None), "unknown");
-        assert_eq!(verdict(502, Body::Other(String::new()), None), "unknown");
+        assert_eq!(verdict(200, Body::Text("<html>".into()), None), "unknown");
+        assert_eq!(verdict(502, Body::Text(String::new()), None), "unknown");
     }
 
     #[test]
     fn failures_before_sending_are_safe_and_all_others_are_not() {
-        let of = |class| judge(&Wire::Failure { class, detail: String::new() }, |_| Err::<Booked, _>("")).word("booked");
+        let of = |class| {
+            judge(&CallResult::Failure { class, detail: String::new() }, |_| Err::<Booked, _>(""))
+                .word("booked")
+        };
         assert_eq!(of(Failure::NotConnected), "not-sent");
         assert_eq!(of(Failure::TooLateToSend), "not-sent");
         for class in [Failure::TimedOut, Failure::Broken, Failure::TooLarge, Failure::NoAnswerRecorded] {

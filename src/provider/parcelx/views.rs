@@ -49,8 +49,8 @@ pub struct OutcomeView {
     pub response_payload: Option<Value>,
     #[schema(example = "timed-out")]
     pub error_code: Option<&'static str>,
-    /// `booked`, `refused`, `wallet`, `credentials`, `configuration`, `busy`, `not-sent` or `unknown`; of a look-up `found`,
-    /// `not-found` or `failed`; of a label `fetched`, `refused` or `failed`. More may come.
+    /// `booked`, `refused`, `wallet`, `credentials`, `configuration`, `busy`, `not-sent` or `unknown`; of a
+    /// look-up `found`, `not-found` or `failed`; of a label `fetched`, `refused` or `failed`. More may come.
     #[schema(example = "booked")]
     pub verdict: String,
     pub received_at: Timestamp,
@@ -82,7 +82,7 @@ impl From<OutcomeLog> for OutcomeView {
             status_code: o.end.status_code,
             success: o.end.success,
             response_payload: o.end.response_payload.as_ref().map(redact::redacted),
-            error_code: o.end.error_code.map(super::answer::Failure::word),
+            error_code: o.end.error_code.map(super::answer::Failure::as_str),
             verdict: o.end.verdict,
             received_at: o.received_at,
             duration_ms: o.duration_ms,

@@ -1,7 +1,8 @@
-//! The surface for the people and tests behind the double: switches, scripts, ledger. Not part of the `ParcelX` API.
+//! The surface for the people and tests behind the double: switches, scripts, ledger. Not part of the
+//! `ParcelX` API.
 //!
-//! Guards against strangers: peers that are known not to be on this machine are refused, and so are pages of other sites in a
-//! browser on this machine.
+//! Guards against strangers: peers that are known not to be on this machine are refused, and so are pages of
+//! other sites in a browser on this machine.
 
 use std::net::SocketAddr;
 
@@ -165,11 +166,17 @@ struct Listing<'a> {
 async fn ledger(Extracted(simulator): Extracted<Simulator>, Query(filter): Query<Filter>) -> Response {
     let now = simulator.now();
     let state = simulator.lock();
-    let about = |reference: Option<&str>| filter.reference.as_deref().is_none_or(|wanted| Some(wanted) == reference);
+    let about =
+        |reference: Option<&str>| filter.reference.as_deref().is_none_or(|wanted| Some(wanted) == reference);
     let after = |entry: &Entry| filter.since.is_none_or(|seq| entry.seq > seq);
     let listing = Listing {
         entries: state.entries.iter().filter(|e| about(e.reference.as_deref()) && after(e)).collect(),
-        shipments: state.shipments().iter().filter(|s| about(Some(&s.reference))).map(|s| view(s, now)).collect(),
+        shipments: state
+            .shipments()
+            .iter()
+            .filter(|s| about(Some(&s.reference)))
+            .map(|s| view(s, now))
+            .collect(),
     };
     // Not by way of a `Value`: the payloads stay as they came.
     match serde_json::to_vec(&listing) {

@@ -10,11 +10,11 @@ use super::operation::Operation;
 pub enum Answer {
     #[default]
     Normal,
-    /// Does the deed, then closes the connection without a byte.
+    /// Does the effect, then closes the connection without a byte.
     LostAfterBooking,
     /// Closes the connection without a byte; nothing was done.
     LostBeforeBooking,
-    /// Does the deed, is silent for `ms`, then closes without a byte or answers after all.
+    /// Does the effect, is silent for `ms`, then closes without a byte or answers after all.
     HangAfterBooking { ms: u64, then: Then },
     /// Full `Content-Length`, half of the body, then closes.
     CutBody,
@@ -61,8 +61,8 @@ pub enum Then {
 }
 
 impl Answer {
-    /// Whether the deed (booking, cancelling) is done before this answer. A rule or switch may say otherwise, to have for
-    /// instance a 503 that booked.
+    /// Whether the effect (booking, cancelling) is done before this answer. A rule or switch may say
+    /// otherwise, to have for instance a 503 that booked.
     #[must_use]
     pub fn acts(&self) -> bool {
         !matches!(self, Self::LostBeforeBooking | Self::Redirect { .. } | Self::Status { .. })
@@ -77,15 +77,20 @@ impl Answer {
     pub(super) fn check(&self) -> Result<(), String> {
         let sendable = |text: &str| http::HeaderValue::from_str(text).is_ok();
         match self {
-            Self::Status { code, .. } if !(300..600).contains(code) => Err(format!("status.code: {code} is not between 300 and 599")),
-            Self::Status { retry_after: Some(text), .. } if !sendable(text) => Err("status.retryAfter: no header value".to_owned()),
+            Self::Status { code, .. } if !(300..600).contains(code) => {
+                Err(format!("status.code: {code} is not between 300 and 599"))
+            }
+            Self::Status { retry_after: Some(text), .. } if !sendable(text) => {
+                Err("status.retryAfter: no header value".to_owned())
+            }
             Self::Redirect { to } if !sendable(to) => Err("redirect.to: no header value".to_owned()),
             _ => Ok(()),
         }
     }
 }
 
-/// A behaviour for the next call or calls that match. The oldest rule that matches is used, before any standing switch.
+/// A behaviour for the next call or calls that match. The oldest rule that matches is used, before any
+/// standing switch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Rule {
@@ -157,15 +162,23 @@ impl Rule {
         self
     }
 
-    /// Whether the deed is done, whatever the answer.
+    /// Whether the effect is done, whatever the answer.
     #[must_use]
     pub fn acting(mut self, acts: bool) -> Self {
         self.acts = Some(acts);
         self
     }
 
-    pub(super) fn matches(&self, operation: Operation, reference: Option<&str>, invoice: Option<&str>) -> bool {
-        let is = |wanted: &Option<String>, given: Option<&str>| wanted.as_deref().is_none_or(|w| Some(w) == given);
-        self.operation.is_none_or(|o| o == operation) && is(&self.client_order_id, reference) && is(&self.invoice_number, invoice)
+    pub(super) fn matches(
+        &self,
+        operation: Operation,
+        reference: Option<&str>,
+        invoice: Option<&str>,
+    ) -> bool {
+        let is =
+            |wanted: &Option<String>, given: Option<&str>| wanted.as_deref().is_none_or(|w| Some(w) == given);
+        self.operation.is_none_or(|o| o == operation)
+            && is(&self.client_order_id, reference)
+            && is(&self.invoice_number, invoice)
     }
 }

@@ -63,10 +63,12 @@ pub(super) fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Which operation lies behind a path and a verb. Both versions take the same calls, save the two warehouse calls that were only
-/// ever seen on version 3.
+/// Which operation lies behind a path and a verb. Both versions take the same calls, save the two warehouse
+/// calls that were only ever seen on version 3.
 pub(super) fn operation(method: &Method, path: &str) -> Operation {
-    let Some((version, name)) = path.strip_prefix("/api/").and_then(|rest| rest.split_once('/')) else { return Operation::Unknown };
+    let Some((version, name)) = path.strip_prefix("/api/").and_then(|rest| rest.split_once('/')) else {
+        return Operation::Unknown;
+    };
     match (method, version, name) {
         (&Method::POST, "v1" | "v3", "order/create_order") => Operation::Create,
         (&Method::POST, "v1" | "v3", "order/cancel_order") => Operation::Cancel,
@@ -86,8 +88,10 @@ pub(super) fn body(headers: &HeaderMap, bytes: &[u8]) -> (Map<String, Value>, Op
     if !essence.eq_ignore_ascii_case("application/json") {
         return (Map::new(), None);
     }
-    // A line break outside a string is a blank, and inside one it is never bare: the ledger keeps one line per entry.
-    let one_line: Vec<u8> = bytes.iter().map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b }).collect();
+    // A line break outside a string is a blank, and inside one it is never bare: the ledger keeps one line
+    // per entry.
+    let one_line: Vec<u8> =
+        bytes.iter().map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b }).collect();
     let raw = serde_json::from_slice(&one_line).ok();
     (serde_json::from_slice(bytes).unwrap_or_default(), raw)
 }
@@ -142,7 +146,7 @@ impl Reply {
 
 /// How a success answer lies, whatever was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Twist {
+pub(super) enum Distortion {
     #[default]
     None,
     WithoutAwb,
@@ -150,7 +154,7 @@ pub(super) enum Twist {
     AwbOfAnother,
 }
 
-impl Twist {
+impl Distortion {
     pub(super) fn of(answer: &Answer) -> Self {
         match answer {
             Answer::StatusTrueWithoutAwb => Self::WithoutAwb,
@@ -163,7 +167,7 @@ impl Twist {
 
 /// What an operation did (or, as long as it is not committed, will do) and says.
 #[derive(Debug)]
-pub(super) struct Deed {
+pub(super) struct Effect {
     pub(super) what: What,
     pub(super) reply: Reply,
     pub(super) reference: Option<String>,
@@ -175,7 +179,7 @@ pub(super) struct Deed {
     pub(super) warehouse: Option<Warehouse>,
 }
 
-impl Deed {
+impl Effect {
     pub(super) fn new(what: What, reply: Reply) -> Self {
         Self {
             what,
@@ -199,7 +203,7 @@ impl Deed {
         Self { refusal: Some(text.to_owned()), ..Self::new(What::NotFound, Reply::failure(state, &texts)) }
     }
 
-    /// The ledger entry of this deed; its number comes with the commit. Gives the reply back.
+    /// The ledger entry of this effect; its number comes with the commit. Gives the reply back.
     pub(super) fn into_entry(self, call: &Call, answer: Answer, now: Timestamp) -> (Entry, Reply) {
         let entry = Entry {
             seq: 0,

@@ -1,6 +1,7 @@
 //! What a create body must hold, as far as the real service is known or taken to look.
 //!
-//! Loose where it is loose: numbers may be text or JSON numbers, unknown fields are ignored. All faults are said at once.
+//! Loose where it is loose: numbers may be text or JSON numbers, unknown fields are ignored. All faults are
+//! said at once.
 
 use serde_json::{Map, Value};
 
@@ -124,7 +125,9 @@ impl Form<'_> {
     }
 
     fn products(&mut self) {
-        let Some(Value::Array(products)) = self.body.get("products").filter(|p| p.as_array().is_some_and(|p| !p.is_empty())) else {
+        let Some(Value::Array(products)) =
+            self.body.get("products").filter(|p| p.as_array().is_some_and(|p| !p.is_empty()))
+        else {
             return self.fault("products must hold at least one product.".to_owned());
         };
         for (number, product) in (1..).zip(products) {
@@ -145,10 +148,13 @@ impl Form<'_> {
 
     /// The four lists of the boxes; the weight of all together in grams.
     fn boxes(&mut self) -> i64 {
-        let lengths = ["shipment_length", "shipment_width", "shipment_height"].map(|name| self.list(name, 2, MAX_SIDE).len());
+        let lengths = ["shipment_length", "shipment_width", "shipment_height"]
+            .map(|name| self.list(name, 2, MAX_SIDE).len());
         let weights = self.list("shipment_weight", 3, MAX_GRAMS);
         if lengths.iter().any(|n| *n != weights.len()) {
-            self.fault("shipment_length, _width, _height and _weight must have one entry per box.".to_owned());
+            self.fault(
+                "shipment_length, _width, _height and _weight must have one entry per box.".to_owned(),
+            );
         }
         weights.into_iter().sum()
     }
@@ -160,7 +166,8 @@ impl Form<'_> {
             self.fault(format!("{name} must be a list with one entry per box."));
             return Vec::new();
         };
-        let read = |entry: &Value| text(entry).and_then(|t| scaled(&t, places)).filter(|n| (1..=max).contains(n));
+        let read =
+            |entry: &Value| text(entry).and_then(|t| scaled(&t, places)).filter(|n| (1..=max).contains(n));
         let numbers: Vec<_> = entries.iter().map(read).collect();
         if numbers.contains(&None) {
             self.fault(format!("{name} is not valid."));
@@ -202,6 +209,7 @@ pub(super) fn scaled(decimal: &str, places: usize) -> Option<i64> {
     if !digits(whole) || !digits(finer) {
         return None;
     }
-    let kept: String = whole.chars().chain(finer.chars().chain(std::iter::repeat('0')).take(places)).collect();
+    let kept: String =
+        whole.chars().chain(finer.chars().chain(std::iter::repeat('0')).take(places)).collect();
     kept.parse().ok()
 }

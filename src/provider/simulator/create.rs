@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    call::{Call, Deed, Reply, Twist},
+    call::{Call, Distortion, Effect, Reply},
     check::{self, Order},
     faults::Duplicate,
     ledger::{Booking, What},
@@ -12,31 +12,38 @@ use super::{
 };
 use crate::base::timestamp::Timestamp;
 
-pub(super) fn run(state: &mut State, call: &Call, refuse: Option<String>, twist: Twist, now: Timestamp) -> Deed {
+pub(super) fn run(
+    state: &mut State,
+    call: &Call,
+    refuse: Option<String>,
+    distortion: Distortion,
+    now: Timestamp,
+) -> Effect {
     let reference = call.text("client_order_id");
-    let deed = match refuse {
-        Some(text) => Deed::refused(state, &[text]),
+    let effect = match refuse {
+        Some(text) => Effect::refused(state, &[text]),
         None => match check::order(&call.body, state) {
-            Ok(order) => placed(state, &order, twist, now),
-            Err(faults) => Deed::refused(state, &faults),
+            Ok(order) => placed(state, &order, distortion, now),
+            Err(faults) => Effect::refused(state, &faults),
         },
     };
-    Deed { reference, ..deed }
+    Effect { reference, ..effect }
 }
 
-fn placed(state: &mut State, order: &Order, twist: Twist, now: Timestamp) -> Deed {
+fn placed(state: &mut State, order: &Order, distortion: Distortion, now: Timestamp) -> Effect {
     let charge = charge(order);
     let duplicate = state.faults().duplicate;
-    let earlier = state.shipments().by_reference(&order.reference, now).map(|s| (s.awb.clone(), s.booking.clone()));
+    let earlier =
+        state.shipments().by_reference(&order.reference, now).map(|s| (s.awb.clone(), s.booking.clone()));
     let charged_paise = match (&earlier, duplicate) {
         (Some(_), Duplicate::Refuse) => {
-            return Deed::refused(state, &["Order id already exists.".to_owned()]);
+            return Effect::refused(state, &["Order id already exists.".to_owned()]);
         }
         (Some(_), Duplicate::SameAwb) => 0,
         _ => charge,
     };
     if charged_paise > state.faults().wallet_paise {
-        return Deed::refused(state, &["Insuffiecient Balance".to_owned()]);
+        return Effect::refused(state, &["Insuffiecient Balance".to_owned()]);
     }
     let (what, awb, booking) = match earlier {
         Some((awb, booking)) if duplicate != Duplicate::NewAwb => (What::Repeated, awb, booking),
@@ -45,12 +52,13 @@ fn placed(state: &mut State, order: &Order, twist: Twist, now: Timestamp) -> Dee
             (What::Booked, awb(serial, order.courier.awb_digits), booking(order, serial))
         }
     };
-    let reply = answer(state, &order.reference, &awb, &booking, twist);
+    let reply = answer(state, &order.reference, &awb, &booking, distortion);
     let new = (what == What::Booked).then_some(booking);
-    Deed { awb: Some(awb), charged_paise, booking: new, ..Deed::new(what, reply) }
+    Effect { awb: Some(awb), charged_paise, booking: new, ..Effect::new(what, reply) }
 }
 
-/// 45 rupees for the first half kilogram and 30 for each further one begun, half as much again by air, 30 for collecting cash.
+/// 45 rupees for the first half kilogram and 30 for each further one begun, half as much again by air, 30 for
+/// collecting cash.
 fn charge(order: &Order) -> i64 {
     let further = order.grams.saturating_sub(1) / 500;
     let freight = 4_500 + 3_000 * further.max(0);
@@ -58,12 +66,13 @@ fn charge(order: &Order) -> i64 {
     freight + if order.cod { 3_000 } else { 0 }
 }
 
-/// The serial number written backwards and a check digit: numbers look like a courier's, one in ten begins with a zero, and none
-/// comes twice.
+/// The serial number written backwards and a check digit: numbers look like a courier's, one in ten begins
+/// with a zero, and none comes twice.
 fn awb(serial: u64, digits: usize) -> String {
     let width = digits.saturating_sub(1);
     let body: String = format!("{serial:0width$}").chars().rev().collect();
-    let sum: u64 = (1..).zip(body.bytes()).map(|(weight, b)| weight * u64::from(b.saturating_sub(b'0'))).sum();
+    let sum: u64 =
+        (1..).zip(body.bytes()).map(|(weight, b)| weight * u64::from(b.saturating_sub(b'0'))).sum();
     format!("{body}{}", sum % 11 % 10)
 }
 
@@ -83,7 +92,11 @@ fn booking(order: &Order, serial: u64) -> Booking {
         serial,
         order_number: (90_000_000 + serial).to_string(),
         // Captured as a number for one courier and as an empty text for another.
-        pickup_id: if order.courier.awb_digits == 14 { (4_000_000 + serial).to_string() } else { String::new() },
+        pickup_id: if order.courier.awb_digits == 14 {
+            (4_000_000 + serial).to_string()
+        } else {
+            String::new()
+        },
         routing_code: hub.to_owned(),
         courier_code: order.courier.code.to_owned(),
         courier_name: order.courier.name.to_owned(),
@@ -120,13 +133,13 @@ struct Data<'a> {
     courier_name: &'a str,
 }
 
-fn answer(state: &State, reference: &str, awb: &str, booking: &Booking, twist: Twist) -> Reply {
+fn answer(state: &State, reference: &str, awb: &str, booking: &Booking, distortion: Distortion) -> Reply {
     let other: Option<&Shipment> = state.shipments().of_another(reference);
     let made_up = format!("{reference}-X");
     let data = Data {
-        awb_number: match (twist, other) {
-            (Twist::WithoutAwb, _) => "",
-            (Twist::AwbOfAnother, Some(other)) => &other.awb,
+        awb_number: match (distortion, other) {
+            (Distortion::WithoutAwb, _) => "",
+            (Distortion::AwbOfAnother, Some(other)) => &other.awb,
             _ => awb,
         },
         order_number: &booking.order_number,
@@ -136,9 +149,9 @@ fn answer(state: &State, reference: &str, awb: &str, booking: &Booking, twist: T
         lable_data: None,
         routing_code: &booking.routing_code,
         payment_mode: &booking.payment_mode,
-        client_order_id: match (twist, other) {
-            (Twist::OtherReference, Some(other)) => &other.reference,
-            (Twist::OtherReference, None) => &made_up,
+        client_order_id: match (distortion, other) {
+            (Distortion::OtherReference, Some(other)) => &other.reference,
+            (Distortion::OtherReference, None) => &made_up,
             _ => reference,
         },
         partner_display_name: &booking.courier_name,

@@ -1,6 +1,8 @@
-//! The switches: what nobody knows about `ParcelX` is a choice here, and what goes wrong on a wire can be ordered.
+//! The switches: what nobody knows about `ParcelX` is a choice here, and what goes wrong on a wire can be
+//! ordered.
 //!
-//! Guards against a double that is kinder than the real service: the choices marked *tests* are the unpleasant ones.
+//! Guards against a double that is kinder than the real service: the choices marked *tests* are the
+//! unpleasant ones.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +16,7 @@ use super::{
 
 /// Which defaults [`Faults`] start from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Manners {
+pub enum Profile {
     /// Everything unknown turns out well (`cargo run`).
     #[default]
     Friendly,
@@ -28,7 +30,7 @@ pub enum Manners {
 pub struct Faults {
     /// Waited before anything is done (milliseconds). The work is done even when the client has gone by then.
     pub latency_ms: u64,
-    /// Waited between the deed and the answer (milliseconds).
+    /// Waited between the effect and the answer (milliseconds).
     pub latency_after_ms: u64,
     /// What a second create with a known `client_order_id` does.
     pub duplicate: Duplicate,
@@ -40,7 +42,7 @@ pub struct Faults {
     pub bad_token: BadToken,
     pub second_cancel: SecondCancel,
     /// When an accepted cancel shows as 227, if ever.
-    pub cancel_effect: Effect,
+    pub cancel_effect: TakesEffect,
     /// Refuses every cancel with these words.
     pub refuse_cancel: Option<String>,
     /// Whether a cancel gives the charge back to the wallet.
@@ -64,7 +66,7 @@ pub struct Faults {
     pub unserviceable: Vec<String>,
     /// The standing behaviour of answers.
     pub answer: Answer,
-    /// Overrides whether `answer` does the deed first; `null`: see [`Answer::acts`].
+    /// Overrides whether `answer` does the effect first; `null`: see [`Answer::acts`].
     pub answer_acts: Option<bool>,
     /// Operations that `answer` is for.
     pub answer_for: BTreeSet<Operation>,
@@ -75,12 +77,13 @@ pub struct Faults {
     pub webhook_form: WebhookForm,
     /// How long after the change a webhook is sent (milliseconds).
     pub webhook_delay_ms: u64,
-    /// How many times each one is tried, until a 2xx answers it: a second later, then four, sixteen and so on. 0 and 1: once; at
-    /// most 10.
+    /// How many times each one is tried, until a 2xx answers it: a second later, then four, sixteen and so
+    /// on. 0 and 1: once; at most 10.
     pub webhook_attempts: u32,
     /// How many more times each one is sent, a second after another; at most 10.
     pub webhook_duplicates: u32,
-    /// A shipment's first, third, fifth … change waits so much longer (milliseconds), so that the next one overtakes it.
+    /// A shipment's first, third, fifth … change waits so much longer (milliseconds), so that the next one
+    /// overtakes it.
     pub webhook_swap_ms: u64,
     /// Every n-th change is not told at all; 0: none.
     pub webhook_lose_every: u64,
@@ -92,9 +95,9 @@ pub struct Faults {
 const FULL_WALLET: i64 = 100_000_000_000;
 
 impl Faults {
-    /// The defaults for `manners`.
+    /// The defaults for `profile`.
     #[must_use]
-    pub fn new(manners: Manners) -> Self {
+    pub fn new(profile: Profile) -> Self {
         let friendly = Self {
             latency_ms: 0,
             latency_after_ms: 0,
@@ -103,7 +106,7 @@ impl Faults {
             failure_shape: FailureShape::String,
             bad_token: BadToken(401),
             second_cancel: SecondCancel::Succeed,
-            cancel_effect: Effect::AtOnce,
+            cancel_effect: TakesEffect::AtOnce,
             refuse_cancel: None,
             cancel_refunds: true,
             ids: Ids::Strings,
@@ -128,13 +131,13 @@ impl Faults {
             webhook_lose_every: 0,
             seed: 1,
         };
-        match manners {
-            Manners::Friendly => friendly,
-            Manners::Unpleasant => Self {
+        match profile {
+            Profile::Friendly => friendly,
+            Profile::Unpleasant => Self {
                 duplicate: Duplicate::NewAwb,
                 failure_shape: FailureShape::Random,
                 second_cancel: SecondCancel::Refuse,
-                cancel_effect: Effect::After(1_500),
+                cancel_effect: TakesEffect::After(1_500),
                 cancel_refunds: false,
                 ids: Ids::Numbers,
                 track_order: TrackOrder::NewestFirst,
@@ -154,7 +157,7 @@ impl Faults {
 
 impl Default for Faults {
     fn default() -> Self {
-        Self::new(Manners::Friendly)
+        Self::new(Profile::Friendly)
     }
 }
 
@@ -197,7 +200,7 @@ pub enum SecondCancel {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Effect {
+pub enum TakesEffect {
     AtOnce,
     /// So many milliseconds later (*tests*).
     After(u64),

@@ -1,7 +1,7 @@
 //! The append-only record of what the double really did, told apart from what its client heard of it.
 //!
-//! Guards against a double that lies: an entry is written when the deed is done, before any answer; how the answer
-//! fared is a second line. A restarted double knows its shipments from the file.
+//! Guards against a double that lies: an entry is written when the effect is done, before any answer; how the
+//! answer fared is a second line. A restarted double knows its shipments from the file.
 
 use std::{
     fs::{File, OpenOptions},
@@ -21,7 +21,7 @@ use crate::base::timestamp::Timestamp;
 pub enum What {
     /// A new shipment.
     Booked,
-    /// The answer repeats an earlier deed; no new shipment, though perhaps a charge.
+    /// The answer repeats an earlier effect; no new shipment, though perhaps a charge.
     Repeated,
     Refused,
     Cancelled,
@@ -76,7 +76,7 @@ pub struct Entry {
     /// 1, 2, 3, … also over restarts.
     pub seq: u64,
     pub received_at: Timestamp,
-    /// When the deed was done.
+    /// When the effect was done.
     pub at: Timestamp,
     pub operation: Operation,
     pub path: String,
@@ -144,8 +144,8 @@ pub(super) enum Event {
 pub(super) struct Journal(Option<File>);
 
 impl Journal {
-    /// Opens or makes `path` and reads it back to `event`, line by line: it may be larger than what is kept of it. A last line that was
-    /// cut by the death of the process is dropped.
+    /// Opens or makes `path` and reads it back to `event`, line by line: it may be larger than what is kept
+    /// of it. A last line that was cut by the death of the process is dropped.
     ///
     /// # Errors
     /// When the file cannot be used or a line other than the last is no ledger line.
@@ -167,7 +167,11 @@ impl Journal {
             end = end.saturating_add(u64::try_from(read).unwrap_or(0));
             number = number.saturating_add(1);
             if !text.is_empty() {
-                event(event_of(&text).map_err(|reason| SimulatorError::Line { path: path.to_owned(), line: number, reason })?);
+                event(event_of(&text).map_err(|reason| SimulatorError::Line {
+                    path: path.to_owned(),
+                    line: number,
+                    reason,
+                })?);
             }
         }
         file.set_len(end).map_err(failed)?;
@@ -187,8 +191,8 @@ impl Journal {
         self.write(&Line::<Entry, Outcome> { entry: None, answer: None, reset: Some(at) });
     }
 
-    /// One `write` per line, so that another process reads whole lines. A full disk does not stop the double: the
-    /// ledger in memory stays right.
+    /// One `write` per line, so that another process reads whole lines. A full disk does not stop the double:
+    /// the ledger in memory stays right.
     fn write<T: Serialize>(&mut self, line: &T) {
         let Some(file) = &mut self.0 else { return };
         let written = serde_json::to_vec(line).map_err(std::io::Error::from).and_then(|mut text| {

@@ -19,7 +19,11 @@ impl Plan {
         let reference = call.reference(state);
         let invoice = call.text("invoice_number");
         let mut chosen = None;
-        for rule in state.rules.iter_mut().filter(|r| r.matches(call.operation, reference.as_deref(), invoice.as_deref())) {
+        for rule in state
+            .rules
+            .iter_mut()
+            .filter(|r| r.matches(call.operation, reference.as_deref(), invoice.as_deref()))
+        {
             if rule.skip > 0 {
                 rule.skip -= 1;
             } else if rule.times > 0 {
@@ -41,7 +45,13 @@ impl Plan {
             }
         };
         let acts = acts.unwrap_or(answer.acts());
-        Self { answer, acts, refuse, before: Duration::from_millis(before), after: Duration::from_millis(after) }
+        Self {
+            answer,
+            acts,
+            refuse,
+            before: Duration::from_millis(before),
+            after: Duration::from_millis(after),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The router, the life of one call, and a server of its own.
 //!
-//! Guards against a double whose deeds depend on its client's patience: a call runs in a task of its own, so a client that goes
-//! away during the wait before a booking is booked all the same, as with the real service.
+//! Guards against a double whose effects depend on its client's patience: a call runs in a task of its own,
+//! so a client that goes away during the wait before a booking is booked all the same, as with the real
+//! service.
 
 use std::{net::SocketAddr, pin::pin, time::Duration};
 
@@ -20,7 +21,7 @@ use tower::ServiceExt;
 use super::{
     Simulator, admin,
     answer::{Answer, Then},
-    call::{self, Call, Deed, Reply, Twist},
+    call::{self, Call, Distortion, Effect, Reply},
     cancel, create, label,
     ledger::{Answered, Outcome, What},
     operation::Operation,
@@ -37,12 +38,14 @@ const MAX_BODY: usize = 4 << 20;
 const DRAIN: Duration = Duration::from_secs(1);
 
 impl Simulator {
-    /// Everything: the API under `/api` and the admin surface under `/_sim`. May be nested under any path, or served alone.
+    /// Everything: the API under `/api` and the admin surface under `/_sim`. May be nested under any path, or
+    /// served alone.
     pub fn router(&self) -> Router {
         admin::router(self.clone()).fallback(answer_call).with_state(self.clone())
     }
 
-    /// Serves the router on `listener` until `shutdown` is ready, and tells the admin surface who its peers are.
+    /// Serves the router on `listener` until `shutdown` is ready, and tells the admin surface who its peers
+    /// are.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
         let router = self.router();
         let graceful = GracefulShutdown::new();
@@ -65,7 +68,8 @@ impl Simulator {
                 request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
                 router.clone().oneshot(request.map(Body::new))
             });
-            let connection = graceful.watch(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
+            let connection =
+                graceful.watch(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "a connection to the simulator ended early");
@@ -88,7 +92,9 @@ async fn answer_call(Extracted(simulator): Extracted<Simulator>, request: Reques
     let call = Call {
         operation: call::operation(&parts.method, &path),
         target: parts.uri.path_and_query().map_or_else(|| path.clone(), ToString::to_string),
-        query: url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
+        query: url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect(),
         body,
         raw,
         base: base(&parts.headers, original.strip_suffix(path.as_str()).unwrap_or_default()),
@@ -99,9 +105,9 @@ async fn answer_call(Extracted(simulator): Extracted<Simulator>, request: Reques
     let (answer, heard) = oneshot::channel();
     tokio::spawn(async move { simulator.run(call, known, answer).await });
     match heard.await {
-        Ok((response, ticket)) => {
-            if let Some(ticket) = ticket {
-                ticket.settle(Answered::Answered, Some(response.status().as_u16()));
+        Ok((response, guard)) => {
+            if let Some(guard) = guard {
+                guard.settle(Answered::Answered, Some(response.status().as_u16()));
             }
             response
         }
@@ -114,7 +120,7 @@ fn base(headers: &HeaderMap, prefix: &str) -> Option<String> {
     Some(format!("http://{host}{prefix}"))
 }
 
-type Heard = oneshot::Sender<(Response, Option<Ticket>)>;
+type Heard = oneshot::Sender<(Response, Option<DeliveryGuard>)>;
 
 impl Simulator {
     fn knows(&self, headers: &HeaderMap) -> bool {
@@ -135,14 +141,14 @@ impl Simulator {
         let plan = match plan {
             Ok(plan) => plan,
             Err(reply) => {
-                let (ticket, reply) = self.commit(&call, Deed::new(What::None, reply), Answer::Normal);
-                return hand_over(heard, wire::build(&Answer::Normal, reply, &call.target), ticket);
+                let (guard, reply) = self.commit(&call, Effect::new(What::None, reply), Answer::Normal);
+                return hand_over(heard, wire::build(&Answer::Normal, reply, &call.target), guard);
             }
         };
         if !plan.before.is_zero() {
             sleep(plan.before).await;
         }
-        let (ticket, reply) = self.act(&call, &plan);
+        let (guard, reply) = self.act(&call, &plan);
         let (hang, then) = match plan.answer {
             Answer::HangAfterBooking { ms, then } => (Duration::from_millis(ms), then),
             _ => (Duration::ZERO, Then::Answer),
@@ -151,11 +157,12 @@ impl Simulator {
         if !pause.is_zero() {
             tokio::select! {
                 () = sleep(pause) => {}
-                () = heard.closed() => return, // and the ticket says unheard
+                () = heard.closed() => return, // and the guard says unheard
             }
         }
-        let sent = if then == Then::Close { Sent::Silence } else { wire::build(&plan.answer, reply, &call.target) };
-        hand_over(heard, sent, ticket);
+        let sent =
+            if then == Then::Close { Sent::Silence } else { wire::build(&plan.answer, reply, &call.target) };
+        hand_over(heard, sent, guard);
     }
 
     fn wrong_token(&self) -> Reply {
@@ -164,34 +171,41 @@ impl Simulator {
         Reply { status, body: Reply::shaped(&mut state, &["Invalid access token.".to_owned()]) }
     }
 
-    /// Does the deed and writes it down, under one lock.
-    fn act(&self, call: &Call, plan: &Plan) -> (Ticket, Reply) {
+    /// Does the effect and writes it down, under one lock.
+    fn act(&self, call: &Call, plan: &Plan) -> (DeliveryGuard, Reply) {
         let now = self.now();
         let mut state = self.lock();
-        let mut deed = if plan.acts {
+        let mut effect = if plan.acts {
             perform(&mut state, call, plan, now)
         } else {
             let reply = Reply::failure(&mut state, &["Nothing was done.".to_owned()]);
-            Deed { reference: call.reference(&state), ..Deed::new(What::None, reply) }
+            Effect { reference: call.reference(&state), ..Effect::new(What::None, reply) }
         };
         if let Answer::Status { code, .. } = plan.answer {
-            deed.reply = match code {
+            effect.reply = match code {
                 405 => Reply::unknown_method(),
                 _ => Reply { status: code, body: Reply::shaped(&mut state, &[reason(code)]) },
             };
         }
-        self.write(&mut state, call, deed, plan.answer.clone(), now)
+        self.write(&mut state, call, effect, plan.answer.clone(), now)
     }
 
-    fn commit(&self, call: &Call, deed: Deed, answer: Answer) -> (Ticket, Reply) {
-        self.write(&mut self.lock(), call, deed, answer, self.now())
+    fn commit(&self, call: &Call, effect: Effect, answer: Answer) -> (DeliveryGuard, Reply) {
+        self.write(&mut self.lock(), call, effect, answer, self.now())
     }
 
-    fn write(&self, state: &mut State, call: &Call, deed: Deed, answer: Answer, now: Timestamp) -> (Ticket, Reply) {
-        let (entry, reply) = deed.into_entry(call, answer, now);
+    fn write(
+        &self,
+        state: &mut State,
+        call: &Call,
+        effect: Effect,
+        answer: Answer,
+        now: Timestamp,
+    ) -> (DeliveryGuard, Reply) {
+        let (entry, reply) = effect.into_entry(call, answer, now);
         let seq = state.commit(entry);
         webhooks::start(self, state);
-        (Ticket { simulator: self.clone(), seq, settled: false }, reply)
+        (DeliveryGuard { simulator: self.clone(), seq, settled: false }, reply)
     }
 }
 
@@ -199,46 +213,47 @@ fn reason(code: u16) -> String {
     StatusCode::from_u16(code).ok().and_then(|c| c.canonical_reason()).unwrap_or("Error").to_owned()
 }
 
-fn perform(state: &mut State, call: &Call, plan: &Plan, now: Timestamp) -> Deed {
-    let twist = Twist::of(&plan.answer);
+fn perform(state: &mut State, call: &Call, plan: &Plan, now: Timestamp) -> Effect {
+    let distortion = Distortion::of(&plan.answer);
     match call.operation {
-        Operation::Create => create::run(state, call, plan.refuse.clone(), twist, now),
+        Operation::Create => create::run(state, call, plan.refuse.clone(), distortion, now),
         Operation::Cancel => cancel::run(state, call, plan.refuse.clone(), now),
-        Operation::Track => track::run(state, call, twist, now),
+        Operation::Track => track::run(state, call, distortion, now),
         Operation::Label => label::run(state, call, now),
         Operation::WarehouseCreate => warehouses::create(state, call),
         Operation::WarehouseList => warehouses::list(state),
         Operation::WarehouseRemove => warehouses::remove(state, call),
-        Operation::Status | Operation::Unknown => Deed::new(What::None, Reply::unknown_method()),
+        Operation::Status | Operation::Unknown => Effect::new(What::None, Reply::unknown_method()),
     }
 }
 
-/// Gives the response to the connection, if it is still there, and the ticket with it when the response is whole.
-fn hand_over(heard: Heard, sent: Sent, ticket: Ticket) {
+/// Gives the response to the connection, if it is still there, and the guard with it when the response is
+/// whole.
+fn hand_over(heard: Heard, sent: Sent, guard: DeliveryGuard) {
     let message = match sent {
-        Sent::Whole(response) => (response, Some(ticket)),
+        Sent::Whole(response) => (response, Some(guard)),
         Sent::Cut(response, status) => {
-            ticket.settle(Answered::Unheard, Some(status));
+            guard.settle(Answered::Unheard, Some(status));
             (response, None)
         }
         Sent::Silence => {
-            drop(ticket);
+            drop(guard);
             (wire::closed(), None)
         }
     };
-    // When nobody listens the message comes back and is dropped here: its ticket says unheard.
+    // When nobody listens the message comes back and is dropped here: its guard says unheard.
     drop(heard.send(message));
 }
 
 /// Says in the ledger how the answer to an entry fared. Dropped without a word, it says that nobody heard it.
 #[derive(Debug)]
-struct Ticket {
+struct DeliveryGuard {
     simulator: Simulator,
     seq: u64,
     settled: bool,
 }
 
-impl Ticket {
+impl DeliveryGuard {
     fn settle(mut self, answered: Answered, http_status: Option<u16>) {
         self.note(answered, http_status);
     }
@@ -250,7 +265,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for DeliveryGuard {
     fn drop(&mut self) {
         if !self.settled {
             self.note(Answered::Unheard, None);

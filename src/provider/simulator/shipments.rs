@@ -1,7 +1,7 @@
 //! The parcels: by AWB, by reference, and in the order of their booking.
 //!
-//! Guards against a double that grows for as long as it runs: with a bound, the oldest booking is forgotten for each one too many, and
-//! is then answered like one that never was.
+//! Guards against a double that grows for as long as it runs: with a bound, the oldest booking is forgotten
+//! for each one too many, and is then answered like one that never was.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -28,7 +28,8 @@ impl Shipment {
     /// The events that show at `now`, oldest first.
     pub(super) fn events(&self, now: Timestamp) -> Vec<(Timestamp, u16)> {
         let cancel = self.cancelled_from.map(|at| (at, status::CANCELLED));
-        let mut shown: Vec<_> = self.events.iter().copied().chain(cancel).filter(|(at, _)| *at <= now).collect();
+        let mut shown: Vec<_> =
+            self.events.iter().copied().chain(cancel).filter(|(at, _)| *at <= now).collect();
         shown.sort_by_key(|(at, _)| *at);
         shown
     }
@@ -42,8 +43,8 @@ impl Shipment {
         self.events(now).last().map_or(status::BOOKED, |(_, code)| *code)
     }
 
-    /// Whether a courier would carry it: no cancel was accepted, or it was moved on after its cancel, and it was not moved to
-    /// cancelled or failed by hand.
+    /// Whether a courier would carry it: no cancel was accepted, or it was moved on after its cancel, and it
+    /// was not moved to cancelled or failed by hand.
     pub(super) fn live(&self, now: Timestamp) -> bool {
         let carried = self.cancelled_from.is_none_or(|from| self.events.iter().any(|(at, _)| *at > from));
         carried && !matches!(self.code(now), status::CANCELLED | 229)
@@ -63,7 +64,13 @@ pub(super) struct Shipments {
 
 impl Shipments {
     pub(super) fn at_most(most: usize) -> Self {
-        Self { by_awb: HashMap::new(), by_reference: HashMap::new(), booking_order: VecDeque::new(), most, forgotten: 0 }
+        Self {
+            by_awb: HashMap::new(),
+            by_reference: HashMap::new(),
+            booking_order: VecDeque::new(),
+            most,
+            forgotten: 0,
+        }
     }
 
     /// Adds the latest one, and forgets the oldest if that is one too many.
@@ -77,7 +84,9 @@ impl Shipments {
     }
 
     fn forget_oldest(&mut self) {
-        let Some(shipment) = self.booking_order.pop_front().and_then(|awb| self.by_awb.remove(&awb)) else { return };
+        let Some(shipment) = self.booking_order.pop_front().and_then(|awb| self.by_awb.remove(&awb)) else {
+            return;
+        };
         self.forgotten = self.forgotten.saturating_add(1);
         if let Some(awbs) = self.by_reference.get_mut(&shipment.reference) {
             awbs.retain(|awb| *awb != shipment.awb);
@@ -118,7 +127,11 @@ impl Shipments {
 
     /// The latest shipment of another reference.
     pub(super) fn of_another(&self, reference: &str) -> Option<&Shipment> {
-        self.booking_order.iter().rev().filter_map(|awb| self.by_awb.get(awb)).find(|s| s.reference != reference)
+        self.booking_order
+            .iter()
+            .rev()
+            .filter_map(|awb| self.by_awb.get(awb))
+            .find(|s| s.reference != reference)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Everything the double knows, behind one lock that is never held over an await.
 //!
-//! Guards against a restarted double that differs from the one before it: a deed changes the state only through
-//! [`State::apply`], which reading the file back uses as well.
+//! Guards against a restarted double that differs from the one before it: a effect changes the state only
+//! through [`State::apply`], which reading the file back uses as well.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     answer::Rule,
-    faults::{Faults, Manners},
+    faults::{Faults, Profile},
     ledger::{Answered, Entry, Event, Journal, Outcome, What},
     shipments::{Shipment, Shipments},
     status,
@@ -21,14 +21,14 @@ use super::{
 };
 use crate::base::timestamp::Timestamp;
 
-/// So many calls at least are remembered with friendly manners; twice as many at most.
+/// So many calls at least are remembered with friendly profile; twice as many at most.
 const KEPT: usize = 10_000;
-/// So many shipments at most are known with friendly manners: the latest.
+/// So many shipments at most are known with friendly profile: the latest.
 const MOST_SHIPMENTS: usize = 50_000;
 
 #[derive(Debug)]
 pub(super) struct State {
-    manners: Manners,
+    profile: Profile,
     faults: Faults,
     random: u64,
     pub(super) rules: VecDeque<Rule>,
@@ -50,11 +50,12 @@ pub(super) struct State {
 }
 
 impl State {
-    /// `first_serial`: AWBs are made from the numbers after it, unless events that are read back tell of later ones.
-    pub(super) fn new(manners: Manners, first_serial: u64) -> Self {
-        let faults = Faults::new(manners);
+    /// `first_serial`: AWBs are made from the numbers after it, unless events that are read back tell of
+    /// later ones.
+    pub(super) fn new(profile: Profile, first_serial: u64) -> Self {
+        let faults = Faults::new(profile);
         Self {
-            manners,
+            profile,
             random: faults.seed,
             faults,
             rules: VecDeque::new(),
@@ -64,7 +65,7 @@ impl State {
             dropped: 0,
             next_seq: 1,
             serial: first_serial,
-            shipments: shipments_known(manners),
+            shipments: shipments_known(profile),
             warehouses: warehouse::preloaded(),
             next_warehouse: warehouse::FIRST_NEW,
             journal: Journal::default(),
@@ -106,7 +107,7 @@ impl State {
     }
 
     pub(super) fn default_faults(&self) -> Faults {
-        Faults::new(self.manners)
+        Faults::new(self.profile)
     }
 
     /// The next of the seeded sequence (splitmix64), below `limit`.
@@ -146,10 +147,10 @@ impl State {
         seq
     }
 
-    /// Remembers a call. With friendly manners the double runs for days beside a service that is being tried out: it drops the older half
-    /// of its calls when there are too many. The file has every line.
+    /// Remembers a call. With friendly profile the double runs for days beside a service that is being tried
+    /// out: it drops the older half of its calls when there are too many. The file has every line.
     fn keep(&mut self, entry: Entry) {
-        if self.manners == Manners::Friendly && self.entries.len() >= 2 * KEPT {
+        if self.profile == Profile::Friendly && self.entries.len() >= 2 * KEPT {
             self.entries.drain(..KEPT);
             self.dropped = self.dropped.saturating_add(u64::try_from(KEPT).unwrap_or(0));
         }
@@ -181,7 +182,7 @@ impl State {
         self.webhooks.forget();
         self.entries.clear();
         self.dropped = 0;
-        self.shipments = shipments_known(self.manners);
+        self.shipments = shipments_known(self.profile);
         self.warehouses = warehouse::preloaded();
         (self.creates, self.standing_calls) = (0, 0);
         self.faults.wallet_paise = self.default_faults().wallet_paise;
@@ -244,10 +245,10 @@ impl State {
     }
 }
 
-/// With unpleasant manners nothing is forgotten: tests compare what they asked for with all that was done.
-fn shipments_known(manners: Manners) -> Shipments {
-    Shipments::at_most(match manners {
-        Manners::Friendly => MOST_SHIPMENTS,
-        Manners::Unpleasant => usize::MAX,
+/// With unpleasant profile nothing is forgotten: tests compare what they asked for with all that was done.
+fn shipments_known(profile: Profile) -> Shipments {
+    Shipments::at_most(match profile {
+        Profile::Friendly => MOST_SHIPMENTS,
+        Profile::Unpleasant => usize::MAX,
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    call::{Call, Deed, Reply, Twist},
+    call::{Call, Distortion, Effect, Reply},
     faults::{Lookup, TrackOrder},
     ledger::What,
     shipments::Shipment,
@@ -16,26 +16,34 @@ use crate::base::timestamp::Timestamp;
 
 const NOTHING: &str = "No shipment found.";
 
-pub(super) fn run(state: &mut State, call: &Call, twist: Twist, now: Timestamp) -> Deed {
+pub(super) fn run(state: &mut State, call: &Call, distortion: Distortion, now: Timestamp) -> Effect {
     let lookup = state.faults().lookup;
     let (found, by_reference) = match (call.parameter("awb"), call.parameter("channel_order_no")) {
         (Some(awb), _) => (state.shipments().get(awb), false),
-        (None, Some(reference)) => (state.shipments().by_reference(reference, now).filter(|s| visible(s, lookup, now)), true),
-        (None, None) => return Deed::refused(state, &["awb is required.".to_owned()]),
+        (None, Some(reference)) => {
+            (state.shipments().by_reference(reference, now).filter(|s| visible(s, lookup, now)), true)
+        }
+        (None, None) => return Effect::refused(state, &["awb is required.".to_owned()]),
     };
     let Some(shipment) = found else {
         let reference = call.reference(state);
         let awb = call.parameter("awb").map(str::to_owned);
-        return Deed { reference, awb, ..Deed::not_found(state, NOTHING) };
+        return Effect { reference, awb, ..Effect::not_found(state, NOTHING) };
     };
-    let awb = match twist {
-        Twist::WithoutAwb => None,
-        Twist::AwbOfAnother => Some(state.shipments().of_another(&shipment.reference).unwrap_or(shipment).awb.as_str()),
+    let awb = match distortion {
+        Distortion::WithoutAwb => None,
+        Distortion::AwbOfAnother => {
+            Some(state.shipments().of_another(&shipment.reference).unwrap_or(shipment).awb.as_str())
+        }
         _ if by_reference && lookup == Lookup::WithoutAwb => None,
         _ => Some(shipment.awb.as_str()),
     };
     let reply = Reply::ok(&answer(state, shipment, awb, now));
-    Deed { reference: Some(shipment.reference.clone()), awb: Some(shipment.awb.clone()), ..Deed::new(What::Found, reply) }
+    Effect {
+        reference: Some(shipment.reference.clone()),
+        awb: Some(shipment.awb.clone()),
+        ..Effect::new(What::Found, reply)
+    }
 }
 
 fn visible(shipment: &Shipment, lookup: Lookup, now: Timestamp) -> bool {

@@ -28,8 +28,12 @@ pub(super) fn preloaded() -> BTreeMap<u64, Warehouse> {
         phone: "9000000002".to_owned(),
         pincode: pincode.to_owned(),
     };
-    [one(10_001, "Main store 1", "560002"), one(10_002, "North store 1", "110001"), one(10_003, "West store 1", "400001")]
-        .into_iter()
-        .map(|w| (w.id, w))
-        .collect()
+    [
+        one(10_001, "Main store 1", "560002"),
+        one(10_002, "North store 1", "110001"),
+        one(10_003, "West store 1", "400001"),
+    ]
+    .into_iter()
+    .map(|w| (w.id, w))
+    .collect()
 }

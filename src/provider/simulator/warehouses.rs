@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    call::{Call, Deed, Reply},
+    call::{Call, Effect, Reply},
     faults::Ids,
     ledger::What,
     state::State,
@@ -17,13 +17,19 @@ fn id_value(id: u64, ids: Ids) -> Value {
     }
 }
 
-pub(super) fn create(state: &mut State, call: &Call) -> Deed {
+pub(super) fn create(state: &mut State, call: &Call) -> Effect {
     let names = ["address_title", "sender_name", "full_address", "phone", "pincode"];
     let fields = names.map(|name| call.text(name));
-    let mut faults: Vec<_> =
-        names.iter().zip(&fields).filter(|(_, field)| field.is_none()).map(|(name, _)| format!("{name} is required.")).collect();
+    let mut faults: Vec<_> = names
+        .iter()
+        .zip(&fields)
+        .filter(|(_, field)| field.is_none())
+        .map(|(name, _)| format!("{name} is required."))
+        .collect();
     let [title, sender_name, full_address, phone, pincode] = fields.map(Option::unwrap_or_default);
-    let digits = |text: &str, count: usize| text.is_empty() || (text.len() == count && text.bytes().all(|b| b.is_ascii_digit()));
+    let digits = |text: &str, count: usize| {
+        text.is_empty() || (text.len() == count && text.bytes().all(|b| b.is_ascii_digit()))
+    };
     if !digits(&phone, 10) {
         faults.push("phone must have 10 digits.".to_owned());
     }
@@ -34,16 +40,19 @@ pub(super) fn create(state: &mut State, call: &Call) -> Deed {
         faults.push("address_title is taken.".to_owned());
     }
     if !faults.is_empty() {
-        return Deed::refused(state, &faults);
+        return Effect::refused(state, &faults);
     }
-    let warehouse = Warehouse { id: state.next_warehouse(), title, sender_name, full_address, phone, pincode };
+    let warehouse =
+        Warehouse { id: state.next_warehouse(), title, sender_name, full_address, phone, pincode };
     let id = id_value(warehouse.id, state.faults().ids);
-    let reply = Reply::ok(&json!({ "status": true, "responsemsg": "Warehouse Created Successfully.", "data": { "pick_address_id": id } }));
-    Deed { warehouse: Some(warehouse), ..Deed::new(What::Added, reply) }
+    let reply = Reply::ok(
+        &json!({ "status": true, "responsemsg": "Warehouse Created Successfully.", "data": { "pick_address_id": id } }),
+    );
+    Effect { warehouse: Some(warehouse), ..Effect::new(What::Added, reply) }
 }
 
 /// The list spells `ciity` so.
-pub(super) fn list(state: &State) -> Deed {
+pub(super) fn list(state: &State) -> Effect {
     let ids = state.faults().ids;
     let row = |w: &Warehouse| {
         let (city, region) = match w.pincode.as_bytes().first() {
@@ -59,13 +68,18 @@ pub(super) fn list(state: &State) -> Deed {
         })
     };
     let rows: Vec<_> = state.warehouses.values().map(row).collect();
-    Deed::new(What::Found, Reply::ok(&json!({ "status": true, "data": rows })))
+    Effect::new(What::Found, Reply::ok(&json!({ "status": true, "data": rows })))
 }
 
-pub(super) fn remove(state: &mut State, call: &Call) -> Deed {
-    let Some(id) = call.text("warehouse_id") else { return Deed::refused(state, &["warehouse_id is required.".to_owned()]) };
+pub(super) fn remove(state: &mut State, call: &Call) -> Effect {
+    let Some(id) = call.text("warehouse_id") else {
+        return Effect::refused(state, &["warehouse_id is required.".to_owned()]);
+    };
     match id.parse::<u64>().ok().and_then(|id| state.warehouses.get(&id)).cloned() {
-        Some(warehouse) => Deed { warehouse: Some(warehouse), ..Deed::new(What::Removed, Reply::done("Warehouse Removed Successfully.")) },
-        None => Deed::not_found(state, "Warehouse not found."),
+        Some(warehouse) => Effect {
+            warehouse: Some(warehouse),
+            ..Effect::new(What::Removed, Reply::done("Warehouse Removed Successfully."))
+        },
+        None => Effect::not_found(state, "Warehouse not found."),
     }
 }

@@ -1,8 +1,9 @@
 //! Status webhooks: one address on this machine is told when a shipment's status changes.
 //!
-//! Guards against a receiver that trusts them: nobody knows whether the real ones repeat, overtake each other, get lost or are tried
-//! again, so each is a switch of [`Faults`]. Guards also against a double that waits for its listener, or fills up when nobody listens:
-//! changes are queued, at most [`MOST_WAITING`], and sent by a task of their own when the double's clock says so.
+//! Guards against a receiver that trusts them: nobody knows whether the real ones repeat, overtake each
+//! other, get lost or are tried again, so each is a switch of [`Faults`]. Guards also against a double that
+//! waits for its listener, or fills up when nobody listens: changes are queued, at most [`MOST_WAITING`], and
+//! sent by a task of their own when the double's clock says so.
 
 mod again;
 mod send;
@@ -70,7 +71,13 @@ impl<'a> Change<'a> {
             What::Moved => (entry.code?, entry.at),
             _ => return None,
         };
-        Some(Self { awb: entry.awb.as_deref()?, reference: entry.reference.as_deref()?, code, at, number: changes })
+        Some(Self {
+            awb: entry.awb.as_deref()?,
+            reference: entry.reference.as_deref()?,
+            code,
+            at,
+            number: changes,
+        })
     }
 }
 
@@ -113,7 +120,12 @@ impl Outgoing {
 
     /// Forgets what waits, and the counts.
     pub(super) fn forget(&mut self) {
-        *self = Self { sending: self.sending, numbered: self.numbered, forgotten: self.numbered, ..Self::default() };
+        *self = Self {
+            sending: self.sending,
+            numbered: self.numbered,
+            forgotten: self.numbered,
+            ..Self::default()
+        };
     }
 
     /// Queues what the switches make of a change.
@@ -134,7 +146,8 @@ impl Outgoing {
         let body = body(change, wrapped, faults.ids);
         // Waits only the first of two: the second overtakes it.
         let swap = if change.number % 2 == 1 { faults.webhook_swap_ms } else { 0 };
-        let mut due = change.at + Duration::from_millis(faults.webhook_delay_ms) + Duration::from_millis(swap);
+        let mut due =
+            change.at + Duration::from_millis(faults.webhook_delay_ms) + Duration::from_millis(swap);
         for _ in 0..faults.webhook_duplicates.saturating_add(1).min(MOST_COPIES) {
             self.queue(due, change.awb, &body);
             due = due + BETWEEN_COPIES;
@@ -147,7 +160,8 @@ impl Outgoing {
             return;
         }
         self.numbered = self.numbered.saturating_add(1);
-        let delivery = Delivery { number: self.numbered, awb: awb.to_owned(), body: body.to_owned(), tries: 0 };
+        let delivery =
+            Delivery { number: self.numbered, awb: awb.to_owned(), body: body.to_owned(), tries: 0 };
         self.waiting.insert((due, self.numbered), delivery);
     }
 }

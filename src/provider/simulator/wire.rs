@@ -33,7 +33,8 @@ pub(super) fn build(answer: &Answer, reply: Reply, target: &str) -> Sent {
     let status = reply.status;
     let full = Bytes::from(reply.body);
     let half = full.slice(..full.len() / 2);
-    let whole = |status: u16, kind: &'static str, body: Bytes| Sent::Whole(response(status, kind, Body::from(body)));
+    let whole =
+        |status: u16, kind: &'static str, body: Bytes| Sent::Whole(response(status, kind, Body::from(body)));
     match answer {
         Answer::LostAfterBooking | Answer::LostBeforeBooking => Sent::Silence,
         Answer::CutBody => {
@@ -48,9 +49,11 @@ pub(super) fn build(answer: &Answer, reply: Reply, target: &str) -> Sent {
         Answer::InvalidUtf8 => whole(status, JSON, spoilt(&full)),
         Answer::DuplicateKeys => whole(status, JSON, doubled(&full)),
         Answer::GzipBomb => match bomb(&full) {
-            Ok(body) => {
-                Sent::Whole(with(response(status, JSON, Body::from(body)), header::CONTENT_ENCODING, HeaderValue::from_static("gzip")))
-            }
+            Ok(body) => Sent::Whole(with(
+                response(status, JSON, Body::from(body)),
+                header::CONTENT_ENCODING,
+                HeaderValue::from_static("gzip"),
+            )),
             Err(error) => {
                 tracing::error!(%error, "no gzip bomb could be made");
                 Sent::Silence
@@ -90,8 +93,9 @@ fn torn() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "cut on purpose")
 }
 
-/// Closes the connection without a byte. hyper writes head and first body frame into its buffer before it flushes: a body that fails
-/// at the first poll drops the connection with the head unsent. Layers around the router pass the failure on.
+/// Closes the connection without a byte. hyper writes head and first body frame into its buffer before it
+/// flushes: a body that fails at the first poll drops the connection with the head unsent. Layers around the
+/// router pass the failure on.
 pub(super) fn closed() -> Response {
     Response::new(Body::from_stream(stream::once(async { Err::<Bytes, _>(torn()) })))
 }
@@ -123,15 +127,16 @@ fn spoilt(json: &[u8]) -> Bytes {
 
 /// `status` twice: a reader that keeps the first is told the opposite of one that keeps the last.
 fn doubled(json: &[u8]) -> Bytes {
-    let lie: &[u8] = if json.starts_with(br#"{"status":true"#) { br#"{"status":false,"# } else { br#"{"status":true,"# };
+    let lie: &[u8] =
+        if json.starts_with(br#"{"status":true"#) { br#"{"status":false,"# } else { br#"{"status":true,"# };
     [lie, json.strip_prefix(b"{").unwrap_or(json)].concat().into()
 }
 
 const BLANK: usize = 1 << 20;
 const BLANKS: usize = 64;
 
-/// One gzip member that inflates to 64 MiB of blanks and `json`: the deflate blocks of one mebibyte, which refer to nothing before
-/// them, are made once and repeated.
+/// One gzip member that inflates to 64 MiB of blanks and `json`: the deflate blocks of one mebibyte, which
+/// refer to nothing before them, are made once and repeated.
 fn bomb(json: &[u8]) -> io::Result<Bytes> {
     static BLANK_BLOCKS: OnceLock<(Vec<u8>, Crc)> = OnceLock::new();
     let blank = match BLANK_BLOCKS.get() {
@@ -164,7 +169,9 @@ fn sum(text: &[u8]) -> Crc {
 /// Raw deflate of `text`, ended as `flush` says.
 fn blocks(text: &[u8], flush: FlushCompress) -> io::Result<Vec<u8>> {
     let mut packed = Vec::with_capacity(text.len().saturating_add(256));
-    let status = Compress::new(Compression::best(), false).compress_vec(text, &mut packed, flush).map_err(io::Error::other)?;
+    let status = Compress::new(Compression::best(), false)
+        .compress_vec(text, &mut packed, flush)
+        .map_err(io::Error::other)?;
     match status {
         Status::BufError => Err(io::Error::other("the buffer was too small")),
         Status::Ok | Status::StreamEnd => Ok(packed),

@@ -6,7 +6,13 @@ use serde_json::json;
 
 use crate::{audit::audit, rig::Rig, seed};
 
-const POINTS: [&str; 5] = ["book:after-take", "book:after-request-log", "book:after-send", "book:after-outcome", "book:after-settle"];
+const POINTS: [&str; 5] = [
+    "book:after-take",
+    "book:after-request-log",
+    "book:after-send",
+    "book:after-outcome",
+    "book:after-settle",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_dies_at_any_step_of_a_booking_books_once() {
@@ -52,7 +58,9 @@ async fn a_worker_that_dies_while_it_relays_or_sweeps_adds_no_second_booking() {
         for point in ["sweep:after-dispatch", "sweep:after-add"] {
             // Jobs that the queue lost after their orders were taken: the sweeper follows them up.
             let last = rig.simulator.last().await;
-            rig.simulator.script(json!({ "operation": "create", "times": 1, "latencyMs": 0, "latencyAfterMs": 900 })).await;
+            rig.simulator
+                .script(json!({ "operation": "create", "times": 1, "latencyMs": 0, "latencyAfterMs": 900 }))
+                .await;
             rig.merchant.create(&format!("S-{round}-{point}")).await;
             let taken = rig.worker(None).await;
             rig.simulator.booked_unanswered(last, Duration::from_secs(30)).await.expect("nothing is booked");

@@ -25,7 +25,7 @@ async fn a_cancel_whose_worker_dies_at_any_moment_is_carried_out() {
         let kept = format!("C-{round}-kept");
         rig.merchant.create(&kept).await;
         if round % 2 == 0 {
-            // Between the deed and its answer.
+            // Between the effect and its answer.
             let number = format!("C-{round}-0");
             let id = rig.merchant.create(&number).await;
             rig.until(&format!("{number} is booked"), || rig.state(&number) == "success").await;
@@ -33,10 +33,15 @@ async fn a_cancel_whose_worker_dies_at_any_moment_is_carried_out() {
             let last = rig.simulator.last().await;
             rig.merchant.cancel(&id).await;
             let pending = |e: &Entry| e.operation == "cancel" && e.answered == "pending";
-            let cancelled = rig.simulator.entry(last, Duration::from_secs(20), pending).await.expect("nothing is cancelled");
+            let cancelled = rig
+                .simulator
+                .entry(last, Duration::from_secs(20), pending)
+                .await
+                .expect("nothing is cancelled");
             rig.kill(worker);
             let known = |e: &Entry| e.seq == cancelled.seq && e.answered != "pending";
-            let end = rig.simulator.entry(last, Duration::from_secs(10), known).await.expect("the call never ends");
+            let end =
+                rig.simulator.entry(last, Duration::from_secs(10), known).await.expect("the call never ends");
             unheard += usize::from(end.answered == "unheard");
         } else {
             // At any moment, of the booking and of the cancel.
@@ -54,7 +59,11 @@ async fn a_cancel_whose_worker_dies_at_any_moment_is_carried_out() {
             rig.replace(&mut api).await;
         }
     }
-    assert!(unheard * 10 >= seed::rounds() * 3, "only {unheard} of {} kills came between a cancel and its answer", seed::rounds());
+    assert!(
+        unheard * 10 >= seed::rounds() * 3,
+        "only {unheard} of {} kills came between a cancel and its answer",
+        seed::rounds()
+    );
     for point in POINTS {
         let id = rig.merchant.create(&format!("P-{point}")).await;
         let worker = rig.worker(None).await;
@@ -88,7 +97,9 @@ async fn a_cancel_whose_answer_is_lost_is_settled_by_tracking() {
         let number = format!("L-{n}");
         let id = rig.merchant.create(&number).await;
         rig.until(&format!("{number} is booked"), || rig.state(&number) == "success").await;
-        rig.simulator.script(json!({ "operation": "cancel", "times": 1, "answer": answer, "acts": acts })).await;
+        rig.simulator
+            .script(json!({ "operation": "cancel", "times": 1, "answer": answer, "acts": acts }))
+            .await;
         rig.merchant.cancel(&id).await;
         let ended = || rig.order(&number)["cancellation"]["confirmedAt"].is_string();
         rig.until(&format!("{number} is cancelled, and seen to be"), ended).await;

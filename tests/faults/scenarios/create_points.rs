@@ -2,7 +2,13 @@
 
 use crate::{audit::audit, rig::Rig, seed};
 
-const POINTS: [&str; 5] = ["create:before-insert", "create:after-insert", "create:before-add", "create:after-add", "create:before-answer"];
+const POINTS: [&str; 5] = [
+    "create:before-insert",
+    "create:after-insert",
+    "create:before-add",
+    "create:after-add",
+    "create:before-answer",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_api_that_dies_at_any_step_of_a_create_makes_one_order() {
@@ -12,7 +18,8 @@ async fn an_api_that_dies_at_any_step_of_a_create_makes_one_order() {
     for point in POINTS {
         for nth in 1..=times {
             let mut dying = rig.api(Some(&format!("{point}:{nth}"))).await;
-            // As many orders at once as it takes to get there, one of them twice: a merchant's two systems may disagree.
+            // As many orders at once as it takes to get there, one of them twice: a merchant's two systems
+            // may disagree.
             let orders: Vec<_> = (0..nth.max(2)).map(|n| format!("C-{point}-{nth}-{n}")).collect();
             let sent = async {
                 let all = orders.iter().chain(orders.first()).map(|order| rig.merchant.create(order));

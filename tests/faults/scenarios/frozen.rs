@@ -45,7 +45,8 @@ async fn a_worker_that_was_frozen_in_a_call_repeats_nothing() {
         rig.simulator.pace(0, 0).await;
         rig.worker(None).await
     };
-    // Twice its lease: the job has another worker, the order is still waited for, and the frozen one ends it itself.
+    // Twice its lease: the job has another worker, the order is still waited for, and the frozen one ends it
+    // itself.
     let other = freeze(&frozen, "F-lease").await;
     sleep(LEASE * 2).await;
     frozen.signal("CONT");

@@ -1,4 +1,5 @@
-//! The worker is killed again and again: after the provider booked and before it answered, before it booked, and at any moment.
+//! The worker is killed again and again: after the provider booked and before it answered, before it booked,
+//! and at any moment.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -9,7 +10,8 @@ use crate::{audit::audit, rig::Rig, seed};
 /// Of ten kills, so many come between booking and answer, and so many between request and booking.
 const AFTER_BOOKING: u64 = 5;
 const BEFORE_BOOKING: u64 = 2;
-/// How long the provider leaves its client without an answer then: longer than it takes to notice and to kill.
+/// How long the provider leaves its client without an answer then: longer than it takes to notice and to
+/// kill.
 const SILENCE: u64 = 900;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,12 +34,17 @@ async fn a_worker_that_is_killed_at_any_moment_loses_and_repeats_nothing() {
             rig.merchant.create(&format!("K-{round}-{n}")).await;
         }
         if kind < AFTER_BOOKING {
-            let booked = rig.simulator.booked_unanswered(last, Duration::from_secs(10)).await.expect("nothing is booked");
+            let booked = rig
+                .simulator
+                .booked_unanswered(last, Duration::from_secs(10))
+                .await
+                .expect("nothing is booked");
             sleep(random.ms(0, 100)).await;
             rig.kill(worker);
             // The double notices the closed connection at once. An answer that was faster does not count.
             let known = |e: &crate::simulator::Entry| e.seq == booked.seq && e.answered != "pending";
-            let end = rig.simulator.entry(last, Duration::from_secs(10), known).await.expect("the call never ends");
+            let end =
+                rig.simulator.entry(last, Duration::from_secs(10), known).await.expect("the call never ends");
             rig.kills_unheard.fetch_add(usize::from(end.answered == "unheard"), Ordering::Relaxed);
         } else {
             sleep(random.ms(0, 400)).await;

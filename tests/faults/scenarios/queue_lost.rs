@@ -25,7 +25,10 @@ async fn a_queue_that_is_lost_loses_no_order() {
         for order in &fated {
             rig.merchant.create(order).await;
         }
-        rig.until("all fates are met", || fated.iter().all(|order| !matches!(rig.state(order).as_str(), "queued" | "processing"))).await;
+        rig.until("all fates are met", || {
+            fated.iter().all(|order| !matches!(rig.state(order).as_str(), "queued" | "processing"))
+        })
+        .await;
         let last = rig.simulator.last().await;
         // More than one worker takes at a time: some are in flight, some wait.
         rig.simulator.pace(random.below(100), 600).await;

@@ -22,7 +22,10 @@ async fn accounts_are_listed_and_lifted_and_what_cannot_be_is_said() {
     assert!(ended.status.success() && ended.out.contains("no account yet"), "{ended:?}");
     let ended = account(folder.path(), &["lift", "--reason", "topped up"]);
     assert!(!ended.status.success());
-    assert_eq!(ended.err.lines().last(), Some("waybill: there is no account `parcelx-simulator`; there are: none yet"));
+    assert_eq!(
+        ended.err.lines().last(),
+        Some("waybill: there is no account `parcelx-simulator`; there are: none yet")
+    );
 
     let url = format!("sqlite:{}", folder.path().join("data/waybill.db").display());
     let store = Store::open(&url).await.unwrap();
@@ -35,8 +38,13 @@ async fn accounts_are_listed_and_lifted_and_what_cannot_be_is_said() {
     assert!(doctor.out.contains("account    parcelx-simulator: held: wallet"), "{}", doctor.out);
 
     let ended = account(folder.path(), &["lift", "nobody", "--reason", "x"]);
-    assert!(ended.err.contains("there is no account `nobody`; there are: parcelx-simulator"), "{}", ended.err);
-    let ended = account(folder.path(), &["lift", "parcelx-simulator", "--actor", "asha", "--reason", "topped up"]);
+    assert!(
+        ended.err.contains("there is no account `nobody`; there are: parcelx-simulator"),
+        "{}",
+        ended.err
+    );
+    let ended =
+        account(folder.path(), &["lift", "parcelx-simulator", "--actor", "asha", "--reason", "topped up"]);
     assert!(ended.status.success(), "{}", ended.err);
     assert!(ended.out.starts_with("parcelx-simulator: the hold (wallet, since 2"), "{}", ended.out);
     assert_eq!(held.refresh().await.unwrap(), None);

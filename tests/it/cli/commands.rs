@@ -53,7 +53,10 @@ async fn a_token_is_printed_alone_and_speaks_for_its_user() {
 
     // A key that is set is used, and no file is made.
     let other = tempfile::tempdir().unwrap();
-    let set = Run::waybill(other.path()).set("AUTH__JWT_SECRET", "0123456789abcdef0123456789abcdef").args(&["token", "--user", "u1"]).end();
+    let set = Run::waybill(other.path())
+        .set("AUTH__JWT_SECRET", "0123456789abcdef0123456789abcdef")
+        .args(&["token", "--user", "u1"])
+        .end();
     assert!(set.status.success());
     assert_eq!(std::fs::read_dir(other.path()).unwrap().count(), 0);
 }

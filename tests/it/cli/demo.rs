@@ -47,7 +47,8 @@ async fn it_uses_the_instance_that_runs_as_often_as_one_likes() {
         let ended = Run::waybill(folder.path()).set("HTTP__BIND", host(&url)).args(&["demo"]).end();
         assert_eq!(ended.status.code(), Some(0), "{ended:?}");
         assert!(ended.out.contains(&format!("the instance on {url}")), "{}", ended.out);
-        let booked = rows(&ended).iter().filter(|row| row.contains("success") || row.contains("cancelled")).count();
+        let booked =
+            rows(&ended).iter().filter(|row| row.contains("success") || row.contains("cancelled")).count();
         assert_eq!(simulator.shipments().await.len(), run * booked);
     }
     waybill.stop();
@@ -58,7 +59,9 @@ async fn it_fails_when_an_order_does_not_end_as_it_should() {
     let folder = tempfile::tempdir().unwrap();
     let mut waybill = Run::waybill(folder.path()).start();
     let url = waybill.url();
-    Web::new(&format!("{url}/simulator")).faults(&json!({ "unserviceable": ["2", "3", "4", "5", "6", "7", "8", "9"] })).await;
+    Web::new(&format!("{url}/simulator"))
+        .faults(&json!({ "unserviceable": ["2", "3", "4", "5", "6", "7", "8", "9"] }))
+        .await;
     let ended = Run::waybill(folder.path()).set("HTTP__BIND", host(&url)).args(&["demo"]).end();
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     let bad = rows(&ended).iter().filter(|row| row.starts_with("BAD ")).count();
@@ -71,8 +74,11 @@ async fn it_fails_when_an_order_does_not_end_as_it_should() {
 #[test]
 fn it_does_not_speak_to_parcelx_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let live =
-        |run: Run| run.set("PARCELX__ACCESS_KEY", "k").set("PARCELX__SECRET_KEY", "k").set("PARCELX__BASE_URL", "http://127.0.0.1:9");
+    let live = |run: Run| {
+        run.set("PARCELX__ACCESS_KEY", "k")
+            .set("PARCELX__SECRET_KEY", "k")
+            .set("PARCELX__BASE_URL", "http://127.0.0.1:9")
+    };
     let mut waybill = live(Run::waybill(folder.path())).start();
     let url = waybill.url();
     let run = Run::waybill(folder.path()).set("HTTP__BIND", host(&url)).args(&["demo"]);
@@ -90,7 +96,11 @@ async fn a_strangers_port_is_left_alone() {
     let address = stranger.local_addr().unwrap().to_string();
     let router = Router::new().fallback(async || (StatusCode::OK, "{\"name\":\"something else\"}"));
     let serving = tokio::spawn(async move { axum::serve(stranger, router).await });
-    Run::waybill(folder.path()).set("HTTP__BIND", &address).args(&["demo"]).end().refused(&[&["http.bind", &address, "no Waybill"]]);
+    Run::waybill(folder.path()).set("HTTP__BIND", &address).args(&["demo"]).end().refused(&[&[
+        "http.bind",
+        &address,
+        "no Waybill",
+    ]]);
     serving.abort();
 
     // One that does not even speak HTTP.

@@ -47,7 +47,9 @@ async fn send(line: &str) -> Value {
 
 fn modes(folder: &Path) -> BTreeMap<String, u32> {
     let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
-    entries.map(|e| (e.file_name().into_string().unwrap(), e.metadata().unwrap().permissions().mode() & 0o777)).collect()
+    entries
+        .map(|e| (e.file_name().into_string().unwrap(), e.metadata().unwrap().permissions().mode() & 0o777))
+        .collect()
 }
 
 #[tokio::test]
@@ -85,7 +87,8 @@ async fn it_prints_all_that_is_needed_and_the_pasted_line_books_an_order() {
     // One screen: 24 lines of 80 columns, the prompt among them.
     let lines: usize = ended.out.lines().map(|line| line.chars().count().div_ceil(80).max(1)).sum();
     assert!(lines < 24, "{lines} lines:\n{}", ended.out);
-    let long = |line: &&str| line.chars().count() > 80 && !line.starts_with("curl ") && !line.starts_with("eyJ");
+    let long =
+        |line: &&str| line.chars().count() > 80 && !line.starts_with("curl ") && !line.starts_with("eyJ");
     assert_eq!(ended.out.lines().filter(long).count(), 0, "{}", ended.out);
 }
 
@@ -106,7 +109,10 @@ async fn a_second_start_knows_the_first_ones_tokens_and_orders() {
     // Its line makes an order of its own, under a shipment number that was never given out.
     let next = paste(&after.curl).await;
     assert_ne!(next["data"]["id"], id);
-    let next = Web::new(&after.url).token(&after.token).order_becomes(next["data"]["id"].as_str().unwrap(), "success").await;
+    let next = Web::new(&after.url)
+        .token(&after.token)
+        .order_becomes(next["data"]["id"].as_str().unwrap(), "success")
+        .await;
     assert_ne!(next["awb"], order["awb"]);
     second.stop();
 }

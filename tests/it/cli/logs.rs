@@ -17,14 +17,19 @@ async fn an_orders_lines_carry_its_ids_and_no_secret() {
     assert_eq!(replay.0, 200);
     let ended = waybill.stop();
 
-    let lines: Vec<Value> =
-        ended.err.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect();
+    let lines: Vec<Value> = ended
+        .err
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .collect();
     let field = |line: &Value, name: &str| {
         let spans = line["spans"].as_array().cloned().unwrap_or_default();
         spans.iter().chain([line]).find_map(|place| place[name].as_str().map(str::to_owned))
     };
-    let requests: Vec<_> =
-        lines.iter().filter(|l| l["message"] == "answered" && field(l, "route").as_deref() == Some("/orders/create")).collect();
+    let requests: Vec<_> = lines
+        .iter()
+        .filter(|l| l["message"] == "answered" && field(l, "route").as_deref() == Some("/orders/create"))
+        .collect();
     assert_eq!(requests.len(), 2, "{}", ended.err);
     for line in requests {
         assert_eq!(field(line, "order.id").as_deref(), Some(id.as_str()), "{line}");

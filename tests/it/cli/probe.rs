@@ -1,4 +1,5 @@
-//! `waybill probe` against the double: what is sent, what must be confirmed, and that the record names nobody.
+//! `waybill probe` against the double: what is sent, what must be confirmed, and that the record names
+//! nobody.
 
 mod typed;
 
@@ -12,16 +13,20 @@ use super::{
 };
 use crate::support::orders::order;
 
-const CANARIES: [&str; 7] = ["Canaryname", "Canarypur", "Canary Villa", "9876512340", "682541", "canary.mail", "c4n4ry"];
+const CANARIES: [&str; 7] =
+    ["Canaryname", "Canarypur", "Canary Villa", "9876512340", "682541", "canary.mail", "c4n4ry"];
 
 fn double(folder: &Path) -> (Process, String) {
-    let mut double = Run::waybill(folder).args(&["simulator", "--bind", "127.0.0.1:0", "--manners", "unpleasant"]).start();
+    let mut double =
+        Run::waybill(folder).args(&["simulator", "--bind", "127.0.0.1:0", "--profile", "unpleasant"]).start();
     let url = double.url();
     (double, url)
 }
 
 fn probing(folder: &Path, url: &str, args: &[&str]) -> Run {
-    let run = Run::waybill(folder).set("PARCELX__ACCESS_KEY", "c4n4ry-access").set("PARCELX__SECRET_KEY", "c4n4ry-secret");
+    let run = Run::waybill(folder)
+        .set("PARCELX__ACCESS_KEY", "c4n4ry-access")
+        .set("PARCELX__SECRET_KEY", "c4n4ry-secret");
     run.args(&[&["probe", "--base-url", url, "--look-after", "0"], args].concat())
 }
 
@@ -52,7 +57,10 @@ fn record(ended: &Ended) -> Vec<Value> {
 }
 
 fn steps(lines: &[Value]) -> Vec<(&str, &str)> {
-    lines.iter().map(|line| (line["step"].as_str().unwrap(), line["call"]["outcome"]["verdict"].as_str().unwrap())).collect()
+    lines
+        .iter()
+        .map(|line| (line["step"].as_str().unwrap(), line["call"]["outcome"]["verdict"].as_str().unwrap()))
+        .collect()
 }
 
 /// The texts that the refusal asks for.
@@ -79,7 +87,10 @@ async fn a_probe_books_what_was_confirmed_and_nothing_else() {
     let file = file.to_str().unwrap();
 
     let once = asked_for(&probe(folder.path(), &url, &["create", file]));
-    assert!(once.len() == 1 && once[0].starts_with("book 749") && once[0].ends_with("@127.0.0.1"), "{once:?}");
+    assert!(
+        once.len() == 1 && once[0].starts_with("book 749") && once[0].ends_with("@127.0.0.1"),
+        "{once:?}"
+    );
     let twice = asked_for(&probe(folder.path(), &url, &["create", file, "--twice"]));
     assert_eq!((twice.len(), &twice[0]), (2, &once[0]));
     // A part of what is asked for, or the words of another call, are nothing.
@@ -121,7 +132,9 @@ fn a_probe_that_is_interrupted_leaves_nothing_of_the_order() {
     std::fs::write(&file, canaries().to_string()).unwrap();
     let file = file.to_str().unwrap();
     let text = asked_for(&probe(folder.path(), &url, &["create", file])).remove(0);
-    let run = Run::waybill(folder.path()).set("PARCELX__ACCESS_KEY", "c4n4ry-access").set("PARCELX__SECRET_KEY", "c4n4ry-secret");
+    let run = Run::waybill(folder.path())
+        .set("PARCELX__ACCESS_KEY", "c4n4ry-access")
+        .set("PARCELX__SECRET_KEY", "c4n4ry-secret");
     let args = ["probe", "--base-url", &url, "--look-after", "0,3600", "create", file, "--confirm", &text];
     let mut waiting = run.args(&args).start();
     waiting.line("lookup after 0 s");
@@ -142,7 +155,8 @@ async fn a_probe_looks_up_freely_and_cancels_when_told() {
     let file = file.to_str().unwrap();
     let confirm = asked_for(&probe(folder.path(), &url, &["create", file]));
     let lines = record(&probe(folder.path(), &url, &["create", file, "--confirm", &confirm[0]]));
-    let awb = lines[0]["call"]["outcome"]["responsePayload"]["data"]["awb_number"].as_str().unwrap().to_owned();
+    let awb =
+        lines[0]["call"]["outcome"]["responsePayload"]["data"]["awb_number"].as_str().unwrap().to_owned();
 
     let lines = record(&probe(folder.path(), &url, &["lookup", "--awb", &awb]));
     assert_eq!(steps(&lines), [("lookup", "found")]);
@@ -151,7 +165,10 @@ async fn a_probe_looks_up_freely_and_cancels_when_told() {
     assert!(lines[0]["said"]["words"].as_str().is_some_and(|words| !words.is_empty()), "{}", lines[0]);
 
     let texts = asked_for(&probe(folder.path(), &url, &["cancel", "--awb", &awb, "--twice"]));
-    assert!(texts.len() == 2 && texts.iter().all(|text| text.starts_with(&format!("cancel {awb}"))), "{texts:?}");
+    assert!(
+        texts.len() == 2 && texts.iter().all(|text| text.starts_with(&format!("cancel {awb}"))),
+        "{texts:?}"
+    );
     let args = ["cancel", "--awb", &awb, "--twice", "--confirm", &texts[0], "--confirm", &texts[1]];
     let lines = record(&probe(folder.path(), &url, &args));
     let cancels: Vec<_> = steps(&lines).into_iter().filter(|(step, _)| step.starts_with("cancel")).collect();
@@ -182,11 +199,16 @@ fn a_probe_that_cannot_be_made_says_why() {
     std::fs::write(folder.path().join("bad.json"), with_faults()).unwrap();
     std::fs::write(folder.path().join("junk.json"), "{ Canaryname").unwrap();
     let url = "http://127.0.0.1:9";
-    probe(folder.path(), url, &["create", "bad.json"]).refused(&[&["/consignee/mobile"], &["/items/0/quantity"]]);
+    probe(folder.path(), url, &["create", "bad.json"])
+        .refused(&[&["/consignee/mobile"], &["/items/0/quantity"]]);
     probe(folder.path(), url, &["create", "junk.json"]).refused(&[&["junk.json", "line 1"]]);
     probe(folder.path(), url, &["create", "none.json"]).refused(&[&["none.json", "cannot be read"]]);
-    probe(folder.path(), "http://parcelx.example.test", &["lookup", "--awb", "1"]).refused(&[&["parcelx.base_url", "https"]]);
-    Run::waybill(folder.path()).args(&["probe", "lookup", "--awb", "1"]).end().refused(&[&["parcelx.access_key", "missing"]]);
+    probe(folder.path(), "http://parcelx.example.test", &["lookup", "--awb", "1"])
+        .refused(&[&["parcelx.base_url", "https"]]);
+    Run::waybill(folder.path())
+        .args(&["probe", "lookup", "--awb", "1"])
+        .end()
+        .refused(&[&["parcelx.access_key", "missing"]]);
     for args in [
         vec!["lookup", "--awb", "1", "--look-after", "18446744073709551615"],
         vec!["lookup"],

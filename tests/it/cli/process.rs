@@ -1,4 +1,5 @@
-//! One run of a program in a folder of its own. Whatever a test does, the process is ended with it, by its own number.
+//! One run of a program in a folder of its own. Whatever a test does, the process is ended with it, by its
+//! own number.
 
 use std::{
     io::Read,
@@ -103,7 +104,8 @@ impl Process {
     /// The URL that the program says it listens on.
     pub(super) fn url(&mut self) -> String {
         let line = self.line("http://127.0.0.1:");
-        let url = line.split(|c: char| c.is_whitespace() || c == ',').find(|word| word.starts_with("http://"));
+        let url =
+            line.split(|c: char| c.is_whitespace() || c == ',').find(|word| word.starts_with("http://"));
         url.unwrap().to_owned()
     }
 
@@ -118,7 +120,12 @@ impl Process {
             if let Some(found) = look(self) {
                 return found;
             }
-            assert!(ended.is_none(), "ended ({ended:?}) before `{what}`:\n{}\n{}", self.out.text(), self.err.text());
+            assert!(
+                ended.is_none(),
+                "ended ({ended:?}) before `{what}`:\n{}\n{}",
+                self.out.text(),
+                self.err.text()
+            );
             assert!(Instant::now() < limit, "no `{what}`:\n{}\n{}", self.out.text(), self.err.text());
             std::thread::sleep(BETWEEN_LOOKS);
         }
@@ -200,7 +207,8 @@ impl Output {
 }
 
 impl Ended {
-    /// Asserts exit 1, nothing on standard output, and on standard error exactly these lines, each given by some words of it.
+    /// Asserts exit 1, nothing on standard output, and on standard error exactly these lines, each given by
+    /// some words of it.
     #[track_caller]
     pub(super) fn refused(&self, expected: &[&[&str]]) {
         assert_eq!(self.status.code(), Some(1), "{self:?}");
@@ -208,7 +216,10 @@ impl Ended {
         let lines: Vec<_> = self.err.lines().collect();
         assert_eq!(lines.len(), expected.len(), "{lines:#?}");
         for words in expected {
-            assert!(lines.iter().any(|line| words.iter().all(|word| line.contains(word))), "{words:?} in {lines:#?}");
+            assert!(
+                lines.iter().any(|line| words.iter().all(|word| line.contains(word))),
+                "{words:?} in {lines:#?}"
+            );
         }
         assert!(!self.err.contains("panic"), "{self:?}");
     }

@@ -20,14 +20,22 @@ struct Parts {
 }
 
 fn keys(run: Run, base_url: &str) -> Run {
-    run.set("PARCELX__ACCESS_KEY", "the-key").set("PARCELX__SECRET_KEY", "the-secret").set("PARCELX__BASE_URL", base_url)
+    run.set("PARCELX__ACCESS_KEY", "the-key")
+        .set("PARCELX__SECRET_KEY", "the-secret")
+        .set("PARCELX__BASE_URL", base_url)
 }
 
 impl Parts {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         // It is told the same credentials, and refuses others.
-        let simulator = Run::waybill(folder.path()).args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", "ledger.jsonl"]);
+        let simulator = Run::waybill(folder.path()).args(&[
+            "simulator",
+            "--bind",
+            "127.0.0.1:0",
+            "--ledger",
+            "ledger.jsonl",
+        ]);
         let mut simulator = keys(simulator, "").start();
         let base_url = simulator.url();
         let mut api = keys(Run::waybill(folder.path()).args(&["api"]), &base_url).start();
@@ -88,7 +96,8 @@ async fn an_idle_worker_notices_what_another_process_accepts() {
     for n in 0..3 {
         let id = parts.web.create(&orders::order(&format!("W-{n}"))).await;
         // Far below the half minute after which it would look of its own accord.
-        let noticed = tokio::time::timeout(Duration::from_secs(15), parts.web.order_becomes(&id, "success")).await;
+        let noticed =
+            tokio::time::timeout(Duration::from_secs(15), parts.web.order_becomes(&id, "success")).await;
         assert!(noticed.is_ok(), "order {n} was not noticed");
     }
     worker.stop();
@@ -113,7 +122,9 @@ async fn orders_wait_for_a_worker_and_survive_the_end_of_the_api() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_simulator_goes_on_from_its_ledger() {
     let folder = tempfile::tempdir().unwrap();
-    let run = || Run::waybill(folder.path()).args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", "ledger.jsonl"]);
+    let run = || {
+        Run::waybill(folder.path()).args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", "ledger.jsonl"])
+    };
     let mut simulator = run().start();
     let url = simulator.url();
     let mut waybill = keys(Run::waybill(folder.path()), &url).start();
@@ -122,7 +133,10 @@ async fn the_simulator_goes_on_from_its_ledger() {
     let id = web.create(&orders::order("G-1")).await;
     let order = web.order_becomes(&id, "success").await;
     let before = Web::new(&url).shipments().await;
-    assert_eq!(before, [(order["orderNumber"].as_str().unwrap().to_owned(), order["awb"].as_str().unwrap().to_owned())]);
+    assert_eq!(
+        before,
+        [(order["orderNumber"].as_str().unwrap().to_owned(), order["awb"].as_str().unwrap().to_owned())]
+    );
     waybill.stop();
     simulator.signal("KILL");
     simulator.end();

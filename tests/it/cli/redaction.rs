@@ -1,5 +1,5 @@
-//! The log of the whole program at its most talkative, while canaries go through every journey: none of them may be in a line of it,
-//! in metrics or in the queue's file.
+//! The log of the whole program at its most talkative, while canaries go through every journey: none of them
+//! may be in a line of it, in metrics or in the queue's file.
 
 use std::{path::Path, time::Duration};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use waybill::{
     base::clock::Clock,
-    provider::simulator::{Answer, Lookup, Manners, Operation, Rule, Settings, Simulator},
+    provider::simulator::{Answer, Lookup, Operation, Profile, Rule, Settings, Simulator},
 };
 
 use super::{
@@ -32,7 +32,9 @@ struct World {
 
 impl World {
     async fn start(format: &str) -> Self {
-        let simulator = Simulator::new(Settings { manners: Manners::Unpleasant, ..Settings::default() }, Clock::system()).unwrap();
+        let simulator =
+            Simulator::new(Settings { profile: Profile::Unpleasant, ..Settings::default() }, Clock::system())
+                .unwrap();
         simulator.change_faults(|f| f.lookup = Lookup::Works);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let provider = format!("http://{}", listener.local_addr().unwrap());
@@ -40,9 +42,17 @@ impl World {
         tokio::spawn(async move { double.serve(listener, std::future::pending()).await });
 
         let folder = tempfile::tempdir().unwrap();
-        let token = with_keys(Run::waybill(folder.path()).args(&["token", "--user", "u1"])).end().out.trim().to_owned();
-        let run = with_keys(Run::waybill(folder.path())).set("LOG__LEVEL", "trace").set("LOG__FORMAT", format);
-        let run = run.set("PARCELX__BASE_URL", &provider).set("PARCELX__TIMEOUT", "2s").set("PARCELX__RECONCILE", "50ms,100ms");
+        let token = with_keys(Run::waybill(folder.path()).args(&["token", "--user", "u1"]))
+            .end()
+            .out
+            .trim()
+            .to_owned();
+        let run =
+            with_keys(Run::waybill(folder.path())).set("LOG__LEVEL", "trace").set("LOG__FORMAT", format);
+        let run = run
+            .set("PARCELX__BASE_URL", &provider)
+            .set("PARCELX__TIMEOUT", "2s")
+            .set("PARCELX__RECONCILE", "50ms,100ms");
         // Each order is to make its own call, whatever the one before came to.
         let run = run.set("PARCELX__BREAKER_AFTER", "0");
         let mut program = run.start();
@@ -64,10 +74,14 @@ impl World {
             (moved && self.simulator.ledger().len() > before).then_some(())
         })
         .await;
-        assert_clean(&self.web.get(&format!("/v1/orders/{id}/provider-logs")).await.1.to_string(), "provider logs");
+        assert_clean(
+            &self.web.get(&format!("/v1/orders/{id}/provider-logs")).await.1.to_string(),
+            "provider logs",
+        );
         let (_, ready) = self.web.get("/readyz").await;
         if ready["checks"]["account"] != "ok" {
-            let lift = Run::waybill(self.folder.path()).args(&["account", "lift", "--actor", "asha", "--reason", "a test"]);
+            let lift = Run::waybill(self.folder.path())
+                .args(&["account", "lift", "--actor", "asha", "--reason", "a test"]);
             let ended = with_keys(lift).end();
             assert!(ended.status.success(), "{ready} {ended:?}");
             assert_clean(&ended.out, "the command line");
@@ -84,9 +98,15 @@ impl World {
             http.post(url("/orders/create")).bearer_auth("zyqtoken.zyq.zyq").json(&good),
             http.get(url("/v1/orders?limit=zyqname&cursor=9876051423")).bearer_auth(&self.token),
             http.get(url("/zyqname/9876051423?zyq=zyq")),
-            http.get(url("/v1/orders/zyqname")).bearer_auth(&self.token).header("x-zyq", "zyq").header("user-agent", "zyq/1"),
+            http.get(url("/v1/orders/zyqname"))
+                .bearer_auth(&self.token)
+                .header("x-zyq", "zyq")
+                .header("user-agent", "zyq/1"),
             http.request(Method::PUT, url("/orders/create")).body("zyqname"),
-            http.post(url("/orders/create")).bearer_auth(&self.token).header("content-type", "application/json").body("{\"zyqname"),
+            http.post(url("/orders/create"))
+                .bearer_auth(&self.token)
+                .header("content-type", "application/json")
+                .body("{\"zyqname"),
         ];
         for field in ["name", "mobile", "email", "pincode", "city"] {
             let mut bad = canaries::body("A-0");
@@ -110,7 +130,14 @@ impl World {
         let sql = r#"UPDATE orders SET json = json_set(json, '$.consignee.pincode', 683147, '$.status', 'zyqstatus') WHERE id = ?1"#;
         let column = "SELECT name FROM pragma_table_info('orders') WHERE cid = 2";
         let column: String = conn.query_row(column, [], |row| row.get(0)).unwrap();
-        assert_eq!(conn.execute(&sql.replace("json = json_set(json", &format!("{column} = json_set({column}")), [&id]).unwrap(), 1);
+        assert_eq!(
+            conn.execute(
+                &sql.replace("json = json_set(json", &format!("{column} = json_set({column}")),
+                [&id]
+            )
+            .unwrap(),
+            1
+        );
         let (status, answer) = self.web.get(&format!("/v1/orders/{id}")).await;
         assert_eq!(status.as_u16(), 500);
         assert_clean(&answer.to_string(), "the answer to a fault of the store");
@@ -118,7 +145,8 @@ impl World {
 }
 
 fn queue_file(folder: &Path) -> String {
-    let files = ["queue.db", "queue.db-wal"].map(|name| std::fs::read(folder.join("data").join(name)).unwrap_or_default());
+    let files = ["queue.db", "queue.db-wal"]
+        .map(|name| std::fs::read(folder.join("data").join(name)).unwrap_or_default());
     String::from_utf8_lossy(&files.concat()).into_owned()
 }
 
@@ -136,7 +164,14 @@ async fn no_canary_in_lines(format: &str) {
     world.meets(number, Rule::create(Answer::LostAfterBooking)).await;
     world.refused().await;
     world.unreadable().await;
-    let metrics = Client::builder().no_proxy().build().unwrap().get(format!("{}/metrics", world.web.url)).send().await.unwrap();
+    let metrics = Client::builder()
+        .no_proxy()
+        .build()
+        .unwrap()
+        .get(format!("{}/metrics", world.web.url))
+        .send()
+        .await
+        .unwrap();
     let metrics = metrics.text().await.unwrap();
     assert!(metrics.contains("waybill_"), "{metrics}");
     assert_clean(&metrics, "/metrics");
@@ -151,7 +186,11 @@ async fn no_canary_in_lines(format: &str) {
     }
     // Otherwise nothing was looked at.
     assert!(ended.err.contains("DEBUG") && ended.err.contains("a request failed"), "{}", ended.err);
-    for line in ended.err.lines().filter(|line| format == "json" && (line.contains("\"DEBUG\"") || line.contains("\"TRACE\""))) {
+    for line in ended
+        .err
+        .lines()
+        .filter(|line| format == "json" && (line.contains("\"DEBUG\"") || line.contains("\"TRACE\"")))
+    {
         assert!(line.contains("\"target\":\"waybill"), "a library's line: {line}");
     }
     if format == "json" {

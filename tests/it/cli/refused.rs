@@ -11,7 +11,12 @@ fn a_taken_port_says_how_to_take_another_and_touches_no_data() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    Run::waybill(folder.path()).set("HTTP__BIND", &address).end().refused(&[&["http.bind", &address, "taken", "WAYBILL_HTTP__BIND="]]);
+    Run::waybill(folder.path()).set("HTTP__BIND", &address).end().refused(&[&[
+        "http.bind",
+        &address,
+        "taken",
+        "WAYBILL_HTTP__BIND=",
+    ]]);
     Run::waybill(folder.path()).args(&["simulator", "--bind", &address]).end().refused(&[&[
         "--bind",
         &address,
@@ -19,7 +24,11 @@ fn a_taken_port_says_how_to_take_another_and_touches_no_data() {
         "--bind 127.0.0.1:",
     ]]);
     let keys = |run: Run| run.set("PARCELX__ACCESS_KEY", CANARY).set("PARCELX__SECRET_KEY", CANARY);
-    keys(Run::waybill(folder.path()).args(&["api"])).set("HTTP__BIND", &address).end().refused(&[&["http.bind", &address, "taken"]]);
+    keys(Run::waybill(folder.path()).args(&["api"])).set("HTTP__BIND", &address).end().refused(&[&[
+        "http.bind",
+        &address,
+        "taken",
+    ]]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -27,17 +36,29 @@ fn a_taken_port_says_how_to_take_another_and_touches_no_data() {
 fn addresses_that_cannot_be_listened_on_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let off = Run::waybill(folder.path()).set("HTTP__BIND", "192.0.2.1:3000").set("AUTH__JWT_SECRET", CANARY);
-    off.set("PARCELX__ACCESS_KEY", "k").set("PARCELX__SECRET_KEY", "k").end().refused(&[&["http.bind", "192.0.2.1:3000", "no address of"]]);
-    Run::waybill(folder.path()).args(&["simulator", "--bind", "0.0.0.0:0"]).end().refused(&[&["--bind", "loopback"]]);
+    off.set("PARCELX__ACCESS_KEY", "k").set("PARCELX__SECRET_KEY", "k").end().refused(&[&[
+        "http.bind",
+        "192.0.2.1:3000",
+        "no address of",
+    ]]);
+    Run::waybill(folder.path())
+        .args(&["simulator", "--bind", "0.0.0.0:0"])
+        .end()
+        .refused(&[&["--bind", "loopback"]]);
 }
 
 #[test]
 fn files_that_cannot_be_used_are_named_with_their_setting() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("plain"), "").unwrap();
-    fs::write(folder.path().join("junk.db"), "This is no database, and it is long enough to be taken for one. ".repeat(40)).unwrap();
+    fs::write(
+        folder.path().join("junk.db"),
+        "This is no database, and it is long enough to be taken for one. ".repeat(40),
+    )
+    .unwrap();
     fs::create_dir(folder.path().join("folder")).unwrap();
-    let at = |setting: &str, path: &str| Run::waybill(folder.path()).set(setting, &format!("sqlite:{path}")).end();
+    let at =
+        |setting: &str, path: &str| Run::waybill(folder.path()).set(setting, &format!("sqlite:{path}")).end();
 
     // Nothing can be made below a plain file, not even by root.
     at("STORE__URL", "plain/x/waybill.db").refused(&[&["store.url", "plain/x", "WAYBILL_STORE__URL"]]);
@@ -49,10 +70,14 @@ fn files_that_cannot_be_used_are_named_with_their_setting() {
     assert!(fs::read_to_string(folder.path().join("junk.db")).unwrap().starts_with("This is no database"));
 
     for ledger in ["folder", "plain/x/ledger.jsonl"] {
-        Run::waybill(folder.path()).args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", ledger]).end().refused(&[&["ledger", ledger]]);
+        Run::waybill(folder.path())
+            .args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", ledger])
+            .end()
+            .refused(&[&["ledger", ledger]]);
     }
     fs::write(folder.path().join("junk.jsonl"), "no ledger\n").unwrap();
-    let junk = Run::waybill(folder.path()).args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", "junk.jsonl"]);
+    let junk =
+        Run::waybill(folder.path()).args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", "junk.jsonl"]);
     junk.end().refused(&[&["junk.jsonl", "line 1"]]);
 }
 
@@ -60,9 +85,15 @@ fn files_that_cannot_be_used_are_named_with_their_setting() {
 fn wrong_settings_are_told_all_at_once_by_every_command() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("waybill.toml"), "[http]\nbond = 1\n[queue]\nlease = \"5x\"\n").unwrap();
-    for (program, command) in [(WAYBILL, ""), (WAYBILL, "api"), (WAYBILL, "simulator"), (WAYBILL, "demo"), (WORKER, "")] {
-        let args: Vec<_> = [command, "--config", "waybill.toml"].into_iter().filter(|a| !a.is_empty()).collect();
-        let run = Run::new(program, folder.path()).args(&args).set("HTTP__BIND", "nonsense").set("AUTH__JTW_SECRET", CANARY);
+    for (program, command) in
+        [(WAYBILL, ""), (WAYBILL, "api"), (WAYBILL, "simulator"), (WAYBILL, "demo"), (WORKER, "")]
+    {
+        let args: Vec<_> =
+            [command, "--config", "waybill.toml"].into_iter().filter(|a| !a.is_empty()).collect();
+        let run = Run::new(program, folder.path())
+            .args(&args)
+            .set("HTTP__BIND", "nonsense")
+            .set("AUTH__JTW_SECRET", CANARY);
         let ended = run.set("WORKER__DRAIN", "1s").end();
         ended.refused(&[
             &["auth.jtw_secret", "WAYBILL_AUTH__JTW_SECRET", "no setting"],
@@ -78,17 +109,24 @@ fn wrong_settings_are_told_all_at_once_by_every_command() {
     // The file may be named by a variable too, and one that is not there is no empty one.
     let by_variable = Run::new(WAYBILL, folder.path()).set("CONFIG", "waybill.toml").end();
     by_variable.refused(&[&["http.bond"], &["queue.lease"]]);
-    Run::waybill(folder.path()).args(&["--config", "none.toml"]).end().refused(&[&["none.toml", "cannot be read"]]);
+    Run::waybill(folder.path())
+        .args(&["--config", "none.toml"])
+        .end()
+        .refused(&[&["none.toml", "cannot be read"]]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the file of this test");
 }
 
 #[test]
 fn without_credentials_api_and_worker_do_not_start() {
     let folder = tempfile::tempdir().unwrap();
-    let expected: &[&[&str]] = &[&["parcelx.access_key", "WAYBILL_PARCELX__ACCESS_KEY", "WAYBILL_PARCELX__SECRET_KEY"]];
+    let expected: &[&[&str]] =
+        &[&["parcelx.access_key", "WAYBILL_PARCELX__ACCESS_KEY", "WAYBILL_PARCELX__SECRET_KEY"]];
     Run::waybill(folder.path()).args(&["api"]).end().refused(expected);
     Run::new(WORKER, folder.path()).end().refused(expected);
-    Run::waybill(folder.path()).set("PARCELX__SECRET_KEY", CANARY).end().refused(&[&["parcelx.access_key", "both or neither"]]);
+    Run::waybill(folder.path())
+        .set("PARCELX__SECRET_KEY", CANARY)
+        .end()
+        .refused(&[&["parcelx.access_key", "both or neither"]]);
     Run::waybill(folder.path())
         .set("HTTP__BIND", "0.0.0.0:0")
         .end()
@@ -99,7 +137,8 @@ fn without_credentials_api_and_worker_do_not_start() {
 #[test]
 fn a_queue_that_does_not_exist_is_no_setting() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("waybill.toml"), "[queue.per_queue.parcelx-order-queue]\nattempts = 1\n").unwrap();
+    fs::write(folder.path().join("waybill.toml"), "[queue.per_queue.parcelx-order-queue]\nattempts = 1\n")
+        .unwrap();
     let run = Run::waybill(folder.path()).args(&["--config", "waybill.toml"]);
     run.end().refused(&[&["queue.per_queue.parcelx-order-queue", "parcelx-orders-queue"]]);
 }

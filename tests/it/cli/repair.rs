@@ -10,7 +10,9 @@ fn text(ended: &super::process::Ended) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
     let folder = tempfile::TempDir::new().unwrap();
-    let credentials = |run: Run| run.set("PARCELX__ACCESS_KEY", "a").set("PARCELX__SECRET_KEY", "s").set("OUTBOX__GRACE", "1ms");
+    let credentials = |run: Run| {
+        run.set("PARCELX__ACCESS_KEY", "a").set("PARCELX__SECRET_KEY", "s").set("OUTBOX__GRACE", "1ms")
+    };
     let credentials = |run: Run| credentials(run).set("OUTBOX__RELAY_AFTER", "1ms");
     // An API without a worker: the order waits.
     let mut api = credentials(Run::waybill(folder.path()).args(&["api"])).start();
@@ -43,7 +45,11 @@ async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
     let doctor = credentials(Run::waybill(folder.path()).args(&["doctor"])).end();
     assert!(text(&doctor).contains("1 waiting"), "{}", text(&doctor));
     let again = credentials(Run::waybill(folder.path()).args(&["sweep"])).end();
-    assert!(text(&again).contains("told the queue of 0 jobs") && text(&again).contains("0 dispatched again"), "{id}: {}", text(&again));
+    assert!(
+        text(&again).contains("told the queue of 0 jobs") && text(&again).contains("0 dispatched again"),
+        "{id}: {}",
+        text(&again)
+    );
 }
 
 #[test]

@@ -17,7 +17,8 @@ fn waybill(folder: &Path, url: &str, args: &[&str]) -> Run {
 }
 
 fn review(folder: &Path, url: &str, args: &[&str]) -> Ended {
-    waybill(folder, url, &[&["review"], args, &["--actor", "asha", "--reason", "She has looked"]].concat()).end()
+    waybill(folder, url, &[&["review"], args, &["--actor", "asha", "--reason", "She has looked"]].concat())
+        .end()
 }
 
 fn json_lines(ended: &Ended) -> Vec<Value> {
@@ -70,12 +71,23 @@ async fn orders_are_listed_adopted_booked_again_and_failed_beside_a_running_inst
     let list = waybill(folder.path(), &url, &["review", "list"]).end();
     assert_eq!((list.status.code(), list.err.as_str()), (Some(0), ""));
     assert_eq!(list.out.lines().count(), 5, "{}", list.out);
-    assert!(orders.iter().all(|order| list.out.contains(&order.id)) && list.out.contains("outcome-unknown"), "{}", list.out);
-    let page = waybill(folder.path(), &url, &["review", "list", "--json", "--limit", "3", "--code", "outcome-*"]).end();
+    assert!(
+        orders.iter().all(|order| list.out.contains(&order.id)) && list.out.contains("outcome-unknown"),
+        "{}",
+        list.out
+    );
+    let page =
+        waybill(folder.path(), &url, &["review", "list", "--json", "--limit", "3", "--code", "outcome-*"])
+            .end();
     let page = json_lines(&page).remove(0);
     assert_eq!(page["orders"].as_array().unwrap().len(), 3);
     assert_eq!(page["orders"][0]["of"], "booking");
-    let rest = waybill(folder.path(), &url, &["review", "list", "--json", "--after", page["next"].as_str().unwrap()]).end();
+    let rest = waybill(
+        folder.path(),
+        &url,
+        &["review", "list", "--json", "--after", page["next"].as_str().unwrap()],
+    )
+    .end();
     assert_eq!(json_lines(&rest)[0]["orders"].as_array().unwrap().len(), 1);
 
     // Booked: is not booked again, and is adopted under its AWB alone.
@@ -84,7 +96,10 @@ async fn orders_are_listed_adopted_booked_again_and_failed_beside_a_running_inst
     let awb = &shipments.iter().find(|(reference, _)| reference == number).unwrap().1;
     let refused = at(&["rebook", id(0)]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    assert!(refused.out.contains(&format!("refused: ParcelX has the order as AWB {awb}: adopt it")), "{refused:?}");
+    assert!(
+        refused.out.contains(&format!("refused: ParcelX has the order as AWB {awb}: adopt it")),
+        "{refused:?}"
+    );
     let wrong = at(&["adopt", id(0), "--awb", "00000000099999"]);
     assert!(wrong.status.code() == Some(1) && wrong.out.contains("under another AWB"), "{wrong:?}");
     let adopted = at(&["adopt", id(0), "--awb", awb]);
@@ -109,13 +124,20 @@ async fn orders_are_listed_adopted_booked_again_and_failed_beside_a_running_inst
     assert_eq!((sum["done"].as_u64(), sum["refused"].as_u64()), (Some(1), Some(1)));
     web.order_becomes(id(2), "success").await;
     let failed = at(&["fail", "--all", "--code", "outcome-unknown"]);
-    assert_eq!((failed.status.code(), failed.err.as_str()), (Some(0), ""), "one alone needs no word: {failed:?}");
+    assert_eq!(
+        (failed.status.code(), failed.err.as_str()),
+        (Some(0), ""),
+        "one alone needs no word: {failed:?}"
+    );
     assert_eq!(web.order(id(3)).await["syncReason"], "She has looked");
     let none = waybill(folder.path(), &url, &["review", "list"]).end();
     assert_eq!(none.out, "no order waits for a person\n");
 
     let audit = waybill(folder.path(), &url, &["audit", "--json", "--subject", id(0)]).end();
-    let lines: Vec<_> = json_lines(&audit).into_iter().map(|l| (l["action"].clone(), l["outcome"].clone(), l["actor"].clone())).collect();
+    let lines: Vec<_> = json_lines(&audit)
+        .into_iter()
+        .map(|l| (l["action"].clone(), l["outcome"].clone(), l["actor"].clone()))
+        .collect();
     let by = json!({ "name": "asha", "via": "cli" });
     let expected = [("order.adopt", "done"), ("order.adopt", "refused"), ("order.rebook", "refused")];
     assert_eq!(lines, expected.map(|(action, outcome)| (json!(action), json!(outcome), by.clone())));
@@ -125,7 +147,12 @@ async fn orders_are_listed_adopted_booked_again_and_failed_beside_a_running_inst
     put_back(folder.path(), id(3)).await;
     let alone = at(&["adopt", id(3), "--awb", "PX17"]);
     assert_eq!(alone.status.code(), Some(1));
-    assert!(alone.out.contains("cannot be asked") && alone.err.contains("--unverified") && alone.err.contains(&url), "{alone:?}");
+    assert!(
+        alone.out.contains("cannot be asked")
+            && alone.err.contains("--unverified")
+            && alone.err.contains(&url),
+        "{alone:?}"
+    );
     let vouched = at(&["adopt", id(3), "--awb", "PX17", "--unverified"]);
     assert_eq!(vouched.status.code(), Some(0), "{vouched:?}");
 }
@@ -143,7 +170,9 @@ fn nothing_is_changed_without_a_name_and_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| Run::waybill(folder.path()).args(&[&["review"], args].concat());
     run(&["fail", "ord_1", "--reason", " ", "--actor", "asha"]).end().refused(&[&["the reason must be"]]);
-    run(&["fail", "ord_1", "--reason", "why", "--actor", "\u{1b}[2J"]).end().refused(&[&["the actor must be"]]);
+    run(&["fail", "ord_1", "--reason", "why", "--actor", "\u{1b}[2J"])
+        .end()
+        .refused(&[&["the actor must be"]]);
     for args in [
         &["fail", "ord_1", "--actor", "asha"][..],
         &["fail", "--reason", "why"],
@@ -159,7 +188,9 @@ fn nothing_is_changed_without_a_name_and_a_reason() {
     run(&["list", "--from", "yesterday"]).end().refused(&[&["--from", "2026-01-31"]]);
     run(&["list", "--after", "x"]).end().refused(&[&["--after"]]);
     for named in [&["fail", "ord_1"][..], &["rebook", "ord_1"], &["adopt", "ord_1", "--awb", "1"]] {
-        run(&[named, &["--code", "poison", "--reason", "why"]].concat()).end().refused(&[&["--code", "are named"]]);
+        run(&[named, &["--code", "poison", "--reason", "why"]].concat())
+            .end()
+            .refused(&[&["--code", "are named"]]);
     }
     // The user of the machine answers for it where nobody is named.
     let none = run(&["fail", "ord_1", "--reason", "why"]);
@@ -199,9 +230,15 @@ async fn no_action_is_without_a_line_whenever_its_process_dies() {
         let status = web.order(id).await["providerSyncStatus"].as_str().unwrap().to_owned();
         assert_eq!(status, if acted { "failed" } else { "needs_review" }, "{point}");
         // The order's history tells whether it was done.
-        let store = Store::open(&format!("sqlite:{}", folder.path().join("data/waybill.db").display())).await.unwrap();
+        let store = Store::open(&format!("sqlite:{}", folder.path().join("data/waybill.db").display()))
+            .await
+            .unwrap();
         let stored = store.get::<Order>(id).await.unwrap().unwrap();
-        assert_eq!(stored.history.last().unwrap().audit_id.as_deref() == first[0]["id"].as_str(), acted, "{point}");
+        assert_eq!(
+            stored.history.last().unwrap().audit_id.as_deref() == first[0]["id"].as_str(),
+            acted,
+            "{point}"
+        );
         let again = review(folder.path(), &url, &["fail", id]);
         assert_eq!(again.status.code(), Some(i32::from(acted)), "{again:?}");
         assert_eq!(lines().len(), 2);

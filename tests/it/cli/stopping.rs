@@ -59,7 +59,9 @@ impl Gate {
     /// A program that books through this gate.
     fn before(&self, run: Run) -> Run {
         let url = format!("http://{}", self.address);
-        run.set("PARCELX__ACCESS_KEY", "key").set("PARCELX__SECRET_KEY", "secret").set("PARCELX__BASE_URL", &url)
+        run.set("PARCELX__ACCESS_KEY", "key")
+            .set("PARCELX__SECRET_KEY", "secret")
+            .set("PARCELX__BASE_URL", &url)
     }
 }
 
@@ -69,9 +71,15 @@ fn token(folder: &Path) -> String {
 
 #[tokio::test]
 async fn either_signal_ends_an_idle_instance_with_0() {
-    for (program, signal) in
-        [("", "TERM"), ("", "INT"), ("api", "TERM"), ("api", "INT"), ("worker", "TERM"), ("worker", "INT"), ("simulator", "TERM")]
-    {
+    for (program, signal) in [
+        ("", "TERM"),
+        ("", "INT"),
+        ("api", "TERM"),
+        ("api", "INT"),
+        ("worker", "TERM"),
+        ("worker", "INT"),
+        ("simulator", "TERM"),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let run = match program {
             "worker" => Run::new(WORKER, folder.path()),
@@ -79,7 +87,11 @@ async fn either_signal_ends_an_idle_instance_with_0() {
             "" => Run::waybill(folder.path()),
             command => Run::waybill(folder.path()).args(&[command]),
         };
-        let run = if program.is_empty() { run } else { run.set("PARCELX__ACCESS_KEY", "k").set("PARCELX__SECRET_KEY", "k") };
+        let run = if program.is_empty() {
+            run
+        } else {
+            run.set("PARCELX__ACCESS_KEY", "k").set("PARCELX__SECRET_KEY", "k")
+        };
         let mut process = run.start();
         process.line(if program == "simulator" { "ParcelX simulator on" } else { "Waybill " });
         process.signal(signal);
@@ -101,7 +113,8 @@ async fn a_stopping_instance_says_so_ends_its_call_and_leaves_no_job_active() {
 
     waybill.signal("TERM");
     until("/readyz says no", async || (web.status("/readyz").await == Some(503)).then_some(())).await;
-    // Not ready is not dead: requests that still come are answered, and an order that is accepted now is booked after the next start.
+    // Not ready is not dead: requests that still come are answered, and an order that is accepted now is
+    // booked after the next start.
     assert_eq!(web.status("/healthz").await, Some(200));
     let later = web.create(&orders::order("S-2")).await;
     assert_eq!(web.order(&id).await["providerSyncStatus"], "processing");

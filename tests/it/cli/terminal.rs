@@ -13,13 +13,16 @@ pub(super) struct Keyboard(File);
 /// The keyboard, and what the program reads.
 pub(super) fn open() -> (Keyboard, OwnedFd) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
-    #[cfg(target_os = "linux")] // elsewhere it is only set below, and another test may start a program in between
+    #[cfg(target_os = "linux")]
+    // elsewhere it is only set below, and another test may start a program in between
     let flags = flags | OpenptFlags::CLOEXEC;
     let keyboard = openpt(flags).unwrap();
     grantpt(&keyboard).unwrap();
     unlockpt(&keyboard).unwrap();
     let name = ptsname(&keyboard, Vec::new()).unwrap();
-    let screen = rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+    let screen =
+        rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
+            .unwrap();
     // Else the program would hold the keyboard too, and never notice that it is gone.
     rustix::io::fcntl_setfd(&keyboard, rustix::io::FdFlags::CLOEXEC).unwrap();
     (Keyboard(keyboard.into()), screen)

@@ -88,22 +88,32 @@ fn every_key_can_be_set_by_its_variable_and_by_a_file() {
 fn secrets_arrive_from_both() {
     use secrecy::ExposeSecret;
     for key in ["parcelx.access_key", "parcelx.secret_key", "auth.jwt_secret"] {
-        for config in [load(&[(&variable(key), CANARY)]).unwrap(), load_file(&line(key, CANARY), &[]).unwrap()] {
+        for config in
+            [load(&[(&variable(key), CANARY)]).unwrap(), load_file(&line(key, CANARY), &[]).unwrap()]
+        {
             let all = [&config.parcelx.access_key, &config.parcelx.secret_key, &config.auth.jwt_secret];
             assert_eq!(all.iter().filter(|s| s.expose_secret() == CANARY).count(), 1, "{key}");
         }
     }
     // Digits alone are a text too.
     let digits = "12345678901234567890123456789012";
-    assert_eq!(load(&[("WAYBILL_AUTH__JWT_SECRET", digits)]).unwrap().auth.jwt_secret.expose_secret(), digits);
+    assert_eq!(
+        load(&[("WAYBILL_AUTH__JWT_SECRET", digits)]).unwrap().auth.jwt_secret.expose_secret(),
+        digits
+    );
 }
 
 #[test]
 fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     let file = "[queue]\nattempts = 7\nconcurrency = 8\n[queue.per_queue.parcelx-orders-queue]\nattempts = 9\nbackoff = \"9s\"";
-    let config =
-        load_file(file, &[("WAYBILL_QUEUE__CONCURRENCY", "10"), ("WAYBILL_QUEUE__PER_QUEUE__PARCELX-ORDERS-QUEUE__ATTEMPTS", "11")])
-            .unwrap();
+    let config = load_file(
+        file,
+        &[
+            ("WAYBILL_QUEUE__CONCURRENCY", "10"),
+            ("WAYBILL_QUEUE__PER_QUEUE__PARCELX-ORDERS-QUEUE__ATTEMPTS", "11"),
+        ],
+    )
+    .unwrap();
     assert_eq!((config.queue.attempts, config.queue.concurrency, config.queue.keep_failed), (7, 10, 1000));
     let policy = config.policy("parcelx-orders-queue");
     assert_eq!((policy.attempts, policy.backoff.as_secs()), (11, 9));
@@ -139,7 +149,13 @@ fn variables_of_others_are_left_alone() {
 
 #[test]
 fn a_single_underscore_is_a_slip() {
-    for name in ["WAYBILL_HTTP_BIND", "WAYBILL_QUEUE_LEASE", "WAYBILL_PARCELX_ACCESS_KEY", "WAYBILL_HTTP_PORT", "WAYBILL_HTTP"] {
+    for name in [
+        "WAYBILL_HTTP_BIND",
+        "WAYBILL_QUEUE_LEASE",
+        "WAYBILL_PARCELX_ACCESS_KEY",
+        "WAYBILL_HTTP_PORT",
+        "WAYBILL_HTTP",
+    ] {
         let lines = refused(load(&[(name, CANARY)]));
         super::assert_lines(&lines, &[&[name, "two underscores"]]);
     }
@@ -147,10 +163,16 @@ fn a_single_underscore_is_a_slip() {
 
 #[test]
 fn a_url_with_two_slashes_names_the_same_file() {
-    for (given, path) in
-        [("sqlite://data/w.db", "sqlite:data/w.db"), ("sqlite:///srv/w.db", "sqlite:/srv/w.db"), ("sqlite:w.db", "sqlite:w.db")]
-    {
-        let config = waybill::platform::config::Config::load(None, [("WAYBILL_STORE__URL".to_owned(), given.to_owned())]).unwrap();
+    for (given, path) in [
+        ("sqlite://data/w.db", "sqlite:data/w.db"),
+        ("sqlite:///srv/w.db", "sqlite:/srv/w.db"),
+        ("sqlite:w.db", "sqlite:w.db"),
+    ] {
+        let config = waybill::platform::config::Config::load(
+            None,
+            [("WAYBILL_STORE__URL".to_owned(), given.to_owned())],
+        )
+        .unwrap();
         assert_eq!(config.store.url, path, "{given}");
     }
 }

@@ -16,7 +16,10 @@ fn absurd_limits_are_refused_all_at_once() {
         ("WAYBILL_PARCELX__BREAKER_AFTER", "10001"),
     ]));
     let says = "must be from 0 (none) to 10000";
-    assert_lines(&lines, &[&["parcelx.rate", says], &["parcelx.concurrency", says], &["parcelx.breaker_after", says]]);
+    assert_lines(
+        &lines,
+        &[&["parcelx.rate", says], &["parcelx.concurrency", says], &["parcelx.breaker_after", says]],
+    );
     let lines = refused(load(&[("WAYBILL_PARCELX__RATE", "-1"), ("WAYBILL_PARCELX__CONCURRENCY", "some")]));
     assert_lines(&lines, &[&["parcelx.rate", "whole number"], &["parcelx.concurrency", "whole number"]]);
 }

@@ -25,13 +25,19 @@ fn no(settings: &[(&str, &str)], role: Role) -> Vec<String> {
 #[test]
 fn without_credentials_only_the_local_all_in_one_program_runs_and_on_the_simulator() {
     assert!(matches!(with(&[]).provider(Role::AllInOne), Ok(Provider::Simulator)));
-    assert!(matches!(with(&[("HTTP__BIND", "[::1]:3000")]).provider(Role::AllInOne), Ok(Provider::Simulator)));
+    assert!(matches!(
+        with(&[("HTTP__BIND", "[::1]:3000")]).provider(Role::AllInOne),
+        Ok(Provider::Simulator)
+    ));
     // Blank is absent.
     let blank = [("PARCELX__ACCESS_KEY", " "), ("PARCELX__SECRET_KEY", "\t"), ("PARCELX__BASE_URL", " ")];
     assert!(matches!(with(&blank).provider(Role::AllInOne), Ok(Provider::Simulator)));
 
     for role in [Role::Api, Role::Worker, Role::Tool] {
-        assert_lines(&no(&[], role), &[&["parcelx.access_key", "WAYBILL_PARCELX__ACCESS_KEY", "WAYBILL_PARCELX__SECRET_KEY"]]);
+        assert_lines(
+            &no(&[], role),
+            &[&["parcelx.access_key", "WAYBILL_PARCELX__ACCESS_KEY", "WAYBILL_PARCELX__SECRET_KEY"]],
+        );
     }
     let lines = no(&[("PARCELX__BASE_URL", "https://app.parcelx.in")], Role::AllInOne);
     assert_lines(&lines, &[&["parcelx.base_url", "without credentials"]]);
@@ -59,9 +65,17 @@ fn with_credentials_every_role_speaks_to_parcelx() {
         assert!(!format!("{provider:?}").contains("c4n4ry"));
         let Provider::Live(account) = provider else { panic!("the simulator") };
         assert_eq!(account.base_url.as_str(), "https://app.parcelx.in/");
-        assert_eq!((account.access_key.expose_secret(), account.secret_key.expose_secret()), ("c4n4ry-key", "c4n4ry-secret"));
+        assert_eq!(
+            (account.access_key.expose_secret(), account.secret_key.expose_secret()),
+            ("c4n4ry-key", "c4n4ry-secret")
+        );
     }
-    for url in ["http://127.0.0.1:4000", "http://localhost:4000/", "http://[::1]:4000", "https://parcelx.example.test/base/"] {
+    for url in [
+        "http://127.0.0.1:4000",
+        "http://localhost:4000/",
+        "http://[::1]:4000",
+        "https://parcelx.example.test/base/",
+    ] {
         let all = [both[0], both[1], ("PARCELX__BASE_URL", url)];
         let Ok(Provider::Live(account)) = with(&all).provider(Role::Worker) else { panic!("{url}") };
         assert!(account.base_url.as_str().starts_with(url.trim_end_matches('/')), "{url}");
@@ -97,12 +111,17 @@ fn off_this_machine_all_that_is_missing_is_told_at_once() {
         if role == Role::Worker {
             // It answers no merchant, so it needs no key of theirs.
             assert_lines(&lines, &[&["parcelx.access_key"]]);
-            let both = [("HTTP__BIND", "0.0.0.0:3000"), ("PARCELX__ACCESS_KEY", KEY), ("PARCELX__SECRET_KEY", KEY)];
+            let both =
+                [("HTTP__BIND", "0.0.0.0:3000"), ("PARCELX__ACCESS_KEY", KEY), ("PARCELX__SECRET_KEY", KEY)];
             assert!(matches!(with(&both).provider(role), Ok(Provider::Live(_))));
             continue;
         }
-        assert_lines(&lines, &[&["parcelx.access_key"], &["auth.jwt_secret", "WAYBILL_AUTH__JWT_SECRET", "32 bytes"]]);
-        let both = [("HTTP__BIND", "0.0.0.0:3000"), ("PARCELX__ACCESS_KEY", KEY), ("PARCELX__SECRET_KEY", KEY)];
+        assert_lines(
+            &lines,
+            &[&["parcelx.access_key"], &["auth.jwt_secret", "WAYBILL_AUTH__JWT_SECRET", "32 bytes"]],
+        );
+        let both =
+            [("HTTP__BIND", "0.0.0.0:3000"), ("PARCELX__ACCESS_KEY", KEY), ("PARCELX__SECRET_KEY", KEY)];
         assert_lines(&no(&both, role), &[&["auth.jwt_secret"]]);
         let all = [both[0], both[1], both[2], ("AUTH__JWT_SECRET", CANARY)];
         assert!(matches!(with(&all).provider(role), Ok(Provider::Live(_))));

@@ -4,7 +4,8 @@ use super::{CANARY, assert_lines, load, load_file, refused};
 
 #[test]
 fn unknown_keys_are_refused_by_name_wherever_they_stand() {
-    let in_file = refused(load_file("[http]\nbond = 1\n[nope]\nx = 1\n[queue.per_queue.q]\nlaese = \"1s\"", &[]));
+    let in_file =
+        refused(load_file("[http]\nbond = 1\n[nope]\nx = 1\n[queue.per_queue.q]\nlaese = \"1s\"", &[]));
     assert_lines(
         &in_file,
         &[
@@ -13,8 +14,11 @@ fn unknown_keys_are_refused_by_name_wherever_they_stand() {
             &["queue.per_queue.q.laese", "waybill.toml", "default.toml"],
         ],
     );
-    let in_environment =
-        refused(load(&[("WAYBILL_HTTP__BOND", "1"), ("WAYBILL_NOPE__X", "1"), ("WAYBILL_QUEUE__PER_QUEUE__Q__LAESE", "1s")]));
+    let in_environment = refused(load(&[
+        ("WAYBILL_HTTP__BOND", "1"),
+        ("WAYBILL_NOPE__X", "1"),
+        ("WAYBILL_QUEUE__PER_QUEUE__Q__LAESE", "1s"),
+    ]));
     assert_lines(
         &in_environment,
         &[
@@ -100,13 +104,18 @@ fn values_that_cannot_work_are_refused() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_refused_by_name_and_never_quoted() {
-    let missing = waybill::platform::config::Config::load(Some(std::path::Path::new("/nowhere/waybill.toml")), []);
+    let missing =
+        waybill::platform::config::Config::load(Some(std::path::Path::new("/nowhere/waybill.toml")), []);
     assert_lines(&refused(missing), &[&["/nowhere/waybill.toml", "cannot be read"]]);
 
-    let broken = refused(load_file(&format!("[http]\ntimeout = \"5s\"\n[auth]\njwt_secret = {CANARY}\n"), &[]));
+    let broken =
+        refused(load_file(&format!("[http]\ntimeout = \"5s\"\n[auth]\njwt_secret = {CANARY}\n"), &[]));
     assert_lines(&broken, &[&["waybill.toml", "line 4"]]);
 
-    let wrong_type = refused(load_file(&format!("[auth]\njwt_secret = [\"{CANARY}\"]\n[http]\nbind = {{ {CANARY} = 1 }}\n"), &[]));
+    let wrong_type = refused(load_file(
+        &format!("[auth]\njwt_secret = [\"{CANARY}\"]\n[http]\nbind = {{ {CANARY} = 1 }}\n"),
+        &[],
+    ));
     assert_lines(&wrong_type, &[&["auth.jwt_secret"], &["http.bind"]]);
 }
 

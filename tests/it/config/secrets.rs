@@ -78,7 +78,10 @@ fn none_is_made_off_this_machine() {
 fn short_and_blank_ones_are_refused() {
     for secret in ["short", "c4n4ry-c4n4ry-c4n4ry-c4n4ry-c4n", &" ".repeat(40)] {
         let lines = refused(load(&[("WAYBILL_AUTH__JWT_SECRET", secret)]));
-        assert_lines(&lines, &[&["auth.jwt_secret (WAYBILL_AUTH__JWT_SECRET)", "32 bytes", "openssl rand -hex 32"]]);
+        assert_lines(
+            &lines,
+            &[&["auth.jwt_secret (WAYBILL_AUTH__JWT_SECRET)", "32 bytes", "openssl rand -hex 32"]],
+        );
         assert!(!lines[0].contains(secret), "{lines:?}");
     }
 }

@@ -29,7 +29,11 @@ async fn what_is_no_json_is_malformed_and_not_repeated() {
     }
     for shape in ["[", "{\"items\":"] {
         let a = send_json(&router, "/orders", shape.repeat(400)).await;
-        assert!(a.problem(Kind::MalformedBody)["detail"].as_str().unwrap().contains("recursion"), "{}", a.text());
+        assert!(
+            a.problem(Kind::MalformedBody)["detail"].as_str().unwrap().contains("recursion"),
+            "{}",
+            a.text()
+        );
     }
 }
 
@@ -37,7 +41,8 @@ async fn what_is_no_json_is_malformed_and_not_repeated() {
 async fn only_json_in_utf_8_is_taken() {
     let router = router();
     let with = async |name: &'static str, value: &'static str| -> Answer {
-        send(&router, Request::post("/orders").header(name, value).body(good().to_string().into()).unwrap()).await
+        send(&router, Request::post("/orders").header(name, value).body(good().to_string().into()).unwrap())
+            .await
     };
     for good in ["application/json", "Application/JSON; Charset=\"UTF-8\"", "application/vnd.waybill+json"] {
         assert_eq!(with("content-type", good).await.status.as_u16(), 200, "{good}");
@@ -54,7 +59,9 @@ async fn only_json_in_utf_8_is_taken() {
         with("content-type", bad).await.problem(Kind::UnsupportedMediaType);
     }
     with("x-other", "y").await.problem(Kind::UnsupportedMediaType);
-    let zipped = Request::post("/orders").header(header::CONTENT_TYPE, "application/json").header(header::CONTENT_ENCODING, "gzip");
+    let zipped = Request::post("/orders")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONTENT_ENCODING, "gzip");
     send(&router, zipped.body(Body::from("x")).unwrap()).await.problem(Kind::UnsupportedMediaType);
 }
 
@@ -67,9 +74,13 @@ async fn the_limit_counts_what_arrives_not_what_is_announced() {
     };
     assert_eq!(send_json(&router, "/orders", fill(4096)).await.status.as_u16(), 200);
     send_json(&router, "/orders", fill(4097)).await.problem(Kind::PayloadTooLarge);
-    let chunks =
-        futures_util::stream::iter((0..50).map(|_| Ok::<_, std::io::Error>(hyper::body::Frame::data(bytes::Bytes::from(vec![b' '; 100])))));
-    let lying = Request::post("/orders").header(header::CONTENT_TYPE, "application/json").header(header::CONTENT_LENGTH, "10");
+    let chunks = futures_util::stream::iter(
+        (0..50)
+            .map(|_| Ok::<_, std::io::Error>(hyper::body::Frame::data(bytes::Bytes::from(vec![b' '; 100])))),
+    );
+    let lying = Request::post("/orders")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONTENT_LENGTH, "10");
     let lying = lying.body(Body::new(http_body_util::StreamBody::new(chunks))).unwrap();
     send(&router, lying).await.problem(Kind::PayloadTooLarge);
 }

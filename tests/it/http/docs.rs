@@ -22,7 +22,8 @@ struct Body {
 async fn make() {}
 
 fn router() -> Router {
-    let about = About { name: "waybill".into(), version: "0".into(), commit: None, provider_env: "live".into() };
+    let about =
+        About { name: "waybill".into(), version: "0".into(), commit: None, provider_env: "live".into() };
     let (routes, document) = OpenApiRouter::<()>::with_openapi(openapi::document())
         .merge(problem::routes())
         .merge(health::routes(about, Vec::new(), CancellationToken::new()))
@@ -40,8 +41,13 @@ async fn the_document_is_whole() {
     assert_eq!(doc["info"]["license"]["identifier"], "MIT");
     assert_eq!(doc["servers"][0]["url"], "/");
     let bearer = &doc["components"]["securitySchemes"]["bearer"];
-    assert_eq!((&bearer["type"], &bearer["scheme"], &bearer["bearerFormat"]), (&"http".into(), &"bearer".into(), &"JWT".into()));
-    for path in ["/problems", "/problems/{code}", "/healthz", "/health", "/readyz", "/version", "/metrics", "/made"] {
+    assert_eq!(
+        (&bearer["type"], &bearer["scheme"], &bearer["bearerFormat"]),
+        (&"http".into(), &"bearer".into(), &"JWT".into())
+    );
+    for path in
+        ["/problems", "/problems/{code}", "/healthz", "/health", "/readyz", "/version", "/metrics", "/made"]
+    {
         assert!(doc["paths"].get(path).is_some(), "{path} is missing");
     }
     let made = &doc["paths"]["/made"]["post"]["responses"];
@@ -78,7 +84,19 @@ async fn every_reference_in_the_document_leads_somewhere() {
         assert!(doc.pointer(r.strip_prefix('#').unwrap()).is_some(), "{r}");
     }
     let problem = &doc["components"]["schemas"]["ProblemBody"]["properties"];
-    for member in ["type", "title", "status", "detail", "instance", "code", "requestId", "retryable", "errors", "success", "message"] {
+    for member in [
+        "type",
+        "title",
+        "status",
+        "detail",
+        "instance",
+        "code",
+        "requestId",
+        "retryable",
+        "errors",
+        "success",
+        "message",
+    ] {
         assert!(problem.get(member).is_some(), "{member}: {problem}");
     }
 }
@@ -90,7 +108,10 @@ async fn the_page_needs_nothing_but_this_service() {
     assert!(redirect.status.is_redirection());
     assert_eq!(redirect.header("location"), "/docs/");
     let page = get(&router, "/docs/").await;
-    assert!(page.header("content-security-policy").contains("script-src 'self'; style-src 'self' 'unsafe-hashes'"));
+    assert!(
+        page.header("content-security-policy")
+            .contains("script-src 'self'; style-src 'self' 'unsafe-hashes'")
+    );
     assert_eq!(page.headers.get_all("content-security-policy").iter().count(), 1);
     assert!(!page.text().contains("http://") && !page.text().contains("https://"), "{}", page.text());
     let mut files = 0;

@@ -30,7 +30,8 @@ fn router(checks: Vec<(&'static str, health::Check)>, draining: CancellationToke
 async fn alive_and_version_ask_nobody() {
     let router = router(vec![check("store", async || Err("down".into()))], CancellationToken::new());
     for path in ["/healthz", "/health"] {
-        let expected = json!({ "status": "ok", "name": "waybill", "version": "1.2.3", "providerEnv": "simulator" });
+        let expected =
+            json!({ "status": "ok", "name": "waybill", "version": "1.2.3", "providerEnv": "simulator" });
         assert_eq!(get(&router, path).await.json(), expected);
     }
     assert_eq!(get(&router, "/version").await.json()["version"], "1.2.3");
@@ -46,7 +47,10 @@ async fn ready_only_while_every_dependency_answers_in_time() {
     });
     let draining = CancellationToken::new();
     let router = router(vec![store, check("queue", async || Ok(()))], draining.clone());
-    assert_eq!(get(&router, "/readyz").await.json(), json!({ "status": "ready", "checks": { "store": "ok", "queue": "ok" } }));
+    assert_eq!(
+        get(&router, "/readyz").await.json(),
+        json!({ "status": "ready", "checks": { "store": "ok", "queue": "ok" } })
+    );
 
     up.store(false, Ordering::SeqCst);
     let a = get(&router, "/readyz").await;
@@ -63,14 +67,19 @@ async fn ready_only_while_every_dependency_answers_in_time() {
 
 #[tokio::test]
 async fn a_note_is_shown_and_keeps_nobody_from_being_ready() {
-    for (says, shown) in [(Ok("held: wallet".to_owned()), "held: wallet"), (Err("at hunter2".to_owned()), "failed")] {
+    for (says, shown) in
+        [(Ok("held: wallet".to_owned()), "held: wallet"), (Err("at hunter2".to_owned()), "failed")]
+    {
         let note = health::note("account", move || {
             let says = says.clone();
             async move { says }
         });
         let router = router(vec![check("store", async || Ok(())), note], CancellationToken::new());
         let a = get(&router, "/readyz").await;
-        assert_eq!((a.status.as_u16(), a.json()), (200, json!({ "status": "ready", "checks": { "store": "ok", "account": shown } })));
+        assert_eq!(
+            (a.status.as_u16(), a.json()),
+            (200, json!({ "status": "ready", "checks": { "store": "ok", "account": shown } }))
+        );
     }
 }
 
@@ -88,7 +97,10 @@ async fn dependencies_are_asked_side_by_side_and_those_that_hang_are_not_waited_
             }
         })
     };
-    let router = router(vec![meet("store"), meet("queue"), check("provider", async || pending().await)], CancellationToken::new());
+    let router = router(
+        vec![meet("store"), meet("queue"), check("provider", async || pending().await)],
+        CancellationToken::new(),
+    );
     let body = get(&router, "/readyz").await.problem(Kind::TemporarilyUnavailable);
     assert_eq!(body["checks"], json!({ "store": "ok", "queue": "ok", "provider": "timeout" }));
 }

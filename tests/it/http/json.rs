@@ -88,7 +88,10 @@ impl Validate for Kg {
             return Ok(());
         }
         let mut errors = ValidationErrors::new();
-        errors.add("__all__", ValidationError::new("weight").with_message("must be from 0.001 to 50 kg".into()));
+        errors.add(
+            "__all__",
+            ValidationError::new("weight").with_message("must be from 0.001 to 50 kg".into()),
+        );
         Err(errors)
     }
 }
@@ -114,7 +117,8 @@ fn cod_needs_amount(order: &Order) -> Result<(), ValidationError> {
     if (order.payment_method == Payment::Cod) == (order.charges.cod_amount > Rupees::default()) {
         return Ok(());
     }
-    let mut e = ValidationError::new("cod-amount").with_message("must be more than 0 for COD, and 0 otherwise".into());
+    let mut e = ValidationError::new("cod-amount")
+        .with_message("must be more than 0 for COD, and 0 otherwise".into());
     e.add_param("at".into(), &"/charges/codAmount");
     Err(e)
 }
@@ -208,14 +212,21 @@ async fn every_text_is_for_people_and_none_repeats_what_was_sent() {
     body["paymentMethod"] = json!("SECRET");
     body["speed"] = json!("SECRET");
     body["consignee"] = json!({ "name": 5, "email": "SECRET", "mobile": "SECRET" });
-    body["items"] = json!([{ "sku": "SECRET", "quantity": 99 }, { "sku": [], "quantity": 1.5, "unitWeight": "SECRET" }]);
+    body["items"] =
+        json!([{ "sku": "SECRET", "quantity": 99 }, { "sku": [], "quantity": 1.5, "unitWeight": "SECRET" }]);
     body["boxWeights"] = json!([]);
     body["charges"] = json!({ "orderAmount": "SECRET", "codAmount": {} });
     let a = send_json(&router(), "/orders", body.to_string()).await;
     assert!(!a.text().contains("SECRET"), "{}", a.text());
     let body = a.problem(Kind::ValidationFailed);
     let detail = |at: &str| {
-        body["errors"].as_array().unwrap().iter().find(|e| e["pointer"] == at).unwrap_or_else(|| panic!("{at}: {body}"))["detail"].clone()
+        body["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|e| e["pointer"] == at)
+            .unwrap_or_else(|| panic!("{at}: {body}"))["detail"]
+            .clone()
     };
     for (at, says) in [
         ("/invoiceNumber", "must have 1 to 20 characters"),
@@ -257,12 +268,17 @@ async fn missing_wrong_and_repeated_parts_point_to_themselves() {
     assert_eq!(faults("[]").await, listed(&[("", "type")]));
     assert_eq!(faults("7").await, listed(&[("", "type")]));
     let missing: Vec<_> = faults("{}").await.into_iter().map(|(p, _)| p).collect();
-    assert_eq!(missing, ["/boxWeights", "/charges", "/consignee", "/invoiceNumber", "/items", "/paymentMethod"]);
+    assert_eq!(
+        missing,
+        ["/boxWeights", "/charges", "/consignee", "/invoiceNumber", "/items", "/paymentMethod"]
+    );
 
     let text = good().to_string();
     let twice = text.replacen('{', r#"{"invoiceNumber":"A","#, 1);
     assert_eq!(faults(&twice).await, listed(&[("/invoiceNumber", "duplicate")]));
-    let deep = text.replace(r#""sku":"def""#, r#""sku":"def","sku":"ghi""#).replace(r#""name":"Asha""#, r#""name":"A""#);
+    let deep = text
+        .replace(r#""sku":"def""#, r#""sku":"def","sku":"ghi""#)
+        .replace(r#""name":"Asha""#, r#""name":"A""#);
     assert_eq!(faults(&deep).await, listed(&[("/consignee/name", "length"), ("/items/1/sku", "duplicate")]));
     for (part, value) in [
         ("/extra", json!("note")),

@@ -37,12 +37,23 @@ fn router() -> Router {
         )
         .route("/number/{n}", get(async |Path(n): Path<u32>| n.to_string()))
         .route("/teapot", get(async || StatusCode::IM_A_TEAPOT))
-        .route("/bare/{status}", get(async |Path(s): Path<u16>| (StatusCode::from_u16(s).unwrap(), "a library's own words")))
+        .route(
+            "/bare/{status}",
+            get(async |Path(s): Path<u16>| (StatusCode::from_u16(s).unwrap(), "a library's own words")),
+        )
         .route("/broken", get(async || Problem::internal(&SECRET)))
         .route("/items", get(async || "list").post(async || "made").delete(async || "gone"))
         .route(
             "/own-headers",
-            get(async || ([(header::CACHE_CONTROL, "max-age=60"), (header::CONTENT_SECURITY_POLICY, "default-src 'self'")], "x")),
+            get(async || {
+                (
+                    [
+                        (header::CACHE_CONTROL, "max-age=60"),
+                        (header::CONTENT_SECURITY_POLICY, "default-src 'self'"),
+                    ],
+                    "x",
+                )
+            }),
         )
         .route("/large", get(async || "0123456789".repeat(500)))
         .route("/small", get(async || "0123456789".repeat(100)))
@@ -61,10 +72,20 @@ fn router() -> Router {
         )
         .route(
             "/finished-document",
-            get(async || (StatusCode::BAD_GATEWAY, [(header::CONTENT_TYPE, "application/problem+json")], "{\"own\":true}")),
+            get(async || {
+                (
+                    StatusCode::BAD_GATEWAY,
+                    [(header::CONTENT_TYPE, "application/problem+json")],
+                    "{\"own\":true}",
+                )
+            }),
         );
     let (catalogue, _) = problem::routes::<()>().split_for_parts();
-    edge(routes.merge(catalogue).nest("/nested", Router::new().route("/inner", get(async || "inner").put(async || "put"))))
+    edge(
+        routes
+            .merge(catalogue)
+            .nest("/nested", Router::new().route("/inner", get(async || "inner").put(async || "put"))),
+    )
 }
 
 #[derive(serde::Deserialize, validator::Validate)]
@@ -124,7 +145,8 @@ async fn unknown_paths_are_not_found() {
 #[tokio::test]
 async fn wrong_methods_are_told_the_right_ones() {
     let router = router();
-    let allowed = |a: &Answer| a.header("allow").split(',').map(|m| m.trim().to_owned()).collect::<BTreeSet<_>>();
+    let allowed =
+        |a: &Answer| a.header("allow").split(',').map(|m| m.trim().to_owned()).collect::<BTreeSet<_>>();
     for (method, path, methods) in [
         (Method::PUT, "/items", &["GET", "HEAD", "POST", "DELETE"][..]),
         (Method::POST, "/plain", &["GET", "HEAD"]),
@@ -175,13 +197,21 @@ async fn answers_of_libraries_become_problems_and_keep_their_status() {
     fetch(&router, "/bare/401").await.problem(Kind::Unauthenticated);
     fetch(&router, "/bare/503").await.problem(Kind::TemporarilyUnavailable);
     send_json(&router, "/raw", "x".repeat(5000)).await.problem(Kind::PayloadTooLarge);
-    for (path, status, code) in
-        [("/teapot", 418, "i'm-a-teapot"), ("/bare/412", 412, "precondition-failed"), ("/bare/504", 504, "gateway-timeout")]
-    {
+    for (path, status, code) in [
+        ("/teapot", 418, "i'm-a-teapot"),
+        ("/bare/412", 412, "precondition-failed"),
+        ("/bare/504", 504, "gateway-timeout"),
+    ] {
         let a = fetch(&router, path).await;
         let body = a.json();
-        assert_eq!((a.status.as_u16(), &body["status"], &body["code"]), (status, &status.into(), &code.into()));
-        assert_eq!((&body["type"], a.header("content-type")), (&"about:blank".into(), "application/problem+json"));
+        assert_eq!(
+            (a.status.as_u16(), &body["status"], &body["code"]),
+            (status, &status.into(), &code.into())
+        );
+        assert_eq!(
+            (&body["type"], a.header("content-type")),
+            (&"about:blank".into(), "application/problem+json")
+        );
         assert!(!a.text().contains("library"));
     }
     assert_eq!(fetch(&router, "/finished-document").await.text(), "{\"own\":true}");
@@ -191,7 +221,10 @@ async fn answers_of_libraries_become_problems_and_keep_their_status() {
 async fn a_problem_brings_its_faults_headers_and_members() {
     let a = fetch(&router(), "/rich").await;
     let body = a.problem(Kind::ConflictState);
-    assert_eq!(body["errors"], serde_json::json!([{ "pointer": "/a/b", "code": "state", "detail": "is booked" }]));
+    assert_eq!(
+        body["errors"],
+        serde_json::json!([{ "pointer": "/a/b", "code": "state", "detail": "is booked" }])
+    );
     assert_eq!(body["state"], "booked");
     assert_eq!((a.header("retry-after"), a.header("etag")), ("2", "\"7\""));
 }
@@ -213,7 +246,8 @@ async fn the_type_of_every_problem_leads_to_its_entry() {
 async fn large_answers_are_compressed_for_those_who_ask() {
     let router = router();
     let ask = async |path: &str, encoding: &'static str| {
-        send(&router, Request::get(path).header("accept-encoding", encoding).body(Body::empty()).unwrap()).await
+        send(&router, Request::get(path).header("accept-encoding", encoding).body(Body::empty()).unwrap())
+            .await
     };
     let large = ask("/large", "gzip").await;
     assert_eq!(large.header("content-encoding"), "gzip");
@@ -241,7 +275,10 @@ async fn requests_are_counted_by_route_never_by_path() {
     }
     call(&router, Method::from_bytes(b"BREW4714").unwrap(), "/plain").await;
     let text = telemetry::render();
-    assert!(text.contains("waybill_http_requests_total{method=\"GET\",route=\"/number/{n}\",status=\"200\"}"), "{text}");
+    assert!(
+        text.contains("waybill_http_requests_total{method=\"GET\",route=\"/number/{n}\",status=\"200\"}"),
+        "{text}"
+    );
     assert!(text.contains("route=\"unmatched\",status=\"404\""), "{text}");
     assert!(text.contains("method=\"other\",route=\"/plain\",status=\"405\""), "{text}");
     assert!(text.contains("waybill_http_request_duration_seconds_bucket"), "{text}");
@@ -280,8 +317,9 @@ impl std::io::Write for Lines {
     }
 }
 
-/// What `work` logs on this thread. One subscriber for all threads: `tracing` remembers for the whole process whether a line is wanted, so with
-/// one per test a line first reached by another test, which has none, would be off for this one too.
+/// What `work` logs on this thread. One subscriber for all threads: `tracing` remembers for the whole process
+/// whether a line is wanted, so with one per test a line first reached by another test, which has none, would
+/// be off for this one too.
 async fn logged(work: impl Future<Output = ()>) -> String {
     static SUBSCRIBER: Once = Once::new();
     SUBSCRIBER.call_once(|| {
@@ -300,14 +338,21 @@ async fn log_lines_have_the_id_and_the_route_and_nothing_of_the_request() {
     let text = logged(async {
         let router = router();
         for path in ["/number/4711?token=SECRET", "/broken?q=SECRET"] {
-            let request = Request::get(path).header("x-request-id", "order-run-7").header("authorization", "Bearer SECRET");
+            let request = Request::get(path)
+                .header("x-request-id", "order-run-7")
+                .header("authorization", "Bearer SECRET");
             send(&router, request.body(Body::from("SECRET")).unwrap()).await;
         }
     })
     .await;
     let answered: Vec<_> = text.lines().filter(|l| l.contains("\"answered\"")).collect();
     assert_eq!(answered.len(), 2, "{text}");
-    assert!(answered[0].contains("/number/{n}") && answered[0].contains("\"status\":200") && answered[0].contains("duration_ms"), "{text}");
+    assert!(
+        answered[0].contains("/number/{n}")
+            && answered[0].contains("\"status\":200")
+            && answered[0].contains("duration_ms"),
+        "{text}"
+    );
     assert!(answered[1].contains("\"WARN\""), "a failure of ours stands out: {text}");
     assert!(text.lines().all(|l| l.contains("order-run-7")), "{text}");
     assert!(!text.contains("4711") && !text.contains("SECRET"), "{text}");

@@ -58,7 +58,11 @@ async fn good_queries_arrive_typed() {
         ask("limit=20&clientOrderId=a%20b%2Bc+d&status=booked&createdAfter=1970-01-01T00:00:01Z&newest=true&ratio=2").await.text(),
         "Some(20) Some(\"a b+c d\") b Some(1000) Some(true) Some(2.0)"
     );
-    assert_eq!(ask("clientOrderId=20").await.text(), "None Some(\"20\") - None None None", "a text of digits stays a text");
+    assert_eq!(
+        ask("clientOrderId=20").await.text(),
+        "None Some(\"20\") - None None None",
+        "a text of digits stays a text"
+    );
 }
 
 #[tokio::test]

@@ -105,10 +105,14 @@ async fn bodies_too_large_for_their_announcement_or_without_one_are_refused_and_
         let answer = server.exchange(request.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("payload-too-large"), "{answer}");
     }
-    let good = server.exchange(format!("{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n").as_bytes()).await;
+    let good = server
+        .exchange(format!("{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n").as_bytes())
+        .await;
     assert!(good.starts_with("HTTP/1.1 200") && good.ends_with("read"), "{good}");
     // A client that waits to be asked for its body is refused without being asked.
-    let waiting = server.exchange(format!("{head}Expect: 100-continue\r\nContent-Length: 5000\r\n\r\n").as_bytes()).await;
+    let waiting = server
+        .exchange(format!("{head}Expect: 100-continue\r\nContent-Length: 5000\r\n\r\n").as_bytes())
+        .await;
     assert!(waiting.starts_with("HTTP/1.1 413"), "{waiting}");
     // A body that is cut off.
     let mut cut = server.open(format!("{head}Content-Length: 50\r\n\r\n{{").as_bytes()).await;
@@ -127,12 +131,21 @@ async fn requests_that_cannot_be_parsed_do_no_harm() {
         b"POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     ] {
         let answer = server.exchange(bad).await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 5"), "{answer}");
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 5"),
+            "{answer}"
+        );
     }
-    let huge = format!("GET /peer HTTP/1.1\r\nHost: x\r\nX-A: {}\r\nConnection: close\r\n\r\n", "a".repeat(30_000));
+    let huge =
+        format!("GET /peer HTTP/1.1\r\nHost: x\r\nX-A: {}\r\nConnection: close\r\n\r\n", "a".repeat(30_000));
     let answer = server.exchange(huge.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 431") && answer.contains("headers-too-large"), "{answer}");
-    assert!(server.exchange(b"GET /peer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+    assert!(
+        server
+            .exchange(b"GET /peer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
 }
 
 #[tokio::test]
@@ -172,7 +185,8 @@ async fn many_clients_at_once_are_all_served() {
         let server = server.clone();
         tokio::spawn(async move {
             for _ in 0..5 {
-                let answer = server.exchange(b"GET /peer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+                let answer =
+                    server.exchange(b"GET /peer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
                 assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
             }
         })

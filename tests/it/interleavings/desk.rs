@@ -1,9 +1,11 @@
-//! People at the desk, as in [`waybill::features::orders::service::review`]: what an action decides is decided by the order's own code, what it does
-//! to the logs, the provider and the store is modelled, one effect at a time.
+//! People at the desk, as in [`waybill::features::orders::service::review`]: what an action decides is
+//! decided by the order's own code, what it does to the logs, the provider and the store is modelled, one
+//! effect at a time.
 //!
-//! Two kinds of people. A **careful** one knows the provider's ledger, acts only by it, and waits while anything may be under way: whatever
-//! the service lets them do must end well. A **careless** one does anything at any time. What the service knows better it must refuse;
-//! where only their word stands (`adopt --unverified`, `rebook` and `fail` of an order in doubt) and the word is false, the model notes
+//! Two kinds of people. A **careful** one knows the provider's ledger, acts only by it, and waits while
+//! anything may be under way: whatever the service lets them do must end well. A **careless** one does
+//! anything at any time. What the service knows better it must refuse; where only their word stands
+//! (`adopt --unverified`, `rebook` and `fail` of an order in doubt) and the word is false, the model notes
 //! which one it was, and only what that word brought about is forgiven.
 
 use std::rc::Rc;
@@ -69,7 +71,8 @@ pub(super) struct FalseWords {
     pub(super) adopt: bool,
     pub(super) rebook: bool,
     pub(super) fail: bool,
-    /// It was given up although something had left since they looked; not a call that slept through all its time.
+    /// It was given up although something had left since they looked; not a call that slept through all its
+    /// time.
     pub(super) outdated: bool,
 }
 
@@ -87,7 +90,8 @@ impl Create {
 impl World {
     /// Whether something is live at the provider under our reference, or may yet be.
     fn may_be_live(&self) -> bool {
-        self.creates.iter().any(Create::may_be_live) || self.calls.iter().any(|call| matches!(call.stage, Stage::Send))
+        self.creates.iter().any(Create::may_be_live)
+            || self.calls.iter().any(|call| matches!(call.stage, Stage::Send))
     }
 
     fn is_live(&self, id: Id) -> bool {
@@ -96,7 +100,8 @@ impl World {
 
     /// What somebody who knows the ledger does now; nothing while anything is under way.
     pub(super) fn right(&self) -> Vec<Act> {
-        let pending = self.creates.iter().any(|create| create.done.is_none()) || self.calls.iter().any(|c| matches!(c.stage, Stage::Send));
+        let pending = self.creates.iter().any(|create| create.done.is_none())
+            || self.calls.iter().any(|c| matches!(c.stage, Stage::Send));
         match self.creates.iter().find(|create| create.is_live()) {
             _ if pending => Vec::new(),
             Some(create) => vec![Act::Adopt(create.id, false), Act::Adopt(create.id, true), Act::AdoptFound],
@@ -143,19 +148,24 @@ impl Steps<'_> {
 
     fn desk(&mut self, n: usize, action: &Action) {
         let (from, who) = (self.from, Who::Operator);
-        let mut goes = |what, at: Option<At>| self.push(who, what, true, |w| w.desks[n] = at.map(|at| Action { at, ..action.clone() }));
+        let mut goes = |what, at: Option<At>| {
+            self.push(who, what, true, |w| w.desks[n] = at.map(|at| Action { at, ..action.clone() }))
+        };
         match action.at {
             At::Check => {
                 let (what, at) = check(from, action);
                 goes(what, at);
             }
-            At::Tombstone(id) if from.read(id).request => goes("finds the log of the attempt", Some(At::Read(id))),
+            At::Tombstone(id) if from.read(id).request => {
+                goes("finds the log of the attempt", Some(At::Read(id)))
+            }
             At::Tombstone(id) => self.push(who, "shuts the attempt out", true, |w| {
                 w.log(id).tombstone = true;
                 w.desks[n] = on_record(w, action, id, Known::NeverSent);
             }),
             At::Read(id) => match from.read(id).best() {
-                Some(known) => self.push(who, "reads the outcome", true, |w| w.desks[n] = on_record(w, action, id, known)),
+                Some(known) => self
+                    .push(who, "reads the outcome", true, |w| w.desks[n] = on_record(w, action, id, known)),
                 None => goes("reads no outcome", Some(At::WriteUnknown(id))),
             },
             At::WriteUnknown(id) => self.push(who, "writes `unknown`", true, |w| {
@@ -181,7 +191,9 @@ impl Steps<'_> {
         let shown = from.creates.iter().find(|create| create.is_live()).map(|create| create.id);
         let mut goes = |what, usual, found: Option<Option<Id>>| {
             let at = found.map(|found| At::Decide { doubtful, missed, found });
-            self.push(Who::Operator, what, usual, |w| w.desks[n] = at.map(|at| Action { at, ..action.clone() }));
+            self.push(Who::Operator, what, usual, |w| {
+                w.desks[n] = at.map(|at| Action { at, ..action.clone() })
+            });
         };
         match (action.act, shown) {
             (Act::Rebook(_), Some(_)) => {
@@ -190,7 +202,9 @@ impl Steps<'_> {
             }
             (Act::Rebook(_), None) => goes("is shown nothing, and goes on", true, Some(None)),
             (Act::AdoptFound, Some(id)) => goes("is shown the shipment", true, Some(Some(id))),
-            (Act::Adopt(id, _), Some(own)) if id == own => goes("is shown the shipment", true, Some(Some(id))),
+            (Act::Adopt(id, _), Some(own)) if id == own => {
+                goes("is shown the shipment", true, Some(Some(id)))
+            }
             (Act::Adopt(OF_ANOTHER, _), Some(_)) => {
                 goes("is shown another AWB, and is refused", true, None);
                 goes("is shown a shipment without AWB, and the AWB as live", false, Some(Some(OF_ANOTHER)));
@@ -199,7 +213,8 @@ impl Steps<'_> {
         }
     }
 
-    /// Cancels what is to be cancelled, in two steps; all that can go wrong there is searched in `recalls.rs`.
+    /// Cancels what is to be cancelled, in two steps; all that can go wrong there is searched in
+    /// `recalls.rs`.
     fn canceller(&mut self) {
         let from = self.from;
         if from.scenario.ops == 0 {
@@ -208,7 +223,10 @@ impl Steps<'_> {
         let looks = Looks { unclear: Vec::new(), confirm: Vec::new() };
         if let Some(recall) = from.order.recalls.iter().find(|recall| recall.state == RecallState::Sending) {
             return self.push(Who::Canceller, "has the shipment cancelled", false, |w| {
-                w.creates.iter_mut().filter(|create| awb(create.id) == recall.awb).for_each(|create| create.cancelled = true);
+                w.creates
+                    .iter_mut()
+                    .filter(|create| awb(create.id) == recall.awb)
+                    .for_each(|create| create.cancelled = true);
                 change(w, |order, now| {
                     order.settle_recall(&recall.awb, &RecallFinding::Accepted, &looks, now)
                         && order.sight(&recall.awb, Sighting::Cancelled, &looks, now)
@@ -230,7 +248,9 @@ impl Steps<'_> {
             w.amends -= 1;
             let body = with(order("A-1"), "/invoiceNumber", "INV-2".into());
             let draft = Draft::from(serde_json::from_value::<CreateOrder>(body).unwrap());
-            change(w, |order, now| order.amend(draft, now) == waybill::features::orders::amend::Amend::Accepted);
+            change(w, |order, now| {
+                order.amend(draft, now) == waybill::features::orders::amend::Amend::Accepted
+            });
         });
     }
 }
@@ -261,12 +281,18 @@ fn check(from: &World, action: &Action) -> (&'static str, Option<At>) {
         Act::Rebook(_) => Order::clone(seen).rebook(false, now).is_err(),
         _ => seen.reviewed().is_err(),
     };
-    let next = |doubtful| if asks(action.act, doubtful) { At::Look(doubtful) } else { unasked(action.act, doubtful) };
+    let next = |doubtful| {
+        if asks(action.act, doubtful) { At::Look(doubtful) } else { unasked(action.act, doubtful) }
+    };
     match &seen.attempt {
         _ if refused => ("is refused", None),
         None => ("finds that it was never sent", Some(next(seen.doubt.is_some()))),
-        Some(_) if from.scenario.broken == Break::RecordUnread => ("does not look at the record", Some(next(seen.doubt.is_some()))),
-        Some(attempt) if seen.not_under_way(now).is_ok() => ("looks at the record", Some(At::Tombstone(Id::of(attempt)))),
+        Some(_) if from.scenario.broken == Break::RecordUnread => {
+            ("does not look at the record", Some(next(seen.doubt.is_some())))
+        }
+        Some(attempt) if seen.not_under_way(now).is_ok() => {
+            ("looks at the record", Some(At::Tombstone(Id::of(attempt))))
+        }
         Some(_) => ("is refused: it may be under way", None),
     }
 }
@@ -289,7 +315,9 @@ fn unasked(act: Act, doubtful: bool) -> At {
 /// Goes on with what is on record of the attempt `id`; a booking ends the action.
 fn on_record(world: &mut World, action: &Action, id: Id, known: Known) -> Option<Action> {
     if known == Known::Booked {
-        change(world, |order, now| order.settle(&id.text(), &known.finding(id), std::time::Duration::ZERO, now));
+        change(world, |order, now| {
+            order.settle(&id.text(), &known.finding(id), std::time::Duration::ZERO, now)
+        });
         return None;
     }
     let doubtful = action.seen.doubt.is_some() || !known.is_unbooked();
@@ -330,7 +358,8 @@ fn decide(world: &mut World, action: &Action, (doubtful, missed, found): (bool, 
             world.log(id).vouched = true;
         }
     }
-    world.words.outdated |= matches!(action.act, Act::Rebook(_) | Act::Fail) && world.creates.iter().any(Create::may_be_live);
+    world.words.outdated |=
+        matches!(action.act, Act::Rebook(_) | Act::Fail) && world.creates.iter().any(Create::may_be_live);
     save(world, &Rc::new(order));
 }
 

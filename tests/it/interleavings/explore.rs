@@ -36,7 +36,11 @@ pub(super) struct Found {
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} states, {} steps; quiet: {:?}", self.states, self.steps, self.quiet)?;
-        write!(f, "; booked in a log but not adopted: {}, closed without an outcome: {}", self.unadopted.0, self.unanswered.0)?;
+        write!(
+            f,
+            "; booked in a log but not adopted: {}, closed without an outcome: {}",
+            self.unadopted.0, self.unanswered.0
+        )?;
         write!(f, ", its own AWB one too many: {}", self.own_surplus.0)
     }
 }
@@ -52,7 +56,8 @@ pub(super) fn explore(scenario: Scenario) -> Found {
     while let Some((at, world)) = open.pop_front() {
         look(&world, &mut found, || history(scenario, &ways, at, None));
         if world.is_quiet() && !settles_alone(&world) {
-            found.violation = Some(format!("nobody brings this order to an end{}", history(scenario, &ways, at, None)));
+            found.violation =
+                Some(format!("nobody brings this order to an end{}", history(scenario, &ways, at, None)));
             break;
         }
         if let Some(rule) = stranded(&world) {
@@ -93,7 +98,7 @@ fn look(world: &World, found: &mut Found, way: impl Fn() -> String) {
         return;
     }
     let status = world.order.provider_sync_status;
-    *found.quiet.entry(status.word()).or_default() += 1;
+    *found.quiet.entry(status.as_str()).or_default() += 1;
     let booked = |log: &Log| log.best() == Some(Known::Booked);
     let unanswered = |log: &Log| log.request && log.outcome.is_none();
     let mut count = |of: fn(&mut Found) -> &mut (usize, String), so: bool| {
@@ -111,7 +116,8 @@ fn look(world: &World, found: &mut Found, way: impl Fn() -> String) {
     count(|f| &mut f.unanswered, !status.is_open() && world.logs.iter().any(unanswered));
 }
 
-/// Whether one worker brings the order to its end from here, when nobody dies any more and the provider is well.
+/// Whether one worker brings the order to its end from here, when nobody dies any more and the provider is
+/// well.
 fn settles_alone(world: &World) -> bool {
     let mut world = world.clone();
     world.scenario.takes = i64::MAX;
@@ -119,12 +125,14 @@ fn settles_alone(world: &World) -> bool {
         if !world.order.provider_sync_status.is_open() {
             return true;
         }
-        let usual = |next: &Next| next.usual && !matches!(next.who, Who::Worker(1) | Who::Merchant | Who::Operator);
+        let usual =
+            |next: &Next| next.usual && !matches!(next.who, Who::Worker(1) | Who::Merchant | Who::Operator);
         let mut nexts: Vec<Next> = steps(&world).into_iter().filter(usual).collect();
         // Whatever is under way first; then a job; and the clock when there was nothing to do.
         let idle = matches!(world.runs[0], Run::Idle) && world.calls.is_empty();
         let waits = idle
-            && (world.order.overdue_at.is_none_or(|at| at > world.now) || matches!(world.order.stance(None, world.now), Stance::Wait(_)));
+            && (world.order.overdue_at.is_none_or(|at| at > world.now)
+                || matches!(world.order.stance(None, world.now), Stance::Wait(_)));
         nexts.retain(|next| (next.who == Who::Clock) == waits);
         match nexts.into_iter().min_by_key(|next| matches!(next.who, Who::Worker(_))) {
             Some(next) => world = next.world,
@@ -147,7 +155,7 @@ fn history(scenario: Scenario, ways: &[(usize, usize)], mut at: usize, last: Opt
         let next = steps(&world).swap_remove(n);
         world = next.world;
         let order = &world.order;
-        let stands = format!("{} v{}", order.provider_sync_status.word(), order.version);
+        let stands = format!("{} v{}", order.provider_sync_status.as_str(), order.version);
         text += &format!("\n  {:<10} {:<45} {stands}", format!("{:?}", next.who), next.what);
     }
     text

@@ -1,5 +1,5 @@
-//! When two states are the same: when they have the same future. What can have no effect any more is taken out, times count from now,
-//! and of what is over only that is kept which somebody may yet look at.
+//! When two states are the same: when they have the same future. What can have no effect any more is taken
+//! out, times count from now, and of what is over only that is kept which somebody may yet look at.
 
 use std::time::Duration;
 
@@ -22,7 +22,11 @@ impl World {
     fn is_of_interest(&self, id: Id) -> bool {
         let run = |run: &Run| match run {
             Run::Idle => false,
-            Run::Tombstone(at) | Run::ReadOutcome(at) | Run::WriteUnknown(at) | Run::ReadAgain(at) | Run::LookUp(at) => *at == id,
+            Run::Tombstone(at)
+            | Run::ReadOutcome(at)
+            | Run::WriteUnknown(at)
+            | Run::ReadAgain(at)
+            | Run::LookUp(at) => *at == id,
             Run::Loaded(copy) => copy.attempt.as_ref().is_some_and(|a| Id::of(a) == id),
             Run::Take(_) | Run::Write(_) => false,
         };
@@ -34,8 +38,9 @@ impl World {
             || self.desks.iter().flatten().any(desk)
     }
 
-    /// Takes out what can have no effect any more, so that it is not searched again and again: a copy to be saved that is stale is
-    /// decided anew, one to be taken is dropped, and on an order that is final nothing can be changed but a wish be noted.
+    /// Takes out what can have no effect any more, so that it is not searched again and again: a copy to be
+    /// saved that is stale is decided anew, one to be taken is dropped, and on an order that is final nothing
+    /// can be changed but a wish be noted.
     pub(super) fn tidy(&mut self) {
         let version = self.order.version;
         let (checked_take, checked_save) = match self.scenario.broken {
@@ -75,7 +80,8 @@ impl World {
             }
         }
         self.merchant.iter_mut().for_each(stale);
-        // An action on an order that others moved on comes to nothing, once it has shut out or read what it is about to.
+        // An action on an order that others moved on comes to nothing, once it has shut out or read what it
+        // is about to.
         for desk in &mut self.desks {
             if let Some(action) = desk
                 && matches!(action.at, At::Look(_) | At::Decide { .. })
@@ -86,7 +92,8 @@ impl World {
         }
     }
 
-    /// The same for all states that have the same future: times from now on, passed ones alike; copies as old or as new as the order.
+    /// The same for all states that have the same future: times from now on, passed ones alike; copies as old
+    /// or as new as the order.
     pub(super) fn key(&self) -> Vec<u8> {
         Key::of(self, 128, |key| self.write_key(key))
     }
@@ -112,7 +119,8 @@ impl World {
         }
         key.push(&[200]);
         for create in &self.creates {
-            let answers = self.calls.iter().any(|call| call.id == create.id && matches!(call.stage, Stage::Answer));
+            let answers =
+                self.calls.iter().any(|call| call.id == create.id && matches!(call.stage, Stage::Answer));
             if answers || !create.done.is_some_and(Known::is_unbooked) {
                 key.push(&[create.id.0, known(create.done) + 100 * u8::from(create.cancelled)]);
             }
@@ -133,7 +141,11 @@ impl World {
         desks.iter().for_each(|desk| key.push(desk));
         let FalseWords { adopt, rebook, fail, outdated } = self.words;
         let outdated = outdated && self.scenario.careful;
-        key.push(&[u8::from(adopt) + 2 * u8::from(rebook) + 4 * u8::from(fail) + 8 * u8::from(outdated), self.ops, self.amends]);
+        key.push(&[
+            u8::from(adopt) + 2 * u8::from(rebook) + 4 * u8::from(fail) + 8 * u8::from(outdated),
+            self.ops,
+            self.amends,
+        ]);
         key.push(&[self.cancels, self.deaths, self.sweeps]);
     }
 }
@@ -161,7 +173,14 @@ impl Key {
     fn of(world: &World, size: usize, write: impl FnOnce(&mut Self)) -> Vec<u8> {
         let (now, version, last_look) = (world.now, world.order.version, LOOKS[world.scenario.looks - 1]);
         let people = world.scenario.ops > 0;
-        let mut key = Self { now, last_look, version, people, generation: world.order.generation, bytes: Vec::with_capacity(size) };
+        let mut key = Self {
+            now,
+            last_look,
+            version,
+            people,
+            generation: world.order.generation,
+            bytes: Vec::with_capacity(size),
+        };
         write(&mut key);
         key.bytes
     }
@@ -180,7 +199,8 @@ impl Key {
         self.push(&left.to_be_bytes());
     }
 
-    /// What a copy decides: one to be taken is the order itself, if it is not stale; of others all that matters is what they say.
+    /// What a copy decides: one to be taken is the order itself, if it is not stale; of others all that
+    /// matters is what they say.
     fn copy(&mut self, copy: &Order) {
         let fresh = copy.version == self.version;
         match copy.provider_sync_status {
@@ -203,11 +223,18 @@ impl Key {
     fn order(&mut self, order: &Order) {
         let small = |n: i64| u8::try_from(n).unwrap();
         let status = SyncStatus::ALL.iter().position(|s| *s == order.provider_sync_status).unwrap();
-        self.push(&[u8::try_from(status).unwrap(), small(order.generation), small(i64::from(order.dispatches))]);
+        self.push(&[
+            u8::try_from(status).unwrap(),
+            small(order.generation),
+            small(i64::from(order.dispatches)),
+        ]);
         self.push(&[u8::from(order.outbox.is_some()), u8::from(order.overdue_at.is_some())]);
         self.text(order.awb.as_deref().unwrap_or_default());
         self.push(&[order.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
-        self.push(&[order.doubt.as_ref().map_or(0, |d| small(i64::from(d.calls) + 1)), wish(order.cancellation.state)]);
+        self.push(&[
+            order.doubt.as_ref().map_or(0, |d| small(i64::from(d.calls) + 1)),
+            wish(order.cancellation.state),
+        ]);
         order.surplus_awbs.iter().for_each(|awb| self.text(awb));
         for recall in &order.recalls {
             self.text(&recall.awb);
@@ -285,7 +312,13 @@ impl Key {
             Act::Rebook(force) => (0, 3 + u8::from(force)),
             Act::Fail => (0, 5),
         };
-        self.push(&[151, id, kind, u8::from(seen.generation == self.generation), seen.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
+        self.push(&[
+            151,
+            id,
+            kind,
+            u8::from(seen.generation == self.generation),
+            seen.attempt.as_ref().map_or(0, |a| Id::of(a).0),
+        ]);
         self.push(&[u8::from(seen.doubt.is_some())]);
         match at {
             At::Check => self.order(seen),

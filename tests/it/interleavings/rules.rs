@@ -32,8 +32,13 @@ pub(super) fn at_send(world: &World, id: Id, send_by: Timestamp) -> Option<Strin
     if matches!(status, SyncStatus::Failed | SyncStatus::Cancelled | SyncStatus::Success) && !beside {
         return Some(format!("{id:?} is sent although the order is {status:?}"));
     }
-    let open = |other: &&Id| **other != id && !world.read(**other).is_unbooked() && !world.read(**other).vouched;
-    world.taken.iter().find(open).map(|other| format!("{id:?} is sent although nobody knows what became of {other:?}"))
+    let open =
+        |other: &&Id| **other != id && !world.read(**other).is_unbooked() && !world.read(**other).vouched;
+    world
+        .taken
+        .iter()
+        .find(open)
+        .map(|other| format!("{id:?} is sent although nobody knows what became of {other:?}"))
 }
 
 /// Of a call that has written down how it ended, and told the order.
@@ -47,7 +52,10 @@ pub(super) fn at_end(world: &World, written: &Writing) -> Option<String> {
 
 /// Of a step and of the state that it leads to.
 pub(super) fn broken(before: &World, after: &World) -> Option<String> {
-    provider(after).or_else(|| logs(before, after)).or_else(|| order(&before.order, &after.order)).or_else(|| told(after))
+    provider(after)
+        .or_else(|| logs(before, after))
+        .or_else(|| order(&before.order, &after.order))
+        .or_else(|| told(after))
 }
 
 fn provider(world: &World) -> Option<String> {
@@ -55,27 +63,32 @@ fn provider(world: &World) -> Option<String> {
     if world.scenario.careful && world.scenario.deaths == 0 && world.words.outdated {
         return Some("what was so when a person looked was acted on when it was not".to_owned());
     }
-    let live: Vec<String> = world.creates.iter().filter(|c| is_there(world, c)).map(|c| format!("{:?}", c.id)).collect();
+    let live: Vec<String> =
+        world.creates.iter().filter(|c| is_there(world, c)).map(|c| format!("{:?}", c.id)).collect();
     let forgiven = world.words.rebook || world.words.fail;
     (live.len() > 1 && !forgiven).then(|| format!("{} may all be booked", live.join(" and ")))
 }
 
 /// It is live or may yet be, and nobody is recalling it.
 fn is_there(world: &World, create: &Create) -> bool {
-    create.may_be_live() && !world.order.recalls.iter().any(|recall| recall.awb == awb(create.id) && recall.state.is_open())
+    create.may_be_live()
+        && !world.order.recalls.iter().any(|recall| recall.awb == awb(create.id) && recall.state.is_open())
 }
 
 fn logs(before: &World, after: &World) -> Option<String> {
     for log in &after.logs {
         let was = before.read(log.id);
         let id = log.id;
-        if log.tombstone && (log.request || log.outcome.is_some() || after.creates.iter().any(|c| c.id == id)) {
+        if log.tombstone && (log.request || log.outcome.is_some() || after.creates.iter().any(|c| c.id == id))
+        {
             return Some(format!("{id:?} was shut out and did something all the same"));
         }
         if log.outcome.is_some() && !log.request {
             return Some(format!("{id:?} has an outcome and no request log"));
         }
-        if was.outcome.is_some() && (was.outcome != log.outcome || (was.late.is_some() && was.late != log.late)) {
+        if was.outcome.is_some()
+            && (was.outcome != log.outcome || (was.late.is_some() && was.late != log.late))
+        {
             return Some(format!("the outcome of {id:?} was {:?} and became {:?}", was.outcome, log.outcome));
         }
     }
@@ -93,7 +106,11 @@ fn order(before: &Order, after: &Order) -> Option<String> {
     if before.awb.is_some() && before.awb != after.awb {
         return Some(format!("the AWB was {:?} and became {:?}", before.awb, after.awb));
     }
-    if before.surplus_awbs.iter().any(|awb| !after.surplus_awbs.contains(awb) && after.awb.as_ref() != Some(awb)) {
+    if before
+        .surplus_awbs
+        .iter()
+        .any(|awb| !after.surplus_awbs.contains(awb) && after.awb.as_ref() != Some(awb))
+    {
         return Some("a second shipment was forgotten".to_owned());
     }
     let no = |order: &Order| order.attempt.as_ref().map_or(0, |a| a.no);
@@ -105,7 +122,10 @@ fn order(before: &Order, after: &Order) -> Option<String> {
         return Some(format!("nobody recalls the second shipment {awb}"));
     }
     let amended = was == SyncStatus::Failed && is == SyncStatus::Queued;
-    if before.cancellation.state != CancellationState::None && after.cancellation.state == CancellationState::None && !amended {
+    if before.cancellation.state != CancellationState::None
+        && after.cancellation.state == CancellationState::None
+        && !amended
+    {
         return Some("a wish to cancel was forgotten".to_owned());
     }
     let recalls = after.recalls.iter().any(|recall| recall.state.is_open());
@@ -121,11 +141,19 @@ fn told(world: &World) -> Option<String> {
     match order.provider_sync_status {
         SyncStatus::Failed | SyncStatus::Cancelled if !world.words.fail => {
             let create = world.creates.iter().find(|create| is_there(world, create))?;
-            Some(format!("{:?} is told although {:?} is {:?}", order.provider_sync_status, create.id, create.done))
+            Some(format!(
+                "{:?} is told although {:?} is {:?}",
+                order.provider_sync_status, create.id, create.done
+            ))
         }
-        SyncStatus::Success if order.awb == Some(awb(OF_ANOTHER)) => Some("two orders have one AWB".to_owned()),
+        SyncStatus::Success if order.awb == Some(awb(OF_ANOTHER)) => {
+            Some("two orders have one AWB".to_owned())
+        }
         SyncStatus::Success if !world.words.adopt => {
-            let own = world.creates.iter().find(|create| order.awb == Some(awb(create.id)) && create.done == Some(Known::Booked));
+            let own = world
+                .creates
+                .iter()
+                .find(|create| order.awb == Some(awb(create.id)) && create.done == Some(Known::Booked));
             match own {
                 None => Some(format!("AWB {:?} is told, and it is not booked", order.awb)),
                 Some(own) if own.cancelled != (order.status == OrderStatus::Cancelled) => {
@@ -141,11 +169,14 @@ fn told(world: &World) -> Option<String> {
     }
 }
 
-/// Of a state in which all is quiet: what is over has all its logs. Without people in it, `Found` counts that.
+/// Of a state in which all is quiet: what is over has all its logs. Without people in it, `Found` counts
+/// that.
 pub(super) fn at_rest(world: &World) -> Option<String> {
     let unanswered = world.logs.iter().find(|log| log.request && log.outcome.is_none());
-    // Booked again on a false word and given up while that call was under way: the answer of the first one ends it, and nobody closes.
+    // Booked again on a false word and given up while that call was under way: the answer of the first one
+    // ends it, and nobody closes.
     let forgiven = world.words.rebook && world.scenario.deaths > 0;
-    let log = unanswered.filter(|_| world.scenario.ops > 0 && world.order.provider_sync_status.is_final() && !forgiven)?;
+    let log = unanswered
+        .filter(|_| world.scenario.ops > 0 && world.order.provider_sync_status.is_final() && !forgiven)?;
     Some(format!("it is over, and {:?} has no outcome log", log.id))
 }

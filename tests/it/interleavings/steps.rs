@@ -16,7 +16,8 @@ use super::{
     writing::{change, decide, end, save, settle, write},
 };
 
-/// Two look-ups, so that there is one after which there is none; on the same grid of ten seconds as all other times here.
+/// Two look-ups, so that there is one after which there is none; on the same grid of ten seconds as all other
+/// times here.
 pub(super) const LOOKS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(40)];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +64,13 @@ pub(super) fn steps(from: &World) -> Vec<Next> {
 }
 
 impl Steps<'_> {
-    pub(super) fn push(&mut self, who: Who, what: &'static str, usual: bool, change: impl FnOnce(&mut World)) {
+    pub(super) fn push(
+        &mut self,
+        who: Who,
+        what: &'static str,
+        usual: bool,
+        change: impl FnOnce(&mut World),
+    ) {
         let mut world = self.from.clone();
         change(&mut world);
         world.tidy();
@@ -131,21 +138,29 @@ impl Steps<'_> {
     fn tombstone(&mut self, n: usize, id: Id) {
         let (who, log) = (Who::Worker(n), self.from.read(id));
         if log.request {
-            return self.push(who, "finds the log of the attempt", true, |w| w.runs[n] = Run::ReadOutcome(id));
+            return self
+                .push(who, "finds the log of the attempt", true, |w| w.runs[n] = Run::ReadOutcome(id));
         }
         let insert = self.from.scenario.broken != Break::NoTombstone;
-        self.push(who, if insert { "shuts the attempt out" } else { "finds no log of the attempt" }, true, |w| {
-            w.log(id).tombstone |= insert;
-            w.runs[n] = settle(id, Known::NeverSent);
-        });
+        self.push(
+            who,
+            if insert { "shuts the attempt out" } else { "finds no log of the attempt" },
+            true,
+            |w| {
+                w.log(id).tombstone |= insert;
+                w.runs[n] = settle(id, Known::NeverSent);
+            },
+        );
     }
 
-    /// Only at the last look does it count that nothing is found, and only if the control finds what is there. Then nothing is under way
-    /// any more: the last look is later than anything stays in the network, and no call sends after its time.
+    /// Only at the last look does it count that nothing is found, and only if the control finds what is
+    /// there. Then nothing is under way any more: the last look is later than anything stays in the network,
+    /// and no call sends after its time.
     fn look_up(&mut self, n: usize, id: Id) {
         let (from, who) = (self.from, Who::Worker(n));
         let booked = from.creates.iter().find(|create| create.is_live());
-        let gone = from.creates.iter().all(|create| create.done.is_some()) && !from.calls.iter().any(|c| matches!(c.stage, Stage::Send));
+        let gone = from.creates.iter().all(|create| create.done.is_some())
+            && !from.calls.iter().any(|c| matches!(c.stage, Stage::Send));
         let mut goes = |what, usual, change| {
             self.push(who, what, usual, |w| w.runs[n] = Run::Write(Writing::Decide(change)));
         };
@@ -154,11 +169,21 @@ impl Steps<'_> {
             goes("finds the booking without its AWB", false, Change::GiveUp(id, true));
         }
         let since = from.order.doubt.as_ref().map_or(from.order.updated_at, |doubt| doubt.since);
-        if let Some(at) = LOOKS.iter().take(from.scenario.looks).map(|offset| since + *offset).find(|at| *at > from.now) {
+        if let Some(at) =
+            LOOKS.iter().take(from.scenario.looks).map(|offset| since + *offset).find(|at| *at > from.now)
+        {
             return goes("finds nothing, or cannot look", booked.is_none(), Change::LookAgain(id, at));
         }
-        goes("finds nothing at last, and nothing to control that", false, Change::LookAgain(id, from.now + (LOOKS[1] - LOOKS[0])));
-        goes("finds nothing at last, and the control fails", booked.is_none() && !from.scenario.trusted, Change::GiveUp(id, false));
+        goes(
+            "finds nothing at last, and nothing to control that",
+            false,
+            Change::LookAgain(id, from.now + (LOOKS[1] - LOOKS[0])),
+        );
+        goes(
+            "finds nothing at last, and the control fails",
+            booked.is_none() && !from.scenario.trusted,
+            Change::GiveUp(id, false),
+        );
         if from.scenario.trusted && booked.is_none() && (gone || from.scenario.broken == Break::Lingers) {
             self.push(who, "finds nothing at last, and the control works", true, |w| {
                 w.log(id).absent = true;
@@ -171,9 +196,12 @@ impl Steps<'_> {
         let from = self.from;
         let Call { id, send_by, stage } = from.calls[n].clone();
         let log_late = from.scenario.broken == Break::SendBeforeLog;
-        let mut goes = |what, usual, stage: Stage| self.push(Who::Call, what, usual, |w| w.calls[n].stage = stage);
+        let mut goes =
+            |what, usual, stage: Stage| self.push(Who::Call, what, usual, |w| w.calls[n].stage = stage);
         match &stage {
-            Stage::LogRequest if from.read(id).tombstone => self.push(Who::Call, "is shut out", true, |w| drop(w.calls.remove(n))),
+            Stage::LogRequest if from.read(id).tombstone => {
+                self.push(Who::Call, "is shut out", true, |w| drop(w.calls.remove(n)))
+            }
             Stage::LogRequest => self.push(Who::Call, "logs its request", true, |w| {
                 w.log(id).request = !log_late;
                 w.calls[n].stage = Stage::CheckTime;
@@ -221,14 +249,16 @@ impl Steps<'_> {
 
     fn provider(&mut self) {
         for (n, _) in self.from.creates.iter().enumerate().filter(|(_, create)| create.done.is_none()) {
-            for (what, done) in [("books", Known::Booked), ("refuses", Known::Refused), ("is busy", Known::Unbooked)] {
+            for (what, done) in
+                [("books", Known::Booked), ("refuses", Known::Refused), ("is busy", Known::Unbooked)]
+            {
                 self.push(Who::Provider, what, done == Known::Booked, |w| w.creates[n].done = Some(done));
             }
         }
     }
 
-    /// Load, decide and compare-and-set in one step: of a change that depends on no time, nothing can come between those of a
-    /// compare-and-set that is first. Unchecked it takes two.
+    /// Load, decide and compare-and-set in one step: of a change that depends on no time, nothing can come
+    /// between those of a compare-and-set that is first. Unchecked it takes two.
     fn merchant(&mut self) {
         let wish = Writing::Decide(Change::CallOff);
         let unchecked = self.from.scenario.broken == Break::CancelUnchecked;

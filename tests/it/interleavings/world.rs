@@ -1,4 +1,5 @@
-//! The whole state: the stored order, the provider's logs, what left for the provider, and how far everybody is.
+//! The whole state: the stored order, the provider's logs, what left for the provider, and how far everybody
+//! is.
 
 use std::{fmt, rc::Rc, time::Duration};
 
@@ -61,7 +62,8 @@ pub(super) enum Break {
     NeverCloses,
     /// A call does not look whether it is in time to send.
     SendByUnchecked,
-    /// No step: a create may stay under way, or a call between its look at the clock and its send, until after the last look-up.
+    /// No step: a create may stay under way, or a call between its look at the clock and its send, until
+    /// after the last look-up.
     Lingers,
     /// A person's action does not look at what became of the last call.
     RecordUnread,
@@ -71,7 +73,8 @@ pub(super) enum Break {
     IndexUnchecked,
 }
 
-/// An attempt, and the logs that it may write: the attempt's number, and a letter where two may take the same one.
+/// An attempt, and the logs that it may write: the attempt's number, and a letter where two may take the same
+/// one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Id(pub(super) u8);
 
@@ -117,9 +120,17 @@ impl Known {
     }
 
     pub(super) fn finding(self, id: Id) -> Finding {
-        let wait = |secs, reason: &str| Finding::Wait { after: Some(Duration::from_secs(secs)), reason: reason.to_owned() };
+        let wait = |secs, reason: &str| Finding::Wait {
+            after: Some(Duration::from_secs(secs)),
+            reason: reason.to_owned(),
+        };
         match self {
-            Self::Booked => Finding::Booked(Booking { awb: awb(id), courier_name: None, courier_code: None, order_number: None }),
+            Self::Booked => Finding::Booked(Booking {
+                awb: awb(id),
+                courier_name: None,
+                courier_code: None,
+                order_number: None,
+            }),
             Self::Refused => Finding::Refused("refused".to_owned()),
             Self::Unbooked => wait(10, "busy"),
             Self::NeverSent => Finding::NeverSent,
@@ -310,11 +321,14 @@ impl World {
     /// Moments that somebody waits for: a call for sendBy, workers for settleAfter and the next check.
     pub(super) fn next_moment(&self) -> Option<Timestamp> {
         let order = &self.order;
-        let mut moments: Vec<Timestamp> = self.calls.iter().filter(|call| call.is_unsent()).map(|call| call.send_by).collect();
+        let mut moments: Vec<Timestamp> =
+            self.calls.iter().filter(|call| call.is_unsent()).map(|call| call.send_by).collect();
         if order.provider_sync_status == SyncStatus::Processing {
             moments.extend(order.attempt.iter().map(|a| a.settle_after));
         }
-        if self.scenario.ops > 0 && matches!(order.provider_sync_status, SyncStatus::NeedsReview | SyncStatus::Queued) && !self.has_ended()
+        if self.scenario.ops > 0
+            && matches!(order.provider_sync_status, SyncStatus::NeedsReview | SyncStatus::Queued)
+            && !self.has_ended()
         {
             moments.extend(order.attempt.iter().map(|a| a.settle_after));
         }

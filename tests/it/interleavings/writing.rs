@@ -21,7 +21,9 @@ pub(super) const CALL: Duration = Duration::from_secs(25);
 pub(super) fn decide(from: &World, worker: usize, copy: &Rc<Order>) -> (&'static str, Run) {
     match copy.stance(Some(copy.generation), from.now) {
         Stance::Done | Stance::Wait(_) => ("finds nothing to do now", Run::Idle),
-        Stance::Close(_) if from.scenario.broken == Break::NeverCloses => ("finds nothing to do now", Run::Idle),
+        Stance::Close(_) if from.scenario.broken == Break::NeverCloses => {
+            ("finds nothing to do now", Run::Idle)
+        }
         Stance::Close(attempt) => ("begins to close the attempt", Run::Tombstone(Id::of(&attempt))),
         Stance::LookUp(attempt) => ("begins to look it up", Run::LookUp(Id::of(&attempt))),
         Stance::Take => {
@@ -57,7 +59,8 @@ pub(super) fn end(world: &mut World, id: Id, known: Known) {
     }
 }
 
-/// One step of load, decide, compare-and-set. What is left of it: nothing, when it is saved or there is nothing to change.
+/// One step of load, decide, compare-and-set. What is left of it: nothing, when it is saved or there is
+/// nothing to change.
 pub(super) fn write(from: &World, writing: &Writing) -> (&'static str, World, Option<Writing>) {
     let mut world = from.clone();
     match writing {
@@ -65,7 +68,9 @@ pub(super) fn write(from: &World, writing: &Writing) -> (&'static str, World, Op
             let mut copy = Order::clone(&from.order);
             let changed = match change {
                 Change::Settle(id, known) => copy.settle(&id.text(), &known.finding(*id), LOOKS[0], from.now),
-                Change::Found(id, shipment) => copy.settle(&id.text(), &Known::Booked.finding(*shipment), LOOKS[0], from.now),
+                Change::Found(id, shipment) => {
+                    copy.settle(&id.text(), &Known::Booked.finding(*shipment), LOOKS[0], from.now)
+                }
                 Change::Absent(id) => copy.absent(&id.text(), from.now),
                 Change::LookAgain(id, at) => {
                     let awaits = copy.awaits(&id.text());
@@ -74,7 +79,9 @@ pub(super) fn write(from: &World, writing: &Writing) -> (&'static str, World, Op
                     }
                     awaits
                 }
-                Change::GiveUp(id, found) => copy.give_up(&id.text(), *found, reason::OUTCOME_UNKNOWN, from.now),
+                Change::GiveUp(id, found) => {
+                    copy.give_up(&id.text(), *found, reason::OUTCOME_UNKNOWN, from.now)
+                }
                 Change::CallOff => copy.call_off(Actor::Merchant, None, from.now).changes(),
             };
             let left = changed.then(|| Writing::Save(*change, Rc::new(copy)));

@@ -31,7 +31,7 @@ async fn stored(app: &TestApp, id: &str) -> Order {
 /// How an order stands, and why.
 async fn stands(app: &TestApp, id: &str) -> (String, String) {
     let order = stored(app, id).await;
-    (order.provider_sync_status.word().to_owned(), order.sync_reason.unwrap_or_default())
+    (order.provider_sync_status.as_str().to_owned(), order.sync_reason.unwrap_or_default())
 }
 
 fn given_up(count: usize) -> Report {
@@ -64,7 +64,11 @@ async fn a_day_under_a_hold_brings_orders_to_a_person_and_none_is_sent_afterward
     // Looked at just now, so not again for a while; then each is found to have waited for too long.
     app.advance(DAY);
     assert_eq!(pass(&app).await, given_up(3));
-    assert_eq!(stands(&app, &doubtful).await, ("needs_review".to_owned(), "outcome-unknown".to_owned()), "it may be booked");
+    assert_eq!(
+        stands(&app, &doubtful).await,
+        ("needs_review".to_owned(), "outcome-unknown".to_owned()),
+        "it may be booked"
+    );
     assert_eq!((stands(&app, &tried).await, stands(&app, &untried).await), (unreachable(), unreachable()));
 
     app.simulator.change_faults(|f| f.answer = Answer::Normal);

@@ -10,7 +10,7 @@ use waybill::{
         model::Order,
     },
     platform::queue::NewJob,
-    provider::simulator::{Answer, Duplicate, Effect, Lookup, Rule},
+    provider::simulator::{Answer, Duplicate, Lookup, Rule, TakesEffect},
 };
 
 use crate::support::{
@@ -47,7 +47,10 @@ async fn late_booking(app: &TestApp, id: &str, awb: &str) {
     let attempt = stored(app, id).await.attempt.unwrap();
     let booking = Booking { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
     let orders = &app.app.state.orders;
-    orders.settle(id, &attempt.request_log_id, &Finding::Booked(booking), Duration::from_secs(5)).await.unwrap();
+    orders
+        .settle(id, &attempt.request_log_id, &Finding::Booked(booking), Duration::from_secs(5))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -61,10 +64,16 @@ async fn a_refused_order_is_corrected_under_its_own_number_and_booked_once() {
     assert_eq!(answer.status, 202, "{}", answer.text());
     let data = answer.json()["data"].clone();
     assert_eq!((data["id"].as_str(), &data["orderNumber"]), (Some(id.as_str()), &json!(before.order_number)));
-    assert_eq!((&data["providerSyncStatus"], &data["status"], &data["syncReason"]), (&json!("queued"), &json!("pending"), &Value::Null));
+    assert_eq!(
+        (&data["providerSyncStatus"], &data["status"], &data["syncReason"]),
+        (&json!("queued"), &json!("pending"), &Value::Null)
+    );
     assert_eq!(data["consignee"]["pincode"], "560002");
     let step = data["history"].as_array().unwrap().last().unwrap();
-    assert_eq!((&step["actor"], &step["status"], &step["reason"]), (&json!("merchant"), &json!("queued"), &json!("amended")));
+    assert_eq!(
+        (&step["actor"], &step["status"], &step["reason"]),
+        (&json!("merchant"), &json!("queued"), &json!("amended"))
+    );
     let amended = stored(&app, &id).await;
     assert_eq!((amended.generation, amended.created_at), (before.generation + 1, before.created_at));
     assert_eq!(amended.trying_since, Some(app.clock.now()), "the day to reach ParcelX in begins anew");
@@ -77,9 +86,15 @@ async fn a_refused_order_is_corrected_under_its_own_number_and_booked_once() {
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
     let seen = merchant.order(&id).await;
-    assert_eq!((&seen["status"], &seen["history"].as_array().unwrap().last().unwrap()["attempt"]), (&json!("booked"), &json!(2)));
+    assert_eq!(
+        (&seen["status"], &seen["history"].as_array().unwrap().last().unwrap()["attempt"]),
+        (&json!("booked"), &json!(2))
+    );
     let sent = app.simulator.ledger().last().unwrap().request.as_ref().unwrap().get().to_owned();
-    assert!(sent.contains("560002") && !sent.contains("560001") && sent.contains(&before.order_number), "{sent}");
+    assert!(
+        sent.contains("560002") && !sent.contains("560001") && sent.contains(&before.order_number),
+        "{sent}"
+    );
     assert_eq!(app.simulator.shipments().iter().filter(|s| s.live).count(), 1);
 }
 
@@ -91,10 +106,17 @@ async fn a_repeat_changes_nothing_and_another_payload_is_told_where_the_order_st
     let mut version = stored(&app, &id).await.version;
     for (state, words) in [("queued", "on its way"), ("success", "booked")] {
         let again = merchant.post(&amend_path(&id), &corrected()).await;
-        assert_eq!((again.status.as_u16(), again.json()["data"]["providerSyncStatus"].as_str()), (200, Some(state)));
+        assert_eq!(
+            (again.status.as_u16(), again.json()["data"]["providerSyncStatus"].as_str()),
+            (200, Some(state))
+        );
         let mut unnamed = corrected();
         unnamed.as_object_mut().unwrap().remove("clientOrderId");
-        assert_eq!(merchant.post(&amend_path(&id), &unnamed).await.status, 200, "the order's own clientOrderId may be left out");
+        assert_eq!(
+            merchant.post(&amend_path(&id), &unnamed).await.status,
+            200,
+            "the order's own clientOrderId may be left out"
+        );
         let problem = merchant.post(&amend_path(&id), &order("A-1")).await.problem(409, "conflict-state");
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(state) && detail.contains(words), "{detail}");
@@ -125,7 +147,9 @@ async fn an_order_that_fails_again_may_be_amended_again_also_with_the_same_paylo
 async fn of_many_amends_at_once_one_wins() {
     let app = TestApp::start().await;
     let (merchant, id) = refused(&app).await;
-    let bodies: Vec<_> = (0..12).map(|n| with(order("A-1"), "/consignee/pincode", json!(format!("56000{}", n % 3 + 2)))).collect();
+    let bodies: Vec<_> = (0..12)
+        .map(|n| with(order("A-1"), "/consignee/pincode", json!(format!("56000{}", n % 3 + 2))))
+        .collect();
     let all = bodies.into_iter().map(|body| {
         let (merchant, path) = (merchant.clone(), amend_path(&id));
         tokio::spawn(async move { (body.clone(), merchant.post(&path, &body).await) })
@@ -154,12 +178,20 @@ async fn what_may_not_be_amended_is_refused_and_left_alone() {
     assert_eq!(problem["errors"][0]["pointer"], "/clientOrderId");
     let bad = with(with(corrected(), "/consignee/mobile", json!("12")), "/items/0/quantity", json!(0));
     let problem = merchant.post(&amend_path(&id), &bad).await.problem(422, "validation-failed");
-    let pointers: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
-    assert!(pointers.contains(&"/consignee/mobile") && pointers.contains(&"/items/0/quantity"), "{pointers:?}");
+    let pointers: Vec<_> =
+        problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+    assert!(
+        pointers.contains(&"/consignee/mobile") && pointers.contains(&"/items/0/quantity"),
+        "{pointers:?}"
+    );
     assert_eq!(stored(&app, &id).await.version, version);
 
     // The mismatch of a create names the way.
-    let detail = merchant.post("/orders/create", &corrected()).await.problem(422, "idempotency-payload-mismatch")["detail"].clone();
+    let detail = merchant
+        .post("/orders/create", &corrected())
+        .await
+        .problem(422, "idempotency-payload-mismatch")["detail"]
+        .clone();
     assert!(detail.as_str().unwrap().contains(&amend_path(&id)), "{detail}");
     // An order without a clientOrderId gets none.
     let mut unnamed = order("x");
@@ -212,7 +244,8 @@ async fn a_late_shipment_of_the_refused_attempt_is_cancelled_and_the_corrected_o
         app.run_pending_jobs().await;
     }
     let ledger = app.simulator.ledger();
-    let cancelled: Vec<_> = ledger.iter().filter(|e| e.path.contains("cancel")).map(|e| e.awb.clone().unwrap()).collect();
+    let cancelled: Vec<_> =
+        ledger.iter().filter(|e| e.path.contains("cancel")).map(|e| e.awb.clone().unwrap()).collect();
     assert_eq!(cancelled, ["77000000000001"], "only the surplus one");
     assert_eq!(app.simulator.shipments().iter().filter(|s| s.live).count(), 1);
     assert_eq!(merchant.order(&id).await["status"], "booked");
@@ -252,7 +285,10 @@ async fn an_answer_that_repeats_a_cancelled_shipment_is_not_shown_as_booked() {
     app.run_pending_jobs().await;
     let seen = merchant.order(&id).await;
     assert_eq!(app.simulator.shipments().len(), 1, "the double repeats its answer");
-    assert_eq!((&seen["status"], &seen["awb"], &seen["cancellation"]["state"]), (&json!("cancelled"), &json!(awb), &json!("done")));
+    assert_eq!(
+        (&seen["status"], &seen["awb"], &seen["cancellation"]["state"]),
+        (&json!("cancelled"), &json!(awb), &json!("done"))
+    );
     let count = |path: &str| app.simulator.ledger().iter().filter(|e| e.path.contains(path)).count();
     app.assert_calls(&[("create", 1), ("cancel", count("cancel")), ("track", count("track"))]);
 }
@@ -301,14 +337,15 @@ async fn an_attempt_whose_end_nobody_knows_is_shut_out_before_the_corrected_one_
     assert_eq!(merchant.order(&id).await["status"], "booked");
 }
 
-/// The reference stays, so a look-up may show the shipment of the old payload: that is being cancelled, and says nothing of the new call.
+/// The reference stays, so a look-up may show the shipment of the old payload: that is being cancelled, and
+/// says nothing of the new call.
 #[tokio::test]
 async fn a_look_up_that_shows_the_recalled_shipment_does_not_settle_the_new_call() {
     let app = TestApp::start().await;
     app.leave_jobs();
     app.simulator.change_faults(|f| {
         f.lookup = Lookup::Works;
-        f.cancel_effect = Effect::After(86_400_000);
+        f.cancel_effect = TakesEffect::After(86_400_000);
     });
     // Refused, and booked all the same: its AWB comes late.
     app.simulator.script(Rule::create(Answer::Status { code: 422, retry_after: None }).acting(true));
@@ -334,6 +371,13 @@ async fn a_look_up_that_shows_the_recalled_shipment_does_not_settle_the_new_call
     // Four for the new call, and one for the old shipment, whose cancel goes on once the order rests.
     app.assert_calls(&[("create", 1), ("track", 5)]);
     let seen = merchant.order(&id).await;
-    assert_eq!((seen["providerSyncStatus"].as_str(), seen["syncReason"].as_str()), (Some("needs_review"), Some("outcome-unknown")));
-    assert_eq!((seen["status"].as_str(), seen["awb"].as_str()), (Some("pending"), None), "not cancelled: the new call may be live");
+    assert_eq!(
+        (seen["providerSyncStatus"].as_str(), seen["syncReason"].as_str()),
+        (Some("needs_review"), Some("outcome-unknown"))
+    );
+    assert_eq!(
+        (seen["status"].as_str(), seen["awb"].as_str()),
+        (Some("pending"), None),
+        "not cancelled: the new call may be live"
+    );
 }

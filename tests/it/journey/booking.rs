@@ -24,8 +24,12 @@ async fn an_order_is_booked_and_linked_to_its_logs() {
     assert_eq!(seen["orderNumber"], shipment.reference);
     assert_eq!(seen["providerEnv"], "simulator");
     assert_eq!(seen["syncReason"], json!(null));
-    let steps: Vec<_> =
-        seen["history"].as_array().unwrap().iter().map(|h| (h["seq"].as_i64().unwrap(), h["status"].as_str().unwrap())).collect();
+    let steps: Vec<_> = seen["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|h| (h["seq"].as_i64().unwrap(), h["status"].as_str().unwrap()))
+        .collect();
     assert_eq!(steps, [(1, "queued"), (2, "processing"), (3, "success")]);
 
     let logs = merchant.provider_logs(&id).await;
@@ -37,8 +41,15 @@ async fn an_order_is_booked_and_linked_to_its_logs() {
     assert_eq!(logs[0]["requestPayload"]["client_order_id"], seen["orderNumber"]);
     assert_eq!(logs[0]["requestPayload"]["consignee_mobile"], "[redacted]");
 
-    let job = app.app.queue.inspect.get("parcelx-orders-queue", &format!("create-order-{id}-1")).await.unwrap().unwrap();
-    assert_eq!(job.state.name(), "completed");
+    let job = app
+        .app
+        .queue
+        .inspect
+        .get("parcelx-orders-queue", &format!("create-order-{id}-1"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(job.state.as_str(), "completed");
     let value: serde_json::Value = serde_json::from_str(&job.return_value.unwrap()).unwrap();
     assert_eq!(value["orderId"], id);
     assert_eq!(value["success"], true);
@@ -95,7 +106,7 @@ async fn jobs_that_cannot_be_run_fail_in_sight() {
     assert_eq!(app.run_pending_jobs().await, 2);
     for (id, says) in [("no-order", "no such order"), ("no-payload", "does not read")] {
         let job = app.app.queue.inspect.get("parcelx-orders-queue", id).await.unwrap().unwrap();
-        assert_eq!(job.state.name(), "failed", "{id}");
+        assert_eq!(job.state.as_str(), "failed", "{id}");
         assert!(job.reason.unwrap().contains(says), "{id}");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use waybill::{
     features::orders::model::Order,
-    provider::simulator::{Answer, Effect, Operation, Rule, Then},
+    provider::simulator::{Answer, Operation, Rule, TakesEffect, Then},
 };
 
 use crate::support::{Client, TestApp, orders::order};
@@ -16,7 +16,8 @@ use crate::support::{Client, TestApp, orders::order};
 const QUEUE: &str = "parcelx-order-cancellation-queue";
 
 async fn cancel(merchant: &Client, id: &str) -> Value {
-    let answer = merchant.post("/orders/cancel", &json!({ "orderId": id, "reason": "Changed their mind" })).await;
+    let answer =
+        merchant.post("/orders/cancel", &json!({ "orderId": id, "reason": "Changed their mind" })).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()["data"].clone()
 }
@@ -51,7 +52,11 @@ fn live(app: &TestApp) -> usize {
 fn words(value: &Value) -> (&str, &str, &str) {
     let text = |v: &Value| if v.is_string() { "" } else { "no text" };
     assert_eq!(text(&value["status"]), "");
-    (value["status"].as_str().unwrap(), value["providerSyncStatus"].as_str().unwrap(), value["cancellation"]["state"].as_str().unwrap())
+    (
+        value["status"].as_str().unwrap(),
+        value["providerSyncStatus"].as_str().unwrap(),
+        value["cancellation"]["state"].as_str().unwrap(),
+    )
 }
 
 #[tokio::test]
@@ -67,19 +72,29 @@ async fn an_order_that_was_not_sent_is_cancelled_at_once() {
         }
         let data = cancel(&merchant, &id).await;
         assert_eq!(words(&data), ("cancelled", "cancelled", "done"), "{data}");
-        assert_eq!((data["reason"].as_str(), data["clientOrderId"].as_str()), (Some("Changed their mind"), Some("A-1")));
+        assert_eq!(
+            (data["reason"].as_str(), data["clientOrderId"].as_str()),
+            (Some("Changed their mind"), Some("A-1"))
+        );
         app.advance(Duration::from_secs(3600));
         app.run_pending_jobs().await;
         app.assert_calls(&[]);
-        let job = app.app.queue.inspect.get("parcelx-orders-queue", &format!("create-order-{id}-1")).await.unwrap().unwrap();
-        assert_eq!(job.state.name(), "completed", "a job without work ends harmlessly");
+        let job = app
+            .app
+            .queue
+            .inspect
+            .get("parcelx-orders-queue", &format!("create-order-{id}-1"))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(job.state.as_str(), "completed", "a job without work ends harmlessly");
     }
 }
 
 #[tokio::test]
 async fn a_booked_order_is_cancelled_at_the_provider_and_confirmed_by_tracking() {
     let app = TestApp::start().await;
-    app.simulator.change_faults(|f| f.cancel_effect = Effect::After(30_000));
+    app.simulator.change_faults(|f| f.cancel_effect = TakesEffect::After(30_000));
     let (merchant, id) = booked(&app).await;
     let data = cancel(&merchant, &id).await;
     assert_eq!(words(&data), ("booked", "success", "requested"));
@@ -89,16 +104,20 @@ async fn a_booked_order_is_cancelled_at_the_provider_and_confirmed_by_tracking()
     assert_eq!(words(&seen), ("cancelled", "success", "done"), "accepted counts at once");
     assert_eq!(seen["cancellation"]["confirmedAt"], json!(null));
     let delayed = app.app.queue.inspect.get(QUEUE, &format!("cancel-order-{id}-2")).await.unwrap().unwrap();
-    assert_eq!(delayed.state.name(), "delayed");
+    assert_eq!(delayed.state.as_str(), "delayed");
 
     for (after, confirmed) in [(5, false), (55, true)] {
         app.advance(Duration::from_secs(after));
         app.run_pending_jobs().await;
         app.assert_calls(&[("track", 1)]);
-        assert_eq!(merchant.order(&id).await["cancellation"]["confirmedAt"].is_string(), confirmed, "after {after} s");
+        assert_eq!(
+            merchant.order(&id).await["cancellation"]["confirmedAt"].is_string(),
+            confirmed,
+            "after {after} s"
+        );
     }
     let job = app.app.queue.inspect.get(QUEUE, &format!("cancel-order-{id}-2")).await.unwrap().unwrap();
-    assert_eq!((job.state.name(), job.attempts_made), ("completed", 1));
+    assert_eq!((job.state.as_str(), job.attempts_made), ("completed", 1));
     let value: Value = serde_json::from_str(&job.return_value.unwrap()).unwrap();
     assert_eq!((value["orderId"].as_str(), value["success"].as_bool()), (Some(id.as_str()), Some(true)));
     assert_eq!(live(&app), 0);
@@ -106,12 +125,28 @@ async fn a_booked_order_is_cancelled_at_the_provider_and_confirmed_by_tracking()
     assert_eq!(reasons, ["", "", "", "cancel requested", "cancel accepted", "cancel confirmed"]);
     // Each call has its pair of logs, and the cancel's own ids are in them.
     let logs = merchant.provider_logs(&id).await;
-    let verdicts: Vec<_> = logs.iter().map(|l| (l["operation"].as_str().unwrap(), l["outcome"]["verdict"].as_str().unwrap())).collect();
-    assert_eq!(verdicts, [("create_order", "booked"), ("cancel_order", "accepted"), ("track_order", "found"), ("track_order", "found")]);
+    let verdicts: Vec<_> = logs
+        .iter()
+        .map(|l| (l["operation"].as_str().unwrap(), l["outcome"]["verdict"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        verdicts,
+        [
+            ("create_order", "booked"),
+            ("cancel_order", "accepted"),
+            ("track_order", "found"),
+            ("track_order", "found")
+        ]
+    );
 }
 
 fn seen_reasons(order: &Value) -> Vec<String> {
-    order["history"].as_array().unwrap().iter().map(|e| e["reason"].as_str().unwrap_or_default().to_owned()).collect()
+    order["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["reason"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -129,7 +164,10 @@ async fn many_cancels_at_once_are_one() {
     }
     let order = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
-    assert_eq!(seen_reasons(&merchant.order(&id).await).iter().filter(|r| *r == "cancel requested").count(), 1);
+    assert_eq!(
+        seen_reasons(&merchant.order(&id).await).iter().filter(|r| *r == "cancel requested").count(),
+        1
+    );
     // A repeat says how it stands, and does nothing.
     let version = order.version;
     assert_eq!(words(&cancel(&merchant, &id).await), ("cancelled", "success", "done"));
@@ -140,14 +178,22 @@ async fn many_cancels_at_once_are_one() {
 #[tokio::test]
 async fn a_wish_during_the_call_is_carried_out_after_it() {
     for (rule, ends, calls) in [
-        (Rule::create(Answer::HangAfterBooking { ms: 300, then: Then::Answer }), ("cancelled", "success", "done"), 1),
+        (
+            Rule::create(Answer::HangAfterBooking { ms: 300, then: Then::Answer }),
+            ("cancelled", "success", "done"),
+            1,
+        ),
         // The order is sent no more once the provider was busy, and a refusal leaves nothing to cancel.
         (
             Rule { latency_ms: Some(300), ..Rule::create(Answer::Status { code: 429, retry_after: None }) },
             ("cancelled", "cancelled", "done"),
             0,
         ),
-        (Rule { latency_ms: Some(300), ..Rule::refuse("Pincode is not served") }, ("failed", "failed", "done"), 0),
+        (
+            Rule { latency_ms: Some(300), ..Rule::refuse("Pincode is not served") },
+            ("failed", "failed", "done"),
+            0,
+        ),
     ] {
         let app = TestApp::start().await;
         app.simulator.script(rule);
@@ -201,7 +247,10 @@ async fn a_wish_while_the_outcome_is_unknown_waits_for_it() {
 async fn a_refused_cancel_leaves_it_booked_and_may_be_asked_for_again() {
     let app = TestApp::start().await;
     let (merchant, id) = booked(&app).await;
-    app.simulator.script(Rule { operation: Some(Operation::Cancel), ..Rule::refuse("Order can not be cancelled at this stage.") });
+    app.simulator.script(Rule {
+        operation: Some(Operation::Cancel),
+        ..Rule::refuse("Order can not be cancelled at this stage.")
+    });
     cancel(&merchant, &id).await;
     until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
@@ -209,7 +258,10 @@ async fn a_refused_cancel_leaves_it_booked_and_may_be_asked_for_again() {
     assert_eq!(words(&seen), ("booked", "success", "refused"));
     assert_eq!(seen["cancellation"]["detail"], "Order can not be cancelled at this stage.");
     let job = app.app.queue.inspect.get(QUEUE, &format!("cancel-order-{id}-2")).await.unwrap().unwrap();
-    assert_eq!((job.state.name(), job.reason.as_deref()), ("failed", Some("Order can not be cancelled at this stage.")));
+    assert_eq!(
+        (job.state.as_str(), job.reason.as_deref()),
+        ("failed", Some("Order can not be cancelled at this stage."))
+    );
     assert_eq!(live(&app), 1);
 
     assert_eq!(words(&cancel(&merchant, &id).await), ("booked", "success", "requested"));
@@ -231,15 +283,20 @@ async fn bad_cancels_are_told_what_is_wrong() {
     ] {
         answer.problem(404, "not-found");
     }
-    let body = merchant.post("/orders/cancel", &json!({ "order": id, "reason": "x".repeat(501) })).await.problem(422, "validation-failed");
-    let pointers: Vec<_> = body["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+    let body = merchant
+        .post("/orders/cancel", &json!({ "order": id, "reason": "x".repeat(501) }))
+        .await
+        .problem(422, "validation-failed");
+    let pointers: Vec<_> =
+        body["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
     assert_eq!(pointers.len(), 3, "{pointers:?}");
     for pointer in ["/order", "/orderId", "/reason"] {
         assert!(pointers.contains(&pointer), "{pointers:?}");
     }
     app.anybody().post("/orders/cancel", &json!({ "orderId": id })).await.problem(401, "unauthenticated");
     // Without a body at all.
-    let bare = http::Request::post(format!("/v1/orders/{id}/cancel")).body(axum::body::Body::empty()).unwrap();
+    let bare =
+        http::Request::post(format!("/v1/orders/{id}/cancel")).body(axum::body::Body::empty()).unwrap();
     assert_eq!(merchant.send(bare).await.status, 202);
     until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);

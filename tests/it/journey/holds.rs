@@ -1,4 +1,5 @@
-//! An account that cannot be used: one call finds it out, everything else waits, and it is over by itself when the account is well again.
+//! An account that cannot be used: one call finds it out, everything else waits, and it is over by itself
+//! when the account is well again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,14 +10,14 @@ use url::Url;
 use waybill::{
     app::{App, Worker},
     features::{
-        audit::{self, Audit, Signature, Via},
-        provider_accounts::{Account, Hold, HoldKind, LiftError, Taken, Trial, guard::Guard},
+        audit::{self, Audit, AuditContext, Via},
+        provider_accounts::{Account, Hold, HoldKind, LiftError, ProbeResult, Taken, guard::Guard},
     },
     platform::{
         config,
         queue::{
-            Leased, NewJob,
-            job::{Death, Job, JobError, Outcome, Payload},
+            ActiveJob, NewJob,
+            job::{DeathCause, Job, JobError, Outcome, Payload},
             registry::Registry,
             retry::Policy,
             runner::{QueueSettings, Runner},
@@ -73,7 +74,8 @@ async fn ready(app: &TestApp) -> Value {
     answer.json()["checks"]["account"].clone()
 }
 
-/// A worker in a process of its own, as far as that goes: it shares the database and the queue and nothing else.
+/// A worker in a process of its own, as far as that goes: it shares the database and the queue and nothing
+/// else.
 async fn another_process(app: &TestApp) -> (App, Worker) {
     let other = App::open((*app.app.config).clone(), app.app.env, app.clock.clone()).await.unwrap();
     let key = || SecretString::from("key");
@@ -119,11 +121,14 @@ async fn one_call_is_enough_for_fifty_orders_and_none_of_them_fails() {
         app.run_pending_jobs().await;
         app.assert_calls(&[("create", 1)]);
         let held = hold(&app).await.unwrap();
-        assert_eq!((held.kind, held.since, held.next_canary_at), (kind, app.clock.now(), app.clock.now() + MINUTE));
+        assert_eq!(
+            (held.kind, held.since, held.next_probe_at),
+            (kind, app.clock.now(), app.clock.now() + MINUTE)
+        );
         assert_eq!(ready(&app).await, format!("held: {kind}"));
         let first = merchant.order(&ids[0]).await;
         assert_eq!(first["providerSyncStatus"], "retrying");
-        assert!(first["syncReason"].as_str().unwrap().starts_with(kind.word()), "{}", first["syncReason"]);
+        assert!(first["syncReason"].as_str().unwrap().starts_with(kind.as_str()), "{}", first["syncReason"]);
         for id in &ids[1..] {
             assert_eq!(merchant.order(id).await["providerSyncStatus"], "queued");
         }
@@ -153,7 +158,9 @@ async fn a_worker_at_work_knows_at_once_what_its_own_call_found_out() {
     let (worker, told) = (app.worker.clone(), stop.clone());
     let work = tokio::spawn(async move { worker.run(&told).await });
     app.simulator.wait_for(|ledger| !ledger.is_empty()).await;
-    let held = async || app.app.store.get::<Account>("parcelx-simulator").await.unwrap().is_some_and(|a| a.hold.is_some());
+    let held = async || {
+        app.app.store.get::<Account>("parcelx-simulator").await.unwrap().is_some_and(|a| a.hold.is_some())
+    };
     while !held().await || app.counts().await.active > 0 {
         tokio::task::yield_now().await;
     }
@@ -174,12 +181,12 @@ async fn canaries_come_ever_later_while_they_are_held_again_and_each_is_one_call
     let since = app.clock.now();
     for (nth, minutes) in [1, 2, 4, 8, 15, 15].into_iter().enumerate() {
         app.advance(MINUTE * minutes - Duration::from_millis(1));
-        assert_eq!(app.run_pending_jobs().await, 0, "canary {nth} is too early");
+        assert_eq!(app.run_pending_jobs().await, 0, "probe {nth} is too early");
         app.advance(Duration::from_millis(1));
         assert_eq!(app.run_pending_jobs().await, 1);
         app.assert_calls(&[("create", 1)]);
         let held = hold(&app).await.unwrap();
-        assert_eq!((held.since, held.canaries, held.canary), (since, u32::try_from(nth).unwrap() + 1, None));
+        assert_eq!((held.since, held.probes, held.probe), (since, u32::try_from(nth).unwrap() + 1, None));
     }
     well_again(&app);
     app.advance(MINUTE * 15);
@@ -196,17 +203,27 @@ async fn an_operator_lifts_a_hold_and_is_told_when_there_is_none() {
     well_again(&app);
     // Somebody in another process.
     let (other, _) = another_process(&app).await;
-    let by = Signature::new("asha", Via::Cli, "topped up").unwrap();
+    let by = AuditContext::new("asha", Via::Cli, "topped up").unwrap();
     let lift = async |id: &str| other.accounts.lift(id, &by).await;
     let lifted = lift("parcelx-simulator").await.unwrap();
     assert_eq!((lifted.kind, lifted.reason.as_str()), (HoldKind::Wallet, "Insuffiecient Balance of […]"));
     assert!(matches!(lift("parcelx-simulator").await, Err(LiftError::NotHeld(_))));
     let unknown = lift("parcelx-live").await.unwrap_err();
     assert_eq!(unknown.to_string(), "there is no account `parcelx-live`; there are: parcelx-simulator");
-    let lines = Audit::new(app.app.store.clone(), app.clock.clone()).list(Some("parcelx-simulator"), None, 9).await.unwrap();
-    let told: Vec<_> = lines.iter().map(|l| (l.actor.name.as_str(), l.reason.as_str(), l.outcome, l.before.as_deref())).collect();
+    let lines = Audit::new(app.app.store.clone(), app.clock.clone())
+        .list(Some("parcelx-simulator"), None, 9)
+        .await
+        .unwrap();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|l| (l.actor.name.as_str(), l.reason.as_str(), l.outcome, l.before.as_deref()))
+        .collect();
     let line = |outcome, before| ("asha", "topped up", outcome, Some(before));
-    assert_eq!(told, [line(audit::Outcome::Refused, "ok"), line(audit::Outcome::Done, "held: wallet")], "newest first");
+    assert_eq!(
+        told,
+        [line(audit::Outcome::Refused, "ok"), line(audit::Outcome::Done, "held: wallet")],
+        "newest first"
+    );
     settle_all(&app, &merchant, &ids).await;
     app.assert_calls(&[("create", 3)]);
 }
@@ -240,15 +257,19 @@ async fn a_worker_that_vanishes_with_the_canary_does_not_keep_it_for_ever() {
     app.advance(MINUTE);
     let (other, _) = another_process(&app).await;
     let life = MINUTE * 2;
-    assert_eq!(other.accounts.take_canary("vanished", life).await.unwrap(), Taken::Yes);
-    assert_eq!(app.app.accounts.take_canary("second", life).await.unwrap(), Taken::No);
+    assert_eq!(other.accounts.begin_probe("vanished", life).await.unwrap(), Taken::Yes);
+    assert_eq!(app.app.accounts.begin_probe("second", life).await.unwrap(), Taken::No);
     app.advance(life - Duration::from_millis(1));
     assert_eq!(app.run_pending_jobs().await, 0, "it may still be trying");
     app.advance(Duration::from_millis(1));
     settle_all(&app, &merchant, &ids).await;
     app.assert_calls(&[("create", 3)]);
     // It was only slow: what it has to say is no longer asked.
-    other.accounts.end_canary("vanished", &Trial::Held { kind: HoldKind::Credentials, reason: "late".into() }).await.unwrap();
+    other
+        .accounts
+        .end_probe("vanished", &ProbeResult::Held { kind: HoldKind::Credentials, reason: "late".into() })
+        .await
+        .unwrap();
     assert_eq!(hold(&app).await, None);
 }
 
@@ -289,7 +310,10 @@ async fn a_canary_without_an_answer_settles_nothing_and_the_next_follows_soon() 
     for _ in 0..2 {
         assert_eq!(app.run_pending_jobs().await, 1);
         let held = hold(&app).await.unwrap();
-        assert_eq!((held.canaries, held.canary, held.next_canary_at), (0, None, app.clock.now() + Duration::from_secs(5)));
+        assert_eq!(
+            (held.probes, held.probe, held.next_probe_at),
+            (0, None, app.clock.now() + Duration::from_secs(5))
+        );
         app.advance(Duration::from_secs(5));
     }
     app.assert_calls(&[("create", 3)]);
@@ -328,11 +352,11 @@ impl Payload for Cancelling {
 impl Job for Cancelling {
     type Context = ();
 
-    async fn run(&self, (): &(), _job: &Leased) -> Result<Outcome, JobError> {
+    async fn run(&self, (): &(), _job: &ActiveJob) -> Result<Outcome, JobError> {
         Ok(Outcome::Completed(json!({})))
     }
 
-    async fn on_dead(&self, (): &(), _job: &Leased, _why: &Death) -> Result<(), JobError> {
+    async fn on_dead(&self, (): &(), _job: &ActiveJob, _why: &DeathCause) -> Result<(), JobError> {
         Ok(())
     }
 }
@@ -343,8 +367,18 @@ async fn cancelling_goes_on_without_money_but_not_without_keys() {
         let app = TestApp::start().await;
         app.leave_jobs();
         app.app.accounts.report(kind, "why").await.unwrap();
-        let guard = Guard::new(app.app.accounts.clone(), Breaker::new(0, app.clock.clone()), app.clock.clone(), MINUTE);
-        let settings = QueueSettings { name: Cancelling::QUEUE.to_owned(), concurrency: 1, lease: MINUTE, max_stalled: 3 };
+        let guard = Guard::new(
+            app.app.accounts.clone(),
+            Breaker::new(0, app.clock.clone()),
+            app.clock.clone(),
+            MINUTE,
+        );
+        let settings = QueueSettings {
+            name: Cancelling::QUEUE.to_owned(),
+            concurrency: 1,
+            lease: MINUTE,
+            max_stalled: 3,
+        };
         let registry = Registry::default().with::<Cancelling>();
         let runner = Runner::gated(app.app.queue.clone(), registry, (), vec![settings], Arc::new(guard));
         let policy = Policy { attempts: 1, backoff: MINUTE };
@@ -363,7 +397,8 @@ async fn what_is_graver_takes_its_place_and_a_worker_process_tells_of_it_too() {
     report(HoldKind::Credentials).await;
     report(HoldKind::Wallet).await;
     assert_eq!(ready(&app).await, "held: credentials");
-    let health = Client { router: app.app.health_router(tokio_util::sync::CancellationToken::new()), token: None };
+    let health =
+        Client { router: app.app.health_router(tokio_util::sync::CancellationToken::new()), token: None };
     assert_eq!(health.get("/readyz").await.json()["checks"]["account"], "held: credentials");
     waybill::platform::telemetry::install();
     assert_eq!(ready(&app).await, "held: credentials");
@@ -373,7 +408,8 @@ async fn what_is_graver_takes_its_place_and_a_worker_process_tells_of_it_too() {
     }
 }
 
-/// A cancel that `ParcelX` does not know, or may not do for this one parcel, says nothing of creates: they must not be shut with each try.
+/// A cancel that `ParcelX` does not know, or may not do for this one parcel, says nothing of creates: they
+/// must not be shut with each try.
 #[tokio::test]
 async fn a_cancel_that_cannot_be_made_holds_nothing() {
     for code in [403, 405, 415] {

@@ -1,4 +1,5 @@
-//! Answers that are well-formed and yet meant, or fit, to do harm: what is kept of them must not outgrow its order.
+//! Answers that are well-formed and yet meant, or fit, to do harm: what is kept of them must not outgrow its
+//! order.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use crate::support::{Client, TestApp, orders::order};
 async fn provider(body: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
             drop(socket.read(&mut [0; 65_536]).await);
@@ -41,7 +43,8 @@ async fn answered(body: String) -> (TestApp, Client, String) {
 async fn an_answer_of_any_depth_can_be_read_again() {
     for depth in [1, 31, 32, 33, 60, 100, 120, 124, 125, 126, 127, 128, 1000] {
         let nested = "[".repeat(depth) + &"]".repeat(depth);
-        let (_app, merchant, id) = answered(format!(r#"{{"status":false,"responsemsg":"No","data":{nested}}}"#)).await;
+        let (_app, merchant, id) =
+            answered(format!(r#"{{"status":false,"responsemsg":"No","data":{nested}}}"#)).await;
         let logs = merchant.provider_logs(&id).await;
         let (verdict, stands) = if depth < 32 { ("refused", "failed") } else { ("unknown", "reconciling") };
         assert_eq!((&logs[0]["outcome"]["verdict"], logs.len()), (&json!(verdict), 1), "{depth}");
@@ -52,11 +55,16 @@ async fn an_answer_of_any_depth_can_be_read_again() {
 #[tokio::test]
 async fn the_providers_words_are_kept_short() {
     let words = "no é ".repeat(100_000);
-    let (app, merchant, id) = answered(json!({ "status": false, "responsemsg": [words, words] }).to_string()).await;
+    let (app, merchant, id) =
+        answered(json!({ "status": false, "responsemsg": [words, words] }).to_string()).await;
     let seen = merchant.order(&id).await;
     assert_eq!(seen["providerSyncStatus"], "failed");
     let reason = seen["syncReason"].as_str().unwrap();
-    assert!(reason.starts_with("no é no é") && reason.ends_with('…') && reason.chars().count() <= 501, "{}", reason.len());
+    assert!(
+        reason.starts_with("no é no é") && reason.ends_with('…') && reason.chars().count() <= 501,
+        "{}",
+        reason.len()
+    );
     let stored: waybill::features::orders::model::Order = app.app.store.get(&id).await.unwrap().unwrap();
     assert!(serde_json::to_string(&stored).unwrap().len() < 10_000);
 }
@@ -64,13 +72,19 @@ async fn the_providers_words_are_kept_short() {
 /// The first call is in doubt, and the look-up for it is met by the same answer.
 #[tokio::test]
 async fn what_nobody_can_print_is_no_awb() {
-    for awb in ["x".repeat(65), "1".repeat(100_000), "12\u{0}34".to_owned(), "12\n34".to_owned(), "१२३".to_owned()] {
+    for awb in
+        ["x".repeat(65), "1".repeat(100_000), "12\u{0}34".to_owned(), "12\n34".to_owned(), "१२३".to_owned()]
+    {
         let both = json!({ "status": true, "data": { "awb_number": awb }, "current_status": { "awb": awb, "status_code": "221" } });
         let (app, merchant, id) = answered(both.to_string()).await;
         assert_eq!(merchant.order(&id).await["providerSyncStatus"], "reconciling");
         app.advance(Duration::from_secs(6));
         app.run_pending_jobs().await;
         let seen = merchant.order(&id).await;
-        assert_eq!((&seen["awb"], &seen["syncReason"]), (&Value::Null, &json!("booked-awb-unknown")), "{awb:.80}");
+        assert_eq!(
+            (&seen["awb"], &seen["syncReason"]),
+            (&Value::Null, &json!("booked-awb-unknown")),
+            "{awb:.80}"
+        );
     }
 }

@@ -96,7 +96,8 @@ async fn the_label_is_fetched_once_by_a_worker_and_handed_out_until_it_is_old() 
     let answer = ask(&app, &merchant, &id).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let url = format!("http://{}/_sim/label/{}.pdf", app.provider_address, awb.as_str().unwrap());
-    let expected = json!({ "success": true, "data": { "awb": awb, "labelUrl": url, "fetchedAt": app.clock.now() } });
+    let expected =
+        json!({ "success": true, "data": { "awb": awb, "labelUrl": url, "fetchedAt": app.clock.now() } });
     assert_eq!(answer.json(), expected);
     app.assert_calls(&[("label", 1)]);
 
@@ -107,7 +108,11 @@ async fn the_label_is_fetched_once_by_a_worker_and_handed_out_until_it_is_old() 
     let renewed = ask(&app, &merchant, &id).await.json();
     assert_eq!(renewed["data"]["fetchedAt"], json!(app.clock.now()));
     app.assert_calls(&[("label", 1)]);
-    assert_eq!(merchant.order(&id).await, before, "a label changes nothing of the order that its merchant reads");
+    assert_eq!(
+        merchant.order(&id).await,
+        before,
+        "a label changes nothing of the order that its merchant reads"
+    );
 
     let logs = merchant.provider_logs(&id).await;
     let labels: Vec<_> = logs.iter().filter(|log| log["operation"] == "label").collect();
@@ -137,12 +142,24 @@ async fn without_a_worker_the_merchant_is_told_to_ask_again_and_one_job_waits() 
     let (merchant, id) = booked(&app).await;
     for _ in 0..3 {
         let answer = merchant.get(&path(&id)).await;
-        assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (202, Some("2")), "{}", answer.text());
-        assert_eq!((&answer.json()["success"], &answer.json()["data"]["labelUrl"]), (&json!(true), &Value::Null));
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("retry-after")),
+            (202, Some("2")),
+            "{}",
+            answer.text()
+        );
+        assert_eq!(
+            (&answer.json()["success"], &answer.json()["data"]["labelUrl"]),
+            (&json!(true), &Value::Null)
+        );
     }
     assert_eq!(app.app.queue.inspect.counts(QUEUE).await.unwrap().open(), 1);
     let job = app.app.queue.inspect.get(QUEUE, &format!("fetch-label-{id}-1")).await.unwrap().unwrap();
-    assert_eq!(serde_json::from_str::<Value>(&job.data).unwrap(), json!({ "orderId": id, "userId": "u1", "wish": 1 }), "ids alone");
+    assert_eq!(
+        serde_json::from_str::<Value>(&job.data).unwrap(),
+        json!({ "orderId": id, "userId": "u1", "wish": 1 }),
+        "ids alone"
+    );
     app.run_pending_jobs().await;
     assert_eq!(merchant.get(&path(&id)).await.status, 200);
     app.assert_calls(&[("label", 1)]);
@@ -153,7 +170,8 @@ async fn a_wish_whose_job_was_lost_is_made_again() {
     let app = hasty().await;
     let (merchant, id) = booked(&app).await;
     assert_eq!(merchant.get(&path(&id)).await.status, 202);
-    let claimed = app.app.queue.broker.claim(QUEUE, 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
+    let claimed =
+        app.app.queue.broker.claim(QUEUE, 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
     let _held = app.app.queue.broker.fail(&claimed[0], "lost").await.unwrap();
     assert_eq!(merchant.get(&path(&id)).await.status, 202);
     assert_eq!(app.run_pending_jobs().await, 0, "it is still waited for");
@@ -212,13 +230,14 @@ async fn a_job_whose_order_was_called_off_meanwhile_asks_nobody() {
 async fn a_refusal_is_told_in_the_providers_words_and_asked_for_anew_after_a_while() {
     let app = start().await;
     let (merchant, id) = booked(&app).await;
-    app.simulator.script(Rule::on(Operation::Label, simulator::Answer::Status { code: 422, retry_after: None }));
+    app.simulator
+        .script(Rule::on(Operation::Label, simulator::Answer::Status { code: 422, retry_after: None }));
     let problem = ask(&app, &merchant, &id).await.problem(409, "provider-refused");
     let words = problem["detail"].as_str().unwrap().to_owned();
     assert!(words.starts_with("ParcelX gives no label for this order: ") && words.len() > 45, "{words}");
     app.assert_calls(&[("label", 1)]);
     let job = app.app.queue.inspect.get(QUEUE, &format!("fetch-label-{id}-1")).await.unwrap().unwrap();
-    assert_eq!(job.state.name(), "failed");
+    assert_eq!(job.state.as_str(), "failed");
     app.advance(FAILURE_LIVES - Duration::from_millis(1));
     let again = merchant.get(&path(&id)).await.problem(409, "provider-refused");
     assert_eq!(again["detail"], words, "told again, and nobody was asked");
@@ -230,16 +249,20 @@ async fn a_refusal_is_told_in_the_providers_words_and_asked_for_anew_after_a_whi
 
 #[tokio::test]
 async fn an_address_elsewhere_is_never_handed_out() {
-    for url in
-        ["https://files.example.test/label/{awb}.pdf", "https://parcelx.in@evil.test/{awb}", "http://127.0.0.1:1/{awb}.pdf", "nonsense"]
-    {
+    for url in [
+        "https://files.example.test/label/{awb}.pdf",
+        "https://parcelx.in@evil.test/{awb}",
+        "http://127.0.0.1:1/{awb}.pdf",
+        "nonsense",
+    ] {
         let app = start().await;
         app.simulator.change_faults(|f| f.label_url = Some(url.to_owned()));
         let (merchant, id) = booked(&app).await;
         let answer = ask(&app, &merchant, &id).await;
         answer.problem(502, "provider-answer");
         app.assert_calls(&[("label", 1)]);
-        let shown = format!("{}{:?}{}", answer.text(), merchant.provider_logs(&id).await, merchant.order(&id).await);
+        let shown =
+            format!("{}{:?}{}", answer.text(), merchant.provider_logs(&id).await, merchant.order(&id).await);
         assert!(!shown.contains("example.test") && !shown.contains("evil"), "{shown}");
         assert!(stored(&app, &id).await.label.unwrap().url.is_none());
     }
@@ -267,7 +290,11 @@ async fn what_tells_nothing_is_tried_a_few_times_and_never_touches_the_booking()
         }
     }
     let job = app.app.queue.inspect.get(QUEUE, &format!("fetch-label-{id}-1")).await.unwrap().unwrap();
-    assert_eq!((job.state.name(), job.attempts_made), ("failed", 1), "the tries used up no attempt, only the end did");
+    assert_eq!(
+        (job.state.as_str(), job.attempts_made),
+        ("failed", 1),
+        "the tries used up no attempt, only the end did"
+    );
     assert!(job.reason.unwrap().contains("credentials"));
     assert_eq!(merchant.order(&id).await, before);
     merchant.get(&path(&id)).await.problem(503, "temporarily-unavailable");
@@ -290,7 +317,8 @@ async fn whoever_waits_is_told_when_nothing_can_be_learnt() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let answer = tokio::select! { answer = while_working(&app, asking) => answer, () = moving => unreachable!() };
+    let answer =
+        tokio::select! { answer = while_working(&app, asking) => answer, () = moving => unreachable!() };
     let problem = answer.problem(503, "temporarily-unavailable");
     assert!(answer.header("retry-after").is_some(), "{problem}");
     app.assert_calls(&[("label", 4)]);

@@ -31,7 +31,8 @@ async fn three_hundred_orders_arrive_field_by_field() {
     let ledger = app.simulator.ledger();
     assert_eq!(app.simulator.shipments().len(), 300);
     for entry in ledger {
-        let sent: Value = serde_json::from_str(entry.request.expect("a create keeps its body").get()).unwrap();
+        let sent: Value =
+            serde_json::from_str(entry.request.expect("a create keeps its body").get()).unwrap();
         let body = given.remove(sent["client_order_id"].as_str().unwrap()).expect("each reference once");
         check(&sent, &body);
     }
@@ -64,14 +65,20 @@ fn check(sent: &Value, body: &Value) {
     assert_eq!(sent["payment_mode"], if cod { "Cod" } else { "Prepaid" }, "{order}");
     let zero = json!(0);
     let or_zero = |v: &Value| if v.is_null() { zero.clone() } else { v.clone() };
-    for (field, value) in
-        [("cod_amount", "codAmount"), ("order_amount", "orderAmount"), ("tax_amount", "taxAmount"), ("extra_charges", "extraCharges")]
-    {
+    for (field, value) in [
+        ("cod_amount", "codAmount"),
+        ("order_amount", "orderAmount"),
+        ("tax_amount", "taxAmount"),
+        ("extra_charges", "extraCharges"),
+    ] {
         same_number(order, &sent[field], &or_zero(&body["charges"][value]));
     }
     same_number(order, &sent["mps"], &or_zero(&body["shipment"]["mps"]));
     for side in ["width", "height", "length", "weight"] {
-        let (sent, given) = (sent[format!("shipment_{side}")].as_array().unwrap(), body["shipment"][side].as_array().unwrap());
+        let (sent, given) = (
+            sent[format!("shipment_{side}")].as_array().unwrap(),
+            body["shipment"][side].as_array().unwrap(),
+        );
         assert_eq!(sent.len(), given.len(), "{order}: {side}");
         sent.iter().zip(given).for_each(|(s, g)| same_number(order, s, g));
     }

@@ -21,17 +21,32 @@ async fn refusals_fail_the_order_with_the_providers_words_in_every_shape() {
         app.run_pending_jobs().await;
         app.assert_calls(&[("create", 1)]);
         let seen = merchant.order(&id).await;
-        assert_eq!((seen["status"].as_str(), seen["providerSyncStatus"].as_str()), (Some("failed"), Some("failed")), "{shape:?}");
+        assert_eq!(
+            (seen["status"].as_str(), seen["providerSyncStatus"].as_str()),
+            (Some("failed"), Some("failed")),
+            "{shape:?}"
+        );
         assert_eq!(seen["syncReason"], "Pincode is not serviceable", "{shape:?}");
-        let job = app.app.queue.inspect.get("parcelx-orders-queue", &format!("create-order-{id}-1")).await.unwrap().unwrap();
-        assert_eq!((job.state.name(), job.reason.as_deref()), ("failed", Some("Pincode is not serviceable")));
+        let job = app
+            .app
+            .queue
+            .inspect
+            .get("parcelx-orders-queue", &format!("create-order-{id}-1"))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (job.state.as_str(), job.reason.as_deref()),
+            ("failed", Some("Pincode is not serviceable"))
+        );
         let again = merchant.post("/orders/create", &order("A-1")).await;
         assert_eq!(again.status, 200);
         assert_eq!(again.json()["data"]["status"], "failed");
     }
 }
 
-/// Every answer that proves nothing, over a real socket: never failed, never sent again; the look-up settles it.
+/// Every answer that proves nothing, over a real socket: never failed, never sent again; the look-up settles
+/// it.
 #[tokio::test]
 async fn an_unclear_answer_is_looked_up_and_never_sent_again() {
     let status = |code| Answer::Status { code, retry_after: None };
@@ -87,8 +102,8 @@ async fn unheard(app: &TestApp) -> (Client, String) {
     (merchant, id)
 }
 
-/// Goes to the order's next look-up, which gets `answer` at each of its wire attempts. Gives its time in seconds after `since`, or nothing
-/// when there is none.
+/// Goes to the order's next look-up, which gets `answer` at each of its wire attempts. Gives its time in
+/// seconds after `since`, or nothing when there is none.
 async fn look(app: &TestApp, merchant: &Client, id: &str, answer: &Rule, since: Timestamp) -> Option<u64> {
     let next = merchant.order(id).await["nextCheckAt"].as_str().map(|at| Timestamp::parse(at).unwrap())?;
     app.advance(next.since(app.clock.now()));
@@ -107,15 +122,23 @@ async fn a_look_up_that_fails_is_repeated_by_the_schedule() {
     let (merchant, id) = unheard(&app).await;
     let ended = app.clock.now();
     let mut offsets = Vec::new();
-    // Three wire attempts: the HTTP stack repeats a look-up twice. But not one that was too fast, nor one that will not work.
-    for (answer, attempts) in [(Rule::on(Operation::Track, Answer::Html502).times(3), 3), (track(429), 1), (track(405), 1), (track(405), 1)]
-    {
+    // Three wire attempts: the HTTP stack repeats a look-up twice. But not one that was too fast, nor one
+    // that will not work.
+    for (answer, attempts) in [
+        (Rule::on(Operation::Track, Answer::Html502).times(3), 3),
+        (track(429), 1),
+        (track(405), 1),
+        (track(405), 1),
+    ] {
         offsets.extend(look(&app, &merchant, &id, &answer, ended).await);
         app.assert_calls(&[("track", attempts)]);
     }
     assert_eq!(offsets, [5, 30, 120, 600]);
     let seen = merchant.order(&id).await;
-    assert_eq!((seen["providerSyncStatus"].as_str(), seen["nextCheckAt"].as_str()), (Some("needs_review"), None));
+    assert_eq!(
+        (seen["providerSyncStatus"].as_str(), seen["nextCheckAt"].as_str()),
+        (Some("needs_review"), None)
+    );
     let logs = merchant.provider_logs(&id).await;
     assert_eq!(logs.len(), 7);
     assert!(logs.iter().all(|l| l["outcome"]["verdict"].is_string()));
@@ -144,13 +167,17 @@ async fn an_outage_at_the_last_look_up_is_waited_out_for_a_day() {
             assert_eq!(merchant.order(&id).await["providerSyncStatus"], "success");
         } else {
             assert!((86_400..86_400 + 600).contains(offsets.last().unwrap()), "{offsets:?}");
-            assert_eq!((seen["providerSyncStatus"].as_str(), seen["syncReason"].as_str()), (Some("needs_review"), Some("outcome-unknown")));
+            assert_eq!(
+                (seen["providerSyncStatus"].as_str(), seen["syncReason"].as_str()),
+                (Some("needs_review"), Some("outcome-unknown"))
+            );
         }
         app.assert_calls(&[("track", offsets.len() + usize::from(ends))]);
     }
 }
 
-/// Its worker did not live to act on the answer, and somebody else reads it much later: a control look-up must not take it for new.
+/// Its worker did not live to act on the answer, and somebody else reads it much later: a control look-up
+/// must not take it for new.
 #[tokio::test]
 async fn what_was_answered_is_no_newer_than_its_call() {
     use waybill::features::orders::{
@@ -167,15 +194,16 @@ async fn what_was_answered_is_no_newer_than_its_call() {
         // Another order's call is in doubt from now on; then the answer of the first is found.
         let doubted = app.clock.now();
         app.advance(Duration::from_secs(1));
-        let booking = Booking { awb: "0017".to_owned(), courier_name: None, courier_code: None, order_number: None };
+        let booking =
+            Booking { awb: "0017".to_owned(), courier_name: None, courier_code: None, order_number: None };
         orders.settle(&id, "plog_1", &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap();
         assert_eq!(orders.last_booked(doubted).await.unwrap().is_some(), counts, "{minutes}");
         app.run_pending_jobs().await;
     }
 }
 
-/// Look-ups lag, and what they lag behind comes to light between the two of the last pass: the newer booking is found, the doubtful
-/// one was not, and is there all the same.
+/// Look-ups lag, and what they lag behind comes to light between the two of the last pass: the newer booking
+/// is found, the doubtful one was not, and is there all the same.
 #[tokio::test]
 async fn a_lag_that_ends_between_the_last_two_look_ups_proves_nothing() {
     let app = TestApp::start().await;
@@ -194,7 +222,12 @@ async fn a_lag_that_ends_between_the_last_two_look_ups_proves_nothing() {
     app.assert_calls(&[("create", 2), ("track", 3)]);
     // The second look-up of the last pass takes its time.
     app.advance(Duration::from_secs(480));
-    app.simulator.script(Rule { operation: Some(Operation::Track), skip: 1, latency_ms: Some(300), ..Rule::default() });
+    app.simulator.script(Rule {
+        operation: Some(Operation::Track),
+        skip: 1,
+        latency_ms: Some(300),
+        ..Rule::default()
+    });
     let lag_ends = async {
         while merchant.provider_logs(&id).await.len() < 6 {
             tokio::task::yield_now().await;
@@ -209,5 +242,8 @@ async fn a_lag_that_ends_between_the_last_two_look_ups_proves_nothing() {
         app.run_pending_jobs().await;
         app.advance(Duration::from_secs(60));
     }
-    assert_eq!(app.simulator.shipments().iter().filter(|s| s.live && number == s.reference.as_str()).count(), 1);
+    assert_eq!(
+        app.simulator.shipments().iter().filter(|s| s.live && number == s.reference.as_str()).count(),
+        1
+    );
 }

@@ -25,7 +25,7 @@ async fn orders(merchant: &Client, count: usize) -> Vec<String> {
     ids
 }
 
-/// Wire attempts so far, over all orders.
+/// CallResult attempts so far, over all orders.
 async fn attempts(merchant: &Client, ids: &[String]) -> usize {
     let mut attempts = 0;
     for id in ids {
@@ -102,7 +102,8 @@ async fn look_ups_count_too_and_a_good_answer_in_between_begins_the_count_anew()
     }
     app.assert_calls(&[("create", 9)]);
     // Eight look-ups are due; the first one's wire attempt is the fifth bad end in a row.
-    app.simulator.script(Rule::on(Operation::Track, Answer::Status { code: 502, retry_after: None }).times(1000));
+    app.simulator
+        .script(Rule::on(Operation::Track, Answer::Status { code: 502, retry_after: None }).times(1000));
     app.advance(Duration::from_secs(5));
     assert_eq!(app.run_pending_jobs().await, 1);
     let looks = app.simulator.ledger().iter().filter(|e| e.operation == Operation::Track).count();
@@ -127,15 +128,30 @@ async fn refusals_and_busy_answers_are_answers() {
 async fn what_is_too_fast_waits_its_turn_before_it_is_taken_and_uses_nothing_up() {
     // No turn is waited for for longer than a call may take; the next one is a second away.
     let settings = [("WAYBILL_PARCELX__RATE", "1"), ("WAYBILL_PARCELX__TIMEOUT", "900ms")];
-    let app = settings.into_iter().fold(TestApp::builder(), |b, (name, value)| b.setting(name, value)).start().await;
+    let app = settings
+        .into_iter()
+        .fold(TestApp::builder(), |b, (name, value)| b.setting(name, value))
+        .start()
+        .await;
     let merchant = app.merchant("u1");
     let ids = orders(&merchant, 3).await;
     assert_eq!(app.run_pending_jobs().await, 3);
     app.assert_calls(&[("create", 1)]);
     for id in &ids[1..] {
         let seen = merchant.order(id).await;
-        assert_eq!((seen["providerSyncStatus"].as_str(), seen["history"].as_array().unwrap().len()), (Some("queued"), 1), "not even taken");
-        let job = app.app.queue.inspect.get("parcelx-orders-queue", &format!("create-order-{id}-1")).await.unwrap().unwrap();
+        assert_eq!(
+            (seen["providerSyncStatus"].as_str(), seen["history"].as_array().unwrap().len()),
+            (Some("queued"), 1),
+            "not even taken"
+        );
+        let job = app
+            .app
+            .queue
+            .inspect
+            .get("parcelx-orders-queue", &format!("create-order-{id}-1"))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(job.attempts_made, 0);
     }
     for _ in 0..2 {
@@ -151,7 +167,11 @@ async fn what_is_too_fast_waits_its_turn_before_it_is_taken_and_uses_nothing_up(
 #[tokio::test]
 async fn look_ups_take_turns_too() {
     let settings = [("WAYBILL_PARCELX__RATE", "1"), ("WAYBILL_PARCELX__TIMEOUT", "900ms")];
-    let app = settings.into_iter().fold(TestApp::builder(), |b, (name, value)| b.setting(name, value)).start().await;
+    let app = settings
+        .into_iter()
+        .fold(TestApp::builder(), |b, (name, value)| b.setting(name, value))
+        .start()
+        .await;
     let merchant = app.merchant("u1");
     app.simulator.script(Rule::create(Answer::LostAfterBooking));
     let lost = merchant.create(&order("lost")).await;
@@ -170,11 +190,16 @@ async fn look_ups_take_turns_too() {
     }
 }
 
-/// A cancel that was taken and may not be sent would have to be shut out first, again and again, and nothing ends that.
+/// A cancel that was taken and may not be sent would have to be shut out first, again and again, and nothing
+/// ends that.
 #[tokio::test]
 async fn a_cancel_has_its_turn_before_it_is_taken() {
     let settings = [("WAYBILL_PARCELX__RATE", "1"), ("WAYBILL_PARCELX__TIMEOUT", "900ms")];
-    let app = settings.into_iter().fold(TestApp::builder(), |b, (name, value)| b.setting(name, value)).start().await;
+    let app = settings
+        .into_iter()
+        .fold(TestApp::builder(), |b, (name, value)| b.setting(name, value))
+        .start()
+        .await;
     let merchant = app.merchant("u1");
     let id = orders(&merchant, 1).await.remove(0);
     app.run_pending_jobs().await;
@@ -242,7 +267,8 @@ async fn how_a_call_ended_is_written_down_before_anything_follows_from_it() {
     let protection = Protection { observer: Some(witness.clone()), ..Protection::default() };
     let client = ParcelXClient::new(settings, logs, app.clock.clone(), protection).unwrap();
     let now = app.clock.now();
-    let call = Call { order_id: "ord_1".to_owned(), reference: "ORD-1".to_owned(), attempt: 1, queued_at: now };
+    let call =
+        Call { order_id: "ord_1".to_owned(), reference: "ORD-1".to_owned(), attempt: 1, queued_at: now };
     client.track_order(&By::Reference("ORD-1".to_owned()), &call).await.unwrap();
     app.assert_calls(&[("track", 1)]);
     assert_eq!(*witness.seen.lock().unwrap(), [true]);

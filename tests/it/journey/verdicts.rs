@@ -1,4 +1,5 @@
-//! The verdict table, each row through a socket: what the double really did, what was written down, where the order stands.
+//! The verdict table, each row through a socket: what the double really did, what was written down, where the
+//! order stands.
 
 use tokio::net::TcpListener;
 use waybill::provider::simulator::{Answer, Rule, Then};
@@ -102,7 +103,10 @@ async fn busy_provider(headers: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let body = r#"{"status":false,"responsemsg":"Too many requests"}"#;
-    let answer = format!("HTTP/1.1 429 Too Many Requests\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    let answer = format!(
+        "HTTP/1.1 429 Too Many Requests\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
             // A create comes in one piece or two; its end is the client's business.
@@ -130,8 +134,10 @@ async fn a_retry_after_may_be_a_date() {
         assert_eq!(verdict(&app).await, ("busy".to_owned(), "retrying".to_owned()), "{headers}");
         let merchant = app.merchant("u1");
         let list = merchant.get("/v1/orders").await.json();
-        let next: waybill::base::timestamp::Timestamp =
-            serde_json::from_value(merchant.order(list["data"][0]["id"].as_str().unwrap()).await["nextCheckAt"].clone()).unwrap();
+        let next: waybill::base::timestamp::Timestamp = serde_json::from_value(
+            merchant.order(list["data"][0]["id"].as_str().unwrap()).await["nextCheckAt"].clone(),
+        )
+        .unwrap();
         let seconds = next.since(app.clock.now()).as_secs();
         match wait {
             Some(wait) => assert_eq!(seconds, wait, "{headers}"),

@@ -30,7 +30,8 @@ async fn held_and_busy_orders_wait_and_are_booked_later() {
         (405, None, 60, "configuration"),
         (415, None, 60, "configuration"),
     ] {
-        let (app, merchant, id) = after(Answer::Status { code, retry_after: retry_after.map(str::to_owned) }).await;
+        let (app, merchant, id) =
+            after(Answer::Status { code, retry_after: retry_after.map(str::to_owned) }).await;
         let seen = merchant.order(&id).await;
         assert_eq!(seen["providerSyncStatus"], "retrying", "{code}");
         assert_eq!(seen["status"], "pending", "{code}");
@@ -46,8 +47,19 @@ async fn held_and_busy_orders_wait_and_are_booked_later() {
         app.run_pending_jobs().await;
         app.assert_calls(&[("create", 1)]);
         let seen = merchant.order(&id).await;
-        assert_eq!((seen["providerSyncStatus"].as_str(), seen["nextCheckAt"].is_null()), (Some("success"), true), "{code}");
-        let job = app.app.queue.inspect.get("parcelx-orders-queue", &format!("create-order-{id}-1")).await.unwrap().unwrap();
+        assert_eq!(
+            (seen["providerSyncStatus"].as_str(), seen["nextCheckAt"].is_null()),
+            (Some("success"), true),
+            "{code}"
+        );
+        let job = app
+            .app
+            .queue
+            .inspect
+            .get("parcelx-orders-queue", &format!("create-order-{id}-1"))
+            .await
+            .unwrap()
+            .unwrap();
         // A board counts the run that ended it, and no wait.
         assert_eq!(job.attempts_made, 1, "{code}: a wait used up an attempt");
     }
@@ -74,7 +86,11 @@ async fn a_provider_that_is_not_there_is_waited_for_a_day_and_then_a_person_look
     // A port that was free a moment ago and that nobody listens on.
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     // Without the breaker, so that the order's own waits show.
-    let app = TestApp::builder().provider(&format!("http://{free}")).setting("WAYBILL_PARCELX__BREAKER_AFTER", "0").start().await;
+    let app = TestApp::builder()
+        .provider(&format!("http://{free}"))
+        .setting("WAYBILL_PARCELX__BREAKER_AFTER", "0")
+        .start()
+        .await;
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
     let started = app.clock.now();
@@ -94,14 +110,23 @@ async fn a_provider_that_is_not_there_is_waited_for_a_day_and_then_a_person_look
     assert!(waits.last().unwrap() >= &240, "{waits:?}");
     let seen = merchant.order(&id).await;
     assert_eq!(seen["providerSyncStatus"], "needs_review");
-    assert!(seen["syncReason"].as_str().unwrap().starts_with("provider-unreachable"), "{}", seen["syncReason"]);
+    assert!(
+        seen["syncReason"].as_str().unwrap().starts_with("provider-unreachable"),
+        "{}",
+        seen["syncReason"]
+    );
     assert_eq!(seen["status"], "pending");
     let waited = app.clock.now().since(started).as_secs();
     assert!((86_400..86_400 + 300).contains(&waited), "{waited}");
     // Each wire attempt has its pair of logs.
     let logs = merchant.provider_logs(&id).await;
-    assert!(logs.iter().all(|l| l["outcome"]["errorCode"] == "not-connected" && l["outcome"]["statusCode"] == json!(null)));
-    let seqs: Vec<_> = seen["history"].as_array().unwrap().iter().map(|h| h["seq"].as_i64().unwrap()).collect();
+    assert!(
+        logs.iter().all(
+            |l| l["outcome"]["errorCode"] == "not-connected" && l["outcome"]["statusCode"] == json!(null)
+        )
+    );
+    let seqs: Vec<_> =
+        seen["history"].as_array().unwrap().iter().map(|h| h["seq"].as_i64().unwrap()).collect();
     assert_eq!(seqs.len(), 200);
     assert!(seqs.windows(2).all(|w| w[1] == w[0] + 1));
 }

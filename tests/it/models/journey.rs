@@ -1,7 +1,8 @@
-//! The journey of an order under workers that hold stale copies: any history of what workers, sweeper and merchant may do to it, each
-//! through compare-and-set on the version, as the store does it.
+//! The journey of an order under workers that hold stale copies: any history of what workers, sweeper and
+//! merchant may do to it, each through compare-and-set on the version, as the store does it.
 //!
-//! After every step the order must be one that the state machine allows, and one that somebody will look at again or need not.
+//! After every step the order must be one that the state machine allows, and one that somebody will look at
+//! again or need not.
 
 mod history;
 mod rules;
@@ -35,7 +36,11 @@ use crate::support::orders::{order, with};
 const CASES: u32 = 3000;
 const CALL: Duration = Duration::from_secs(25);
 const FIRST_LOOK: Duration = Duration::from_secs(5);
-const TIMES: Times = Times { relay_after: Duration::from_secs(5), grace: Duration::from_secs(30), every: Duration::from_secs(1) };
+const TIMES: Times = Times {
+    relay_after: Duration::from_secs(5),
+    grace: Duration::from_secs(30),
+    every: Duration::from_secs(1),
+};
 
 /// The stored order, and the copies that workers have loaded.
 struct World {
@@ -127,23 +132,28 @@ impl World {
             Op::CallOff => self.update(|order| order.call_off(Actor::Merchant, None, now).changes())?,
             Op::Recall(which, finding, sighting) => self.recall(worker, known, which, finding, *sighting)?,
             Op::Amend => {
-                let body = with(order("A-1"), "/invoiceNumber", format!("INV-{}", self.attempts.len()).into());
+                let body =
+                    with(order("A-1"), "/invoiceNumber", format!("INV-{}", self.attempts.len()).into());
                 let draft = Draft::from(serde_json::from_value::<CreateOrder>(body).unwrap());
                 self.update(|order| order.amend(draft, now) == Amend::Accepted)?;
             }
             Op::Person(hand) => self.person(*hand)?,
             Op::Relayed => self.update(|order| order.relayed(&job, now))?,
-            Op::StillQueued => self.update(|order| order.still_queued(&job, &TIMES, now) != Again::MovedOn)?,
+            Op::StillQueued => {
+                self.update(|order| order.still_queued(&job, &TIMES, now) != Again::MovedOn)?
+            }
             Op::DispatchAgain => self.update(|order| order.dispatch_again(&job, now) != Again::MovedOn)?,
             Op::Waits(_) => {}
         }
         Ok(())
     }
 
-    /// A person decides on the order as it stands; what is on record of its last call is that it may have booked.
+    /// A person decides on the order as it stands; what is on record of its last call is that it may have
+    /// booked.
     fn person(&mut self, hand: Hand) -> Result<(), TestCaseError> {
         let (now, order) = (self.now, &self.stored);
-        let unheard = order.parcelx_response_ref_id != order.attempt.as_ref().map(|a| a.request_log_id.clone());
+        let unheard =
+            order.parcelx_response_ref_id != order.attempt.as_ref().map(|a| a.request_log_id.clone());
         let doubtful = order.doubt.is_some() || unheard;
         let waiting = order.recalls.iter().find(|recall| order.waiting_recall(Some(&recall.awb)).is_ok());
         let waiting = waiting.map(|recall| recall.awb.clone()).unwrap_or_default();
@@ -166,7 +176,8 @@ impl World {
         Ok(())
     }
 
-    /// What a cancel job of the order as the worker knows it does now, or what it hears of a call that it made.
+    /// What a cancel job of the order as the worker knows it does now, or what it hears of a call that it
+    /// made.
     fn recall(
         &mut self,
         worker: usize,
@@ -222,7 +233,8 @@ impl World {
         }
     }
 
-    /// Load, decide, save; nobody can be faster here. A decision that says it changed nothing must have changed nothing.
+    /// Load, decide, save; nobody can be faster here. A decision that says it changed nothing must have
+    /// changed nothing.
     fn update(&mut self, decide: impl FnOnce(&mut Order) -> bool) -> Result<(), TestCaseError> {
         let mut order = self.stored.clone();
         if decide(&mut order) {

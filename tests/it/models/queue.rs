@@ -1,7 +1,8 @@
-//! The SQLite queue against a queue in memory: any history, on two handles of one file that take turns and are reopened at random.
+//! The SQLite queue against a queue in memory: any history, on two handles of one file that take turns and
+//! are reopened at random.
 //!
-//! After every step both are compared: answers, states, order, counts, attempts, stalls, times, what is kept. Histories share a file, each
-//! under a queue name of its own, since opening files would be most of the work.
+//! After every step both are compared: answers, states, order, counts, attempts, stalls, times, what is kept.
+//! Histories share a file, each under a queue name of its own, since opening files would be most of the work.
 
 mod history;
 mod memory;
@@ -15,7 +16,7 @@ use proptest::{
 use tempfile::TempDir;
 use waybill::{
     base::{clock::Clock, timestamp::Timestamp},
-    platform::queue::{Counts, JobState, Keep, Leased, NewJob, Queue},
+    platform::queue::{ActiveJob, Counts, JobState, Keep, NewJob, Queue},
 };
 
 use self::{
@@ -67,7 +68,7 @@ async fn play(bed: &mut Bed, steps: &[Step]) -> Result<(), TestCaseError> {
     // Names of queues are part of the program elsewhere; these few bytes stay until the test ends.
     let name: &'static str = Box::leak(format!("q{}", bed.histories).into_boxed_str());
     let mut memory = Memory::new(KEEP);
-    let mut claimed: Vec<Leased> = Vec::new();
+    let mut claimed: Vec<ActiveJob> = Vec::new();
     let mut before = JobState::ALL.map(|state| memory.list(state));
     for (n, Step { handle, op }) in steps.iter().enumerate() {
         match op {
@@ -82,7 +83,8 @@ async fn play(bed: &mut Bed, steps: &[Step]) -> Result<(), TestCaseError> {
         let all = n % 16 == 0 || matches!(op, Op::Reopen);
         let after = JobState::ALL.map(|state| memory.list(state));
         let pairs = JobState::ALL.into_iter().zip(before.iter().zip(&after));
-        let look: Vec<JobState> = pairs.filter(|(_, (before, after))| all || before != after).map(|(state, _)| state).collect();
+        let look: Vec<JobState> =
+            pairs.filter(|(_, (before, after))| all || before != after).map(|(state, _)| state).collect();
         compare(&bed.handles[*handle], name, &look, &mut memory).await?;
         before = after;
     }
@@ -99,7 +101,7 @@ async fn act(
     name: &'static str,
     op: &Op,
     memory: &mut Memory,
-    claimed: &mut Vec<Leased>,
+    claimed: &mut Vec<ActiveJob>,
 ) -> Result<(), TestCaseError> {
     let now = bed.clock.now();
     let broker = &queue.broker;
@@ -110,20 +112,27 @@ async fn act(
         }
         Op::Claim { max, lease } => {
             let jobs = broker.claim(name, *max, *lease, Duration::ZERO).await.unwrap();
-            let expected = memory.claim(*max, *lease, now, jobs.iter().map(|job| job.token.clone()).collect());
+            let expected =
+                memory.claim(*max, *lease, now, jobs.iter().map(|job| job.token.clone()).collect());
             prop_assert_eq!(jobs.iter().map(memory::facts).collect::<Vec<_>>(), expected);
             for job in &jobs {
-                prop_assert!(!job.token.is_empty() && claimed.iter().all(|c| c.token != job.token), "a token came twice");
+                prop_assert!(
+                    !job.token.is_empty() && claimed.iter().all(|c| c.token != job.token),
+                    "a token came twice"
+                );
             }
             claimed.extend(jobs);
         }
         Op::Extend { which, lease } => {
-            let jobs: Vec<Leased> = which.iter().filter_map(|i| i.of(claimed)).cloned().collect();
+            let jobs: Vec<ActiveJob> = which.iter().filter_map(|i| i.of(claimed)).cloned().collect();
             prop_assert_eq!(broker.extend(&jobs, *lease).await.unwrap(), memory.extend(&jobs, *lease, now));
         }
         Op::Complete(which) => {
             let Some(job) = which.of(claimed) else { return Ok(()) };
-            prop_assert_eq!(broker.complete(job, "\"well\"").await.unwrap(), memory.complete(job, "\"well\""));
+            prop_assert_eq!(
+                broker.complete(job, "\"well\"").await.unwrap(),
+                memory.complete(job, "\"well\"")
+            );
         }
         Op::Delay { which, delay, count } => {
             let Some(job) = which.of(claimed) else { return Ok(()) };
@@ -145,7 +154,12 @@ async fn act(
 }
 
 /// The jobs of these states, one by one, and how many there are of each.
-async fn compare(queue: &Queue, name: &str, look: &[JobState], memory: &mut Memory) -> Result<(), TestCaseError> {
+async fn compare(
+    queue: &Queue,
+    name: &str,
+    look: &[JobState],
+    memory: &mut Memory,
+) -> Result<(), TestCaseError> {
     for state in look {
         let seen = queue.inspect.list(name, *state, 0, 100).await.unwrap();
         memory.trimmed(*state, &seen)?;

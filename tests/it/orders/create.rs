@@ -32,7 +32,9 @@ fn view_of(body: &Value) -> Value {
     let paise = |v: &Value| (v.as_f64().or_else(|| v.as_str()?.parse().ok()).unwrap_or(0.0) * 100.0).round();
     let rupees = |paise: f64| json!(format!("{}.{:02}", (paise / 100.0).floor(), paise % 100.0));
     let mut view = json!({});
-    for field in ["clientOrderId", "invoiceNumber", "paymentMethod", "expressType", "pickAddressId", "returnAddressId"] {
+    for field in
+        ["clientOrderId", "invoiceNumber", "paymentMethod", "expressType", "pickAddressId", "returnAddressId"]
+    {
         view[field] = body[field].clone();
     }
     for field in ["name", "email", "mobile", "phone", "pincode", "address1", "address2", "city", "state"] {
@@ -96,7 +98,11 @@ async fn every_faulty_order_of_the_sample_is_refused_at_its_one_fault() {
             assert_eq!(places, [line["pointer"].as_str().unwrap()], "{}: {}", line["why"], answer.text());
             let body = answer.json();
             let fault = body["errors"][0]["detail"].as_str().unwrap();
-            assert_eq!(body["detail"], format!("{} {fault}.", places[0]), "one fault is told in the detail too");
+            assert_eq!(
+                body["detail"],
+                format!("{} {fault}.", places[0]),
+                "one fault is told in the detail too"
+            );
             assert_eq!((&body["message"], &body["retryable"]), (&body["detail"], &json!(false)));
         }
     }
@@ -121,8 +127,7 @@ async fn every_field_is_kept_and_the_total_is_ours() {
     let merchant = app.merchant("u1");
     let id = check_created(&merchant.post("/orders/create", &full("A-1")).await, &json!("A-1"));
     check_reads_back(&merchant, &id, &full("A-1")).await;
-    let charges =
-        json!({ "orderAmount": "749.00", "codAmount": "798.99", "taxAmount": "0.50", "extraCharges": "49.49", "totalAmount": "1597.98" });
+    let charges = json!({ "orderAmount": "749.00", "codAmount": "798.99", "taxAmount": "0.50", "extraCharges": "49.49", "totalAmount": "1597.98" });
     assert_eq!(merchant.order(&id).await["charges"], charges);
     // Nobody else may say what the sum is, nor anything that only the service knows.
     for (field, value) in [
@@ -166,10 +171,17 @@ fn comparable(answer: &Answer) -> (u16, Vec<(String, String)>, Value) {
     // A mismatch names the order.
     for pointer in ["/detail", "/message"] {
         if let Some(Value::String(text)) = body.pointer_mut(pointer) {
-            *text = text.split(' ').map(|w| if w.starts_with("ord_") { "ord_…" } else { w }).collect::<Vec<_>>().join(" ");
+            *text = text
+                .split(' ')
+                .map(|w| if w.starts_with("ord_") { "ord_…" } else { w })
+                .collect::<Vec<_>>()
+                .join(" ");
         }
     }
-    let headers = answer.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "location" | "content-length"));
+    let headers = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "location" | "content-length"));
     let mut headers: Vec<_> = headers.map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned())).collect();
     headers.sort();
     (answer.status.as_u16(), headers, body)
@@ -188,8 +200,10 @@ async fn both_paths_do_the_same() {
     bodies.push(" ".repeat(300_000));
     let mut statuses = std::collections::BTreeMap::new();
     for body in bodies {
-        let (old, new) =
-            (super::post_text(&one, "/orders/create", body.clone()).await, super::post_text(&other, "/v1/orders", body.clone()).await);
+        let (old, new) = (
+            super::post_text(&one, "/orders/create", body.clone()).await,
+            super::post_text(&other, "/v1/orders", body.clone()).await,
+        );
         assert_eq!(comparable(&old), comparable(&new), "{body}");
         assert_eq!(old.headers.contains_key("location"), new.headers.contains_key("location"));
         *statuses.entry(old.status.as_u16()).or_insert(0) += 1;

@@ -1,4 +1,5 @@
-//! The OpenAPI document against the service: what it promises of a request is what is enforced, and its examples work.
+//! The OpenAPI document against the service: what it promises of a request is what is enforced, and its
+//! examples work.
 
 use serde_json::{Value, json};
 
@@ -77,15 +78,32 @@ fn probes(schema: &Value) -> Vec<(Value, bool)> {
             "string" => probes.extend(texts(schema)),
             "number" | "integer" => probes.extend(numbers(schema)),
             "array" => {
-                let (least, most) = (schema["minItems"].as_u64().unwrap(), schema["maxItems"].as_u64().unwrap());
+                let (least, most) =
+                    (schema["minItems"].as_u64().unwrap(), schema["maxItems"].as_u64().unwrap());
                 let of = |n: u64| json!({ "entries": n });
-                probes.extend([(of(least), true), (of(most), true), (of(least - 1), false), (of(most + 1), false)]);
+                probes.extend([
+                    (of(least), true),
+                    (of(most), true),
+                    (of(least - 1), false),
+                    (of(most + 1), false),
+                ]);
             }
             _ => {}
         }
     }
-    let wrong = [("string", json!("1")), ("number", json!(1.5)), ("array", json!([])), ("object", json!({})), ("boolean", json!(true))];
-    probes.extend(wrong.into_iter().filter(|(kind, _)| !types_of(schema).contains(kind)).map(|(_, value)| (value, false)));
+    let wrong = [
+        ("string", json!("1")),
+        ("number", json!(1.5)),
+        ("array", json!([])),
+        ("object", json!({})),
+        ("boolean", json!(true)),
+    ];
+    probes.extend(
+        wrong
+            .into_iter()
+            .filter(|(kind, _)| !types_of(schema).contains(kind))
+            .map(|(_, value)| (value, false)),
+    );
     probes
 }
 
@@ -102,7 +120,12 @@ fn numbers(schema: &Value) -> Vec<(Value, bool)> {
     // Written as people do: 10, not 10.0, which would not do for an integer.
     let number = |n: f64| serde_json::from_str::<Value>(&n.to_string()).unwrap();
     let (least, most) = (schema["minimum"].as_f64().unwrap(), schema["maximum"].as_f64().unwrap());
-    let mut probes = vec![(number(least), true), (number(most), true), (number(least - step), false), (number(most + step), false)];
+    let mut probes = vec![
+        (number(least), true),
+        (number(most), true),
+        (number(least - step), false),
+        (number(most + step), false),
+    ];
     if let Some(parts) = schema["multipleOf"].as_f64() {
         probes.extend([(number(least + parts), true), (number(least + parts / 10.0), false)]);
     }
@@ -116,9 +139,15 @@ fn texts(schema: &Value) -> Vec<(Value, bool)> {
     let allowed = |list: &[&str], ok: bool| list.iter().map(|t| (json!(t), ok)).collect::<Vec<_>>();
     match schema["pattern"].as_str() {
         Some("^[0-9]{10}$") => {
-            return [allowed(&["0123456789"], true), allowed(&["012345678", "01234567890", "x123456789"], false)].concat();
+            return [
+                allowed(&["0123456789"], true),
+                allowed(&["012345678", "01234567890", "x123456789"], false),
+            ]
+            .concat();
         }
-        Some("^[0-9]{6}$") => return [allowed(&["012345"], true), allowed(&["01234", "0123456", "x12345"], false)].concat(),
+        Some("^[0-9]{6}$") => {
+            return [allowed(&["012345"], true), allowed(&["01234", "0123456", "x12345"], false)].concat();
+        }
         Some(r"^(\d{1,7}(\.\d{1,2})?|10000000(\.0{1,2})?)$") => {
             let good = ["0", "0.0", "0.01", "9999999.99", "10000000", "10000000.00", "0000001"];
             let bad = ["-1", "", "1.", ".5", "1.005", "10000000.01", "10000001", "1e3", "1,499"];
@@ -155,7 +184,9 @@ fn body_with(pointer: &str, value: &Value) -> Value {
     let mut body = full("D-1");
     body.as_object_mut().unwrap().remove("clientOrderId");
     let zero = |v: &Value| v.as_f64().or_else(|| v.as_str()?.parse().ok()) == Some(0.0);
-    if (pointer == "/charges/codAmount" && (zero(value) || value.is_null())) || (pointer == "/paymentMethod" && value == "PREPAID") {
+    if (pointer == "/charges/codAmount" && (zero(value) || value.is_null()))
+        || (pointer == "/paymentMethod" && value == "PREPAID")
+    {
         body["paymentMethod"] = json!("PREPAID");
         body["charges"]["codAmount"] = json!(0);
     }
@@ -180,7 +211,12 @@ async fn is_taken(client: &Client, pointer: &str, body: &Value) -> bool {
         201 => true,
         422 => {
             let problem = answer.json();
-            let told = problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+            let told = problem["errors"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|e| e["pointer"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>();
             assert!(told.iter().any(|p| p == pointer), "{pointer} is refused elsewhere: {problem}");
             false
         }
@@ -194,7 +230,12 @@ async fn every_bound_in_the_document_is_the_one_that_is_enforced() {
     app.leave_jobs();
     let merchant = app.merchant("u1");
     let places = request_places();
-    assert_eq!(places.len(), 8 + 2 + 11 + 8 + 1 + 4 + 5 + 4, "{:?}", places.iter().map(|p| &p.pointer).collect::<Vec<_>>());
+    assert_eq!(
+        places.len(),
+        8 + 2 + 11 + 8 + 1 + 4 + 5 + 4,
+        "{:?}",
+        places.iter().map(|p| &p.pointer).collect::<Vec<_>>()
+    );
     for Place { pointer, schema, required, nullable } in &places {
         for (value, ok) in probes(schema) {
             let body = body_with(pointer, &value);
@@ -221,16 +262,23 @@ async fn every_example_of_a_request_is_accepted() {
     let mut found = 0;
     for path in ["/orders/create", "/v1/orders"] {
         let content = &doc["paths"][path]["post"]["requestBody"]["content"]["application/json"];
-        let schema = doc.pointer(content["schema"]["$ref"].as_str().unwrap().strip_prefix('#').unwrap()).unwrap();
-        let mut examples: Vec<_> = [&schema["example"], &content["example"]].into_iter().filter(|e| !e.is_null()).cloned().collect();
+        let schema =
+            doc.pointer(content["schema"]["$ref"].as_str().unwrap().strip_prefix('#').unwrap()).unwrap();
+        let mut examples: Vec<_> =
+            [&schema["example"], &content["example"]].into_iter().filter(|e| !e.is_null()).cloned().collect();
         examples.extend(schema["examples"].as_array().cloned().unwrap_or_default());
-        examples.extend(content["examples"].as_object().into_iter().flat_map(|o| o.values().map(|e| e["value"].clone())));
+        examples.extend(
+            content["examples"].as_object().into_iter().flat_map(|o| o.values().map(|e| e["value"].clone())),
+        );
         for example in examples {
             found += 1;
             let first = merchant.post(path, &example).await;
             assert!(matches!(first.status.as_u16(), 200 | 201), "{example}: {}", first.text());
             let again = merchant.post(path, &example).await;
-            assert_eq!(again.status, 200, "an example has a clientOrderId, so that trying it twice makes one order");
+            assert_eq!(
+                again.status, 200,
+                "an example has a clientOrderId, so that trying it twice makes one order"
+            );
         }
     }
     assert!(found >= 2);
@@ -259,7 +307,11 @@ fn no_schema_asks_for_two_types_at_once() {
 fn every_status_of_an_order_route_is_documented() {
     let doc = document();
     for (path, method, statuses) in [
-        ("/orders/create", "post", &["200", "201", "400", "401", "403", "413", "415", "422", "500", "503"][..]),
+        (
+            "/orders/create",
+            "post",
+            &["200", "201", "400", "401", "403", "413", "415", "422", "500", "503"][..],
+        ),
         ("/v1/orders", "post", &["200", "201", "400", "401", "403", "413", "415", "422", "500", "503"]),
         ("/v1/orders", "get", &["200", "400", "401", "403", "500", "503"]),
         ("/v1/orders/{id}", "get", &["200", "401", "403", "404", "500", "503"]),

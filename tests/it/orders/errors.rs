@@ -1,4 +1,5 @@
-//! A problem document from every corner of the order routes, and what a store or a queue that is away does to a create.
+//! A problem document from every corner of the order routes, and what a store or a queue that is away does to
+//! a create.
 
 use std::{collections::BTreeSet, io, time::Duration};
 
@@ -48,9 +49,17 @@ async fn bodies_that_are_no_json_are_malformed() {
     let app = TestApp::start().await;
     let merchant = app.merchant("u1");
     for path in ["/orders/create", "/v1/orders"] {
-        for body in
-            [&b""[..], b"  \r\n", b"{", b"{\"invoiceNumber\":}", b"invoiceNumber=INV-1", b"{}x", b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"\x00"]
-        {
+        for body in [
+            &b""[..],
+            b"  \r\n",
+            b"{",
+            b"{\"invoiceNumber\":}",
+            b"invoiceNumber=INV-1",
+            b"{}x",
+            b"\xff\xfe{}",
+            b"\xef\xbb\xbf{}",
+            b"\x00",
+        ] {
             check(&post_text(&merchant, path, body.to_vec()).await, Kind::MalformedBody, path);
         }
         let mut latin = order("A-1").to_string().into_bytes();
@@ -58,8 +67,15 @@ async fn bodies_that_are_no_json_are_malformed() {
         latin[at] = 0xe9;
         let body = check(&post_text(&merchant, path, latin).await, Kind::MalformedBody, path);
         assert!(body["detail"].as_str().unwrap().contains("UTF-8"));
-        let broken = futures_util::stream::iter([Ok(Frame::data(Bytes::from_static(b"{\"invoice"))), Err(io::Error::other("gone"))]);
-        check(&post_text(&merchant, path, Body::new(StreamBody::new(broken))).await, Kind::MalformedBody, path);
+        let broken = futures_util::stream::iter([
+            Ok(Frame::data(Bytes::from_static(b"{\"invoice"))),
+            Err(io::Error::other("gone")),
+        ]);
+        check(
+            &post_text(&merchant, path, Body::new(StreamBody::new(broken))).await,
+            Kind::MalformedBody,
+            path,
+        );
     }
     assert_eq!(orders_of(&merchant).await, 0);
 }
@@ -81,8 +97,14 @@ async fn what_is_not_sent_as_json_is_not_read() {
             let request = Request::post(path).header(header::CONTENT_TYPE, given).body(body()).unwrap();
             check(&merchant.send(request).await, Kind::UnsupportedMediaType, path);
         }
-        check(&merchant.send(Request::post(path).body(body()).unwrap()).await, Kind::UnsupportedMediaType, path);
-        let zipped = Request::post(path).header(header::CONTENT_TYPE, "application/json").header(header::CONTENT_ENCODING, "gzip");
+        check(
+            &merchant.send(Request::post(path).body(body()).unwrap()).await,
+            Kind::UnsupportedMediaType,
+            path,
+        );
+        let zipped = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_ENCODING, "gzip");
         check(&merchant.send(zipped.body(body()).unwrap()).await, Kind::UnsupportedMediaType, path);
     }
     assert_eq!(orders_of(&merchant).await, 0);
@@ -97,7 +119,9 @@ async fn bodies_over_256_kib_are_refused_whether_announced_or_not() {
         check(&post_text(&merchant, path, of_size(LIMIT + 1)).await, Kind::PayloadTooLarge, path);
         let pieces = of_size(LIMIT + 1).into_bytes().chunks(1000).map(<[u8]>::to_vec).collect();
         check(&post_text(&merchant, path, chunked(pieces)).await, Kind::PayloadTooLarge, path);
-        let lying = Request::post(path).header(header::CONTENT_TYPE, "application/json").header(header::CONTENT_LENGTH, "10");
+        let lying = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_LENGTH, "10");
         let lying = lying.body(chunked(vec![of_size(LIMIT + 1).into_bytes()])).unwrap();
         check(&merchant.send(lying).await, Kind::PayloadTooLarge, path);
     }
@@ -114,11 +138,18 @@ async fn a_client_that_is_still_sending_gets_its_413() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
-    let serving = tokio::spawn(waybill::platform::http::serve::serve(listener, app.router(), stop.clone(), Duration::from_secs(5)));
+    let serving = tokio::spawn(waybill::platform::http::serve::serve(
+        listener,
+        app.router(),
+        stop.clone(),
+        Duration::from_secs(5),
+    ));
     let token = app.merchant("u1").token.unwrap();
     let client = reqwest::Client::new();
     let url = format!("http://{address}/orders/create");
-    let send = |body: reqwest::Body| client.post(&url).bearer_auth(&token).header("content-type", "application/json").body(body).send();
+    let send = |body: reqwest::Body| {
+        client.post(&url).bearer_auth(&token).header("content-type", "application/json").body(body).send()
+    };
     let announced = send(vec![b' '; 700 * 1024].into()).await.unwrap();
     assert_eq!(announced.status().as_u16(), 413);
     assert_eq!(announced.json::<Value>().await.unwrap()["code"], "payload-too-large");
@@ -136,11 +167,21 @@ async fn wrong_methods_are_told_the_right_ones() {
         ("/v1/orders/ord_1", &["GET", "HEAD"]),
         ("/v1/orders/ord_1/provider-logs", &["GET", "HEAD"]),
     ] {
-        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS, Method::TRACE] {
+        for method in [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+            Method::TRACE,
+        ] {
             if allowed.contains(&method.as_str()) {
                 continue;
             }
-            let answer = merchant.send(Request::builder().method(&method).uri(path).body(Body::empty()).unwrap()).await;
+            let answer = merchant
+                .send(Request::builder().method(&method).uri(path).body(Body::empty()).unwrap())
+                .await;
             check(&answer, Kind::MethodNotAllowed, path);
             let told: BTreeSet<_> = answer.header("allow").unwrap().split(',').map(str::trim).collect();
             assert_eq!(told, allowed.iter().copied().collect(), "{method} {path}");
@@ -238,7 +279,11 @@ async fn a_queue_that_is_away_keeps_no_order_from_being_taken() {
     assert_eq!(answer.status, 201, "{}", answer.text());
     let id = answer.json()["data"]["id"].as_str().unwrap().to_owned();
     let stored = app.app.store.get::<Order>(&id).await.unwrap().unwrap();
-    assert_eq!(stored.outbox.unwrap().job_id, format!("create-order-{id}-1"), "the outbox will bring its job");
+    assert_eq!(
+        stored.outbox.unwrap().job_id,
+        format!("create-order-{id}-1"),
+        "the outbox will bring its job"
+    );
     assert_eq!(create(&merchant).await.status, 200);
     drop(lock);
 }
@@ -247,7 +292,10 @@ async fn a_queue_that_is_away_keeps_no_order_from_being_taken() {
 async fn a_store_that_is_broken_is_our_fault_and_shows_nothing_of_itself() {
     let app = TestApp::start().await;
     let merchant = app.merchant("u1");
-    Connection::open(app.folder.path().join("waybill.db")).unwrap().execute_batch("DROP TABLE orders").unwrap();
+    Connection::open(app.folder.path().join("waybill.db"))
+        .unwrap()
+        .execute_batch("DROP TABLE orders")
+        .unwrap();
     check(&create(&merchant).await, Kind::Internal, "/orders/create");
     for path in ["/v1/orders", "/v1/orders/ord_1", "/v1/orders/ord_1/provider-logs"] {
         check(&merchant.get(path).await, Kind::Internal, path);

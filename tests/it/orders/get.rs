@@ -11,7 +11,10 @@ async fn an_order_shows_every_field_and_no_other() {
     let merchant = app.merchant("u1");
     let id = merchant.create(&full("A-1")).await;
     let answer = merchant.get(&format!("/v1/orders/{id}")).await;
-    assert_eq!((answer.header("content-type"), answer.header("cache-control")), (Some("application/json"), Some("no-store")));
+    assert_eq!(
+        (answer.header("content-type"), answer.header("cache-control")),
+        (Some("application/json"), Some("no-store"))
+    );
     let number = answer.json()["data"]["orderNumber"].clone();
     let mut expected = json!({
         "id": id, "orderNumber": number, "clientOrderId": "A-1", "status": "pending", "providerSyncStatus": "queued",
@@ -53,7 +56,10 @@ fn comparable(answer: &Answer) -> (Value, Vec<(String, String)>) {
     let mut body = answer.problem(404, "not-found");
     body["requestId"] = json!(null);
     body["instance"] = json!(null);
-    let headers = answer.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "content-length" | "vary"));
+    let headers = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "content-length" | "vary"));
     let mut headers: Vec<_> = headers.map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned())).collect();
     headers.sort();
     (body, headers)
@@ -68,7 +74,9 @@ async fn anothers_order_and_an_odd_id_look_like_one_that_never_was() {
     let number = owner.order(&id).await["orderNumber"].as_str().unwrap().to_owned();
     let made_up = "ord_019ab3c45f6d7a8b9c0d1e2f3a4b5c6d";
     for tail in ["", "/provider-logs"] {
-        let ask = async |client: &Client, id: &str| comparable(&client.get(&format!("/v1/orders/{id}{tail}")).await);
+        let ask = async |client: &Client, id: &str| {
+            comparable(&client.get(&format!("/v1/orders/{id}{tail}")).await)
+        };
         let expected = ask(&owner, made_up).await;
         assert_eq!(ask(&stranger, &id).await, expected, "another merchant's order");
         assert_eq!(ask(&stranger, made_up).await, expected);
@@ -99,8 +107,12 @@ async fn anothers_order_and_an_odd_id_look_like_one_that_never_was() {
     }
     assert_eq!(owner.get(&format!("/v1/orders/{id}")).await.status, 200);
     assert_eq!(owner.get(&format!("/v1/orders/{id}?pretty")).await.status, 200, "a query means nothing here");
-    for near in [format!("/v1/orders/{id}/"), format!("/v1//orders/{id}"), format!("/v1/orders/{id}/provider-logs/"), "/v1/orders/".into()]
-    {
+    for near in [
+        format!("/v1/orders/{id}/"),
+        format!("/v1//orders/{id}"),
+        format!("/v1/orders/{id}/provider-logs/"),
+        "/v1/orders/".into(),
+    ] {
         owner.get(&near).await.problem(404, "not-found");
     }
 }

@@ -1,4 +1,5 @@
-//! One order for each `clientOrderId` of a merchant, however often, however written and by however many at once it is sent.
+//! One order for each `clientOrderId` of a merchant, however often, however written and by however many at
+//! once it is sent.
 
 use std::collections::BTreeMap;
 
@@ -67,8 +68,14 @@ fn written_differently() -> Vec<(&'static str, String)> {
         ("Surface", set("/expressType", json!("Surface"))),
         ("home", set("/consignee/addressType", json!("home"))),
         ("an amount as text", set("/charges/orderAmount", json!("749.00"))),
-        ("an amount with a decimal", full("A-1").to_string().replace("\"orderAmount\":749", "\"orderAmount\":749.00")),
-        ("an amount with an exponent", full("A-1").to_string().replace("\"orderAmount\":749", "\"orderAmount\":7.49e2")),
+        (
+            "an amount with a decimal",
+            full("A-1").to_string().replace("\"orderAmount\":749", "\"orderAmount\":749.00"),
+        ),
+        (
+            "an amount with an exponent",
+            full("A-1").to_string().replace("\"orderAmount\":749", "\"orderAmount\":7.49e2"),
+        ),
         ("a text amount as number", set("/charges/codAmount", json!(798.99))),
         ("one decimal", set("/charges/taxAmount", json!("0.5"))),
         ("a weight with zeros", full("A-1").to_string().replace("2.75", "2.7500")),
@@ -114,11 +121,18 @@ async fn defaults_may_be_spelt_out_left_out_blank_or_null() {
     ] {
         for value in values {
             let about = format!("{pointer} {value}");
-            check_replayed(&merchant.post("/orders/create", &with(prepaid.clone(), pointer, value)).await, &id, &about);
+            check_replayed(
+                &merchant.post("/orders/create", &with(prepaid.clone(), pointer, value)).await,
+                &id,
+                &about,
+            );
         }
     }
     let seen = merchant.order(&id).await;
-    assert_eq!((&seen["consignee"]["country"], &seen["consignee"]["addressType"]), (&json!("India"), &json!("OTHER")));
+    assert_eq!(
+        (&seen["consignee"]["country"], &seen["consignee"]["addressType"]),
+        (&json!("India"), &json!("OTHER"))
+    );
     assert_eq!((&seen["consignee"]["phone"], &seen["returnAddressId"]), (&json!(null), &json!(null)));
     assert_eq!(seen["charges"]["codAmount"], "0.00");
 }
@@ -215,9 +229,14 @@ async fn blank_ids_are_refused_and_letter_case_tells_ids_apart() {
     app.leave_jobs();
     let merchant = app.merchant("u1");
     for blank in ["", " ", "\t \u{a0}"] {
-        assert_eq!(faults(&merchant, &order(blank)).await, listed(&[("/clientOrderId", "blank")]), "{blank:?}");
+        assert_eq!(
+            faults(&merchant, &order(blank)).await,
+            listed(&[("/clientOrderId", "blank")]),
+            "{blank:?}"
+        );
     }
-    let ids: std::collections::BTreeSet<_> = [merchant.create(&order("a-1")).await, merchant.create(&order("A-1")).await].into();
+    let ids: std::collections::BTreeSet<_> =
+        [merchant.create(&order("a-1")).await, merchant.create(&order("A-1")).await].into();
     assert_eq!(ids.len(), 2);
 }
 
@@ -232,7 +251,8 @@ async fn two_merchants_may_use_the_same_id() {
     other.post("/orders/create", &order("A-1")).await.problem(422, "idempotency-payload-mismatch");
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 2)]);
-    let references: std::collections::BTreeSet<_> = app.simulator.shipments().into_iter().map(|s| s.reference).collect();
+    let references: std::collections::BTreeSet<_> =
+        app.simulator.shipments().into_iter().map(|s| s.reference).collect();
     assert_eq!(references.len(), 2, "the provider sees two references");
 }
 
@@ -247,7 +267,8 @@ async fn a_hundred_twins_make_one_order_one_job_and_one_booking() {
     });
     let answers: Vec<_> = join_all(twins).await.into_iter().map(Result::unwrap).collect();
     let mut statuses = BTreeMap::new();
-    let ids: std::collections::BTreeSet<_> = answers.iter().map(|a| a.json()["data"]["id"].as_str().unwrap_or("none").to_owned()).collect();
+    let ids: std::collections::BTreeSet<_> =
+        answers.iter().map(|a| a.json()["data"]["id"].as_str().unwrap_or("none").to_owned()).collect();
     answers.iter().for_each(|a| *statuses.entry(a.status.as_u16()).or_insert(0) += 1);
     assert_eq!(statuses, [(200, 99), (201, 1)].into());
     assert_eq!((ids.len(), orders_of(&merchant).await), (1, 1));
@@ -265,13 +286,20 @@ async fn of_two_contents_sent_at_once_one_wins_and_the_other_is_told() {
     let all = (0..40).map(|i| {
         let merchant = merchant.clone();
         let invoice = if i % 2 == 0 { "INV-1" } else { "INV-2" };
-        tokio::spawn(async move { (invoice, merchant.post("/orders/create", &with(order("A-1"), "/invoiceNumber", json!(invoice))).await) })
+        tokio::spawn(async move {
+            (
+                invoice,
+                merchant.post("/orders/create", &with(order("A-1"), "/invoiceNumber", json!(invoice))).await,
+            )
+        })
     });
     let answers: Vec<_> = join_all(all).await.into_iter().map(Result::unwrap).collect();
     let (winner, created) = answers.iter().find(|(_, a)| a.status == 201).unwrap();
     let id = created.json()["data"]["id"].as_str().unwrap().to_owned();
     assert_eq!(merchant.order(&id).await["invoiceNumber"], *winner);
-    let count = |invoice: &str, status: u16| answers.iter().filter(|(i, a)| *i == invoice && a.status.as_u16() == status).count();
+    let count = |invoice: &str, status: u16| {
+        answers.iter().filter(|(i, a)| *i == invoice && a.status.as_u16() == status).count()
+    };
     let loser = if *winner == "INV-1" { "INV-2" } else { "INV-1" };
     assert_eq!((count(winner, 201), count(winner, 200), count(loser, 422)), (1, 19, 20));
     assert_eq!((orders_of(&merchant).await, app.counts().await.waiting), (1, 1));

@@ -15,7 +15,11 @@ async fn page(client: &Client, query: &str) -> Value {
     let answer = client.get(&format!("/v1/orders{query}")).await;
     assert_eq!(answer.status, 200, "{query}: {}", answer.text());
     let body = answer.json();
-    assert_eq!((&body["success"], body["hasMore"].as_bool()), (&json!(true), Some(body["nextCursor"].is_string())), "{query}");
+    assert_eq!(
+        (&body["success"], body["hasMore"].as_bool()),
+        (&json!(true), Some(body["nextCursor"].is_string())),
+        "{query}"
+    );
     assert_eq!(answer.headers.contains_key("link"), body["nextCursor"].is_string(), "{query}");
     body
 }
@@ -27,7 +31,10 @@ async fn next_of(client: &Client, path: &str) -> (Vec<String>, Option<String>) {
     let next = answer.header("link").map(|link| {
         let (target, rest) = link.strip_prefix('<').unwrap().split_once('>').unwrap();
         assert_eq!(rest, "; rel=\"next\"");
-        assert!(target.contains(&format!("cursor={}", answer.json()["nextCursor"].as_str().unwrap())), "{link}");
+        assert!(
+            target.contains(&format!("cursor={}", answer.json()["nextCursor"].as_str().unwrap())),
+            "{link}"
+        );
         target.to_owned()
     });
     (ids(&answer.json()), next)
@@ -38,7 +45,10 @@ async fn the_newest_come_first_and_only_ones_own() {
     let app = TestApp::start().await;
     app.leave_jobs();
     let (merchant, other) = (app.merchant("u1"), app.merchant("u2"));
-    assert_eq!(page(&merchant, "").await, json!({ "success": true, "data": [], "hasMore": false, "nextCursor": null }));
+    assert_eq!(
+        page(&merchant, "").await,
+        json!({ "success": true, "data": [], "hasMore": false, "nextCursor": null })
+    );
     let mut made = Vec::new();
     for i in 0..25 {
         made.push(merchant.create(&order(&format!("A-{i}"))).await);
@@ -53,7 +63,11 @@ async fn the_newest_come_first_and_only_ones_own() {
     assert_eq!(ids(&second), made[20..]);
     assert_eq!((&second["hasMore"], &second["nextCursor"]), (&json!(false), &json!(null)));
     let exactly = page(&merchant, "?limit=25").await;
-    assert_eq!((ids(&exactly), &exactly["hasMore"]), (made.clone(), &json!(false)), "a full page may be the last");
+    assert_eq!(
+        (ids(&exactly), &exactly["hasMore"]),
+        (made.clone(), &json!(false)),
+        "a full page may be the last"
+    );
     assert_eq!(ids(&page(&merchant, "?limit=1").await), made[..1]);
     assert_eq!(ids(&page(&merchant, "?limit=100").await), made);
     // A page size is free to change on the way.
@@ -61,7 +75,8 @@ async fn the_newest_come_first_and_only_ones_own() {
     assert_eq!(ids(&rest), made[20..23]);
 }
 
-/// The pages together give each order that was there at the start once, whatever is added meanwhile, also within one millisecond.
+/// The pages together give each order that was there at the start once, whatever is added meanwhile, also
+/// within one millisecond.
 #[tokio::test]
 async fn pages_give_every_order_once_while_orders_are_added() {
     for limit in [1, 2, 7, 29, 30] {
@@ -169,8 +184,7 @@ async fn links_keep_their_filters() {
         app.advance(Duration::from_secs(1));
     }
     // 09:30:03 to 09:30:05 are the pending ones; the last is filtered out.
-    let query =
-        "status=pending&providerSyncStatus=queued&createdAfter=2026-01-31T09:30:00Z&createdBefore=2026-01-31T15:00:05%2B05:30&limit=1";
+    let query = "status=pending&providerSyncStatus=queued&createdAfter=2026-01-31T09:30:00Z&createdBefore=2026-01-31T15:00:05%2B05:30&limit=1";
     let (mut seen, mut next) = (Vec::new(), Some(format!("/v1/orders?{query}")));
     while let Some(path) = next {
         let (found, link) = next_of(&merchant, &path).await;
@@ -213,8 +227,12 @@ async fn what_is_no_known_parameter_or_value_is_refused_by_name() {
     ] {
         let answer = merchant.get(&format!("/v1/orders?{query}")).await;
         let problem = answer.problem(400, "invalid-query");
-        let found: Vec<_> =
-            problem["errors"].as_array().unwrap().iter().map(|e| (e["parameter"].as_str().unwrap(), e["code"].as_str().unwrap())).collect();
+        let found: Vec<_> = problem["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| (e["parameter"].as_str().unwrap(), e["code"].as_str().unwrap()))
+            .collect();
         assert_eq!(found, [(parameter, code)], "{query}: {}", answer.text());
     }
     let both = merchant.get("/v1/orders?limit=0&page=2&status=x").await.problem(400, "invalid-query");
@@ -229,7 +247,14 @@ fn bent(good: &str) -> Vec<String> {
         let (other, tail) = (if c == 'A' { 'B' } else { 'A' }, rest.strip_prefix(c).unwrap());
         all.extend([head.to_owned(), format!("{head}{other}{tail}")]);
     }
-    all.extend([format!("{good}A"), format!("{good}%3D"), format!("{good}%20"), format!("+{good}"), good.to_lowercase(), good.repeat(2)]);
+    all.extend([
+        format!("{good}A"),
+        format!("{good}%3D"),
+        format!("{good}%20"),
+        format!("+{good}"),
+        good.to_lowercase(),
+        good.repeat(2),
+    ]);
     all.extend(["0", "null", "%00", "..", "%E0%A4%85", "eyJpZCI6MX0", "-1"].map(str::to_owned));
     all.push("A".repeat(10 * 1024));
     all
@@ -262,9 +287,15 @@ async fn a_cursor_is_good_for_its_query_alone_and_a_bad_one_never_reaches_the_st
         "&status=pending&createdAfter=1970-01-01T00:00:00Z",
         "&status=pending&createdBefore=2100-01-01T00:00:00Z",
     ] {
-        merchant.get(&format!("/v1/orders?limit=1&cursor={good}{query}")).await.problem(400, "invalid-cursor");
+        merchant
+            .get(&format!("/v1/orders?limit=1&cursor={good}{query}"))
+            .await
+            .problem(400, "invalid-cursor");
     }
-    other.get(&format!("/v1/orders?limit=1&status=pending&cursor={good}")).await.problem(400, "invalid-cursor");
+    other
+        .get(&format!("/v1/orders?limit=1&status=pending&cursor={good}"))
+        .await
+        .problem(400, "invalid-cursor");
     for cursor in bent(&good) {
         let answer = merchant.get(&format!("/v1/orders?limit=1&status=pending&cursor={cursor}")).await;
         assert_eq!(answer.status, 400, "{cursor}: {}", answer.text());

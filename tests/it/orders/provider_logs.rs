@@ -1,4 +1,5 @@
-//! What a merchant sees of the calls made for an order: that they were made and how they ended, and nothing of a person or a secret.
+//! What a merchant sees of the calls made for an order: that they were made and how they ended, and nothing
+//! of a person or a secret.
 
 use std::time::Duration;
 
@@ -39,7 +40,13 @@ fn assert_clean(text: &str, about: &str) {
 #[tokio::test]
 async fn nothing_of_a_person_or_a_secret_is_shown_however_the_call_ended() {
     let quoting = format!("Pincode {PINCODE} of {NAME} ({MOBILE}, {EMAIL}), {LINE_1}, is not serviceable");
-    let refusals = [FailureShape::String, FailureShape::List, FailureShape::Object, FailureShape::Errors, FailureShape::Message];
+    let refusals = [
+        FailureShape::String,
+        FailureShape::List,
+        FailureShape::Object,
+        FailureShape::Errors,
+        FailureShape::Message,
+    ];
     let mut worlds: Vec<_> = refusals.into_iter().map(|shape| (Rule::refuse(&quoting), shape)).collect();
     let answers = [
         Answer::Normal,
@@ -70,7 +77,11 @@ async fn nothing_of_a_person_or_a_secret_is_shown_however_the_call_ended() {
         app.run_pending_jobs().await;
         let calls = app.simulator.ledger().len();
         let answer = merchant.get(&format!("/v1/orders/{id}/provider-logs")).await;
-        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some("application/json")), "{about}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("content-type")),
+            (200, Some("application/json")),
+            "{about}"
+        );
         let logs = answer.json()["data"].as_array().unwrap().clone();
         assert_eq!(logs.len(), calls, "{about}: one for each call");
         assert_clean(&answer.text(), &about);
@@ -85,7 +96,9 @@ async fn nothing_of_a_person_or_a_secret_is_shown_however_the_call_ended() {
 fn settle_calls(app: &TestApp) {
     let mut seen = std::collections::BTreeMap::new();
     for entry in app.simulator.ledger() {
-        *seen.entry(serde_json::to_value(entry.operation).unwrap().as_str().unwrap().to_owned()).or_insert(0) += 1;
+        *seen
+            .entry(serde_json::to_value(entry.operation).unwrap().as_str().unwrap().to_owned())
+            .or_insert(0) += 1;
     }
     let seen: Vec<_> = seen.iter().map(|(name, n)| (name.as_str(), *n)).collect();
     app.assert_calls(&seen);
@@ -114,11 +127,24 @@ async fn a_booking_is_shown_by_an_allow_list() {
     });
     assert_eq!(logs[0]["requestPayload"], expected);
     let outcome = &logs[0]["outcome"];
-    assert_eq!((&outcome["statusCode"], &outcome["success"], &outcome["verdict"]), (&json!(200), &json!(true), &json!("booked")));
+    assert_eq!(
+        (&outcome["statusCode"], &outcome["success"], &outcome["verdict"]),
+        (&json!(200), &json!(true), &json!("booked"))
+    );
     assert_eq!((&outcome["errorCode"], &outcome["answeredLate"]), (&json!(null), &json!(false)));
     assert_eq!(outcome["responsePayload"]["data"]["awb_number"], seen["awb"]);
     let fields: Vec<_> = logs[0].as_object().unwrap().keys().map(String::as_str).collect();
-    let all = ["attempt", "id", "neverSent", "operation", "outcome", "provider", "queuedAt", "requestPayload", "sentAt"];
+    let all = [
+        "attempt",
+        "id",
+        "neverSent",
+        "operation",
+        "outcome",
+        "provider",
+        "queuedAt",
+        "requestPayload",
+        "sentAt",
+    ];
     assert_eq!(fields, all, "a field that was not thought about");
     assert_eq!((&logs[0]["provider"], &logs[0]["operation"]), (&json!("parcelx"), &json!("create_order")));
 }
@@ -152,12 +178,17 @@ async fn anothers_logs_are_not_there() {
     assert_eq!(merchant.provider_logs(&id).await.len(), 1);
     // A log's own id is no order's.
     let log = merchant.provider_logs(&id).await[0]["id"].as_str().unwrap().to_owned();
-    for path in [format!("/v1/orders/{log}"), format!("/v1/orders/{log}/provider-logs"), format!("/v1/orders/{id}/provider-logs/{log}")] {
+    for path in [
+        format!("/v1/orders/{log}"),
+        format!("/v1/orders/{log}/provider-logs"),
+        format!("/v1/orders/{id}/provider-logs/{log}"),
+    ] {
         merchant.get(&path).await.problem(404, "not-found");
     }
 }
 
-/// An order may see hundreds of calls; the newest count, to whoever reads them and to whoever ends what a vanished worker left.
+/// An order may see hundreds of calls; the newest count, to whoever reads them and to whoever ends what a
+/// vanished worker left.
 #[tokio::test]
 async fn of_many_calls_the_newest_are_listed_and_ended() {
     use waybill::provider::parcelx::log::RequestLog;
@@ -168,10 +199,12 @@ async fn of_many_calls_the_newest_are_listed_and_ended() {
     for n in 0..205 {
         app.advance(Duration::from_millis(1));
         let now = app.clock.now();
-        let log = RequestLog::new(&format!("plog_{n:03}"), "track_order", &id, "ORD-X", json!({}), n, (now, now));
+        let log =
+            RequestLog::new(&format!("plog_{n:03}"), "track_order", &id, "ORD-X", json!({}), n, (now, now));
         app.app.state.logs.begin(&log).await.unwrap();
     }
-    let listed: Vec<_> = merchant.provider_logs(&id).await.iter().map(|l| l["id"].as_str().unwrap().to_owned()).collect();
+    let listed: Vec<_> =
+        merchant.provider_logs(&id).await.iter().map(|l| l["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!((listed.len(), listed[0].as_str(), listed[199].as_str()), (200, "plog_005", "plog_204"));
     app.app.state.logs.close_unanswered(&id, "track_order").await.unwrap();
     let logs = merchant.provider_logs(&id).await;

@@ -67,9 +67,10 @@ async fn a_required_field_must_be_there_and_an_optional_one_may_be_null() {
         assert_eq!((found.len(), found[0].0.as_str()), (1, pointer), "null: {found:?}");
     }
     for (i, pointer) in OPTIONAL.into_iter().enumerate() {
-        for (how, body) in
-            [("absent", without(full(&format!("A-{i}")), pointer)), ("null", with(full(&format!("N-{i}")), pointer, json!(null)))]
-        {
+        for (how, body) in [
+            ("absent", without(full(&format!("A-{i}")), pointer)),
+            ("null", with(full(&format!("N-{i}")), pointer, json!(null))),
+        ] {
             let answer = merchant.post("/orders/create", &body).await;
             assert_eq!(answer.status, 201, "{pointer} {how}: {}", answer.text());
         }
@@ -122,7 +123,10 @@ async fn all_faults_of_an_order_are_told_at_once() {
         ("/shipment/width/1", "range"),
     ]);
     assert_eq!(faults_of(&answer), expected);
-    assert_eq!(answer.json()["detail"], format!("The body has {} faults; `errors` lists them.", expected.len()));
+    assert_eq!(
+        answer.json()["detail"],
+        format!("The body has {} faults; `errors` lists them.", expected.len())
+    );
     for sent in ["CRYPTO", "9000000001", "not-an-address", "MOON", "many"] {
         assert!(!answer.text().contains(sent), "{sent} is repeated: {}", answer.text());
     }
@@ -135,21 +139,39 @@ async fn objects_lists_and_values_are_told_apart() {
     let merchant = app.merchant("u1");
     for pointer in ["/consignee", "/charges", "/shipment", "/items/0"] {
         for wrong in [json!([]), json!("text"), json!(7), json!(true), json!([{}])] {
-            assert_eq!(faults(&merchant, &with(order("A-1"), pointer, wrong.clone())).await, listed(&[(pointer, "type")]), "{wrong}");
+            assert_eq!(
+                faults(&merchant, &with(order("A-1"), pointer, wrong.clone())).await,
+                listed(&[(pointer, "type")]),
+                "{wrong}"
+            );
         }
     }
     for pointer in ["/items", "/shipment/width", "/shipment/weight"] {
         for wrong in [json!({}), json!({ "0": 1 }), json!("text"), json!(7), json!(null)] {
-            assert_eq!(faults(&merchant, &with(order("A-1"), pointer, wrong.clone())).await, listed(&[(pointer, "type")]), "{wrong}");
+            assert_eq!(
+                faults(&merchant, &with(order("A-1"), pointer, wrong.clone())).await,
+                listed(&[(pointer, "type")]),
+                "{wrong}"
+            );
         }
     }
-    for pointer in ["/clientOrderId", "/invoiceNumber", "/consignee/name", "/consignee/email", "/items/0/description"] {
+    for pointer in
+        ["/clientOrderId", "/invoiceNumber", "/consignee/name", "/consignee/email", "/items/0/description"]
+    {
         for wrong in [json!(7), json!(true), json!([]), json!({ "$ne": null }), json!(["a"])] {
-            assert_eq!(faults(&merchant, &with(order("A-1"), pointer, wrong.clone())).await, listed(&[(pointer, "type")]), "{wrong}");
+            assert_eq!(
+                faults(&merchant, &with(order("A-1"), pointer, wrong.clone())).await,
+                listed(&[(pointer, "type")]),
+                "{wrong}"
+            );
         }
     }
     for body in ["[]", "null", "7", "true", "\"text\""] {
-        assert_eq!(faults_of(&post_text(&merchant, "/orders/create", body).await), listed(&[("", "type")]), "{body}");
+        assert_eq!(
+            faults_of(&post_text(&merchant, "/orders/create", body).await),
+            listed(&[("", "type")]),
+            "{body}"
+        );
     }
 }
 
@@ -165,13 +187,36 @@ async fn a_list_never_stands_for_an_object() {
         ("/shipment", json!([[10], [10], [15], [0.5], 0])),
         (
             "/consignee",
-            json!(["Asha Example", null, "9000000001", null, "560001", "12 Sample Street", null, "Bengaluru", "Karnataka", null, null]),
+            json!([
+                "Asha Example",
+                null,
+                "9000000001",
+                null,
+                "560001",
+                "12 Sample Street",
+                null,
+                "Bengaluru",
+                "Karnataka",
+                null,
+                null
+            ]),
         ),
     ] {
         assert_eq!(faults(&merchant, &with(order("A-1"), pointer, list)).await, listed(&[(pointer, "type")]));
     }
     let o = order("A-1");
-    let whole = json!(["A-1", "INV-1", "COD", "surface", "10001", null, o["consignee"], o["items"], o["charges"], o["shipment"]]);
+    let whole = json!([
+        "A-1",
+        "INV-1",
+        "COD",
+        "surface",
+        "10001",
+        null,
+        o["consignee"],
+        o["items"],
+        o["charges"],
+        o["shipment"]
+    ]);
     assert_eq!(faults(&merchant, &whole).await, listed(&[("", "type")]));
 }
 
@@ -179,11 +224,22 @@ async fn a_list_never_stands_for_an_object() {
 async fn unknown_fields_are_refused_wherever_they_stand() {
     let app = TestApp::start().await;
     let merchant = app.merchant("u1");
-    for pointer in
-        ["/x", "/consignee/x", "/items/0/x", "/charges/x", "/shipment/x", "/InvoiceNumber", "/client_order_id", "/__proto__", "/consignee/"]
-    {
+    for pointer in [
+        "/x",
+        "/consignee/x",
+        "/items/0/x",
+        "/charges/x",
+        "/shipment/x",
+        "/InvoiceNumber",
+        "/client_order_id",
+        "/__proto__",
+        "/consignee/",
+    ] {
         for value in [json!(null), json!(1), json!({ "deep": [1, { "er": 2 }] })] {
-            assert_eq!(faults(&merchant, &with(order("A-1"), pointer, value)).await, listed(&[(pointer, "unknown")]));
+            assert_eq!(
+                faults(&merchant, &with(order("A-1"), pointer, value)).await,
+                listed(&[(pointer, "unknown")])
+            );
         }
     }
     let mut odd = order("A-1");
@@ -191,7 +247,10 @@ async fn unknown_fields_are_refused_wherever_they_stand() {
     assert_eq!(faults(&merchant, &odd).await, listed(&[("/a~1b~0c", "unknown")]));
     let mut renamed = without(order("A-1"), "/invoiceNumber");
     renamed["invoicenumber"] = json!("INV-1");
-    assert_eq!(faults(&merchant, &renamed).await, listed(&[("/invoiceNumber", "missing"), ("/invoicenumber", "unknown")]));
+    assert_eq!(
+        faults(&merchant, &renamed).await,
+        listed(&[("/invoiceNumber", "missing"), ("/invoicenumber", "unknown")])
+    );
 }
 
 #[tokio::test]
@@ -211,7 +270,11 @@ async fn a_field_given_twice_is_refused_even_with_the_same_value() {
     ] {
         let body = text.replacen(field, &format!("{twice}{field}"), 1);
         assert_ne!(body, text);
-        assert_eq!(faults_of(&post_text(&merchant, "/orders/create", body).await), listed(&[(pointer, "duplicate")]), "{twice}");
+        assert_eq!(
+            faults_of(&post_text(&merchant, "/orders/create", body).await),
+            listed(&[(pointer, "duplicate")]),
+            "{twice}"
+        );
     }
 }
 
@@ -225,11 +288,19 @@ async fn monstrous_bodies_are_answered_and_stay_out() {
         ("lists in lists", put(&format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))), 400),
         ("objects in objects", put(&format!("{}1{}", "{\"a\":".repeat(20_000), "}".repeat(20_000))), 400),
         ("never closed", "[".repeat(200_000), 400),
-        ("a long unknown tree", put(&format!("{{{}}}", (0..20_000).map(|i| format!("\"k{i}\":0")).collect::<Vec<_>>().join(","))), 422),
+        (
+            "a long unknown tree",
+            put(&format!("{{{}}}", (0..20_000).map(|i| format!("\"k{i}\":0")).collect::<Vec<_>>().join(","))),
+            422,
+        ),
         ("a long list", text.replacen("[0.5]", &format!("[{}0.5]", "0.5,".repeat(60_000)), 1), 422),
         (
             "many unknown fields",
-            text.replacen('{', &format!("{{{}", (0..15_000).map(|i| format!("\"k{i}\":0,")).collect::<String>()), 1),
+            text.replacen(
+                '{',
+                &format!("{{{}", (0..15_000).map(|i| format!("\"k{i}\":0,")).collect::<String>()),
+                1,
+            ),
             422,
         ),
         ("a number without end", put(&"9".repeat(200_000)), 400),
@@ -246,7 +317,8 @@ async fn monstrous_bodies_are_answered_and_stay_out() {
     ] {
         let answer = post_text(&merchant, "/orders/create", body).await;
         assert_eq!(answer.status.as_u16(), status, "{about}: {}", answer.text());
-        let problem = answer.problem(status, if status == 400 { "malformed-body" } else { "validation-failed" });
+        let problem =
+            answer.problem(status, if status == 400 { "malformed-body" } else { "validation-failed" });
         assert!(problem["errors"].as_array().is_none_or(|e| e.len() <= 100), "{about}");
         assert!(answer.body.len() < 32 * 1024, "{about}: {} bytes", answer.body.len());
     }

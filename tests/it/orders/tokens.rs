@@ -24,7 +24,10 @@ const ROUTES: [(Method, &str); 5] = [
 async fn call_all(app: &TestApp, id: &str, authorization: &[&str]) -> Vec<Answer> {
     let mut answers = Vec::new();
     for (method, path) in ROUTES {
-        let mut request = Request::builder().method(method).uri(path.replace("{id}", id)).header(header::CONTENT_TYPE, "application/json");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path.replace("{id}", id))
+            .header(header::CONTENT_TYPE, "application/json");
         for value in authorization {
             request = request.header(header::AUTHORIZATION, *value);
         }
@@ -41,7 +44,8 @@ async fn without_a_good_token_every_route_answers_401_and_does_nothing() {
     let id = merchant.create(&order("A-1")).await;
     let good = merchant.token.clone().unwrap();
     let day = Duration::from_secs(86_400);
-    let foreign = Tokens::new(&SecretString::from("another-secret-of-at-least-32-bytes!!"), app.clock.clone());
+    let foreign =
+        Tokens::new(&SecretString::from("another-secret-of-at-least-32-bytes!!"), app.clock.clone());
     let foreign = foreign.issue("u1", Role::Merchant, day).unwrap();
     let short = app.app.state.tokens.issue("u1", Role::Merchant, Duration::from_secs(60)).unwrap();
     app.advance(Duration::from_secs(120));
@@ -56,7 +60,11 @@ async fn without_a_good_token_every_route_answers_401_and_does_nothing() {
     for missing in [&[][..], &[""], &["Bearer"], &["Basic dTE6cGFzcw=="], &[good.as_str()], &["Token abc"]] {
         for answer in call_all(&app, &id, missing).await {
             let body = answer.problem(401, "unauthenticated");
-            assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"waybill\""), "{missing:?} {body}");
+            assert_eq!(
+                answer.header("www-authenticate"),
+                Some("Bearer realm=\"waybill\""),
+                "{missing:?} {body}"
+            );
         }
     }
     let bearer = |token: &str| format!("Bearer {token}");
@@ -73,7 +81,11 @@ async fn without_a_good_token_every_route_answers_401_and_does_nothing() {
     ] {
         for answer in call_all(&app, &id, &[&wrong]).await {
             answer.problem(401, "unauthenticated");
-            assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"waybill\", error=\"invalid_token\""), "{wrong}");
+            assert_eq!(
+                answer.header("www-authenticate"),
+                Some("Bearer realm=\"waybill\", error=\"invalid_token\""),
+                "{wrong}"
+            );
         }
     }
     for answer in call_all(&app, &id, &[&bearer(&good), &bearer(&good)]).await {
@@ -107,9 +119,18 @@ async fn the_token_is_judged_before_anything_else() {
     for body in ["", "{", "{}", "[]", &" ".repeat(300_000)] {
         super::post_text(&nobody, "/orders/create", body.to_owned()).await.problem(401, "unauthenticated");
     }
-    let text = Request::post("/orders/create").header(header::CONTENT_TYPE, "text/plain").body(Body::from("x")).unwrap();
+    let text = Request::post("/orders/create")
+        .header(header::CONTENT_TYPE, "text/plain")
+        .body(Body::from("x"))
+        .unwrap();
     nobody.send(text).await.problem(401, "unauthenticated");
-    for path in ["/v1/orders?limit=0", "/v1/orders?cursor=x", "/v1/orders/..", "/v1/orders/%ff", "/v1/orders/nobody/provider-logs"] {
+    for path in [
+        "/v1/orders?limit=0",
+        "/v1/orders?cursor=x",
+        "/v1/orders/..",
+        "/v1/orders/%ff",
+        "/v1/orders/nobody/provider-logs",
+    ] {
         nobody.get(path).await.problem(401, "unauthenticated");
     }
     // What is no order route has nothing to protect.
@@ -128,6 +149,7 @@ async fn a_merchant_is_who_the_token_says_and_nothing_else_counts() {
         other.get(&format!("/v1/orders/{id}")).await.problem(404, "not-found");
         assert_eq!(orders_of(&other).await, 0);
     }
-    let spoofed = Request::get(format!("/v1/orders/{id}")).header("x-user-id", "u1").header("x-forwarded-user", "u1");
+    let spoofed =
+        Request::get(format!("/v1/orders/{id}")).header("x-user-id", "u1").header("x-forwarded-user", "u1");
     app.merchant("u2").send(spoofed.body(Body::empty()).unwrap()).await.problem(404, "not-found");
 }

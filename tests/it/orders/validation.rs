@@ -1,4 +1,5 @@
-//! Each rule of the contract at its bounds. The numbers stand here as the contract has them, not as the code does.
+//! Each rule of the contract at its bounds. The numbers stand here as the contract has them, not as the code
+//! does.
 
 use serde_json::{Value, json};
 
@@ -67,7 +68,13 @@ async fn texts_are_trimmed_and_counted_in_characters() {
             refuse(&merchant, &long, &[(pointer, "length")], "one too many").await;
         }
         if fewest > 1 {
-            refuse(&merchant, &with(full("t"), pointer, json!("x".repeat(fewest - 1))), &[(pointer, "length")], "one too few").await;
+            refuse(
+                &merchant,
+                &with(full("t"), pointer, json!("x".repeat(fewest - 1))),
+                &[(pointer, "length")],
+                "one too few",
+            )
+            .await;
         }
         for blank in ["", "  ", "\t\u{a0}\u{3000}"] {
             let body = with(full("t"), pointer, json!(blank));
@@ -75,7 +82,11 @@ async fn texts_are_trimmed_and_counted_in_characters() {
                 refuse(&merchant, &body, &[(pointer, "blank")], "blank").await;
             } else {
                 let absent = if pointer == "/consignee/country" { json!("India") } else { json!(null) };
-                assert_eq!(accept(&merchant, body, pointer).await.pointer(pointer), Some(&absent), "{pointer} {blank:?}");
+                assert_eq!(
+                    accept(&merchant, body, pointer).await.pointer(pointer),
+                    Some(&absent),
+                    "{pointer} {blank:?}"
+                );
             }
         }
     }
@@ -101,9 +112,16 @@ async fn control_characters_are_refused_but_addresses_and_descriptions_may_have_
         }
     }
     for pointer in ["/consignee/mobile", "/consignee/pincode"] {
-        refuse(&merchant, &with(full("t"), pointer, json!("56000\u{0}")), &[(pointer, "digits")], "NUL").await;
+        refuse(&merchant, &with(full("t"), pointer, json!("56000\u{0}")), &[(pointer, "digits")], "NUL")
+            .await;
     }
-    refuse(&merchant, &with(full("t"), "/consignee/email", json!("a\u{0}@example.test")), &[("/consignee/email", "control")], "NUL").await;
+    refuse(
+        &merchant,
+        &with(full("t"), "/consignee/email", json!("a\u{0}@example.test")),
+        &[("/consignee/email", "control")],
+        "NUL",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -131,7 +149,13 @@ async fn mobile_and_pincode_are_exactly_so_many_ascii_digits() {
         for text in bad {
             refuse(&merchant, &with(order("t"), pointer, json!(text)), &[(pointer, "digits")], &text).await;
         }
-        refuse(&merchant, &with(order("t"), pointer, json!(good.parse::<u64>().unwrap())), &[(pointer, "type")], "a number").await;
+        refuse(
+            &merchant,
+            &with(order("t"), pointer, json!(good.parse::<u64>().unwrap())),
+            &[(pointer, "type")],
+            "a number",
+        )
+        .await;
     }
 }
 
@@ -140,8 +164,11 @@ async fn e_mail_addresses_have_the_form_of_one() {
     let (_app, merchant) = app().await;
     let longest = format!("{}@{}.{}.{}", "a".repeat(64), "b".repeat(63), "c".repeat(63), "d".repeat(61));
     assert_eq!(longest.len(), 254);
-    for good in ["a@b.in", "first.last+tag@sub.example.co.in", "UPPER@EXAMPLE.TEST", "o'neil@example.test", &longest] {
-        let seen = accept(&merchant, with(order("t"), "/consignee/email", json!(format!(" {good} "))), good).await;
+    for good in
+        ["a@b.in", "first.last+tag@sub.example.co.in", "UPPER@EXAMPLE.TEST", "o'neil@example.test", &longest]
+    {
+        let seen =
+            accept(&merchant, with(order("t"), "/consignee/email", json!(format!(" {good} "))), good).await;
         assert_eq!(seen["consignee"]["email"], good);
     }
     for bad in [
@@ -155,10 +182,28 @@ async fn e_mail_addresses_have_the_form_of_one() {
         "a@.test",
         "<a@b.in>",
     ] {
-        refuse(&merchant, &with(order("t"), "/consignee/email", json!(bad)), &[("/consignee/email", "email")], bad).await;
+        refuse(
+            &merchant,
+            &with(order("t"), "/consignee/email", json!(bad)),
+            &[("/consignee/email", "email")],
+            bad,
+        )
+        .await;
     }
-    refuse(&merchant, &with(order("t"), "/consignee/email", json!(format!("a{longest}"))), &[("/consignee/email", "length")], "255").await;
-    refuse(&merchant, &with(order("t"), "/consignee/email", json!(" ")), &[("/consignee/email", "blank")], "blank").await;
+    refuse(
+        &merchant,
+        &with(order("t"), "/consignee/email", json!(format!("a{longest}"))),
+        &[("/consignee/email", "length")],
+        "255",
+    )
+    .await;
+    refuse(
+        &merchant,
+        &with(order("t"), "/consignee/email", json!(" ")),
+        &[("/consignee/email", "blank")],
+        "blank",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -176,22 +221,46 @@ async fn words_are_read_in_any_letter_case_and_written_in_one() {
         for word in words {
             let (head, rest) = word.split_at(1);
             let mixed = format!("{}{}", head.to_uppercase(), rest.to_lowercase());
-            for written in [(*word).to_owned(), word.to_lowercase(), word.to_uppercase(), mixed, format!(" {word} ")] {
+            for written in
+                [(*word).to_owned(), word.to_lowercase(), word.to_uppercase(), mixed, format!(" {word} ")]
+            {
                 let body = with(order("t"), pointer, json!(written));
                 let body = if *word == "PREPAID" { prepaid(body) } else { body };
-                assert_eq!(accept(&merchant, body, &written).await.pointer(pointer), Some(&json!(word)), "{written}");
+                assert_eq!(
+                    accept(&merchant, body, &written).await.pointer(pointer),
+                    Some(&json!(word)),
+                    "{written}"
+                );
             }
         }
-        for other in
-            [json!(""), json!("CRYPTO"), json!("C O D"), json!("ſurface"), json!(1), json!(true), json!(["COD"]), json!({ "COD": null })]
-        {
-            refuse(&merchant, &with(order("t"), pointer, other.clone()), &[(pointer, "enum")], &other.to_string()).await;
+        for other in [
+            json!(""),
+            json!("CRYPTO"),
+            json!("C O D"),
+            json!("ſurface"),
+            json!(1),
+            json!(true),
+            json!(["COD"]),
+            json!({ "COD": null }),
+        ] {
+            refuse(
+                &merchant,
+                &with(order("t"), pointer, other.clone()),
+                &[(pointer, "enum")],
+                &other.to_string(),
+            )
+            .await;
         }
     }
 }
 
-const AMOUNTS: [&str; 5] =
-    ["/items/0/unitPrice", "/charges/orderAmount", "/charges/codAmount", "/charges/taxAmount", "/charges/extraCharges"];
+const AMOUNTS: [&str; 5] = [
+    "/items/0/unitPrice",
+    "/charges/orderAmount",
+    "/charges/codAmount",
+    "/charges/taxAmount",
+    "/charges/extraCharges",
+];
 
 #[tokio::test]
 async fn amounts_are_numbers_or_decimal_texts_and_never_rounded() {
@@ -210,7 +279,9 @@ async fn amounts_are_numbers_or_decimal_texts_and_never_rounded() {
             (json!("10000000.00"), "10000000.00"),
             (json!(9_999_999.99), "9999999.99"),
         ] {
-            let seen = accept(&merchant, with(order("t"), pointer, given.clone()), &format!("{pointer} {given}")).await;
+            let seen =
+                accept(&merchant, with(order("t"), pointer, given.clone()), &format!("{pointer} {given}"))
+                    .await;
             assert_eq!(seen.pointer(pointer), Some(&json!(reads)), "{pointer} {given}");
         }
         for bad in [
@@ -234,15 +305,32 @@ async fn amounts_are_numbers_or_decimal_texts_and_never_rounded() {
             json!("१"),
             json!("NaN"),
         ] {
-            refuse(&merchant, &with(order("t"), pointer, bad.clone()), &[(pointer, "invalid")], &bad.to_string()).await;
+            refuse(
+                &merchant,
+                &with(order("t"), pointer, bad.clone()),
+                &[(pointer, "invalid")],
+                &bad.to_string(),
+            )
+            .await;
         }
         for bad in [json!(true), json!([1]), json!({ "amount": 1 })] {
-            refuse(&merchant, &with(order("t"), pointer, bad.clone()), &[(pointer, "type")], &bad.to_string()).await;
+            refuse(
+                &merchant,
+                &with(order("t"), pointer, bad.clone()),
+                &[(pointer, "type")],
+                &bad.to_string(),
+            )
+            .await;
         }
     }
-    for pointer in ["/items/0/unitPrice", "/charges/orderAmount", "/charges/taxAmount", "/charges/extraCharges"] {
+    for pointer in
+        ["/items/0/unitPrice", "/charges/orderAmount", "/charges/taxAmount", "/charges/extraCharges"]
+    {
         for zero in [json!(0), json!(-0.0), json!("0.00")] {
-            assert_eq!(accept(&merchant, with(order("t"), pointer, zero), pointer).await.pointer(pointer), Some(&json!("0.00")));
+            assert_eq!(
+                accept(&merchant, with(order("t"), pointer, zero), pointer).await.pointer(pointer),
+                Some(&json!("0.00"))
+            );
         }
     }
     let mut most = order("t");
@@ -262,17 +350,30 @@ async fn cod_collects_something_and_prepaid_nothing() {
         body
     };
     for cod in [None, Some(json!(null)), Some(json!(0)), Some(json!("0.00"))] {
-        refuse(&merchant, &charged("COD", cod.clone()), &[("/charges/codAmount", "cod")], &format!("{cod:?}")).await;
+        refuse(
+            &merchant,
+            &charged("COD", cod.clone()),
+            &[("/charges/codAmount", "cod")],
+            &format!("{cod:?}"),
+        )
+        .await;
         accept(&merchant, charged("PREPAID", cod.clone()), &format!("{cod:?}")).await;
     }
     for cod in [json!(0.01), json!("0.01"), json!(749)] {
-        refuse(&merchant, &charged("prepaid", Some(cod.clone())), &[("/charges/codAmount", "prepaid")], &cod.to_string()).await;
+        refuse(
+            &merchant,
+            &charged("prepaid", Some(cod.clone())),
+            &[("/charges/codAmount", "prepaid")],
+            &cod.to_string(),
+        )
+        .await;
         accept(&merchant, charged("cod", Some(cod.clone())), &cod.to_string()).await;
     }
     // Beside other broken rules it is told too.
     let mut body = with(charged("COD", None), "/consignee/mobile", json!("1"));
     body["shipment"]["weight"] = json!([0]);
-    let expected = [("/charges/codAmount", "cod"), ("/consignee/mobile", "digits"), ("/shipment/weight/0", "range")];
+    let expected =
+        [("/charges/codAmount", "cod"), ("/consignee/mobile", "digits"), ("/shipment/weight/0", "range")];
     refuse(&merchant, &body, &expected, "three rules").await;
 }
 
@@ -280,12 +381,21 @@ async fn cod_collects_something_and_prepaid_nothing() {
 async fn quantities_and_tax_are_bounded() {
     let (_app, merchant) = app().await;
     for (pointer, good, bad) in [
-        ("/items/0/quantity", vec![json!(1), json!(100_000)], vec![(json!(0), "range"), (json!(100_001), "range")]),
+        (
+            "/items/0/quantity",
+            vec![json!(1), json!(100_000)],
+            vec![(json!(0), "range"), (json!(100_001), "range")],
+        ),
         ("/shipment/mps", vec![json!(0), json!(1), json!(100)], vec![(json!(101), "range")]),
         (
             "/items/0/taxPercent",
             vec![json!(0), json!(0.01), json!(12.5), json!(100)],
-            vec![(json!(100.01), "range"), (json!(-1), "range"), (json!(100.001), "invalid"), (json!(-0.001), "invalid")],
+            vec![
+                (json!(100.01), "range"),
+                (json!(-1), "range"),
+                (json!(100.001), "invalid"),
+                (json!(-0.001), "invalid"),
+            ],
         ),
     ] {
         for value in good {
@@ -293,10 +403,22 @@ async fn quantities_and_tax_are_bounded() {
             super::assert_same(seen.pointer(pointer).unwrap(), &value, pointer);
         }
         for (value, code) in bad {
-            refuse(&merchant, &with(order("t"), pointer, value.clone()), &[(pointer, code)], &value.to_string()).await;
+            refuse(
+                &merchant,
+                &with(order("t"), pointer, value.clone()),
+                &[(pointer, code)],
+                &value.to_string(),
+            )
+            .await;
         }
         for value in [json!("1"), json!(true), json!([1]), json!({})] {
-            refuse(&merchant, &with(order("t"), pointer, value.clone()), &[(pointer, "type")], &value.to_string()).await;
+            refuse(
+                &merchant,
+                &with(order("t"), pointer, value.clone()),
+                &[(pointer, "type")],
+                &value.to_string(),
+            )
+            .await;
         }
     }
     for pointer in ["/items/0/quantity", "/shipment/mps"] {
@@ -310,9 +432,14 @@ async fn quantities_and_tax_are_bounded() {
 #[tokio::test]
 async fn boxes_have_weights_and_sides_within_bounds() {
     let (_app, merchant) = app().await;
-    let weights =
-        ("weight", vec![json!(0.001), json!(0.4), json!(50)], vec![0.0, -1.0, 50.001, 500.0, 0.0004, 0.0006, 0.0009, 50.0001, 1e300]);
-    let side = || (vec![json!(0.01), json!(12.5), json!(500)], vec![0.0, -1.0, 500.01, 0.004, 0.006, 500.001, 1e300]);
+    let weights = (
+        "weight",
+        vec![json!(0.001), json!(0.4), json!(50)],
+        vec![0.0, -1.0, 50.001, 500.0, 0.0004, 0.0006, 0.0009, 50.0001, 1e300],
+    );
+    let side = || {
+        (vec![json!(0.01), json!(12.5), json!(500)], vec![0.0, -1.0, 500.01, 0.004, 0.006, 500.001, 1e300])
+    };
     let sides = ["width", "height", "length"].map(|name| (name, side().0, side().1));
     for (name, good, bad) in std::iter::once(weights).chain(sides) {
         let pointer = format!("/shipment/{name}/0");
@@ -326,7 +453,13 @@ async fn boxes_have_weights_and_sides_within_bounds() {
             assert_eq!(found[0].0, pointer, "{value}");
         }
         for value in [json!("1"), json!(null), json!(true), json!([1])] {
-            refuse(&merchant, &with(order("t"), &pointer, value.clone()), &[(&pointer, "type")], &value.to_string()).await;
+            refuse(
+                &merchant,
+                &with(order("t"), &pointer, value.clone()),
+                &[(&pointer, "type")],
+                &value.to_string(),
+            )
+            .await;
         }
     }
 }
@@ -342,7 +475,9 @@ async fn every_box_has_all_four_measures() {
     accept(&merchant, boxes(1, 1, 1, 1), "one").await;
     let seen = accept(&merchant, boxes(100, 100, 100, 100), "a hundred").await;
     assert_eq!(seen["shipment"]["weight"].as_array().unwrap().len(), 100);
-    for (w, h, l, kg) in [(2, 1, 1, 1), (1, 2, 1, 1), (1, 1, 2, 1), (1, 1, 1, 2), (2, 2, 2, 1), (99, 100, 100, 100)] {
+    for (w, h, l, kg) in
+        [(2, 1, 1, 1), (1, 2, 1, 1), (1, 1, 2, 1), (1, 1, 1, 2), (2, 2, 2, 1), (99, 100, 100, 100)]
+    {
         refuse(&merchant, &boxes(w, h, l, kg), &[("/shipment", "boxes")], &format!("{w} {h} {l} {kg}")).await;
     }
     // An empty list is told at the list, and nothing is said of counts.

@@ -1,4 +1,5 @@
-//! What every queue adapter must do, told through [`Queue`] alone. An adapter joins with a [`Lab`] and one line, [`contract!`].
+//! What every queue adapter must do, told through [`Queue`] alone. An adapter joins with a [`Lab`] and one
+//! line, [`contract!`].
 //!
 //! Time that matters is moved by hand; waits are generous and only bound how long a broken adapter may hang.
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use waybill::{
     base::{clock::Clock, timestamp::Timestamp},
-    platform::queue::{Counts, JobView, Keep, Leased, NewJob, Queue},
+    platform::queue::{ActiveJob, Counts, JobView, Keep, NewJob, Queue},
 };
 
 /// A queue server, or its like, that belongs to one test and is empty at first.
@@ -109,17 +110,17 @@ pub(super) async fn add(queue: &Queue, ids: &[&str]) {
 }
 
 /// Claims without waiting.
-pub(super) async fn claim(queue: &Queue, max: usize) -> Vec<Leased> {
+pub(super) async fn claim(queue: &Queue, max: usize) -> Vec<ActiveJob> {
     queue.broker.claim(Q, max, LEASE, NONE).await.unwrap()
 }
 
 /// Claims the one job that there must be.
-pub(super) async fn claim_one(queue: &Queue) -> Leased {
+pub(super) async fn claim_one(queue: &Queue) -> ActiveJob {
     let [job] = <[_; 1]>::try_from(claim(queue, 1).await).unwrap();
     job
 }
 
-pub(super) fn ids(jobs: &[Leased]) -> Vec<&str> {
+pub(super) fn ids(jobs: &[ActiveJob]) -> Vec<&str> {
     jobs.iter().map(|j| j.id.as_str()).collect()
 }
 

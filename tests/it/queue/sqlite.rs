@@ -15,10 +15,13 @@ use std::{
 use tempfile::TempDir;
 use waybill::{
     base::clock::Clock,
-    platform::queue::{Added, Count, Held, Keep, Queue, QueueError},
+    platform::queue::{Added, Count, Keep, LeaseState, Queue, QueueError},
 };
 
-use super::contract::{LEASE, LONG, Lab, NONE, Q, add, claim, claim_one, claiming::waiting, clock, contract, counts, ids, job, secs, view};
+use super::contract::{
+    LEASE, LONG, Lab, NONE, Q, add, claim, claim_one, claiming::waiting, clock, contract, counts, ids, job,
+    secs, view,
+};
 
 pub(super) struct File(TempDir);
 
@@ -75,7 +78,7 @@ async fn jobs_outlive_the_process() {
     let held = claim_one(&queue).await;
     drop(queue);
     let queue = lab.open(&clock).await;
-    assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), Held::Done);
+    assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), LeaseState::Owned);
     assert_eq!(ids(&claim(&queue, 9).await), ["b"]);
 }
 
@@ -86,8 +89,12 @@ async fn a_file_that_cannot_be_used_is_named_in_one_line() {
     fs::write(&text, "these are my notes, not a database\n".repeat(100)).unwrap();
     let newer = dir.path().join("newer.db");
     rusqlite::Connection::open(&newer).unwrap().execute_batch("PRAGMA user_version = 999").unwrap();
-    for (path, word) in [(text.clone(), "not a SQLite database"), (newer, "newer version"), (text.join("queue.db"), "folder")] {
-        let Err(QueueError::Unavailable(why)) = open(&path, &clock(), Keep::default()).await else { panic!("{path:?} was opened") };
+    for (path, word) in
+        [(text.clone(), "not a SQLite database"), (newer, "newer version"), (text.join("queue.db"), "folder")]
+    {
+        let Err(QueueError::Unavailable(why)) = open(&path, &clock(), Keep::default()).await else {
+            panic!("{path:?} was opened")
+        };
         assert!(why.contains(word) && why.contains(path.to_str().unwrap()) && !why.contains('\n'), "{why}");
     }
     assert!(fs::read_to_string(&text).unwrap().starts_with("these are"), "left as it was");
@@ -117,7 +124,7 @@ async fn a_deleted_file_is_made_anew() {
         delete(&lab.path(), how);
 
         assert_eq!(counts(&other).await.open(), 0, "a look sees the new file");
-        assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), Held::Gone);
+        assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), LeaseState::Lost);
         assert_eq!(queue.broker.add(&[job("a")]).await.unwrap(), [Added::New]);
         assert_eq!(other.broker.add(&[job("a"), job("d")]).await.unwrap(), [Added::Known, Added::New]);
         assert_eq!(ids(&claim(&queue, 1).await), ["a"]);
@@ -149,7 +156,10 @@ async fn another_file_in_its_place_is_taken_up() {
     let (queue, other) = (lab.open(&clock).await, lab.open(&clock).await);
     add(&queue, &["saved"]).await;
     let copy = lab.0.path().join("copy.db");
-    rusqlite::Connection::open(lab.path()).unwrap().execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+    rusqlite::Connection::open(lab.path())
+        .unwrap()
+        .execute("VACUUM INTO ?1", [copy.to_str().unwrap()])
+        .unwrap();
     for n in 0..200 {
         add(&queue, &[&format!("lost-{n}")]).await;
     }
@@ -203,8 +213,8 @@ async fn a_lease_that_ran_out_is_its_holders_until_it_is_recovered() {
     add(&queue, &["a", "b"]).await;
     let held = claim(&queue, 2).await;
     clock.advance(LEASE * 2);
-    assert_eq!(queue.broker.extend(&held[..1], LEASE).await.unwrap(), [Held::Done]);
-    assert_eq!(queue.broker.complete(&held[1], "1").await.unwrap(), Held::Done);
+    assert_eq!(queue.broker.extend(&held[..1], LEASE).await.unwrap(), [LeaseState::Owned]);
+    assert_eq!(queue.broker.complete(&held[1], "1").await.unwrap(), LeaseState::Owned);
     assert_eq!(queue.broker.recover_stalled(Q, 3).await.unwrap().requeued.len(), 0);
 }
 
@@ -215,10 +225,14 @@ async fn a_claim_dropped_on_the_way_gives_its_jobs_back() {
     add(&queue, &["a", "b", "c"]).await;
     for dwell in [0, 0, 1, 1, 5] {
         let mut claim = queue.broker.claim(Q, 2, LEASE, LONG);
-        // Polled once, it has handed its claim to the writer and waits for the answer; unless the writer was faster than the poll.
+        // Polled once, it has handed its claim to the writer and waits for the answer; unless the writer was
+        // faster than the poll.
         if let Poll::Ready(jobs) = std::future::poll_fn(|cx| Poll::Ready(claim.as_mut().poll(cx))).await {
             for job in jobs.unwrap() {
-                assert_eq!(queue.broker.delay(&job, Duration::ZERO, Count::Nothing, "not this time").await.unwrap(), Held::Done);
+                assert_eq!(
+                    queue.broker.delay(&job, Duration::ZERO, Count::Nothing, "not this time").await.unwrap(),
+                    LeaseState::Owned
+                );
             }
             continue;
         }
@@ -255,7 +269,7 @@ async fn dropped_claims_among_adders_lose_nothing() {
             continue;
         };
         for held in jobs.unwrap() {
-            assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), Held::Done);
+            assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), LeaseState::Owned);
             assert!(got.insert(held.id));
         }
     }
@@ -284,7 +298,7 @@ async fn two_writers_on_one_file_lose_nothing_and_run_nothing_twice() {
                 while ran.lock().unwrap().len() < EACH {
                     for held in queue.broker.claim(Q, 2, secs(60), Duration::from_millis(50)).await.unwrap() {
                         assert!(ran.lock().unwrap().insert(held.id.clone()), "{} ran twice", held.id);
-                        assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), Held::Done);
+                        assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), LeaseState::Owned);
                     }
                 }
             }));
@@ -294,7 +308,10 @@ async fn two_writers_on_one_file_lose_nothing_and_run_nothing_twice() {
         tokio::time::timeout(LONG * 2, task).await.unwrap().unwrap();
     }
     for queue in &handles {
-        assert_eq!((counts(queue).await.completed, counts(queue).await.open()), (u64::try_from(EACH).unwrap(), 0));
+        assert_eq!(
+            (counts(queue).await.completed, counts(queue).await.open()),
+            (u64::try_from(EACH).unwrap(), 0)
+        );
     }
     assert_eq!(handles[0].broker.claim(Q, 1, LEASE, NONE).await.unwrap().len(), 0);
 }

@@ -1,4 +1,5 @@
-//! A broker between a runner and the real one: counts calls, fails when told to, and knows how many jobs are in hand.
+//! A broker between a runner and the real one: counts calls, fails when told to, and knows how many jobs are
+//! in hand.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,7 +9,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use waybill::platform::queue::{Added, Broker, Count, Held, Leased, NewJob, Queue, QueueError, Recovered};
+use waybill::platform::queue::{
+    ActiveJob, Added, Broker, Count, LeaseState, NewJob, Queue, QueueError, Recovered,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Op {
@@ -37,7 +40,7 @@ struct State {
     in_hand: usize,
     most_in_hand: usize,
     most_asked_for: usize,
-    ends: Vec<(String, Held)>,
+    ends: Vec<(String, LeaseState)>,
     queues: BTreeSet<String>,
 }
 
@@ -74,7 +77,7 @@ impl Double {
     }
 
     /// The answers to every complete, delay and fail that came through.
-    pub(super) fn ends(&self) -> Vec<(String, Held)> {
+    pub(super) fn ends(&self) -> Vec<(String, LeaseState)> {
         self.state.lock().unwrap().ends.clone()
     }
 
@@ -83,7 +86,11 @@ impl Double {
         self.state.lock().unwrap().queues.iter().cloned().collect()
     }
 
-    async fn pass<T: Send>(&self, op: Op, call: impl Future<Output = Result<T, QueueError>> + Send) -> Result<T, QueueError> {
+    async fn pass<T: Send>(
+        &self,
+        op: Op,
+        call: impl Future<Output = Result<T, QueueError>> + Send,
+    ) -> Result<T, QueueError> {
         let fault = {
             let mut state = self.state.lock().unwrap();
             *state.calls.entry(op).or_default() += 1;
@@ -99,7 +106,12 @@ impl Double {
         }
     }
 
-    async fn end(&self, op: Op, job: &Leased, call: impl Future<Output = Result<Held, QueueError>> + Send) -> Result<Held, QueueError> {
+    async fn end(
+        &self,
+        op: Op,
+        job: &ActiveJob,
+        call: impl Future<Output = Result<LeaseState, QueueError>> + Send,
+    ) -> Result<LeaseState, QueueError> {
         let held = self.pass(op, call).await?;
         let mut state = self.state.lock().unwrap();
         state.in_hand -= 1;
@@ -118,7 +130,13 @@ impl Broker for Double {
         self.pass(Op::Add, self.inner.add(jobs)).await
     }
 
-    async fn claim(&self, queue: &str, max: usize, lease: Duration, wait: Duration) -> Result<Vec<Leased>, QueueError> {
+    async fn claim(
+        &self,
+        queue: &str,
+        max: usize,
+        lease: Duration,
+        wait: Duration,
+    ) -> Result<Vec<ActiveJob>, QueueError> {
         {
             let mut state = self.state.lock().unwrap();
             state.queues.insert(queue.to_owned());
@@ -131,19 +149,25 @@ impl Broker for Double {
         Ok(jobs)
     }
 
-    async fn extend(&self, jobs: &[Leased], lease: Duration) -> Result<Vec<Held>, QueueError> {
+    async fn extend(&self, jobs: &[ActiveJob], lease: Duration) -> Result<Vec<LeaseState>, QueueError> {
         self.pass(Op::Extend, self.inner.extend(jobs, lease)).await
     }
 
-    async fn complete(&self, job: &Leased, return_value: &str) -> Result<Held, QueueError> {
+    async fn complete(&self, job: &ActiveJob, return_value: &str) -> Result<LeaseState, QueueError> {
         self.end(Op::Complete, job, self.inner.complete(job, return_value)).await
     }
 
-    async fn delay(&self, job: &Leased, delay: Duration, count: Count, reason: &str) -> Result<Held, QueueError> {
+    async fn delay(
+        &self,
+        job: &ActiveJob,
+        delay: Duration,
+        count: Count,
+        reason: &str,
+    ) -> Result<LeaseState, QueueError> {
         self.end(Op::Delay, job, self.inner.delay(job, delay, count, reason)).await
     }
 
-    async fn fail(&self, job: &Leased, reason: &str) -> Result<Held, QueueError> {
+    async fn fail(&self, job: &ActiveJob, reason: &str) -> Result<LeaseState, QueueError> {
         self.end(Op::Fail, job, self.inner.fail(job, reason)).await
     }
 

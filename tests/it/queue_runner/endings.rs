@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use waybill::platform::queue::{JobState, job::Death, retry::Policy};
+use waybill::platform::queue::{JobState, job::DeathCause, retry::Policy};
 
 use super::kit::{Act, Burial, QUEUE, Rig};
 
@@ -12,12 +12,20 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[tokio::test]
 async fn counted_failures_back_off_and_end_after_their_attempts() {
     let rig = Rig::new().await;
-    let plan = [Act::Retry("first".into()), Act::Panic(Some("second".into())), Act::Retry("third".into()), Act::Retry("last".into())];
+    let plan = [
+        Act::Retry("first".into()),
+        Act::Panic(Some("second".into())),
+        Act::Retry("third".into()),
+        Act::Retry("last".into()),
+    ];
     rig.add_with("j", &plan, &[], Policy { attempts: 4, backoff: BACKOFF }).await;
     for (failures, says) in [(1, "first"), (2, "it panicked: without words"), (3, "third")] {
         assert_eq!(rig.run_pending().await, 1);
         let job = rig.job("j").await;
-        assert_eq!((job.state, job.attempts_made, job.reason.as_deref()), (JobState::Delayed, failures, Some(says)));
+        assert_eq!(
+            (job.state, job.attempts_made, job.reason.as_deref()),
+            (JobState::Delayed, failures, Some(says))
+        );
         let wait = job.due_at.unwrap().since(rig.clock.now());
         let full = BACKOFF * 2_u32.pow(failures - 1);
         assert!(wait <= full && wait >= full * 4 / 5, "{failures}: {wait:?}");
@@ -27,7 +35,7 @@ async fn counted_failures_back_off_and_end_after_their_attempts() {
     assert_eq!(rig.run_pending().await, 1);
     let job = rig.job("j").await;
     assert_eq!((job.state, job.attempts_made, job.reason.as_deref()), (JobState::Failed, 4, Some("last")));
-    assert_eq!(rig.bench.deaths("j"), [Death::Attempts("last".to_owned())]);
+    assert_eq!(rig.bench.deaths("j"), [DeathCause::Attempts("last".to_owned())]);
     rig.clock.advance(DAY);
     assert_eq!(rig.run_pending().await, 0);
 }
@@ -39,7 +47,7 @@ async fn who_aborts_is_dead_at_once() {
     assert_eq!(rig.run_pending().await, 1);
     let job = rig.job("j").await;
     assert_eq!((job.state, job.attempts_made, job.reason.as_deref()), (JobState::Failed, 1, Some("no use")));
-    assert_eq!(rig.bench.deaths("j"), [Death::Aborted("no use".to_owned())]);
+    assert_eq!(rig.bench.deaths("j"), [DeathCause::Aborted("no use".to_owned())]);
 }
 
 #[tokio::test]
@@ -61,13 +69,19 @@ async fn later_uses_up_no_attempt_and_the_same_job_goes_on() {
     for _ in 0..20 {
         assert_eq!(rig.run_pending().await, 1);
         let job = rig.job("j").await;
-        assert_eq!((job.state, job.attempts_made, job.reason.as_deref()), (JobState::Delayed, 0, Some("not yet")));
+        assert_eq!(
+            (job.state, job.attempts_made, job.reason.as_deref()),
+            (JobState::Delayed, 0, Some("not yet"))
+        );
         assert_eq!(job.due_at.unwrap().since(rig.clock.now()), Duration::from_secs(1));
         rig.clock.advance(Duration::from_secs(1));
     }
     assert_eq!(rig.run_pending().await, 1);
     let job = rig.job("j").await;
-    assert_eq!((job.state, job.attempts_made, job.return_value.as_deref()), (JobState::Completed, 1, Some(r#"{"job":"j"}"#)));
+    assert_eq!(
+        (job.state, job.attempts_made, job.return_value.as_deref()),
+        (JobState::Completed, 1, Some(r#"{"job":"j"}"#))
+    );
     assert_eq!(rig.bench.began("j"), 21);
 }
 
@@ -75,7 +89,17 @@ async fn later_uses_up_no_attempt_and_the_same_job_goes_on() {
 async fn what_nobody_can_read_or_knows_ends_failed_and_visible_and_holds_nobody_up() {
     let rig = Rig::new().await;
     let deep = format!(r#"{{"plan":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
-    let unreadable = ["", "null", "{}", "7", r#"{"plan":"#, r#"{"plan":[{"Later":-1}]}"#, r#"{"plan":[],"plan":[]}"#, "\u{0}", &deep];
+    let unreadable = [
+        "",
+        "null",
+        "{}",
+        "7",
+        r#"{"plan":"#,
+        r#"{"plan":[{"Later":-1}]}"#,
+        r#"{"plan":[],"plan":[]}"#,
+        "\u{0}",
+        &deep,
+    ];
     for (n, data) in unreadable.iter().enumerate() {
         rig.add_raw(&format!("unreadable{n}"), "scripted", data).await;
     }
@@ -106,7 +130,8 @@ async fn a_burial_that_fails_is_tried_again_before_the_job_may_end() {
     for act in [Act::Abort("no use".into()), Act::Retry("no use".into()), Act::Panic(Some("no use".into()))] {
         let rig = Rig::new().await;
         let burials = [Burial::Error, Burial::Panic, Burial::Panic, Burial::Error];
-        rig.add_with("j", std::slice::from_ref(&act), &burials, Policy { attempts: 1, backoff: BACKOFF }).await;
+        rig.add_with("j", std::slice::from_ref(&act), &burials, Policy { attempts: 1, backoff: BACKOFF })
+            .await;
         for burial in burials {
             assert_eq!(rig.run_pending().await, 1);
             let job = rig.job("j").await;
@@ -114,7 +139,11 @@ async fn a_burial_that_fails_is_tried_again_before_the_job_may_end() {
                 Burial::Error => "cannot move on: the store is away",
                 Burial::Panic => "cannot move on: the burial fell over",
             };
-            assert_eq!((job.state, job.attempts_made, job.reason.as_deref()), (JobState::Delayed, 0, Some(says)), "{act:?}");
+            assert_eq!(
+                (job.state, job.attempts_made, job.reason.as_deref()),
+                (JobState::Delayed, 0, Some(says)),
+                "{act:?}"
+            );
             let wait = job.due_at.unwrap().since(rig.clock.now());
             assert!(wait > Duration::ZERO, "it does not spin");
             rig.clock.advance(wait);

@@ -1,10 +1,11 @@
-//! A gate that shuts the queue: nothing is claimed, one probe is let through, and what was claimed a moment too late goes back.
+//! A gate that shuts the queue: nothing is claimed, one probe is let through, and what was claimed a moment
+//! too late goes back.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use waybill::platform::queue::{
-    JobState, Leased,
+    ActiveJob, JobState,
     runner::gate::{Admission, Gate, Probe},
 };
 
@@ -65,7 +66,7 @@ impl Gate for Scripted {
 
 #[async_trait]
 impl Probe for Scripted {
-    async fn begin(&mut self, job: &Leased) -> bool {
+    async fn begin(&mut self, job: &ActiveJob) -> bool {
         let mut state = self.0.lock().unwrap();
         let Says::Probe(may) = state.says else { panic!("no probe was let through") };
         if may {

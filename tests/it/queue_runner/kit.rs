@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use waybill::{
     base::{clock::Clock, timestamp::Timestamp},
     platform::queue::{
-        Counts, JobView, Keep, Leased, NewJob, Queue,
-        job::{Death, Job, JobError, Outcome, Payload},
+        ActiveJob, Counts, JobView, Keep, NewJob, Queue,
+        job::{DeathCause, Job, JobError, Outcome, Payload},
         registry::Registry,
         retry::Policy,
         runner::{QueueSettings, Runner, gate::Gate},
@@ -23,7 +23,8 @@ use waybill::{
 
 pub(super) const QUEUE: &str = "runner-test";
 pub(super) const START: i64 = 1_769_851_800_000;
-/// Long enough that no machine is so slow that a job loses its lease, where the queue's clock is the system's.
+/// Long enough that no machine is so slow that a job loses its lease, where the queue's clock is the
+/// system's.
 pub(super) const LONG: Duration = Duration::from_secs(600);
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -69,7 +70,7 @@ pub(super) enum Event {
     Ended(String),
     /// A held run was dropped before that.
     Dropped(String),
-    Dead(String, Death),
+    Dead(String, DeathCause),
 }
 
 /// What handlers work with: the diary, and the gate that held runs wait at.
@@ -87,7 +88,7 @@ impl Payload for Scripted {
 impl Job for Scripted {
     type Context = Arc<Bench>;
 
-    async fn run(&self, bench: &Arc<Bench>, job: &Leased) -> Result<Outcome, JobError> {
+    async fn run(&self, bench: &Arc<Bench>, job: &ActiveJob) -> Result<Outcome, JobError> {
         let before = bench.count(&Event::Began(job.id.clone()));
         bench.note(Event::Began(job.id.clone()));
         let mut act = self.plan.get(before).or(self.plan.last()).cloned().unwrap();
@@ -102,13 +103,15 @@ impl Job for Scripted {
             Act::Retry(why) => Err(JobError::Retry(why)),
             Act::Abort(why) => Err(JobError::Abort(why)),
             Act::Refused(reason) => Ok(Outcome::Failed { reason }),
-            Act::Later(ms) => Ok(Outcome::Later { after: Duration::from_millis(ms), reason: "not yet".to_owned() }),
+            Act::Later(ms) => {
+                Ok(Outcome::Delay { after: Duration::from_millis(ms), reason: "not yet".to_owned() })
+            }
             Act::Panic(Some(text)) => std::panic::panic_any(text),
             Act::Panic(None) => std::panic::panic_any(7_u8),
         }
     }
 
-    async fn on_dead(&self, bench: &Arc<Bench>, job: &Leased, why: &Death) -> Result<(), JobError> {
+    async fn on_dead(&self, bench: &Arc<Bench>, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
         let before = bench.deaths(&job.id).len();
         bench.note(Event::Dead(job.id.clone(), why.clone()));
         match self.burials.get(before) {
@@ -160,7 +163,7 @@ impl Bench {
         self.count(&Event::Ended(id.to_owned()))
     }
 
-    pub(super) fn deaths(&self, id: &str) -> Vec<Death> {
+    pub(super) fn deaths(&self, id: &str) -> Vec<DeathCause> {
         let of = |event: &Event| match event {
             Event::Dead(dead, why) if dead == id => Some(why.clone()),
             _ => None,
@@ -232,7 +235,15 @@ impl Rig {
     pub(super) async fn add_raw(&self, id: &str, name: &'static str, data: &str) {
         let policy = (3, Duration::from_secs(10));
         let (data, delay) = (data.to_owned(), Duration::ZERO);
-        let job = NewJob { queue: QUEUE, id: id.to_owned(), name, data, attempts: policy.0, backoff: policy.1, delay };
+        let job = NewJob {
+            queue: QUEUE,
+            id: id.to_owned(),
+            name,
+            data,
+            attempts: policy.0,
+            backoff: policy.1,
+            delay,
+        };
         self.queue.broker.add(&[job]).await.unwrap();
     }
 
@@ -245,7 +256,7 @@ impl Rig {
     }
 
     /// Claims as a worker that runs nothing.
-    pub(super) async fn claim(&self, max: usize, lease: Duration) -> Vec<Leased> {
+    pub(super) async fn claim(&self, max: usize, lease: Duration) -> Vec<ActiveJob> {
         self.queue.broker.claim(QUEUE, max, lease, Duration::ZERO).await.unwrap()
     }
 
@@ -254,14 +265,29 @@ impl Rig {
     }
 
     /// A runner that reaches the queue through another broker.
-    pub(super) fn runner_over(&self, queue: Queue, concurrency: usize, lease: Duration) -> Runner<Arc<Bench>> {
-        runner(queue, &self.bench, vec![QueueSettings { name: QUEUE.to_owned(), concurrency, lease, max_stalled: 3 }])
+    pub(super) fn runner_over(
+        &self,
+        queue: Queue,
+        concurrency: usize,
+        lease: Duration,
+    ) -> Runner<Arc<Bench>> {
+        runner(
+            queue,
+            &self.bench,
+            vec![QueueSettings { name: QUEUE.to_owned(), concurrency, lease, max_stalled: 3 }],
+        )
     }
 
     /// A runner behind `gate`.
     pub(super) fn gated(&self, queue: Queue, concurrency: usize, gate: Arc<dyn Gate>) -> Runner<Arc<Bench>> {
         let settings = QueueSettings { name: QUEUE.to_owned(), concurrency, lease: LONG, max_stalled: 3 };
-        Runner::gated(queue, Registry::default().with::<Scripted>(), Arc::clone(&self.bench), vec![settings], gate)
+        Runner::gated(
+            queue,
+            Registry::default().with::<Scripted>(),
+            Arc::clone(&self.bench),
+            vec![settings],
+            gate,
+        )
     }
 
     /// Runs what waits, as [`Runner::run_pending`] does.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use waybill::platform::queue::{Held, JobState, job::Death};
+use waybill::platform::queue::{JobState, LeaseState, job::DeathCause};
 
 use super::{
     double::{Double, Fault, Op},
@@ -12,7 +12,8 @@ use super::{
 /// Renewed every 50 ms of real time, counted on the clock that the test moves.
 const LEASE: Duration = Duration::from_millis(200);
 
-/// Moves the clock by half a lease, `times` times, each time waiting until the job's lease was renewed from there.
+/// Moves the clock by half a lease, `times` times, each time waiting until the job's lease was renewed from
+/// there.
 pub(super) async fn outlive(rig: &Rig, id: &str, times: usize) {
     for _ in 0..times {
         rig.clock.advance(LEASE / 2);
@@ -32,7 +33,8 @@ async fn a_lease_is_renewed_for_as_long_as_its_job_runs() {
     for _ in 0..4 {
         outlive(&rig, "long", 2).await;
         let passes = double.calls(Op::Recover);
-        until("the other runner looked for stalled jobs", async || double.calls(Op::Recover) > passes + 1).await;
+        until("the other runner looked for stalled jobs", async || double.calls(Op::Recover) > passes + 1)
+            .await;
         let job = rig.job("long").await;
         assert_eq!((job.state, job.stalled), (JobState::Active, 0));
     }
@@ -77,7 +79,8 @@ async fn a_job_that_stalls_too_often_is_dead_and_its_on_dead_is_called_once() {
         }
     }
     let doubles = [Double::over(&rig.queue), Double::over(&rig.queue)];
-    let works: Vec<AtWork> = doubles.iter().map(|(_, queue)| start(&rig.runner_over(queue.clone(), 2, LEASE))).collect();
+    let works: Vec<AtWork> =
+        doubles.iter().map(|(_, queue)| start(&rig.runner_over(queue.clone(), 2, LEASE))).collect();
     rig.bench.until("it is mourned", |b| !b.deaths("cursed").is_empty()).await;
     for (double, _) in &doubles {
         let passes = double.calls(Op::Recover);
@@ -86,7 +89,7 @@ async fn a_job_that_stalls_too_often_is_dead_and_its_on_dead_is_called_once() {
     for work in works {
         work.end().await;
     }
-    assert_eq!(rig.bench.deaths("cursed"), [Death::Stalled]);
+    assert_eq!(rig.bench.deaths("cursed"), [DeathCause::Stalled]);
     assert_eq!(rig.bench.began("cursed"), 0, "it was not run a fifth time");
     let job = rig.job("cursed").await;
     assert_eq!((job.state, job.stalled, job.attempts_made), (JobState::Failed, 4, 0));
@@ -96,7 +99,11 @@ async fn a_job_that_stalls_too_often_is_dead_and_its_on_dead_is_called_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_lost_the_lease_can_end_nothing() {
     let rig = Rig::new().await;
-    for (id, act) in [("completes", Act::Done), ("retries", Act::Retry("no".into())), ("refused", Act::Refused("no".into()))] {
+    for (id, act) in [
+        ("completes", Act::Done),
+        ("retries", Act::Retry("no".into())),
+        ("refused", Act::Refused("no".into())),
+    ] {
         rig.add(id, &[Act::Held(Box::new(act))]).await;
     }
     let (double, queue) = Double::over(&rig.queue);
@@ -120,11 +127,16 @@ async fn who_lost_the_lease_can_end_nothing() {
     rig.bench.let_go(3);
     slow.end().await;
     let gone: Vec<_> = double.ends().into_iter().map(|(_, held)| held).collect();
-    assert_eq!(gone, [Held::Gone; 3]);
+    assert_eq!(gone, [LeaseState::Lost; 3]);
     for job in &others {
         let seen = rig.job(&job.id).await;
-        assert_eq!((seen.state, seen.attempts_made, seen.return_value.as_deref()), (JobState::Active, 0, None), "{}", job.id);
-        assert_eq!(rig.queue.broker.complete(job, "\"theirs\"").await.unwrap(), Held::Done);
+        assert_eq!(
+            (seen.state, seen.attempts_made, seen.return_value.as_deref()),
+            (JobState::Active, 0, None),
+            "{}",
+            job.id
+        );
+        assert_eq!(rig.queue.broker.complete(job, "\"theirs\"").await.unwrap(), LeaseState::Owned);
         assert_eq!(rig.job(&job.id).await.return_value.as_deref(), Some("\"theirs\""));
     }
 }

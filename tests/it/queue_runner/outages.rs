@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use waybill::{
     base::clock::Clock,
-    platform::queue::{Held, JobState},
+    platform::queue::{JobState, LeaseState},
 };
 
 use super::{
@@ -46,7 +46,12 @@ async fn when_the_queue_was_away_each_job_still_runs_once() {
         assert_eq!(rig.job(&id).await.stalled, 0);
     }
     // Each failed three times and was repeated; two of the six beat by the lease alone.
-    assert!(double.calls(Op::Claim) > 3 && double.calls(Op::Complete) == 13 && double.calls(Op::Fail) == 8 && double.calls(Op::Delay) == 8);
+    assert!(
+        double.calls(Op::Claim) > 3
+            && double.calls(Op::Complete) == 13
+            && double.calls(Op::Fail) == 8
+            && double.calls(Op::Delay) == 8
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,7 +81,7 @@ async fn when_answers_were_lost_what_was_claimed_comes_back_with_its_lease() {
         assert_eq!(rig.bench.began(&format!("j{n}")), 1, "the lost claims never ran");
     }
     // The repeated end of a job whose first one did count changes nothing.
-    assert!(double.ends().iter().filter(|(_, held)| *held == Held::Gone).count() >= 3);
+    assert!(double.ends().iter().filter(|(_, held)| *held == LeaseState::Lost).count() >= 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,7 +92,8 @@ async fn an_end_that_can_never_be_told_leaves_the_job_to_its_lease() {
     double.fault(Op::Complete, usize::MAX, Fault::Away);
     let lease = Duration::from_millis(200);
     let work = start(&rig.runner_over(queue, 1, lease));
-    // The permit comes back when the runner has given up: then it can run another job, which needs no `complete`.
+    // The permit comes back when the runner has given up: then it can run another job, which needs no
+    // `complete`.
     rig.add("next", &[Act::Refused("no".into())]).await;
     until("the next one ran", async || rig.job("next").await.state == JobState::Failed).await;
     let tries = double.calls(Op::Complete);
@@ -116,7 +122,8 @@ async fn jobs_that_outlast_an_outage_of_the_queue_are_not_run_twice() {
     }
     let extends = double.calls(Op::Extend);
     until("renewals fail", async || double.calls(Op::Extend) > extends + 1).await;
-    // The outage is longer than the lease, and renewals fail a little longer than passes do: the job is still this runner's.
+    // The outage is longer than the lease, and renewals fail a little longer than passes do: the job is still
+    // this runner's.
     rig.clock.advance(lease * 10);
     for op in ALL {
         double.fault(op, if op == Op::Extend { 4 } else { 0 }, Fault::Away);

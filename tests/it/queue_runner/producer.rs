@@ -10,7 +10,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use waybill::platform::queue::{Added, Broker, Count, Held, JobState, Leased, NewJob, QueueError, Recovered, producer::Producer};
+use waybill::platform::queue::{
+    ActiveJob, Added, Broker, Count, JobState, LeaseState, NewJob, QueueError, Recovered, producer::Producer,
+};
 
 use super::{
     double::{Double, Fault, Op},
@@ -29,19 +31,19 @@ impl Broker for Silent {
         self.adds.fetch_add(1, Ordering::SeqCst);
         pending().await
     }
-    async fn claim(&self, _: &str, _: usize, _: Duration, _: Duration) -> Result<Vec<Leased>, QueueError> {
+    async fn claim(&self, _: &str, _: usize, _: Duration, _: Duration) -> Result<Vec<ActiveJob>, QueueError> {
         pending().await
     }
-    async fn extend(&self, _: &[Leased], _: Duration) -> Result<Vec<Held>, QueueError> {
+    async fn extend(&self, _: &[ActiveJob], _: Duration) -> Result<Vec<LeaseState>, QueueError> {
         pending().await
     }
-    async fn complete(&self, _: &Leased, _: &str) -> Result<Held, QueueError> {
+    async fn complete(&self, _: &ActiveJob, _: &str) -> Result<LeaseState, QueueError> {
         pending().await
     }
-    async fn delay(&self, _: &Leased, _: Duration, _: Count, _: &str) -> Result<Held, QueueError> {
+    async fn delay(&self, _: &ActiveJob, _: Duration, _: Count, _: &str) -> Result<LeaseState, QueueError> {
         pending().await
     }
-    async fn fail(&self, _: &Leased, _: &str) -> Result<Held, QueueError> {
+    async fn fail(&self, _: &ActiveJob, _: &str) -> Result<LeaseState, QueueError> {
         pending().await
     }
     async fn recover_stalled(&self, _: &str, _: u32) -> Result<Recovered, QueueError> {
@@ -51,7 +53,15 @@ impl Broker for Silent {
 
 fn job(n: usize) -> NewJob {
     let (id, data) = (format!("j{n}"), r#"{"plan":["Done"]}"#.to_owned());
-    NewJob { queue: QUEUE, id, name: "scripted", data, attempts: 3, backoff: Duration::from_secs(5), delay: Duration::ZERO }
+    NewJob {
+        queue: QUEUE,
+        id,
+        name: "scripted",
+        data,
+        attempts: 3,
+        backoff: Duration::from_secs(5),
+        delay: Duration::ZERO,
+    }
 }
 
 /// Offers until the queue has been asked `calls` times; gives how many offers were skipped on the way.

@@ -68,7 +68,8 @@ async fn dropped_it_lets_go_of_its_jobs_and_their_leases_run_out() {
     assert!(work.handle.await.unwrap_err().is_cancelled());
     rig.bench.until("the job was let go", |b| b.running() == 0).await;
 
-    // Another runner with the same lease, and a job in hand, beats the time: had the first gone on renewing, it would show.
+    // Another runner with the same lease, and a job in hand, beats the time: had the first gone on renewing,
+    // it would show.
     let before = (double.calls(Op::Extend), double.calls(Op::Recover));
     let metronome = metronome(&rig).await;
     let after = (double.calls(Op::Extend), double.calls(Op::Recover));
@@ -94,7 +95,8 @@ async fn metronome(rig: &Rig) -> usize {
     other.add("tick", &[Act::held()]).await;
     let (double, queue) = Double::over(&other.queue);
     let bench: &Arc<Bench> = &other.bench;
-    let settings = QueueSettings { name: super::kit::QUEUE.to_owned(), concurrency: 1, lease: LEASE, max_stalled: 3 };
+    let settings =
+        QueueSettings { name: super::kit::QUEUE.to_owned(), concurrency: 1, lease: LEASE, max_stalled: 3 };
     let work = start(&runner(queue, bench, vec![settings]));
     until("eight renewals", async || double.calls(Op::Extend) >= 8).await;
     bench.let_go(1);

@@ -13,17 +13,22 @@ use super::{
 };
 
 impl World {
-    /// What people may do now. Who is careful says only what is so, and waits while a cancel may be under way.
+    /// What people may do now. Who is careful says only what is so, and waits while a cancel may be under
+    /// way.
     fn acts(&self) -> Vec<Act> {
         let live = (!self.cancelled && !self.may_yet_be()) || !self.careful;
         let gone = self.cancelled || !self.careful;
-        let closes = [(live, Fate::Live), (gone, Fate::Cancelled)].into_iter().filter(|(so, _)| *so).map(|(_, fate)| Act::Close(fate));
+        let closes = [(live, Fate::Live), (gone, Fate::Cancelled)]
+            .into_iter()
+            .filter(|(so, _)| *so)
+            .map(|(_, fate)| Act::Close(fate));
         closes.chain([Act::Again]).collect()
     }
 
     /// Whether a person can move on what waits for one.
     pub(super) fn person_moves_on(&self) -> bool {
-        let now = self.now.max(self.recall().attempt.as_ref().map_or(self.now, |attempt| attempt.settle_after));
+        let now =
+            self.now.max(self.recall().attempt.as_ref().map_or(self.now, |attempt| attempt.settle_after));
         let again = Order::clone(&self.order).recall_again(AWB, now);
         let closed = Order::clone(&self.order).recall_ended(AWB, Fate::Live, now);
         again.is_ok() && closed.is_ok()

@@ -53,9 +53,17 @@ impl Steps<'_> {
 
     fn clock(&mut self) {
         let from = self.from;
-        let waits = from.recall().attempt.as_ref().filter(|_| from.people && from.recall().state == RecallState::Review);
-        let moments =
-            from.order.overdue_at.into_iter().chain(from.calls.iter().map(|call| call.send_by)).chain(waits.map(|a| a.settle_after));
+        let waits = from
+            .recall()
+            .attempt
+            .as_ref()
+            .filter(|_| from.people && from.recall().state == RecallState::Review);
+        let moments = from
+            .order
+            .overdue_at
+            .into_iter()
+            .chain(from.calls.iter().map(|call| call.send_by))
+            .chain(waits.map(|a| a.settle_after));
         if let Some(at) = moments.filter(|at| *at > from.now).min() {
             self.push("the clock jumps", true, |w| w.now = at);
             self.next.last_mut().unwrap().waits = true;
@@ -107,13 +115,22 @@ impl Steps<'_> {
                 w.runs[n] = Run::ReadAgain(id);
             }),
             Run::ReadAgain(id) => {
-                goes("reads it again", Run::Write(Change::Settle(id, from.logs[id].best().unwrap_or(Known::NoRecord))));
+                goes(
+                    "reads it again",
+                    Run::Write(Change::Settle(id, from.logs[id].best().unwrap_or(Known::NoRecord))),
+                );
             }
             Run::Look => {
-                let live = if from.broken_step == Break::LiveIsCancelled { Sighting::Cancelled } else { Sighting::Live };
+                let live = if from.broken_step == Break::LiveIsCancelled {
+                    Sighting::Cancelled
+                } else {
+                    Sighting::Live
+                };
                 let seen = if from.shown { Sighting::Cancelled } else { live };
                 goes("looks", Run::Write(Change::Sight(seen)));
-                self.push("looks in vain", false, |w| w.runs[n] = Run::Write(Change::Sight(Sighting::Failed)));
+                self.push("looks in vain", false, |w| {
+                    w.runs[n] = Run::Write(Change::Sight(Sighting::Failed))
+                });
             }
             Run::Write(change) => self.push("writes it down", first, |w| {
                 w.runs[n] = Run::Idle;
@@ -130,12 +147,16 @@ impl Steps<'_> {
         let Call { id, send_by, stage } = from.calls[n];
         let mut goes = |what, usual, to: Stage| self.push(what, usual, |w| w.calls[n].stage = to);
         match stage {
-            Stage::LogRequest if from.logs[id].tombstone => self.push("a call finds itself shut out", true, |w| w.end_call(n)),
+            Stage::LogRequest if from.logs[id].tombstone => {
+                self.push("a call finds itself shut out", true, |w| w.end_call(n))
+            }
             Stage::LogRequest => self.push("a call logs its request", true, |w| {
                 w.logs[id].request = true;
                 w.calls[n].stage = Stage::CheckTime;
             }),
-            Stage::CheckTime if from.now >= send_by => goes("a call is too late to send", true, Stage::LogOutcome(Known::Unheard)),
+            Stage::CheckTime if from.now >= send_by => {
+                goes("a call is too late to send", true, Stage::LogOutcome(Known::Unheard))
+            }
             Stage::CheckTime => goes("a call is in time", true, Stage::Send),
             Stage::Send => {
                 goes("a call is refused the connection", false, Stage::LogOutcome(Known::Unheard));
@@ -160,10 +181,16 @@ impl Steps<'_> {
                     w.end_call(n);
                     write(w, &Change::Settle(id, known));
                 });
-                let dropped =
-                    |w: &World| known == Known::Accepted && current_id(&w.order) == Some(id) && w.recall().state == RecallState::Refused;
-                self.next.last_mut().unwrap().broke =
-                    self.next.last().filter(|next| dropped(&next.world)).map(|_| "a yes was heard, and dropped".to_owned());
+                let dropped = |w: &World| {
+                    known == Known::Accepted
+                        && current_id(&w.order) == Some(id)
+                        && w.recall().state == RecallState::Refused
+                };
+                self.next.last_mut().unwrap().broke = self
+                    .next
+                    .last()
+                    .filter(|next| dropped(&next.world))
+                    .map(|_| "a yes was heard, and dropped".to_owned());
             }
         }
         self.push("a call dies", false, |w| w.end_call(n));
@@ -175,8 +202,12 @@ fn decide(from: &World, copy: &Rc<Order>) -> (&'static str, Run) {
         RecallStance::Done => ("finds nothing to do", Run::Idle),
         RecallStance::Wait(_) => ("finds that it must wait", Run::Idle),
         RecallStance::Look(_) => ("is to look", Run::Look),
-        RecallStance::Close(..) if from.broken_step == Break::NeverCloses => ("finds nothing to do", Run::Idle),
-        RecallStance::Close(_, attempt) => ("is to close a call", Run::Tombstone(number(&attempt.request_log_id))),
+        RecallStance::Close(..) if from.broken_step == Break::NeverCloses => {
+            ("finds nothing to do", Run::Idle)
+        }
+        RecallStance::Close(_, attempt) => {
+            ("is to close a call", Run::Tombstone(number(&attempt.request_log_id)))
+        }
         RecallStance::Send(awb) => {
             let id = from.logs.len();
             if i64::try_from(id).unwrap() >= from.takes {
@@ -212,10 +243,14 @@ fn take(world: &mut World, n: usize, copy: &Rc<Order>) {
 fn write(world: &mut World, change: &Change) {
     let mut order = Order::clone(&world.order);
     let changed = match change {
-        Change::Settle(id, known) => order.settle_recall(&id.to_string(), &known.finding(), &looks(), world.now),
+        Change::Settle(id, known) => {
+            order.settle_recall(&id.to_string(), &known.finding(), &looks(), world.now)
+        }
         Change::Sight(sighting) => order.sight(AWB, *sighting, &looks(), world.now),
     };
-    if let (Change::Settle(_, Known::Refused), true, Break::RefusalBelieved) = (change, changed, world.broken_step) {
+    if let (Change::Settle(_, Known::Refused), true, Break::RefusalBelieved) =
+        (change, changed, world.broken_step)
+    {
         order.recalls[0].state = RecallState::Refused;
         order.overdue_at = None;
     }

@@ -70,7 +70,9 @@ impl Known {
         match self {
             Self::Accepted => RecallFinding::Accepted,
             Self::Refused => RecallFinding::Refused("cannot be cancelled".to_owned()),
-            Self::Unheard => RecallFinding::Wait { after: Some(Duration::from_secs(5)), reason: "busy".to_owned() },
+            Self::Unheard => {
+                RecallFinding::Wait { after: Some(Duration::from_secs(5)), reason: "busy".to_owned() }
+            }
             Self::NoAnswer | Self::NoRecord => RecallFinding::Unknown("unknown".to_owned()),
             Self::NeverSent => RecallFinding::NeverSent,
         }
@@ -208,7 +210,8 @@ impl World {
         let request: CreateOrder = serde_json::from_value(order("A-1")).unwrap();
         let mut order = Order::new("u1", Draft::from(request), ProviderEnv::Simulator, now);
         order.take("plog_create".to_owned(), CALL, now);
-        let booking = Booking { awb: AWB.to_owned(), courier_name: None, courier_code: None, order_number: None };
+        let booking =
+            Booking { awb: AWB.to_owned(), courier_name: None, courier_code: None, order_number: None };
         assert!(order.settle("plog_create", &Finding::Booked(booking), CALL, now));
         assert!(order.call_off(Actor::Merchant, None, now).changes());
         Self {
@@ -250,17 +253,22 @@ impl World {
 
     /// Whether a cancel may still be carried out that nobody knows of.
     pub(super) fn may_yet_be(&self) -> bool {
-        self.sent.iter().any(|sent| sent.done.is_none()) || self.calls.iter().any(|call| call.stage == Stage::Send)
+        self.sent.iter().any(|sent| sent.done.is_none())
+            || self.calls.iter().any(|call| call.stage == Stage::Send)
     }
 
     /// The rule that is broken here, if one is.
     pub(super) fn broken(&self) -> Option<String> {
         match self.recall().state {
-            RecallState::Accepted | RecallState::Confirmed if !self.cancelled && !self.lied => Some("cancelled, and it is live".to_owned()),
+            RecallState::Accepted | RecallState::Confirmed if !self.cancelled && !self.lied => {
+                Some("cancelled, and it is live".to_owned())
+            }
             RecallState::Refused if (self.cancelled || self.may_yet_be()) && !self.lied => {
                 Some("refused, and it is cancelled or may yet be".to_owned())
             }
-            state if state.is_open() != self.order.overdue_at.is_some() => Some(format!("{state:?}, and nobody looks")),
+            state if state.is_open() != self.order.overdue_at.is_some() => {
+                Some(format!("{state:?}, and nobody looks"))
+            }
             _ => None,
         }
     }
@@ -272,8 +280,16 @@ impl World {
             let recall = &order.recalls[0];
             let is = |states: &[RecallState]| states.contains(&recall.state);
             let attempt = recall.attempt.as_ref().map(|a| (a.request_log_id.clone(), left(a.settle_after)));
-            let attempt = attempt
-                .map(|(id, left)| (id, if is(&[RecallState::Sending]) || (self.people && is(&[RecallState::Review])) { left } else { 0 }));
+            let attempt = attempt.map(|(id, left)| {
+                (
+                    id,
+                    if is(&[RecallState::Sending]) || (self.people && is(&[RecallState::Review])) {
+                        left
+                    } else {
+                        0
+                    },
+                )
+            });
             // Which looks are left follows from how long ago the call was.
             let looked_for = is(&[RecallState::Unclear, RecallState::Accepted]);
             let ago = if looked_for { self.now.since(recall.since).as_millis().min(10_000) } else { 0 };
@@ -281,25 +297,35 @@ impl World {
             let words = is(&[RecallState::Unclear]) && recall.detail.is_some();
             (recall.state, attempt, ago, next, recall.doubts.min(1), (words, recall.kept))
         };
-        let stale = |copy: &Order| copy.version != self.order.version && self.broken_step != Break::TakeUnchecked;
+        let stale =
+            |copy: &Order| copy.version != self.order.version && self.broken_step != Break::TakeUnchecked;
         let mut runs = [0, 1].map(|n| match &self.runs[n] {
             // A stale copy cannot be taken.
             Run::Take(copy) if stale(copy) => "stale".to_owned(),
-            Run::Loaded(copy) if stale(copy) && copy.recalls[0].state == RecallState::Wanted => "stale".to_owned(),
+            Run::Loaded(copy) if stale(copy) && copy.recalls[0].state == RecallState::Wanted => {
+                "stale".to_owned()
+            }
             Run::Take(_) => "take".to_owned(),
             Run::Loaded(copy) => format!("{:?}", recall(copy)),
             other => format!("{other:?}"),
         });
         runs.sort_unstable(); // the two are alike
         let unsent = |call: &Call| matches!(call.stage, Stage::LogRequest | Stage::CheckTime);
-        let calls: Vec<_> = self.calls.iter().map(|c| (c.id, if unsent(c) { left(c.send_by) } else { 0 }, c.stage)).collect();
+        let calls: Vec<_> =
+            self.calls.iter().map(|c| (c.id, if unsent(c) { left(c.send_by) } else { 0 }, c.stage)).collect();
         let heard = |id: usize| self.calls.iter().any(|call| call.id == id);
         let sent: Vec<_> = self.sent.iter().filter(|sent| sent.done.is_none() || heard(sent.id)).collect();
         let asked = |id: usize| {
             let current = self.recall().attempt.as_ref().is_some_and(|a| a.request_log_id == id.to_string());
             let of_run = |run: &Run| match run {
-                Run::Tombstone(n) | Run::Read(n) | Run::WriteUnknown(n) | Run::ReadAgain(n) | Run::Write(Change::Settle(n, _)) => *n == id,
-                Run::Loaded(copy) => copy.recalls[0].attempt.as_ref().is_some_and(|a| a.request_log_id == id.to_string()),
+                Run::Tombstone(n)
+                | Run::Read(n)
+                | Run::WriteUnknown(n)
+                | Run::ReadAgain(n)
+                | Run::Write(Change::Settle(n, _)) => *n == id,
+                Run::Loaded(copy) => {
+                    copy.recalls[0].attempt.as_ref().is_some_and(|a| a.request_log_id == id.to_string())
+                }
                 Run::Idle | Run::Take(_) | Run::Look | Run::Write(Change::Sight(_)) => false,
             };
             let of_desk = |desk: &Desk| current_id(&desk.seen) == Some(id);
@@ -307,9 +333,21 @@ impl World {
         };
         let closed = |log: &Log| log.tombstone || log.outcome.is_some();
         let read = |log: &Log| (log.request, log.outcome.is_some(), log.best());
-        let logs: Vec<_> = self.logs.iter().enumerate().map(|(id, log)| (closed(log), asked(id).then(|| read(log)))).collect();
-        let desk = self.desk.as_ref().map(|desk| (desk.act, desk.at, desk.seen.generation == self.order.generation, recall(&desk.seen)));
+        let logs: Vec<_> = self
+            .logs
+            .iter()
+            .enumerate()
+            .map(|(id, log)| (closed(log), asked(id).then(|| read(log))))
+            .collect();
+        let desk = self.desk.as_ref().map(|desk| {
+            (desk.act, desk.at, desk.seen.generation == self.order.generation, recall(&desk.seen))
+        });
         let people = (desk, self.ops, self.deaths, self.lied);
-        format!("{:?}{logs:?}{sent:?}{}{}{runs:?}{calls:?}{people:?}", recall(&self.order), self.cancelled, self.shown)
+        format!(
+            "{:?}{logs:?}{sent:?}{}{}{runs:?}{calls:?}{people:?}",
+            recall(&self.order),
+            self.cancelled,
+            self.shown
+        )
     }
 }

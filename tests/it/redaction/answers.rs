@@ -1,4 +1,5 @@
-//! What clients are told when something is wrong with what they sent, and what the views of provider logs and metrics hold.
+//! What clients are told when something is wrong with what they sent, and what the views of provider logs and
+//! metrics hold.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use axum::body::Body;
 use http::{Method, Request, header};
 use serde_json::{Value, json};
 use waybill::{
-    features::audit::{Signature, Via},
+    features::audit::{AuditContext, Via},
     provider::simulator::{Lookup, Operation, Rule},
 };
 
@@ -14,7 +15,12 @@ use super::canaries::{self, assert_clean};
 use crate::support::{Client, TestApp};
 
 async fn raw(client: &Client, method: Method, path: &str, kind: &str, body: impl Into<Body>) -> String {
-    let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, kind).body(body.into()).unwrap();
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::CONTENT_TYPE, kind)
+        .body(body.into())
+        .unwrap();
     let answer = client.send(request).await;
     assert!(answer.status.as_u16() >= 400, "{path}: {}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
@@ -25,18 +31,43 @@ async fn raw(client: &Client, method: Method, path: &str, kind: &str, body: impl
 fn spoilt() -> Vec<String> {
     let good = canaries::body("A-1");
     let mut bodies = Vec::new();
-    let values =
-        [json!("zyqvalue 9876051423"), json!(["zyqvalue"]), json!({ "zyqkey": "zyqvalue" }), json!(9_876_051_423_i64), json!(null)];
-    for field in ["name", "mobile", "phone", "email", "pincode", "address1", "address2", "city", "state", "country", "addressType"] {
+    let values = [
+        json!("zyqvalue 9876051423"),
+        json!(["zyqvalue"]),
+        json!({ "zyqkey": "zyqvalue" }),
+        json!(9_876_051_423_i64),
+        json!(null),
+    ];
+    for field in [
+        "name",
+        "mobile",
+        "phone",
+        "email",
+        "pincode",
+        "address1",
+        "address2",
+        "city",
+        "state",
+        "country",
+        "addressType",
+    ] {
         for value in &values {
             let mut body = good.clone();
             body["consignee"][field] = value.clone();
             bodies.push(body.to_string());
         }
     }
-    for field in
-        ["clientOrderId", "invoiceNumber", "paymentMethod", "expressType", "pickAddressId", "items", "charges", "shipment", "zyqunknown"]
-    {
+    for field in [
+        "clientOrderId",
+        "invoiceNumber",
+        "paymentMethod",
+        "expressType",
+        "pickAddressId",
+        "items",
+        "charges",
+        "shipment",
+        "zyqunknown",
+    ] {
         let mut body = good.clone();
         body[field] = json!(["zyqvalue", { "zyqkey": "9876051423" }]);
         bodies.push(body.to_string());
@@ -62,8 +93,10 @@ async fn refusals_of_requests_quote_nothing() {
     let app = TestApp::start().await;
     let merchant = app.merchant("u1");
     for body in spoilt() {
-        let request =
-            Request::post("/orders/create").header(header::CONTENT_TYPE, "application/json").body(Body::from(body.clone())).unwrap();
+        let request = Request::post("/orders/create")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.clone()))
+            .unwrap();
         let answer = merchant.send(request).await;
         if answer.status.is_client_error() {
             let text = answer.text();
@@ -93,7 +126,10 @@ async fn refusals_of_requests_quote_nothing() {
     }
     for token in ["zyqtoken", "9876051423.zyq.zyq"] {
         let stranger = Client { router: app.router(), token: Some(token.to_owned()) };
-        assert_clean(&raw(&stranger, Method::GET, "/v1/orders", "application/json", "").await, "a bad token's answer");
+        assert_clean(
+            &raw(&stranger, Method::GET, "/v1/orders", "application/json", "").await,
+            "a bad token's answer",
+        );
     }
     app.leave_jobs();
 }
@@ -114,11 +150,14 @@ async fn a_mismatch_does_not_tell_the_first_payload() {
 #[tokio::test]
 async fn provider_logs_show_no_canary_however_a_call_ended() {
     let quotes = canaries::quotes();
-    let refusals = canaries::SHAPES.into_iter().flat_map(|shape| quotes.iter().map(move |quote| (Some(shape), Rule::refuse(quote))));
-    let worlds: Vec<_> = refusals.chain(canaries::answers().into_iter().map(|answer| (None, Rule::create(answer)))).collect();
+    let refusals = canaries::SHAPES
+        .into_iter()
+        .flat_map(|shape| quotes.iter().map(move |quote| (Some(shape), Rule::refuse(quote))));
+    let worlds: Vec<_> =
+        refusals.chain(canaries::answers().into_iter().map(|answer| (None, Rule::create(answer)))).collect();
     // Each order is to make its own call, whatever the one before came to.
     let app = TestApp::builder().setting("WAYBILL_PARCELX__BREAKER_AFTER", "0").start().await;
-    let by = Signature::new("asha", Via::Cli, "a test").unwrap();
+    let by = AuditContext::new("asha", Via::Cli, "a test").unwrap();
     app.leave_jobs();
     let merchant = app.merchant("u1");
     for (number, (shape, rule)) in worlds.into_iter().enumerate() {

@@ -40,8 +40,13 @@ pub(crate) fn quotes() -> Vec<String> {
     ]
 }
 
-pub(crate) const SHAPES: [FailureShape; 5] =
-    [FailureShape::String, FailureShape::List, FailureShape::Object, FailureShape::Errors, FailureShape::Message];
+pub(crate) const SHAPES: [FailureShape; 5] = [
+    FailureShape::String,
+    FailureShape::List,
+    FailureShape::Object,
+    FailureShape::Errors,
+    FailureShape::Message,
+];
 
 /// Answers that end a create in every way there is.
 pub(crate) fn answers() -> Vec<Answer> {

@@ -26,7 +26,8 @@ fn settings_and_accounts_print_no_secret() {
     assert_clean(&format!("{config:?} {config:#?}"), "Config");
     let key = |text: &str| SecretString::from(text);
     let base_url = Url::parse("https://app.parcelx.in").unwrap();
-    let account = Account { base_url, access_key: key(canaries::ACCESS_KEY), secret_key: key(canaries::SECRET_KEY) };
+    let account =
+        Account { base_url, access_key: key(canaries::ACCESS_KEY), secret_key: key(canaries::SECRET_KEY) };
     assert_clean(&format!("{account:?}"), "Account");
 }
 
@@ -37,7 +38,8 @@ fn urls_with_passwords_are_not_printed() {
     config.queue.url = "redis://:zyqpass@queue.example.test:6379".to_owned();
     assert_clean(&format!("{config:?}"), "Config");
     // Credentials in the provider's address are refused, and not by quoting them.
-    let settings = vec![("WAYBILL_PARCELX__BASE_URL".to_owned(), "https://zyquser:zyqpass@app.parcelx.in".to_owned())];
+    let settings =
+        vec![("WAYBILL_PARCELX__BASE_URL".to_owned(), "https://zyquser:zyqpass@app.parcelx.in".to_owned())];
     let refused = Config::load(None, settings).unwrap_err();
     assert_clean(&format!("{refused} {refused:?}"), "a refusal of settings");
 }
@@ -50,7 +52,10 @@ fn orders_in_every_form_print_nobody() {
     assert_clean(&format!("{draft:?}"), "a draft");
     let body = Body::read(canaries::body("A-1").to_string().as_bytes());
     let text = Body::read(b"<html>Zyqname</html>");
-    assert_clean(&format!("{body:?} {text:?} {:?}", Answer { status: 200, retry_after: None, body: body.clone() }), "an answer");
+    assert_clean(
+        &format!("{body:?} {text:?} {:?}", Answer { status: 200, retry_after: None, body: body.clone() }),
+        "an answer",
+    );
 }
 
 #[tokio::test]
@@ -63,6 +68,9 @@ async fn what_a_service_gives_prints_nobody() {
     app.assert_calls(&[("create", 1)]);
     let order: Order = app.app.store.get(&id).await.unwrap().unwrap();
     assert_eq!(order.consignee.mobile, canaries::MOBILE);
-    assert_clean(&format!("{order:?} {:?} {:?} {:#?}", order.consignee, order.items, Some(&order)), "an order");
+    assert_clean(
+        &format!("{order:?} {:?} {:?} {:#?}", order.consignee, order.items, Some(&order)),
+        "an order",
+    );
     assert!(format!("{order:?}").contains(&id));
 }

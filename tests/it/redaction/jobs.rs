@@ -1,4 +1,5 @@
-//! What a queue board sees: payload, reasons, return values, logs. Its readers need not know whom an order is for.
+//! What a queue board sees: payload, reasons, return values, logs. Its readers need not know whom an order is
+//! for.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ const QUEUE: &str = "parcelx-orders-queue";
 
 /// All that the queue keeps, as its file holds it.
 fn kept(app: &TestApp) -> String {
-    let files = ["queue.db", "queue.db-wal"].map(|name| std::fs::read(app.folder.path().join(name)).unwrap_or_default());
+    let files = ["queue.db", "queue.db-wal"]
+        .map(|name| std::fs::read(app.folder.path().join(name)).unwrap_or_default());
     String::from_utf8_lossy(&files.concat()).into_owned()
 }
 
@@ -22,15 +24,20 @@ async fn jobs_hold_ids_and_words_that_name_nobody() {
     app.leave_jobs();
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     let merchant = app.merchant("u1");
-    let rules: Vec<_> =
-        canaries::quotes().iter().map(|quote| Rule::refuse(quote)).chain(canaries::answers().into_iter().map(Rule::create)).collect();
+    let rules: Vec<_> = canaries::quotes()
+        .iter()
+        .map(|quote| Rule::refuse(quote))
+        .chain(canaries::answers().into_iter().map(Rule::create))
+        .collect();
     for (number, rule) in rules.into_iter().enumerate() {
         app.simulator.script(rule);
         let id = merchant.create(&canaries::body(&format!("A-{number}"))).await;
         for pause in [0, 5, 30] {
             app.advance(Duration::from_secs(pause));
             app.run_pending_jobs().await;
-            if let Some(job) = app.app.queue.inspect.get(QUEUE, &format!("create-order-{id}-1")).await.unwrap() {
+            if let Some(job) =
+                app.app.queue.inspect.get(QUEUE, &format!("create-order-{id}-1")).await.unwrap()
+            {
                 assert_clean(&format!("{job:?}"), "a job");
             }
         }
@@ -45,7 +52,8 @@ async fn jobs_hold_ids_and_words_that_name_nobody() {
 #[tokio::test]
 async fn a_refusal_still_says_what_is_wrong() {
     let app = TestApp::start().await;
-    app.simulator.script(Rule::refuse("Pincode 683147 of Zyqname Zyqsurname is not serviceable, ask 98760 51423."));
+    app.simulator
+        .script(Rule::refuse("Pincode 683147 of Zyqname Zyqsurname is not serviceable, ask 98760 51423."));
     let merchant = app.merchant("u1");
     let id = merchant.create(&canaries::body("A-1")).await;
     app.run_pending_jobs().await;
@@ -75,13 +83,20 @@ async fn jobs_that_follow_a_booking_name_nobody_either() {
         });
         assert_ne!(label.status, 500, "{}", label.text());
         let reason = "Zyqname Zyqsurname, 9876051423, does not want it";
-        assert_eq!(merchant.post("/orders/cancel", &json!({ "orderId": id, "reason": reason })).await.status, 200);
+        assert_eq!(
+            merchant.post("/orders/cancel", &json!({ "orderId": id, "reason": reason })).await.status,
+            200
+        );
         app.run_pending_jobs().await;
         let seen = merchant.order(&id).await;
-        assert_eq!((seen["cancellation"]["state"].as_str(), seen["cancellation"]["reason"].as_str()), (Some("refused"), Some(reason)));
-        for (queue, job) in
-            [("parcelx-order-cancellation-queue", format!("cancel-order-{id}-2")), ("parcelx-labels-queue", format!("fetch-label-{id}-1"))]
-        {
+        assert_eq!(
+            (seen["cancellation"]["state"].as_str(), seen["cancellation"]["reason"].as_str()),
+            (Some("refused"), Some(reason))
+        );
+        for (queue, job) in [
+            ("parcelx-order-cancellation-queue", format!("cancel-order-{id}-2")),
+            ("parcelx-labels-queue", format!("fetch-label-{id}-1")),
+        ] {
             let job = app.app.queue.inspect.get(queue, &job).await.unwrap().unwrap();
             assert!(job.state.is_finished(), "{job:?}");
             assert_clean(&format!("{job:?}"), queue);
@@ -92,7 +107,8 @@ async fn jobs_that_follow_a_booking_name_nobody_either() {
     app.assert_calls(&[("create", n), ("label", n), ("cancel", n), ("track", n)]);
 }
 
-/// The reason of a hold stands in log lines and in the list of accounts, for people who need not know whose order it was.
+/// The reason of a hold stands in log lines and in the list of accounts, for people who need not know whose
+/// order it was.
 #[tokio::test]
 async fn an_empty_wallet_is_told_without_the_order_it_was_found_with() {
     let app = TestApp::start().await;

@@ -58,16 +58,27 @@ async fn thousands_are_booked_again_or_failed_one_by_one() {
     let half = stored(&app, &ids[1_000]).await.review.unwrap().since;
     let older = ReviewFilter { before: Some(half), ..ReviewFilter::default() };
     let mut told = BTreeSet::new();
-    let failed = desk(&app).all(Action::Fail, &older, false, |item| assert!(told.insert(item.id.clone()))).await.unwrap();
+    let failed = desk(&app)
+        .all(Action::Fail, &older, false, |item| assert!(told.insert(item.id.clone())))
+        .await
+        .unwrap();
     assert_eq!((failed.done, failed.refused, told.len()), (1_000, 0, 1_000));
-    let rebooked = desk(&app).all(Action::Rebook { force: false }, &ReviewFilter::default(), false, |_| {}).await.unwrap();
+    let rebooked = desk(&app)
+        .all(Action::Rebook { force: false }, &ReviewFilter::default(), false, |_| {})
+        .await
+        .unwrap();
     assert_eq!((rebooked.done, rebooked.refused), (1_000, 0));
     assert_eq!(waiting(&app).await, 0);
     assert_eq!(stored(&app, &ids[999]).await.provider_sync_status, SyncStatus::Failed);
     assert_eq!(stored(&app, &ids[1_000]).await.provider_sync_status, SyncStatus::Retrying);
     let lines = all_lines(&app).await;
     assert_eq!(
-        lines.iter().filter(|line| line.outcome == Outcome::Done).map(|line| &line.subject.id).collect::<BTreeSet<_>>().len(),
+        lines
+            .iter()
+            .filter(|line| line.outcome == Outcome::Done)
+            .map(|line| &line.subject.id)
+            .collect::<BTreeSet<_>>()
+            .len(),
         2_000
     );
     assert_eq!(app.counts().await.open(), 1_000);
@@ -90,7 +101,8 @@ async fn a_run_can_be_made_again_and_passes_what_it_cannot_change() {
         desk.rebook(id, false).await.unwrap();
     }
     for (done, refused) in [(222, 25), (0, 25)] {
-        let report = desk.all(Action::Rebook { force: false }, &ReviewFilter::default(), false, |_| {}).await.unwrap();
+        let report =
+            desk.all(Action::Rebook { force: false }, &ReviewFilter::default(), false, |_| {}).await.unwrap();
         assert_eq!((report.done, report.refused, report.stopped), (done, refused, None));
         assert_eq!(report.reasons.into_iter().collect::<Vec<_>>(), [("cancel-wished", 25)]);
     }
@@ -103,7 +115,8 @@ async fn nothing_is_asked_of_a_provider_that_is_away() {
     let app = TestApp::start().await;
     outage(&app, 120, true).await;
     let away = desk_at(&app, nobody().await);
-    let report = away.all(Action::Rebook { force: false }, &ReviewFilter::default(), false, |_| {}).await.unwrap();
+    let report =
+        away.all(Action::Rebook { force: false }, &ReviewFilter::default(), false, |_| {}).await.unwrap();
     // The first has no doubt and needs no look-up.
     assert_eq!(report.done, 1);
     assert!(report.refused < 20 && report.stopped.unwrap().contains("cannot be asked"), "{}", report.refused);
@@ -117,7 +130,10 @@ async fn what_the_provider_shows_is_adopted_and_the_rest_stays() {
     let merchant = app.merchant("u1");
     app.simulator.change_faults(|f| f.lookup = Lookup::Never);
     let mut ids = Vec::new();
-    for (n, answer) in [Answer::LostAfterBooking, Answer::LostBeforeBooking, Answer::LostAfterBooking].into_iter().enumerate() {
+    for (n, answer) in [Answer::LostAfterBooking, Answer::LostBeforeBooking, Answer::LostAfterBooking]
+        .into_iter()
+        .enumerate()
+    {
         app.simulator.script(Rule::create(answer));
         let id = merchant.create(&order(&format!("A-{n}"))).await;
         app.run_pending_jobs().await;
@@ -131,7 +147,11 @@ async fn what_the_provider_shows_is_adopted_and_the_rest_stays() {
     let filter = ReviewFilter { code: Some("outcome-*".to_owned()), ..ReviewFilter::default() };
     for dry in [true, false] {
         let report = desk(&app).all(Action::AdoptFound, &filter, dry, |_| {}).await.unwrap();
-        assert_eq!((report.done, report.refused, report.reasons.get("not-found")), (2, 1, Some(&1)), "dry {dry}");
+        assert_eq!(
+            (report.done, report.refused, report.reasons.get("not-found")),
+            (2, 1, Some(&1)),
+            "dry {dry}"
+        );
         app.assert_calls(&[("track", 3)]);
         assert_eq!(waiting(&app).await, if dry { 3 } else { 1 });
     }

@@ -1,4 +1,5 @@
-//! Jobs that failed for good, and answers that were written down too late: what may be live is looked for before a person is asked.
+//! Jobs that failed for good, and answers that were written down too late: what may be live is looked for
+//! before a person is asked.
 
 use std::time::Duration;
 
@@ -14,13 +15,13 @@ use waybill::{
         status::SyncStatus,
     },
     platform::queue::{
-        Leased,
-        job::{Death, Job, JobError},
+        ActiveJob,
+        job::{DeathCause, Job, JobError},
     },
     provider::{
         parcelx::{
             LabelHosts, ParcelXClient, Settings,
-            answer::{Answer, Body, Failure, Wire},
+            answer::{Answer, Body, CallResult, Failure},
             log::{OutcomeLog, RequestLog},
             protect::Protection,
         },
@@ -34,7 +35,8 @@ use crate::support::{
     orders::{order, with},
 };
 
-/// What the answer to the order's last create would have been, written down after somebody else wrote that there was none.
+/// What the answer to the order's last create would have been, written down after somebody else wrote that
+/// there was none.
 pub(super) async fn answer_late(app: &TestApp, id: &str, awb: &str) {
     let log_id = stored(app, id).await.attempt.unwrap().request_log_id;
     answer_to(app, id, &log_id, awb).await;
@@ -44,13 +46,13 @@ pub(super) async fn answer_late(app: &TestApp, id: &str, awb: &str) {
 pub(super) async fn answer_to(app: &TestApp, id: &str, log_id: &str, awb: &str) {
     let order = stored(app, id).await;
     let request = app.app.store.get::<RequestLog>(log_id).await.unwrap().unwrap();
-    let unheard = Wire::Failure { class: Failure::NoAnswerRecorded, detail: String::new() };
+    let unheard = CallResult::Failure { class: Failure::NoAnswerRecorded, detail: String::new() };
     let mut outcome = app.app.store.get::<OutcomeLog>(log_id).await.unwrap().unwrap();
     outcome.end = waybill::provider::parcelx::log::End::new(&unheard, "unknown");
     assert!(app.app.store.replace(&outcome).await.unwrap());
     let body = json!({ "status": true, "responsemsg": "Order Created Successfully",
                        "data": { "awb_number": awb, "client_order_id": order.order_number } });
-    let wire = Wire::Answer(Answer { status: 200, retry_after: None, body: Body::Json(body) });
+    let wire = CallResult::Answer(Answer { status: 200, retry_after: None, body: Body::Json(body) });
     app.app.state.logs.end(&request, &wire, "booked", Duration::from_secs(90)).await.unwrap();
 }
 
@@ -61,7 +63,13 @@ fn context(app: &TestApp) -> Context {
     let settings = Settings { base_url, access_key: key(), secret_key: key(), timeout };
     Context {
         orders: app.app.state.orders.clone(),
-        parcelx: ParcelXClient::new(settings, app.app.state.logs.clone(), app.clock.clone(), Protection::default()).unwrap(),
+        parcelx: ParcelXClient::new(
+            settings,
+            app.app.state.logs.clone(),
+            app.clock.clone(),
+            Protection::default(),
+        )
+        .unwrap(),
         clock: app.clock.clone(),
         call_times: CallTimes { send_within: SEND_WITHIN, call: timeout, settle_within: SETTLE_WITHIN },
         reconcile: vec![Duration::from_secs(5)],
@@ -75,12 +83,12 @@ fn context(app: &TestApp) -> Context {
 /// Its job of `generation` fails for good.
 async fn dies(app: &TestApp, order: &Order, generation: i64) -> Result<(), JobError> {
     let job = CreateOrderJob { generation: Some(generation), ..CreateOrderJob::from(order) };
-    job.on_dead(&context(app), &leased(app), &Death::Stalled).await
+    job.on_dead(&context(app), &leased(app), &DeathCause::Stalled).await
 }
 
 /// A job whose workers vanished too often.
-fn leased(app: &TestApp) -> Leased {
-    Leased {
+fn leased(app: &TestApp) -> ActiveJob {
+    ActiveJob {
         queue: "parcelx-orders-queue".to_owned(),
         id: "j".to_owned(),
         name: "create-order".to_owned(),
@@ -99,9 +107,17 @@ async fn taken(app: &TestApp, sent: bool) -> Order {
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
     let queue = &app.app.queue.broker;
-    let leased = queue.claim("parcelx-orders-queue", 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
+    let leased =
+        queue.claim("parcelx-orders-queue", 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
     let _gone = queue.fail(&leased[0], "its worker vanished too often").await.unwrap();
-    let taken = app.app.state.orders.take(&stored(app, &id).await, "plog_1", Duration::from_secs(25)).await.unwrap().unwrap();
+    let taken = app
+        .app
+        .state
+        .orders
+        .take(&stored(app, &id).await, "plog_1", Duration::from_secs(25))
+        .await
+        .unwrap()
+        .unwrap();
     if sent {
         let at = (app.clock.now(), app.clock.now());
         let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
@@ -114,7 +130,7 @@ async fn taken(app: &TestApp, sent: bool) -> Order {
 async fn a_call_that_may_be_under_way_is_not_judged() {
     let app = TestApp::start().await;
     let order = taken(&app, true).await;
-    assert!(matches!(dies(&app, &order, 1).await, Err(JobError::Away(_))));
+    assert!(matches!(dies(&app, &order, 1).await, Err(JobError::Unavailable(_))));
     assert_eq!(stored(&app, &order.id).await, order);
 }
 
@@ -126,14 +142,21 @@ async fn a_call_that_may_have_booked_is_looked_for() {
     app.advance(Duration::from_secs(60));
     dies(&app, &order, 1).await.unwrap();
     let after = stored(&app, &order.id).await;
-    assert_eq!((after.provider_sync_status, after.generation, after.review), (SyncStatus::Reconciling, 2, None));
+    assert_eq!(
+        (after.provider_sync_status, after.generation, after.review),
+        (SyncStatus::Reconciling, 2, None)
+    );
     let logs = app.merchant("u1").provider_logs(&order.id).await;
     assert_eq!(logs[0]["outcome"]["errorCode"], "no-answer-recorded");
     // A job of its own goes on at once.
     let ended = until_settled(&app, &order.id).await;
     let tracks = app.simulator.ledger().len();
     app.assert_calls(&[("track", tracks)]);
-    assert_eq!(ended.sync_reason.as_deref(), Some(reason::OUTCOME_UNKNOWN), "nothing newer was booked in a day");
+    assert_eq!(
+        ended.sync_reason.as_deref(),
+        Some(reason::OUTCOME_UNKNOWN),
+        "nothing newer was booked in a day"
+    );
 }
 
 #[tokio::test]
@@ -200,11 +223,12 @@ async fn an_answer_on_record_is_found_behind_hundreds_of_look_ups() {
     let (_, id) = super::unclear(&app, true).await;
     let awb = real_awb(&app, &id).await;
     answer_late(&app, &id, &awb).await;
-    let unheard = Wire::Failure { class: Failure::TimedOut, detail: String::new() };
+    let unheard = CallResult::Failure { class: Failure::TimedOut, detail: String::new() };
     for n in 0..210 {
         app.advance(Duration::from_millis(1));
         let now = app.clock.now();
-        let log = RequestLog::new(&format!("plog_{n:03}"), "track_order", &id, "ORD-X", json!({}), n, (now, now));
+        let log =
+            RequestLog::new(&format!("plog_{n:03}"), "track_order", &id, "ORD-X", json!({}), n, (now, now));
         app.app.state.logs.begin(&log).await.unwrap();
         app.app.state.logs.end(&log, &unheard, "failed", Duration::ZERO).await.unwrap();
     }
@@ -249,14 +273,21 @@ async fn a_recalled_shipment_on_record_does_not_hide_a_later_one() {
     app.simulator.script(Rule::create(Scripted::LostAfterBooking));
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
-    let second = app.simulator.shipments().into_iter().find(|s| s.live && s.reference == order.order_number).unwrap().awb;
+    let second = app
+        .simulator
+        .shipments()
+        .into_iter()
+        .find(|s| s.live && s.reference == order.order_number)
+        .unwrap()
+        .awb;
     answer_late(&app, &id, &second).await;
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[]);
     assert_eq!((ended.provider_sync_status, ended.awb), (SyncStatus::Success, Some(second)));
 }
 
-/// The order was settled by a late answer while the worker that looked for it was dead: its look-up has an end all the same.
+/// The order was settled by a late answer while the worker that looked for it was dead: its look-up has an
+/// end all the same.
 #[tokio::test]
 async fn the_look_up_of_a_vanished_worker_gets_its_end_also_when_the_order_needs_none_any_more() {
     let app = TestApp::start().await;
@@ -275,13 +306,24 @@ async fn the_look_up_of_a_vanished_worker_gets_its_end_also_when_the_order_needs
     let log = RequestLog::new("plog_look", "track_order", &id, &waiting.order_number, json!({}), 1, at);
     app.app.state.logs.begin(&log).await.unwrap();
     let attempt = waiting.attempt.unwrap();
-    let booking = Booking { awb: real_awb(&app, &id).await, courier_name: None, courier_code: None, order_number: None };
-    app.app.state.orders.settle(&id, &attempt.request_log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    let booking = Booking {
+        awb: real_awb(&app, &id).await,
+        courier_name: None,
+        courier_code: None,
+        order_number: None,
+    };
+    app.app
+        .state
+        .orders
+        .settle(&id, &attempt.request_log_id, &Finding::Booked(booking), Duration::ZERO)
+        .await
+        .unwrap();
     app.advance(Duration::from_secs(61));
     assert_eq!(queue.recover_stalled(name, 3).await.unwrap().requeued.len(), 1);
     app.run_pending_jobs().await;
     app.assert_calls(&[]);
-    let outcome = app.app.store.get::<OutcomeLog>("plog_look").await.unwrap().expect("the look-up has no end");
+    let outcome =
+        app.app.store.get::<OutcomeLog>("plog_look").await.unwrap().expect("the look-up has no end");
     assert_eq!(outcome.end.error_code, Some(Failure::NoAnswerRecorded));
 }
 
@@ -300,19 +342,31 @@ async fn a_cancel_whose_job_died_is_closed_and_gone_on_with() {
     let _gone = queue.fail(&claimed[0], "its worker vanished too often").await.unwrap();
     let booked = stored(&app, &id).await;
     let awb = booked.awb.clone().unwrap();
-    let taken = app.app.state.orders.take_recall(&booked, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
+    let taken =
+        app.app.state.orders.take_recall(&booked, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
     let attempt = taken.recalls[0].attempt.clone().unwrap();
     let at = (app.clock.now(), app.clock.now());
-    let log = RequestLog::new(&attempt.request_log_id, "cancel_order", &id, &taken.order_number, json!({ "awb": awb }), 1, at);
+    let log = RequestLog::new(
+        &attempt.request_log_id,
+        "cancel_order",
+        &id,
+        &taken.order_number,
+        json!({ "awb": awb }),
+        1,
+        at,
+    );
     app.app.state.logs.begin(&log).await.unwrap();
 
     let job = CancelOrderJob::from(&taken);
-    let dies = async || job.on_dead(&context(&app), &leased(&app), &Death::Stalled).await;
-    assert!(matches!(dies().await, Err(JobError::Away(_))), "its call may be under way");
+    let dies = async || job.on_dead(&context(&app), &leased(&app), &DeathCause::Stalled).await;
+    assert!(matches!(dies().await, Err(JobError::Unavailable(_))), "its call may be under way");
     app.advance(attempt.settle_after.since(app.clock.now()));
     dies().await.unwrap();
     let order = stored(&app, &id).await;
-    assert_eq!((order.review.is_none(), order.recalls[0].doubts, order.generation), (true, 1, taken.generation + 1));
+    assert_eq!(
+        (order.review.is_none(), order.recalls[0].doubts, order.generation),
+        (true, 1, taken.generation + 1)
+    );
     let logs = merchant.provider_logs(&id).await;
     assert!(logs.iter().all(|log| log["outcome"]["verdict"].is_string()), "{logs:?}");
     dies().await.unwrap();

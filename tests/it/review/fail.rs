@@ -32,7 +32,10 @@ async fn the_merchant_reads_the_operators_words() {
     let failed = desk(&app).fail(&id).await.unwrap();
     assert_eq!(failed.review, None);
     let seen = merchant.order(&id).await;
-    assert_eq!((seen["status"].as_str(), seen["syncReason"].as_str()), (Some("failed"), Some("She has looked")));
+    assert_eq!(
+        (seen["status"].as_str(), seen["syncReason"].as_str()),
+        (Some("failed"), Some("She has looked"))
+    );
     assert_eq!(last_reason(&seen), Some("She has looked"));
     assert_eq!(line(&app, &id).await, ("order.fail".to_owned(), Outcome::Done, None));
     assert_eq!(refusal(desk(&app).fail(&id).await), Refusal::NotInReview(SyncStatus::Failed));
@@ -51,20 +54,33 @@ async fn a_shipment_that_comes_to_light_later_is_cancelled_and_a_wish_is_fulfill
     let failed = desk(&app).fail(&id).await.unwrap();
     assert_eq!(serde_json::to_value(failed.cancellation.state).unwrap(), "done");
     let log_id = stored(&app, &id).await.attempt.unwrap().request_log_id;
-    let booking = Booking { awb: real_awb(&app, &id).await, courier_name: None, courier_code: None, order_number: None };
+    let booking = Booking {
+        awb: real_awb(&app, &id).await,
+        courier_name: None,
+        courier_code: None,
+        order_number: None,
+    };
     app.app.state.orders.settle(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
     assert_eq!((ended.provider_sync_status, live(&app, &ended.order_number)), (SyncStatus::Failed, 0));
 }
 
-/// A worker vanished in its call, and a person failed the order: that the corrected one is refused proves nothing of that call.
+/// A worker vanished in its call, and a person failed the order: that the corrected one is refused proves
+/// nothing of that call.
 #[tokio::test]
 async fn an_unanswered_call_stays_a_doubt_when_the_order_is_amended() {
     let app = TestApp::start().await;
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
-    let taken = app.app.state.orders.take(&stored(&app, &id).await, "plog_1", Duration::from_secs(25)).await.unwrap().unwrap();
+    let taken = app
+        .app
+        .state
+        .orders
+        .take(&stored(&app, &id).await, "plog_1", Duration::from_secs(25))
+        .await
+        .unwrap()
+        .unwrap();
     let at = (app.clock.now(), app.clock.now());
     let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
     app.app.state.logs.begin(&log).await.unwrap();

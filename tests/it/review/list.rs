@@ -7,17 +7,30 @@ use waybill::features::orders::{model::ReviewOf, service::review::ReviewFilter};
 use crate::support::{TestApp, orders::order};
 
 async fn ids(app: &TestApp, filter: &ReviewFilter) -> Vec<String> {
-    app.app.state.orders.in_review(filter, None, 100).await.unwrap().orders.into_iter().map(|order| order.id).collect()
+    app.app
+        .state
+        .orders
+        .in_review(filter, None, 100)
+        .await
+        .unwrap()
+        .orders
+        .into_iter()
+        .map(|order| order.id)
+        .collect()
 }
 
 #[tokio::test]
 async fn those_that_wait_longest_come_first_and_filters_narrow() {
     let app = TestApp::start().await;
     let mut made = Vec::new();
-    for (n, (user, why)) in
-        [("u1", "outcome-unknown"), ("u2", "internal-error: it panicked"), ("u1", "outcome-found"), ("u1", "internal-error")]
-            .iter()
-            .enumerate()
+    for (n, (user, why)) in [
+        ("u1", "outcome-unknown"),
+        ("u2", "internal-error: it panicked"),
+        ("u1", "outcome-found"),
+        ("u1", "internal-error"),
+    ]
+    .iter()
+    .enumerate()
     {
         let id = app.merchant(user).create(&order(&format!("A-{n}"))).await;
         app.app.state.orders.review(&id, why).await.unwrap();
@@ -38,10 +51,16 @@ async fn those_that_wait_longest_come_first_and_filters_narrow() {
     assert_eq!(ids(&app, &code("*")).await, expect(&[0, 1, 2, 3]));
     let user = ReviewFilter { user_id: Some("u1".to_owned()), ..all.clone() };
     assert_eq!(ids(&app, &user).await, expect(&[0, 2, 3]));
-    assert_eq!(ids(&app, &ReviewFilter { user_id: Some("u1".to_owned()), ..code("internal-error") }).await, expect(&[3]));
+    assert_eq!(
+        ids(&app, &ReviewFilter { user_id: Some("u1".to_owned()), ..code("internal-error") }).await,
+        expect(&[3])
+    );
     let between = ReviewFilter { from: Some(made[1].1), before: Some(made[3].1), ..all.clone() };
     assert_eq!(ids(&app, &between).await, expect(&[1, 2]));
-    assert_eq!(ids(&app, &ReviewFilter { of: Some(ReviewOf::Cancellation), ..all.clone() }).await, expect(&[]));
+    assert_eq!(
+        ids(&app, &ReviewFilter { of: Some(ReviewOf::Cancellation), ..all.clone() }).await,
+        expect(&[])
+    );
 
     // Pages, also where the filter leaves orders out.
     for filter in [all.clone(), code("outcome-*")] {

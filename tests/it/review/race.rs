@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use waybill::{
     features::{
-        audit::{Signature, Via},
+        audit::{AuditContext, Via},
         orders::{
             journey::{Finding, reason},
             model::{Attempt, Order},
@@ -20,14 +20,16 @@ use waybill::{
 use super::{lines, refusal, stored, unclear};
 use crate::support::TestApp;
 
-/// While it is asked, somebody else books the order again, which is not answered and comes to a person once more.
+/// While it is asked, somebody else books the order again, which is not answered and comes to a person once
+/// more.
 #[derive(Debug)]
 struct Meddler(OrderService);
 
 #[async_trait]
 impl Shipments for Meddler {
     async fn by_reference(&self, order: &Order) -> Result<Seen, StoreError> {
-        let quiet = self.0.desk(Arc::new(Nothing), Signature::new("ravi", Via::Cli, "First").unwrap());
+        let quiet =
+            self.0.review_service(Arc::new(Nothing), AuditContext::new("ravi", Via::Cli, "First").unwrap());
         quiet.rebook(&order.id, true).await.unwrap();
         let now = self.0.load(&order.id).await?.unwrap();
         self.0.take(&now, "plog_theirs", Duration::from_secs(25)).await?.unwrap();
@@ -77,12 +79,15 @@ async fn a_look_up_that_is_older_than_the_last_call_proves_nothing() {
     let app = TestApp::start().await;
     let (_, id) = unclear(&app, false).await;
     let orders = app.app.state.orders.clone();
-    let desk = orders.desk(Arc::new(Meddler(orders.clone())), Signature::new("asha", Via::Cli, "Second").unwrap());
+    let desk = orders.review_service(
+        Arc::new(Meddler(orders.clone())),
+        AuditContext::new("asha", Via::Cli, "Second").unwrap(),
+    );
     assert_eq!(refusal(desk.rebook(&id, false).await), Refusal::MovedOn);
     let order = stored(&app, &id).await;
     assert_eq!((order.provider_sync_status, order.generation), (SyncStatus::NeedsReview, 2));
     let lines = lines(&app, &id).await;
-    assert_eq!(lines.iter().map(|line| line.outcome.word()).collect::<Vec<_>>(), ["refused", "done"]);
+    assert_eq!(lines.iter().map(|line| line.outcome.as_str()).collect::<Vec<_>>(), ["refused", "done"]);
     app.run_pending_jobs().await;
     app.assert_calls(&[]);
 }

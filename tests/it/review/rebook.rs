@@ -20,7 +20,9 @@ use waybill::{
     },
 };
 
-use super::{desk, desk_at, line, lines, live, nobody, real_awb, refusal, stored, unclear, unsent, until_settled};
+use super::{
+    desk, desk_at, line, lines, live, nobody, real_awb, refusal, stored, unclear, unsent, until_settled,
+};
 use crate::support::{TestApp, orders::order};
 
 #[tokio::test]
@@ -33,7 +35,10 @@ async fn what_was_never_sent_is_booked_without_asking() {
     assert_eq!((rebooked.trying_since, rebooked.waits, rebooked.review), (Some(app.clock.now()), 0, None));
     assert_eq!(line(&app, &id).await, ("order.rebook".to_owned(), Outcome::Done, None));
     // Busy does not make it a case again at once: its day begins anew.
-    app.simulator.script(Rule::create(waybill::provider::simulator::Answer::Status { code: 429, retry_after: Some("5".to_owned()) }));
+    app.simulator.script(Rule::create(waybill::provider::simulator::Answer::Status {
+        code: 429,
+        retry_after: Some("5".to_owned()),
+    }));
     app.run_pending_jobs().await;
     assert_eq!(merchant.order(&id).await["providerSyncStatus"], "retrying");
     let ended = until_settled(&app, &id).await;
@@ -61,7 +66,10 @@ async fn what_the_provider_shows_is_not_booked_again_unless_forced() {
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
     let order = stored(&app, &id).await;
-    assert_eq!((order.provider_sync_status, order.doubt.as_ref().map(|d| d.calls)), (SyncStatus::Reconciling, Some(1)));
+    assert_eq!(
+        (order.provider_sync_status, order.doubt.as_ref().map(|d| d.calls)),
+        (SyncStatus::Reconciling, Some(1))
+    );
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("track", 1)]);
@@ -82,7 +90,11 @@ async fn what_the_provider_does_not_find_or_shows_cancelled_is_booked_again() {
         app.assert_calls(&[("track", 1)]);
         let ended = until_settled(&app, &id).await;
         app.assert_calls(&[("create", 1)]);
-        assert_eq!((ended.provider_sync_status, live(&app, &ended.order_number)), (SyncStatus::Success, 1), "{cancelled}");
+        assert_eq!(
+            (ended.provider_sync_status, live(&app, &ended.order_number)),
+            (SyncStatus::Success, 1),
+            "{cancelled}"
+        );
         assert_eq!(ended.doubt, None);
     }
 }
@@ -103,7 +115,8 @@ async fn a_call_that_may_be_under_way_is_waited_for_and_then_closed() {
         let merchant = app.merchant("u1");
         let id = merchant.create(&order("A-1")).await;
         let fresh = stored(&app, &id).await;
-        let taken = app.app.state.orders.take(&fresh, "plog_1", Duration::from_secs(25)).await.unwrap().unwrap();
+        let taken =
+            app.app.state.orders.take(&fresh, "plog_1", Duration::from_secs(25)).await.unwrap().unwrap();
         if sent {
             let at = (app.clock.now(), app.clock.now());
             let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
@@ -124,7 +137,11 @@ async fn a_call_that_may_be_under_way_is_waited_for_and_then_closed() {
         // The dead attempt can never send, or has its outcome.
         let logs = merchant.provider_logs(&id).await;
         let dead = logs.iter().find(|l| l["id"] == "plog_1").unwrap();
-        assert_eq!((dead["neverSent"] == true, dead["outcome"]["verdict"].as_str()), (!sent, sent.then_some("unknown")), "{dead}");
+        assert_eq!(
+            (dead["neverSent"] == true, dead["outcome"]["verdict"].as_str()),
+            (!sent, sent.then_some("unknown")),
+            "{dead}"
+        );
     }
 }
 
@@ -136,7 +153,8 @@ async fn however_many_book_it_again_it_is_booked_once() {
         let (desk, id) = (desk(&app), id.clone());
         tokio::spawn(async move { desk.rebook(&id, false).await.is_ok() })
     });
-    let done = futures_util::future::join_all(all).await.into_iter().filter(|ok| *ok.as_ref().unwrap()).count();
+    let done =
+        futures_util::future::join_all(all).await.into_iter().filter(|ok| *ok.as_ref().unwrap()).count();
     assert_eq!(done, 1);
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("create", 1)]);
@@ -168,7 +186,8 @@ async fn another_providers_order_is_left_alone() {
     desk(&app).fail(&id).await.unwrap();
 }
 
-/// Look-ups do not find it and it is live all the same: a wish to cancel must not make it an order that was never booked.
+/// Look-ups do not find it and it is live all the same: a wish to cancel must not make it an order that was
+/// never booked.
 #[tokio::test]
 async fn an_order_that_is_booked_again_in_doubt_is_not_called_off_as_if_it_were_nowhere() {
     for under_way in [false, true] {
@@ -188,7 +207,10 @@ async fn an_order_that_is_booked_again_in_doubt_is_not_called_off_as_if_it_were_
         let order = until_settled(&app, &id).await;
         app.assert_calls(&[]);
         assert_eq!(live(&app, &order.order_number), 1);
-        assert_eq!((order.provider_sync_status, order.cancellation.state), (SyncStatus::NeedsReview, CancellationState::Requested));
+        assert_eq!(
+            (order.provider_sync_status, order.cancellation.state),
+            (SyncStatus::NeedsReview, CancellationState::Requested)
+        );
         assert_eq!(order.review.unwrap().reason, reason::OUTCOME_UNKNOWN);
         // The person who finds it cancels it thereby.
         desk(&app).adopt(&id, &real_awb(&app, &id).await, Trust::Unverified).await.unwrap();
@@ -213,7 +235,8 @@ async fn a_shipment_that_came_to_light_meanwhile_is_kept_and_no_other_is_booked(
         let orders = &app.app.state.orders;
         orders.take(&rebooked, "plog_2", Duration::from_secs(25)).await.unwrap().unwrap();
         let awb = real_awb(&app, &id).await;
-        let booking = Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
+        let booking =
+            Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
         orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
         assert_eq!(stored(&app, &id).await.surplus_awbs, [awb.as_str()]);
         if wished {
@@ -222,7 +245,10 @@ async fn a_shipment_that_came_to_light_meanwhile_is_kept_and_no_other_is_booked(
         orders.settle(&id, "plog_2", &finding, Duration::ZERO).await.unwrap();
         let ended = until_settled(&app, &id).await;
         app.assert_calls(if wished { &[("cancel", 1), ("track", 1)] } else { &[] });
-        assert_eq!((ended.provider_sync_status, ended.awb.as_deref()), (SyncStatus::Success, Some(awb.as_str())));
+        assert_eq!(
+            (ended.provider_sync_status, ended.awb.as_deref()),
+            (SyncStatus::Success, Some(awb.as_str()))
+        );
         assert_eq!((ended.surplus_awbs.len(), live(&app, &ended.order_number)), (0, usize::from(!wished)));
         assert_eq!(ended.cancellation.state == CancellationState::Done, wished);
     }

@@ -16,7 +16,7 @@ use waybill::{
     },
     provider::{
         parcelx::log::RequestLog,
-        simulator::{Effect, Operation, Rule},
+        simulator::{Operation, Rule, TakesEffect},
     },
 };
 
@@ -34,7 +34,7 @@ async fn booked(app: &TestApp) -> (Client, String) {
 /// A booked order whose cancel was accepted and never shown.
 async fn unconfirmed(app: &TestApp) -> (Client, String) {
     let (merchant, id) = booked(app).await;
-    app.simulator.change_faults(|f| f.cancel_effect = Effect::Never);
+    app.simulator.change_faults(|f| f.cancel_effect = TakesEffect::Never);
     merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
     let order = until_settled(app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 5)]);
@@ -44,7 +44,16 @@ async fn unconfirmed(app: &TestApp) -> (Client, String) {
 
 async fn in_review(app: &TestApp) -> Vec<String> {
     let filter = ReviewFilter { of: Some(ReviewOf::Cancellation), ..ReviewFilter::default() };
-    app.app.state.orders.in_review(&filter, None, 10).await.unwrap().orders.into_iter().map(|order| order.id).collect()
+    app.app
+        .state
+        .orders
+        .in_review(&filter, None, 10)
+        .await
+        .unwrap()
+        .orders
+        .into_iter()
+        .map(|order| order.id)
+        .collect()
 }
 
 #[tokio::test]
@@ -59,7 +68,10 @@ async fn a_cancel_is_sent_anew() {
     assert_eq!(last_reason(&merchant.order(&id).await), Some("cancelled again by an operator"));
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("status", 1), ("cancel", 1), ("track", 1)]);
-    assert_eq!((ended.cancellation.state, ended.recalls[0].state), (CancellationState::Done, RecallState::Confirmed));
+    assert_eq!(
+        (ended.cancellation.state, ended.recalls[0].state),
+        (CancellationState::Done, RecallState::Confirmed)
+    );
     assert_eq!(ended.recalls[0].attempt.as_ref().unwrap().no, 2);
     assert_eq!(line(&app, &id).await, ("order.recall".to_owned(), Outcome::Done, None));
     assert_eq!(refusal(desk(&app).recall(&id, None).await), Refusal::NoRecall);
@@ -67,18 +79,22 @@ async fn a_cancel_is_sent_anew() {
 
 #[tokio::test]
 async fn what_a_person_found_out_closes_the_case() {
-    for (fate, state, status) in
-        [(Fate::Cancelled, CancellationState::Done, "cancelled"), (Fate::Live, CancellationState::Refused, "booked")]
-    {
+    for (fate, state, status) in [
+        (Fate::Cancelled, CancellationState::Done, "cancelled"),
+        (Fate::Live, CancellationState::Refused, "booked"),
+    ] {
         let app = TestApp::start().await;
         let (merchant, id) = unconfirmed(&app).await;
         assert_eq!(refusal(desk(&app).close(&id, Some("0"), fate).await), Refusal::NoRecall);
         let awb = stored(&app, &id).await.awb.unwrap();
         let closed = desk(&app).close(&id, Some(&awb), fate).await.unwrap();
-        assert_eq!((closed.cancellation.state, closed.status.word(), closed.review), (state, status, None));
+        assert_eq!((closed.cancellation.state, closed.status.as_str(), closed.review), (state, status, None));
         assert_eq!(closed.cancellation.confirmed_at.is_some(), fate == Fate::Cancelled);
         assert!(in_review(&app).await.is_empty());
-        assert_eq!(merchant.order(&id).await["history"].as_array().unwrap().last().unwrap()["actor"], "operator");
+        assert_eq!(
+            merchant.order(&id).await["history"].as_array().unwrap().last().unwrap()["actor"],
+            "operator"
+        );
         assert_eq!(app.run_pending_jobs().await, 0);
     }
 }
@@ -102,7 +118,7 @@ async fn a_late_yes_is_evidence_also_after_a_person_saw_the_shipment_live() {
     orders.settle_recall(&id, &attempt.request_log_id, &RecallFinding::Accepted, &looks).await.unwrap();
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("status", 1), ("track", 1)]);
-    assert_eq!((ended.recalls[0].state, ended.status.word()), (RecallState::Confirmed, "cancelled"));
+    assert_eq!((ended.recalls[0].state, ended.status.as_str()), (RecallState::Confirmed, "cancelled"));
 }
 
 /// The first shipment's order, and the one whose shipment stands in for a second one of the first.
@@ -115,8 +131,12 @@ async fn second_shipment(app: &TestApp) -> (Client, Order, String) {
     let surplus = other.awb.take().unwrap();
     assert!(app.app.store.replace(&other).await.unwrap());
     let first = stored(app, &id).await.attempt.unwrap().request_log_id;
-    let booking = Booking { awb: surplus.clone(), courier_name: None, courier_code: None, order_number: None };
-    app.simulator.script(Rule { operation: Some(Operation::Cancel), ..Rule::refuse("Order can not be cancelled at this stage.") });
+    let booking =
+        Booking { awb: surplus.clone(), courier_name: None, courier_code: None, order_number: None };
+    app.simulator.script(Rule {
+        operation: Some(Operation::Cancel),
+        ..Rule::refuse("Order can not be cancelled at this stage.")
+    });
     app.app.state.orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
     let order = until_settled(app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
@@ -149,15 +169,18 @@ async fn a_second_shipment_can_be_cancelled_later() {
     desk(&app).recall(&order.id, None).await.unwrap();
     let ended = until_settled(&app, &order.id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
-    assert_eq!((ended.recalls[0].awb.as_str(), ended.recalls[0].state), (surplus.as_str(), RecallState::Confirmed));
-    assert_eq!((ended.review, ended.status.word()), (None, "booked"));
+    assert_eq!(
+        (ended.recalls[0].awb.as_str(), ended.recalls[0].state),
+        (surplus.as_str(), RecallState::Confirmed)
+    );
+    assert_eq!((ended.review, ended.status.as_str()), (None, "booked"));
 }
 
 #[tokio::test]
 async fn of_several_shipments_one_must_be_named() {
     let app = TestApp::start().await;
     let (merchant, order, surplus) = second_shipment(&app).await;
-    app.simulator.change_faults(|f| f.cancel_effect = Effect::Never);
+    app.simulator.change_faults(|f| f.cancel_effect = TakesEffect::Never);
     merchant.post(&format!("/v1/orders/{}/cancel", order.id), &json!({})).await;
     let order = until_settled(&app, &order.id).await;
     app.assert_calls(&[("cancel", 1), ("track", 5)]);
@@ -181,13 +204,25 @@ async fn the_last_cancel_is_closed_before_another_is_sent() {
         let attempt = taken.recalls[0].attempt.clone().unwrap();
         if sent {
             let (at, payload) = ((app.clock.now(), app.clock.now()), json!({ "awb": awb }));
-            let log = RequestLog::new(&attempt.request_log_id, "cancel_order", &id, &wanted.order_number, payload, 1, at);
+            let log = RequestLog::new(
+                &attempt.request_log_id,
+                "cancel_order",
+                &id,
+                &wanted.order_number,
+                payload,
+                1,
+                at,
+            );
             app.app.state.logs.begin(&log).await.unwrap();
         }
         orders.review_recalls(&id, "poison").await.unwrap();
         assert_eq!(refusal(desk(&app).recall(&id, None).await), Refusal::UnderWay(attempt.settle_after));
         let reviewed = stored(&app, &id).await;
-        assert_eq!(reviewed.ended_recall(None, app.clock.now()), Err(Refusal::UnderWay(attempt.settle_after)), "before it is closed");
+        assert_eq!(
+            reviewed.ended_recall(None, app.clock.now()),
+            Err(Refusal::UnderWay(attempt.settle_after)),
+            "before it is closed"
+        );
         app.advance(attempt.settle_after.since(app.clock.now()));
         desk(&app).recall(&id, None).await.unwrap();
         let ended = until_settled(&app, &id).await;
@@ -195,16 +230,24 @@ async fn the_last_cancel_is_closed_before_another_is_sent() {
         assert_eq!(ended.recalls[0].state, RecallState::Confirmed);
         let logs = merchant.provider_logs(&id).await;
         let dead = logs.iter().find(|log| log["id"] == attempt.request_log_id.as_str()).unwrap();
-        assert_eq!((dead["neverSent"] == true, dead["outcome"]["verdict"].as_str()), (!sent, sent.then_some("unknown")), "{dead}");
+        assert_eq!(
+            (dead["neverSent"] == true, dead["outcome"]["verdict"].as_str()),
+            (!sent, sent.then_some("unknown")),
+            "{dead}"
+        );
     }
 }
 
-/// The first cancel was accepted and takes effect late: that a second is refused while tracking lags says nothing of the first.
+/// The first cancel was accepted and takes effect late: that a second is refused while tracking lags says
+/// nothing of the first.
 #[tokio::test]
 async fn a_refusal_of_the_second_cancel_is_not_believed_while_the_first_may_yet_take_effect() {
     let app = TestApp::start().await;
     let (_, id) = unconfirmed(&app).await;
-    app.simulator.script(Rule { operation: Some(Operation::Cancel), ..Rule::refuse("Order can not be cancelled at this stage.") });
+    app.simulator.script(Rule {
+        operation: Some(Operation::Cancel),
+        ..Rule::refuse("Order can not be cancelled at this stage.")
+    });
     desk(&app).recall(&id, None).await.unwrap();
     app.run_pending_jobs().await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
@@ -213,7 +256,10 @@ async fn a_refusal_of_the_second_cancel_is_not_believed_while_the_first_may_yet_
     assert!(app.simulator.move_to(order.awb.as_deref().unwrap(), 227));
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("status", 1), ("track", 1)]);
-    assert_eq!((ended.cancellation.state, ended.recalls[0].state), (CancellationState::Done, RecallState::Confirmed));
+    assert_eq!(
+        (ended.cancellation.state, ended.recalls[0].state),
+        (CancellationState::Done, RecallState::Confirmed)
+    );
 }
 
 /// A late answer that names another order's shipment, which is live and wanted.
@@ -228,7 +274,14 @@ async fn a_late_answer_with_another_orders_shipment_does_not_cancel_that() {
     let awb = stored(&app, &other).await.awb.unwrap();
     let log_id = before.attempt.clone().unwrap().request_log_id;
     let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
-    let after = app.app.state.orders.settle(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap();
+    let after = app
+        .app
+        .state
+        .orders
+        .settle(&id, &log_id, &Finding::Booked(booking), Duration::ZERO)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(after, before);
     until_settled(&app, &id).await;
     app.assert_calls(&[]);

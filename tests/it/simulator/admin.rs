@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use waybill::{
     base::clock::Clock,
-    provider::simulator::{Answer, Faults, Manners, Settings, Simulator},
+    provider::simulator::{Answer, Faults, Profile, Settings, Simulator},
 };
 
 use super::{Double, said};
@@ -21,13 +21,19 @@ async fn ask(double: &Double, method: Method, path: &str, body: Value) -> (Statu
 async fn switches_are_read_changed_and_put_back() {
     let double = Double::unpleasant().await;
     let (_, all) = ask(&double, Method::GET, "/faults", json!({})).await;
-    assert_eq!((&all["duplicate"], &all["failureStatus"], &all["lookup"]), (&json!("newAwb"), &json!(200), &json!({ "after": 1000 })));
+    assert_eq!(
+        (&all["duplicate"], &all["failureStatus"], &all["lookup"]),
+        (&json!("newAwb"), &json!(200), &json!({ "after": 1000 }))
+    );
     let changes = json!({ "lookup": "never", "badToken": 200, "answer": { "hangAfterBooking": { "ms": 5, "then": "close" } }, "answerFor": ["cancel"] });
     assert_eq!(ask(&double, Method::PATCH, "/faults", changes).await.0, 200);
     let faults = double.simulator.faults();
-    assert_eq!((faults.lookup, u16::from(faults.bad_token)), (waybill::provider::simulator::Lookup::Never, 200));
+    assert_eq!(
+        (faults.lookup, u16::from(faults.bad_token)),
+        (waybill::provider::simulator::Lookup::Never, 200)
+    );
     assert_eq!(ask(&double, Method::PUT, "/faults", json!({ "latencyMs": 1 })).await.0, 200);
-    assert_eq!(double.simulator.faults(), Faults { latency_ms: 1, ..Faults::new(Manners::Unpleasant) });
+    assert_eq!(double.simulator.faults(), Faults { latency_ms: 1, ..Faults::new(Profile::Unpleasant) });
 }
 
 #[tokio::test]
@@ -58,12 +64,17 @@ async fn what_is_no_switch_is_refused_by_name_and_changes_nothing() {
 #[tokio::test]
 async fn rules_come_one_by_one_or_as_a_list() {
     let double = Double::friendly().await;
-    assert_eq!(ask(&double, Method::POST, "/script", json!({ "operation": "create", "answer": "html502" })).await.0, 200);
+    assert_eq!(
+        ask(&double, Method::POST, "/script", json!({ "operation": "create", "answer": "html502" })).await.0,
+        200
+    );
     let list = json!([{ "clientOrderId": "ORD-2", "refuse": "no" }, { "answer": { "status": { "code": 429, "retryAfter": "9" } }, "acts": false }]);
     assert_eq!(ask(&double, Method::POST, "/script", list).await.1["rulesWaiting"], 3);
-    for (bad, says) in
-        [(json!({ "time": 2 }), "time"), (json!({ "times": 0 }), "times"), (json!([{ "answer": { "status": { "code": 1000 } } }]), "1000")]
-    {
+    for (bad, says) in [
+        (json!({ "time": 2 }), "time"),
+        (json!({ "times": 0 }), "times"),
+        (json!([{ "answer": { "status": { "code": 1000 } } }]), "1000"),
+    ] {
         let (code, answer) = ask(&double, Method::POST, "/script", bad).await;
         assert!(code == 422 && answer["error"].as_str().unwrap().contains(says), "{answer}");
     }
@@ -79,9 +90,13 @@ async fn the_ledger_is_read_by_reference_and_number() {
     double.booked("ORD-2").await;
     double.cancel(&awb).await;
     let (_, all) = ask(&double, Method::GET, "/ledger", json!({})).await;
-    assert_eq!((all["entries"].as_array().unwrap().len(), all["shipments"].as_array().unwrap().len()), (3, 2));
+    assert_eq!(
+        (all["entries"].as_array().unwrap().len(), all["shipments"].as_array().unwrap().len()),
+        (3, 2)
+    );
     let (_, one) = ask(&double, Method::GET, "/ledger?reference=ORD-1", json!({})).await;
-    let operations: Vec<_> = one["entries"].as_array().unwrap().iter().map(|e| e["operation"].clone()).collect();
+    let operations: Vec<_> =
+        one["entries"].as_array().unwrap().iter().map(|e| e["operation"].clone()).collect();
     assert_eq!(operations, ["create", "cancel"]);
     assert_eq!(one["entries"][0]["request"], super::order("ORD-1"));
     let shipment = &one["shipments"][0];
@@ -107,7 +122,11 @@ async fn shipments_are_moved_by_hand() {
 async fn only_clients_on_this_machine_are_let_in() {
     let simulator = Simulator::new(Settings::default(), Clock::system()).unwrap();
     let call = async |peer: Option<&str>, origin: Option<&str>, path: &str| {
-        let mut call = Request::builder().method(Method::PATCH).uri(path).body(Body::from(r#"{"answer":"empty200"}"#)).unwrap();
+        let mut call = Request::builder()
+            .method(Method::PATCH)
+            .uri(path)
+            .body(Body::from(r#"{"answer":"empty200"}"#))
+            .unwrap();
         if let Some(peer) = peer {
             call.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
         }

@@ -62,7 +62,8 @@ async fn the_same_works_nested_in_another_router_behind_its_layers() {
     assert!(raw(&address, "/simulator").await.starts_with("HTTP/1.1 200 OK"));
 
     let client = Client::builder().no_proxy().build().unwrap();
-    let get = |path: &str| client.get(format!("http://{address}/simulator{path}")).header("access-token", "x");
+    let get =
+        |path: &str| client.get(format!("http://{address}/simulator{path}")).header("access-token", "x");
     let awb = simulator.shipments()[0].awb.clone();
     let (_, label) = said(get(&format!("/api/v1/label?awb={awb}&label_type=label"))).await;
     assert_eq!(label["label_url"], json!(format!("http://{address}/simulator/_sim/label/{awb}.pdf")));
@@ -76,7 +77,8 @@ async fn a_cut_body_is_shorter_than_it_says() {
     double.simulator.script(Rule::create(Answer::CutBody));
     let text = raw(double.base.trim_start_matches("http://"), "").await;
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let declared: usize = head.lines().find_map(|l| l.to_lowercase().strip_prefix("content-length: ")?.parse().ok()).unwrap();
+    let declared: usize =
+        head.lines().find_map(|l| l.to_lowercase().strip_prefix("content-length: ")?.parse().ok()).unwrap();
     assert!(!body.is_empty() && body.len() == declared / 2, "{} of {declared}", body.len());
     let entry = double.last_entry(|_| true).await;
     assert_eq!((entry.what, entry.answered, entry.http_status), (What::Booked, Answered::Unheard, Some(200)));
@@ -91,9 +93,12 @@ async fn a_client_that_goes_away_is_booked_all_the_same() {
         ("ORD-3", Rule::create(Answer::HangAfterBooking { ms: 600_000, then: Then::Answer })),
     ] {
         double.simulator.script(rule);
-        let error = double.create_call(reference).timeout(Duration::from_millis(200)).send().await.unwrap_err();
+        let error =
+            double.create_call(reference).timeout(Duration::from_millis(200)).send().await.unwrap_err();
         assert!(error.is_timeout());
-        let entry = double.last_entry(|e| e.reference.as_deref() == Some(reference) && e.answered != Answered::Pending).await;
+        let entry = double
+            .last_entry(|e| e.reference.as_deref() == Some(reference) && e.answered != Answered::Pending)
+            .await;
         assert_eq!((entry.what, entry.answered), (What::Booked, Answered::Unheard), "{reference}");
     }
 }
@@ -115,7 +120,8 @@ async fn answers_that_make_no_sense() {
     let next = async |answer: Answer| {
         double.simulator.script(Rule::create(answer));
         let answer = double.create_call("ORD-1").send().await.unwrap();
-        let kind = answer.headers().get("content-type").map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default();
+        let kind =
+            answer.headers().get("content-type").map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default();
         (answer.status().as_u16(), kind, answer.bytes().await.unwrap())
     };
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes);
@@ -133,7 +139,13 @@ async fn answers_that_make_no_sense() {
     assert!(next(Answer::DuplicateKeys).await.2.starts_with(br#"{"status":false,"status":true,"#));
     assert!(next(Answer::GzipBomb).await.2.len() > 60_000_000);
     assert!(next(Answer::HugeBody).await.2.len() > 50_000_000);
-    assert!(double.simulator.ledger().iter().all(|e| matches!(e.what, What::Booked | What::Repeated) && e.answered == Answered::Answered));
+    assert!(
+        double
+            .simulator
+            .ledger()
+            .iter()
+            .all(|e| matches!(e.what, What::Booked | What::Repeated) && e.answered == Answered::Answered)
+    );
 }
 
 #[tokio::test]
@@ -151,7 +163,10 @@ async fn successes_that_are_none() {
     let awb = answer["data"]["awb_number"].as_str().unwrap();
     let shipments = double.simulator.shipments();
     assert!(shipments.iter().any(|s| s.awb == awb && s.reference != "ORD-3"));
-    assert_eq!(shipments.iter().map(|s| s.reference.as_str()).collect::<Vec<_>>(), ["ORD-0", "ORD-1", "ORD-2", "ORD-3"]);
+    assert_eq!(
+        shipments.iter().map(|s| s.reference.as_str()).collect::<Vec<_>>(),
+        ["ORD-0", "ORD-1", "ORD-2", "ORD-3"]
+    );
     assert_ne!(other, awb, "the latest other order's");
 }
 
@@ -164,7 +179,10 @@ async fn codes_come_with_and_without_a_booking() {
             double.simulator.script(Rule::create(answer).acting(acts));
             let reference = format!("ORD-{code}-{acts}");
             let answer = double.create_call(&reference).send().await.unwrap();
-            assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()), (code, "-5"));
+            assert_eq!(
+                (answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()),
+                (code, "-5")
+            );
             assert_eq!(answer.json::<Value>().await.unwrap()["status"], false);
             let entry = double.last_entry(|_| true).await;
             assert_eq!(entry.what, if acts { What::Booked } else { What::None });
@@ -188,7 +206,9 @@ async fn rules_wait_for_their_call_and_are_used_up() {
     double.booked("ORD-2").await;
     let mut codes = Vec::new();
     for _ in 0..4 {
-        codes.push(double.get(&format!("/api/v1/track_order?awb={awb}")).send().await.unwrap().status().as_u16());
+        codes.push(
+            double.get(&format!("/api/v1/track_order?awb={awb}")).send().await.unwrap().status().as_u16(),
+        );
     }
     assert_eq!(codes, [200, 503, 503, 200]);
     assert_eq!(double.simulator.scripted(), 1);
@@ -223,6 +243,9 @@ async fn a_cancel_can_be_lost_after_it_took_effect() {
     double.simulator.script(Rule::on(Operation::Cancel, Answer::LostAfterBooking));
     double.post("/api/v3/order/cancel_order", &json!({ "awb": awb })).send().await.unwrap_err();
     let entry = double.last_entry(|_| true).await;
-    assert_eq!((entry.what, entry.answered, entry.reference.as_deref()), (What::Cancelled, Answered::Unheard, Some("ORD-1")));
+    assert_eq!(
+        (entry.what, entry.answered, entry.reference.as_deref()),
+        (What::Cancelled, Answered::Unheard, Some("ORD-1"))
+    );
     assert!(!double.simulator.shipments()[0].live);
 }

@@ -1,9 +1,12 @@
-//! What a canceller must survive: answers that are lost on either side of the deed, words that are not true, parcels that go on.
+//! What a canceller must survive: answers that are lost on either side of the effect, words that are not
+//! true, parcels that go on.
 
 use std::time::Duration;
 
 use serde_json::json;
-use waybill::provider::simulator::{Answer, Answered, Effect, Operation, Rule, SecondCancel, Then, What};
+use waybill::provider::simulator::{
+    Answer, Answered, Operation, Rule, SecondCancel, TakesEffect, Then, What,
+};
 
 use super::{Double, words};
 
@@ -39,9 +42,14 @@ async fn the_ledger_tells_what_was_done_from_what_was_heard() {
         double.simulator.script(Rule { acts, ..Rule::on(Operation::Cancel, answer.clone()) });
         cancel_blindly(&double, &awb).await;
         let entry = double.last_entry(|e| e.answered != Answered::Pending).await;
-        assert_eq!((entry.operation, entry.what, entry.answered), (Operation::Cancel, what, answered), "{answer:?} {acts:?}");
+        assert_eq!(
+            (entry.operation, entry.what, entry.answered),
+            (Operation::Cancel, what, answered),
+            "{answer:?} {acts:?}"
+        );
         assert_eq!(double.simulator.shipments()[0].live, what == What::None, "{answer:?} {acts:?}");
-        // Whatever was heard, a second one tells: it is refused if the first one acted, and acts if it did not.
+        // Whatever was heard, a second one tells: it is refused if the first one acted, and acts if it did
+        // not.
         let second = double.cancel(&awb).await;
         assert_eq!(second["status"], what == What::None, "{answer:?} {acts:?}: {second}");
     }
@@ -63,7 +71,7 @@ async fn a_second_cancel_says_already_and_tracking_agrees_only_later() {
 #[tokio::test]
 async fn a_cancel_that_never_happens_is_called_done_all_the_same() {
     let double = Double::unpleasant().await;
-    double.faults(|f| f.cancel_effect = Effect::Never);
+    double.faults(|f| f.cancel_effect = TakesEffect::Never);
     let awb = double.booked("ORD-1").await;
     assert_eq!(double.cancel(&awb).await["status"], true);
     assert!(words(&double.cancel(&awb).await).contains("already"));

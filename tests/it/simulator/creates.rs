@@ -26,10 +26,16 @@ async fn a_booking_answers_with_the_captured_keys_in_their_order() {
         "pickup_id",
         "courier_name",
     ];
-    let places: Vec<_> = keys.iter().map(|k| text.find(&format!("\"{k}\":")).unwrap_or_else(|| panic!("{k} is not in {text}"))).collect();
+    let places: Vec<_> = keys
+        .iter()
+        .map(|k| text.find(&format!("\"{k}\":")).unwrap_or_else(|| panic!("{k} is not in {text}")))
+        .collect();
     assert!(places.is_sorted(), "{text}");
     let answer: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((&answer["status"], &answer["responsemsg"]), (&json!(true), &json!("Order Placed Successfully.")));
+    assert_eq!(
+        (&answer["status"], &answer["responsemsg"]),
+        (&json!(true), &json!("Order Placed Successfully."))
+    );
     let data = &answer["data"];
     assert_eq!(data.as_object().unwrap().len(), 13);
     assert_eq!(
@@ -47,7 +53,12 @@ async fn couriers_and_payment_follow_the_request() {
     for (changes, digits, courier, payment) in [
         (json!({ "courier_code": "PXBDE01" }), 11, "Blue Dart", "COD"),
         (json!({ "courier_type": 0, "courier_code": "" }), 14, "Delhivery", "COD"),
-        (json!({ "courier_type": "0", "payment_mode": "Prepaid", "cod_amount": "0" }), 14, "Delhivery", "PPD"),
+        (
+            json!({ "courier_type": "0", "payment_mode": "Prepaid", "cod_amount": "0" }),
+            14,
+            "Delhivery",
+            "PPD",
+        ),
         // Not refused: an amount to collect makes it cash on delivery.
         (json!({ "payment_mode": "Prepaid", "cod_amount": "10" }), 14, "Delhivery", "COD"),
         // Numbers where others send text.
@@ -85,7 +96,10 @@ async fn what_the_real_one_would_refuse_is_refused_and_books_nothing() {
         (json!({ "courier_code": "" }), "courier_code"),
         (json!({ "courier_code": "NOBODY" }), "NOBODY"),
         (json!({ "products": [] }), "products"),
-        (json!({ "products": [{ "product_name": "x", "product_value": "1", "product_quantity": "0" }] }), "product_sku of product 1"),
+        (
+            json!({ "products": [{ "product_name": "x", "product_value": "1", "product_quantity": "0" }] }),
+            "product_sku of product 1",
+        ),
         (json!({ "shipment_weight": "0.5" }), "shipment_weight"),
         (json!({ "shipment_weight": ["0"] }), "shipment_weight"),
         (json!({ "shipment_weight": ["500"] }), "shipment_weight"),
@@ -122,7 +136,9 @@ async fn refusals_come_in_every_shape_and_code() {
         (FailureShape::Message, "/message"),
     ] {
         for code in [200, 400, 406, 422] {
-            double.faults(|f| (f.failure_shape, f.failure_status) = (shape, FailureStatus::try_from(code).unwrap()));
+            double.faults(|f| {
+                (f.failure_shape, f.failure_status) = (shape, FailureStatus::try_from(code).unwrap())
+            });
             let (status, answer) = double.send(&bad).await;
             assert_eq!(status, code);
             assert_eq!(answer["status"], false);
@@ -217,14 +233,16 @@ async fn standing_and_scripted_refusals() {
     let (_, answer) = double.send(&order_with("ORD-9", json!({ "consignee_pincode": "791001" }))).await;
     assert!(words(&answer).contains("791001"));
     double.faults(|f| f.no_priority_list = true);
-    let (_, answer) = double.send(&order_with("ORD-9", json!({ "courier_type": 0, "courier_code": "" }))).await;
+    let (_, answer) =
+        double.send(&order_with("ORD-9", json!({ "courier_type": 0, "courier_code": "" }))).await;
     assert!(words(&answer).contains("priority"));
 }
 
 #[tokio::test]
 async fn creates_at_once_get_an_awb_each() {
     let double = Double::unpleasant().await;
-    let calls: Vec<_> = (0..64).map(|n| tokio::spawn(double.create_call(&format!("ORD-{}", n % 16)).send())).collect();
+    let calls: Vec<_> =
+        (0..64).map(|n| tokio::spawn(double.create_call(&format!("ORD-{}", n % 16)).send())).collect();
     let mut awbs = BTreeSet::new();
     for call in calls {
         let answer: Value = call.await.unwrap().unwrap().json().await.unwrap();

@@ -5,7 +5,9 @@ use std::{fmt::Write as _, fs, io::Write as _, path::Path};
 use serde_json::{Value, json};
 use waybill::{
     base::clock::Clock,
-    provider::simulator::{Answer, Answered, Duplicate, Manners, Rule, Settings, Simulator, SimulatorError, What},
+    provider::simulator::{
+        Answer, Answered, Duplicate, Profile, Rule, Settings, Simulator, SimulatorError, What,
+    },
 };
 
 use super::{Double, order, said, words};
@@ -22,12 +24,12 @@ async fn a_restarted_double_knows_its_shipments() {
     let (first, second) = (double.booked("ORD-1").await, double.booked("ORD-2").await);
     double.cancel(&first).await;
     assert!(double.simulator.move_to(&second, 223));
-    let body =
-        json!({ "address_title": "N", "sender_name": "E", "full_address": "5 Demo Road", "phone": "9000000002", "pincode": "400001" });
+    let body = json!({ "address_title": "N", "sender_name": "E", "full_address": "5 Demo Road", "phone": "9000000002", "pincode": "400001" });
     double.post("/api/v3/create_warehouse", &body).send().await.unwrap();
     double.simulator.script(Rule::create(Answer::LostAfterBooking));
     double.create_call("ORD-3").send().await.unwrap_err();
-    let before = (double.simulator.shipments(), double.simulator.ledger(), double.simulator.faults().wallet_paise);
+    let before =
+        (double.simulator.shipments(), double.simulator.ledger(), double.simulator.faults().wallet_paise);
     drop(double);
 
     let again = Double::with(kept_in(&path)).await;
@@ -38,7 +40,10 @@ async fn a_restarted_double_knows_its_shipments() {
     let new = again.booked("ORD-4").await;
     assert!(before.0.iter().all(|s| s.awb != new));
     assert_eq!(again.last_entry(|_| true).await.seq, before.1.last().unwrap().seq + 2);
-    assert_eq!(again.send(&super::order_with("ORD-5", json!({ "pick_address_id": "10004" }))).await.1["status"], true);
+    assert_eq!(
+        again.send(&super::order_with("ORD-5", json!({ "pick_address_id": "10004" }))).await.1["status"],
+        true
+    );
 }
 
 #[tokio::test]
@@ -49,14 +54,27 @@ async fn the_booking_is_written_before_its_answer_and_the_payload_as_it_came() {
     let pretty = serde_json::to_string_pretty(&order("ORD-1")).unwrap().replace("\"0.5\"", "0.50");
     let call = double.get("/").build().unwrap();
     let url = call.url().join("/api/v3/order/create_order").unwrap();
-    let call = double.client.post(url).header("access-token", "x").header("content-type", "application/json; charset=utf-8");
-    assert_eq!(call.body(pretty.clone()).send().await.unwrap().json::<Value>().await.unwrap()["status"], true);
+    let call = double
+        .client
+        .post(url)
+        .header("access-token", "x")
+        .header("content-type", "application/json; charset=utf-8");
+    assert_eq!(
+        call.body(pretty.clone()).send().await.unwrap().json::<Value>().await.unwrap()["status"],
+        true
+    );
 
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(lines.len(), 2);
-    assert_eq!((&lines[0]["entry"]["what"], &lines[0]["entry"]["answered"]), (&json!("booked"), &json!("pending")));
-    assert_eq!((&lines[1]["answer"]["seq"], &lines[1]["answer"]["answered"]), (&lines[0]["entry"]["seq"], &json!("answered")));
+    assert_eq!(
+        (&lines[0]["entry"]["what"], &lines[0]["entry"]["answered"]),
+        (&json!("booked"), &json!("pending"))
+    );
+    assert_eq!(
+        (&lines[1]["answer"]["seq"], &lines[1]["answer"]["answered"]),
+        (&lines[0]["entry"]["seq"], &json!("answered"))
+    );
     let kept = double.simulator.ledger()[0].request.as_ref().unwrap().get().to_owned();
     assert_eq!(kept, pretty.replace('\n', " "));
     assert!(kept.contains("0.50"));
@@ -75,7 +93,10 @@ async fn a_line_cut_by_the_death_of_the_process_is_dropped_and_a_pending_answer_
 
     let double = Double::with(kept_in(&path)).await;
     let entry = double.last_entry(|_| true).await;
-    assert_eq!((entry.awb.as_deref(), entry.answered, entry.what), (Some(awb.as_str()), Answered::Unheard, What::Booked));
+    assert_eq!(
+        (entry.awb.as_deref(), entry.answered, entry.what),
+        (Some(awb.as_str()), Answered::Unheard, What::Booked)
+    );
     double.booked("ORD-2").await;
     drop(double);
     assert_eq!(Double::with(kept_in(&path)).await.simulator.shipments().len(), 2);
@@ -119,7 +140,8 @@ fn many_calls(simulator: &Simulator, awb: &str, calls: usize) {
 #[tokio::test]
 async fn friendly_manners_forget_old_calls_and_not_what_they_did() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = || Settings { ledger_file: Some(folder.path().join("ledger.jsonl")), ..Settings::default() };
+    let settings =
+        || Settings { ledger_file: Some(folder.path().join("ledger.jsonl")), ..Settings::default() };
     let double = Double::with(settings()).await;
     let awb = double.booked("ORD-1").await;
     many_calls(&double.simulator, &awb, 20_000);
@@ -136,7 +158,8 @@ async fn friendly_manners_forget_old_calls_and_not_what_they_did() {
     }
 }
 
-/// A ledger file with so many bookings, all like the one of a real call: the n-th has the reference `ORD-n` and the AWB `n`.
+/// A ledger file with so many bookings, all like the one of a real call: the n-th has the reference `ORD-n`
+/// and the AWB `n`.
 async fn many_bookings(path: &Path, bookings: u64) {
     let double = Double::with(kept_in(path)).await;
     double.booked("ORD-0").await;
@@ -147,7 +170,8 @@ async fn many_bookings(path: &Path, bookings: u64) {
     let mut text = String::new();
     for n in 1..=bookings {
         let entry = &mut line["entry"];
-        (entry["seq"], entry["reference"], entry["awb"]) = (json!(n), json!(format!("ORD-{n}")), json!(n.to_string()));
+        (entry["seq"], entry["reference"], entry["awb"]) =
+            (json!(n), json!(format!("ORD-{n}")), json!(n.to_string()));
         writeln!(text, "{line}").unwrap();
     }
     fs::write(path, text).unwrap();
@@ -186,15 +210,21 @@ async fn friendly_manners_know_the_latest_50_000_shipments_and_answer_as_if_no_o
     words(&double.look_up("ORD-1").await);
     assert_ne!(double.booked("ORD-1").await, "1", "with its shipment the reference is forgotten");
 
-    // The file has all of them. Read back, it makes the same double; with the other manners one that knows everything.
-    let lines = fs::read_to_string(&path).unwrap().lines().filter(|l| l.contains(r#""what":"booked""#)).count();
+    // The file has all of them. Read back, it makes the same double; with the other profile one that knows
+    // everything.
+    let lines =
+        fs::read_to_string(&path).unwrap().lines().filter(|l| l.contains(r#""what":"booked""#)).count();
     assert_eq!(lines, 50_004);
     let restarted = Simulator::new(kept_in(&path), Clock::system()).unwrap();
     assert_eq!(restarted.shipments().len(), 50_000);
     let shipments = double.simulator.shipments();
     assert!(restarted.shipments().iter().map(|s| &s.awb).eq(shipments.iter().map(|s| &s.awb)));
-    let whole = Simulator::new(Settings { manners: Manners::Unpleasant, ..kept_in(&path) }, Clock::system()).unwrap();
-    assert_eq!((whole.shipments().len(), &*whole.shipments()[0].awb, whole.ledger().len() > 50_004), (50_004, "1", true));
+    let whole =
+        Simulator::new(Settings { profile: Profile::Unpleasant, ..kept_in(&path) }, Clock::system()).unwrap();
+    assert_eq!(
+        (whole.shipments().len(), &*whole.shipments()[0].awb, whole.ledger().len() > 50_004),
+        (50_004, "1", true)
+    );
 }
 
 #[tokio::test]

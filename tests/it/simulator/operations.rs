@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use waybill::provider::simulator::{BadToken, Effect, Lookup, SecondCancel, Settings, TrackOrder, What};
+use waybill::provider::simulator::{BadToken, Lookup, SecondCancel, Settings, TakesEffect, TrackOrder, What};
 
 use super::{Double, order_with, said, words};
 
@@ -28,13 +28,13 @@ async fn a_cancel_shows_in_tracking_and_a_second_one_does_as_told() {
 async fn cancels_that_take_their_time_or_never_happen() {
     let double = Double::friendly().await;
     let (late, never) = (double.booked("ORD-1").await, double.booked("ORD-2").await);
-    double.faults(|f| f.cancel_effect = Effect::After(1_500));
+    double.faults(|f| f.cancel_effect = TakesEffect::After(1_500));
     double.cancel(&late).await;
     assert_eq!(double.track(&late).await["current_status"]["status_code"], "221");
     double.clock.advance(Duration::from_millis(1_500));
     assert_eq!(double.track(&late).await["current_status"]["status_code"], "227");
 
-    double.faults(|f| f.cancel_effect = Effect::Never);
+    double.faults(|f| f.cancel_effect = TakesEffect::Never);
     assert_eq!(double.cancel(&never).await["status"], true);
     assert_eq!(double.last_entry(|_| true).await.what, What::Acknowledged);
     assert!(double.simulator.shipments()[1].live);
@@ -68,16 +68,23 @@ async fn tracking_lists_the_events_in_either_order() {
     let awb = double.booked("ORD-1").await;
     double.clock.advance(Duration::from_secs(3_600));
     assert!(double.simulator.move_to(&awb, 223));
-    let codes = |answer: &Value| answer["data"].as_array().unwrap().iter().map(|e| e["status_code"].clone()).collect::<Vec<_>>();
+    let codes = |answer: &Value| {
+        answer["data"].as_array().unwrap().iter().map(|e| e["status_code"].clone()).collect::<Vec<_>>()
+    };
 
     let answer = double.track(&awb).await;
     assert_eq!(codes(&answer), ["221", "223"]);
-    assert_eq!((&answer["current_status"]["awb"], &answer["current_status"]["status_title"]), (&json!(awb), &json!("In Transit")));
+    assert_eq!(
+        (&answer["current_status"]["awb"], &answer["current_status"]["status_title"]),
+        (&json!(awb), &json!("In Transit"))
+    );
     // 01:05 in UTC and an hour.
     assert_eq!(answer["current_status"]["event_date"], "2026-11-21 07:35:00");
     assert_eq!(answer["data"][0]["event_date"], "2026-11-21 06:35:00");
 
-    double.faults(|f| (f.track_order, f.ids) = (TrackOrder::NewestFirst, waybill::provider::simulator::Ids::Numbers));
+    double.faults(|f| {
+        (f.track_order, f.ids) = (TrackOrder::NewestFirst, waybill::provider::simulator::Ids::Numbers)
+    });
     let (_, answer) = said(double.get(&format!("/api/v3/track_order?awb={awb}"))).await;
     assert_eq!(codes(&answer), [223, 221]);
     assert!(words(&double.track("00000000000").await).contains("No shipment"));
@@ -148,7 +155,10 @@ async fn warehouses_are_made_listed_used_and_removed() {
 
     let (_, list) = said(double.get("/api/v3/warehouse-list")).await;
     let row = list["data"].as_array().unwrap().iter().find(|w| w["warehouse_id"] == 10_004).unwrap();
-    assert_eq!((&row["ciity"], &row["addressee"], &row["title"]), (&json!("Mumbai"), &json!("Example Traders"), &json!("New store 9")));
+    assert_eq!(
+        (&row["ciity"], &row["addressee"], &row["title"]),
+        (&json!("Mumbai"), &json!("Example Traders"), &json!("New store 9"))
+    );
     let placed = order_with("ORD-1", json!({ "pick_address_id": "10004" }));
     assert_eq!(double.send(&placed).await.1["status"], true);
 
@@ -171,9 +181,16 @@ async fn a_wrong_path_or_verb_is_an_unknown_method() {
         (Method::GET, "/"),
         (Method::PUT, "/api/v3/order/create_order/"),
     ] {
-        let call = double.client.request(method.clone(), format!("{}{path}", double.base)).header("access-token", "x");
+        let call = double
+            .client
+            .request(method.clone(), format!("{}{path}", double.base))
+            .header("access-token", "x");
         let (status, answer) = said(call).await;
-        assert_eq!((status.as_u16(), answer), (405, json!({ "status": false, "error": "Unknown method" })), "{method} {path}");
+        assert_eq!(
+            (status.as_u16(), answer),
+            (405, json!({ "status": false, "error": "Unknown method" })),
+            "{method} {path}"
+        );
     }
 }
 
@@ -182,7 +199,10 @@ async fn a_wrong_token_is_told_by_code_or_by_status_alone() {
     let token = "YWNjZXNzOnNlY3JldA==".to_owned();
     let double = Double::with(Settings { access_token: Some(token.clone()), ..Settings::default() }).await;
     let call = |token: Option<&str>| {
-        let call = double.client.post(format!("{}/api/v3/order/create_order", double.base)).json(&super::order("ORD-1"));
+        let call = double
+            .client
+            .post(format!("{}/api/v3/order/create_order", double.base))
+            .json(&super::order("ORD-1"));
         token.map_or(call.try_clone().unwrap(), |t| call.header("access-token", t))
     };
     for wrong in [None, Some(""), Some("YWNjZXNzOnNlY3JldB=="), Some("Bearer YWNjZXNzOnNlY3JldA==")] {

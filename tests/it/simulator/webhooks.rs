@@ -16,7 +16,7 @@ use tokio::{
     sync::{Semaphore, mpsc},
     time::timeout,
 };
-use waybill::provider::simulator::{Answer, Effect, Rule, WebhookCounts, WebhookForm, WebhookUrl};
+use waybill::provider::simulator::{Answer, Rule, TakesEffect, WebhookCounts, WebhookForm, WebhookUrl};
 
 use super::{Double, said};
 
@@ -93,7 +93,9 @@ async fn until(double: &Double, condition: impl Fn(WebhookCounts) -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(20), met).await.unwrap_or_else(|_| panic!("{:?}", double.simulator.webhooks()));
+    timeout(Duration::from_secs(20), met)
+        .await
+        .unwrap_or_else(|_| panic!("{:?}", double.simulator.webhooks()));
 }
 
 async fn friendly() -> (Double, Receiver) {
@@ -155,9 +157,9 @@ async fn a_delay_goes_by_the_clock_of_the_double() {
 async fn a_cancel_is_told_when_it_shows_and_never_if_it_never_does() {
     let (double, mut receiver) = friendly().await;
     let (late, never) = (double.booked("ORD-1").await, double.booked("ORD-2").await);
-    double.faults(|f| f.cancel_effect = Effect::After(3_600_000));
+    double.faults(|f| f.cancel_effect = TakesEffect::After(3_600_000));
     double.cancel(&late).await;
-    double.faults(|f| f.cancel_effect = Effect::Never);
+    double.faults(|f| f.cancel_effect = TakesEffect::Never);
     double.cancel(&never).await;
     assert!(double.simulator.move_to(&never, 230));
     let told = [receiver.next_code().await, receiver.next_code().await, receiver.next_code().await];
@@ -218,7 +220,11 @@ async fn the_status_is_flat_or_wrapped_or_both_by_turns() {
             let awb = double.booked(&format!("ORD-{form:?}-{number}")).await;
             let body = receiver.next().await;
             let status = if expected { &body["current_status"] } else { &body };
-            assert_eq!((&status["awb"], &status["status_title"]), (&json!(awb), &json!("Booked")), "{form:?}");
+            assert_eq!(
+                (&status["awb"], &status["status_title"]),
+                (&json!(awb), &json!("Booked")),
+                "{form:?}"
+            );
             assert_eq!(body.get("client_order_id").is_some(), !expected, "wrapped it must be found by AWB");
         }
     }
@@ -238,10 +244,12 @@ async fn the_unpleasant_defaults_repeat_swap_delay_and_lose() {
         told.push(receiver.next_code().await);
     }
     let [second, third] = others;
-    // By their due times: the cancel after 1.5 s and 1 s, the bookings after 4 s, copies a second later, and the fifth change never.
+    // By their due times: the cancel after 1.5 s and 1 s, the bookings after 4 s, copies a second later, and
+    // the fifth change never.
     let one = |awb: &str, code| (awb.to_owned(), code);
     let bookings = [one(&awb, 221), one(&second, 221), one(&third, 221)];
-    let expected: Vec<_> = [one(&awb, 227), one(&awb, 227)].into_iter().chain(bookings.clone()).chain(bookings).collect();
+    let expected: Vec<_> =
+        [one(&awb, 227), one(&awb, 227)].into_iter().chain(bookings.clone()).chain(bookings).collect();
     assert_eq!(told, expected);
     assert_eq!(double.simulator.webhooks().lost, 1);
 }
@@ -250,7 +258,10 @@ async fn the_unpleasant_defaults_repeat_swap_delay_and_lose() {
 async fn only_this_machine_is_ever_told() {
     let double = Double::friendly().await;
     let set = async |url: Value| {
-        let call = double.client.request(Method::PATCH, format!("{}/_sim/faults", double.base)).json(&json!({ "webhookUrl": url }));
+        let call = double
+            .client
+            .request(Method::PATCH, format!("{}/_sim/faults", double.base))
+            .json(&json!({ "webhookUrl": url }));
         said(call).await
     };
     for url in [
@@ -272,9 +283,13 @@ async fn only_this_machine_is_ever_told() {
         assert!(answer["error"].as_str().unwrap().contains("webhookUrl"), "{url}: {answer}");
     }
     assert_eq!(double.simulator.faults().webhook_url, None);
-    for url in
-        ["http://127.0.0.1:3000/x?y=z", "http://127.8.8.8/", "http://localhost:3000/", "http://[::1]:3000/", "http://[::ffff:127.0.0.1]/"]
-    {
+    for url in [
+        "http://127.0.0.1:3000/x?y=z",
+        "http://127.8.8.8/",
+        "http://localhost:3000/",
+        "http://[::1]:3000/",
+        "http://[::ffff:127.0.0.1]/",
+    ] {
         let (status, answer) = set(json!(url)).await;
         assert_eq!((status.as_u16(), &answer["webhookUrl"].is_string()), (200, &true), "{url}: {answer}");
     }

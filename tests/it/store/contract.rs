@@ -1,7 +1,7 @@
 //! What every adapter of the store promises, written against [`Store`] alone.
 //!
-//! `contract_suite!(name, open)` runs all of it; `open` is an expression (it may await) that gives a store on an empty database
-//! and whatever keeps that alive until the test's end.
+//! `contract_suite!(name, open)` runs all of it; `open` is an expression (it may await) that gives a store on
+//! an empty database and whatever keeps that alive until the test's end.
 
 pub(crate) mod changing;
 pub(crate) mod finding;
@@ -161,7 +161,11 @@ pub(crate) async fn prepared(store: Store) -> Store {
 }
 
 /// Puts in what `of` makes of each of `numbers`.
-pub(crate) async fn fill(store: &Store, numbers: impl IntoIterator<Item = i64>, of: impl Fn(&mut Parcel, i64)) {
+pub(crate) async fn fill(
+    store: &Store,
+    numbers: impl IntoIterator<Item = i64>,
+    of: impl Fn(&mut Parcel, i64),
+) {
     let docs = numbers.into_iter().map(|n| {
         let mut doc = parcel(n);
         of(&mut doc, n);

@@ -28,7 +28,9 @@ async fn open(path: &Path) -> Result<Store, StoreError> {
 
 /// The text of the error, which must be one line and name the path.
 async fn refusal(path: &Path) -> String {
-    let Err(StoreError::Unavailable(text)) = open(path).await else { panic!("{} was opened", path.display()) };
+    let Err(StoreError::Unavailable(text)) = open(path).await else {
+        panic!("{} was opened", path.display())
+    };
     assert!(text.contains(&path.display().to_string()) && !text.contains('\n'), "{text}");
     text
 }
@@ -68,7 +70,10 @@ async fn what_cannot_be_opened_is_named() {
     assert!(refusal(&text).await.contains("not an SQLite database"));
     assert!(fs::read_to_string(&text).unwrap().starts_with("this is no database"), "it is left alone");
 
-    assert!(refusal(&text.join("waybill.db")).await.contains("irectory"), "a file in the place of the folder");
+    assert!(
+        refusal(&text.join("waybill.db")).await.contains("irectory"),
+        "a file in the place of the folder"
+    );
     assert!(refusal(folder.path()).await.contains("it is a directory"));
 
     let dangling = folder.path().join("dangling.db");
@@ -95,7 +100,8 @@ fn two_handles_on_one_file_lose_nothing() {
     let side = |first: i64| {
         let path = path.clone();
         move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
             runtime.block_on(async {
                 let store = prepared(open(&path).await.unwrap()).await;
                 drop(store.insert(&parcel(0)).await); // the other one may have been faster
@@ -143,7 +149,8 @@ async fn count_up(store: &Store) {
     }
 }
 
-/// While another program holds the file, reads go on and writes wait; then they share a commit and each has an answer of its own.
+/// While another program holds the file, reads go on and writes wait; then they share a commit and each has
+/// an answer of its own.
 #[tokio::test]
 async fn writes_wait_for_another_program_and_reads_do_not() {
     let (store, folder) = fresh().await;
@@ -155,11 +162,17 @@ async fn writes_wait_for_another_program_and_reads_do_not() {
     let writes = join_all(docs.iter().map(|d| store.insert(d)));
     tokio::pin!(writes);
     assert!(futures_util::poll!(&mut writes).is_pending());
-    assert_eq!(store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().len(), 1);
+    assert_eq!(
+        store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().len(),
+        1
+    );
     assert!(futures_util::poll!(&mut writes).is_pending());
     other.execute_batch("COMMIT").unwrap();
     let told = writes.await;
-    assert!(matches!(&told[..], [Ok(()), Ok(()), Err(StoreError::Conflict { index }), Ok(())] if index == "id"), "{told:?}");
+    assert!(
+        matches!(&told[..], [Ok(()), Ok(()), Err(StoreError::Conflict { index }), Ok(())] if index == "id"),
+        "{told:?}"
+    );
 }
 
 /// More readers than there are connections, some of which go away half-way.
@@ -184,7 +197,9 @@ async fn an_index_that_is_declared_differently_is_made_anew() {
     let (store, folder) = fresh().await;
     let store = prepared(store).await;
     let other = Connection::open(folder.path().join("waybill.db")).unwrap();
-    let declare_differently = || other.execute_batch("DROP INDEX parcels_awb; CREATE INDEX parcels_awb ON parcels (version)").unwrap();
+    let declare_differently = || {
+        other.execute_batch("DROP INDEX parcels_awb; CREATE INDEX parcels_awb ON parcels (version)").unwrap()
+    };
     declare_differently();
     fill(&store, [1], |d, _| d.awb = Some("A".to_owned())).await;
     store.prepare::<Parcel>().await.unwrap();
@@ -194,7 +209,9 @@ async fn an_index_that_is_declared_differently_is_made_anew() {
 
     declare_differently();
     store.insert(&same).await.unwrap();
-    let Err(StoreError::Fault(text)) = store.prepare::<Parcel>().await else { panic!("two documents have one AWB") };
+    let Err(StoreError::Fault(text)) = store.prepare::<Parcel>().await else {
+        panic!("two documents have one AWB")
+    };
     assert!(text.contains("parcels_awb"), "{text}");
     store.insert(&parcel(3)).await.unwrap();
 }

@@ -1,7 +1,9 @@
-//! The whole service in one test: real router, a database and a queue of its own in a temporary folder, a worker whose jobs run when
-//! the test says so, a scripted ParcelX double behind a real socket, and a clock that the test moves.
+//! The whole service in one test: real router, a database and a queue of its own in a temporary folder, a
+//! worker whose jobs run when the test says so, a scripted ParcelX double behind a real socket, and a clock
+//! that the test moves.
 //!
-//! It does not let a test lie: when it is dropped, no job may be open and every call the double saw must have been asserted.
+//! It does not let a test lie: when it is dropped, no job may be open and every call the double saw must have
+//! been asserted.
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex, time::Duration};
 
@@ -20,7 +22,7 @@ use waybill::{
         config::{Account, Config},
         queue::{Counts, Queue},
     },
-    provider::simulator::{Manners, Settings, Simulator},
+    provider::simulator::{Profile, Settings, Simulator},
 };
 
 use super::Client;
@@ -28,7 +30,8 @@ use super::Client;
 /// 2026-01-31T09:30:00Z
 const START: i64 = 1_769_851_800_000;
 
-pub(crate) const QUEUES: [&str; 3] = ["parcelx-orders-queue", "parcelx-order-cancellation-queue", "parcelx-labels-queue"];
+pub(crate) const QUEUES: [&str; 3] =
+    ["parcelx-orders-queue", "parcelx-order-cancellation-queue", "parcelx-labels-queue"];
 
 pub(crate) struct TestApp {
     pub(crate) app: App,
@@ -62,7 +65,8 @@ impl TestApp {
 
     /// The merchant `user`.
     pub(crate) fn merchant(&self, user: &str) -> Client {
-        let token = self.app.state.tokens.issue(user, Role::Merchant, Duration::from_secs(30 * 86_400)).unwrap();
+        let token =
+            self.app.state.tokens.issue(user, Role::Merchant, Duration::from_secs(30 * 86_400)).unwrap();
         Client { router: self.router.clone(), token: Some(token) }
     }
 
@@ -93,7 +97,8 @@ impl TestApp {
             *seen.entry(name).or_default() += 1;
         }
         *asserted = ledger.len();
-        let expected: BTreeMap<String, usize> = expected.iter().filter(|(_, n)| *n > 0).map(|(k, n)| ((*k).to_owned(), *n)).collect();
+        let expected: BTreeMap<String, usize> =
+            expected.iter().filter(|(_, n)| *n > 0).map(|(k, n)| ((*k).to_owned(), *n)).collect();
         assert_eq!(seen, expected, "calls to ParcelX");
     }
 
@@ -129,11 +134,16 @@ impl Builder {
         let folder = TempDir::new().unwrap();
         let clock = Clock::manual(Timestamp::from_millis(START));
         let url = |file: &str| format!("sqlite:{}", folder.path().join(file).display());
-        let mut settings = vec![("WAYBILL_STORE__URL".to_owned(), url("waybill.db")), ("WAYBILL_QUEUE__URL".to_owned(), url("queue.db"))];
+        let mut settings = vec![
+            ("WAYBILL_STORE__URL".to_owned(), url("waybill.db")),
+            ("WAYBILL_QUEUE__URL".to_owned(), url("queue.db")),
+        ];
         settings.extend(self.settings);
         let config = Config::load(None, settings).unwrap();
 
-        let simulator = Simulator::new(Settings { manners: Manners::Unpleasant, ..Settings::default() }, clock.clone()).unwrap();
+        let simulator =
+            Simulator::new(Settings { profile: Profile::Unpleasant, ..Settings::default() }, clock.clone())
+                .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -172,7 +182,10 @@ impl Drop for TestApp {
         }
         // A runtime of its own: this one must not be blocked, and a drop cannot wait.
         let queue = self.app.queue.clone();
-        let open = std::thread::spawn(move || tokio::runtime::Runtime::new().unwrap().block_on(open_jobs(&queue))).join().unwrap();
+        let open =
+            std::thread::spawn(move || tokio::runtime::Runtime::new().unwrap().block_on(open_jobs(&queue)))
+                .join()
+                .unwrap();
         assert_eq!(open, 0, "jobs are left");
     }
 }

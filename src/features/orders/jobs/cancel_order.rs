@@ -1,7 +1,9 @@
-//! Cancels what of an order is booked and should not be: the shipment that its merchant called off, and each one too many.
+//! Cancels what of an order is booked and should not be: the shipment that its merchant called off, and each
+//! one too many.
 //!
-//! A job looks at its order and does the one thing that is right now: send a cancel, find out what a vanished worker's cancel did, see what
-//! tracking shows, or wait. It may run any number of times; a cancel whose end is not plain is never repeated before tracking was asked.
+//! A job looks at its order and does the one thing that is right now: send a cancel, find out what a vanished
+//! worker's cancel did, see what tracking shows, or wait. It may run any number of times; a cancel whose end
+//! is not plain is never repeated before tracking was asked.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -16,10 +18,10 @@ use crate::{
         recall::{RecallFinding, RecallStance, Sighting},
     },
     platform::queue::{
-        Leased,
-        job::{Death, Job, JobError, Outcome, Payload},
+        ActiveJob,
+        job::{DeathCause, Job, JobError, Outcome, Payload},
     },
-    provider::parcelx::{By, CallError, Tracked, protect::Slot, redact, verdict::Verdict},
+    provider::parcelx::{By, CallError, Tracked, protect::CallPermit, redact, verdict::Verdict},
 };
 
 /// How often one run follows its order when others change it.
@@ -33,8 +35,8 @@ pub struct CancelOrderJob {
     pub user_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_order_id: Option<String>,
-    /// The merchant's words, in jobs of other producers. Ours keep them in the order: boards show jobs to people who need not know whom
-    /// an order is for.
+    /// The merchant's words, in jobs of other producers. Ours keep them in the order: boards show jobs to
+    /// people who need not know whom an order is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation_reason: Option<String>,
     /// Absent in jobs of other producers, which count as current and as the merchant's wish.
@@ -62,16 +64,20 @@ impl From<&Order> for CancelOrderJob {
 impl Job for CancelOrderJob {
     type Context = Context;
 
-    async fn run(&self, ctx: &Context, job: &Leased) -> Result<Outcome, JobError> {
+    async fn run(&self, ctx: &Context, job: &ActiveJob) -> Result<Outcome, JobError> {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let Some(mut order) = ctx.orders.load(&self.order_id).await? else {
             return Ok(Outcome::Failed { reason: "no such order".to_owned() });
         };
-        let wished = |order: &Order| order.user_id == self.user_id && order.cancellation.requested_at.is_some_and(|at| at >= job.added_at);
+        let wished = |order: &Order| {
+            order.user_id == self.user_id
+                && order.cancellation.requested_at.is_some_and(|at| at >= job.added_at)
+        };
         if self.generation.is_none() && !wished(&order) {
             // Another producer's job is the merchant's wish itself, once.
             let reason = self.cancellation_reason.as_deref();
-            let Some((called_off, _)) = ctx.orders.cancel(&self.user_id, &self.order_id, reason).await? else {
+            let Some((called_off, _)) = ctx.orders.cancel(&self.user_id, &self.order_id, reason).await?
+            else {
                 return Ok(Outcome::Failed { reason: "no such order".to_owned() });
             };
             order = called_off;
@@ -79,18 +85,24 @@ impl Job for CancelOrderJob {
         for _ in 0..STEPS {
             let stance = order.recall_stance(self.generation, ctx.clock.now());
             if order.provider_env != ctx.orders.env() && stance != RecallStance::Done {
-                order = ctx.settled(ctx.orders.review_recalls(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
+                order =
+                    ctx.settled(ctx.orders.review_recalls(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
                 continue;
             }
             order = match stance {
-                RecallStance::Done => return Ok(mirror(&order)),
+                RecallStance::Done => return Ok(job_outcome(&order)),
                 RecallStance::Wait(until) => {
                     let reason = order.cancellation.detail.as_deref().unwrap_or("until tracking shows it");
-                    return Ok(Outcome::Later { after: until.since(ctx.clock.now()), reason: words(&order, reason) });
+                    return Ok(Outcome::Delay {
+                        after: until.since(ctx.clock.now()),
+                        reason: words(&order, reason),
+                    });
                 }
-                RecallStance::Send(awb) => match ctx.parcelx.slot().await {
-                    Ok(slot) => ctx.cancel(&order, &awb, slot).await?,
-                    Err(throttled) => return Ok(Outcome::Later { after: throttled.after, reason: throttled.to_string() }),
+                RecallStance::Send(awb) => match ctx.parcelx.permit().await {
+                    Ok(permit) => ctx.cancel(&order, &awb, permit).await?,
+                    Err(throttled) => {
+                        return Ok(Outcome::Delay { after: throttled.after, reason: throttled.to_string() });
+                    }
                 },
                 RecallStance::Close(awb, attempt) => ctx.close_cancel(&order, &awb, &attempt).await?,
                 RecallStance::Look(awb) => ctx.see(&order, &awb).await?,
@@ -99,7 +111,7 @@ impl Job for CancelOrderJob {
         Err(JobError::Retry("the order was changed by others at every step".to_owned()))
     }
 
-    async fn on_dead(&self, ctx: &Context, job: &Leased, why: &Death) -> Result<(), JobError> {
+    async fn on_dead(&self, ctx: &Context, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let Some(order) = ctx.orders.load(&self.order_id).await? else { return Ok(()) };
         if self.generation.is_some_and(|g| g < order.generation) {
@@ -107,8 +119,9 @@ impl Job for CancelOrderJob {
         }
         // A cancel that may have been sent gets its end first, and the next job sees what came of it.
         if order.recalls.iter().any(|recall| recall.state == RecallState::Sending) {
-            let RecallStance::Close(awb, attempt) = order.recall_stance(self.generation, ctx.clock.now()) else {
-                return Err(JobError::Away("its call may still be under way".to_owned()));
+            let RecallStance::Close(awb, attempt) = order.recall_stance(self.generation, ctx.clock.now())
+            else {
+                return Err(JobError::Unavailable("its call may still be under way".to_owned()));
             };
             let closed = ctx.close_cancel(&order, &awb, &attempt).await?;
             ctx.orders.dispatch_again(&closed).await?;
@@ -122,7 +135,7 @@ impl Job for CancelOrderJob {
 
 impl Context {
     /// Takes the recall and sends it. Gives the order as it stands afterwards, whoever changed it.
-    async fn cancel(&self, order: &Order, awb: &str, slot: Slot) -> Result<Order, JobError> {
+    async fn cancel(&self, order: &Order, awb: &str, permit: CallPermit) -> Result<Order, JobError> {
         let Some(taken) = self.orders.take_recall(order, awb, self.call_times).await? else {
             return self.settled(self.orders.load(&order.id).await?);
         };
@@ -132,13 +145,17 @@ impl Context {
             return Err(JobError::Retry("a taken recall has no attempt".to_owned()));
         };
         // A task of its own, as for a create: a job that is dropped must not cut a call short.
-        let (parcelx, orders, looks, awb) = (self.parcelx.clone(), self.orders.clone(), self.looks.clone(), awb.to_owned());
+        let (parcelx, orders, looks, awb) =
+            (self.parcelx.clone(), self.orders.clone(), self.looks.clone(), awb.to_owned());
         let call = async move {
-            let verdict = parcelx.cancel_order(&taken, &awb, (&attempt, slot), wanted_at).await?;
+            let verdict = parcelx.cancel_order(&taken, &awb, (&attempt, permit), wanted_at).await?;
             fault::reach("cancel:after-outcome");
             let word = verdict.word("accepted");
             tracing::info!(order.id = taken.id, verdict = word, "cancel of order {}: {word}", taken.id);
-            orders.settle_recall(&taken.id, &attempt.request_log_id, &finding(verdict), &looks).await.map_err(CallError::Store)
+            orders
+                .settle_recall(&taken.id, &attempt.request_log_id, &finding(verdict), &looks)
+                .await
+                .map_err(CallError::Store)
         };
         match self.calls.spawn(call.in_current_span()).await {
             Ok(Ok(order)) => {
@@ -154,8 +171,14 @@ impl Context {
     /// Shuts a cancel out whose worker vanished, or settles by what it did.
     async fn close_cancel(&self, order: &Order, awb: &str, attempt: &Attempt) -> Result<Order, JobError> {
         tracing::debug!(order.id = order.id, awb, "closing a cancel whose worker vanished");
-        let finding = self.parcelx.close_cancel(order, attempt, self.clock.now()).await?.map_or(RecallFinding::NeverSent, finding);
-        self.settled(self.orders.settle_recall(&order.id, &attempt.request_log_id, &finding, &self.looks).await?)
+        let finding = self
+            .parcelx
+            .close_cancel(order, attempt, self.clock.now())
+            .await?
+            .map_or(RecallFinding::NeverSent, finding);
+        self.settled(
+            self.orders.settle_recall(&order.id, &attempt.request_log_id, &finding, &self.looks).await?,
+        )
     }
 
     /// Asks tracking about a shipment that is being cancelled.
@@ -186,7 +209,7 @@ fn finding(verdict: Verdict<()>) -> RecallFinding {
 }
 
 /// The job ends as its order stands, so that a queue board tells the truth.
-fn mirror(order: &Order) -> Outcome {
+fn job_outcome(order: &Order) -> Outcome {
     let detail = || words(order, order.cancellation.detail.as_deref().unwrap_or("without words"));
     let message = match order.cancellation.state {
         CancellationState::Refused => return Outcome::Failed { reason: detail() },
@@ -198,5 +221,7 @@ fn mirror(order: &Order) -> Outcome {
         _ => "Nothing to do",
     };
     let done = order.cancellation.state == CancellationState::Done;
-    Outcome::Completed(json!({ "orderId": order.id, "success": done, "message": message, "parcelX": { "awb": order.awb } }))
+    Outcome::Completed(
+        json!({ "orderId": order.id, "success": done, "message": message, "parcelX": { "awb": order.awb } }),
+    )
 }

@@ -1,8 +1,9 @@
 //! Books an order, once and only once, whatever dies on the way.
 //!
-//! A job looks at its order and does the one thing that is right now: take it and send, find out what a vanished worker did, look for a
-//! booking whose answer was lost, or wait. It may run any number of times. A create is sent only after the order was taken in one
-//! write, every earlier attempt is shut out or settled, and the request log is written.
+//! A job looks at its order and does the one thing that is right now: take it and send, find out what a
+//! vanished worker did, look for a booking whose answer was lost, or wait. It may run any number of times. A
+//! create is sent only after the order was taken in one write, every earlier attempt is shut out or settled,
+//! and the request log is written.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,14 +21,14 @@ use crate::{
     },
     platform::{
         queue::{
-            Leased,
-            job::{Death, Job, JobError, Outcome, Payload},
+            ActiveJob,
+            job::{DeathCause, Job, JobError, Outcome, Payload},
         },
         store::StoreError,
     },
     provider::parcelx::{
         CallError,
-        protect::Slot,
+        protect::CallPermit,
         redact,
         verdict::{Booked, Verdict},
     },
@@ -68,7 +69,7 @@ impl From<&Order> for CreateOrderJob {
 impl Job for CreateOrderJob {
     type Context = Context;
 
-    async fn run(&self, ctx: &Context, job: &Leased) -> Result<Outcome, JobError> {
+    async fn run(&self, ctx: &Context, job: &ActiveJob) -> Result<Outcome, JobError> {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let Some(mut order) = ctx.orders.load(&self.order_id).await? else {
             return Ok(Outcome::Failed { reason: "no such order".to_owned() });
@@ -78,17 +79,22 @@ impl Job for CreateOrderJob {
                 order = ctx.settled(ctx.orders.review(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
             }
             order = match order.stance(self.generation, ctx.clock.now()) {
-                Stance::Done => return Ok(mirror(&order, self.generation)),
+                Stance::Done => return Ok(job_outcome(&order, self.generation)),
                 Stance::Wait(until) => {
                     let after = until.since(ctx.clock.now());
-                    return Ok(Outcome::Later {
+                    return Ok(Outcome::Delay {
                         after,
-                        reason: words(&order, order.sync_reason.as_deref().unwrap_or("another worker has it")),
+                        reason: words(
+                            &order,
+                            order.sync_reason.as_deref().unwrap_or("another worker has it"),
+                        ),
                     });
                 }
-                Stance::Take => match ctx.parcelx.slot().await {
-                    Ok(slot) => ctx.book(&order, slot).await?,
-                    Err(throttled) => return Ok(Outcome::Later { after: throttled.after, reason: throttled.to_string() }),
+                Stance::Take => match ctx.parcelx.permit().await {
+                    Ok(permit) => ctx.book(&order, permit).await?,
+                    Err(throttled) => {
+                        return Ok(Outcome::Delay { after: throttled.after, reason: throttled.to_string() });
+                    }
                 },
                 Stance::Close(attempt) => ctx.close(&order, &attempt).await?,
                 Stance::LookUp(attempt) => ctx.look_up(&order, &attempt).await?,
@@ -97,7 +103,7 @@ impl Job for CreateOrderJob {
         Err(JobError::Retry("the order was changed by others at every step".to_owned()))
     }
 
-    async fn on_dead(&self, ctx: &Context, job: &Leased, why: &Death) -> Result<(), JobError> {
+    async fn on_dead(&self, ctx: &Context, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let Some(mut order) = ctx.orders.load(&self.order_id).await? else { return Ok(()) };
         if self.generation.is_some_and(|g| g < order.generation) {
@@ -106,7 +112,9 @@ impl Job for CreateOrderJob {
         if order.provider_sync_status == SyncStatus::Processing {
             match order.stance(self.generation, ctx.clock.now()) {
                 // Buried later, or found by the sweeper: what is under way must not be judged.
-                Stance::Wait(_) => return Err(JobError::Away("its call may still be under way".to_owned())),
+                Stance::Wait(_) => {
+                    return Err(JobError::Unavailable("its call may still be under way".to_owned()));
+                }
                 Stance::Close(attempt) => order = ctx.close(&order, &attempt).await?,
                 _ => {}
             }
@@ -124,22 +132,34 @@ impl Job for CreateOrderJob {
 
 impl Context {
     /// Takes the order and sends it. Gives the order as it stands afterwards, whoever changed it.
-    async fn book(&self, order: &Order, slot: Slot) -> Result<Order, JobError> {
+    async fn book(&self, order: &Order, permit: CallPermit) -> Result<Order, JobError> {
         let log_id = ids::provider_log(self.clock.now());
         let Some(taken) = self.orders.take(order, &log_id, self.call_times).await? else {
             return self.settled(self.orders.load(&order.id).await?);
         };
         fault::reach("book:after-take");
-        let Some(attempt) = taken.attempt.clone() else { return Err(JobError::Retry("a taken order has no attempt".to_owned())) };
-        // A task of its own: a job that is dropped must not cut a call short, nor keep its end from being written down.
+        let Some(attempt) = taken.attempt.clone() else {
+            return Err(JobError::Retry("a taken order has no attempt".to_owned()));
+        };
+        // A task of its own: a job that is dropped must not cut a call short, nor keep its end from being
+        // written down.
         let (parcelx, orders) = (self.parcelx.clone(), self.orders.clone());
         let first_look = self.first_look();
         let call = async move {
-            let verdict = parcelx.create_order(&taken, &attempt, slot).await?;
+            let verdict = parcelx.create_order(&taken, &attempt, permit).await?;
             fault::reach("book:after-outcome");
-            tracing::info!(order.id = taken.id, verdict = verdict.word("booked"), "order {}: {}", taken.id, verdict.word("booked"));
+            tracing::info!(
+                order.id = taken.id,
+                verdict = verdict.word("booked"),
+                "order {}: {}",
+                taken.id,
+                verdict.word("booked")
+            );
             let finding = finding(verdict);
-            orders.settle(&taken.id, &attempt.request_log_id, &finding, first_look).await.map_err(CallError::Store)
+            orders
+                .settle(&taken.id, &attempt.request_log_id, &finding, first_look)
+                .await
+                .map_err(CallError::Store)
         };
         match self.calls.spawn(call.in_current_span()).await {
             Ok(Ok(order)) => {
@@ -153,18 +173,26 @@ impl Context {
         }
     }
 
-    /// Shuts an attempt out whose worker vanished, or settles the order by what it did; then the order can be taken anew.
+    /// Shuts an attempt out whose worker vanished, or settles the order by what it did; then the order can be
+    /// taken anew.
     async fn close(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
         let finding = match self.parcelx.close_create(order, attempt, self.clock.now()).await? {
             Some(verdict) => finding(verdict),
             None => Finding::NeverSent,
         };
         fault::reach("close:before-settle");
-        self.settled(self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await?)
+        self.settled(
+            self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await?,
+        )
     }
 
-    /// The order may have been settled while the job's worker was dead: then nothing else gives that worker's look-ups their end.
-    pub(super) async fn close_calls_of_the_dead(&self, order_id: &str, job: &Leased) -> Result<(), JobError> {
+    /// The order may have been settled while the job's worker was dead: then nothing else gives that worker's
+    /// look-ups their end.
+    pub(super) async fn close_calls_of_the_dead(
+        &self,
+        order_id: &str,
+        job: &ActiveJob,
+    ) -> Result<(), JobError> {
         if job.stalled > 0 {
             self.parcelx.close_look_ups(order_id).await?;
             self.parcelx.close_label_calls(order_id).await?;
@@ -183,7 +211,12 @@ impl Context {
 }
 
 pub(super) fn booking(b: Booked) -> Booking {
-    Booking { awb: b.awb, courier_name: b.courier_name, courier_code: b.courier_code, order_number: b.order_number }
+    Booking {
+        awb: b.awb,
+        courier_name: b.courier_name,
+        courier_code: b.courier_code,
+        order_number: b.order_number,
+    }
 }
 
 /// What an answer means for the order.
@@ -193,15 +226,19 @@ fn finding(verdict: Verdict) -> Finding {
         Verdict::Refused(words) => Finding::Refused(words),
         Verdict::Wallet(words) => Finding::Wait { after: None, reason: format!("wallet: {words}") },
         Verdict::Credentials(what) => Finding::Wait { after: None, reason: format!("credentials: {what}") },
-        Verdict::Configuration(what) => Finding::Wait { after: None, reason: format!("configuration: {what}") },
+        Verdict::Configuration(what) => {
+            Finding::Wait { after: None, reason: format!("configuration: {what}") }
+        }
         Verdict::Busy(after) => Finding::Wait { after, reason: "ParcelX is busy".to_owned() },
-        Verdict::NotSent(why) => Finding::Wait { after: None, reason: format!("ParcelX could not be reached ({why})") },
+        Verdict::NotSent(why) => {
+            Finding::Wait { after: None, reason: format!("ParcelX could not be reached ({why})") }
+        }
         Verdict::Unknown(why) => Finding::Unknown(why),
     }
 }
 
 /// The job ends as its order stands, so that a queue board tells the truth.
-fn mirror(order: &Order, generation: Option<i64>) -> Outcome {
+fn job_outcome(order: &Order, generation: Option<i64>) -> Outcome {
     if generation.is_some_and(|g| g < order.generation) {
         return Outcome::Completed(answer(order, "A newer dispatch took over", &Value::Null));
     }
@@ -226,8 +263,10 @@ fn answer(order: &Order, message: &str, parcelx: &Value) -> Value {
 impl From<StoreError> for JobError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Self::Away(error.to_string()),
-            StoreError::Contended | StoreError::Conflict { .. } | StoreError::Fault(_) => Self::Retry(error.to_string()),
+            StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            StoreError::Contended | StoreError::Conflict { .. } | StoreError::Fault(_) => {
+                Self::Retry(error.to_string())
+            }
         }
     }
 }
@@ -236,7 +275,7 @@ impl From<CallError> for JobError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Store(error) => error.into(),
-            CallError::Throttled(_) => Self::Away(error.to_string()),
+            CallError::Throttled(_) => Self::Unavailable(error.to_string()),
             CallError::ShutOut | CallError::Internal(_) => Self::Retry(error.to_string()),
         }
     }

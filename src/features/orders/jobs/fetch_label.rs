@@ -1,7 +1,7 @@
 //! Fetches the address of a booked order's label for a merchant who waits for it.
 //!
-//! It only looks, and never touches the booking: any number of runs is harmless. What tells nothing is tried again a few times, uncounted,
-//! and then told as it is; the merchant's next request makes a new wish.
+//! It only looks, and never touches the booking: any number of runs is harmless. What tells nothing is tried
+//! again a few times, uncounted, and then told as it is; the merchant's next request makes a new wish.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,8 +15,8 @@ use crate::{
         model::{LabelFailure, Order},
     },
     platform::queue::{
-        Leased,
-        job::{Death, Job, JobError, Outcome, Payload},
+        ActiveJob,
+        job::{DeathCause, Job, JobError, Outcome, Payload},
     },
     provider::parcelx::{Call, redact, verdict::Verdict},
 };
@@ -39,22 +39,24 @@ impl Payload for FetchLabelJob {
 impl Job for FetchLabelJob {
     type Context = Context;
 
-    async fn run(&self, ctx: &Context, job: &Leased) -> Result<Outcome, JobError> {
+    async fn run(&self, ctx: &Context, job: &ActiveJob) -> Result<Outcome, JobError> {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let Some(order) = ctx.orders.load(&self.order_id).await? else {
             return Ok(Outcome::Failed { reason: "no such order".to_owned() });
         };
-        let Some(awb) = order.label_errand(self.wish).map(str::to_owned) else { return Ok(nothing_to_do(&order)) };
+        let Some(awb) = order.label_errand(self.wish).map(str::to_owned) else {
+            return Ok(nothing_to_do(&order));
+        };
         let finding = if order.provider_env == ctx.orders.env() {
             ctx.fetch_label(&order, &awb).await?
         } else {
             LabelFinding::Failed(LabelFailure::Unreachable(reason::OTHER_ENVIRONMENT.to_owned()))
         };
         let settled = ctx.settled(ctx.orders.settle_label(&order.id, self.wish, &finding).await?)?;
-        Ok(self.mirror(ctx, &settled))
+        Ok(self.job_outcome(ctx, &settled))
     }
 
-    async fn on_dead(&self, ctx: &Context, job: &Leased, why: &Death) -> Result<(), JobError> {
+    async fn on_dead(&self, ctx: &Context, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let reason = format!("{}: {}", reason::INTERNAL_ERROR, redact::words(why.reason()));
         let finding = LabelFinding::Failed(LabelFailure::Unreachable(reason));
@@ -65,15 +67,24 @@ impl Job for FetchLabelJob {
 
 impl FetchLabelJob {
     /// The job ends as its wish did. The address itself is not for boards.
-    fn mirror(&self, ctx: &Context, order: &Order) -> Outcome {
-        let Some(label) = order.label.as_ref().filter(|label| label.wish == self.wish) else { return nothing_to_do(order) };
+    fn job_outcome(&self, ctx: &Context, order: &Order) -> Outcome {
+        let Some(label) = order.label.as_ref().filter(|label| label.wish == self.wish) else {
+            return nothing_to_do(order);
+        };
         if label.answered < label.wish {
-            return Outcome::Later { after: label.due_at.since(ctx.clock.now()), reason: "ParcelX gave no label to go by".to_owned() };
+            return Outcome::Delay {
+                after: label.due_at.since(ctx.clock.now()),
+                reason: "ParcelX gave no label to go by".to_owned(),
+            };
         }
         match &label.failure {
-            None => Outcome::Completed(json!({ "orderId": order.id, "success": true, "message": "Label fetched" })),
+            None => Outcome::Completed(
+                json!({ "orderId": order.id, "success": true, "message": "Label fetched" }),
+            ),
             Some(LabelFailure::Refused(why)) => Outcome::Failed { reason: words(order, why) },
-            Some(LabelFailure::Unusable) => Outcome::Failed { reason: "the label's address is not one of ParcelX's".to_owned() },
+            Some(LabelFailure::Unusable) => {
+                Outcome::Failed { reason: "the label's address is not one of ParcelX's".to_owned() }
+            }
             Some(LabelFailure::Unreachable(why)) => Outcome::Failed { reason: words(order, why) },
         }
     }
@@ -92,7 +103,8 @@ impl Context {
             attempt: order.label.as_ref().map_or(1, |label| i64::from(label.tries.saturating_add(1))),
             queued_at: order.created_at,
         };
-        // A task of its own, as for a create: how a call ended is written down even if nobody waits for it any more.
+        // A task of its own, as for a create: how a call ended is written down even if nobody waits for it
+        // any more.
         let (parcelx, awb) = (self.parcelx.clone(), awb.to_owned());
         let fetch = async move { parcelx.label(&awb, &call).await };
         let verdict = match self.calls.spawn(fetch.in_current_span()).await {
@@ -121,9 +133,14 @@ impl Context {
                 }
             },
             // A label costs nothing, so words about a balance are a refusal like any other.
-            Verdict::Refused(words) | Verdict::Wallet(words) => LabelFinding::Failed(LabelFailure::Refused(redact::words(&words))),
+            Verdict::Refused(words) | Verdict::Wallet(words) => {
+                LabelFinding::Failed(LabelFailure::Refused(redact::words(&words)))
+            }
             Verdict::Busy(after) => again(after, "ParcelX is busy"),
-            Verdict::Credentials(why) | Verdict::Configuration(why) | Verdict::NotSent(why) | Verdict::Unknown(why) => again(None, &why),
+            Verdict::Credentials(why)
+            | Verdict::Configuration(why)
+            | Verdict::NotSent(why)
+            | Verdict::Unknown(why) => again(None, &why),
         }
     }
 }

@@ -1,8 +1,10 @@
-//! Finds out what became of a call that ended without an answer: the order may be booked, and must not be sent again before that is known.
+//! Finds out what became of a call that ended without an answer: the order may be booked, and must not be
+//! sent again before that is known.
 //!
-//! The provider is asked for our reference at growing times after the call. A shipment that is found is adopted. That none is found proves
-//! nothing by itself, for look-ups may lag or not work at all: only at the last look, and only if a control look-up in the same
-//! pass, before it, finds a booking of ours that is as new as the doubtful call, does it count as absence. Everything else ends with a person.
+//! The provider is asked for our reference at growing times after the call. A shipment that is found is
+//! adopted. That none is found proves nothing by itself, for look-ups may lag or not work at all: only at the
+//! last look, and only if a control look-up in the same pass, before it, finds a booking of ours that is as
+//! new as the doubtful call, does it count as absence. Everything else ends with a person.
 
 use std::time::Duration;
 
@@ -31,12 +33,16 @@ enum Control {
     Fails,
 }
 
-/// The reference outlives an amendment, so a look-up may show a shipment of an earlier payload that is being cancelled, or was: that says
-/// nothing of the call in doubt.
+/// The reference outlives an amendment, so a look-up may show a shipment of an earlier payload that is being
+/// cancelled, or was: that says nothing of the call in doubt.
 fn told_apart(order: &Order, tracked: Tracked) -> Tracked {
-    let recalled = |awb: &String| order.recalls.iter().any(|recall| recall.awb == *awb && recall.state != RecallState::Wanted);
+    let recalled = |awb: &String| {
+        order.recalls.iter().any(|recall| recall.awb == *awb && recall.state != RecallState::Wanted)
+    };
     match tracked {
-        Tracked::Found { awb: Some(awb), .. } if recalled(&awb) => Tracked::Failed("it shows a shipment that was recalled".to_owned()),
+        Tracked::Found { awb: Some(awb), .. } if recalled(&awb) => {
+            Tracked::Failed("it shows a shipment that was recalled".to_owned())
+        }
         tracked => tracked,
     }
 }
@@ -59,19 +65,36 @@ impl Context {
         if let Some(settled) = self.adopt_recorded(order).await? {
             return Ok(settled);
         }
-        // The control comes first: what look-ups lag behind, and comes to light between the two, must not look like an absence.
+        // The control comes first: what look-ups lag behind, and comes to light between the two, must not
+        // look like an absence.
         let next = self.next_look(since);
-        let control = if next.is_none() && self.lookup_trusted { self.control(order, since).await? } else { Control::Fails };
-        let tracked = self.track(order, By::Reference(order.order_number.clone()), &order.order_number).await?;
+        let control = if next.is_none() && self.lookup_trusted {
+            self.control(order, since).await?
+        } else {
+            Control::Fails
+        };
+        let tracked =
+            self.track(order, By::Reference(order.order_number.clone()), &order.order_number).await?;
         let after = match (told_apart(order, tracked), next) {
             // It was booked, and is not any more: nobody here did that.
-            (tracked, _) if tracked.is_cancelled() => self.orders.give_up(id, log_id, true, reason::FOUND_CANCELLED).await?,
+            (tracked, _) if tracked.is_cancelled() => {
+                self.orders.give_up(id, log_id, true, reason::FOUND_CANCELLED).await?
+            }
             (Tracked::Found { awb: Some(awb), .. }, _) => self.adopt(order, attempt, awb).await?,
-            (Tracked::Found { awb: None, .. }, _) => self.orders.give_up(id, log_id, true, reason::BOOKED_AWB_UNKNOWN).await?,
-            (Tracked::NotFound(_) | Tracked::Failed(_) | Tracked::Away(_), Some(at)) => self.orders.look_again(id, log_id, at).await?,
-            (Tracked::NotFound(_), None) if control == Control::Works => self.orders.absent(id, log_id).await?,
-            // An outage, or a quiet hour, must not fill the list of what waits for people: the proof may yet come.
-            (tracked, None) if may_yet_tell(&tracked, control) && self.clock.now().since(since) < DOUBT_ENDS_AFTER => {
+            (Tracked::Found { awb: None, .. }, _) => {
+                self.orders.give_up(id, log_id, true, reason::BOOKED_AWB_UNKNOWN).await?
+            }
+            (Tracked::NotFound(_) | Tracked::Failed(_) | Tracked::Away(_), Some(at)) => {
+                self.orders.look_again(id, log_id, at).await?
+            }
+            (Tracked::NotFound(_), None) if control == Control::Works => {
+                self.orders.absent(id, log_id).await?
+            }
+            // An outage, or a quiet hour, must not fill the list of what waits for people: the proof may yet
+            // come.
+            (tracked, None)
+                if may_yet_tell(&tracked, control) && self.clock.now().since(since) < DOUBT_ENDS_AFTER =>
+            {
                 self.orders.look_again(id, log_id, self.clock.now() + self.last_pause()).await?
             }
             (_, None) => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
@@ -91,17 +114,19 @@ impl Context {
     async fn adopt(&self, order: &Order, attempt: &Attempt, awb: String) -> Result<Option<Order>, JobError> {
         let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
         let finding = Finding::Booked(booking);
-        Ok(match self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await? {
-            // The shipment that was found is another order's: no look-up will find a better one.
-            Some(order) if order.provider_sync_status == SyncStatus::Reconciling => {
-                self.orders.review(&order.id, reason::AWB_OF_ANOTHER_ORDER).await?
-            }
-            settled => settled,
-        })
+        Ok(
+            match self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await? {
+                // The shipment that was found is another order's: no look-up will find a better one.
+                Some(order) if order.provider_sync_status == SyncStatus::Reconciling => {
+                    self.orders.review(&order.id, reason::AWB_OF_ANOTHER_ORDER).await?
+                }
+                settled => settled,
+            },
+        )
     }
 
-    /// Looks for the last order that was booked when the doubtful call had already been made: if that is not found, nothing that
-    /// look-ups do not find can be believed to be absent.
+    /// Looks for the last order that was booked when the doubtful call had already been made: if that is not
+    /// found, nothing that look-ups do not find can be believed to be absent.
     async fn control(&self, order: &Order, since: Timestamp) -> Result<Control, JobError> {
         let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::NotYet) };
         Ok(match self.track(order, By::Reference(known.order_number.clone()), &known.order_number).await? {
@@ -119,7 +144,8 @@ impl Context {
             attempt: order.attempt.as_ref().map_or(0, |a| a.no),
             queued_at: order.created_at,
         };
-        // A task of its own, as for a create: how a call ended is written down even if nobody waits for it any more.
+        // A task of its own, as for a create: how a call ended is written down even if nobody waits for it
+        // any more.
         let parcelx = self.parcelx.clone();
         let look = async move { parcelx.track_order(&by, &call).await };
         match self.calls.spawn(look.in_current_span()).await {

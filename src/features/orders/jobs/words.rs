@@ -1,13 +1,21 @@
 //! What a provider says of an order, as a queue board may show it.
 //!
-//! Guards against a provider that quotes the order it refuses: a board's readers need not know whom an order is for.
+//! Guards against a provider that quotes the order it refuses: a board's readers need not know whom an order
+//! is for.
 
 use crate::{features::orders::model::Order, provider::parcelx::redact};
 
 /// `text` without numbers, addresses, secrets, or any word of the order's personal fields.
 pub(super) fn words(order: &Order, text: &str) -> String {
     let to = &order.consignee;
-    let fields = [Some(&to.name), to.email.as_ref(), Some(&to.address1), to.address2.as_ref(), Some(&to.city), Some(&to.state)];
+    let fields = [
+        Some(&to.name),
+        to.email.as_ref(),
+        Some(&to.address1),
+        to.address2.as_ref(),
+        Some(&to.city),
+        Some(&to.state),
+    ];
     let descriptions = order.items.iter().filter_map(|item| item.description.as_ref());
     let personal = fields.into_iter().flatten().chain(descriptions).map(String::as_str);
     redact::words_without(text, personal)

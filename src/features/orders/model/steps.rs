@@ -81,7 +81,8 @@ pub enum RecallState {
     Review,
 }
 
-/// The cancelling of one shipment. An order has one for its own AWB when its merchant wants that, and one for each shipment too many.
+/// The cancelling of one shipment. An order has one for its own AWB when its merchant wants that, and one for
+/// each shipment too many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recall {
@@ -161,7 +162,8 @@ pub struct HistoryEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Label {
-    /// Counts the wishes. Each has a job of its own, so that a finished one that the queue keeps never blocks the next.
+    /// Counts the wishes. Each has a job of its own, so that a finished one that the queue keeps never blocks
+    /// the next.
     pub wish: u32,
     /// The last wish that was answered; the fields from `url` on say how.
     #[serde(default)]

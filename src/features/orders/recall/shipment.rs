@@ -23,7 +23,18 @@ impl RecallState {
 impl Recall {
     pub(super) fn new(awb: String, now: Timestamp) -> Self {
         let state = RecallState::Wanted;
-        Self { awb, state, wanted_at: now, attempt: None, since: now, next_check_at: None, doubts: 0, waits: 0, detail: None, kept: false }
+        Self {
+            awb,
+            state,
+            wanted_at: now,
+            attempt: None,
+            since: now,
+            next_check_at: None,
+            doubts: 0,
+            waits: 0,
+            detail: None,
+            kept: false,
+        }
     }
 
     /// When something is to be done for it.
@@ -72,7 +83,8 @@ impl Recall {
         }
         self.waits = self.waits.saturating_add(1);
         self.state = RecallState::Wanted;
-        self.next_check_at = Some(now + after.unwrap_or_else(|| retry::exponential(FIRST_WAIT, self.waits, ids::fraction())));
+        self.next_check_at =
+            Some(now + after.unwrap_or_else(|| retry::exponential(FIRST_WAIT, self.waits, ids::fraction())));
     }
 
     pub(super) fn review(&mut self, why: &str) {
@@ -91,8 +103,10 @@ impl Recall {
             (self.state, self.next_check_at, self.detail) = (RecallState::Confirmed, None, None);
             return true;
         }
-        // A refusal that no unanswered call came before: what is live was refused. Its words only make us more careful.
-        let plain = self.doubts == 0 && self.detail.as_ref().is_some_and(|words| !words.to_lowercase().contains("already"));
+        // A refusal that no unanswered call came before: what is live was refused. Its words only make us
+        // more careful.
+        let plain = self.doubts == 0
+            && self.detail.as_ref().is_some_and(|words| !words.to_lowercase().contains("already"));
         if self.state == RecallState::Unclear && plain && sighting == Sighting::Live {
             (self.state, self.next_check_at) = (RecallState::Refused, None);
             return true;

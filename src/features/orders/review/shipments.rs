@@ -27,15 +27,16 @@ pub enum Seen {
 /// What is on record of a call that had its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
-    /// It, or an earlier call of the order, was answered with this booking, by the log of this id. The order need not show it: a worker may
-    /// have written the answer down and not lived to act on it.
+    /// It, or an earlier call of the order, was answered with this booking, by the log of this id. The order
+    /// need not show it: a worker may have written the answer down and not lived to act on it.
     Booked(String, Booking),
     /// It was never sent and never will be, or was answered with something else than a booking.
     NotBooked,
     Unclear,
 }
 
-/// What a person's actions need to know of the provider and of the calls on record. Sends nothing that changes anything.
+/// What a person's actions need to know of the provider and of the calls on record. Sends nothing that
+/// changes anything.
 #[async_trait]
 pub trait Shipments: fmt::Debug + Send + Sync {
     /// Looks for the order's reference.
@@ -50,13 +51,15 @@ pub trait Shipments: fmt::Debug + Send + Sync {
     /// When the store fails.
     async fn by_awb(&self, order: &Order, awb: &str) -> Result<Seen, StoreError>;
 
-    /// Shuts `attempt` out of sending, or says what it and the calls before it came to. Only for one that has had its time.
+    /// Shuts `attempt` out of sending, or says what it and the calls before it came to. Only for one that has
+    /// had its time.
     ///
     /// # Errors
     /// When the store fails.
     async fn close_booking(&self, order: &Order, attempt: &Attempt) -> Result<Evidence, StoreError>;
 
-    /// Shuts the cancel `attempt` out of sending, or gives it its outcome. Only for one that has had its time.
+    /// Shuts the cancel `attempt` out of sending, or gives it its outcome. Only for one that has had its
+    /// time.
     ///
     /// # Errors
     /// When the store fails.

@@ -11,7 +11,7 @@ use crate::{
         request::CreateOrder,
         service::OrderService,
         status::SyncStatus,
-        views::{OrderAnswer, OrderView},
+        views::{OrderResponse, OrderView},
     },
     platform::{
         auth::Merchant,
@@ -21,15 +21,16 @@ use crate::{
 
 /// Amend a failed order
 ///
-/// Gives an order that `ParcelX` refused (`providerSyncStatus: failed`) a new payload and sends it again, under its own id, number and
-/// `clientOrderId`. The body is that of a create, whole; `clientOrderId` may be left out. From then on the same create answers
-/// with this order, and the first payload answers 422. The same request again, once the order is under way, answers 200 with the order as it stands.
+/// Gives an order that `ParcelX` refused (`providerSyncStatus: failed`) a new payload and sends it again,
+/// under its own id, number and `clientOrderId`. The body is that of a create, whole; `clientOrderId` may be
+/// left out. From then on the same create answers with this order, and the first payload answers 422. The
+/// same request again, once the order is under way, answers 200 with the order as it stands.
 #[utoipa::path(post, path = "/v1/orders/{id}/amend", tag = TAG, operation_id = "amendOrder", request_body = CreateOrder,
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     security(("bearer" = [])),
     responses(
-        (status = 202, description = "Accepted: it will be sent again", body = OrderAnswer),
-        (status = 200, description = "A repeat: the order has this payload already", body = OrderAnswer),
+        (status = 202, description = "Accepted: it will be sent again", body = OrderResponse),
+        (status = 200, description = "A repeat: the order has this payload already", body = OrderResponse),
         (status = 400, description = "Malformed JSON", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid token", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No order of yours has this id", body = ProblemBody, content_type = "application/problem+json"),
@@ -44,7 +45,8 @@ pub(super) async fn amend_order(
     OrderId(id): OrderId,
     ValidJson(body): ValidJson<CreateOrder>,
 ) -> Result<Response, Problem> {
-    let (order, came_to) = orders.amend(&merchant.user_id, &id, &Draft::from(body)).await?.ok_or_else(no_such_order)?;
+    let (order, came_to) =
+        orders.amend(&merchant.user_id, &id, &Draft::from(body)).await?.ok_or_else(no_such_order)?;
     tracing::Span::current().record("order.id", order.id.as_str());
     let status = match came_to {
         Amend::Accepted => StatusCode::ACCEPTED,
@@ -53,7 +55,7 @@ pub(super) async fn amend_order(
         Amend::ShipmentLive => return Err(Problem::new(Kind::ConflictState, SHIPMENT_LIVE)),
         Amend::OtherClientOrderId => return Err(other_client_order_id()),
     };
-    Ok(answer::json(status, &OrderAnswer { success: true, data: OrderView::from(order) }))
+    Ok(answer::json(status, &OrderResponse { success: true, data: OrderView::from(order) }))
 }
 
 const SHIPMENT_LIVE: &str = "ParcelX booked this order after it had refused it, and that shipment is not cancelled yet. Ask again later.";
@@ -64,11 +66,16 @@ fn not_failed(order: &Order) -> String {
         SyncStatus::Success => "it is booked. Cancel it and create a new order",
         SyncStatus::Cancelled => "it was called off. Create a new order",
         SyncStatus::NeedsReview => "a person is looking into it. Wait for their decision",
-        SyncStatus::Queued | SyncStatus::Processing | SyncStatus::Retrying | SyncStatus::Reconciling | SyncStatus::Failed => {
-            "it is on its way. Wait until it is booked or failed, or cancel it"
-        }
+        SyncStatus::Queued
+        | SyncStatus::Processing
+        | SyncStatus::Retrying
+        | SyncStatus::Reconciling
+        | SyncStatus::Failed => "it is on its way. Wait until it is booked or failed, or cancel it",
     };
-    format!("Only a failed order can be amended. This one has another payload and is {}: {what}.", order.provider_sync_status.word())
+    format!(
+        "Only a failed order can be amended. This one has another payload and is {}: {what}.",
+        order.provider_sync_status.as_str()
+    )
 }
 
 fn other_client_order_id() -> Problem {

@@ -13,7 +13,7 @@ use crate::{
         service::OrderService,
         status::{OrderStatus, SyncStatus},
         text::{Lines, Text},
-        views::{OrderAnswer, OrderView},
+        views::{OrderResponse, OrderView},
     },
     platform::{
         auth::Merchant,
@@ -49,7 +49,7 @@ pub(super) struct CancelReason {
 
 /// Answer to `POST /orders/cancel`, in the form existing clients know, with the order's state beside it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct CancelOrderAnswer {
+pub(super) struct CancelOrderResponse {
     #[schema(value_type = String, example = "Order cancellation request has been queued for processing")]
     pub(super) message: &'static str,
     pub(super) success: bool,
@@ -68,7 +68,7 @@ pub(super) struct CancelledOrder {
     pub(super) cancellation: Cancellation,
 }
 
-impl From<Order> for CancelOrderAnswer {
+impl From<Order> for CancelOrderResponse {
     fn from(order: Order) -> Self {
         let message = match order.cancellation.state {
             _ if is_off(&order) => "Order is cancelled",
@@ -89,13 +89,14 @@ impl From<Order> for CancelOrderAnswer {
 
 /// Cancel an order
 ///
-/// An order that was not sent to `ParcelX` yet is cancelled at once. One that is booked, or may be, is cancelled there in the background:
-/// ask `GET /v1/orders/{id}` until `cancellation.state` is `done` or `refused`; `review` waits for a person. A repeat answers with
-/// the state as it is; after `refused` it tries again.
+/// An order that was not sent to `ParcelX` yet is cancelled at once. One that is booked, or may be, is
+/// cancelled there in the background: ask `GET /v1/orders/{id}` until `cancellation.state` is `done` or
+/// `refused`; `review` waits for a person. A repeat answers with the state as it is; after `refused` it tries
+/// again.
 #[utoipa::path(post, path = "/orders/cancel", tag = TAG, operation_id = "cancelOrder", request_body = CancelOrder,
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "Cancelled, or under way", body = CancelOrderAnswer),
+        (status = 200, description = "Cancelled, or under way", body = CancelOrderResponse),
         (status = 400, description = "Malformed JSON", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid token", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No order of yours has this id", body = ProblemBody, content_type = "application/problem+json"),
@@ -110,18 +111,19 @@ pub(super) async fn cancel_order(
     ValidJson(body): ValidJson<CancelOrder>,
 ) -> Result<Response, Problem> {
     let order = call_off(&orders, &merchant, &body.order_id, body.reason).await?;
-    Ok(answer::ok(&CancelOrderAnswer::from(order)))
+    Ok(answer::ok(&CancelOrderResponse::from(order)))
 }
 
 /// Cancel an order
 ///
-/// As `POST /orders/cancel`. Answers 200 when the order is cancelled, 202 while that is under way. The body may be left out.
+/// As `POST /orders/cancel`. Answers 200 when the order is cancelled, 202 while that is under way. The body
+/// may be left out.
 #[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = TAG, operation_id = "cancelOrderV1", request_body = Option<CancelReason>,
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "Cancelled", body = OrderAnswer),
-        (status = 202, description = "Under way", body = OrderAnswer),
+        (status = 200, description = "Cancelled", body = OrderResponse),
+        (status = 202, description = "Under way", body = OrderResponse),
         (status = 404, description = "No order of yours has this id", body = ProblemBody, content_type = "application/problem+json"),
         (status = "4XX", description = "As for `POST /orders/cancel`", body = ProblemBody, content_type = "application/problem+json"),
         (status = "5XX", description = "As for `POST /orders/cancel`", body = ProblemBody, content_type = "application/problem+json"),
@@ -135,7 +137,7 @@ pub(super) async fn cancel_order_v1(
     let reason = body.and_then(|ValidJson(body)| body.reason);
     let order = call_off(&orders, &merchant, &id, reason).await?;
     let status = if is_off(&order) { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok(answer::json(status, &OrderAnswer { success: true, data: OrderView::from(order) }))
+    Ok(answer::json(status, &OrderResponse { success: true, data: OrderView::from(order) }))
 }
 
 /// Whether the wish is carried out: also by a refusal, of an order that is then shown as failed.
@@ -143,13 +145,19 @@ fn is_off(order: &Order) -> bool {
     order.status == OrderStatus::Cancelled || order.cancellation.state == CancellationState::Done
 }
 
-async fn call_off(orders: &OrderService, merchant: &Merchant, id: &str, reason: Option<Lines<0, 500>>) -> Result<Order, Problem> {
+async fn call_off(
+    orders: &OrderService,
+    merchant: &Merchant,
+    id: &str,
+    reason: Option<Lines<0, 500>>,
+) -> Result<Order, Problem> {
     let reason = reason.map(Lines::into_inner).filter(|reason| !reason.is_empty());
     match orders.cancel(&merchant.user_id, id, reason.as_deref()).await? {
         None => Err(no_such_order()),
-        Some((_, CallOff::NeverBooked)) => {
-            Err(Problem::new(Kind::ConflictState, "ParcelX refused this order, so there is nothing to cancel."))
-        }
+        Some((_, CallOff::NeverBooked)) => Err(Problem::new(
+            Kind::ConflictState,
+            "ParcelX refused this order, so there is nothing to cancel.",
+        )),
         Some((order, _)) => {
             tracing::Span::current().record("order.id", order.id.as_str());
             Ok(order)

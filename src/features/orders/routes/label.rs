@@ -39,16 +39,17 @@ pub(super) struct LabelBody {
 #[serde(rename_all = "camelCase")]
 pub(super) struct LabelView {
     pub(super) awb: String,
-    /// At `ParcelX`, for whoever has it: do not publish it. `null` while it is being fetched. How long it is good for is not known: ask
-    /// for it again rather than keep it.
+    /// At `ParcelX`, for whoever has it: do not publish it. `null` while it is being fetched. How long it is
+    /// good for is not known: ask for it again rather than keep it.
     pub(super) label_url: Option<String>,
     pub(super) fetched_at: Option<Timestamp>,
 }
 
 /// Get the label of a booked order
 ///
-/// The address of the label at `ParcelX`. When it is not known yet, or older than an hour, it is fetched in the background, and this
-/// request waits for it a few seconds: 202 says that it is not there yet, ask again after `Retry-After`.
+/// The address of the label at `ParcelX`. When it is not known yet, or older than an hour, it is fetched in
+/// the background, and this request waits for it a few seconds: 202 says that it is not there yet, ask again
+/// after `Retry-After`.
 #[utoipa::path(get, path = "/v1/orders/{id}/label", tag = TAG, operation_id = "getLabel",
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     security(("bearer" = [])),
@@ -64,21 +65,31 @@ pub(super) struct LabelView {
             content_type = "application/problem+json"),
         (status = 503, description = "Try again", body = ProblemBody, content_type = "application/problem+json"),
     ))]
-pub(super) async fn get_label(State(labels): State<Labels>, merchant: Merchant, OrderId(id): OrderId) -> Result<Response, Problem> {
+pub(super) async fn get_label(
+    State(labels): State<Labels>,
+    merchant: Merchant,
+    OrderId(id): OrderId,
+) -> Result<Response, Problem> {
     let found = labels.get(&merchant.user_id, &id).await?.ok_or_else(no_such_order)?;
     tracing::Span::current().record("order.id", id.as_str());
-    let body = |awb, label_url, fetched_at| LabelBody { success: true, data: LabelView { awb, label_url, fetched_at } };
+    let body = |awb, label_url, fetched_at| LabelBody {
+        success: true,
+        data: LabelView { awb, label_url, fetched_at },
+    };
     match found {
-        LabelAnswer::Ready { awb, url, fetched_at } => Ok(answer::ok(&body(awb, Some(url), Some(fetched_at)))),
+        LabelAnswer::Ready { awb, url, fetched_at } => {
+            Ok(answer::ok(&body(awb, Some(url), Some(fetched_at))))
+        }
         LabelAnswer::Pending { awb } => {
             let mut pending = answer::json(StatusCode::ACCEPTED, &body(awb, None, None));
             pending.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(AGAIN));
             Ok(pending)
         }
         LabelAnswer::NotBooked(order) => Err(not_booked(order.provider_sync_status)),
-        LabelAnswer::CalledOff(_) => {
-            Err(Problem::new(Kind::ConflictState, "This order's shipment is cancelled, or being cancelled: there is no label for it."))
-        }
+        LabelAnswer::CalledOff(_) => Err(Problem::new(
+            Kind::ConflictState,
+            "This order's shipment is cancelled, or being cancelled: there is no label for it.",
+        )),
         LabelAnswer::Failed(failure) => Err(failed(failure)),
     }
 }
@@ -90,16 +101,24 @@ fn not_booked(stands: SyncStatus) -> Problem {
         SyncStatus::NeedsReview => "a person is looking into it",
         _ => "it is still on its way. Ask again when it is booked",
     };
-    Problem::new(Kind::ConflictState, format!("Only a booked order has a label. This one is {}: {what}.", stands.word()))
+    Problem::new(
+        Kind::ConflictState,
+        format!("Only a booked order has a label. This one is {}: {what}.", stands.as_str()),
+    )
 }
 
 fn failed(failure: LabelFailure) -> Problem {
     match failure {
-        LabelFailure::Refused(words) => Problem::new(Kind::ProviderRefused, format!("ParcelX gives no label for this order: {words}")),
-        LabelFailure::Unusable => {
-            Problem::new(Kind::ProviderAnswer, "ParcelX gave an address for this label that is not known to be its own.")
+        LabelFailure::Refused(words) => {
+            Problem::new(Kind::ProviderRefused, format!("ParcelX gives no label for this order: {words}"))
         }
-        LabelFailure::Unreachable(_) => Problem::new(Kind::TemporarilyUnavailable, "ParcelX could not be asked for the label just now.")
-            .retry_after(Duration::from_secs(AGAIN)),
+        LabelFailure::Unusable => Problem::new(
+            Kind::ProviderAnswer,
+            "ParcelX gave an address for this label that is not known to be its own.",
+        ),
+        LabelFailure::Unreachable(_) => {
+            Problem::new(Kind::TemporarilyUnavailable, "ParcelX could not be asked for the label just now.")
+                .retry_after(Duration::from_secs(AGAIN))
+        }
     }
 }

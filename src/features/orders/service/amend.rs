@@ -4,12 +4,17 @@ use super::{OrderService, StoreError};
 use crate::features::orders::{amend::Amend, draft::Draft, model::Order};
 
 impl OrderService {
-    /// A merchant corrects an order of theirs. Of several at once one is first; the others are decided on what it made. Nothing: they
-    /// have no such order.
+    /// A merchant corrects an order of theirs. Of several at once one is first; the others are decided on
+    /// what it made. Nothing: they have no such order.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn amend(&self, user_id: &str, id: &str, draft: &Draft) -> Result<Option<(Order, Amend)>, StoreError> {
+    pub async fn amend(
+        &self,
+        user_id: &str,
+        id: &str,
+        draft: &Draft,
+    ) -> Result<Option<(Order, Amend)>, StoreError> {
         let mut came_to = None;
         let order = self.change(id, |order, now| {
             if order.user_id != user_id {

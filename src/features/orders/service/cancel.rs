@@ -15,7 +15,12 @@ impl OrderService {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn cancel(&self, user_id: &str, id: &str, reason: Option<&str>) -> Result<Option<(Order, CallOff)>, StoreError> {
+    pub async fn cancel(
+        &self,
+        user_id: &str,
+        id: &str,
+        reason: Option<&str>,
+    ) -> Result<Option<(Order, CallOff)>, StoreError> {
         let mut came_to = None;
         let order = self.change(id, |order, now| {
             if order.user_id != user_id {
@@ -29,11 +34,17 @@ impl OrderService {
         Ok(order.zip(came_to))
     }
 
-    /// Takes the recall of `awb` for one call under a request log id that is given back, if `seen` is still how the order stands.
+    /// Takes the recall of `awb` for one call under a request log id that is given back, if `seen` is still
+    /// how the order stands.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn take_recall(&self, seen: &Order, awb: &str, times: impl Into<CallTimes>) -> Result<Option<Order>, StoreError> {
+    pub async fn take_recall(
+        &self,
+        seen: &Order,
+        awb: &str,
+        times: impl Into<CallTimes>,
+    ) -> Result<Option<Order>, StoreError> {
         let (mut order, now) = (seen.clone(), self.clock.now());
         if !order.take_recall(awb, ids::provider_log(now), times, now) || !self.store.replace(&order).await? {
             return Ok(None);
@@ -60,7 +71,13 @@ impl OrderService {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn sight(&self, id: &str, awb: &str, sighting: Sighting, looks: &Looks) -> Result<Option<Order>, StoreError> {
+    pub async fn sight(
+        &self,
+        id: &str,
+        awb: &str,
+        sighting: Sighting,
+        looks: &Looks,
+    ) -> Result<Option<Order>, StoreError> {
         self.change(id, |order, now| order.sight(awb, sighting, looks, now)).await
     }
 

@@ -50,7 +50,8 @@ impl Labels {
         Self { orders, life, wait }
     }
 
-    /// The label of a merchant's order: what is known of it, or what a worker brings in time. Nothing: they have no such order.
+    /// The label of a merchant's order: what is known of it, or what a worker brings in time. Nothing: they
+    /// have no such order.
     ///
     /// # Errors
     /// When the store fails.
@@ -77,7 +78,11 @@ impl Labels {
     /// Whether the queue has the job now. It is in no outbox: if it is lost, the next request makes another.
     async fn offer(&self, order: &Order, wish: u32) -> bool {
         let payload = FetchLabelJob { order_id: order.id.clone(), user_id: order.user_id.clone(), wish };
-        let job = NewJob::of(label_job_id(&order.id, wish), &payload, &self.orders.policies.of(FetchLabelJob::QUEUE));
+        let job = NewJob::of(
+            label_job_id(&order.id, wish),
+            &payload,
+            &self.orders.policies.of(FetchLabelJob::QUEUE),
+        );
         match job {
             Ok(job) => self.orders.producer.offer(job).await,
             Err(_) => false,
@@ -115,11 +120,17 @@ fn answer(mut order: Order, wish: u32) -> LabelAnswer {
 }
 
 impl OrderService {
-    /// Writes down what became of a call for the label that `wish` asked for, and gives the order as it then stands.
+    /// Writes down what became of a call for the label that `wish` asked for, and gives the order as it then
+    /// stands.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn settle_label(&self, id: &str, wish: u32, finding: &LabelFinding) -> Result<Option<Order>, StoreError> {
+    pub async fn settle_label(
+        &self,
+        id: &str,
+        wish: u32,
+        finding: &LabelFinding,
+    ) -> Result<Option<Order>, StoreError> {
         self.change(id, |order, now| order.settle_label(wish, finding, now)).await
     }
 }

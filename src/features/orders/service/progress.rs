@@ -21,12 +21,17 @@ impl OrderService {
         self.store.get(id).await
     }
 
-    /// Takes the order for one call under `request_log_id`, if it still stands as `seen` does. Gives the order as it was taken,
-    /// or nothing when somebody else was faster.
+    /// Takes the order for one call under `request_log_id`, if it still stands as `seen` does. Gives the
+    /// order as it was taken, or nothing when somebody else was faster.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn take(&self, seen: &Order, request_log_id: &str, times: impl Into<CallTimes>) -> Result<Option<Order>, StoreError> {
+    pub async fn take(
+        &self,
+        seen: &Order,
+        request_log_id: &str,
+        times: impl Into<CallTimes>,
+    ) -> Result<Option<Order>, StoreError> {
         let mut order = seen.clone();
         order.take(request_log_id.to_owned(), times, self.clock.now());
         if !self.store.replace(&order).await? {
@@ -36,8 +41,8 @@ impl OrderService {
         Ok(Some(order))
     }
 
-    /// Writes down what became of an attempt, and gives the order as it then stands. An AWB that another order already has
-    /// is no booking of this one: such an answer counts as unknown.
+    /// Writes down what became of an attempt, and gives the order as it then stands. An AWB that another
+    /// order already has is no booking of this one: such an answer counts as unknown.
     ///
     /// # Errors
     /// When the store fails.
@@ -56,7 +61,10 @@ impl OrderService {
                     return Ok(self.try_settle(id, request_log_id, &unknown, first_look, true).await?.0);
                 }
                 Ok((_, Some(surplus))) if self.has_awb(&surplus).await? => {
-                    tracing::warn!(order.id = id, "an answer for order {id} named the shipment of another one: it is left alone");
+                    tracing::warn!(
+                        order.id = id,
+                        "an answer for order {id} named the shipment of another one: it is left alone"
+                    );
                     return Ok(self.try_settle(id, request_log_id, &unknown, first_look, true).await?.0);
                 }
                 Ok((_, Some(_))) => unheld = true,
@@ -65,7 +73,8 @@ impl OrderService {
         }
     }
 
-    /// Gives an AWB too many back, and changes nothing, unless it is known that no order has it: it will be cancelled.
+    /// Gives an AWB too many back, and changes nothing, unless it is known that no order has it: it will be
+    /// cancelled.
     async fn try_settle(
         &self,
         id: &str,
@@ -98,17 +107,21 @@ impl OrderService {
         self.change(id, |order, now| order.review(reason, now)).await
     }
 
-    /// Hands an order whose job has died to a person, unless somebody has gone on with it since it was `seen`.
+    /// Hands an order whose job has died to a person, unless somebody has gone on with it since it was
+    /// `seen`.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn bury(&self, seen: &Order, reason: &str) -> Result<Option<Order>, StoreError> {
-        let stands = |order: &Order| (order.generation, order.provider_sync_status, order.attempt.as_ref().map(|a| a.no));
+        let stands = |order: &Order| {
+            (order.generation, order.provider_sync_status, order.attempt.as_ref().map(|a| a.no))
+        };
         let at = stands(seen);
         self.change(&seen.id, |order, now| stands(order) == at && order.review(reason, now)).await
     }
 
-    /// Gives an order that is gone on with a job of the next generation, if `seen` is still the current one: its own has died.
+    /// Gives an order that is gone on with a job of the next generation, if `seen` is still the current one:
+    /// its own has died.
     ///
     /// # Errors
     /// When the store fails.
@@ -124,11 +137,18 @@ impl OrderService {
         self.change(&seen.id, dispatch).await
     }
 
-    /// Hands an order whose unanswered call, the attempt `request_log_id`, could not be settled to a person; see [`Order::give_up`].
+    /// Hands an order whose unanswered call, the attempt `request_log_id`, could not be settled to a person;
+    /// see [`Order::give_up`].
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn give_up(&self, id: &str, request_log_id: &str, shipped: bool, reason: &str) -> Result<Option<Order>, StoreError> {
+    pub async fn give_up(
+        &self,
+        id: &str,
+        request_log_id: &str,
+        shipped: bool,
+        reason: &str,
+    ) -> Result<Option<Order>, StoreError> {
         self.change(id, |order, now| order.give_up(request_log_id, shipped, reason, now)).await
     }
 
@@ -145,7 +165,10 @@ impl OrderService {
     /// # Errors
     /// When the store fails.
     pub async fn last_booked(&self, since: Timestamp) -> Result<Option<Order>, StoreError> {
-        let query = Query::sorted_by("bookedAt", store::Order::Descending).equal("providerEnv", self.env.word()).from(since).limit(1);
+        let query = Query::sorted_by("bookedAt", store::Order::Descending)
+            .equal("providerEnv", self.env.as_str())
+            .from(since)
+            .limit(1);
         Ok(self.store.find(&query).await?.pop())
     }
 
@@ -153,7 +176,12 @@ impl OrderService {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn look_again(&self, id: &str, request_log_id: &str, at: Timestamp) -> Result<Option<Order>, StoreError> {
+    pub async fn look_again(
+        &self,
+        id: &str,
+        request_log_id: &str,
+        at: Timestamp,
+    ) -> Result<Option<Order>, StoreError> {
         let put_off = |order: &mut Order, now| {
             let waits = order.awaits(request_log_id);
             if waits {

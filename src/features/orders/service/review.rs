@@ -1,5 +1,5 @@
-//! What people do with orders that wait for one: each action with a line in the audit log, and never before what is on record and what the
-//! provider shows has been looked at.
+//! What people do with orders that wait for one: each action with a line in the audit log, and never before
+//! what is on record and what the provider shows has been looked at.
 
 mod bulk;
 mod list;
@@ -14,7 +14,7 @@ use super::{Decision, OrderService, StoreError, Updated};
 use crate::{
     base::{fault, timestamp::Timestamp},
     features::{
-        audit::{Act, Audit, Outcome, Signature},
+        audit::{Audit, AuditContext, AuditedAction, Outcome},
         orders::{
             journey::Finding,
             model::Order,
@@ -46,11 +46,11 @@ pub enum Trust {
 
 /// One person at work. Each action takes one order, whoever it belongs to.
 #[derive(Debug, Clone)]
-pub struct Desk {
+pub struct ReviewService {
     orders: OrderService,
     audit: Audit,
     shipments: Arc<dyn Shipments>,
-    by: Signature,
+    by: AuditContext,
 }
 
 /// What is known before a booking is decided on.
@@ -64,12 +64,17 @@ enum Known {
 impl OrderService {
     /// For actions that `by` answers for.
     #[must_use]
-    pub fn desk(&self, shipments: Arc<dyn Shipments>, by: Signature) -> Desk {
-        Desk { audit: Audit::new(self.store.clone(), self.clock.clone()), orders: self.clone(), shipments, by }
+    pub fn review_service(&self, shipments: Arc<dyn Shipments>, by: AuditContext) -> ReviewService {
+        ReviewService {
+            audit: Audit::new(self.store.clone(), self.clock.clone()),
+            orders: self.clone(),
+            shipments,
+            by,
+        }
     }
 }
 
-impl Desk {
+impl ReviewService {
     /// Gives an order that waits for a person the shipment `awb`, which must be its own and no other order's.
     ///
     /// # Errors
@@ -81,11 +86,21 @@ impl Desk {
         self.end(&line, adopted).await
     }
 
-    async fn try_adopt(&self, order: &Order, line: &str, awb: &str, trust: Trust) -> Result<Order, ReviewError> {
+    async fn try_adopt(
+        &self,
+        order: &Order,
+        line: &str,
+        awb: &str,
+        trust: Trust,
+    ) -> Result<Order, ReviewError> {
         let awb = review::awb(awb)?;
         order.reviewed()?;
         if let Known::Booked(order) = self.on_record(order).await? {
-            return if order.awb.as_deref() == Some(awb) { Ok(*order) } else { Err(booked_after_all(&order)) };
+            return if order.awb.as_deref() == Some(awb) {
+                Ok(*order)
+            } else {
+                Err(booked_after_all(&order))
+            };
         }
         if trust == Trust::Verify {
             self.our_provider(order)?;
@@ -97,7 +112,7 @@ impl Desk {
     /// Looks for the order's shipment by its reference and adopts it.
     ///
     /// # Errors
-    /// As [`Desk::adopt`].
+    /// As [`ReviewService::adopt`].
     pub async fn adopt_found(&self, id: &str) -> Result<Order, ReviewError> {
         let order = self.load(id).await?;
         let line = self.begin(&order, "order.adopt").await?;
@@ -115,11 +130,11 @@ impl Desk {
         self.decide(order, line, |order, now| order.adopt(&awb, now)).await
     }
 
-    /// Books an order again that waits for a person. When an earlier call may have booked it, the provider is asked first, and must not
-    /// show it, unless `force`: that may ship twice.
+    /// Books an order again that waits for a person. When an earlier call may have booked it, the provider is
+    /// asked first, and must not show it, unless `force`: that may ship twice.
     ///
     /// # Errors
-    /// As [`Desk::adopt`].
+    /// As [`ReviewService::adopt`].
     pub async fn rebook(&self, id: &str, force: bool) -> Result<Order, ReviewError> {
         let order = self.load(id).await?;
         let line = self.begin(&order, "order.rebook").await?;
@@ -145,10 +160,11 @@ impl Desk {
         self.decide(order, line, |order, now| order.rebook(doubtful, now)).await
     }
 
-    /// Gives an order up that waits for a person; its merchant reads the reason. A shipment that comes to light later is recalled.
+    /// Gives an order up that waits for a person; its merchant reads the reason. A shipment that comes to
+    /// light later is recalled.
     ///
     /// # Errors
-    /// As [`Desk::adopt`].
+    /// As [`ReviewService::adopt`].
     pub async fn fail(&self, id: &str) -> Result<Order, ReviewError> {
         let order = self.load(id).await?;
         let line = self.begin(&order, "order.fail").await?;
@@ -167,7 +183,7 @@ impl Desk {
     /// Sends the cancel of a shipment anew that waits for a person: `awb`, or the only one.
     ///
     /// # Errors
-    /// As [`Desk::adopt`].
+    /// As [`ReviewService::adopt`].
     pub async fn recall(&self, id: &str, awb: Option<&str>) -> Result<Order, ReviewError> {
         let order = self.load(id).await?;
         let line = self.begin(&order, "order.recall").await?;
@@ -184,7 +200,7 @@ impl Desk {
     /// Writes down what a person found out about a shipment that waits for one: `awb`, or the only one.
     ///
     /// # Errors
-    /// As [`Desk::adopt`].
+    /// As [`ReviewService::adopt`].
     pub async fn close(&self, id: &str, awb: Option<&str>, fate: Fate) -> Result<Order, ReviewError> {
         let order = self.load(id).await?;
         let line = self.begin(&order, "order.close-recall").await?;
@@ -192,14 +208,21 @@ impl Desk {
         self.end(&line, closed).await
     }
 
-    async fn try_close(&self, order: &Order, line: &str, awb: Option<&str>, fate: Fate) -> Result<Order, ReviewError> {
+    async fn try_close(
+        &self,
+        order: &Order,
+        line: &str,
+        awb: Option<&str>,
+        fate: Fate,
+    ) -> Result<Order, ReviewError> {
         let awb = self.close_recall(order, awb).await?;
         self.decide(order, line, |order, now| order.recall_ended(&awb, fate, now)).await
     }
 
     /// The shipment that waits for a person, its last call shut out or ended.
     async fn close_recall(&self, order: &Order, awb: Option<&str>) -> Result<String, ReviewError> {
-        // Refused here, not only when it is decided: a call whose time ends in between would be left without its end.
+        // Refused here, not only when it is decided: a call whose time ends in between would be left without
+        // its end.
         let recall = order.ended_recall(awb, self.orders.clock.now())?;
         if let Some(attempt) = &recall.attempt {
             self.shipments.close_cancel(order, attempt).await?;
@@ -207,8 +230,9 @@ impl Desk {
         Ok(recall.awb.clone())
     }
 
-    /// Looks at what the calls came to, and shuts the last one out if it never sent. One that may be under way is a refusal: it could send
-    /// after the order has ended, or die without an outcome that anybody writes.
+    /// Looks at what the calls came to, and shuts the last one out if it never sent. One that may be under
+    /// way is a refusal: it could send after the order has ended, or die without an outcome that anybody
+    /// writes.
     async fn on_record(&self, order: &Order) -> Result<Known, ReviewError> {
         let doubtful = order.doubt.is_some();
         let Some(attempt) = &order.attempt else { return Ok(Known::Doubtful(doubtful)) };
@@ -228,7 +252,11 @@ impl Desk {
     }
 
     fn our_provider(&self, order: &Order) -> Result<(), Refusal> {
-        if order.provider_env == self.orders.env { Ok(()) } else { Err(Refusal::OtherEnvironment(order.provider_env)) }
+        if order.provider_env == self.orders.env {
+            Ok(())
+        } else {
+            Err(Refusal::OtherEnvironment(order.provider_env))
+        }
     }
 
     /// The AWB that the provider shows for our reference.
@@ -243,8 +271,8 @@ impl Desk {
         Err(refusal.into())
     }
 
-    /// Whether `awb` is this order's shipment, by what the provider shows. A look-up by AWB does not tell our reference, so one by
-    /// reference must say that there is a shipment at least.
+    /// Whether `awb` is this order's shipment, by what the provider shows. A look-up by AWB does not tell our
+    /// reference, so one by reference must say that there is a shipment at least.
     async fn verify(&self, order: &Order, awb: &str) -> Result<(), ReviewError> {
         let ours = self.shipments.by_reference(order).await?;
         match &ours {
@@ -269,8 +297,8 @@ impl Desk {
     }
 
     async fn begin(&self, order: &Order, action: &str) -> Result<String, StoreError> {
-        let (before, user_id) = (Some(order.provider_sync_status.word()), Some(order.user_id.as_str()));
-        let act = Act { action, collection: Order::COLLECTION, id: &order.id, user_id, before };
+        let (before, user_id) = (Some(order.provider_sync_status.as_str()), Some(order.user_id.as_str()));
+        let act = AuditedAction { action, collection: Order::COLLECTION, id: &order.id, user_id, before };
         let line = self.audit.begin(&self.by, &act).await?;
         fault::reach("review:after-begin");
         Ok(line)
@@ -310,7 +338,7 @@ impl Desk {
     async fn end(&self, line: &str, result: Result<Order, ReviewError>) -> Result<Order, ReviewError> {
         let detail = result.as_ref().err().map(ToString::to_string);
         let (outcome, after) = match &result {
-            Ok(order) => (Outcome::Done, Some(order.provider_sync_status.word())),
+            Ok(order) => (Outcome::Done, Some(order.provider_sync_status.as_str())),
             Err(ReviewError::NoSuchOrder | ReviewError::Refused(_)) => (Outcome::Refused, None),
             // Nothing is known about the write: the order's history says whether it was done.
             Err(ReviewError::Store(StoreError::Unavailable(_))) => return result,

@@ -1,4 +1,5 @@
-//! What the passes over one body know together: its faults so far, and the places that are answered with a stand-in.
+//! What the passes over one body know together: its faults so far, and the places that are answered with a
+//! stand-in.
 
 use std::{
     borrow::Cow,
@@ -11,7 +12,8 @@ use crate::platform::http::FieldError;
 /// How many faults one answer lists.
 pub(super) const MAX_FAULTS: usize = 100;
 
-/// How many places all passes together may visit: a large body with many faults must not keep the processor for long.
+/// How many places all passes together may visit: a large body with many faults must not keep the processor
+/// for long.
 const MAX_VISITS: u32 = 300_000;
 
 /// How many stand-ins a place may refuse before the walk gives up.
@@ -52,8 +54,14 @@ impl Ctx {
         }
     }
 
-    /// Notes the error that ended a pass and puts a stand-in at its place. False when another pass would end there too.
-    pub(super) fn remember(&self, pointer: String, code: impl Into<Cow<'static, str>>, detail: String) -> bool {
+    /// Notes the error that ended a pass and puts a stand-in at its place. False when another pass would end
+    /// there too.
+    pub(super) fn remember(
+        &self,
+        pointer: String,
+        code: impl Into<Cow<'static, str>>,
+        detail: String,
+    ) -> bool {
         let mut stand_ins = self.stand_ins.borrow_mut();
         let below_another = stand_ins.keys().any(|s| below(&pointer, s));
         let refusals = stand_ins.entry(pointer.clone()).and_modify(|n| *n += 1).or_insert(0);
@@ -66,7 +74,11 @@ impl Ctx {
 
     /// The places with a stand-in, the faults, and whether there are more than were noted.
     pub(super) fn into_parts(self) -> (BTreeSet<String>, Vec<FieldError>, bool) {
-        (self.stand_ins.into_inner().into_keys().collect(), self.found.into_inner().into_iter().collect(), self.more.get())
+        (
+            self.stand_ins.into_inner().into_keys().collect(),
+            self.found.into_inner().into_iter().collect(),
+            self.more.get(),
+        )
     }
 
     pub(super) fn spent(&self) -> bool {

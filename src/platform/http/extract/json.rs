@@ -16,8 +16,9 @@ use crate::platform::http::{Kind, Problem};
 
 /// A JSON body that has the form of `T` and keeps all its rules.
 ///
-/// Refusals: 415 unless it is JSON in UTF-8 without a content encoding, 413 above the limit, 400 when it is no JSON, and 422 with **every**
-/// wrong, missing, unknown or repeated field and every broken rule, each with its JSON Pointer (at most 100).
+/// Refusals: 415 unless it is JSON in UTF-8 without a content encoding, 413 above the limit, 400 when it is
+/// no JSON, and 422 with **every** wrong, missing, unknown or repeated field and every broken rule, each with
+/// its JSON Pointer (at most 100).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ValidJson<T>(pub T);
 
@@ -28,8 +29,8 @@ pub(in crate::platform::http) struct BodyLimit(pub(in crate::platform::http) usi
 /// When nobody has set one.
 const DEFAULT_LIMIT: BodyLimit = BodyLimit(256 * 1024);
 
-/// How much of a body that is too large is read and thrown away, and for how long: a client that is still writing when the connection closes
-/// sees a broken pipe instead of the answer.
+/// How much of a body that is too large is read and thrown away, and for how long: a client that is still
+/// writing when the connection closes sees a broken pipe instead of the answer.
 const DISCARD_BYTES: u64 = 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(2);
 
@@ -59,7 +60,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> OptionalFromRequest<S> for 
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let refuse = |detail| Err(Problem::new(Kind::UnsupportedMediaType, detail));
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
         return refuse("The body must be sent without a Content-Encoding.");
     }
     let Some(given) = headers.get(header::CONTENT_TYPE) else {
@@ -67,19 +69,23 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     };
     let mut parts = given.to_str().unwrap_or("").split(';').map(str::trim);
     let essence = parts.next().unwrap_or("").to_ascii_lowercase();
-    let json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let json =
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
     if !json {
         return refuse("Content-Type must be application/json.");
     }
-    let charset = parts.filter_map(|p| p.split_once('=')).find(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    let charset =
+        parts.filter_map(|p| p.split_once('=')).find(|(name, _)| name.eq_ignore_ascii_case("charset"));
     match charset {
-        Some((_, c)) if !c.trim_matches('"').eq_ignore_ascii_case("utf-8") => refuse("The charset must be utf-8."),
+        Some((_, c)) if !c.trim_matches('"').eq_ignore_ascii_case("utf-8") => {
+            refuse("The charset must be utf-8.")
+        }
         _ => Ok(()),
     }
 }
 
-/// The whole body, if it is no longer than `limit`, whatever `Content-Length` says. `waits`: the client sends the body only when it is asked for
-/// (`Expect: 100-continue`), which reading does.
+/// The whole body, if it is no longer than `limit`, whatever `Content-Length` says. `waits`: the client sends
+/// the body only when it is asked for (`Expect: 100-continue`), which reading does.
 async fn read(mut body: Body, limit: usize, waits: bool) -> Result<Vec<u8>, Problem> {
     let announced = body.size_hint().lower();
     if u64::try_from(limit).is_ok_and(|limit| announced > limit) {
@@ -90,7 +96,8 @@ async fn read(mut body: Body, limit: usize, waits: bool) -> Result<Vec<u8>, Prob
     }
     let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(0));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new(Kind::MalformedBody, "The body ended before it was complete."))?;
+        let frame =
+            frame.map_err(|_| Problem::new(Kind::MalformedBody, "The body ended before it was complete."))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
             discard(body).await;
@@ -122,13 +129,18 @@ async fn discard(mut body: Body) {
 
 fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|e| {
-        Problem::new(Kind::MalformedBody, format!("The body is not UTF-8: byte {} does not belong there.", e.valid_up_to() + 1))
+        Problem::new(
+            Kind::MalformedBody,
+            format!("The body is not UTF-8: byte {} does not belong there.", e.valid_up_to() + 1),
+        )
     })?;
     if text.trim_ascii().is_empty() {
         return Err(Problem::new(Kind::MalformedBody, "The body is empty; it must be a JSON document."));
     }
     shape::parse(text).map_err(|e| match e {
-        BodyError::Malformed(why) => Problem::new(Kind::MalformedBody, format!("The body is not valid JSON: {why}.")),
+        BodyError::Malformed(why) => {
+            Problem::new(Kind::MalformedBody, format!("The body is not valid JSON: {why}."))
+        }
         BodyError::Faults(faults) => {
             let detail = summary(&faults);
             Problem::new(Kind::ValidationFailed, detail).errors(faults.list)
@@ -136,14 +148,17 @@ fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
     })
 }
 
-/// One line for those who read only `detail`: the fault itself when there is one, their number when there are more.
+/// One line for those who read only `detail`: the fault itself when there is one, their number when there are
+/// more.
 fn summary(faults: &Faults) -> String {
     match faults.list.as_slice() {
         [one] if !faults.more => {
             let place = one.pointer.as_deref().filter(|p| !p.is_empty()).unwrap_or("The body");
             format!("{place} {}.", one.detail)
         }
-        list if faults.more => format!("The body has many faults; `errors` lists {} of them, and there may be more.", list.len()),
+        list if faults.more => {
+            format!("The body has many faults; `errors` lists {} of them, and there may be more.", list.len())
+        }
         list => format!("The body has {} faults; `errors` lists them.", list.len()),
     }
 }

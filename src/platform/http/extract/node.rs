@@ -1,4 +1,5 @@
-//! A place in a body, as serde sees it: a deserializer that knows its JSON Pointer and answers with stand-ins where an earlier pass failed.
+//! A place in a body, as serde sees it: a deserializer that knows its JSON Pointer and answers with stand-ins
+//! where an earlier pass failed.
 
 mod access;
 mod error;
@@ -16,7 +17,8 @@ pub(super) use error::ShapeError;
 /// A longer unknown key is not repeated to its sender.
 const MAX_KEY: usize = 64;
 
-/// `value: None` is a place without a value: a missing field that an earlier pass has reported, or something inside a stand-in.
+/// `value: None` is a place without a value: a missing field that an earlier pass has reported, or something
+/// inside a stand-in.
 pub(super) struct Node<'c, 'v> {
     value: Option<&'v Value>,
     at: String,
@@ -25,7 +27,8 @@ pub(super) struct Node<'c, 'v> {
 
 /// The pointer of `key` inside `at`.
 pub(super) fn child_pointer(at: &str, key: &str) -> String {
-    let key: Cow<'_, str> = if key.contains(['~', '/']) { key.replace('~', "~0").replace('/', "~1").into() } else { key.into() };
+    let key: Cow<'_, str> =
+        if key.contains(['~', '/']) { key.replace('~', "~0").replace('/', "~1").into() } else { key.into() };
     format!("{at}/{key}")
 }
 
@@ -44,7 +47,11 @@ impl<'c, 'v> Node<'c, 'v> {
     }
 
     /// The object's fields that the struct knows, and those an earlier pass found missing. Notes the others.
-    fn fields(&self, names: &'static [&'static str], object: &'v serde_json::Map<String, Value>) -> Vec<(String, Self)> {
+    fn fields(
+        &self,
+        names: &'static [&'static str],
+        object: &'v serde_json::Map<String, Value>,
+    ) -> Vec<(String, Self)> {
         for key in object.keys().filter(|k| !names.contains(&k.as_str())) {
             self.ctx.note(if key.len() > MAX_KEY {
                 FieldError::pointer(self.at.clone(), "unknown", "has an unknown field with a very long name")
@@ -53,7 +60,10 @@ impl<'c, 'v> Node<'c, 'v> {
             });
         }
         let children = names.iter().map(|name| (*name, self.child(name, object.get(*name))));
-        children.filter(|(_, c)| c.value.is_some() || c.stand_in_reported()).map(|(name, c)| (name.to_owned(), c)).collect()
+        children
+            .filter(|(_, c)| c.value.is_some() || c.stand_in_reported())
+            .map(|(name, c)| (name.to_owned(), c))
+            .collect()
     }
 
     fn stand_in_reported(&self) -> bool {
@@ -62,7 +72,9 @@ impl<'c, 'v> Node<'c, 'v> {
 
     /// A number, which in a query string is a text.
     fn number<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ShapeError> {
-        let Some(Value::String(text)) = self.value.filter(|_| self.ctx.texts) else { return self.deserialize_any(visitor) };
+        let Some(Value::String(text)) = self.value.filter(|_| self.ctx.texts) else {
+            return self.deserialize_any(visitor);
+        };
         let read = text.parse::<u64>().map(Number::from).or_else(|_| text.parse::<i64>().map(Number::from));
         match read.ok().or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64)) {
             Some(n) => visit_number(&n, visitor),
@@ -116,11 +128,13 @@ impl<'de> Deserializer<'de> for Node<'_, '_> {
             Some(Value::Number(n)) => visit_number(n, visitor),
             Some(Value::String(s)) => visitor.visit_str(s),
             Some(Value::Array(list)) => {
-                let nodes: Vec<_> = list.iter().enumerate().map(|(i, v)| self.child(&i.to_string(), Some(v))).collect();
+                let nodes: Vec<_> =
+                    list.iter().enumerate().map(|(i, v)| self.child(&i.to_string(), Some(v))).collect();
                 visitor.visit_seq(Seq::of(nodes))
             }
             Some(Value::Object(object)) => {
-                let fields: Vec<_> = object.iter().map(|(k, v)| (k.clone(), self.child(k, Some(v)))).collect();
+                let fields: Vec<_> =
+                    object.iter().map(|(k, v)| (k.clone(), self.child(k, Some(v)))).collect();
                 visitor.visit_map(Map::of(fields))
             }
         };
@@ -155,15 +169,27 @@ impl<'de> Deserializer<'de> for Node<'_, '_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ShapeError> {
-        if self.stand_in() || matches!(self.value, Some(Value::Null)) { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.stand_in() || matches!(self.value, Some(Value::Null)) {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ShapeError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ShapeError> {
         let at = self.at.clone();
         visitor.visit_newtype_struct(self).map_err(|e| e.at(&at))
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ShapeError> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ShapeError> {
         self.deserialize_unit(visitor)
     }
 
@@ -175,7 +201,12 @@ impl<'de> Deserializer<'de> for Node<'_, '_> {
         self.deserialize_any(visitor)
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, len: usize, visitor: V) -> Result<V::Value, ShapeError> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, ShapeError> {
         self.deserialize_tuple(len, visitor)
     }
 
@@ -186,7 +217,9 @@ impl<'de> Deserializer<'de> for Node<'_, '_> {
         visitor: V,
     ) -> Result<V::Value, ShapeError> {
         let fields = match self.value {
-            _ if self.stand_in() => names.iter().map(|name| ((*name).to_owned(), self.child(name, None))).collect(),
+            _ if self.stand_in() => {
+                names.iter().map(|name| ((*name).to_owned(), self.child(name, None))).collect()
+            }
             Some(Value::Object(object)) => self.fields(names, object),
             _ => return Err(ShapeError::new("type", "must be an object".to_owned()).at(&self.at)),
         };
@@ -209,7 +242,8 @@ impl<'de> Deserializer<'de> for Node<'_, '_> {
             }
             Some(Value::String(name)) => visitor.visit_enum(Variant { name: name.clone(), content: None }),
             Some(Value::Object(object)) if object.len() == 1 => match object.iter().next() {
-                Some((name, value)) => visitor.visit_enum(Variant { name: name.clone(), content: Some(self.child(name, Some(value))) }),
+                Some((name, value)) => visitor
+                    .visit_enum(Variant { name: name.clone(), content: Some(self.child(name, Some(value))) }),
                 None => Err(ShapeError::new("enum", choice.clone())),
             },
             _ => Err(ShapeError::new("enum", choice.clone())),

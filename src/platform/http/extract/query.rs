@@ -1,4 +1,5 @@
-//! Guards against filters that are misspelt and then ignored: a parameter is known and right, or the request is refused.
+//! Guards against filters that are misspelt and then ignored: a parameter is known and right, or the request
+//! is refused.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,8 @@ use super::{
 };
 use crate::platform::http::{FieldError, Kind, Problem};
 
-/// The query string as a `T`, a flat struct whose fields are texts, numbers, booleans, unit enums or options of them.
+/// The query string as a `T`, a flat struct whose fields are texts, numbers, booleans, unit enums or options
+/// of them.
 ///
 /// Refusal: 400 `invalid-query` with every unknown, repeated or wrong parameter.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,7 +46,11 @@ fn parse<T: DeserializeOwned + Validate>(query: &str) -> Result<T, Problem> {
         Ok(_) => Vec::new(),
         Err(Faults { list, .. }) => list,
     };
-    faults.extend(found.into_iter().map(|f| FieldError::parameter(name_of(f.pointer.as_deref().unwrap_or("")), f.code, f.detail)));
+    faults.extend(
+        found
+            .into_iter()
+            .map(|f| FieldError::parameter(name_of(f.pointer.as_deref().unwrap_or("")), f.code, f.detail)),
+    );
     let faults: Vec<_> = faults.into_iter().collect();
     let detail = match faults.as_slice() {
         [one] => format!("The parameter {} {}.", one.parameter.as_deref().unwrap_or(""), one.detail),

@@ -1,6 +1,7 @@
 //! Turns validator's errors into faults with pointers and words.
 //!
-//! Guards against submitted values in answers: validator keeps the value of each broken rule in its parameters, and only this file reads them.
+//! Guards against submitted values in answers: validator keeps the value of each broken rule in its
+//! parameters, and only this file reads them.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -25,7 +26,9 @@ fn walk(e: &ValidationErrors, at: &str, stand_ins: &BTreeSet<String>, out: &mut 
         let here = if name == WHOLE { at.to_owned() } else { format!("{at}/{}", camel(name)) };
         match kind {
             ValidationErrorsKind::Struct(inner) => walk(inner, &here, stand_ins, out),
-            ValidationErrorsKind::List(list) => list.iter().for_each(|(i, inner)| walk(inner, &format!("{here}/{i}"), stand_ins, out)),
+            ValidationErrorsKind::List(list) => {
+                list.iter().for_each(|(i, inner)| walk(inner, &format!("{here}/{i}"), stand_ins, out))
+            }
             ValidationErrorsKind::Field(list) => {
                 for rule in list {
                     let pointer = match rule.params.get("at").and_then(Value::as_str) {
@@ -33,7 +36,8 @@ fn walk(e: &ValidationErrors, at: &str, stand_ins: &BTreeSet<String>, out: &mut 
                         None => here.clone(),
                     };
                     // A rule over several fields says nothing while one of them is a stand-in.
-                    let moot = |s: &String| pointer == *s || below(&pointer, s) || (name == WHOLE && below(s, at));
+                    let moot =
+                        |s: &String| pointer == *s || below(&pointer, s) || (name == WHOLE && below(s, at));
                     if !stand_ins.iter().any(moot) {
                         out.push(FieldError::pointer(pointer, rule.code.clone(), words(rule)));
                     }
@@ -51,7 +55,8 @@ fn words(rule: &ValidationError) -> String {
     let bound = |name: &str| rule.params.get(name).and_then(number);
     match rule.code.as_ref() {
         "length" => {
-            let unit = if rule.params.get("value").is_some_and(Value::is_string) { "character" } else { "entry" };
+            let unit =
+                if rule.params.get("value").is_some_and(Value::is_string) { "character" } else { "entry" };
             length(bound("equal"), bound("min"), bound("max"), unit)
         }
         "range" => match (bound("min"), bound("max"), bound("exclusive_min"), bound("exclusive_max")) {

@@ -1,9 +1,11 @@
-//! Collects *every* fault of a JSON body, each with its JSON Pointer. Guards against one error per round trip, against a pointer to the parent
-//! where a field is missing, and against unknown fields that slip through.
+//! Collects *every* fault of a JSON body, each with its JSON Pointer. Guards against one error per round
+//! trip, against a pointer to the parent where a field is missing, and against unknown fields that slip
+//! through.
 //!
-//! A good body takes the fast path: serde, straight from the text. Only when that fails is the body read as a [`Value`] and walked by
-//! [`Node`], a deserializer that knows where it is. After each error its place is remembered and answered with a *stand-in* of the asked-for type, so
-//! that the next pass gets past it. When a pass gets through, the rules are checked, leaving out those that would judge a stand-in.
+//! A good body takes the fast path: serde, straight from the text. Only when that fails is the body read as a
+//! [`Value`] and walked by [`Node`], a deserializer that knows where it is. After each error its place is
+//! remembered and answered with a *stand-in* of the asked-for type, so that the next pass gets past it. When
+//! a pass gets through, the rules are checked, leaving out those that would judge a stand-in.
 
 use std::collections::BTreeSet;
 
@@ -45,15 +47,20 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(text: &str) -> Result<T, Bod
         },
         Err(first) => {
             let ctx = Ctx::default();
-            // Whether it is JSON at all is judged here and not by `first`: serde_json calls a `null` in an enum's place a syntax error. The texts
-            // are fixed ones with a line and a column, since nothing is asked of the values.
+            // Whether it is JSON at all is judged here and not by `first`: serde_json calls a `null` in an
+            // enum's place a syntax error. The texts are fixed ones with a line and a column, since nothing
+            // is asked of the values.
             let value = value::read(text, &ctx).map_err(|e| BodyError::Malformed(e.to_string()))?;
             let mut faults = match collect(&value, ctx) {
                 Ok(body) => return Ok(body),
                 Err(faults) => faults,
             };
             if faults.list.is_empty() {
-                let detail = format!("does not have the expected form (line {}, column {})", first.line(), first.column());
+                let detail = format!(
+                    "does not have the expected form (line {}, column {})",
+                    first.line(),
+                    first.column()
+                );
                 faults.list.push(FieldError::pointer("", "invalid", detail));
             }
             Err(BodyError::Faults(faults))

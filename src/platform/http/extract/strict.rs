@@ -1,11 +1,15 @@
-//! Guards against two readings of serde's that no document of ours promises and no client means: a list for an object (a struct also takes its
-//! fields in order), and `{"COD": null}` for the word `"COD"`. All else passes through.
+//! Guards against two readings of serde's that no document of ours promises and no client means: a list for
+//! an object (a struct also takes its fields in order), and `{"COD": null}` for the word `"COD"`. All else
+//! passes through.
 //!
-//! An enum is read from a text only; one whose variants hold something fails here and is left to [`super::node`], which knows both.
+//! An enum is read from a text only; one whose variants hold something fails here and is left to
+//! [`super::node`], which knows both.
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 
 /// A deserializer whose structs are objects and whose enums are texts, here and below.
 pub(super) struct Strict<D>(pub(super) D);
@@ -61,7 +65,12 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
         self.0.deserialize_struct(name, fields, Below { visitor, object_only: true })
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, D::Error> {
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
         self.0.deserialize_str(Word(visitor))
     }
 }

@@ -1,4 +1,5 @@
-//! Reads a body as a [`Value`] and notes repeated keys, which a `Value` would silently lose: of two values, which one counts?
+//! Reads a body as a [`Value`] and notes repeated keys, which a `Value` would silently lose: of two values,
+//! which one counts?
 
 use std::fmt;
 
@@ -63,7 +64,10 @@ impl<'de> Visitor<'de> for Place<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(entry) = seq.next_element_seed(Place { at: child_pointer(&self.at, &list.len().to_string()), ctx: self.ctx })? {
+        while let Some(entry) = seq.next_element_seed(Place {
+            at: child_pointer(&self.at, &list.len().to_string()),
+            ctx: self.ctx,
+        })? {
             list.push(entry);
         }
         Ok(list.into())

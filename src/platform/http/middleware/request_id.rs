@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderValue};
 use super::X_REQUEST_ID;
 use crate::base::{clock::Clock, ids};
 
-/// Stands in the answer's `X-Request-Id`, in its problem document and in every log line of the request. Handlers find it in the request's extensions.
+/// Stands in the answer's `X-Request-Id`, in its problem document and in every log line of the request.
+/// Handlers find it in the request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(Arc<str>);
 
@@ -36,16 +37,24 @@ impl fmt::Display for RequestId {
 
 /// `[A-Za-z0-9._-]{1,128}`: nothing that could break a log line, a header or a page.
 fn harmless(id: &str) -> bool {
-    (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    (1..=128).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 /// The trace id of a W3C `traceparent` header, so that our log lines are found under the caller's trace.
 pub(super) fn trace_id(headers: &HeaderMap) -> Option<&str> {
     let mut parts = headers.get("traceparent")?.to_str().ok()?.split('-');
     let (version, trace, parent) = (parts.next()?, parts.next()?, parts.next()?);
-    let hex = |s: &str, len: usize| s.len() == len && s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let hex =
+        |s: &str, len: usize| s.len() == len && s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let nonzero = |s: &str| s.bytes().any(|b| b != b'0');
-    (hex(version, 2) && version != "ff" && hex(trace, 32) && nonzero(trace) && hex(parent, 16) && nonzero(parent)).then_some(trace)
+    (hex(version, 2)
+        && version != "ff"
+        && hex(trace, 32)
+        && nonzero(trace)
+        && hex(parent, 16)
+        && nonzero(parent))
+    .then_some(trace)
 }
 
 #[cfg(test)]
@@ -59,7 +68,10 @@ mod tests {
             headers.insert("traceparent", HeaderValue::from_static(text));
             trace_id(&headers).map(str::to_owned)
         };
-        assert_eq!(read("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        assert_eq!(
+            read("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").as_deref(),
+            Some("4bf92f3577b34da6a3ce929d0e0e4736")
+        );
         for bad in [
             "",
             "00",

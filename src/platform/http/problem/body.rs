@@ -12,7 +12,8 @@ use super::{Carried, FieldError, Kind};
 
 /// The body of every answer with a status of 400 or more (RFC 9457, `application/problem+json`).
 ///
-/// Branch on `code` or `type`, never on `title`, `detail` or `message`. Further members may appear: ignore what you do not know.
+/// Branch on `code` or `type`, never on `title`, `detail` or `message`. Further members may appear: ignore
+/// what you do not know.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemBody<'a> {
@@ -57,19 +58,24 @@ impl ProblemBody<'_> {
         let at = |pointer, code, detail| vec![FieldError::pointer(pointer, code, detail)];
         let errors = match kind {
             Kind::ValidationFailed => at("/consignee/mobile", "length", "must be exactly 10 digits"),
-            Kind::IdempotencyPayloadMismatch => at("/clientOrderId", "taken", "belongs to another order of yours"),
+            Kind::IdempotencyPayloadMismatch => {
+                at("/clientOrderId", "taken", "belongs to another order of yours")
+            }
             Kind::InvalidQuery => vec![FieldError::parameter("limit", "range", "must be from 1 to 100")],
             _ => Vec::new(),
         };
-        let body = ProblemBody { errors: &errors, ..of_kind(kind, instance, "req_019aa3f1c2d47e5f8a9b0c1d2e3f4a5b") };
+        let body = ProblemBody {
+            errors: &errors,
+            ..of_kind(kind, instance, "req_019aa3f1c2d47e5f8a9b0c1d2e3f4a5b")
+        };
         serde_json::to_value(body).unwrap_or_default()
     }
 }
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// Gives an error answer its document. Answers below 400, and documents that a handler wrote itself, pass unchanged; what a library
-/// answered in a form of its own is replaced, and only its headers stay.
+/// Gives an error answer its document. Answers below 400, and documents that a handler wrote itself, pass
+/// unchanged; what a library answered in a form of its own is replaced, and only its headers stay.
 pub(in crate::platform::http) fn render(response: Response, instance: &str, request_id: &str) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -116,7 +122,8 @@ fn of_kind<'a>(kind: Kind, instance: &'a str, request_id: &'a str) -> ProblemBod
     }
 }
 
-/// A status that has no entry in the catalogue says everything by itself: `about:blank` with the standard phrase.
+/// A status that has no entry in the catalogue says everything by itself: `about:blank` with the standard
+/// phrase.
 fn of_status<'a>(status: StatusCode, instance: &'a str, request_id: &'a str) -> ProblemBody<'a> {
     let phrase = status.canonical_reason().unwrap_or("Error");
     ProblemBody {

@@ -1,4 +1,5 @@
-//! The catalogue: every type of problem this service answers with. What a client may rely on stands here and nowhere else.
+//! The catalogue: every type of problem this service answers with. What a client may rely on stands here and
+//! nowhere else.
 
 use http::StatusCode;
 
@@ -227,7 +228,9 @@ impl Kind {
     pub(in crate::platform::http) fn fits(self, has_body: bool) -> bool {
         match self {
             Self::MalformedBody | Self::BadRequest => has_body,
-            Self::InvalidQuery | Self::InvalidCursor | Self::ProviderRefused | Self::ProviderAnswer => !has_body,
+            Self::InvalidQuery | Self::InvalidCursor | Self::ProviderRefused | Self::ProviderAnswer => {
+                !has_body
+            }
             _ => true,
         }
     }
@@ -237,7 +240,8 @@ impl Kind {
         Self::ALL.into_iter().find(|k| k.code() == code)
     }
 
-    /// The kind for an error that came without one: a library's own answer. `None` where the status alone must speak.
+    /// The kind for an error that came without one: a library's own answer. `None` where the status alone
+    /// must speak.
     pub(super) fn of_status(status: StatusCode) -> Option<Self> {
         Some(match status {
             StatusCode::BAD_REQUEST => Self::BadRequest,
@@ -260,7 +264,9 @@ impl Kind {
     #[must_use]
     pub fn stock_detail(self) -> &'static str {
         match self {
-            Self::Internal => "The service failed to answer this request. The request id helps us to find out why.",
+            Self::Internal => {
+                "The service failed to answer this request. The request id helps us to find out why."
+            }
             Self::NotFound => "There is nothing at this path.",
             Self::MethodNotAllowed => "This path does not have this method; see the Allow header.",
             Self::RequestTimeout => "The request was given up because it took too long.",

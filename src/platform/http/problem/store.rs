@@ -10,8 +10,11 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Unavailable(_) | StoreError::Contended => {
                 tracing::error!(%error, "the database did not answer");
-                Self::new(Kind::TemporarilyUnavailable, "The request was not completed. Send it again unchanged.")
-                    .retry_after(Duration::from_secs(1))
+                Self::new(
+                    Kind::TemporarilyUnavailable,
+                    "The request was not completed. Send it again unchanged.",
+                )
+                .retry_after(Duration::from_secs(1))
             }
             StoreError::Conflict { .. } | StoreError::Fault(_) => Self::internal(&error),
         }

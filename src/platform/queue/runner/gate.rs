@@ -1,24 +1,27 @@
 //! Whether a queue may be worked right now: asked before every claim, of somebody who knows why not.
 //!
-//! Guards against a thousand jobs that each find out for themselves that what they all need is shut, and against a queue that stays
-//! shut because nobody tries: one job may be let through as a probe.
+//! Guards against a thousand jobs that each find out for themselves that what they all need is shut, and
+//! against a queue that stays shut because nobody tries: one job may be let through as a probe.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::Leased;
+use super::ActiveJob;
 
-/// How long a job waits that was claimed just before its queue was shut, and a worker whose probe another one was faster with.
+/// How long a job waits that was claimed just before its queue was shut, and a worker whose probe another one
+/// was faster with.
 pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 /// What may shut queues.
 #[async_trait]
 pub trait Gate: Send + Sync {
-    /// Learns what other processes know. Called at start, then every [`REFRESH`], and before each claim of `run_pending`.
+    /// Learns what other processes know. Called at start, then every [`REFRESH`], and before each claim of
+    /// `run_pending`.
     async fn refresh(&self);
 
-    /// Whether jobs of `queue` may be claimed now. Asked before each claim and once more when jobs have come: answered from memory.
+    /// Whether jobs of `queue` may be claimed now. Asked before each claim and once more when jobs have come:
+    /// answered from memory.
     fn admit(&self, queue: &str) -> Admission;
 }
 
@@ -41,7 +44,7 @@ pub enum Admission {
 #[async_trait]
 pub trait Probe: Send {
     /// The job is in hand. `false`: it must not run, for somebody else's probe does.
-    async fn begin(&mut self, job: &Leased) -> bool;
+    async fn begin(&mut self, job: &ActiveJob) -> bool;
 
     /// The job's run has ended, however it did. Not called when the process dies or drops it.
     async fn end(self: Box<Self>);

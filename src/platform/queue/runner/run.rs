@@ -10,8 +10,8 @@ use crate::{
     base::ids,
     platform::{
         queue::{
-            Count, Held, Leased, QueueError,
-            job::{Death, JobError, Outcome},
+            ActiveJob, Count, LeaseState, QueueError,
+            job::{DeathCause, JobError, Outcome},
             registry::Handler,
             retry,
         },
@@ -19,11 +19,12 @@ use crate::{
     },
 };
 
-/// How often an acknowledgement is repeated when the queue does not answer. After that the lease runs out and the job runs again.
+/// How often an acknowledgement is repeated when the queue does not answer. After that the lease runs out and
+/// the job runs again.
 const ACK_TRIES: u32 = 5;
 
 /// How long a job is put off when it should end for good but nothing could be moved on.
-const UNDEAD: Duration = Duration::from_secs(30);
+const MOVE_ON_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// What the queue is to be told.
 enum End {
@@ -34,18 +35,22 @@ enum End {
 
 impl<C: Send + Sync + 'static> Runner<C> {
     /// Gives a claimed job back unrun: its queue was shut meanwhile.
-    pub(super) async fn put_back(&self, job: &Leased) {
-        self.acknowledge(job, &End::Delay(gate::AGAIN, Count::Nothing, "its queue is shut for now".to_owned())).await;
+    pub(super) async fn put_back(&self, job: &ActiveJob) {
+        self.acknowledge(
+            job,
+            &End::Delay(gate::AGAIN, Count::Nothing, "its queue is shut for now".to_owned()),
+        )
+        .await;
     }
 
-    pub(super) async fn run_one(&self, job: Leased) {
+    pub(super) async fn run_one(&self, job: ActiveJob) {
         // At the highest level, so that no log level takes the id from the lines that are left.
         let span = tracing::error_span!("job", job.queue = job.queue, job.name = job.name, job.id = job.id);
         async {
             let started = tokio::time::Instant::now();
             let in_hand = InHand::new(&self.0, &job);
             let end = self.work(&job).await;
-            let outcome = end.word();
+            let outcome = end.as_str();
             self.acknowledge(&job, &end).await;
             drop(in_hand);
             telemetry::job(&job.queue, &job.name, outcome, started.elapsed());
@@ -54,7 +59,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
         .await;
     }
 
-    async fn work(&self, job: &Leased) -> End {
+    async fn work(&self, job: &ActiveJob) -> End {
         let Some(handler) = self.0.registry.handler(job) else {
             tracing::error!("job {} has a name that no handler answers to", job.id);
             return End::Fail(format!("no handler is named {}", job.name));
@@ -62,7 +67,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
         let run = AssertUnwindSafe(handler.run(&self.0.context, job)).catch_unwind().await;
         let error = match run {
             Ok(Ok(Outcome::Completed(value))) => return End::Complete(value.to_string()),
-            Ok(Ok(Outcome::Later { after, reason })) => return End::Delay(after, Count::Nothing, reason),
+            Ok(Ok(Outcome::Delay { after, reason })) => return End::Delay(after, Count::Nothing, reason),
             Ok(Ok(Outcome::Failed { reason })) => return End::Fail(reason),
             Ok(Err(error)) => error,
             Err(panic) => JobError::Retry(format!("it panicked: {}", panic_text(panic.as_ref()))),
@@ -73,27 +78,37 @@ impl<C: Send + Sync + 'static> Runner<C> {
                 tracing::warn!(reason, failures, "job {} failed and will be tried again", job.id);
                 End::Delay(retry::exponential(job.backoff, failures, ids::fraction()), Count::Attempt, reason)
             }
-            JobError::Away(reason) => {
+            JobError::Unavailable(reason) => {
                 tracing::warn!(reason, "job {} cannot go on and will be tried again", job.id);
                 End::Delay(retry::exponential(job.backoff, 1, ids::fraction()), Count::Nothing, reason)
             }
-            JobError::Retry(reason) => self.bury(handler.as_ref(), job, &Death::Attempts(reason)).await,
-            JobError::Abort(reason) => self.bury(handler.as_ref(), job, &Death::Aborted(reason)).await,
+            JobError::Retry(reason) => {
+                self.fail_permanently(handler.as_ref(), job, &DeathCause::Attempts(reason)).await
+            }
+            JobError::Abort(reason) => {
+                self.fail_permanently(handler.as_ref(), job, &DeathCause::Aborted(reason)).await
+            }
         }
     }
 
-    async fn bury(&self, handler: &dyn Handler<C>, job: &Leased, why: &Death) -> End {
+    async fn fail_permanently(&self, handler: &dyn Handler<C>, job: &ActiveJob, why: &DeathCause) -> End {
         tracing::error!(reason = why.reason(), "job {} failed for good", job.id);
         match AssertUnwindSafe(handler.on_dead(&self.0.context, job, why)).catch_unwind().await {
             Ok(Ok(())) => End::Fail(why.reason().to_owned()),
-            Ok(Err(error)) => End::Delay(UNDEAD, Count::Nothing, format!("cannot move on: {error}")),
-            Err(panic) => End::Delay(UNDEAD, Count::Nothing, format!("cannot move on: {}", panic_text(panic.as_ref()))),
+            Ok(Err(error)) => {
+                End::Delay(MOVE_ON_AGAIN_AFTER, Count::Nothing, format!("cannot move on: {error}"))
+            }
+            Err(panic) => End::Delay(
+                MOVE_ON_AGAIN_AFTER,
+                Count::Nothing,
+                format!("cannot move on: {}", panic_text(panic.as_ref())),
+            ),
         }
     }
 
     /// For jobs that the stalled pass has already failed.
-    pub(super) async fn mourn(&self, job: &Leased) {
-        let why = Death::Stalled;
+    pub(super) async fn on_stalled_dead(&self, job: &ActiveJob) {
+        let why = DeathCause::Stalled;
         tracing::error!(reason = why.reason(), "job {} failed for good", job.id);
         telemetry::job(&job.queue, &job.name, "failed", Duration::ZERO);
         let Some(handler) = self.0.registry.handler(job) else { return };
@@ -103,23 +118,31 @@ impl<C: Send + Sync + 'static> Runner<C> {
         }
     }
 
-    async fn acknowledge(&self, job: &Leased, end: &End) {
+    async fn acknowledge(&self, job: &ActiveJob, end: &End) {
         for attempt in 1..=ACK_TRIES {
             match self.tell(job, end).await {
-                Ok(Held::Done) => return,
-                Ok(Held::Gone) => {
-                    tracing::warn!("the lease of job {} was lost before its end: another worker may run it too", job.id);
+                Ok(LeaseState::Owned) => return,
+                Ok(LeaseState::Lost) => {
+                    tracing::warn!(
+                        "the lease of job {} was lost before its end: another worker may run it too",
+                        job.id
+                    );
                     return;
                 }
                 Err(error) => {
                     tracing::warn!(%error, attempt, "the end of job {} could not be told", job.id);
-                    tokio::time::sleep(retry::exponential(Duration::from_millis(50), attempt, ids::fraction())).await;
+                    tokio::time::sleep(retry::exponential(
+                        Duration::from_millis(50),
+                        attempt,
+                        ids::fraction(),
+                    ))
+                    .await;
                 }
             }
         }
     }
 
-    async fn tell(&self, job: &Leased, end: &End) -> Result<Held, QueueError> {
+    async fn tell(&self, job: &ActiveJob, end: &End) -> Result<LeaseState, QueueError> {
         let broker = &self.0.queue.broker;
         match end {
             End::Complete(value) => broker.complete(job, value).await,
@@ -130,7 +153,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
 }
 
 impl End {
-    fn word(&self) -> &'static str {
+    fn as_str(&self) -> &'static str {
         match self {
             Self::Complete(_) => "completed",
             Self::Delay(_, Count::Attempt, _) => "retried",

@@ -1,4 +1,5 @@
-//! What goes on beside the jobs: renewing their leases, finding those whose worker vanished, asking whether the gate is still open.
+//! What goes on beside the jobs: renewing their leases, finding those whose worker vanished, asking whether
+//! the gate is still open.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     base::ids,
-    platform::{queue::Held, telemetry},
+    platform::{queue::LeaseState, telemetry},
 };
 
 /// Renews every lease in hand each quarter of the shortest one's length, all of a length in one call.
@@ -31,7 +32,7 @@ async fn renew<C: Send + Sync + 'static>(runner: &Runner<C>, settings: &QueueSet
     }
     match runner.0.queue.broker.extend(&jobs, settings.lease).await {
         Ok(held) => {
-            for (job, _) in jobs.iter().zip(held).filter(|(_, held)| *held == Held::Gone) {
+            for (job, _) in jobs.iter().zip(held).filter(|(_, held)| *held == LeaseState::Lost) {
                 // It may have ended just now; if not, its acknowledgement will say so.
                 tracing::debug!(job.id = job.id, "the lease of job {} is gone", job.id);
             }
@@ -45,11 +46,16 @@ async fn renew<C: Send + Sync + 'static>(runner: &Runner<C>, settings: &QueueSet
 }
 
 /// Looks for stalled jobs at start and then every half lease, a little apart from other workers' passes.
-pub(super) async fn recover_stalled<C: Send + Sync + 'static>(runner: Runner<C>, settings: QueueSettings, stop: CancellationToken) {
+pub(super) async fn recover_stalled<C: Send + Sync + 'static>(
+    runner: Runner<C>,
+    settings: QueueSettings,
+    stop: CancellationToken,
+) {
     let mut pause = Duration::ZERO;
     while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
         pause = (settings.lease / 2).mul_f64(0.9 + 0.2 * ids::fraction());
-        // After an outage longer than a lease our own jobs look stalled to us: what still runs here is not to run twice.
+        // After an outage longer than a lease our own jobs look stalled to us: what still runs here is not to
+        // run twice.
         if !renew(&runner, &settings).await {
             continue;
         }
@@ -57,13 +63,19 @@ pub(super) async fn recover_stalled<C: Send + Sync + 'static>(runner: Runner<C>,
             Ok(recovered) => {
                 for id in &recovered.requeued {
                     telemetry::job_stalled(&settings.name);
-                    tracing::warn!(job.id = id, queue = settings.name, "the worker of job {id} vanished: it waits again");
+                    tracing::warn!(
+                        job.id = id,
+                        queue = settings.name,
+                        "the worker of job {id} vanished: it waits again"
+                    );
                 }
                 for job in &recovered.dead {
-                    runner.mourn(job).await;
+                    runner.on_stalled_dead(job).await;
                 }
             }
-            Err(error) => tracing::warn!(queue = settings.name, %error, "cannot look for stalled jobs of {}", settings.name),
+            Err(error) => {
+                tracing::warn!(queue = settings.name, %error, "cannot look for stalled jobs of {}", settings.name)
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::{sql, step::Step};
 use crate::{
     base::{ids, timestamp::Timestamp},
-    platform::queue::broker::{Added, Count, Held, Keep, Leased, NewJob, Recovered},
+    platform::queue::broker::{ActiveJob, Added, Count, Keep, LeaseState, NewJob, Recovered},
 };
 
 /// Why a job failed that no holder has failed.
@@ -40,7 +40,7 @@ pub(super) fn claim(
     queue: &str,
     max: usize,
     lease: Duration,
-    claimed: &mut Vec<Leased>,
+    claimed: &mut Vec<ActiveJob>,
 ) -> rusqlite::Result<Option<Timestamp>> {
     promote_due(step, queue)?;
     let limit = i64::try_from(max).unwrap_or(i64::MAX);
@@ -61,13 +61,15 @@ pub(super) fn claim(
 
 fn promote_due(step: &Step<'_>, queue: &str) -> rusqlite::Result<()> {
     let mut due = step.conn.prepare_cached(sql::DUE)?;
-    let due = due.query_map(params![queue, step.now.as_millis()], |r| r.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    let due = due
+        .query_map(params![queue, step.now.as_millis()], |r| r.get(0))?
+        .collect::<rusqlite::Result<Vec<i64>>>()?;
     let mut promote = step.conn.prepare_cached(sql::PROMOTE)?;
     due.iter().try_for_each(|seq| promote.execute(params![queue, seq]).map(drop))
 }
 
 /// Undoes claims, so that the jobs are the next to be claimed, in the order they had.
-pub(super) fn give_back(step: &mut Step<'_>, jobs: &[Leased]) -> rusqlite::Result<()> {
+pub(super) fn give_back(step: &mut Step<'_>, jobs: &[ActiveJob]) -> rusqlite::Result<()> {
     for job in jobs.iter().rev() {
         step.conn.prepare_cached(sql::GIVE_BACK)?.execute([&job.queue, &job.id, &job.token])?;
         step.effects.woken.insert(job.queue.clone());
@@ -75,25 +77,39 @@ pub(super) fn give_back(step: &mut Step<'_>, jobs: &[Leased]) -> rusqlite::Resul
     Ok(())
 }
 
-pub(super) fn extend(step: &Step<'_>, jobs: &[Leased], lease: Duration) -> rusqlite::Result<Vec<Held>> {
+pub(super) fn extend(
+    step: &Step<'_>,
+    jobs: &[ActiveJob],
+    lease: Duration,
+) -> rusqlite::Result<Vec<LeaseState>> {
     let due = (step.now + lease).as_millis();
     let mut update = step.conn.prepare_cached(sql::EXTEND)?;
     jobs.iter().map(|job| update.execute(params![job.queue, job.id, job.token, due]).map(held)).collect()
 }
 
-pub(super) fn complete(step: &mut Step<'_>, job: &Leased, return_value: &str) -> rusqlite::Result<Held> {
+pub(super) fn complete(
+    step: &mut Step<'_>,
+    job: &ActiveJob,
+    return_value: &str,
+) -> rusqlite::Result<LeaseState> {
     step.effects.completed.insert(job.queue.clone());
     let values = params![job.queue, job.id, job.token, step.now.as_millis(), return_value];
     step.conn.prepare_cached(sql::COMPLETE)?.execute(values).map(held)
 }
 
-pub(super) fn fail(step: &mut Step<'_>, job: &Leased, reason: &str) -> rusqlite::Result<Held> {
+pub(super) fn fail(step: &mut Step<'_>, job: &ActiveJob, reason: &str) -> rusqlite::Result<LeaseState> {
     step.effects.failed.insert(job.queue.clone());
     let values = params![job.queue, job.id, job.token, step.now.as_millis(), reason];
     step.conn.prepare_cached(sql::FAIL)?.execute(values).map(held)
 }
 
-pub(super) fn delay(step: &mut Step<'_>, job: &Leased, delay: Duration, count: Count, reason: &str) -> rusqlite::Result<Held> {
+pub(super) fn delay(
+    step: &mut Step<'_>,
+    job: &ActiveJob,
+    delay: Duration,
+    count: Count,
+    reason: &str,
+) -> rusqlite::Result<LeaseState> {
     let counted = match count {
         Count::Attempt => 1,
         Count::Nothing => 0,
@@ -107,10 +123,15 @@ pub(super) fn delay(step: &mut Step<'_>, job: &Leased, delay: Duration, count: C
     step.conn.prepare_cached(sql::DELAY)?.execute(values).map(held)
 }
 
-pub(super) fn recover_stalled(step: &mut Step<'_>, queue: &str, max_stalled: u32) -> rusqlite::Result<Recovered> {
+pub(super) fn recover_stalled(
+    step: &mut Step<'_>,
+    queue: &str,
+    max_stalled: u32,
+) -> rusqlite::Result<Recovered> {
     let mut recovered = Recovered::default();
     let now = step.now.as_millis();
-    // From the last on, since each goes ahead of all others: the one that stalled first is then claimed first.
+    // From the last on, since each goes ahead of all others: the one that stalled first is then claimed
+    // first.
     for (seq, mut job) in leased(step, sql::STALLED, queue, now)?.into_iter().rev() {
         job.stalled = job.stalled.saturating_add(1);
         if job.stalled <= max_stalled {
@@ -143,11 +164,12 @@ pub(super) fn trim(step: &Step<'_>, keep: Keep) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Jobs as they are handed out, without a token, each with its row. `second` is the statement's second parameter.
-fn leased(step: &Step<'_>, sql: &str, queue: &str, second: i64) -> rusqlite::Result<Vec<(i64, Leased)>> {
+/// Jobs as they are handed out, without a token, each with its row. `second` is the statement's second
+/// parameter.
+fn leased(step: &Step<'_>, sql: &str, queue: &str, second: i64) -> rusqlite::Result<Vec<(i64, ActiveJob)>> {
     let mut select = step.conn.prepare_cached(sql)?;
     let read = |row: &Row<'_>| {
-        let job = Leased {
+        let job = ActiveJob {
             queue: queue.to_owned(),
             id: row.get("id")?,
             name: row.get("name")?,
@@ -164,8 +186,8 @@ fn leased(step: &Step<'_>, sql: &str, queue: &str, second: i64) -> rusqlite::Res
     select.query_map(params![queue, second], read)?.collect()
 }
 
-fn held(changed: usize) -> Held {
-    if changed == 0 { Held::Gone } else { Held::Done }
+fn held(changed: usize) -> LeaseState {
+    if changed == 0 { LeaseState::Lost } else { LeaseState::Owned }
 }
 
 fn millis(d: Duration) -> i64 {

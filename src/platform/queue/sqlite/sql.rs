@@ -1,7 +1,8 @@
 //! Every statement of the queue, each answered by one index, so that no cost grows with the number of jobs.
 //!
-//! `position` is a job's place among those of its state: waiting jobs are claimed from the lowest on, finished ones are
-//! removed from the lowest on. States stand as literals: a bound parameter would hide from SQLite that a partial index fits.
+//! `position` is a job's place among those of its state: waiting jobs are claimed from the lowest on,
+//! finished ones are removed from the lowest on. States stand as literals: a bound parameter would hide from
+//! SQLite that a partial index fits.
 
 /// Raised when the table changes shape; a file with a higher one was made by a newer program and is refused.
 pub(super) const VERSION: i64 = 1;
@@ -37,7 +38,11 @@ CREATE INDEX IF NOT EXISTS jobs_failed ON jobs (queue, position) WHERE state = '
 /// The place behind all jobs of a state. `?1` is the queue.
 macro_rules! behind {
     ($state:literal) => {
-        concat!("coalesce((SELECT position FROM jobs WHERE queue = ?1 AND state = '", $state, "' ORDER BY position DESC LIMIT 1), 0) + 1")
+        concat!(
+            "coalesce((SELECT position FROM jobs WHERE queue = ?1 AND state = '",
+            $state,
+            "' ORDER BY position DESC LIMIT 1), 0) + 1"
+        )
     };
 }
 
@@ -74,9 +79,13 @@ pub(super) const ADD_DELAYED: &str = add!("delayed", "0", "?8");
 
 /// Delayed jobs whose time has come.
 pub(super) const DUE: &str = "SELECT seq FROM jobs WHERE queue = ?1 AND state = 'delayed' AND due_at <= ?2 ORDER BY due_at, seq LIMIT 256";
-pub(super) const PROMOTE: &str =
-    concat!("UPDATE jobs SET state = 'waiting', due_at = NULL, position = ", behind!("waiting"), " WHERE seq = ?2");
-pub(super) const NEXT_DUE: &str = "SELECT due_at FROM jobs WHERE queue = ?1 AND state = 'delayed' ORDER BY due_at LIMIT 1";
+pub(super) const PROMOTE: &str = concat!(
+    "UPDATE jobs SET state = 'waiting', due_at = NULL, position = ",
+    behind!("waiting"),
+    " WHERE seq = ?2"
+);
+pub(super) const NEXT_DUE: &str =
+    "SELECT due_at FROM jobs WHERE queue = ?1 AND state = 'delayed' ORDER BY due_at LIMIT 1";
 
 /// What [`super::ops`] reads of a job that it hands out.
 macro_rules! leased {
@@ -84,7 +93,8 @@ macro_rules! leased {
         "SELECT seq, id, name, data, attempts_made, attempts, backoff_ms, stalled, added_at FROM jobs"
     };
 }
-pub(super) const HEAD: &str = concat!(leased!(), " WHERE queue = ?1 AND state = 'waiting' ORDER BY position, seq LIMIT ?2");
+pub(super) const HEAD: &str =
+    concat!(leased!(), " WHERE queue = ?1 AND state = 'waiting' ORDER BY position, seq LIMIT ?2");
 pub(super) const LEASE: &str = "UPDATE jobs SET state = 'active', token = ?2, due_at = ?3 WHERE seq = ?1";
 
 pub(super) const EXTEND: &str = concat!("UPDATE jobs SET due_at = ?4", held!());
@@ -100,8 +110,10 @@ pub(super) const FAIL: &str = concat!(
     behind!("failed"),
     held!()
 );
-pub(super) const DELAY: &str =
-    concat!("UPDATE jobs SET state = 'delayed', token = NULL, attempts_made = attempts_made + ?4, reason = ?5, due_at = ?6", held!());
+pub(super) const DELAY: &str = concat!(
+    "UPDATE jobs SET state = 'delayed', token = NULL, attempts_made = attempts_made + ?4, reason = ?5, due_at = ?6",
+    held!()
+);
 pub(super) const REQUEUE: &str = concat!(
     "UPDATE jobs SET state = 'waiting', token = NULL, attempts_made = attempts_made + ?4, reason = ?5, due_at = NULL, position = ",
     behind!("waiting"),
@@ -111,8 +123,10 @@ pub(super) const REQUEUE: &str = concat!(
 pub(super) const GIVE_BACK: &str =
     concat!("UPDATE jobs SET state = 'waiting', token = NULL, due_at = NULL, position = ", ahead!(), held!());
 
-pub(super) const STALLED: &str =
-    concat!(leased!(), " WHERE queue = ?1 AND state = 'active' AND due_at < ?2 ORDER BY due_at, seq LIMIT 1000");
+pub(super) const STALLED: &str = concat!(
+    leased!(),
+    " WHERE queue = ?1 AND state = 'active' AND due_at < ?2 ORDER BY due_at, seq LIMIT 1000"
+);
 pub(super) const RECOVER: &str = concat!(
     "UPDATE jobs SET state = 'waiting', token = NULL, due_at = NULL, stalled = stalled + 1, position = ",
     ahead!(),
@@ -124,7 +138,8 @@ pub(super) const BURY: &str = concat!(
     " WHERE seq = ?2"
 );
 
-/// Removes all but the newest `?2` finished jobs. The walk is as long as what is kept, and made once per transaction.
+/// Removes all but the newest `?2` finished jobs. The walk is as long as what is kept, and made once per
+/// transaction.
 macro_rules! trim {
     ($state:literal) => {
         concat!(
@@ -137,8 +152,9 @@ macro_rules! trim {
 pub(super) const TRIM_COMPLETED: &str = trim!("completed");
 pub(super) const TRIM_FAILED: &str = trim!("failed");
 
-/// Counted from the indexes alone. Counters kept by hand would cost every transition a write and could drift from the truth;
-/// this costs only the reader (some 20 ms per million jobs), and readers of a WAL hold nobody up.
+/// Counted from the indexes alone. Counters kept by hand would cost every transition a write and could drift
+/// from the truth; this costs only the reader (some 20 ms per million jobs), and readers of a WAL hold nobody
+/// up.
 pub(super) const COUNTS: &str = "SELECT
     (SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'waiting'),
     (SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'active'),
@@ -158,7 +174,8 @@ pub(super) const GET: &str = view!("id = ?2");
 pub(super) const LIST_WAITING: &str = view!("state = 'waiting' ORDER BY position, seq LIMIT ?2 OFFSET ?3");
 pub(super) const LIST_ACTIVE: &str = view!("state = 'active' ORDER BY due_at, seq LIMIT ?2 OFFSET ?3");
 pub(super) const LIST_DELAYED: &str = view!("state = 'delayed' ORDER BY due_at, seq LIMIT ?2 OFFSET ?3");
-pub(super) const LIST_COMPLETED: &str = view!("state = 'completed' ORDER BY position DESC LIMIT ?2 OFFSET ?3");
+pub(super) const LIST_COMPLETED: &str =
+    view!("state = 'completed' ORDER BY position DESC LIMIT ?2 OFFSET ?3");
 pub(super) const LIST_FAILED: &str = view!("state = 'failed' ORDER BY position DESC LIMIT ?2 OFFSET ?3");
 
 #[cfg(test)]
@@ -217,10 +234,19 @@ mod tests {
                 plan.push(row.get::<_, String>(3).unwrap());
             }
             for part in *parts {
-                assert!(plan.iter().any(|step| step.starts_with("SEARCH jobs USING") && step.ends_with(part)), "{sql}\n{plan:#?}");
+                assert!(
+                    plan.iter().any(|step| step.starts_with("SEARCH jobs USING") && step.ends_with(part)),
+                    "{sql}\n{plan:#?}"
+                );
             }
-            assert_eq!(plan.iter().filter(|step| step.starts_with("SEARCH")).count(), parts.len(), "{sql}\n{plan:#?}");
-            let costly = |step: &&String| step.contains("TEMP B-TREE") || step.starts_with("SCAN") && !step.contains("CONSTANT ROW");
+            assert_eq!(
+                plan.iter().filter(|step| step.starts_with("SEARCH")).count(),
+                parts.len(),
+                "{sql}\n{plan:#?}"
+            );
+            let costly = |step: &&String| {
+                step.contains("TEMP B-TREE") || step.starts_with("SCAN") && !step.contains("CONSTANT ROW")
+            };
             assert_eq!(plan.iter().find(costly), None, "{sql}\n{plan:#?}");
         }
     }

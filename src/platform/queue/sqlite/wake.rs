@@ -22,7 +22,7 @@ pub(super) struct Shared {
     pub(super) path: PathBuf,
     /// Filled by the writer, which alone opens files.
     views: Mutex<Option<Views>>,
-    bells: Mutex<HashMap<String, Arc<Notify>>>,
+    notifies: Mutex<HashMap<String, Arc<Notify>>>,
     waiting: Mutex<Waiting>,
     changed: Condvar,
 }
@@ -48,7 +48,13 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, views: Mutex::default(), bells: Mutex::default(), waiting: Mutex::default(), changed: Condvar::new() }
+        Self {
+            path,
+            views: Mutex::default(),
+            notifies: Mutex::default(),
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+        }
     }
 
     /// Takes the reading connections of a newly opened file and gives the writing one back.
@@ -70,25 +76,25 @@ impl Shared {
         (Identity::of(&self.path) == Some(views.identity)).then(|| Arc::clone(&views.read))
     }
 
-    pub(super) fn bell(&self, queue: &str) -> Arc<Notify> {
-        let mut bells = lock(&self.bells);
-        if let Some(bell) = bells.get(queue) {
-            return Arc::clone(bell);
+    pub(super) fn notify(&self, queue: &str) -> Arc<Notify> {
+        let mut notifies = lock(&self.notifies);
+        if let Some(notify) = notifies.get(queue) {
+            return Arc::clone(notify);
         }
-        Arc::clone(bells.entry(queue.to_owned()).or_default())
+        Arc::clone(notifies.entry(queue.to_owned()).or_default())
     }
 
     /// Wakes the claims that wait for these queues.
     pub(super) fn ring(&self, queues: &BTreeSet<String>) {
-        let bells = lock(&self.bells);
-        for bell in queues.iter().filter_map(|q| bells.get(q)) {
-            bell.notify_waiters();
+        let notifies = lock(&self.notifies);
+        for notify in queues.iter().filter_map(|q| notifies.get(q)) {
+            notify.notify_waiters();
         }
     }
 
     fn ring_all(&self) {
-        for bell in lock(&self.bells).values() {
-            bell.notify_waiters();
+        for notify in lock(&self.notifies).values() {
+            notify.notify_waiters();
         }
     }
 
@@ -124,13 +130,18 @@ impl Shared {
         }
     }
 
-    /// Whether there was a commit since the last call, or the file must be opened anew; the claims that this wakes make
-    /// the writer do that.
+    /// Whether there was a commit since the last call, or the file must be opened anew; the claims that this
+    /// wakes make the writer do that.
     fn others_wrote(&self) -> bool {
         let mut views = lock(&self.views);
         let Some(views) = views.as_mut() else { return true };
-        let version = views.watch.prepare_cached("PRAGMA data_version").and_then(|mut s| s.query_row([], |r| r.get(0))).ok();
-        let wrote = version.is_none() || views.seen != version || Identity::of(&self.path) != Some(views.identity);
+        let version = views
+            .watch
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut s| s.query_row([], |r| r.get(0)))
+            .ok();
+        let wrote =
+            version.is_none() || views.seen != version || Identity::of(&self.path) != Some(views.identity);
         views.seen = version;
         wrote
     }

@@ -1,8 +1,8 @@
 //! The one thread of a process that writes to the queue's file.
 //!
-//! Guards against a commit per operation: operations that wait together go into one transaction, each in a savepoint of its
-//! own, and are answered after the commit. Guards against a file that was deleted or replaced under the process: it looks
-//! before every transaction.
+//! Guards against a commit per operation: operations that wait together go into one transaction, each in a
+//! savepoint of its own, and are answered after the commit. Guards against a file that was deleted or
+//! replaced under the process: it looks before every transaction.
 
 use std::{
     sync::{Arc, Mutex},
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     base::{clock::Clock, ids},
-    platform::queue::broker::{Keep, Leased, QueueError},
+    platform::queue::broker::{ActiveJob, Keep, QueueError},
 };
 
 /// Operations that may wait for the writer; further callers wait to hand theirs in.
@@ -64,7 +64,7 @@ fn ended() -> String {
 /// Hands operations to the writer's thread.
 pub(super) struct Writer {
     work: mpsc::Sender<Box<dyn Work>>,
-    returned: Arc<Mutex<Vec<Leased>>>,
+    returned: Arc<Mutex<Vec<ActiveJob>>>,
 }
 
 impl Writer {
@@ -72,7 +72,8 @@ impl Writer {
     pub(super) fn start(shared: Arc<Shared>, clock: Clock, keep: Keep) -> std::io::Result<Self> {
         let (work, inbox) = mpsc::channel(BACKLOG);
         let returned = Arc::default();
-        let thread = Thread { shared, clock, keep, inbox, returned: Arc::clone(&returned), open: None, proven: false };
+        let thread =
+            Thread { shared, clock, keep, inbox, returned: Arc::clone(&returned), open: None, proven: false };
         std::thread::Builder::new().name("queue-writer".to_owned()).spawn(move || thread.run())?;
         Ok(Self { work, returned })
     }
@@ -94,15 +95,16 @@ impl Writer {
     }
 }
 
-/// Claimed jobs on their way to the caller. Dropped on the way, because the caller has gone, they wait again at once.
+/// Claimed jobs on their way to the caller. Dropped on the way, because the caller has gone, they wait again
+/// at once.
 pub(super) struct Grant {
-    pub(super) jobs: Vec<Leased>,
-    returned: Arc<Mutex<Vec<Leased>>>,
+    pub(super) jobs: Vec<ActiveJob>,
+    returned: Arc<Mutex<Vec<ActiveJob>>>,
     nudge: mpsc::WeakSender<Box<dyn Work>>,
 }
 
 impl Grant {
-    pub(super) fn take(mut self) -> Vec<Leased> {
+    pub(super) fn take(mut self) -> Vec<ActiveJob> {
         std::mem::take(&mut self.jobs)
     }
 }
@@ -115,7 +117,8 @@ impl Drop for Grant {
         lock(&self.returned).append(&mut self.jobs);
         // A full inbox or a closed one needs no nudge: the writer looks at what was returned anyway.
         if let Some(sender) = self.nudge.upgrade() {
-            let nothing = Task { work: Some(|_: &mut Step<'_>| Ok(())), result: None, reply: oneshot::channel().0 };
+            let nothing =
+                Task { work: Some(|_: &mut Step<'_>| Ok(())), result: None, reply: oneshot::channel().0 };
             drop(sender.try_send(Box::new(nothing)));
         }
     }
@@ -126,7 +129,7 @@ struct Thread {
     clock: Clock,
     keep: Keep,
     inbox: mpsc::Receiver<Box<dyn Work>>,
-    returned: Arc<Mutex<Vec<Leased>>>,
+    returned: Arc<Mutex<Vec<ActiveJob>>>,
     open: Option<(Connection, Identity, Option<Identity>)>,
     /// A transaction has succeeded.
     proven: bool,
@@ -149,7 +152,8 @@ impl Thread {
         if !lock(&self.returned).is_empty() {
             self.transact(Vec::new());
         }
-        // The writing connection is closed last: so it tidies the side files up, unless another process has the file open.
+        // The writing connection is closed last: so it tidies the side files up, unless another process has
+        // the file open.
         self.shared.retire();
     }
 
@@ -231,12 +235,15 @@ fn in_savepoint(step: &mut Step<'_>, work: &mut dyn Work) -> rusqlite::Result<()
     outcome
 }
 
-/// Takes the write lock. SQLite's own waiting is not fair between processes, so short waits with jitter are added.
+/// Takes the write lock. SQLite's own waiting is not fair between processes, so short waits with jitter are
+/// added.
 fn begin(conn: &Connection) -> rusqlite::Result<()> {
     let start = Instant::now();
     loop {
         match run(conn, "BEGIN IMMEDIATE") {
-            Err(e) if is_busy(&e) && start.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(10).mul_f64(ids::fraction())),
+            Err(e) if is_busy(&e) && start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10).mul_f64(ids::fraction()))
+            }
             other => return other,
         }
     }

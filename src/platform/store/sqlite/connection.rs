@@ -1,7 +1,7 @@
 //! How connections are opened, and what SQLite's errors mean.
 //!
-//! Guards against a database that others on the machine can read, a start that fails with nothing but "unable to open", and
-//! a busy file being taken for a broken one.
+//! Guards against a database that others on the machine can read, a start that fails with nothing but "unable
+//! to open", and a busy file being taken for a broken one.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -20,7 +20,8 @@ use crate::{base::ids, platform::store::StoreError};
 /// How long a busy file is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Retries with jitter: SQLite's own handler backs off to 100 ms, which starves one process while another is busy.
+/// Retries with jitter: SQLite's own handler backs off to 100 ms, which starves one process while another is
+/// busy.
 #[derive(Debug)]
 pub(super) struct Patience(Instant);
 
@@ -31,7 +32,8 @@ impl Patience {
 
     /// Waits a moment if `error` says busy and there is time left. `false`: give up.
     pub(super) fn bears(&self, error: &Error) -> bool {
-        let busy = matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked));
+        let busy =
+            matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked));
         if !busy || Instant::now() >= self.0 {
             return false;
         }
@@ -42,8 +44,8 @@ impl Patience {
 
 /// Makes the folder (0700) and the file (0600) where they are missing. What is there keeps its mode.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
-    // Closing any descriptor of a file drops all locks that this process holds on it, SQLite's too. So one thread at a time
-    // makes the file, and nobody opens it as a database in between.
+    // Closing any descriptor of a file drops all locks that this process holds on it, SQLite's too. So one
+    // thread at a time makes the file, and nobody opens it as a database in between.
     static MAKING: Mutex<()> = Mutex::new(());
     let _one = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty() && !f.exists()) {
@@ -74,16 +76,23 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn try_open_writer(path: &Path) -> rusqlite::Result<Option<Connection>> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let conn = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     if conn.is_readonly("main")? {
         return Ok(None);
     }
     conn.busy_timeout(Duration::from_millis(5))?; // beyond that, `Patience`
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
-        return Err(Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN), Some(NO_WAL.to_owned())));
+        return Err(Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN),
+            Some(NO_WAL.to_owned()),
+        ));
     }
-    // A larger WAL between checkpoints: index pages that every commit touches are copied back once, not each time.
+    // A larger WAL between checkpoints: index pages that every commit touches are copied back once, not each
+    // time.
     conn.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32000",
     )?;
@@ -95,15 +104,18 @@ const NO_WAL: &str = "its file system does not allow write-ahead logging; use a 
 
 /// A connection that cannot write, whatever it is asked.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let conn = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     conn.busy_timeout(PATIENCE)?;
     conn.execute_batch("PRAGMA cache_size = -8000")?;
     keep_plans(&conn)?;
     Ok(conn)
 }
 
-/// Otherwise every run of a query over an expression index with other values is prepared anew: SQLite looks whether the values allow a
-/// better plan. There is none to be found, since each query names its index.
+/// Otherwise every run of a query over an expression index with other values is prepared anew: SQLite looks
+/// whether the values allow a better plan. There is none to be found, since each query names its index.
 fn keep_plans(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(128);
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
@@ -115,7 +127,9 @@ fn cannot_open(path: &Path, why: &str) -> StoreError {
 
 fn explained(error: &Error) -> String {
     match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => "it is not an SQLite database; name another file or move this one away".to_owned(),
+        Some(ErrorCode::NotADatabase) => {
+            "it is not an SQLite database; name another file or move this one away".to_owned()
+        }
         Some(ErrorCode::CannotOpen) if !error.to_string().contains(NO_WAL) => {
             format!("{error}; it and its directory must be readable and writable")
         }
@@ -123,7 +137,8 @@ fn explained(error: &Error) -> String {
     }
 }
 
-/// What a failed statement means to the caller. A conflict carries SQLite's name for the index: `orders_awb`, or `orders.id`.
+/// What a failed statement means to the caller. A conflict carries SQLite's name for the index: `orders_awb`,
+/// or `orders.id`.
 pub(super) fn meaning(error: &Error) -> StoreError {
     use rusqlite::ffi;
     let Error::SqliteFailure(code, text) = error else { return StoreError::Fault(error.to_string()) };
@@ -134,9 +149,11 @@ pub(super) fn meaning(error: &Error) -> StoreError {
         return StoreError::Conflict { index: name.to_owned() };
     }
     match code.code {
-        ErrorCode::Unknown | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig | ErrorCode::ApiMisuse => {
-            StoreError::Fault(error.to_string())
-        }
+        ErrorCode::Unknown
+        | ErrorCode::ConstraintViolation
+        | ErrorCode::TypeMismatch
+        | ErrorCode::TooBig
+        | ErrorCode::ApiMisuse => StoreError::Fault(error.to_string()),
         _ => StoreError::Unavailable(error.to_string()),
     }
 }
@@ -161,11 +178,16 @@ mod tests {
                  INSERT INTO docs SELECT i, json_object('at', i) FROM n"
             ))
             .unwrap();
-        let sql = format!("SELECT id FROM docs INDEXED BY by_at WHERE {at} IS NOT NULL AND {at} < ?1 ORDER BY {at}, id LIMIT ?2");
+        let sql = format!(
+            "SELECT id FROM docs INDEXED BY by_at WHERE {at} IS NOT NULL AND {at} < ?1 ORDER BY {at}, id LIMIT ?2"
+        );
         for conn in [writer, open_reader(&path).unwrap()] {
             for before in 1..2_000_i64 {
                 let mut query = conn.prepare_cached(&sql).unwrap();
-                query.query_map([before, 1], |row| row.get::<_, String>(0)).unwrap().for_each(|id| drop(id.unwrap()));
+                query
+                    .query_map([before, 1], |row| row.get::<_, String>(0))
+                    .unwrap()
+                    .for_each(|id| drop(id.unwrap()));
             }
             assert_eq!(conn.prepare_cached(&sql).unwrap().get_status(StatementStatus::RePrepare), 0);
         }

@@ -37,7 +37,10 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit = Arc::clone(&self.0.free).acquire_owned().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        let permit = Arc::clone(&self.0.free)
+            .acquire_owned()
+            .await
+            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
         let pool = Arc::clone(&self.0);
         let reading = task::spawn_blocking(move || {
             let _permit = permit; // held until the read is over, even if the caller goes away

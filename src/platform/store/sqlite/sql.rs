@@ -1,7 +1,8 @@
 //! The SQL of the SQLite adapter, as text.
 //!
-//! Guards against injection and slow queries: names come from declarations alone and are checked, values are always bound,
-//! and every query names the index that `plan.rs` chose, so that SQLite cannot take a worse one.
+//! Guards against injection and slow queries: names come from declarations alone and are checked, values are
+//! always bound, and every query names the index that `plan.rs` chose, so that SQLite cannot take a worse
+//! one.
 
 use std::cmp::Ordering;
 
@@ -38,8 +39,8 @@ pub(super) struct SchemaIndex {
     pub(super) create: String,
 }
 
-/// A table with a rowid on purpose: a WITHOUT ROWID table keeps at most a quarter of a page per row in place, and our documents
-/// are larger, so each would cost an overflow page more.
+/// A table with a rowid on purpose: a WITHOUT ROWID table keeps at most a quarter of a page per row in place,
+/// and our documents are larger, so each would cost an overflow page more.
 pub(super) fn schema(collection: &str, indexes: &[Index]) -> Result<Schema, StoreError> {
     check(collection)?;
     let mut made = Vec::with_capacity(indexes.len());
@@ -51,10 +52,14 @@ pub(super) fn schema(collection: &str, indexes: &[Index]) -> Result<Schema, Stor
         for field in index.fields {
             check(field)?;
         }
-        made.push(SchemaIndex { name: format!("{collection}_{}", index.name), create: create_index(collection, index) });
+        made.push(SchemaIndex {
+            name: format!("{collection}_{}", index.name),
+            create: create_index(collection, index),
+        });
     }
-    let create_table =
-        format!("CREATE TABLE IF NOT EXISTS \"{collection}\" (id TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, doc TEXT NOT NULL)");
+    let create_table = format!(
+        "CREATE TABLE IF NOT EXISTS \"{collection}\" (id TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, doc TEXT NOT NULL)"
+    );
     Ok(Schema { table: collection.to_owned(), create_table, indexes: made })
 }
 
@@ -64,7 +69,11 @@ fn create_index(collection: &str, index: &Index) -> String {
         columns.push("id".to_owned()); // the page order is (sort field, id)
     }
     let unique = if index.unique { "UNIQUE " } else { "" };
-    let mut sql = format!("CREATE {unique}INDEX \"{collection}_{}\" ON \"{collection}\" ({})", index.name, columns.join(", "));
+    let mut sql = format!(
+        "CREATE {unique}INDEX \"{collection}_{}\" ON \"{collection}\" ({})",
+        index.name,
+        columns.join(", ")
+    );
     if index.sparse {
         sql.push_str(" WHERE ");
         sql.push_str(&present(index).join(" AND "));
@@ -75,7 +84,11 @@ fn create_index(collection: &str, index: &Index) -> String {
 /// Names go into SQL text and JSON paths: letters, digits and `_`, with single dots between.
 fn check(name: &str) -> Result<(), StoreError> {
     let fine = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if name.split('.').all(fine) { Ok(()) } else { Err(StoreError::Fault(format!("{name:?} cannot name a collection, index or field"))) }
+    if name.split('.').all(fine) {
+        Ok(())
+    } else {
+        Err(StoreError::Fault(format!("{name:?} cannot name a collection, index or field")))
+    }
 }
 
 fn value_of(field: &str) -> String {
@@ -94,7 +107,8 @@ pub(super) fn insert(collection: &str, id: &str, json: String) -> Statement {
 
 /// `json` carries the version `stored + 1`.
 pub(super) fn replace(collection: &str, id: &str, stored: i64, json: String) -> Statement {
-    let sql = format!("UPDATE \"{collection}\" SET version = ?2 + 1, doc = ?3 WHERE id = ?1 AND version = ?2");
+    let sql =
+        format!("UPDATE \"{collection}\" SET version = ?2 + 1, doc = ?3 WHERE id = ?1 AND version = ?2");
     Statement { sql, values: vec![Value::Text(id.to_owned()), Value::Integer(stored), Value::Text(json)] }
 }
 
@@ -114,11 +128,19 @@ pub(super) fn count_by(collection: &str, indexes: &[Index], field: &str) -> Resu
     }
     let name = index.name;
     let terms = terms.join(" AND ");
-    let sql = format!("SELECT {v}, COUNT(*) FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" WHERE {terms} GROUP BY {v}");
+    let sql = format!(
+        "SELECT {v}, COUNT(*) FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" WHERE {terms} GROUP BY {v}"
+    );
     Ok(Statement { sql, values: Vec::new() })
 }
 
-pub(super) fn delete_before(collection: &str, indexes: &[Index], field: &str, before: Key, limit: usize) -> Result<Statement, StoreError> {
+pub(super) fn delete_before(
+    collection: &str,
+    indexes: &[Index],
+    field: &str,
+    before: Key,
+    limit: usize,
+) -> Result<Statement, StoreError> {
     let index = plan::leading(indexes, field).ok_or_else(|| unindexed(collection, field))?;
     let v = value_of(field);
     let mut terms = vec![format!("{v} >= '' AND {v} < ?1")];
@@ -127,7 +149,9 @@ pub(super) fn delete_before(collection: &str, indexes: &[Index], field: &str, be
     }
     let name = index.name;
     let terms = terms.join(" AND ");
-    let oldest = format!("SELECT rowid FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" WHERE {terms} ORDER BY {v} LIMIT ?2");
+    let oldest = format!(
+        "SELECT rowid FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" WHERE {terms} ORDER BY {v} LIMIT ?2"
+    );
     let sql = format!("DELETE FROM \"{collection}\" WHERE rowid IN ({oldest})");
     Ok(Statement { sql, values: vec![bound(before), Value::Integer(clamp(limit))] })
 }
@@ -140,8 +164,11 @@ pub(super) fn find(collection: &str, indexes: &[Index], query: &Query) -> Result
     })?;
     let mut values = Values::default();
     let sort = value_of(query.sort);
-    let mut terms: Vec<String> =
-        query.equal.iter().map(|(field, key)| format!("{} = {}", value_of(field), values.bind(bound(key.clone())))).collect();
+    let mut terms: Vec<String> = query
+        .equal
+        .iter()
+        .map(|(field, key)| format!("{} = {}", value_of(field), values.bind(bound(key.clone()))))
+        .collect();
     if index.sparse {
         terms.extend(present(index));
     }
@@ -175,13 +202,22 @@ pub(super) fn find(collection: &str, indexes: &[Index], query: &Query) -> Result
     Ok(Statement { sql, values: values.0 })
 }
 
-/// Adds the range of the sort field to `terms`. SQLite seeks to one lower and one upper bound, so of the range's own and the
-/// cursor's only the tighter is named; otherwise every page would start at the range's end.
+/// Adds the range of the sort field to `terms`. SQLite seeks to one lower and one upper bound, so of the
+/// range's own and the cursor's only the tighter is named; otherwise every page would start at the range's
+/// end.
 ///
-/// SQLite cannot seek to a pair (sort field, id) in an expression index. A page behind a cursor therefore comes in two parts,
-/// each a plain seek: the rest of those with the cursor's own key, then what follows. The two are given back as further terms.
-fn bounds(terms: &mut Vec<String>, values: &mut Values, sort: &str, query: &Query, shape: Shape) -> Option<[String; 2]> {
-    let (mut from, mut before, mut after) = (query.from.as_ref(), query.before.as_ref(), query.after.as_ref());
+/// SQLite cannot seek to a pair (sort field, id) in an expression index. A page behind a cursor therefore
+/// comes in two parts, each a plain seek: the rest of those with the cursor's own key, then what follows. The
+/// two are given back as further terms.
+fn bounds(
+    terms: &mut Vec<String>,
+    values: &mut Values,
+    sort: &str,
+    query: &Query,
+    shape: Shape,
+) -> Option<[String; 2]> {
+    let (mut from, mut before, mut after) =
+        (query.from.as_ref(), query.before.as_ref(), query.after.as_ref());
     if let (Shape::Ordered, Some(cursor)) = (shape, after) {
         let to = |key: Option<&Key>| key.map(|k| compare(k, &cursor.key));
         match query.order {
@@ -204,7 +240,9 @@ fn bounds(terms: &mut Vec<String>, values: &mut Values, sort: &str, query: &Quer
     let sign = if ascending { '>' } else { '<' };
     let (key, id) = (values.bind(bound(key.clone())), values.bind(Value::Text(id.clone())));
     match shape {
-        Shape::Ordered => return Some([format!("{sort} = {key} AND id {sign} {id}"), format!("{sort} {sign} {key}")]),
+        Shape::Ordered => {
+            return Some([format!("{sort} = {key} AND id {sign} {id}"), format!("{sort} {sign} {key}")]);
+        }
         Shape::ById => terms.push(format!("id {sign} {id}")),
         Shape::Point => terms.push(format!("({sort}, id) {sign} ({key}, {id})")),
     }

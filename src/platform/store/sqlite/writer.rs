@@ -1,7 +1,7 @@
 //! The one thread of this process that writes: it puts all operations that wait into one transaction.
 //!
-//! Guards against one `fsync` per order (the disk gives a few hundred a second), against a caller hearing of success before the
-//! commit, and against one caller's conflict undoing the others' work.
+//! Guards against one `fsync` per order (the disk gives a few hundred a second), against a caller hearing of
+//! success before the commit, and against one caller's conflict undoing the others' work.
 
 use std::thread::{self, JoinHandle};
 
@@ -14,7 +14,8 @@ use super::{
 };
 use crate::platform::store::StoreError;
 
-/// Most operations in one commit: bounds how long the first one waits and how long other processes are kept out.
+/// Most operations in one commit: bounds how long the first one waits and how long other processes are kept
+/// out.
 const BATCH: usize = 256;
 /// Operations that may wait before callers are made to.
 const WAITING: usize = 1024;
@@ -48,8 +49,8 @@ impl Writer {
         Ok((Self(sender), thread))
     }
 
-    /// Does the work durably and tells how many rows it changed. A caller that goes away in the meantime is not waited for;
-    /// its work is done nevertheless.
+    /// Does the work durably and tells how many rows it changed. A caller that goes away in the meantime is
+    /// not waited for; its work is done nevertheless.
     pub(super) async fn run(&self, work: Work) -> Result<usize, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Job { work, reply }).await.map_err(|_| ended())?;
@@ -77,7 +78,8 @@ fn commit_waiting(conn: &mut Connection, first: Job, jobs: &mut mpsc::Receiver<J
         };
         let undone = outcome.is_ok() && conn.is_autocommit();
         if undone {
-            // A full disk or the like: SQLite has taken back the whole transaction. What waits has its own try.
+            // A full disk or the like: SQLite has taken back the whole transaction. What waits has its own
+            // try.
             outcome = Err(result.as_ref().err().map_or_else(String::new, ToString::to_string));
         }
         replies.push((reply, result));
@@ -91,7 +93,8 @@ fn commit_waiting(conn: &mut Connection, first: Job, jobs: &mut mpsc::Receiver<J
     }
     let taken = replies.len();
     for (reply, result) in replies {
-        // Without the commit nothing counts, not even a conflict: the other document may be one that was undone.
+        // Without the commit nothing counts, not even a conflict: the other document may be one that was
+        // undone.
         let told = match &outcome {
             Ok(()) => result,
             Err(why) => Err(StoreError::Unavailable(why.clone())),

@@ -1,10 +1,11 @@
-//! Cancels a shipment by its AWB. Not known to be idempotent: a repeat is most likely refused, so it is never repeated by itself.
+//! Cancels a shipment by its AWB. Not known to be idempotent: a repeat is most likely refused, so it is never
+//! repeated by itself.
 
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::provider::parcelx::{
-    answer::Wire,
+    answer::CallResult,
     endpoint::Endpoint,
     verdict::{self, Verdict},
 };
@@ -26,7 +27,7 @@ impl Endpoint for CancelOrder<'_> {
         json!({ "awb": self.0 })
     }
 
-    fn read(wire: &Wire, _reference: &str) -> Verdict<()> {
+    fn read(wire: &CallResult, _reference: &str) -> Verdict<()> {
         verdict::judge_of_shipment(wire, |_| Ok(()))
     }
 
@@ -41,13 +42,17 @@ mod tests {
     use crate::provider::parcelx::answer::{Answer, Body};
 
     fn word(status: u16, body: &str) -> &'static str {
-        let wire = Wire::Answer(Answer { status, retry_after: None, body: Body::read(body.as_bytes()) });
+        let wire =
+            CallResult::Answer(Answer { status, retry_after: None, body: Body::read(body.as_bytes()) });
         CancelOrder::word(&CancelOrder::read(&wire, "ORD-1"))
     }
 
     #[test]
     fn only_a_plain_yes_is_one() {
-        assert_eq!(word(200, include_str!("../../../../tests/fixtures/parcelx/cancel_order/accepted.json")), "accepted");
+        assert_eq!(
+            word(200, include_str!("../../../../tests/fixtures/parcelx/cancel_order/accepted.json")),
+            "accepted"
+        );
         for body in ["", "{}", r#"{"status":"true"}"#, "<html>"] {
             assert_eq!(word(200, body), "unknown", "{body}");
         }

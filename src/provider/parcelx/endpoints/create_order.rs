@@ -1,4 +1,5 @@
-//! Books an order: one call creates it, chooses the courier and gives the AWB. Not known to be idempotent, so never repeated by itself.
+//! Books an order: one call creates it, chooses the courier and gives the AWB. Not known to be idempotent, so
+//! never repeated by itself.
 
 use http::Method;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use crate::{
         words::{AddressType, ExpressType, PaymentMethod},
     },
     provider::parcelx::{
-        answer::{Answer, Wire, awb_of, text_of},
+        answer::{Answer, CallResult, awb_of, text_of},
         endpoint::Endpoint,
         verdict::{self, Booked, Verdict},
     },
@@ -21,7 +22,8 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::provider::parcelx) struct CreateOrder<'a>(pub(in crate::provider::parcelx) &'a Order);
 
-/// The request, in the words of `ParcelX`. Nearly every value is text, and each `shipment_*` is a list even for one box.
+/// The request, in the words of `ParcelX`. Nearly every value is text, and each `shipment_*` is a list even
+/// for one box.
 #[derive(Debug, Serialize)]
 struct Payload<'a> {
     client_order_id: &'a str,
@@ -151,10 +153,12 @@ impl Endpoint for CreateOrder<'_> {
         serde_json::to_value(Payload::from(self.0)).unwrap_or_default()
     }
 
-    fn read(wire: &Wire, reference: &str) -> Verdict {
+    fn read(wire: &CallResult, reference: &str) -> Verdict {
         match verdict::judge(wire, |answer| booked(answer, reference)) {
             // It says no and names a parcel: a look-up will tell.
-            Verdict::Refused(_) if names_a_shipment(wire) => Verdict::Unknown("unknown: a refusal with an AWB".to_owned()),
+            Verdict::Refused(_) if names_a_shipment(wire) => {
+                Verdict::Unknown("unknown: a refusal with an AWB".to_owned())
+            }
             verdict => verdict,
         }
     }
@@ -164,8 +168,8 @@ impl Endpoint for CreateOrder<'_> {
     }
 }
 
-fn names_a_shipment(wire: &Wire) -> bool {
-    let Wire::Answer(answer) = wire else { return false };
+fn names_a_shipment(wire: &CallResult) -> bool {
+    let CallResult::Answer(answer) = wire else { return false };
     awb_of(answer.json().and_then(|body| body.get("data")?.get("awb_number"))).is_some()
 }
 

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::provider::parcelx::{
-    answer::{Answer, Wire, text_of},
+    answer::{Answer, CallResult, text_of},
     endpoint::Endpoint,
     verdict::{self, Verdict},
 };
@@ -26,7 +26,7 @@ impl Endpoint for Label<'_> {
         json!({ "awb": self.0, "label_type": "label" })
     }
 
-    fn read(wire: &Wire, _reference: &str) -> Verdict<String> {
+    fn read(wire: &CallResult, _reference: &str) -> Verdict<String> {
         verdict::judge_of_shipment(wire, address)
     }
 
@@ -52,7 +52,8 @@ mod tests {
     use crate::provider::parcelx::answer::Body;
 
     fn read(status: u16, body: &str) -> Verdict<String> {
-        let wire = Wire::Answer(Answer { status, retry_after: None, body: Body::read(body.as_bytes()) });
+        let wire =
+            CallResult::Answer(Answer { status, retry_after: None, body: Body::read(body.as_bytes()) });
         Label::read(&wire, "ORD-1")
     }
 
@@ -80,7 +81,10 @@ mod tests {
         for status in [200, 400, 404, 422] {
             assert_eq!(Label::word(&read(status, no)), "refused", "{status}");
         }
-        assert!(matches!(read(404, r#"{"status":false,"error":"Unknown method"}"#), Verdict::Configuration(_)));
+        assert!(matches!(
+            read(404, r#"{"status":false,"error":"Unknown method"}"#),
+            Verdict::Configuration(_)
+        ));
         assert!(matches!(read(403, no), Verdict::Credentials(_)));
     }
 

@@ -1,10 +1,11 @@
-//! Looks for a shipment by AWB, or by our own reference: the only way to settle a create whose answer was lost.
+//! Looks for a shipment by AWB, or by our own reference: the only way to settle a create whose answer was
+//! lost.
 
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::provider::parcelx::{
-    answer::{Answer, Wire, awb_of, text_of},
+    answer::{Answer, CallResult, awb_of, text_of},
     endpoint::Endpoint,
 };
 
@@ -66,7 +67,7 @@ impl Endpoint for TrackOrder<'_> {
         }
     }
 
-    fn read(wire: &Wire, _reference: &str) -> Tracked {
+    fn read(wire: &CallResult, _reference: &str) -> Tracked {
         read(wire)
     }
 
@@ -79,10 +80,10 @@ impl Endpoint for TrackOrder<'_> {
     }
 }
 
-fn read(wire: &Wire) -> Tracked {
+fn read(wire: &CallResult) -> Tracked {
     let answer = match wire {
-        Wire::Failure { class, .. } => return Tracked::Away(class.word().to_owned()),
-        Wire::Answer(answer) => answer,
+        CallResult::Failure { class, .. } => return Tracked::Away(class.as_str().to_owned()),
+        CallResult::Answer(answer) => answer,
     };
     match (answer.status, answer.succeeded()) {
         (200, Some(true)) => found(answer),
@@ -109,14 +110,18 @@ mod tests {
     use crate::provider::parcelx::answer::Body;
 
     fn of(status: u16, fixture: &str) -> Tracked {
-        read(&Wire::Answer(Answer { status, retry_after: None, body: Body::read(fixture.as_bytes()) }))
+        read(&CallResult::Answer(Answer { status, retry_after: None, body: Body::read(fixture.as_bytes()) }))
     }
 
     #[test]
     fn a_found_shipment_gives_its_awb_as_text() {
         let tracked = of(200, include_str!("../../../../tests/fixtures/parcelx/track_order/in_transit.json"));
-        assert_eq!(tracked, Tracked::Found { awb: Some("00000000000017".into()), status_code: Some("223".into()) });
-        let tracked = of(200, include_str!("../../../../tests/fixtures/parcelx/track_order/without_awb.json"));
+        assert_eq!(
+            tracked,
+            Tracked::Found { awb: Some("00000000000017".into()), status_code: Some("223".into()) }
+        );
+        let tracked =
+            of(200, include_str!("../../../../tests/fixtures/parcelx/track_order/without_awb.json"));
         assert_eq!(tracked, Tracked::Found { awb: None, status_code: Some("221".into()) });
     }
 
@@ -148,6 +153,9 @@ mod tests {
     #[test]
     fn asks_by_awb_or_reference() {
         assert_eq!(TrackOrder(&By::Awb("0017".to_owned())).payload(), json!({"awb": "0017"}));
-        assert_eq!(TrackOrder(&By::Reference("ORD-1".to_owned())).payload(), json!({"channel_order_no": "ORD-1"}));
+        assert_eq!(
+            TrackOrder(&By::Reference("ORD-1".to_owned())).payload(),
+            json!({"channel_order_no": "ORD-1"})
+        );
     }
 }

@@ -1,7 +1,9 @@
-//! A circuit breaker, of one process: after several calls in a row that found nobody, or somebody broken, nothing is asked for a while;
-//! then one call tries. A broken provider leaves creates in doubt, so stopping early saves doubts.
+//! A circuit breaker, of one process: after several calls in a row that found nobody, or somebody broken,
+//! nothing is asked for a while; then one call tries. A broken provider leaves creates in doubt, so stopping
+//! early saves doubts.
 //!
-//! Own code: `failsafe`, the crate that fits best, reads the time from the system and lets any number of calls through when half open.
+//! Own code: `failsafe`, the crate that fits best, reads the time from the system and lets any number of
+//! calls through when half open.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -43,9 +45,9 @@ pub enum Position {
     HalfOpen,
 }
 
-/// How an attempt to reach the provider ended.
+/// How an attempt to health the provider ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum CallHealth {
     /// It answered.
     Good,
     /// Not there, or broken.
@@ -95,22 +97,22 @@ impl Breaker {
     }
 
     /// A call has ended. While it is open or half open only the probe's counts: the others began before.
-    pub fn ended(&self, reach: Reach, is_probe: bool) {
+    pub fn ended(&self, health: CallHealth, is_probe: bool) {
         let mut state = self.state();
-        match (&mut *state, reach) {
-            (_, Reach::NotTried) => {}
-            (State::Closed { bad }, Reach::Good) => *bad = 0,
-            (State::Closed { bad }, Reach::Bad) => {
+        match (&mut *state, health) {
+            (_, CallHealth::NotTried) => {}
+            (State::Closed { bad }, CallHealth::Good) => *bad = 0,
+            (State::Closed { bad }, CallHealth::Bad) => {
                 *bad = bad.saturating_add(1);
                 if self.after > 0 && *bad >= self.after {
                     self.open(&mut state, 1);
                 }
             }
-            (State::HalfOpen { .. }, Reach::Good) if is_probe => {
+            (State::HalfOpen { .. }, CallHealth::Good) if is_probe => {
                 tracing::info!("ParcelX answers again");
                 Self::set(&mut state, State::Closed { bad: 0 });
             }
-            (State::HalfOpen { opened, .. }, Reach::Bad | Reach::Silent) if is_probe => {
+            (State::HalfOpen { opened, .. }, CallHealth::Bad | CallHealth::Silent) if is_probe => {
                 let opened = opened.saturating_add(1);
                 self.open(&mut state, opened);
             }
@@ -161,11 +163,19 @@ mod tests {
     #[test]
     fn only_so_many_bad_ends_in_a_row_open_it() {
         let (breaker, _) = breaker(3);
-        for reach in [Reach::Bad, Reach::Bad, Reach::Good, Reach::Bad, Reach::Silent, Reach::NotTried, Reach::Bad] {
-            breaker.ended(reach, false);
+        for health in [
+            CallHealth::Bad,
+            CallHealth::Bad,
+            CallHealth::Good,
+            CallHealth::Bad,
+            CallHealth::Silent,
+            CallHealth::NotTried,
+            CallHealth::Bad,
+        ] {
+            breaker.ended(health, false);
             assert_eq!(breaker.position(), Position::Closed);
         }
-        breaker.ended(Reach::Bad, false);
+        breaker.ended(CallHealth::Bad, false);
         let left = left(&breaker);
         assert!((4000..=5000).contains(&left.as_millis()), "{left:?}");
     }
@@ -174,7 +184,7 @@ mod tests {
     fn it_can_be_switched_off() {
         let (breaker, _) = breaker(0);
         for _ in 0..1000 {
-            breaker.ended(Reach::Bad, false);
+            breaker.ended(CallHealth::Bad, false);
         }
         assert_eq!(breaker.position(), Position::Closed);
     }
@@ -182,19 +192,22 @@ mod tests {
     #[test]
     fn one_probe_at_a_time_and_each_that_fails_opens_it_for_longer() {
         let (breaker, clock) = breaker(1);
-        breaker.ended(Reach::Bad, false);
+        breaker.ended(CallHealth::Bad, false);
         for (probe, full) in [5, 10, 20, 40, 80, 160, 300, 300].into_iter().enumerate() {
             let left = left(&breaker);
-            assert!((full * 800..=full * 1000).contains(&u64::try_from(left.as_millis()).unwrap()), "{full}: {left:?}");
+            assert!(
+                (full * 800..=full * 1000).contains(&u64::try_from(left.as_millis()).unwrap()),
+                "{full}: {left:?}"
+            );
             assert!(!breaker.begin_probe(), "it is open");
             clock.advance(left);
             assert_eq!(breaker.position(), Position::HalfOpen);
             assert!(breaker.begin_probe());
             assert!(!breaker.begin_probe(), "one is under way");
-            breaker.ended(Reach::Good, false);
-            breaker.ended(Reach::Bad, false);
+            breaker.ended(CallHealth::Good, false);
+            breaker.ended(CallHealth::Bad, false);
             assert_eq!(breaker.position(), Position::HalfOpen, "calls from before say nothing");
-            breaker.ended(if probe % 2 == 0 { Reach::Bad } else { Reach::Silent }, true);
+            breaker.ended(if probe % 2 == 0 { CallHealth::Bad } else { CallHealth::Silent }, true);
             breaker.end_probe();
         }
         clock.advance(left(&breaker));
@@ -202,10 +215,10 @@ mod tests {
         assert!(breaker.begin_probe());
         breaker.end_probe();
         assert!(breaker.begin_probe(), "the first one told nothing");
-        breaker.ended(Reach::Good, true);
+        breaker.ended(CallHealth::Good, true);
         breaker.end_probe();
         assert_eq!(breaker.position(), Position::Closed);
-        breaker.ended(Reach::Bad, false);
+        breaker.ended(CallHealth::Bad, false);
         assert!(left(&breaker) <= FIRST_PAUSE, "it begins anew");
     }
 }

@@ -1,7 +1,7 @@
 //! How fast, and how many calls at the same time, this process asks the provider, over all its queues.
 //!
-//! Guards against an account that is locked for being too fast, and against attempts that wait for their turn until it is too late to
-//! send them: a slot is had *before* an order is taken, and not waited for for long.
+//! Guards against an account that is locked for being too fast, and against attempts that wait for their turn
+//! until it is too late to send them: a slot is had *before* an order is taken, and not waited for for long.
 
 use std::{
     num::NonZeroU32,
@@ -49,7 +49,7 @@ struct Rate {
 /// The right to make one call now; given back when it is dropped.
 #[derive(Debug)]
 #[must_use]
-pub struct Slot(#[expect(dead_code, reason = "held, not looked at")] Option<OwnedSemaphorePermit>);
+pub struct CallPermit(#[expect(dead_code, reason = "held, not looked at")] Option<OwnedSemaphorePermit>);
 
 /// There was no turn in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,8 +60,8 @@ pub struct Throttled {
 }
 
 impl Limits {
-    /// `rate`: calls per second, evenly spread; `concurrency`: calls at the same time; 0: no limit. No turn is waited for for longer
-    /// than a call may take (`call`).
+    /// `rate`: calls per second, evenly spread; `concurrency`: calls at the same time; 0: no limit. No turn
+    /// is waited for for longer than a call may take (`call`).
     #[must_use]
     pub fn new(rate: u32, concurrency: usize, call: Duration, clock: Clock) -> Self {
         let rate = NonZeroU32::new(rate).map(|rate| {
@@ -78,11 +78,11 @@ impl Limits {
     ///
     /// # Errors
     /// [`Throttled`].
-    pub async fn slot(&self) -> Result<Slot, Throttled> {
+    pub async fn permit(&self) -> Result<CallPermit, Throttled> {
         let deadline = Instant::now() + self.patience;
-        let permit = self.permit(deadline).await?;
+        let permit = self.concurrency(deadline).await?;
         self.token(deadline).await?;
-        Ok(Slot(permit))
+        Ok(CallPermit(permit))
     }
 
     /// A turn for the repeat of a call that has its slot.
@@ -93,7 +93,7 @@ impl Limits {
         self.token(Instant::now() + self.patience).await
     }
 
-    async fn permit(&self, deadline: Instant) -> Result<Option<OwnedSemaphorePermit>, Throttled> {
+    async fn concurrency(&self, deadline: Instant) -> Result<Option<OwnedSemaphorePermit>, Throttled> {
         let Some(slots) = &self.slots else { return Ok(None) };
         if let Ok(permit) = Arc::clone(slots).try_acquire_owned() {
             return Ok(Some(permit));
@@ -167,12 +167,12 @@ mod tests {
     async fn calls_are_spread_evenly_and_a_slot_that_is_far_off_is_not_waited_for() {
         let (limits, clock) = limits(4, 0);
         for _ in 0..5 {
-            assert!(limits.slot().await.is_ok());
-            let after = limits.slot().await.unwrap_err().after;
+            assert!(limits.permit().await.is_ok());
+            let after = limits.permit().await.unwrap_err().after;
             assert_eq!(after, Duration::from_millis(250));
             clock.advance(after);
         }
-        assert!(limits.slot().await.is_ok());
+        assert!(limits.permit().await.is_ok());
         assert!(limits.repeat().await.is_err(), "repeats count too");
     }
 
@@ -180,17 +180,17 @@ mod tests {
     async fn a_quiet_hour_is_not_saved_up() {
         let (limits, clock) = limits(4, 0);
         clock.advance(Duration::from_secs(3600));
-        assert!(limits.slot().await.is_ok());
-        assert!(limits.slot().await.is_err());
+        assert!(limits.permit().await.is_ok());
+        assert!(limits.permit().await.is_err());
     }
 
     #[tokio::test]
     async fn slots_come_back_when_they_are_dropped() {
         let (limits, _) = limits(0, 2);
-        let (one, _two) = (limits.slot().await.unwrap(), limits.slot().await.unwrap());
-        assert_eq!(limits.slot().await.unwrap_err().after, BUSY);
+        let (one, _two) = (limits.permit().await.unwrap(), limits.permit().await.unwrap());
+        assert_eq!(limits.permit().await.unwrap_err().after, BUSY);
         drop(one);
-        assert!(limits.slot().await.is_ok());
+        assert!(limits.permit().await.is_ok());
     }
 
     #[tokio::test]
@@ -198,7 +198,7 @@ mod tests {
         let limits = Limits::default();
         let mut held = Vec::new();
         for _ in 0..1000 {
-            held.push(limits.slot().await.unwrap());
+            held.push(limits.permit().await.unwrap());
         }
     }
 }

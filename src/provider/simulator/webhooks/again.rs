@@ -1,6 +1,7 @@
 //! What failed is tried again, and the later changes of its shipment wait behind it.
 //!
-//! Guards against a shipment whose changes are told in another order only because its receiver was away for a moment.
+//! Guards against a shipment whose changes are told in another order only because its receiver was away for a
+//! moment.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -22,7 +23,8 @@ pub(super) struct Failing {
 }
 
 impl Outgoing {
-    /// Gives `delivery` back if it is its turn. Otherwise it waits behind the one of its shipment that failed.
+    /// Gives `delivery` back if it is its turn. Otherwise it waits behind the one of its shipment that
+    /// failed.
     pub(super) fn in_turn(&mut self, delivery: Delivery) -> Option<Delivery> {
         match self.failing.get_mut(&delivery.awb) {
             Some(failing) if failing.first != delivery.number => {
@@ -54,7 +56,9 @@ impl Outgoing {
 
     fn again(&mut self, delivery: Delivery, now: Timestamp) {
         let first = delivery.number;
-        self.failing.entry(delivery.awb.clone()).or_insert_with(|| Failing { first, behind: VecDeque::new() });
+        self.failing
+            .entry(delivery.awb.clone())
+            .or_insert_with(|| Failing { first, behind: VecDeque::new() });
         self.waiting.insert((now + pause(delivery.tries), first), delivery);
     }
 
@@ -75,7 +79,8 @@ impl Outgoing {
 
     /// The sending task was ended, perhaps with the delivery that others wait behind.
     pub(super) fn interrupted(&mut self) {
-        self.counts.dropped = self.counts.dropped.saturating_add(u64::try_from(self.behind).unwrap_or(u64::MAX));
+        self.counts.dropped =
+            self.counts.dropped.saturating_add(u64::try_from(self.behind).unwrap_or(u64::MAX));
         self.failing.clear();
         self.behind = 0;
     }

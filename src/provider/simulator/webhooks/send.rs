@@ -39,7 +39,8 @@ enum Next {
     End,
 }
 
-/// The one sending task of a double, which does not keep the double alive. However it ends, another one may begin.
+/// The one sending task of a double, which does not keep the double alive. However it ends, another one may
+/// begin.
 struct Sending(Weak<Inner>);
 
 impl Drop for Sending {
@@ -122,10 +123,20 @@ fn client() -> reqwest::Result<Client> {
     // Another part may have set it.
     drop(rustls::crypto::ring::default_provider().install_default());
     let here = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
-    Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).resolve_to_addrs("localhost", &here).build()
+    Client::builder()
+        .no_proxy()
+        .redirect(Policy::none())
+        .timeout(PATIENCE)
+        .resolve_to_addrs("localhost", &here)
+        .build()
 }
 
 async fn send(client: &Client, url: WebhookUrl, body: String) -> bool {
-    let sent = client.post(String::from(url)).header(header::CONTENT_TYPE, "application/json").body(body).send().await;
+    let sent = client
+        .post(String::from(url))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body)
+        .send()
+        .await;
     sent.is_ok_and(|answer| answer.status().is_success())
 }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{Ended, Process, asked_for, calls, canaries, creates, double, left_behind, probe, probing, record, steps};
+use super::{
+    Ended, Process, asked_for, calls, canaries, creates, double, left_behind, probe, probing, record, steps,
+};
 use crate::cli::terminal::{self, Keyboard};
 
 /// A probe that somebody sits before.
@@ -37,7 +39,15 @@ async fn only_the_very_words_that_are_asked_for_book() {
     let texts = asked_for(&probe(folder.path(), &url, &args));
     let (first, second) = (texts[0].as_str(), texts[1].as_str());
 
-    for wrong in ["", "y", "yes", second, &first.to_uppercase(), &format!("{first}."), first.split('@').next().unwrap()] {
+    for wrong in [
+        "",
+        "y",
+        "yes",
+        second,
+        &first.to_uppercase(),
+        &format!("{first}."),
+        first.split('@').next().unwrap(),
+    ] {
         not_confirmed(&typing(folder.path(), &url, &args, &[(first, wrong)]));
     }
     // Who typed the wrong thing is not asked again.
@@ -100,7 +110,10 @@ async fn whoever_interrupts_the_second_question_leaves_nothing_of_the_order() {
     assert_eq!(left_behind(folder.path()), 1);
     asked.signal("INT");
     let ended = asked.end();
-    assert!(ended.status.code() == Some(1) && ended.err.contains("interrupted: the call was not made"), "{ended:?}");
+    assert!(
+        ended.status.code() == Some(1) && ended.err.contains("interrupted: the call was not made"),
+        "{ended:?}"
+    );
     assert_eq!((left_behind(folder.path()), creates(&url).await), (0, 1));
     double.stop();
 }
@@ -114,7 +127,8 @@ async fn only_the_very_words_cancel() {
     let create = ["create", file.to_str().unwrap()];
     let book = asked_for(&probe(folder.path(), &url, &create)).remove(0);
     let lines = record(&typing(folder.path(), &url, &create, &[(&book, &book)]));
-    let awb = lines[0]["call"]["outcome"]["responsePayload"]["data"]["awb_number"].as_str().unwrap().to_owned();
+    let awb =
+        lines[0]["call"]["outcome"]["responsePayload"]["data"]["awb_number"].as_str().unwrap().to_owned();
 
     let args = ["cancel", "--awb", &awb];
     let text = asked_for(&probe(folder.path(), &url, &args)).remove(0);

@@ -8,13 +8,14 @@ use waybill::{
         journey::{Booking, Finding},
         model::RecallState,
     },
-    provider::simulator::{Answer, Effect, Operation, Rule, SecondCancel},
+    provider::simulator::{Answer, Operation, Rule, SecondCancel, TakesEffect},
 };
 
 use super::{booked, cancel, live, stored, until_settled, words};
 use crate::support::{TestApp, orders::order};
 
-/// Whatever becomes of the answer, and however tracking lags: what the order says in the end is what the ledger says.
+/// Whatever becomes of the answer, and however tracking lags: what the order says in the end is what the
+/// ledger says.
 #[tokio::test]
 async fn in_every_world_the_end_agrees_with_the_ledger() {
     let status = |code| Answer::Status { code, retry_after: None };
@@ -32,7 +33,12 @@ async fn in_every_world_the_end_agrees_with_the_ledger() {
         (status(429), Some(false)),
     ];
     for (answer, acts) in &answers {
-        for effect in [Effect::AtOnce, Effect::After(20_000), Effect::After(1_200_000), Effect::Never] {
+        for effect in [
+            TakesEffect::AtOnce,
+            TakesEffect::After(20_000),
+            TakesEffect::After(1_200_000),
+            TakesEffect::Never,
+        ] {
             for second in [SecondCancel::Refuse, SecondCancel::Succeed] {
                 let world = format!("{answer:?} acting {acts:?}, {effect:?}, {second:?}");
                 let app = TestApp::start().await;
@@ -41,8 +47,10 @@ async fn in_every_world_the_end_agrees_with_the_ledger() {
                 app.simulator.script(Rule { acts: *acts, ..Rule::on(Operation::Cancel, answer.clone()) });
                 cancel(&merchant, &id).await;
                 let order = until_settled(&app, &id).await;
-                let cancels = app.simulator.ledger().iter().filter(|e| e.operation == Operation::Cancel).count();
-                let tracks = app.simulator.ledger().iter().filter(|e| e.operation == Operation::Track).count();
+                let cancels =
+                    app.simulator.ledger().iter().filter(|e| e.operation == Operation::Cancel).count();
+                let tracks =
+                    app.simulator.ledger().iter().filter(|e| e.operation == Operation::Track).count();
                 app.assert_calls(&[("cancel", cancels), ("track", tracks)]);
                 assert!(cancels <= 3, "{world}: {cancels} cancels");
                 let seen = merchant.order(&id).await;
@@ -53,8 +61,15 @@ async fn in_every_world_the_end_agrees_with_the_ledger() {
                     }
                     ("booked", "success", "refused") => assert_eq!(live(&app), 1, "{world}"),
                     ("booked", "success", "review") => {
-                        assert_eq!(effect, Effect::Never, "{world}: a person is asked though tracking tells");
-                        assert!(order.review.is_some() && seen["cancellation"]["detail"].is_string(), "{world}");
+                        assert_eq!(
+                            effect,
+                            TakesEffect::Never,
+                            "{world}: a person is asked though tracking tells"
+                        );
+                        assert!(
+                            order.review.is_some() && seen["cancellation"]["detail"].is_string(),
+                            "{world}"
+                        );
                     }
                     other => panic!("{world}: {other:?}"),
                 }
@@ -137,7 +152,7 @@ async fn an_empty_wallet_stops_no_cancel_and_refused_keys_do() {
     app.run_pending_jobs().await;
     app.assert_calls(&[("cancel", 1)]);
     assert_eq!(words(&merchant.order(&id).await), ("cancelled", "success", "done"));
-    // The canary books the other two, and then the keys are refused.
+    // The probe books the other two, and then the keys are refused.
     app.advance(Duration::from_secs(60));
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 2), ("track", 1)]);
@@ -166,7 +181,8 @@ async fn a_second_shipment_is_cancelled_and_the_first_stays() {
     let surplus = other.awb.take().unwrap();
     assert!(app.app.store.replace(&other).await.unwrap());
     let first = stored(&app, &id).await.attempt.unwrap().request_log_id;
-    let booking = Booking { awb: surplus.clone(), courier_name: None, courier_code: None, order_number: None };
+    let booking =
+        Booking { awb: surplus.clone(), courier_name: None, courier_code: None, order_number: None };
     app.app.state.orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
     let order = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);

@@ -26,11 +26,17 @@ async fn a_cancel_job_of_another_producer_cancels() {
         delay: Duration::ZERO,
     };
     let stranger = job("n-1", json!({ "orderId": id, "userId": "u2", "cancellationReason": "x" }));
-    let own = job("n-2", json!({ "orderId": id, "userId": "u1", "clientOrderId": "A-1", "cancellationReason": "Lost", "payload": {} }));
+    let own = job(
+        "n-2",
+        json!({ "orderId": id, "userId": "u1", "clientOrderId": "A-1", "cancellationReason": "Lost", "payload": {} }),
+    );
     app.app.queue.broker.add(&[stranger]).await.unwrap();
     app.run_pending_jobs().await;
     app.assert_calls(&[]);
-    assert_eq!(app.app.queue.inspect.get(QUEUE, "n-1").await.unwrap().unwrap().reason.as_deref(), Some("no such order"));
+    assert_eq!(
+        app.app.queue.inspect.get(QUEUE, "n-1").await.unwrap().unwrap().reason.as_deref(),
+        Some("no such order")
+    );
     app.app.queue.broker.add(&[own]).await.unwrap();
     until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
@@ -39,19 +45,30 @@ async fn a_cancel_job_of_another_producer_cancels() {
     assert_eq!(seen["cancellation"]["reason"], "Lost");
 }
 
-/// Its worker dies before it can say that it is done, and the cancel was refused meanwhile: that was the answer to this very wish.
+/// Its worker dies before it can say that it is done, and the cancel was refused meanwhile: that was the
+/// answer to this very wish.
 #[tokio::test]
 async fn a_cancel_job_of_another_producer_that_runs_twice_wishes_once() {
     let app = TestApp::start().await;
     let (merchant, id) = booked(&app).await;
     let data = json!({ "orderId": id, "userId": "u1", "cancellationReason": "Lost" }).to_string();
     let (attempts, backoff, delay) = (3, Duration::from_secs(5), Duration::ZERO);
-    let own =
-        NewJob { queue: "parcelx-order-cancellation-queue", id: "n-1".to_owned(), name: "cancel-order", data, attempts, backoff, delay };
+    let own = NewJob {
+        queue: "parcelx-order-cancellation-queue",
+        id: "n-1".to_owned(),
+        name: "cancel-order",
+        data,
+        attempts,
+        backoff,
+        delay,
+    };
     app.app.queue.broker.add(&[own]).await.unwrap();
     let leased = app.app.queue.broker.claim(QUEUE, 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
     assert_eq!(leased.len(), 1);
-    app.simulator.script(Rule { operation: Some(Operation::Cancel), ..Rule::refuse("Order can not be cancelled at this stage.") });
+    app.simulator.script(Rule {
+        operation: Some(Operation::Cancel),
+        ..Rule::refuse("Order can not be cancelled at this stage.")
+    });
     app.app.state.orders.cancel("u1", &id, Some("Lost")).await.unwrap();
     app.run_pending_jobs().await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);

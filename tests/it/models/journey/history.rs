@@ -91,11 +91,16 @@ impl Found {
     /// Each attempt that is booked has an AWB of its own.
     pub(super) fn of(&self, attempt: &str) -> Finding {
         match self {
-            Self::Booked => {
-                Finding::Booked(Booking { awb: format!("AWB-{attempt}"), courier_name: None, courier_code: None, order_number: None })
-            }
+            Self::Booked => Finding::Booked(Booking {
+                awb: format!("AWB-{attempt}"),
+                courier_name: None,
+                courier_code: None,
+                order_number: None,
+            }),
             Self::Refused => Finding::Refused("Pincode is not serviceable".to_owned()),
-            Self::Wait(after) => Finding::Wait { after: after.map(Duration::from_secs), reason: "busy".to_owned() },
+            Self::Wait(after) => {
+                Finding::Wait { after: after.map(Duration::from_secs), reason: "busy".to_owned() }
+            }
             Self::NeverSent => Finding::NeverSent,
             Self::Unknown => Finding::Unknown("unknown: timed out".to_owned()),
         }
@@ -106,7 +111,8 @@ impl Op {
     /// What it consists of.
     pub(super) fn parts(&self) -> Vec<Self> {
         let Self::Waits(times) = self else { return vec![self.clone()] };
-        let once = [Self::Load, Self::Take, Self::Settle { attempt: Which::Own, finding: Found::Wait(Some(0)) }];
+        let once =
+            [Self::Load, Self::Take, Self::Settle { attempt: Which::Own, finding: Found::Wait(Some(0)) }];
         once.iter().cycle().take(times * once.len()).cloned().collect()
     }
 }
@@ -116,13 +122,14 @@ pub(super) fn histories() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn ops() -> impl Strategy<Value = Op> {
-    // Up to, at and past: what is due at once, sendBy and the first look, settleAfter, five and fifteen minutes, a day.
+    // Up to, at and past: what is due at once, sendBy and the first look, settleAfter, five and fifteen
+    // minutes, a day.
     let secs = || sample::select(vec![1, 5, 10, 40, 300, 900]).prop_map(Duration::from_secs);
     let advance = prop_oneof![12 => secs(), 1 => Just(Duration::from_secs(24 * 3600))];
     let attempt = prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
-    let wait = prop_oneof![Just(None), sample::select(vec![0, 5, 60, 900]).prop_map(Some)].prop_map(Found::Wait);
-    let finding =
-        prop_oneof![2 => Just(Found::Booked), 2 => Just(Found::Refused), 6 => wait, 1 => Just(Found::NeverSent), 3 => Just(Found::Unknown)];
+    let wait =
+        prop_oneof![Just(None), sample::select(vec![0, 5, 60, 900]).prop_map(Some)].prop_map(Found::Wait);
+    let finding = prop_oneof![2 => Just(Found::Booked), 2 => Just(Found::Refused), 6 => wait, 1 => Just(Found::NeverSent), 3 => Just(Found::Unknown)];
     let which = prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
     let answer = sample::select(vec![
         RecallFinding::Accepted,
@@ -132,9 +139,20 @@ fn ops() -> impl Strategy<Value = Op> {
         RecallFinding::NeverSent,
         RecallFinding::Unknown("unknown: timed out".to_owned()),
     ]);
-    let hands =
-        vec![Hand::Adopt, Hand::Rebook, Hand::Rebook, Hand::Fail, Hand::Again, Hand::Ended(Fate::Live), Hand::Ended(Fate::Cancelled)];
-    let recall = (which, answer, sample::select(vec![Sighting::Cancelled, Sighting::Live, Sighting::Live, Sighting::Failed]));
+    let hands = vec![
+        Hand::Adopt,
+        Hand::Rebook,
+        Hand::Rebook,
+        Hand::Fail,
+        Hand::Again,
+        Hand::Ended(Fate::Live),
+        Hand::Ended(Fate::Cancelled),
+    ];
+    let recall = (
+        which,
+        answer,
+        sample::select(vec![Sighting::Cancelled, Sighting::Live, Sighting::Live, Sighting::Failed]),
+    );
     prop_oneof![
         40 => advance.prop_map(Op::Advance),
         40 => Just(Op::Load),

@@ -29,9 +29,15 @@ impl Rules {
         Self { reference: fresh.order_number.clone(), ever_unknown: false }
     }
 
-    pub(super) fn check(&mut self, before: &Order, after: &Order, now: Timestamp) -> Result<(), TestCaseError> {
+    pub(super) fn check(
+        &mut self,
+        before: &Order,
+        after: &Order,
+        now: Timestamp,
+    ) -> Result<(), TestCaseError> {
         // A person's word ends what nobody knows.
-        let given_up = before.provider_sync_status == SyncStatus::NeedsReview && after.provider_sync_status == SyncStatus::Failed;
+        let given_up = before.provider_sync_status == SyncStatus::NeedsReview
+            && after.provider_sync_status == SyncStatus::Failed;
         self.ever_unknown &= !given_up;
         self.ever_unknown |= after.provider_sync_status == SyncStatus::Reconciling;
         self.statuses(before, after)?;
@@ -44,15 +50,23 @@ impl Rules {
     fn statuses(&self, before: &Order, after: &Order) -> Result<(), TestCaseError> {
         let (was, is) = (before.provider_sync_status, after.provider_sync_status);
         // A wish to cancel is carried out in the same write that shows that nothing was booked.
-        let wished_off = is == SyncStatus::Cancelled && before.cancellation.state == CancellationState::Requested;
+        let wished_off =
+            is == SyncStatus::Cancelled && before.cancellation.state == CancellationState::Requested;
         let called_off = wished_off && was.may_become(SyncStatus::Retrying);
         prop_assert!(was == is || was.may_become(is) || called_off, "{was:?} became {is:?}");
         let recalled = is == SyncStatus::Success && after.cancellation.state == CancellationState::Done;
         prop_assert_eq!(after.status, if recalled { OrderStatus::Cancelled } else { is.order_status() });
-        prop_assert!(!(self.ever_unknown && is == SyncStatus::Failed), "failed, although a call on {} is unknown", self.reference);
+        prop_assert!(
+            !(self.ever_unknown && is == SyncStatus::Failed),
+            "failed, although a call on {} is unknown",
+            self.reference
+        );
         prop_assert_eq!(&after.order_number, &self.reference);
         if matches!(is, SyncStatus::NeedsReview | SyncStatus::Failed) {
-            prop_assert!(after.sync_reason.as_deref().is_some_and(|r| !r.is_empty()), "{is:?} without a reason");
+            prop_assert!(
+                after.sync_reason.as_deref().is_some_and(|r| !r.is_empty()),
+                "{is:?} without a reason"
+            );
         }
         Ok(())
     }
@@ -64,7 +78,10 @@ fn bookings(before: &Order, after: &Order) -> Result<(), TestCaseError> {
         prop_assert_eq!(after.provider_sync_status, SyncStatus::Success, "what was booked stays booked");
     }
     prop_assert!(
-        before.surplus_awbs.iter().all(|awb| after.surplus_awbs.contains(awb) || after.awb.as_ref() == Some(awb)),
+        before
+            .surplus_awbs
+            .iter()
+            .all(|awb| after.surplus_awbs.contains(awb) || after.awb.as_ref() == Some(awb)),
         "an AWB was lost"
     );
     prop_assert_eq!(after.awb.is_some(), after.provider_sync_status == SyncStatus::Success);
@@ -83,7 +100,10 @@ fn history(before: &Order, after: &Order, now: Timestamp) -> Result<(), TestCase
     prop_assert_eq!(new.status, after.provider_sync_status, "the last entry is where the order stands");
     prop_assert!(new.seq > old.seq || new == old, "an entry was changed");
     let seq_at = |order: &Order, n: usize| order.history.get(n).map(|e| e.seq);
-    prop_assert!(after.history.len() == HISTORY_KEPT || seq_at(after, 0) == Some(1), "entries are gone before there are too many");
+    prop_assert!(
+        after.history.len() == HISTORY_KEPT || seq_at(after, 0) == Some(1),
+        "entries are gone before there are too many"
+    );
     prop_assert!(after.updated_at >= before.updated_at && after.updated_at <= now);
     prop_assert_eq!(after.created_at, before.created_at);
     Ok(())
@@ -97,7 +117,10 @@ fn counters(before: &Order, after: &Order) -> Result<(), TestCaseError> {
         prop_assert_eq!(&after.attempt, &before.attempt, "an attempt never changes");
     }
     prop_assert!(after.dispatches <= MOST_DISPATCHES);
-    prop_assert!(after.doubt.as_ref().is_none_or(|d| d.calls <= MOST_DOUBTS), "booked again and again without an answer");
+    prop_assert!(
+        after.doubt.as_ref().is_none_or(|d| d.calls <= MOST_DOUBTS),
+        "booked again and again without an answer"
+    );
     prop_assert_eq!(after.version - before.version, i64::from(after != before), "one step, one write");
     Ok(())
 }
@@ -106,14 +129,25 @@ fn counters(before: &Order, after: &Order) -> Result<(), TestCaseError> {
 fn looked_at_again(before: &Order, after: &Order, now: Timestamp) -> Result<(), TestCaseError> {
     let status = after.provider_sync_status;
     match status {
-        SyncStatus::Reconciling => prop_assert!(after.next_check_at.is_some(), "nobody knows when the next look is"),
+        SyncStatus::Reconciling => {
+            prop_assert!(after.next_check_at.is_some(), "nobody knows when the next look is")
+        }
         SyncStatus::Retrying => {} // without one it is due at once
         _ => prop_assert_eq!(after.next_check_at, None, "{:?} and its next check", status),
     }
     let recalls = !status.is_open() && after.recalls.iter().any(|recall| recall.state.is_open());
-    prop_assert_eq!(after.overdue_at.is_some(), status.is_open() || recalls, "{:?} and when somebody looks", status);
+    prop_assert_eq!(
+        after.overdue_at.is_some(),
+        status.is_open() || recalls,
+        "{:?} and when somebody looks",
+        status
+    );
     if after.next_check_at.is_some() && after.next_check_at != before.next_check_at {
-        prop_assert_eq!(after.overdue_at, after.next_check_at, "somebody looks when it is put off to, not before");
+        prop_assert_eq!(
+            after.overdue_at,
+            after.next_check_at,
+            "somebody looks when it is put off to, not before"
+        );
     }
     if let Some(entry) = &after.outbox {
         let id = if status.is_open() { job_id } else { cancel_job_id };
@@ -123,13 +157,15 @@ fn looked_at_again(before: &Order, after: &Order, now: Timestamp) -> Result<(), 
     prop_assert!(overdue <= now + LONGEST_LOOK, "nobody looks for {:?}", overdue.since(now));
     let then = overdue.max(after.next_check_at.unwrap_or(overdue)).max(now);
     for generation in [Some(after.generation), None] {
-        let idle = after.stance(generation, then) == Stance::Done && after.recall_stance(generation, then) == RecallStance::Done;
+        let idle = after.stance(generation, then) == Stance::Done
+            && after.recall_stance(generation, then) == RecallStance::Done;
         prop_assert!(!idle, "whoever looks at {:?} in time finds nothing to do", status);
     }
     Ok(())
 }
 
-/// What is said of shipments that are to be cancelled; `gone` are those of which a yes was heard, or that were seen cancelled.
+/// What is said of shipments that are to be cancelled; `gone` are those of which a yes was heard, or that
+/// were seen cancelled.
 pub(super) fn recalls(before: &Order, after: &Order, gone: &BTreeSet<String>) -> Result<(), TestCaseError> {
     for recall in &after.recalls {
         let was = before.recalls.iter().find(|other| other.awb == recall.awb);
@@ -140,28 +176,50 @@ pub(super) fn recalls(before: &Order, after: &Order, gone: &BTreeSet<String>) ->
             prop_assert_eq!(recall.doubts, 0, "refused, though a call got no answer");
         }
         prop_assert!(recall.doubts <= MOST_DOUBTS);
-        let begun = recall.state == RecallState::Sending && was.is_none_or(|was| was.state != RecallState::Sending);
-        prop_assert!(!(begun && after.provider_sync_status.is_open()), "a cancel begins while the order is on its way");
-        prop_assert!(was.is_none_or(|was| was.state != RecallState::Confirmed || was == recall), "what is confirmed stays so");
+        let begun =
+            recall.state == RecallState::Sending && was.is_none_or(|was| was.state != RecallState::Sending);
+        prop_assert!(
+            !(begun && after.provider_sync_status.is_open()),
+            "a cancel begins while the order is on its way"
+        );
+        prop_assert!(
+            was.is_none_or(|was| was.state != RecallState::Confirmed || was == recall),
+            "what is confirmed stays so"
+        );
         if recall.state == RecallState::Review {
-            prop_assert!(after.review.is_some() && recall.detail.is_some(), "a person must look, and cannot find it");
+            prop_assert!(
+                after.review.is_some() && recall.detail.is_some(),
+                "a person must look, and cannot find it"
+            );
         }
     }
     for awb in &after.surplus_awbs {
-        prop_assert!(after.recalls.iter().any(|recall| recall.awb == *awb), "nobody cancels the second shipment {awb}");
+        prop_assert!(
+            after.recalls.iter().any(|recall| recall.awb == *awb),
+            "nobody cancels the second shipment {awb}"
+        );
     }
     if after.status == OrderStatus::Cancelled && after.provider_sync_status == SyncStatus::Success {
-        prop_assert!(after.awb.as_ref().is_some_and(|awb| gone.contains(awb)), "cancelled, and nobody ever said so");
+        prop_assert!(
+            after.awb.as_ref().is_some_and(|awb| gone.contains(awb)),
+            "cancelled, and nobody ever said so"
+        );
     }
     let wished = |order: &Order| order.cancellation.state != CancellationState::None;
     // Who amends wants it shipped.
-    let amended = after.provider_sync_status == SyncStatus::Queued && before.provider_sync_status == SyncStatus::Failed;
+    let amended =
+        after.provider_sync_status == SyncStatus::Queued && before.provider_sync_status == SyncStatus::Failed;
     prop_assert!(!wished(before) || wished(after) || amended, "a wish to cancel was forgotten");
-    prop_assert_eq!(after.review.is_some(), after.provider_sync_status == SyncStatus::NeedsReview || needs_a_look(after));
+    prop_assert_eq!(
+        after.review.is_some(),
+        after.provider_sync_status == SyncStatus::NeedsReview || needs_a_look(after)
+    );
     Ok(())
 }
 
 fn needs_a_look(order: &Order) -> bool {
     let own = |awb: &String| order.awb.as_ref() == Some(awb);
-    order.recalls.iter().any(|r| r.state == RecallState::Review || (r.state == RecallState::Refused && !r.kept && !own(&r.awb)))
+    order.recalls.iter().any(|r| {
+        r.state == RecallState::Review || (r.state == RecallState::Refused && !r.kept && !own(&r.awb))
+    })
 }

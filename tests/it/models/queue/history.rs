@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use proptest::{collection::vec, prelude::*, sample};
-use waybill::platform::queue::{Count, Leased, NewJob};
+use waybill::platform::queue::{ActiveJob, Count, NewJob};
 
 #[derive(Clone)]
 pub(super) struct Step {
@@ -53,26 +53,32 @@ impl Added {
     }
 }
 
-/// One of all claims that were ever made, counted from the newest: whether it still holds its job is part of the question.
+/// One of all claims that were ever made, counted from the newest: whether it still holds its job is part of
+/// the question.
 #[derive(Debug, Clone)]
 pub(super) struct Which(sample::Index);
 
 impl Which {
-    pub(super) fn of<'a>(&self, claimed: &'a [Leased]) -> Option<&'a Leased> {
+    pub(super) fn of<'a>(&self, claimed: &'a [ActiveJob]) -> Option<&'a ActiveJob> {
         (!claimed.is_empty()).then(|| &claimed[claimed.len() - 1 - self.0.index(claimed.len().min(8))])
     }
 }
 
-/// Histories of up to 60 steps. Times are few, so that they often meet; a handle mostly does several steps in a row.
+/// Histories of up to 60 steps. Times are few, so that they often meet; a handle mostly does several steps in
+/// a row.
 pub(super) fn histories() -> impl Strategy<Value = Vec<Step>> {
-    vec((prop_oneof![4 => Just(0_usize), 1 => Just(1)], ops()).prop_map(|(handle, op)| Step { handle, op }), 0..60)
+    vec(
+        (prop_oneof![4 => Just(0_usize), 1 => Just(1)], ops()).prop_map(|(handle, op)| Step { handle, op }),
+        0..60,
+    )
 }
 
 fn ops() -> impl Strategy<Value = Op> {
     let lease = || sample::select(vec![10, 20, 50]).prop_map(Duration::from_millis);
     let which = || any::<sample::Index>().prop_map(Which);
     let delay = || prop_oneof![Just(0_u64), sample::select(vec![1, 10, 20, 50])];
-    let added = || (0..12_u8, prop_oneof![3 => Just(0), 1 => delay()]).prop_map(|(id, delay)| Added { id, delay });
+    let added =
+        || (0..12_u8, prop_oneof![3 => Just(0), 1 => delay()]).prop_map(|(id, delay)| Added { id, delay });
     let count = prop_oneof![Just(Count::Attempt), Just(Count::Nothing)];
     prop_oneof![
         6 => vec(added(), 1..5).prop_map(Op::Add),

@@ -1,11 +1,12 @@
-//! A queue in memory, written for its clearness: what the port and the adapter's own words promise, and nothing for speed.
+//! A queue in memory, written for its clearness: what the port and the adapter's own words promise, and
+//! nothing for speed.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use proptest::{prop_assert_eq, test_runner::TestCaseError};
 use waybill::{
     base::timestamp::Timestamp,
-    platform::queue::{Added, Count, Held, JobState, JobView, Keep, Leased, NewJob},
+    platform::queue::{ActiveJob, Added, Count, JobState, JobView, Keep, LeaseState, NewJob},
 };
 
 #[derive(Debug, Clone)]
@@ -40,22 +41,48 @@ pub(super) struct Memory {
 /// What a claim tells of a job: id, data, attempts made and allowed, backoff, stalls, time of adding.
 pub(super) type Facts = (String, String, u32, u32, Duration, u32, Timestamp);
 
-pub(super) fn facts(job: &Leased) -> Facts {
-    (job.id.clone(), job.data.clone(), job.attempts_made, job.attempts, job.backoff, job.stalled, job.added_at)
+pub(super) fn facts(job: &ActiveJob) -> Facts {
+    (
+        job.id.clone(),
+        job.data.clone(),
+        job.attempts_made,
+        job.attempts,
+        job.backoff,
+        job.stalled,
+        job.added_at,
+    )
 }
 
 /// What a look tells of a job. Why a completed one was once delayed is nobody's business.
-pub(super) type View = (String, JobState, String, (u32, u32), Timestamp, Option<Timestamp>, Option<String>, Option<String>);
+pub(super) type View =
+    (String, JobState, String, (u32, u32), Timestamp, Option<Timestamp>, Option<String>, Option<String>);
 
 pub(super) fn view(job: &JobView) -> View {
     let reason = job.reason.clone().filter(|_| job.state != JobState::Completed);
     let counts = (job.attempts_made, job.stalled);
-    (job.id.clone(), job.state, job.data.clone(), counts, job.added_at, job.due_at, job.return_value.clone(), reason)
+    (
+        job.id.clone(),
+        job.state,
+        job.data.clone(),
+        counts,
+        job.added_at,
+        job.due_at,
+        job.return_value.clone(),
+        reason,
+    )
 }
 
 impl Memory {
     pub(super) fn new(keep: Keep) -> Self {
-        Self { jobs: BTreeMap::new(), waiting: Vec::new(), completed: Vec::new(), failed: Vec::new(), keep, adds: 0, steps: 0 }
+        Self {
+            jobs: BTreeMap::new(),
+            waiting: Vec::new(),
+            completed: Vec::new(),
+            failed: Vec::new(),
+            keep,
+            adds: 0,
+            steps: 0,
+        }
     }
 
     pub(super) fn add(&mut self, jobs: &[NewJob], now: Timestamp) -> Vec<Added> {
@@ -90,7 +117,13 @@ impl Memory {
     }
 
     /// `tokens` are the ones that the real queue gave.
-    pub(super) fn claim(&mut self, max: usize, lease: Duration, now: Timestamp, tokens: Vec<String>) -> Vec<Facts> {
+    pub(super) fn claim(
+        &mut self,
+        max: usize,
+        lease: Duration,
+        now: Timestamp,
+        tokens: Vec<String>,
+    ) -> Vec<Facts> {
         for id in self.by_due(JobState::Delayed) {
             let job = self.jobs.get_mut(&id).unwrap();
             if job.due.unwrap() <= now {
@@ -102,42 +135,50 @@ impl Memory {
         let mut tokens = tokens.into_iter();
         let claimed = taken.iter().map(|id| {
             let job = self.jobs.get_mut(id).unwrap();
-            (job.state, job.due, job.token) = (JobState::Active, Some(now + lease), tokens.next().unwrap_or_default());
+            (job.state, job.due, job.token) =
+                (JobState::Active, Some(now + lease), tokens.next().unwrap_or_default());
             told(id, job)
         });
         claimed.collect()
     }
 
-    pub(super) fn extend(&mut self, jobs: &[Leased], lease: Duration, now: Timestamp) -> Vec<Held> {
-        let extend = |job: &Leased| {
-            self.held(job).map_or(Held::Gone, |held| {
+    pub(super) fn extend(&mut self, jobs: &[ActiveJob], lease: Duration, now: Timestamp) -> Vec<LeaseState> {
+        let extend = |job: &ActiveJob| {
+            self.held(job).map_or(LeaseState::Lost, |held| {
                 held.due = Some(now + lease);
-                Held::Done
+                LeaseState::Owned
             })
         };
         jobs.iter().map(extend).collect()
     }
 
-    pub(super) fn complete(&mut self, job: &Leased, value: &str) -> Held {
-        let Some(held) = self.held(job) else { return Held::Gone };
+    pub(super) fn complete(&mut self, job: &ActiveJob, value: &str) -> LeaseState {
+        let Some(held) = self.held(job) else { return LeaseState::Lost };
         (held.state, held.due, held.return_value) = (JobState::Completed, None, Some(value.to_owned()));
         held.attempts_made += 1;
         self.steps += 1;
         self.completed.push((self.steps, job.id.clone()));
-        Held::Done
+        LeaseState::Owned
     }
 
-    pub(super) fn fail(&mut self, job: &Leased, reason: &str) -> Held {
-        let Some(held) = self.held(job) else { return Held::Gone };
+    pub(super) fn fail(&mut self, job: &ActiveJob, reason: &str) -> LeaseState {
+        let Some(held) = self.held(job) else { return LeaseState::Lost };
         (held.state, held.due, held.reason) = (JobState::Failed, None, Some(reason.to_owned()));
         held.attempts_made += 1;
         self.steps += 1;
         self.failed.push((self.steps, job.id.clone()));
-        Held::Done
+        LeaseState::Owned
     }
 
-    pub(super) fn delay(&mut self, job: &Leased, delay: Duration, count: Count, reason: &str, now: Timestamp) -> Held {
-        let Some(held) = self.held(job) else { return Held::Gone };
+    pub(super) fn delay(
+        &mut self,
+        job: &ActiveJob,
+        delay: Duration,
+        count: Count,
+        reason: &str,
+        now: Timestamp,
+    ) -> LeaseState {
+        let Some(held) = self.held(job) else { return LeaseState::Lost };
         held.attempts_made += u32::from(count == Count::Attempt);
         held.reason = Some(reason.to_owned());
         if delay.is_zero() {
@@ -146,7 +187,7 @@ impl Memory {
         } else {
             (held.state, held.due) = (JobState::Delayed, Some(now + delay));
         }
-        Held::Done
+        LeaseState::Owned
     }
 
     /// Ids that wait again, and the dead.
@@ -164,7 +205,8 @@ impl Memory {
                 job.state = JobState::Waiting;
                 requeued.push(id);
             } else {
-                (job.state, job.reason) = (JobState::Failed, Some("the job's worker vanished too often".to_owned()));
+                (job.state, job.reason) =
+                    (JobState::Failed, Some("the job's worker vanished too often".to_owned()));
                 dead.push(told(&id, job));
                 self.failed.push((self.steps, id));
             }
@@ -173,7 +215,8 @@ impl Memory {
         (requeued, dead)
     }
 
-    /// Only the newest finished jobs are kept. Which of those that finished in the same step is taken from what was `seen`.
+    /// Only the newest finished jobs are kept. Which of those that finished in the same step is taken from
+    /// what was `seen`.
     pub(super) fn trimmed(&mut self, state: JobState, seen: &[JobView]) -> Result<(), TestCaseError> {
         let (finished, keep) = match state {
             JobState::Completed => (&mut self.completed, self.keep.completed),
@@ -184,7 +227,12 @@ impl Memory {
         let order: Vec<Option<usize>> = seen.iter().map(|job| of(&job.id)).collect();
         let steps: Vec<Option<usize>> = order.iter().map(|at| at.map(|at| finished[at].0)).collect();
         let kept = finished.iter().rev().take(usize::try_from(keep).unwrap());
-        prop_assert_eq!(&steps, &kept.map(|(step, _)| Some(*step)).collect::<Vec<_>>(), "{:?} is kept", state);
+        prop_assert_eq!(
+            &steps,
+            &kept.map(|(step, _)| Some(*step)).collect::<Vec<_>>(),
+            "{:?} is kept",
+            state
+        );
         let kept: Vec<_> = order.into_iter().flatten().rev().map(|at| finished[at].clone()).collect();
         for (_, id) in std::mem::replace(finished, kept) {
             if finished.iter().all(|(_, kept)| *kept != id) {
@@ -206,7 +254,16 @@ impl Memory {
             let job = &self.jobs[id];
             let reason = job.reason.clone().filter(|_| state != JobState::Completed);
             let counts = (job.attempts_made, job.stalled);
-            (id.clone(), job.state, job.data.clone(), counts, job.added_at, job.due, job.return_value.clone(), reason)
+            (
+                id.clone(),
+                job.state,
+                job.data.clone(),
+                counts,
+                job.added_at,
+                job.due,
+                job.return_value.clone(),
+                reason,
+            )
         };
         ids.iter().map(look).collect()
     }
@@ -217,7 +274,7 @@ impl Memory {
         found.into_iter().map(|(id, _)| id.clone()).collect()
     }
 
-    fn held(&mut self, claim: &Leased) -> Option<&mut Job> {
+    fn held(&mut self, claim: &ActiveJob) -> Option<&mut Job> {
         self.jobs.get_mut(&claim.id).filter(|job| job.state == JobState::Active && job.token == claim.token)
     }
 }

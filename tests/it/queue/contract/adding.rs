@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use waybill::platform::queue::{Added, Count, JobState, NewJob};
+use waybill::platform::queue::{Added, Count, JobState, LeaseState, NewJob};
 
 use super::{Lab, NONE, Q, add, claim, claim_one, clock, counts, delayed, ids, job, secs, view};
 
@@ -16,17 +16,22 @@ pub(in crate::queue) async fn jobs_come_out_in_the_order_they_went_in(lab: &impl
 pub(in crate::queue) async fn a_known_id_changes_nothing_in_any_state(lab: &impl Lab) {
     let queue = lab.open(&clock()).await;
     for state in JobState::ALL {
-        let id = state.name();
+        let id = state.as_str();
         queue.broker.add(&[job(id)]).await.unwrap();
-        let held = if state == JobState::Waiting { None } else { Some(claim(&queue, 9).await.pop().unwrap()) };
+        let held =
+            if state == JobState::Waiting { None } else { Some(claim(&queue, 9).await.pop().unwrap()) };
         match (state, &held) {
-            (JobState::Delayed, Some(j)) => drop(queue.broker.delay(j, secs(9), Count::Nothing, "later").await.unwrap()),
+            (JobState::Delayed, Some(j)) => {
+                let put_off = queue.broker.delay(j, secs(9), Count::Nothing, "later").await.unwrap();
+                assert_eq!(put_off, LeaseState::Owned);
+            }
             (JobState::Completed, Some(j)) => drop(queue.broker.complete(j, "1").await.unwrap()),
             (JobState::Failed, Some(j)) => drop(queue.broker.fail(j, "no").await.unwrap()),
             _ => {}
         }
         let before = format!("{:?}", view(&queue, id).await);
-        let other = NewJob { data: "other".to_owned(), name: "other", attempts: 9, delay: secs(1), ..job(id) };
+        let other =
+            NewJob { data: "other".to_owned(), name: "other", attempts: 9, delay: secs(1), ..job(id) };
         assert_eq!(queue.broker.add(&[other, job(id)]).await.unwrap(), [Added::Known, Added::Known], "{id}");
         assert_eq!(format!("{:?}", view(&queue, id).await), before);
         assert_eq!(view(&queue, id).await.state, state);
@@ -48,7 +53,16 @@ pub(in crate::queue) async fn text_comes_back_as_it_was(lab: &impl Lab) {
     let queue = lab.open(&clock()).await;
     let long = "नमस्ते 🚚 \"quoted\" 'single' \\ ".repeat(6_000);
     assert!(long.len() > 200_000);
-    let texts = ["", "'; DROP TABLE jobs; --", "a\nb\tc\r", "nul\0inside", "%_*?[]{}", "\u{feff}é\u{301}", "not { json", &long];
+    let texts = [
+        "",
+        "'; DROP TABLE jobs; --",
+        "a\nb\tc\r",
+        "nul\0inside",
+        "%_*?[]{}",
+        "\u{feff}é\u{301}",
+        "not { json",
+        &long,
+    ];
     for (n, text) in texts.iter().enumerate() {
         let id = if n == 7 { "long".to_owned() } else { format!("id {text}") };
         let new = NewJob { data: (*text).to_owned(), ..job(&id) };

@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{sync::Barrier, task::JoinHandle};
-use waybill::platform::queue::{Count, Held, Leased, Queue};
+use waybill::platform::queue::{ActiveJob, Count, LeaseState, Queue};
 
 use super::{LEASE, LONG, Lab, NONE, Q, add, claim, claim_one, clock, counts, delayed, ids, job, secs};
 
@@ -23,7 +23,7 @@ pub(in crate::queue) async fn each_job_goes_to_one_of_many_claimers(lab: &impl L
                         return mine;
                     }
                     for held in got {
-                        assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), Held::Done);
+                        assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), LeaseState::Owned);
                         mine.push(held.id);
                     }
                 }
@@ -36,7 +36,10 @@ pub(in crate::queue) async fn each_job_goes_to_one_of_many_claimers(lab: &impl L
     }
     assert_eq!(all.len(), JOBS, "none twice");
     assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), jobs.into_iter().map(|j| j.id).collect());
-    assert_eq!((counts(&queue).await.completed, counts(&queue).await.open()), (u64::try_from(JOBS).unwrap(), 0));
+    assert_eq!(
+        (counts(&queue).await.completed, counts(&queue).await.open()),
+        (u64::try_from(JOBS).unwrap(), 0)
+    );
 }
 
 pub(in crate::queue) async fn a_claim_takes_no_more_than_it_asked_for(lab: &impl Lab) {
@@ -58,17 +61,21 @@ pub(in crate::queue) async fn a_waiting_claim_returns_empty_in_the_end(lab: &imp
     let queue = lab.open(&clock()).await;
     queue.broker.add(&[delayed("a", secs(1))]).await.unwrap();
     let wait = Duration::from_millis(30);
-    assert_eq!(tokio::time::timeout(LONG, queue.broker.claim(Q, 1, LEASE, wait)).await.unwrap().unwrap().len(), 0);
+    assert_eq!(
+        tokio::time::timeout(LONG, queue.broker.claim(Q, 1, LEASE, wait)).await.unwrap().unwrap().len(),
+        0
+    );
 }
 
 /// A claim under way that finds nothing and so waits; it would do so for much longer than the test.
-pub(in crate::queue) async fn waiting(queue: &Queue) -> JoinHandle<Vec<Leased>> {
+pub(in crate::queue) async fn waiting(queue: &Queue) -> JoinHandle<Vec<ActiveJob>> {
     let queue = queue.clone();
     let claim = tokio::spawn(async move {
         let claim = queue.broker.claim(Q, 1, LEASE, LONG * 100);
         tokio::time::timeout(LONG, claim).await.expect("the claim was not woken").unwrap()
     });
-    // Only makes it likely that the claim waits when the test goes on; the outcome is the same if it does not yet.
+    // Only makes it likely that the claim waits when the test goes on; the outcome is the same if it does not
+    // yet.
     tokio::time::sleep(Duration::from_millis(50)).await;
     claim
 }
@@ -123,7 +130,7 @@ pub(in crate::queue) async fn a_waiting_claim_wakes_when_a_job_is_put_back(lab: 
     add(&queue, &["a"]).await;
     let held = claim_one(&queue).await;
     let claim = waiting(&queue).await;
-    assert_eq!(queue.broker.delay(&held, NONE, Count::Nothing, "again").await.unwrap(), Held::Done);
+    assert_eq!(queue.broker.delay(&held, NONE, Count::Nothing, "again").await.unwrap(), LeaseState::Owned);
     assert_eq!(ids(&claim.await.unwrap()), ["a"]);
 
     let claim = waiting(&queue).await;
@@ -146,7 +153,11 @@ pub(in crate::queue) async fn a_delayed_job_is_not_seen_before_its_time(lab: &im
 pub(in crate::queue) async fn due_jobs_come_by_due_time_and_behind_those_that_wait(lab: &impl Lab) {
     let clock = clock();
     let queue = lab.open(&clock).await;
-    queue.broker.add(&[delayed("third", secs(3)), delayed("first", secs(1)), delayed("second", secs(2))]).await.unwrap();
+    queue
+        .broker
+        .add(&[delayed("third", secs(3)), delayed("first", secs(1)), delayed("second", secs(2))])
+        .await
+        .unwrap();
     add(&queue, &["waits"]).await;
     clock.advance(secs(5));
     assert_eq!(ids(&claim(&queue, 2).await), ["waits", "first"]);

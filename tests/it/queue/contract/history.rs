@@ -1,6 +1,7 @@
 //! Random histories beside a model in memory.
 //!
-//! Where the port promises no order (jobs that are due, or finished, in the same millisecond) the model avoids the question.
+//! Where the port promises no order (jobs that are due, or finished, in the same millisecond) the model
+//! avoids the question.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,7 +11,7 @@ use proptest::{
 };
 use waybill::{
     base::{clock::Clock, timestamp::Timestamp},
-    platform::queue::{Added, Count, Held, JobState, Leased, Queue},
+    platform::queue::{ActiveJob, Added, Count, JobState, LeaseState, Queue},
 };
 
 use super::{LEASE, Lab, NONE, Q, claim, clock, counts, delayed, ids, secs};
@@ -47,7 +48,7 @@ struct Model {
     waiting: VecDeque<String>,
     delayed: BTreeMap<Timestamp, String>,
     /// Those whose lease has not been lost, with its end.
-    active: Vec<(Leased, Timestamp)>,
+    active: Vec<(ActiveJob, Timestamp)>,
     completed: BTreeSet<String>,
     failed: BTreeSet<String>,
     /// Tries that ended, and stalls.
@@ -74,7 +75,7 @@ impl Model {
     }
 
     /// One of the active jobs, out of the model's hands.
-    fn pick(&mut self, n: usize) -> Option<Leased> {
+    fn pick(&mut self, n: usize) -> Option<ActiveJob> {
         let len = self.active.len();
         (len > 0).then(|| self.active.remove(n % len).0)
     }
@@ -110,13 +111,13 @@ async fn apply(queue: &Queue, clock: &Clock, model: &mut Model, act: Act) {
         }
         Act::Complete { pick } => {
             let Some(job) = model.pick(pick) else { return };
-            assert_eq!(queue.broker.complete(&job, "1").await.unwrap(), Held::Done);
+            assert_eq!(queue.broker.complete(&job, "1").await.unwrap(), LeaseState::Owned);
             model.tally(&job.id).0 += 1;
             model.completed.insert(job.id);
         }
         Act::Fail { pick } => {
             let Some(job) = model.pick(pick) else { return };
-            assert_eq!(queue.broker.fail(&job, "no").await.unwrap(), Held::Done);
+            assert_eq!(queue.broker.fail(&job, "no").await.unwrap(), LeaseState::Owned);
             model.tally(&job.id).0 += 1;
             model.failed.insert(job.id);
         }
@@ -124,7 +125,7 @@ async fn apply(queue: &Queue, clock: &Clock, model: &mut Model, act: Act) {
             let Some(job) = model.pick(pick) else { return };
             let delay = if delay == 0 { NONE } else { model.free_delay(now, delay) };
             let count = if counted { Count::Attempt } else { Count::Nothing };
-            assert_eq!(queue.broker.delay(&job, delay, count, "later").await.unwrap(), Held::Done);
+            assert_eq!(queue.broker.delay(&job, delay, count, "later").await.unwrap(), LeaseState::Owned);
             model.tally(&job.id).0 += u32::from(counted);
             if delay.is_zero() {
                 model.waiting.push_back(job.id);
@@ -134,12 +135,16 @@ async fn apply(queue: &Queue, clock: &Clock, model: &mut Model, act: Act) {
         }
         Act::Extend { pick } => {
             let Some(job) = model.pick(pick) else { return };
-            assert_eq!(queue.broker.extend(std::slice::from_ref(&job), LEASE).await.unwrap(), [Held::Done]);
+            assert_eq!(
+                queue.broker.extend(std::slice::from_ref(&job), LEASE).await.unwrap(),
+                [LeaseState::Owned]
+            );
             model.active.push((job, now + LEASE));
         }
         Act::Advance { secs: n } => {
             clock.advance(secs(n));
-            // What a holder may do between the end of its lease and its recovery is the adapter's to say: leave no such time.
+            // What a holder may do between the end of its lease and its recovery is the adapter's to say:
+            // leave no such time.
             recover(queue, clock, model, 2).await;
         }
         Act::Recover { max } => recover(queue, clock, model, max).await,
@@ -148,7 +153,8 @@ async fn apply(queue: &Queue, clock: &Clock, model: &mut Model, act: Act) {
 
 async fn recover(queue: &Queue, clock: &Clock, model: &mut Model, max: u32) {
     let now = clock.now();
-    let (lost, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut model.active).into_iter().partition(|(_, end)| *end < now);
+    let (lost, kept): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut model.active).into_iter().partition(|(_, end)| *end < now);
     model.active = kept;
     let recovered = queue.broker.recover_stalled(Q, max).await.unwrap();
     let (mut requeued, mut dead) = (BTreeSet::new(), BTreeSet::new());

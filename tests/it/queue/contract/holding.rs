@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use waybill::platform::queue::{Count, Held, JobState, Leased, Queue};
+use waybill::platform::queue::{ActiveJob, Count, JobState, LeaseState, Queue};
 
 use super::{LEASE, Lab, NONE, Q, add, claim, claim_one, clock, counts, ids, job, secs, view};
 
@@ -12,19 +12,22 @@ pub(in crate::queue) async fn what_was_claimed_says_all_about_the_job(lab: &impl
     let added_at = clock.now();
     clock.advance(secs(5));
     let held = claim_one(&queue).await;
-    assert_eq!((held.queue.as_str(), &held.id, held.name.as_str(), &held.data), (Q, &new.id, new.name, &new.data));
+    assert_eq!(
+        (held.queue.as_str(), &held.id, held.name.as_str(), &held.data),
+        (Q, &new.id, new.name, &new.data)
+    );
     assert_eq!((held.attempts_made, held.attempts, held.backoff, held.stalled), (0, 3, secs(5), 0));
     assert_eq!(held.added_at, added_at);
     assert_eq!(view(&queue, "a").await.due_at, Some(clock.now() + LEASE));
 }
 
 /// Everything a holder can do; none of it may change a job that this holder has lost.
-async fn all_gone(queue: &Queue, lost: &Leased) {
-    assert_eq!(queue.broker.complete(lost, "1").await.unwrap(), Held::Gone);
-    assert_eq!(queue.broker.fail(lost, "no").await.unwrap(), Held::Gone);
-    assert_eq!(queue.broker.delay(lost, secs(1), Count::Attempt, "later").await.unwrap(), Held::Gone);
-    assert_eq!(queue.broker.delay(lost, NONE, Count::Attempt, "again").await.unwrap(), Held::Gone);
-    assert_eq!(queue.broker.extend(std::slice::from_ref(lost), secs(999)).await.unwrap(), [Held::Gone]);
+async fn all_gone(queue: &Queue, lost: &ActiveJob) {
+    assert_eq!(queue.broker.complete(lost, "1").await.unwrap(), LeaseState::Lost);
+    assert_eq!(queue.broker.fail(lost, "no").await.unwrap(), LeaseState::Lost);
+    assert_eq!(queue.broker.delay(lost, secs(1), Count::Attempt, "later").await.unwrap(), LeaseState::Lost);
+    assert_eq!(queue.broker.delay(lost, NONE, Count::Attempt, "again").await.unwrap(), LeaseState::Lost);
+    assert_eq!(queue.broker.extend(std::slice::from_ref(lost), secs(999)).await.unwrap(), [LeaseState::Lost]);
 }
 
 pub(in crate::queue) async fn a_lost_lease_changes_nothing(lab: &impl Lab) {
@@ -44,13 +47,13 @@ pub(in crate::queue) async fn a_lost_lease_changes_nothing(lab: &impl Lab) {
     assert_ne!(now_held.token, lost.token);
     let before = format!("{:?}", view(&queue, "a").await);
     all_gone(&queue, &lost).await;
-    let forged = Leased { token: String::new(), ..now_held.clone() };
+    let forged = ActiveJob { token: String::new(), ..now_held.clone() };
     all_gone(&queue, &forged).await;
-    all_gone(&queue, &Leased { id: "b".to_owned(), ..now_held.clone() }).await;
-    all_gone(&queue, &Leased { queue: "other".to_owned(), ..now_held.clone() }).await;
-    all_gone(&queue, &Leased { id: "nobody".to_owned(), ..now_held.clone() }).await;
+    all_gone(&queue, &ActiveJob { id: "b".to_owned(), ..now_held.clone() }).await;
+    all_gone(&queue, &ActiveJob { queue: "other".to_owned(), ..now_held.clone() }).await;
+    all_gone(&queue, &ActiveJob { id: "nobody".to_owned(), ..now_held.clone() }).await;
     assert_eq!(format!("{:?}", view(&queue, "a").await), before);
-    assert_eq!(queue.broker.complete(&now_held, "1").await.unwrap(), Held::Done);
+    assert_eq!(queue.broker.complete(&now_held, "1").await.unwrap(), LeaseState::Owned);
     assert_eq!(counts(&queue).await.waiting, 1);
 }
 
@@ -58,9 +61,12 @@ pub(in crate::queue) async fn a_finished_job_is_gone_for_its_holder(lab: &impl L
     let queue = lab.open(&clock()).await;
     add(&queue, &["a", "b", "c"]).await;
     let held = claim(&queue, 3).await;
-    assert_eq!(queue.broker.complete(&held[0], "1").await.unwrap(), Held::Done);
-    assert_eq!(queue.broker.fail(&held[1], "no").await.unwrap(), Held::Done);
-    assert_eq!(queue.broker.delay(&held[2], secs(1), Count::Attempt, "later").await.unwrap(), Held::Done);
+    assert_eq!(queue.broker.complete(&held[0], "1").await.unwrap(), LeaseState::Owned);
+    assert_eq!(queue.broker.fail(&held[1], "no").await.unwrap(), LeaseState::Owned);
+    assert_eq!(
+        queue.broker.delay(&held[2], secs(1), Count::Attempt, "later").await.unwrap(),
+        LeaseState::Owned
+    );
     for lost in &held {
         let before = format!("{:?}", view(&queue, &lost.id).await);
         all_gone(&queue, lost).await;
@@ -74,10 +80,10 @@ pub(in crate::queue) async fn an_extended_lease_lasts(lab: &impl Lab) {
     add(&queue, &["a", "b"]).await;
     let held = claim(&queue, 2).await;
     clock.advance(LEASE / 2);
-    assert_eq!(queue.broker.extend(&held[..1], LEASE).await.unwrap(), [Held::Done]);
+    assert_eq!(queue.broker.extend(&held[..1], LEASE).await.unwrap(), [LeaseState::Owned]);
     clock.advance(LEASE / 2 + secs(1));
     assert_eq!(queue.broker.recover_stalled(Q, 3).await.unwrap().requeued, ["b"]);
-    assert_eq!(queue.broker.complete(&held[0], "1").await.unwrap(), Held::Done);
+    assert_eq!(queue.broker.complete(&held[0], "1").await.unwrap(), LeaseState::Owned);
 }
 
 pub(in crate::queue) async fn an_extension_answers_each_job(lab: &impl Lab) {
@@ -85,7 +91,10 @@ pub(in crate::queue) async fn an_extension_answers_each_job(lab: &impl Lab) {
     add(&queue, &["a", "b", "c"]).await;
     let held = claim(&queue, 3).await;
     let _done = queue.broker.complete(&held[1], "1").await.unwrap();
-    assert_eq!(queue.broker.extend(&held, LEASE).await.unwrap(), [Held::Done, Held::Gone, Held::Done]);
+    assert_eq!(
+        queue.broker.extend(&held, LEASE).await.unwrap(),
+        [LeaseState::Owned, LeaseState::Lost, LeaseState::Owned]
+    );
     assert_eq!(queue.broker.extend(&[], LEASE).await.unwrap(), []);
 }
 
@@ -94,14 +103,23 @@ pub(in crate::queue) async fn a_counted_delay_uses_up_an_attempt(lab: &impl Lab)
     let queue = lab.open(&clock).await;
     add(&queue, &["a"]).await;
     let held = claim_one(&queue).await;
-    assert_eq!(queue.broker.delay(&held, secs(5), Count::Attempt, "store down").await.unwrap(), Held::Done);
+    assert_eq!(
+        queue.broker.delay(&held, secs(5), Count::Attempt, "store down").await.unwrap(),
+        LeaseState::Owned
+    );
     let seen = view(&queue, "a").await;
-    assert_eq!((seen.state, seen.attempts_made, seen.reason.as_deref()), (JobState::Delayed, 1, Some("store down")));
+    assert_eq!(
+        (seen.state, seen.attempts_made, seen.reason.as_deref()),
+        (JobState::Delayed, 1, Some("store down"))
+    );
     assert_eq!(seen.due_at, Some(clock.now() + secs(5)));
     clock.advance(secs(5));
     let again = claim_one(&queue).await;
     assert_eq!((again.attempts_made, again.stalled), (1, 0));
-    assert_eq!(queue.broker.delay(&again, NONE, Count::Attempt, "still down").await.unwrap(), Held::Done);
+    assert_eq!(
+        queue.broker.delay(&again, NONE, Count::Attempt, "still down").await.unwrap(),
+        LeaseState::Owned
+    );
     assert_eq!(view(&queue, "a").await.reason.as_deref(), Some("still down"));
     assert_eq!(claim_one(&queue).await.attempts_made, 2);
 }
@@ -112,7 +130,10 @@ pub(in crate::queue) async fn an_uncounted_delay_does_not(lab: &impl Lab) {
     add(&queue, &["a"]).await;
     for delay in [secs(5), NONE] {
         let held = claim_one(&queue).await;
-        assert_eq!(queue.broker.delay(&held, delay, Count::Nothing, "busy").await.unwrap(), Held::Done);
+        assert_eq!(
+            queue.broker.delay(&held, delay, Count::Nothing, "busy").await.unwrap(),
+            LeaseState::Owned
+        );
         let seen = view(&queue, "a").await;
         assert_eq!((seen.attempts_made, seen.reason.as_deref()), (0, Some("busy")));
         clock.advance(delay);
@@ -124,7 +145,7 @@ pub(in crate::queue) async fn a_zero_delay_puts_the_job_behind_the_others(lab: &
     let queue = lab.open(&clock()).await;
     add(&queue, &["a", "b", "c"]).await;
     let held = claim_one(&queue).await;
-    assert_eq!(queue.broker.delay(&held, NONE, Count::Nothing, "again").await.unwrap(), Held::Done);
+    assert_eq!(queue.broker.delay(&held, NONE, Count::Nothing, "again").await.unwrap(), LeaseState::Owned);
     assert_eq!((view(&queue, "a").await.state, view(&queue, "a").await.due_at), (JobState::Waiting, None));
     assert_eq!(ids(&claim(&queue, 9).await), ["b", "c", "a"]);
 }
@@ -138,7 +159,10 @@ pub(in crate::queue) async fn a_job_keeps_its_count_over_many_rounds(lab: &impl 
         let held = claim_one(&queue).await;
         assert_eq!((held.attempts_made, held.stalled), (round, round));
         assert!(tokens.insert(held.token.clone()));
-        assert_eq!(queue.broker.delay(&held, secs(1), Count::Attempt, "down").await.unwrap(), Held::Done);
+        assert_eq!(
+            queue.broker.delay(&held, secs(1), Count::Attempt, "down").await.unwrap(),
+            LeaseState::Owned
+        );
         clock.advance(secs(1));
         tokens.insert(claim_one(&queue).await.token);
         clock.advance(LEASE * 2);

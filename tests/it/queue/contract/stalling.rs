@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use waybill::platform::queue::{JobState, Leased, NewJob};
+use waybill::platform::queue::{ActiveJob, JobState, NewJob};
 
 use super::{LEASE, Lab, NONE, Q, add, claim, claim_one, clock, counts, ids, job, secs, view};
 
@@ -47,7 +47,7 @@ pub(in crate::queue) async fn a_job_that_stalls_too_often_fails(lab: &impl Lab) 
     clock.advance(LEASE * 2);
     let recovered = queue.broker.recover_stalled(Q, 2).await.unwrap();
     assert_eq!(recovered.requeued.len(), 0);
-    let [dead] = <[Leased; 1]>::try_from(recovered.dead).unwrap();
+    let [dead] = <[ActiveJob; 1]>::try_from(recovered.dead).unwrap();
     assert_eq!((dead.queue.as_str(), &dead.id, &dead.data, dead.stalled), (Q, &last.id, &last.data, 3));
     assert_eq!(dead.token, "");
     let seen = view(&queue, "a").await;

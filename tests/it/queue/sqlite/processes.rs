@@ -8,13 +8,13 @@ use std::{
 
 use waybill::{
     base::clock::Clock,
-    platform::queue::{Held, JobState, Keep},
+    platform::queue::{JobState, Keep, LeaseState},
 };
 
 use super::{File, LEASE, LONG, Lab, Q, check, counts, job, open};
 
-/// Not a test by itself: the worker process. Is told the file, and whether to hold what it claims first or to work until it is
-/// killed.
+/// Not a test by itself: the worker process. Is told the file, and whether to hold what it claims first or to
+/// work until it is killed.
 #[tokio::test]
 #[ignore = "started by the test below"]
 async fn worker_process() {
@@ -28,7 +28,7 @@ async fn worker_process() {
     }
     loop {
         for held in queue.broker.claim(Q, 2, LEASE, LONG).await.unwrap() {
-            assert_eq!(queue.broker.complete(&held, "\"worker\"").await.unwrap(), Held::Done);
+            assert_eq!(queue.broker.complete(&held, "\"worker\"").await.unwrap(), LeaseState::Owned);
         }
     }
 }
@@ -39,7 +39,8 @@ impl Worker {
     fn start(lab: &File, task: &str) -> Self {
         let args = ["--exact", "queue::sqlite::processes::worker_process", "--ignored", "--nocapture"];
         let program = std::env::current_exe().unwrap();
-        let mut child = Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         writeln!(child.stdin.take().unwrap(), "{}\n{task}", lab.path().display()).unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         Self(child, out)

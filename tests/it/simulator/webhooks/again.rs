@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use waybill::provider::simulator::{Faults, Manners};
+use waybill::provider::simulator::{Faults, Profile};
 
 use super::{Double, HOUR, Receiver, WebhookCounts, friendly, said, to, until};
 
@@ -40,7 +40,10 @@ async fn what_fails_is_tried_again_after_growing_pauses_and_its_shipment_alone_w
         assert_eq!(receiver.next_code().await, (awb.clone(), code));
     }
     until(&double, |c| c.waiting == 0 && c.delivered == 9).await;
-    assert_eq!(double.simulator.webhooks(), WebhookCounts { delivered: 9, retried: 3, ..WebhookCounts::default() });
+    assert_eq!(
+        double.simulator.webhooks(),
+        WebhookCounts { delivered: 9, retried: 3, ..WebhookCounts::default() }
+    );
     // Nothing is left behind that later changes would wait for.
     assert!(double.simulator.move_to(&awb, 226));
     assert_eq!(receiver.next_code().await, (awb, 226));
@@ -54,8 +57,12 @@ async fn what_fails_every_time_is_given_up_and_the_next_one_of_its_shipment_is_t
     let awb = double.booked("ORD-1").await;
     assert!(double.simulator.move_to(&awb, 222));
     // What comes, and how things stand when that try has ended.
-    let told: [(u64, Ended); 4] =
-        [(221, |c| c.waiting == 2), (221, |c| c.failed == 1), (222, |c| c.failed == 1 && c.waiting == 1), (222, |c| c.delivered == 1)];
+    let told: [(u64, Ended); 4] = [
+        (221, |c| c.waiting == 2),
+        (221, |c| c.failed == 1),
+        (222, |c| c.failed == 1 && c.waiting == 1),
+        (222, |c| c.delivered == 1),
+    ];
     for (code, ended) in told {
         assert_eq!(receiver.next_code().await, (awb.clone(), code));
         until(&double, ended).await;
@@ -67,7 +74,7 @@ async fn what_fails_every_time_is_given_up_and_the_next_one_of_its_shipment_is_t
 
 #[tokio::test]
 async fn whoever_does_not_count_on_it_is_told_once() {
-    assert_eq!(Faults::new(Manners::Unpleasant).webhook_attempts, 1);
+    assert_eq!(Faults::new(Profile::Unpleasant).webhook_attempts, 1);
     let (double, mut receiver) = friendly().await;
     double.faults(|f| f.webhook_attempts = 1);
     receiver.refuse("ORD-1", 1);
@@ -96,7 +103,10 @@ async fn what_waits_behind_another_is_bounded_and_goes_with_the_address() {
     until(&double, |c| c.waiting == 10_000 && c.retried == 1).await;
     double.faults(|f| f.webhook_url = None);
     until(&double, |c| c.waiting == 0).await;
-    assert_eq!(double.simulator.webhooks(), WebhookCounts { dropped: 10_005, retried: 1, ..WebhookCounts::default() });
+    assert_eq!(
+        double.simulator.webhooks(),
+        WebhookCounts { dropped: 10_005, retried: 1, ..WebhookCounts::default() }
+    );
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ pub(crate) async fn replace_saves_over_its_own_version_only(store: Store) {
     assert!(!store.replace(&late).await.unwrap(), "its version is gone");
     let now = stored(&store, 1).await;
     assert_eq!((now.status.as_str(), now.version), ("mine", 2));
-    let by_status = |s: &str| Query::sorted_by("createdAt", Order::Ascending).equal("status", s).equal("userId", "u");
+    let by_status =
+        |s: &str| Query::sorted_by("createdAt", Order::Ascending).equal("status", s).equal("userId", "u");
     assert_eq!(store.find::<Parcel>(&by_status("mine")).await.unwrap(), [now]);
     assert!(store.find::<Parcel>(&by_status("queued")).await.unwrap().is_empty(), "the indexes follow");
 }
@@ -56,7 +57,8 @@ pub(crate) async fn update_tells_what_it_saved(store: Store) {
 
 pub(crate) async fn update_of_a_missing_document_does_not_decide(store: Store) {
     let store = prepared(store).await;
-    let updated = store.update::<Parcel, (), StoreError>(&id(1), |_| panic!("nothing to decide on")).await.unwrap();
+    let updated =
+        store.update::<Parcel, (), StoreError>(&id(1), |_| panic!("nothing to decide on")).await.unwrap();
     assert!(matches!(updated, Updated::Missing));
 }
 
@@ -190,11 +192,17 @@ pub(crate) async fn documents_without_the_time_stay(store: Store) {
     let store = prepared(store).await;
     fill(&store, 0..10, |d, n| d.outbox = (n % 2 == 0).then_some(Outbox { at: second(n) })).await;
     assert_eq!(store.delete_before::<Parcel>("outbox.at", second(100), 100).await.unwrap(), 5);
-    assert_eq!(store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().len(), 5);
+    assert_eq!(
+        store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().len(),
+        5
+    );
 }
 
 pub(crate) async fn retention_without_an_index_is_a_fault(store: Store) {
     let store = prepared(store).await;
     fill(&store, [1], |_, _| {}).await;
-    assert!(matches!(store.delete_before::<Parcel>("updatedAt", second(9), 1).await, Err(StoreError::Fault(_))));
+    assert!(matches!(
+        store.delete_before::<Parcel>("updatedAt", second(9), 1).await,
+        Err(StoreError::Fault(_))
+    ));
 }

@@ -11,7 +11,13 @@ use waybill::{
 use super::{Outbox, Parcel, fill, id, parcel, prepared, second};
 
 async fn numbers(store: &Store, query: &Query) -> Vec<i64> {
-    store.find::<Parcel>(query).await.unwrap().iter().map(|d| d.id.trim_start_matches("par_").parse().unwrap()).collect()
+    store
+        .find::<Parcel>(query)
+        .await
+        .unwrap()
+        .iter()
+        .map(|d| d.id.trim_start_matches("par_").parse().unwrap())
+        .collect()
 }
 
 fn oldest() -> Query {
@@ -72,14 +78,21 @@ pub(crate) async fn ties_are_paged_by_id(store: Store) {
             for (at, n) in all.iter().enumerate() {
                 let behind = query().after(cursor(second(n / 6), *n));
                 assert_eq!(numbers(&store, &behind).await, all[at + 1..], "{order:?} behind {n}");
-                assert_eq!(numbers(&store, &behind.limit(2)).await, all[at + 1..all.len().min(at + 3)], "{order:?}, two behind {n}");
+                assert_eq!(
+                    numbers(&store, &behind.limit(2)).await,
+                    all[at + 1..all.len().min(at + 3)],
+                    "{order:?}, two behind {n}"
+                );
             }
         }
     }
     // A range cuts what a cursor would let through, and the other way round.
     assert_eq!(numbers(&store, &oldest().from(second(1)).after(cursor(second(0), 4))).await, [6, 7, 8]);
     assert_eq!(numbers(&store, &oldest().before(second(1)).after(cursor(second(0), 3))).await, [4, 5]);
-    assert_eq!(numbers(&store, &newest().before(second(1)).after(cursor(second(1), 7))).await, [5, 4, 3, 2, 1, 0]);
+    assert_eq!(
+        numbers(&store, &newest().before(second(1)).after(cursor(second(1), 7))).await,
+        [5, 4, 3, 2, 1, 0]
+    );
     assert_eq!(numbers(&store, &newest().from(second(1)).after(cursor(second(1), 8))).await, [7, 6]);
 }
 
@@ -142,7 +155,14 @@ pub(crate) async fn documents_without_the_sort_field_are_left_out(store: Store) 
     fill(&store, 0..6, |d, n| d.awb = (n > 3).then(|| format!("A{n}"))).await;
     assert_eq!(numbers(&store, &Query::sorted_by("awb", Order::Ascending)).await, [4, 5]);
     assert_eq!(numbers(&store, &Query::sorted_by("awb", Order::Descending).before("A5")).await, [4]);
-    assert_eq!(numbers(&store, &Query::sorted_by("awb", Order::Descending).after(Cursor { key: "A5".into(), id: id(5) })).await, [4]);
+    assert_eq!(
+        numbers(
+            &store,
+            &Query::sorted_by("awb", Order::Descending).after(Cursor { key: "A5".into(), id: id(5) })
+        )
+        .await,
+        [4]
+    );
 }
 
 pub(crate) async fn times_sort(store: Store) {
@@ -150,17 +170,29 @@ pub(crate) async fn times_sort(store: Store) {
     let ms = [-86_400_000, -1, 0, 1, 999, 1_763_687_100_123, 32_503_680_000_000];
     fill(&store, 0..7, |d, n| d.created_at = Timestamp::from_millis(ms[usize::try_from(n).unwrap()])).await;
     assert_eq!(numbers(&store, &oldest()).await, [0, 1, 2, 3, 4, 5, 6]);
-    let around_zero = oldest().from(Timestamp::from_millis(-1)).before(Timestamp::from_millis(0) + Duration::from_millis(2));
+    let around_zero = oldest()
+        .from(Timestamp::from_millis(-1))
+        .before(Timestamp::from_millis(0) + Duration::from_millis(2));
     assert_eq!(numbers(&store, &around_zero).await, [1, 2, 3]);
 }
 
 pub(crate) async fn booleans_and_integers_are_keys(store: Store) {
     let store = prepared(store).await;
-    fill(&store, 0..6, |d, n| d.weight = [-5, 100, 20, 3, i64::MAX, i64::MIN][usize::try_from(n).unwrap()]).await;
+    fill(&store, 0..6, |d, n| d.weight = [-5, 100, 20, 3, i64::MAX, i64::MIN][usize::try_from(n).unwrap()])
+        .await;
     assert_eq!(numbers(&store, &Query::sorted_by("weight", Order::Ascending)).await, [5, 0, 3, 2, 1, 4]);
-    assert_eq!(numbers(&store, &Query::sorted_by("weight", Order::Ascending).from(3).before(100)).await, [3, 2]);
-    assert_eq!(numbers(&store, &Query::sorted_by("weight", Order::Descending).equal("express", true)).await, [4, 2, 0]);
-    assert_eq!(numbers(&store, &Query::sorted_by("weight", Order::Descending).equal("express", false).from(0)).await, [1, 3]);
+    assert_eq!(
+        numbers(&store, &Query::sorted_by("weight", Order::Ascending).from(3).before(100)).await,
+        [3, 2]
+    );
+    assert_eq!(
+        numbers(&store, &Query::sorted_by("weight", Order::Descending).equal("express", true)).await,
+        [4, 2, 0]
+    );
+    assert_eq!(
+        numbers(&store, &Query::sorted_by("weight", Order::Descending).equal("express", false).from(0)).await,
+        [1, 3]
+    );
     assert_eq!(numbers(&store, &Query::sorted_by("weight", Order::Ascending).equal("weight", 20)).await, [2]);
 }
 
@@ -172,7 +204,8 @@ pub(crate) async fn a_unique_key_finds_its_document(store: Store) {
     })
     .await;
     for sort in ["createdAt", "clientOrderId"] {
-        let by_key = Query::sorted_by(sort, Order::Descending).equal("userId", "u1").equal("clientOrderId", "C3");
+        let by_key =
+            Query::sorted_by(sort, Order::Descending).equal("userId", "u1").equal("clientOrderId", "C3");
         assert_eq!(numbers(&store, &by_key).await, [7]);
     }
 }

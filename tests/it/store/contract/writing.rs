@@ -61,7 +61,8 @@ pub(crate) async fn a_unique_index_is_a_conflict_under_its_name(store: Store) {
     let store = prepared(store).await;
     let with = |n: i64, user: &str, client: &str, awb: &str| {
         let mut doc = parcel(n);
-        (doc.user_id, doc.client_order_id, doc.awb) = (user.to_owned(), Some(client.to_owned()), Some(awb.to_owned()));
+        (doc.user_id, doc.client_order_id, doc.awb) =
+            (user.to_owned(), Some(client.to_owned()), Some(awb.to_owned()));
         doc
     };
     store.insert(&with(1, "u", "C", "A1")).await.unwrap();
@@ -76,7 +77,10 @@ pub(crate) async fn absent_values_never_conflict(store: Store) {
     for n in 0..5 {
         store.insert(&parcel(n)).await.unwrap();
     }
-    assert_eq!(store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().len(), 5);
+    assert_eq!(
+        store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().len(),
+        5
+    );
 }
 
 pub(crate) async fn one_of_many_inserts_of_a_key_wins(store: Store) {
@@ -139,7 +143,10 @@ pub(crate) async fn a_caller_that_goes_away_breaks_nothing(store: Store) {
 
 pub(crate) async fn odd_texts_are_kept(store: Store) {
     let store = prepared(store).await;
-    for (n, text) in ["", "'; DROP TABLE parcels; --", "\"\\\u{7f}", "नमस्ते 📦", "line\nline\ttab", "$.a", "\u{0}zero"].iter().enumerate()
+    for (n, text) in
+        ["", "'; DROP TABLE parcels; --", "\"\\\u{7f}", "नमस्ते 📦", "line\nline\ttab", "$.a", "\u{0}zero"]
+            .iter()
+            .enumerate()
     {
         let mut doc = parcel(i64::try_from(n).unwrap());
         doc.user_id = (*text).to_owned();

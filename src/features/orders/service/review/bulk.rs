@@ -1,7 +1,8 @@
 //! One action for every order that a filter names: a provider's outage makes thousands.
 //!
-//! Each order is decided on its own and passed once, whatever becomes of it; what comes to wait after the beginning is left alone. So a run
-//! ends, and one that died can be made again: what it had done is no longer in the list.
+//! Each order is decided on its own and passed once, whatever becomes of it; what comes to wait after the
+//! beginning is left alone. So a run ends, and one that died can be made again: what it had done is no longer
+//! in the list.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +13,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 
-use super::{Desk, Refusal, ReviewError, ReviewFilter, StoreError};
+use super::{Refusal, ReviewError, ReviewFilter, ReviewService, StoreError};
 use crate::{
     features::orders::model::{Order, ReviewOf},
     platform::store::Cursor,
@@ -30,11 +31,11 @@ const MOST_UNASKED: usize = 8;
 /// What to do with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// [`Desk::adopt_found`].
+    /// [`ReviewService::adopt_found`].
     AdoptFound,
-    /// [`Desk::rebook`].
+    /// [`ReviewService::rebook`].
     Rebook { force: bool },
-    /// [`Desk::fail`].
+    /// [`ReviewService::fail`].
     Fail,
 }
 
@@ -51,7 +52,7 @@ pub struct Item {
 pub struct Report {
     pub done: usize,
     pub refused: usize,
-    /// Refusals by [`Refusal::word`]; faults as `fault`.
+    /// Refusals by [`Refusal::as_str`]; faults as `fault`.
     pub reasons: BTreeMap<&'static str, usize>,
     /// Why it ended before the last order.
     pub stopped: Option<String>,
@@ -65,7 +66,7 @@ impl Report {
                 self.done += 1;
                 return;
             }
-            Err(ReviewError::Refused(refusal)) => refusal.word(),
+            Err(ReviewError::Refused(refusal)) => refusal.as_str(),
             Err(ReviewError::NoSuchOrder) => "no-such-order",
             Err(ReviewError::Store(_)) => "fault",
         };
@@ -74,13 +75,19 @@ impl Report {
     }
 }
 
-impl Desk {
+impl ReviewService {
     /// Takes `action` on every order that waits for a person now and that `filter` names, and tells of each.
     /// `dry`: only says what would become of each, as far as that is known without asking the provider.
     ///
     /// # Errors
     /// When the orders cannot be listed.
-    pub async fn all(&self, action: Action, filter: &ReviewFilter, dry: bool, mut tell: impl FnMut(&Item)) -> Result<Report, StoreError> {
+    pub async fn all(
+        &self,
+        action: Action,
+        filter: &ReviewFilter,
+        dry: bool,
+        mut tell: impl FnMut(&Item),
+    ) -> Result<Report, StoreError> {
         let started = self.orders.clock.now() + Duration::from_millis(1);
         let before = Some(filter.before.map_or(started, |at| at.min(started)));
         let filter = ReviewFilter { of: Some(ReviewOf::Booking), before, ..filter.clone() };
@@ -129,7 +136,8 @@ impl Desk {
         Item { id, order_number, result }
     }
 
-    /// What would become of an order. Whether one that may be booked can be booked again is only asked when it is to be.
+    /// What would become of an order. Whether one that may be booked can be booked again is only asked when
+    /// it is to be.
     async fn would(&self, action: Action, mut order: Order) -> Result<(), ReviewError> {
         let now = self.orders.clock.now();
         match action {

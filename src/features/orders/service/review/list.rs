@@ -62,7 +62,12 @@ impl OrderService {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn in_review(&self, filter: &ReviewFilter, after: Option<Cursor>, limit: usize) -> Result<ReviewPage, StoreError> {
+    pub async fn in_review(
+        &self,
+        filter: &ReviewFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<ReviewPage, StoreError> {
         let (mut orders, mut cursor) = (Vec::new(), after);
         loop {
             let mut query = filter.query();

@@ -1,6 +1,8 @@
 //! Lists, objects and enum variants of [`Node`]s.
 
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
 use super::{Node, ShapeError};
 
@@ -19,7 +21,10 @@ impl<'c, 'v> Seq<'c, 'v> {
 impl<'de> SeqAccess<'de> for Seq<'_, '_> {
     type Error = ShapeError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ShapeError> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ShapeError> {
         self.0.next().map(|node| placed(seed, node)).transpose()
     }
 
@@ -86,7 +91,9 @@ pub(super) struct Content<'c, 'v>(Option<Node<'c, 'v>>);
 
 impl<'c, 'v> Content<'c, 'v> {
     fn node(self) -> Result<Node<'c, 'v>, ShapeError> {
-        self.0.ok_or_else(|| ShapeError::new("type", "must be an object that holds this variant's value".to_owned()))
+        self.0.ok_or_else(|| {
+            ShapeError::new("type", "must be an object that holds this variant's value".to_owned())
+        })
     }
 }
 
@@ -95,7 +102,9 @@ impl<'de> VariantAccess<'de> for Content<'_, '_> {
 
     fn unit_variant(self) -> Result<(), ShapeError> {
         match self.0 {
-            Some(node) if !node.stand_in() => Err(ShapeError::new("enum", "must be the word alone".to_owned())),
+            Some(node) if !node.stand_in() => {
+                Err(ShapeError::new("enum", "must be the word alone".to_owned()))
+            }
             _ => Ok(()),
         }
     }
@@ -108,7 +117,11 @@ impl<'de> VariantAccess<'de> for Content<'_, '_> {
         self.node()?.deserialize_tuple(len, visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, names: &'static [&'static str], visitor: V) -> Result<V::Value, ShapeError> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ShapeError> {
         self.node()?.deserialize_struct("", names, visitor)
     }
 }

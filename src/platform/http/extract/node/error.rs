@@ -1,4 +1,5 @@
-//! What serde has to say about a place, in words for clients. Guards against serde's own texts, which quote the submitted value.
+//! What serde has to say about a place, in words for clients. Guards against serde's own texts, which quote
+//! the submitted value.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -110,13 +111,16 @@ fn must_be(expected: &str) -> String {
         "a character" => "a single character",
         "unit" => "null",
         other if other.starts_with("struct ") => "an object",
-        other if other.starts_with("tuple struct ") || other.starts_with("a tuple") => "a list of the expected length",
+        other if other.starts_with("tuple struct ") || other.starts_with("a tuple") => {
+            "a list of the expected length"
+        }
         other => other,
     };
     format!("must be {plain}")
 }
 
-/// The choices of an enum: its own text (`#[serde(expecting = "…")]`), or its names. Of names that differ only in letter case one is shown.
+/// The choices of an enum: its own text (`#[serde(expecting = "…")]`), or its names. Of names that differ
+/// only in letter case one is shown.
 pub(super) fn choice(expected: &str, names: &[&str]) -> String {
     if !expected.is_empty() && !expected.starts_with("enum ") {
         return format!("must be {expected}");

@@ -45,7 +45,11 @@ fn assert_seeks(conn: &Connection, statement: &Statement, index: &str, seeks: &[
     let lines = plan(conn, statement);
     let (sql, text) = (&statement.sql, lines.join("\n"));
     assert!(!text.contains("TEMP B-TREE") && !text.contains("SCAN orders"), "{text}\n{sql}");
-    let made: Vec<_> = lines.iter().filter_map(|l| l.split_once(&format!("INDEX orders_{index} "))).map(|(_, seek)| seek).collect();
+    let made: Vec<_> = lines
+        .iter()
+        .filter_map(|l| l.split_once(&format!("INDEX orders_{index} ")))
+        .map(|(_, seek)| seek)
+        .collect();
     assert_eq!(made, seeks, "{text}\n{sql}");
 }
 
@@ -68,12 +72,19 @@ fn every_kind_of_page_seeks_in_its_index_and_sorts_nothing() {
     let conn = database();
     for order in [Order::Ascending, Order::Descending] {
         let (behind, between) = match order {
-            Order::Ascending => (["(<expr>=? AND id>?)", "(<expr>>?)"], ["(<expr>=? AND id>?)", "(<expr>>? AND <expr><?)"]),
-            Order::Descending => (["(<expr>=? AND id<?)", "(<expr>>? AND <expr><?)"], ["(<expr>=? AND id<?)", "(<expr>>? AND <expr><?)"]),
+            Order::Ascending => {
+                (["(<expr>=? AND id>?)", "(<expr>>?)"], ["(<expr>=? AND id>?)", "(<expr>>? AND <expr><?)"])
+            }
+            Order::Descending => (
+                ["(<expr>=? AND id<?)", "(<expr>>? AND <expr><?)"],
+                ["(<expr>=? AND id<?)", "(<expr>>? AND <expr><?)"],
+            ),
         };
         for (sort, index) in [("createdAt", "created"), ("outbox.at", "due")] {
             let all = || Query::sorted_by(sort, order);
-            let check = |query: Query, seeks: &[&str]| assert_seeks(&conn, &find("orders", INDEXES, &query).unwrap(), index, seeks);
+            let check = |query: Query, seeks: &[&str]| {
+                assert_seeks(&conn, &find("orders", INDEXES, &query).unwrap(), index, seeks)
+            };
             check(all(), &["(<expr>>?)"]);
             check(all().from(time(5000)), &["(<expr>>?)"]);
             check(all().before(time(5000)), &["(<expr>>? AND <expr><?)"]);
@@ -87,7 +98,9 @@ fn every_kind_of_page_seeks_in_its_index_and_sorts_nothing() {
 #[test]
 fn equal_fields_narrow_the_seek() {
     let conn = database();
-    let check = |query: &Query, index: &str, seek: &str| assert_seeks(&conn, &find("orders", INDEXES, query).unwrap(), index, &[seek]);
+    let check = |query: &Query, index: &str, seek: &str| {
+        assert_seeks(&conn, &find("orders", INDEXES, query).unwrap(), index, &[seek])
+    };
     for order in [Order::Ascending, Order::Descending] {
         let user = || Query::sorted_by("createdAt", order).equal("userId", "u1");
         check(&user(), "user", "(<expr>=? AND <expr>>?)");
@@ -96,12 +109,17 @@ fn equal_fields_narrow_the_seek() {
         check(&user().equal("clientOrderId", 5), "client", "(<expr>=? AND <expr>=?)");
         check(&user().equal("kind", 1), "user", "(<expr>=? AND <expr>>?)");
         check(&Query::sorted_by("outbox.at", order).equal("kind", 1), "kind_due", "(<expr>=? AND <expr>>?)");
-        check(&Query::sorted_by("clientOrderId", order).equal("userId", "u1"), "client", "(<expr>=? AND <expr>>?)");
+        check(
+            &Query::sorted_by("clientOrderId", order).equal("userId", "u1"),
+            "client",
+            "(<expr>=? AND <expr>>?)",
+        );
         check(&Query::sorted_by("awb", order), "awb", "(<expr>>?)");
         check(&Query::sorted_by("awb", order).equal("awb", 5), "awb", "(<expr>=?)");
         check(&Query::sorted_by("createdAt", order).equal("createdAt", time(0)), "created", "(<expr>=?)");
     }
-    let behind = Query::sorted_by("createdAt", Order::Ascending).equal("userId", "u1").after(cursor(3000, "o"));
+    let behind =
+        Query::sorted_by("createdAt", Order::Ascending).equal("userId", "u1").after(cursor(3000, "o"));
     let seeks = ["(<expr>=? AND <expr>=? AND id>?)", "(<expr>=? AND <expr>>?)"];
     assert_seeks(&conn, &find("orders", INDEXES, &behind).unwrap(), "user", &seeks);
     for order in [Order::Ascending, Order::Descending] {
@@ -110,7 +128,8 @@ fn equal_fields_narrow_the_seek() {
         assert!(lines.iter().any(|l| l.contains("INDEX orders_awb (<expr>=?)")), "{lines:?}");
         assert!(!lines.iter().any(|l| l.contains("TEMP") || l.contains("SCAN orders")), "{lines:?}");
     }
-    let behind = Query::sorted_by("createdAt", Order::Ascending).equal("createdAt", time(0)).after(cursor(0, "o"));
+    let behind =
+        Query::sorted_by("createdAt", Order::Ascending).equal("createdAt", time(0)).after(cursor(0, "o"));
     check(&behind, "created", "(<expr>=? AND id>?)");
 }
 
@@ -130,7 +149,10 @@ fn counting_and_retention_seek_too() {
 fn the_tighter_of_range_and_cursor_counts() {
     let conn = database();
     let seconds = |query: Query| -> Vec<i64> {
-        ids(&conn, &query.limit(1000)).iter().map(|id| id.trim_start_matches('o').parse::<i64>().unwrap() / 3).collect()
+        ids(&conn, &query.limit(1000))
+            .iter()
+            .map(|id| id.trim_start_matches('o').parse::<i64>().unwrap() / 3)
+            .collect()
     };
     let up = || Query::sorted_by("createdAt", Order::Ascending).before(time(20_000));
     assert_eq!(seconds(up().from(time(18_000)).after(cursor(5_000, "x"))), [18, 18, 18, 19, 19, 19]);
@@ -147,7 +169,8 @@ fn names_that_could_carry_sql_are_refused() {
     for name in ["a'b", "a\"", "a b", "", "a..b", ".a", "a.", "a$", "ä"] {
         assert!(matches!(schema(name, &[]), Err(StoreError::Fault(_))), "{name:?} as a collection");
     }
-    const BAD: &[&[Index]] = &[&[Index::on("x", &["a')"])], &[Index::on("x\"", &["a"])], &[Index::on("x", &[])]];
+    const BAD: &[&[Index]] =
+        &[&[Index::on("x", &["a')"])], &[Index::on("x\"", &["a"])], &[Index::on("x", &[])]];
     for indexes in BAD {
         assert!(matches!(schema("orders", indexes), Err(StoreError::Fault(_))), "{indexes:?}");
     }
@@ -158,6 +181,9 @@ fn what_no_index_serves_is_a_fault() {
     let q = Query::sorted_by("weight", Order::Ascending);
     assert!(matches!(find("orders", INDEXES, &q), Err(StoreError::Fault(_))));
     assert!(matches!(count_by("orders", INDEXES, "weight"), Err(StoreError::Fault(_))));
-    assert!(matches!(count_by("orders", INDEXES, "kind"), Err(StoreError::Fault(_))), "its index leaves documents out");
+    assert!(
+        matches!(count_by("orders", INDEXES, "kind"), Err(StoreError::Fault(_))),
+        "its index leaves documents out"
+    );
     assert!(matches!(delete_before("orders", INDEXES, "weight", time(0), 1), Err(StoreError::Fault(_))));
 }

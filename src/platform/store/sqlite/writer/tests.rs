@@ -53,7 +53,10 @@ fn a_conflict_fails_its_own_caller_only() {
     let (jobs, answers): (Vec<_>, Vec<_>) = ["a", "b", "a", "c"].map(put).into_iter().unzip();
     assert_eq!(commit(&mut conn, jobs), 4);
     let told: Vec<_> = answers.into_iter().map(|mut a| a.try_recv().unwrap()).collect();
-    assert!(matches!(&told[..], [Ok(1), Ok(1), Err(StoreError::Conflict { index }), Ok(1)] if index == "t.id"), "{told:?}");
+    assert!(
+        matches!(&told[..], [Ok(1), Ok(1), Err(StoreError::Conflict { index }), Ok(1)] if index == "t.id"),
+        "{told:?}"
+    );
     assert_eq!(rows(&conn), ["a", "b", "c"]);
 }
 

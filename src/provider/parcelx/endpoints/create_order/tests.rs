@@ -9,7 +9,8 @@ use crate::{
 
 fn order(body: Value) -> Order {
     let request: request::CreateOrder = serde_json::from_value(body).unwrap();
-    let mut order = Order::new("user", Draft::from(request), ProviderEnv::Simulator, Timestamp::from_millis(0));
+    let mut order =
+        Order::new("user", Draft::from(request), ProviderEnv::Simulator, Timestamp::from_millis(0));
     order.order_number = "ORD-TEST".into();
     order
 }
@@ -30,7 +31,10 @@ fn cod() -> Value {
 }
 
 fn read_fixture(status: u16, text: &str) -> Verdict {
-    CreateOrder::read(&Wire::Answer(Answer { status, retry_after: None, body: Body::read(text.as_bytes()) }), "ORD-TEST")
+    CreateOrder::read(
+        &CallResult::Answer(Answer { status, retry_after: None, body: Body::read(text.as_bytes()) }),
+        "ORD-TEST",
+    )
 }
 
 #[test]
@@ -99,7 +103,10 @@ fn a_booking_is_read_with_its_awb_as_text() {
 #[test]
 fn refusals_keep_the_providers_words() {
     let list = include_str!("../../../../../tests/fixtures/parcelx/create_order/refused_list.json");
-    assert_eq!(read_fixture(200, list), Verdict::Refused("Pincode is not serviceable; Choose another courier".into()));
+    assert_eq!(
+        read_fixture(200, list),
+        Verdict::Refused("Pincode is not serviceable; Choose another courier".into())
+    );
     let object = include_str!("../../../../../tests/fixtures/parcelx/create_order/refused_object.json");
     assert_eq!(read_fixture(422, object), Verdict::Refused("Invalid pickup address".into()));
     let wallet = include_str!("../../../../../tests/fixtures/parcelx/create_order/wallet.json");
@@ -109,10 +116,17 @@ fn refusals_keep_the_providers_words() {
 #[test]
 fn a_refusal_that_names_a_parcel_is_unknown() {
     let read = |status: u16, awb: Value| {
-        read_fixture(status, &json!({"status": false, "responsemsg": "No", "data": {"awb_number": awb}}).to_string())
+        read_fixture(
+            status,
+            &json!({"status": false, "responsemsg": "No", "data": {"awb_number": awb}}).to_string(),
+        )
     };
     for status in [200, 400, 406, 422] {
-        assert_eq!(read(status, json!("12345678901234")), Verdict::Unknown("unknown: a refusal with an AWB".into()), "{status}");
+        assert_eq!(
+            read(status, json!("12345678901234")),
+            Verdict::Unknown("unknown: a refusal with an AWB".into()),
+            "{status}"
+        );
     }
     for none in [json!(null), json!(""), json!({})] {
         assert_eq!(read(200, none), Verdict::Refused("No".into()));
@@ -123,6 +137,7 @@ fn a_refusal_that_names_a_parcel_is_unknown() {
 fn a_success_that_proves_nothing_is_unknown() {
     let empty = include_str!("../../../../../tests/fixtures/parcelx/create_order/success_without_awb.json");
     assert_eq!(read_fixture(200, empty).word("booked"), "unknown");
-    let other = include_str!("../../../../../tests/fixtures/parcelx/create_order/success_with_other_reference.json");
+    let other =
+        include_str!("../../../../../tests/fixtures/parcelx/create_order/success_with_other_reference.json");
     assert_eq!(read_fixture(200, other).word("booked"), "unknown");
 }
