@@ -1,6 +1,6 @@
 //! Builds everything, the same way for each program and for the tests, and assembles the router.
 
-mod surface;
+mod routes;
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use axum::Router;
 use secrecy::SecretString;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::surface::{AppState, BODY_LIMIT, document};
-use self::surface::{about, routes};
+pub use self::routes::{AppState, BODY_LIMIT, document};
+use self::routes::{about, routes};
 
 use crate::{
     base::{clock::Clock, ids},
     features::{
         audit::AuditLine,
         orders::{
+            cancellation::PollSchedule,
             jobs::{self, shipments::ParcelXShipments},
-            journey::CallTimes,
+            lifecycle::CallTimes,
             model::{Order, ProviderEnv},
-            recall::Looks,
             review::Shipments,
             service::{Labels, OrderService},
         },
@@ -247,7 +247,7 @@ impl App {
                 settle_within: times.settle_within.get(),
             },
             reconcile: self.config.parcelx.reconcile.get().to_vec(),
-            looks: Looks {
+            schedule: PollSchedule {
                 unclear: times.reconcile.get().to_vec(),
                 confirm: times.confirm_cancel.get().to_vec(),
             },

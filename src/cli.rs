@@ -65,7 +65,7 @@ enum Command {
     Account(account::Args),
     /// Make a few calls to the real ParcelX by hand, and print a redacted record.
     Probe(probe::Args),
-    /// Orders that wait for a person: list, adopt, book again, fail, recall.
+    /// Orders that wait for a person: list, adopt, book again, fail, cancellation.
     #[command(subcommand)]
     Review(review::Command),
     /// Print what people did by hand, newest first.

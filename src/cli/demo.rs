@@ -25,7 +25,7 @@ const ORDERS: &str = include_str!("../../config/demo-orders.jsonl");
 
 /// How long the last order may take to end. A simulator that was told to be slow needs a while.
 const PATIENCE: Duration = Duration::from_secs(60);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+const BETWEEN_POLLS: Duration = Duration::from_millis(100);
 const TOKEN_LIFE: Duration = Duration::from_secs(600);
 
 /// How an order should end.
@@ -40,7 +40,7 @@ enum Expect {
     Refused,
     /// The simulator books it and loses the answer: looked for, found, and not booked twice.
     Lost,
-    /// Booked, and then called off.
+    /// Booked, and then cancelled.
     Cancelled,
 }
 
@@ -206,7 +206,7 @@ async fn watch(client: &Client, rows: &mut [Row], screen: &mut Screen) -> anyhow
             };
         }
         screen.show(rows)?;
-        tokio::time::sleep(BETWEEN_LOOKS).await;
+        tokio::time::sleep(BETWEEN_POLLS).await;
     }
     for row in rows.iter_mut().filter(|r| r.well.is_none()) {
         row.state = format!("still {}", row.state);
@@ -215,7 +215,7 @@ async fn watch(client: &Client, rows: &mut [Row], screen: &mut Screen) -> anyhow
     Ok(())
 }
 
-/// The double's own books: one shipment for each booked order, live unless it was called off, none for the
+/// The double's own books: one shipment for each booked order, live unless it was cancelled, none for the
 /// others.
 fn check_ledger(rows: &mut [Row], before: &BTreeMap<String, Booked>, after: &BTreeMap<String, Booked>) {
     for row in rows.iter_mut() {

@@ -20,7 +20,7 @@ use crate::{
     base::{clock::Clock, ids},
     features::orders::{
         draft::Draft,
-        journey::CallTimes,
+        lifecycle::CallTimes,
         model::{Attempt, Order, ProviderEnv},
         request::CreateOrder,
     },
@@ -61,7 +61,7 @@ pub(super) struct Args {
     /// When to look, in seconds after the call.
     #[arg(long, global = true, value_name = "SECONDS", value_delimiter = ',', default_value = "0,2,5,15,60",
         value_parser = clap::value_parser!(u64).range(..=86_400))]
-    look_after: Vec<u64>,
+    poll_after: Vec<u64>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -114,7 +114,7 @@ struct Probe {
     recorder: Recorder,
     clock: Clock,
     times: CallTimes,
-    look_after: Vec<u64>,
+    poll_after: Vec<u64>,
     /// Ends the waits, so that what was sent is removed also when nobody wants to see the end; a call under
     /// way is waited for.
     stop: CancellationToken,
@@ -161,7 +161,7 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
         recorder,
         clock,
         times,
-        look_after: args.look_after,
+        poll_after: args.poll_after,
         stop,
         scratch: scratch.0.clone(),
     };
@@ -227,7 +227,7 @@ impl Probe {
 
     async fn looks(&mut self, by: &By, order_id: &str) -> anyhow::Result<()> {
         let begun = tokio::time::Instant::now();
-        for seconds in self.look_after.clone() {
+        for seconds in self.poll_after.clone() {
             let pause = tokio::time::sleep_until(begun + Duration::from_secs(seconds));
             self.stop.run_until_cancelled(pause).await.context("interrupted")?;
             self.look_up(by, order_id, &format!("lookup after {seconds} s")).await?;

@@ -51,11 +51,11 @@ pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> 
         Command::Fail(own) => {
             (many(&app, &reviews(&own.change)?, &own, Action::Fail).await?, own.change.json)
         }
-        Command::Recall(own) => {
-            let result = reviews(&own.change)?.recall(&own.id, own.awb.as_deref()).await;
+        Command::CancelShipment(own) => {
+            let result = reviews(&own.change)?.cancel_shipment(&own.id, own.awb.as_deref()).await;
             (one(&app, &own, result).await?, own.change.json)
         }
-        Command::Close(own) => {
+        Command::CloseCancellation(own) => {
             let fate = if own.cancelled { Fate::Cancelled } else { Fate::Live };
             let result = reviews(&own.one.change)?.close(&own.one.id, own.one.awb.as_deref(), fate).await;
             (one(&app, &own.one, result).await?, own.one.change.json)

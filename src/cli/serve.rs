@@ -60,7 +60,7 @@ impl AllInOne {
                 let base_url = Url::parse(&format!("http://{address}{SIMULATOR}"))?;
                 let account = Account { base_url, access_key: key.clone(), secret_key: key };
                 let ledger_file = Some(folder.join("simulator-ledger.jsonl"));
-                // Any token will do: the double answers on a loopback address only, and an order's journey
+                // Any token will do: the double answers on a loopback address only, and an order's lifecycle
                 // must not end at a key.
                 let settings = Settings { access_token: None, ledger_file, profile: Profile::Friendly };
                 let simulator = Simulator::new(settings, Clock::system())?;

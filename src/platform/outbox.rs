@@ -5,8 +5,8 @@
 //!   seconds;
 //! - the **sweeper** looks at documents whose job should long have moved them on. A job that the queue still
 //!   has is left alone; one that is gone, or has ended without moving its document, is followed by a new
-//!   dispatch; after three in a row a person looks. So does one when a job that the queue has did not run in
-//!   time, because nobody works the queue or it is shut.
+//!   dispatch; after three in a row a person schedule. So does one when a job that the queue has did not run
+//!   in time, because nobody works the queue or it is shut.
 //!
 //! Guards against orders that nobody works on, and against a stampede after the queue was lost: when a
 //! document is due is kept in the document, so each comes back at its own time, and every pass takes a

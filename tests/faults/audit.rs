@@ -218,12 +218,12 @@ fn stands_as_the_ledger_says(order: &Value, ledger: &Ledger, wrong: &mut Vec<Str
 
 /// A cancel that was heard is carried out: nothing stands in its way here.
 fn wish_is_granted(order: &Value, cancelled: &BTreeSet<String>, wrong: &mut Vec<String>) {
-    let wished = cancelled.contains(order["id"].as_str().unwrap());
+    let requested = cancelled.contains(order["id"].as_str().unwrap());
     let done = order["cancellation"]["state"] == "done";
-    let open = state(order) == "needs_review"; // a person has it, with the wish
-    if wished && !done && !open || !wished && !order["cancellation"]["requestedAt"].is_null() {
+    let open = state(order) == "needs_review"; // a person has it, with the request
+    if requested && !done && !open || !requested && !order["cancellation"]["requestedAt"].is_null() {
         wrong.push(format!(
-            "cancel heard: {wished}, and it stands at {}: {}",
+            "cancel heard: {requested}, and it stands at {}: {}",
             order["cancellation"],
             stand(order)
         ));

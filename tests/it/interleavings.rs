@@ -1,12 +1,12 @@
 //! Every interleaving of two workers, their calls, the provider, a merchant who cancels and the clock, over
-//! the real decisions of [`waybill::features::orders::journey`]: what a step decides is decided by the code
+//! the real decisions of [`waybill::features::orders::lifecycle`]: what a step decides is decided by the code
 //! that runs in production; what a step does to the store and the provider is modelled here, one atomic
 //! effect at a time.
 //!
 //! | who | step | effect | what may come between it and the next one |
 //! | --- | --- | --- | --- |
 //! | worker | load | reads the order | anything: the copy may be stale from here on |
-//! | worker | decide | `stance` on the copy, and the clock as it is now: take, close, look up, or nothing to do | anything |
+//! | worker | decide | `next_action` on the copy, and the clock as it is now: take, close, look up, or nothing to do | anything |
 //! | worker | take | compare-and-set of `take`; won: the call begins, lost: loads again | its job may be dropped, the call goes on |
 //! | call | log request | inserts the request log; the id is taken: it was shut out and ends | a close, settleAfter, death |
 //! | call | check sendBy | too late: its outcome is *not sent* | the clock may pass sendBy and settleAfter before the send |
@@ -20,10 +20,10 @@
 //! | worker | look up | finds the booking, or none (there may be one), or fails | the booking may come right now |
 //! | worker | look up for the last time, with a control | as above, or proves that there is none | a newer attempt, if another worker proved it first |
 //! | worker | settle, absent, review, look again | as above | as above |
-//! | merchant | cancel | `call_off`; one step, since nothing comes between a decision and its compare-and-set if that is first | a take, a settle |
+//! | merchant | cancel | `request_cancel`; one step, since nothing comes between a decision and its compare-and-set if that is first | a take, a settle |
 //! | a job's death | review, one step likewise | hands the order to a person, whoever works on it | all of the above |
 //! | sweeper | dispatch again, one step likewise | the next generation; jobs of the one before find nothing to do | all of the above |
-//! | person | load, check | what the order alone says of adopt, rebook or fail, with one who knows the ledger or does not; see `desk.rs` | anything |
+//! | person | load, check | what the order alone says of adopt, rebook or fail, with one who knows the ledger or does not; see `reviewer.rs` | anything |
 //! | person | close: as a worker | the last call is shut out, or its outcome read or written | its call may wake up |
 //! | person | look | the provider shows the shipment, or nothing although it is there | the booking, a late answer |
 //! | person | decide, one step likewise | the order's own `adopt`, `rebook` or `fail`, if no call was made since the load | all of the above |
@@ -41,15 +41,16 @@
 //! the call's end. `Break::Lingers` shows what they could do.
 //!
 //! What the model leaves out: a store that fails (the same as to die), look-ups' own logs, held accounts,
-//! what may go wrong with a cancel (that is `recalls.rs`), and answers that name the AWB of another order.
+//! what may go wrong with a cancel (that is `cancellations.rs`), and answers that name the AWB of another
+//! order.
 //!
 //! In every state the rules of `rules.rs` hold, and from every state in which all is quiet one worker alone
 //! brings the order to its end. The search is broad, not deep: what breaks a rule is told with a shortest
 //! history. That it can tell is shown with steps done wrongly.
 
-mod desk;
 mod explore;
 mod key;
+mod reviewers;
 mod rules;
 mod steps;
 mod world;
@@ -66,20 +67,20 @@ const PLAIN: Scenario = Scenario {
     deaths: 0,
     sweeps: 0,
     workers: 2,
-    desks: 0,
+    reviewers: 0,
     ops: 0,
     careful: false,
     amends: 0,
-    looks: 2,
+    polls: 2,
     trusted: false,
     broken: Break::Nothing,
 };
 
 /// What the last look-up does not find is not there, and the order is booked again.
-const TRUSTED: Scenario = Scenario { looks: 1, trusted: true, ..PLAIN };
+const TRUSTED: Scenario = Scenario { polls: 1, trusted: true, ..PLAIN };
 
-/// One worker, one look, and a person at the desk who knows the provider's ledger.
-const PERSON: Scenario = Scenario { workers: 1, looks: 1, desks: 1, ops: 1, careful: true, ..PLAIN };
+/// One worker, one look, and a person at the reviewer who knows the provider's ledger.
+const PERSON: Scenario = Scenario { workers: 1, polls: 1, reviewers: 1, ops: 1, careful: true, ..PLAIN };
 
 /// One who does not.
 const CARELESS: Scenario = Scenario { careful: false, ..PERSON };
@@ -128,7 +129,11 @@ fn two_workers_and_the_death_of_a_job_book_an_order_once() {
 #[test]
 fn two_workers_book_again_what_proved_absent_and_book_it_once() {
     let found = holds("two workers and look-ups that can be believed", TRUSTED);
-    assert_eq!(found.own_surplus.0, 0, "the order's own AWB counts as one too many:{}", found.own_surplus.1);
+    assert_eq!(
+        found.own_duplicate.0, 0,
+        "the order's own AWB counts as one too many:{}",
+        found.own_duplicate.1
+    );
     assert_eq!(found.unanswered.0, 0, "closed, and a request log has no outcome:{}", found.unanswered.1);
 }
 
@@ -145,7 +150,7 @@ fn a_person_who_does_not_is_stopped_or_survived() {
 #[test]
 #[ignore = "takes half a minute: two people, dead jobs, amended orders"]
 fn everything_at_once_with_people_ends_every_order_well() {
-    holds("two careful people", Scenario { desks: 2, ops: 2, ..PERSON });
+    holds("two careful people", Scenario { reviewers: 2, ops: 2, ..PERSON });
     holds("a careful person and the death of a job", Scenario { deaths: 1, ..PERSON });
     holds("a careful person, a cancel and an amended order", Scenario { cancels: 1, amends: 1, ..PERSON });
     holds("a careless person and the death of a job", Scenario { deaths: 1, ..CARELESS });
@@ -157,7 +162,7 @@ fn everything_at_once_with_people_ends_every_order_well() {
 fn everything_at_once_books_an_order_once() {
     holds("three attempts", Scenario { takes: 3, ..PLAIN });
     holds("everything at once", Scenario { cancels: 1, deaths: 1, sweeps: 1, ..PLAIN });
-    holds("look-ups that can be believed, and a cancel", Scenario { looks: 2, cancels: 1, ..TRUSTED });
+    holds("look-ups that can be believed, and a cancel", Scenario { polls: 2, cancels: 1, ..TRUSTED });
 }
 
 #[test]
@@ -167,7 +172,7 @@ fn steps_done_wrongly_are_seen() {
         (Break::TakeUnchecked, with(0), "is sent although nobody knows what became of"),
         (Break::TakeUnchecked, with(1), "Cancelled became Processing"),
         (Break::SettleUnchecked, with(0), "an attempt or a generation was undone"),
-        (Break::SettleUnchecked, with(1), "a wish to cancel was forgotten"),
+        (Break::SettleUnchecked, with(1), "a request to cancel was forgotten"),
         (Break::CancelUnchecked, with(1), "Processing became Cancelled"),
         (Break::NoTombstone, with(0), "is sent although nobody knows what became of"),
         (Break::UnansweredIsUnsent, with(0), "is sent although nobody knows what became of"),

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod cancellations;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod config;
@@ -12,7 +14,7 @@ mod http;
 #[cfg(test)]
 mod interleavings;
 #[cfg(test)]
-mod journey;
+mod lifecycle;
 #[cfg(test)]
 mod models;
 #[cfg(test)]
@@ -23,8 +25,6 @@ mod outbox;
 mod queue;
 #[cfg(test)]
 mod queue_runner;
-#[cfg(test)]
-mod recalls;
 #[cfg(test)]
 mod redaction;
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Random histories against something simpler that is certainly right: a queue in memory, and the rules of an
-//! order's journey.
+//! order's lifecycle.
 //!
 //! A failing history is shrunk to a short one and printed. `PROPTEST_CASES=20000 cargo test --test it models`
 //! looks longer.
 
-mod journey;
+mod lifecycle;
 mod queue;
 
 use proptest::test_runner::Config;

@@ -172,14 +172,14 @@ async fn a_job_that_merely_waits_is_left_alone_and_looked_at_less_and_less() {
     let id = merchant.create(&order("A-1")).await;
     app.advance(RELAY_AFTER * 2);
     pass(&app).await;
-    let mut looks = 0;
+    let mut polls = 0;
     for _ in 0..600 {
         app.advance(Duration::from_secs(1));
         let report = pass(&app).await;
         assert_eq!(report.dispatched, 0);
-        looks += report.waiting;
+        polls += report.waiting;
     }
-    assert!((2..=6).contains(&looks), "{looks} looks in ten minutes");
+    assert!((2..=6).contains(&polls), "{polls} looks in ten minutes");
     assert_eq!(stored(&app, &id).await.generation, 1);
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);

@@ -2,12 +2,12 @@
 
 mod adopt;
 mod bulk;
+mod cancel_shipment;
 mod dead;
 mod fail;
 mod list;
 mod race;
 mod rebook;
-mod recall;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -17,7 +17,7 @@ use waybill::{
     features::{
         audit::{Audit, AuditContext, AuditLine, Outcome, Via},
         orders::{
-            journey::reason,
+            lifecycle::reason,
             model::{Order, ReviewOf},
             review::Refusal,
             service::review::{ReviewError, ReviewService},
@@ -30,12 +30,12 @@ use waybill::{
 
 use crate::support::{Client, TestApp, orders::order};
 
-/// Asha at her desk, who sees ParcelX.
-fn desk(app: &TestApp) -> ReviewService {
-    desk_at(app, app.provider_address)
+/// Asha at her reviewer, who sees ParcelX.
+fn reviewer(app: &TestApp) -> ReviewService {
+    reviewer_at(app, app.provider_address)
 }
 
-fn desk_at(app: &TestApp, provider: SocketAddr) -> ReviewService {
+fn reviewer_at(app: &TestApp, provider: SocketAddr) -> ReviewService {
     let key = || SecretString::from("key");
     let base_url = format!("http://{provider}").parse().unwrap();
     let shipments = app.app.shipments(Account { base_url, access_key: key(), secret_key: key() }).unwrap();

@@ -43,15 +43,17 @@ Examples:
 The merchant reads the reason. A shipment that comes to light later is
 cancelled by itself.";
 
-const RECALL: &str = "\
+const CANCEL_SHIPMENT: &str = "\
 Examples:
-  waybill review recall ord_019a… --reason 'the courier says it is possible now'
-  waybill review recall ord_019a… --awb 00000000000017 --reason 'once more'";
+  waybill review cancel-shipment ord_019a… --reason 'the courier can now'
+  waybill review cancel-shipment ord_019a… --awb 00000000000017 \\
+    --reason 'once more'";
 
 const CLOSE: &str = "\
 Examples:
-  waybill review close ord_019a… --cancelled --reason 'cancelled in the panel'
-  waybill review close ord_019a… --awb 00000000000017 --live \\
+  waybill review close-cancellation ord_019a… --cancelled \\
+    --reason 'cancelled in the panel'
+  waybill review close-cancellation ord_019a… --awb 00000000000017 --live \\
     --reason 'already delivered, both are paid'";
 
 #[derive(Debug, clap::Subcommand)]
@@ -69,11 +71,11 @@ pub(in crate::cli) enum Command {
     #[command(after_help = FAIL)]
     Fail(Many),
     /// Send the cancel of a shipment anew.
-    #[command(after_help = RECALL)]
-    Recall(One),
+    #[command(after_help = CANCEL_SHIPMENT)]
+    CancelShipment(One),
     /// Write down what became of a shipment whose cancel was not clear.
     #[command(after_help = CLOSE)]
-    Close(Close),
+    CloseCancellation(CloseCancellation),
 }
 
 /// Which orders.
@@ -235,7 +237,7 @@ pub(in crate::cli) struct One {
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-pub(in crate::cli) struct Close {
+pub(in crate::cli) struct CloseCancellation {
     #[command(flatten)]
     pub(super) one: One,
     /// It is cancelled.

@@ -8,7 +8,7 @@ use crate::{
     app::App,
     base::timestamp::Timestamp,
     features::orders::{
-        model::{Order, RecallState, ReviewOf},
+        model::{Order, ReviewOf, ShipmentCancellationState},
         service::review::ReviewFilter,
     },
     platform::store::{Cursor, Key},
@@ -73,12 +73,13 @@ fn why(order: &Order) -> String {
 
 /// The shipments whose cancel waits for a person.
 fn stuck(order: &Order) -> Vec<&str> {
-    let waits = |state| matches!(state, RecallState::Review | RecallState::Refused);
+    let waits =
+        |state| matches!(state, ShipmentCancellationState::Review | ShipmentCancellationState::Refused);
     order
-        .recalls
+        .shipment_cancellations
         .iter()
-        .filter(|recall| waits(recall.state) && !recall.kept)
-        .map(|recall| recall.awb.as_str())
+        .filter(|cancel| waits(cancel.state) && !cancel.left_live)
+        .map(|cancel| cancel.awb.as_str())
         .collect()
 }
 

@@ -6,12 +6,12 @@
 
 use super::{
     draft::Draft,
-    model::{Actor, Attempt, Cancellation, Order, RecallState},
+    model::{Actor, Attempt, Cancellation, Order, ShipmentCancellationState},
     status::SyncStatus,
 };
 use crate::base::timestamp::Timestamp;
 
-/// What a wish to amend comes to.
+/// What a request to amend comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amend {
     /// It has the new payload and will be sent; its job is in the outbox.
@@ -28,7 +28,7 @@ pub enum Amend {
 
 impl Order {
     /// The merchant corrects the order: it keeps its ids and its reference, gets the payload of `draft` and
-    /// is sent in the next generation. A wish to cancel that the failure fulfilled is over: whoever amends
+    /// is sent in the next generation. A cancel request that the failure fulfilled is over: whoever amends
     /// wants it shipped.
     pub fn amend(&mut self, mut draft: Draft, now: Timestamp) -> Amend {
         if draft.client_order_id.is_some() && draft.client_order_id != self.client_order_id {
@@ -38,8 +38,10 @@ impl Order {
         if self.provider_sync_status != SyncStatus::Failed {
             return if draft.fingerprint() == self.fingerprint { Amend::Repeated } else { Amend::NotFailed };
         }
-        let gone = |state| matches!(state, RecallState::Accepted | RecallState::Confirmed);
-        if self.recalls.iter().any(|recall| !gone(recall.state)) {
+        let gone = |state| {
+            matches!(state, ShipmentCancellationState::Accepted | ShipmentCancellationState::Confirmed)
+        };
+        if self.shipment_cancellations.iter().any(|cancel| !gone(cancel.state)) {
             return Amend::ShipmentLive;
         }
         self.set_payload(draft);

@@ -16,7 +16,7 @@ impl fmt::Debug for Order {
             .field("provider_sync_status", &self.provider_sync_status)
             .field("generation", &self.generation)
             .field("attempt", &self.attempt)
-            .field("doubt", &self.doubt)
+            .field("unresolved", &self.unresolved)
             .field("overdue_at", &self.overdue_at)
             .finish_non_exhaustive()
     }

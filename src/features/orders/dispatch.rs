@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{
     jobs::{CancelOrderJob, CreateOrderJob},
-    journey::{DOUBT_ENDS_AFTER, UNREACHABLE_AFTER, cancel_job_id, job_id, reason},
-    model::{Actor, Order, Recall, RecallState},
+    lifecycle::{UNREACHABLE_AFTER, UNRESOLVED_FOR_AT_MOST, cancel_job_id, job_id, reason},
+    model::{Actor, Order, ShipmentCancellation, ShipmentCancellationState},
     status::SyncStatus,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 /// Jobs in a row that may come to nothing.
 const MOST_DISPATCHES: u32 = 3;
 /// A document whose job is merely waiting is looked at less and less often, up to this.
-const LONGEST_LOOK: Duration = Duration::from_secs(3600);
+const LONGEST_POLL: Duration = Duration::from_secs(3600);
 
 impl Order {
     /// When somebody should have moved the order on, at the latest. Nothing: no job does.
@@ -33,14 +33,14 @@ impl Order {
                 Some(self.next_check_at.unwrap_or(self.updated_at))
             }
             SyncStatus::Success | SyncStatus::Failed | SyncStatus::NeedsReview | SyncStatus::Cancelled => {
-                self.recall_due_at()
+                self.cancellations_due_at()
             }
         }
     }
 
     /// The id of the job that moves the order on now.
     fn current_job(&self) -> Option<String> {
-        match (self.provider_sync_status.is_open(), self.recalls_open()) {
+        match (self.provider_sync_status.is_open(), self.cancellations_open()) {
             (true, _) => Some(job_id(&self.id, self.generation)),
             (false, true) => Some(cancel_job_id(&self.id, self.generation)),
             (false, false) => None,
@@ -57,26 +57,31 @@ impl Order {
     /// Hands it to a person when it has waited for as long as one that is tried would. Only a job finds that
     /// out otherwise, and while the account is held, or nobody works the queue, none runs. What a call may be
     /// under way for is left to the job that closes it.
-    fn outwaited(&mut self, now: Timestamp) -> bool {
+    fn expired(&mut self, now: Timestamp) -> bool {
         let too_long = |since: Timestamp, limit: Duration| now.since(since) >= limit;
         let untried = || format!("{}: no call was made in time", reason::PROVIDER_UNREACHABLE);
         match self.provider_sync_status {
             SyncStatus::Queued | SyncStatus::Retrying
                 if too_long(self.trying_since.unwrap_or(self.created_at), UNREACHABLE_AFTER) =>
             {
-                let why = if self.in_open_doubt() { reason::OUTCOME_UNKNOWN.to_owned() } else { untried() };
+                let why =
+                    if self.rebooked_unresolved() { reason::OUTCOME_UNKNOWN.to_owned() } else { untried() };
                 self.review(&why, now)
             }
             SyncStatus::Reconciling
-                if self.doubt.as_ref().is_some_and(|doubt| too_long(doubt.since, DOUBT_ENDS_AFTER)) =>
+                if self
+                    .unresolved
+                    .as_ref()
+                    .is_some_and(|doubt| too_long(doubt.since, UNRESOLVED_FOR_AT_MOST)) =>
             {
                 self.review(reason::OUTCOME_UNKNOWN, now)
             }
             _ => {
-                let stale = |recall: &Recall| {
-                    recall.state == RecallState::Wanted && too_long(recall.wanted_at, UNREACHABLE_AFTER)
+                let stale = |cancel: &ShipmentCancellation| {
+                    cancel.state == ShipmentCancellationState::Wanted
+                        && too_long(cancel.wanted_at, UNREACHABLE_AFTER)
                 };
-                self.recalls.iter().any(stale) && self.review_recalls(&untried(), now)
+                self.shipment_cancellations.iter().any(stale) && self.review_cancellations(&untried(), now)
             }
         }
     }
@@ -123,11 +128,11 @@ impl Dispatched for Order {
         if !self.has_job(job_id) {
             return Again::MovedOn;
         }
-        if self.outwaited(now) {
+        if self.expired(now) {
             return Again::GivenUp;
         }
         // The longer it has waited, the longer until the next look: a long queue is not read again and again.
-        let waited = now.since(self.updated_at).clamp(times.grace, LONGEST_LOOK.max(times.grace));
+        let waited = now.since(self.updated_at).clamp(times.grace, LONGEST_POLL.max(times.grace));
         self.overdue_at = Some(now + (waited - times.grace));
         Again::Waiting
     }
@@ -138,13 +143,13 @@ impl Dispatched for Order {
         }
         if self.dispatches >= MOST_DISPATCHES {
             let why = format!("{}: its jobs came to nothing", reason::POISON);
-            let _booking_or_cancel = self.review(&why, now) || self.review_recalls(&why, now);
+            let _booking_or_cancel = self.review(&why, now) || self.review_cancellations(&why, now);
             return Again::GivenUp;
         }
         self.dispatches += 1;
         self.dispatch(now);
         self.overdue_at = Some(self.due_at().map_or(now, |at| at.max(now)));
-        self.remark(Actor::Worker, "dispatched again", now);
+        self.note(Actor::Worker, "dispatched again", now);
         Again::Dispatched
     }
 }

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     base::clock::Clock,
-    features::orders::{journey::CallTimes, recall::Looks, service::OrderService},
+    features::orders::{cancellation::PollSchedule, lifecycle::CallTimes, service::OrderService},
     platform::queue::registry::Registry,
     provider::parcelx::{LabelHosts, ParcelXClient},
 };
@@ -34,7 +34,7 @@ pub struct Context {
     /// When to look for a booking that was not answered, from the call's end.
     pub reconcile: Vec<Duration>,
     /// When to look at what a cancel came to.
-    pub looks: Looks,
+    pub schedule: PollSchedule,
     /// Whether a look-up that finds nothing may be believed, once a control look-up has found something.
     pub lookup_trusted: bool,
     /// Where a label may lie.

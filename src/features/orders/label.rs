@@ -1,9 +1,9 @@
-//! The label of a booked order: the wish for it and what came of it, decided on the document alone.
+//! The label of a booked order: the request for it and what came of it, decided on the document alone.
 //!
 //! Guards against a label for a parcel that is not to go out, against a provider call for each impatient
-//! request (one wish at a time is under way, and a failure is told again for a while), and against wishes
-//! that nobody answers: one whose job was lost is over after a while, and the next request makes another.
-//! Nothing here touches the booking.
+//! request (one request at a time is under way, and a failure is told again for a while), and against
+//! requests that nobody answers: one whose job was lost is over after a while, and the next request makes
+//! another. Nothing here touches the booking.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use crate::{
     platform::queue::retry,
 };
 
-/// How long a wish is waited for after its job should have run, before another is made.
-const WISH_LIVES: Duration = Duration::from_secs(10);
-/// Calls for one wish that may come to nothing.
+/// How long a request is waited for after its job should have run, before another is made.
+const REQUEST_TTL: Duration = Duration::from_secs(10);
+/// Calls for one request that may come to nothing.
 const MOST_TRIES: u32 = 4;
 /// The wait after the first of them; doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -26,18 +26,18 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How long a failure is told again before another call is made.
-const FAILURE_LIVES: Duration = Duration::from_secs(30);
+const FAILURE_TTL: Duration = Duration::from_secs(30);
 
-/// What a wish for the label comes to.
+/// What a request for the label comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LabelWish {
+pub enum LabelRequest {
     NotBooked,
     /// Its shipment is cancelled, or being cancelled.
-    CalledOff,
+    Cancelled,
     /// The last answer is new enough: a label, or why there is none.
     Answered,
-    /// A new wish, of this number: its job is to be added.
-    Noted(u32),
+    /// A new request, of this number: its job is to be added.
+    Requested(u32),
     /// One of this number is under way.
     Joined(u32),
 }
@@ -56,13 +56,13 @@ pub enum LabelFinding {
 
 /// The id of the job that fetches an order's label.
 #[must_use]
-pub fn label_job_id(order_id: &str, wish: u32) -> String {
-    format!("fetch-label-{order_id}-{wish}")
+pub fn label_job_id(order_id: &str, request: u32) -> String {
+    format!("fetch-label-{order_id}-{request}")
 }
 
 impl Label {
     fn fail(&mut self, failure: LabelFailure, now: Timestamp) {
-        (self.failure, self.failed_at, self.answered) = (Some(failure), Some(now), self.wish);
+        (self.failure, self.failed_at, self.answered) = (Some(failure), Some(now), self.request);
     }
 }
 
@@ -73,33 +73,33 @@ impl Order {
             && matches!(self.cancellation.state, CancellationState::None | CancellationState::Refused)
     }
 
-    /// The merchant wishes the label; one that is younger than `life` will do. Only [`LabelWish::Noted`]
-    /// changes the order.
-    pub fn wish_label(&mut self, life: Duration, now: Timestamp) -> LabelWish {
+    /// The merchant requests the label; one that is younger than `life` will do. Only
+    /// [`LabelRequest::Requested`] changes the order.
+    pub fn request_label(&mut self, life: Duration, now: Timestamp) -> LabelRequest {
         if !self.has_labelled_shipment() {
             return if self.provider_sync_status == SyncStatus::Success {
-                LabelWish::CalledOff
+                LabelRequest::Cancelled
             } else {
-                LabelWish::NotBooked
+                LabelRequest::NotBooked
             };
         }
         let last = self.label.as_ref();
         let fresh = |l: &Label| match (l.fetched_at, l.failed_at) {
             (Some(at), _) => now < at + life,
             // A clock that was set back does not make it last.
-            (None, Some(at)) => (at..at + FAILURE_LIVES).contains(&now),
+            (None, Some(at)) => (at..at + FAILURE_TTL).contains(&now),
             (None, None) => false,
         };
-        if last.is_some_and(|l| l.answered == l.wish && fresh(l)) {
-            return LabelWish::Answered;
+        if last.is_some_and(|l| l.answered == l.request && fresh(l)) {
+            return LabelRequest::Answered;
         }
-        if let Some(label) = last.filter(|l| l.answered < l.wish && now < l.due_at + WISH_LIVES) {
-            return LabelWish::Joined(label.wish);
+        if let Some(label) = last.filter(|l| l.answered < l.request && now < l.due_at + REQUEST_TTL) {
+            return LabelRequest::Joined(label.request);
         }
-        let wish = last.map_or(0, |l| l.wish).saturating_add(1);
+        let request = last.map_or(0, |l| l.request).saturating_add(1);
         let answered = last.map_or(0, |l| l.answered);
         self.label = Some(Label {
-            wish,
+            request,
             answered,
             due_at: now,
             tries: 0,
@@ -108,25 +108,25 @@ impl Order {
             failure: None,
             failed_at: None,
         });
-        LabelWish::Noted(wish)
+        LabelRequest::Requested(request)
     }
 
-    /// The AWB that the job of `wish` is to fetch the label of. Nothing: the wish is answered or over.
+    /// The AWB that the job of `request` is to fetch the label of. Nothing: the request is answered or over.
     #[must_use]
-    pub fn label_errand(&self, wish: u32) -> Option<&str> {
-        let waits = self.label.as_ref().is_some_and(|l| l.wish == wish && l.answered < wish);
+    pub fn label_to_fetch(&self, request: u32) -> Option<&str> {
+        let waits = self.label.as_ref().is_some_and(|l| l.request == request && l.answered < request);
         self.awb.as_deref().filter(|_| waits && self.has_labelled_shipment())
     }
 
-    /// Writes down what became of a call for `wish`. `false`: nobody waits for it, nothing was changed.
-    pub fn settle_label(&mut self, wish: u32, finding: &LabelFinding, now: Timestamp) -> bool {
-        let Some(label) = self.label.as_mut().filter(|l| l.wish == wish && l.answered < wish) else {
+    /// Writes down what became of a call for `request`. `false`: nobody waits for it, nothing was changed.
+    pub fn resolve_label(&mut self, request: u32, finding: &LabelFinding, now: Timestamp) -> bool {
+        let Some(label) = self.label.as_mut().filter(|l| l.request == request && l.answered < request) else {
             return false;
         };
         match finding {
             LabelFinding::Fetched(url) => {
                 (label.url, label.fetched_at) = (Some(url.clone()), Some(now));
-                label.answered = wish;
+                label.answered = request;
             }
             LabelFinding::Failed(failure) => label.fail(failure.clone(), now),
             LabelFinding::Again { after, reason } => {
@@ -158,7 +158,7 @@ mod tests {
             LabelFailure::Unreachable("HTTP 500".into()),
         ] {
             let label = Label {
-                wish: 2,
+                request: 2,
                 answered: 2,
                 due_at: Timestamp::from_millis(1),
                 tries: 0,

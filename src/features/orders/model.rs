@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 pub use self::steps::{
-    Actor, Attempt, Cancellation, CancellationState, Doubt, HistoryEntry, Label, LabelFailure, Recall,
-    RecallState, Review, ReviewOf,
+    Actor, Attempt, Cancellation, CancellationState, HistoryEntry, Label, LabelFailure, Review, ReviewOf,
+    ShipmentCancellation, ShipmentCancellationState, UnresolvedCall,
 };
 use super::{
     measure::{Centimetres, Kilograms, Percent},
@@ -41,7 +41,7 @@ impl ProviderEnv {
     }
 }
 
-/// An order. One document holds all that must change together, so each step of its journey is one write.
+/// An order. One document holds all that must change together, so each step of its lifecycle is one write.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
@@ -96,14 +96,14 @@ pub struct Order {
     pub attempt: Option<Attempt>,
     /// A call on our reference ended without an answer, and nothing has cleared that up yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub doubt: Option<Doubt>,
-    /// Shipments that came to light after the order was booked under another AWB, failed or was called off:
-    /// each is recalled.
+    pub unresolved: Option<UnresolvedCall>,
+    /// Shipments that came to light after the order was booked under another AWB, failed or was cancelled:
+    /// each is cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub surplus_awbs: Vec<String>,
+    pub duplicate_awbs: Vec<String>,
     /// Shipments that are to be cancelled, or were.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub recalls: Vec<Recall>,
+    pub shipment_cancellations: Vec<ShipmentCancellation>,
     /// When the provider gave the AWB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booked_at: Option<Timestamp>,

@@ -1,5 +1,5 @@
 //! What a person may do with an order that waits for one, decided on the document alone, like everything in
-//! [`super::journey`].
+//! [`super::lifecycle`].
 //!
 //! Guards against a hand that is quicker than the evidence: nothing is booked again or called failed while a
 //! call may be under way, and a doubt that nobody has cleared up goes along with the order, since a refusal
@@ -8,8 +8,11 @@
 mod shipments;
 
 use super::{
-    journey::Booking,
-    model::{Actor, CancellationState, Doubt, Order, ProviderEnv, Recall, RecallState},
+    lifecycle::Booking,
+    model::{
+        Actor, CancellationState, Order, ProviderEnv, ShipmentCancellation, ShipmentCancellationState,
+        UnresolvedCall,
+    },
     status::SyncStatus,
 };
 use crate::base::timestamp::Timestamp;
@@ -29,8 +32,8 @@ pub enum Refusal {
     UnderWay(Timestamp),
     #[error("it was changed by others meanwhile: look again")]
     MovedOn,
-    #[error("its merchant wishes it cancelled: fail it instead")]
-    WishedOff,
+    #[error("its merchant requests it cancelled: fail it instead")]
+    CancelRequested,
     #[error("it belongs to the {} provider, and this installation talks to another", .0.as_str())]
     OtherEnvironment(ProviderEnv),
     #[error("an AWB is 1 to {LONGEST_AWB} letters and digits")]
@@ -58,9 +61,9 @@ pub enum Refusal {
     #[error("its call was answered after all: it is booked as AWB {0}")]
     BookedAfterAll(String),
     #[error("no shipment of it waits for a person")]
-    NoRecall,
+    NothingToCancel,
     #[error("several shipments of it wait for a person, name one: {0}")]
-    SeveralRecalls(String),
+    SeveralShipments(String),
 }
 
 impl Refusal {
@@ -71,7 +74,7 @@ impl Refusal {
             Self::NotInReview(_) => "not-in-review",
             Self::UnderWay(_) => "under-way",
             Self::MovedOn => "moved-on",
-            Self::WishedOff => "cancel-wished",
+            Self::CancelRequested => "cancel-requested",
             Self::OtherEnvironment(_) => "other-environment",
             Self::BadAwb => "bad-awb",
             Self::AwbOfAnother => "awb-of-another-order",
@@ -84,8 +87,8 @@ impl Refusal {
             Self::FoundAs(_) | Self::FoundWithoutAwb => "found-at-parcelx",
             Self::NotFound => "not-found",
             Self::BookedAfterAll(_) => "booked-after-all",
-            Self::NoRecall => "nothing-to-recall",
-            Self::SeveralRecalls(_) => "several-shipments",
+            Self::NothingToCancel => "nothing-to-cancel",
+            Self::SeveralShipments(_) => "several-shipments",
         }
     }
 }
@@ -116,7 +119,11 @@ impl Order {
     pub fn adopt(&mut self, awb: &str, now: Timestamp) -> Result<(), Refusal> {
         self.reviewed()?;
         self.not_under_way(now)?;
-        if self.recalls.iter().any(|recall| recall.awb == awb && recall.state != RecallState::Wanted) {
+        if self
+            .shipment_cancellations
+            .iter()
+            .any(|cancel| cancel.awb == awb && cancel.state != ShipmentCancellationState::Wanted)
+        {
             return Err(Refusal::BeingCancelled(awb.to_owned()));
         }
         let booking =
@@ -133,12 +140,12 @@ impl Order {
         self.reviewed()?;
         self.not_under_way(now)?;
         if self.cancellation.state != CancellationState::None {
-            return Err(Refusal::WishedOff);
+            return Err(Refusal::CancelRequested);
         }
         // It counts anew, but stays: if the next call is refused, that may be because of the one that was not
         // answered.
-        let since = self.doubt.take().map_or(now, |doubt| doubt.since);
-        self.doubt = doubtful.then_some(Doubt { since, calls: 0 });
+        let since = self.unresolved.take().map_or(now, |call| call.since);
+        self.unresolved = doubtful.then_some(UnresolvedCall { since, calls: 0 });
         self.trying_since = Some(now);
         (self.waits, self.dispatches, self.next_check_at) = (0, 0, None);
         self.step(SyncStatus::Retrying, Actor::Operator, Some("booked again by an operator".to_owned()), now);
@@ -146,7 +153,7 @@ impl Order {
         Ok(())
     }
 
-    /// Gives the order up, with words for its merchant. A wish to cancel it is thereby carried out.
+    /// Gives the order up, with words for its merchant. A cancel request it is thereby carried out.
     ///
     /// # Errors
     /// [`Refusal`]; then nothing was changed.
@@ -165,18 +172,19 @@ impl Order {
     ///
     /// # Errors
     /// [`Refusal`]; then nothing was changed.
-    pub fn recall_again(&mut self, awb: &str, now: Timestamp) -> Result<(), Refusal> {
-        let recall = self.stuck_recall(awb, now)?;
+    pub fn cancel_again(&mut self, awb: &str, now: Timestamp) -> Result<(), Refusal> {
+        let cancel = self.stuck_cancellation(awb, now)?;
         // It counts anew, but a call before that may yet take effect stays: a refusal of the next one proves
         // nothing of it.
-        let doubtful = recall.doubts > 0 || (recall.state == RecallState::Review && recall.attempt.is_some());
-        (recall.doubts, recall.waits) = (u32::from(doubtful), 0);
-        (recall.state, recall.detail, recall.next_check_at) = (RecallState::Wanted, None, None);
-        (recall.wanted_at, recall.since) = (now, now);
+        let doubtful = cancel.unresolved_calls > 0
+            || (cancel.state == ShipmentCancellationState::Review && cancel.attempt.is_some());
+        (cancel.unresolved_calls, cancel.waits) = (u32::from(doubtful), 0);
+        (cancel.state, cancel.detail, cancel.next_check_at) = (ShipmentCancellationState::Wanted, None, None);
+        (cancel.wanted_at, cancel.since) = (now, now);
         self.dispatches = 0;
-        self.after_recall(awb, None, now);
-        self.remark(Actor::Operator, "cancelled again by an operator", now);
-        if self.recalls_open() {
+        self.after_cancellation(awb, None, now);
+        self.note(Actor::Operator, "cancelled again by an operator", now);
+        if self.cancellations_open() {
             self.dispatch(now);
         }
         Ok(())
@@ -186,21 +194,21 @@ impl Order {
     ///
     /// # Errors
     /// [`Refusal`]; then nothing was changed.
-    pub fn recall_ended(&mut self, awb: &str, fate: Fate, now: Timestamp) -> Result<(), Refusal> {
-        let recall = self.stuck_recall(awb, now)?;
-        recall.next_check_at = None;
+    pub fn record_cancel_end(&mut self, awb: &str, fate: Fate, now: Timestamp) -> Result<(), Refusal> {
+        let cancel = self.stuck_cancellation(awb, now)?;
+        cancel.next_check_at = None;
         let what = match fate {
             Fate::Cancelled => {
-                (recall.state, recall.detail) = (RecallState::Confirmed, None);
+                (cancel.state, cancel.detail) = (ShipmentCancellationState::Confirmed, None);
                 "an operator saw the shipment cancelled"
             }
             Fate::Live => {
-                (recall.state, recall.kept) = (RecallState::Refused, true);
+                (cancel.state, cancel.left_live) = (ShipmentCancellationState::Refused, true);
                 "an operator saw the shipment live: it stays"
             }
         };
-        self.after_recall(awb, None, now);
-        self.remark(Actor::Operator, what, now);
+        self.after_cancellation(awb, None, now);
+        self.note(Actor::Operator, what, now);
         Ok(())
     }
 
@@ -208,13 +216,16 @@ impl Order {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn waiting_recall(&self, named: Option<&str>) -> Result<&Recall, Refusal> {
-        let waiting: Vec<_> = self.recalls.iter().filter(|recall| self.waits_for_a_person(recall)).collect();
+    pub fn waiting_cancellation(&self, named: Option<&str>) -> Result<&ShipmentCancellation, Refusal> {
+        let waiting: Vec<_> =
+            self.shipment_cancellations.iter().filter(|cancel| self.waits_for_a_person(cancel)).collect();
         match (named, waiting.as_slice()) {
-            (Some(awb), all) => all.iter().copied().find(|recall| recall.awb == awb).ok_or(Refusal::NoRecall),
-            (None, []) => Err(Refusal::NoRecall),
+            (Some(awb), all) => {
+                all.iter().copied().find(|cancel| cancel.awb == awb).ok_or(Refusal::NothingToCancel)
+            }
+            (None, []) => Err(Refusal::NothingToCancel),
             (None, [one]) => Ok(one),
-            (None, several) => Err(Refusal::SeveralRecalls(
+            (None, several) => Err(Refusal::SeveralShipments(
                 several.iter().map(|r| r.awb.as_str()).collect::<Vec<_>>().join(", "),
             )),
         }
@@ -224,22 +235,34 @@ impl Order {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn ended_recall(&self, named: Option<&str>, now: Timestamp) -> Result<&Recall, Refusal> {
-        let recall = self.waiting_recall(named)?;
-        match recall.attempt.as_ref().map(|a| a.settle_after).filter(|until| *until > now) {
+    pub fn ended_cancellation(
+        &self,
+        named: Option<&str>,
+        now: Timestamp,
+    ) -> Result<&ShipmentCancellation, Refusal> {
+        let cancel = self.waiting_cancellation(named)?;
+        match cancel.attempt.as_ref().map(|a| a.settle_after).filter(|until| *until > now) {
             Some(until) => Err(Refusal::UnderWay(until)),
-            None => Ok(recall),
+            None => Ok(cancel),
         }
     }
 
-    fn stuck_recall(&mut self, awb: &str, now: Timestamp) -> Result<&mut Recall, Refusal> {
-        self.ended_recall(Some(awb), now)?;
-        self.recalls.iter_mut().find(|recall| recall.awb == awb).ok_or(Refusal::NoRecall)
+    fn stuck_cancellation(
+        &mut self,
+        awb: &str,
+        now: Timestamp,
+    ) -> Result<&mut ShipmentCancellation, Refusal> {
+        self.ended_cancellation(Some(awb), now)?;
+        self.shipment_cancellations
+            .iter_mut()
+            .find(|cancel| cancel.awb == awb)
+            .ok_or(Refusal::NothingToCancel)
     }
 
-    fn waits_for_a_person(&self, recall: &Recall) -> bool {
-        let own = self.awb.as_ref() == Some(&recall.awb);
-        recall.state == RecallState::Review || (recall.state == RecallState::Refused && !own && !recall.kept)
+    fn waits_for_a_person(&self, cancel: &ShipmentCancellation) -> bool {
+        let own = self.awb.as_ref() == Some(&cancel.awb);
+        cancel.state == ShipmentCancellationState::Review
+            || (cancel.state == ShipmentCancellationState::Refused && !own && !cancel.left_live)
     }
 
     /// Whether it waits for a person to decide on its booking.

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-pub use label::{LabelAnswer, Labels};
+pub use label::{LabelResult, Labels};
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]

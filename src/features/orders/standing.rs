@@ -1,8 +1,11 @@
 //! Where an order stands: its steps, its history, and what is derived from the rest of it.
 
 use super::{
-    journey::reason,
-    model::{Actor, CancellationState, HISTORY_KEPT, HistoryEntry, Order, RecallState, Review, ReviewOf},
+    lifecycle::reason,
+    model::{
+        Actor, CancellationState, HISTORY_KEPT, HistoryEntry, Order, Review, ReviewOf,
+        ShipmentCancellationState,
+    },
     status::{OrderStatus, SyncStatus},
 };
 use crate::base::timestamp::Timestamp;
@@ -22,10 +25,10 @@ impl Order {
         self.provider_sync_status = next;
         self.sync_reason = reason;
         self.refresh(now);
-        self.note(actor, self.attempt.as_ref().map(|a| a.no), now);
+        self.push_history(actor, self.attempt.as_ref().map(|a| a.no), now);
         if !next.is_open() {
             self.outbox = None;
-            if self.recalls_open() {
+            if self.cancellations_open() {
                 self.dispatch(now); // shipments that came to light on the way
             }
         }
@@ -33,10 +36,10 @@ impl Order {
 
     /// Called after every change: keeps true what is derived from the rest.
     pub(super) fn refresh(&mut self, now: Timestamp) {
-        let recalled = self.provider_sync_status == SyncStatus::Success
+        let cancelled = self.provider_sync_status == SyncStatus::Success
             && self.cancellation.state == CancellationState::Done;
         self.status =
-            if recalled { OrderStatus::Cancelled } else { self.provider_sync_status.order_status() };
+            if cancelled { OrderStatus::Cancelled } else { self.provider_sync_status.order_status() };
         self.overdue_at = self.due_at();
         let since =
             |of| self.review.as_ref().filter(|review| review.of == of).map_or(now, |review| review.since);
@@ -50,12 +53,12 @@ impl Order {
             return Some((ReviewOf::Booking, code(self.sync_reason.as_deref().unwrap_or_default())));
         }
         let own = |awb: &str| self.awb.as_deref() == Some(awb);
-        self.recalls.iter().find_map(|recall| match recall.state {
-            RecallState::Review => {
-                Some((ReviewOf::Cancellation, code(recall.detail.as_deref().unwrap_or_default())))
+        self.shipment_cancellations.iter().find_map(|cancel| match cancel.state {
+            ShipmentCancellationState::Review => {
+                Some((ReviewOf::Cancellation, code(cancel.detail.as_deref().unwrap_or_default())))
             }
             // Of its own shipment the merchant is told; a second one is nobody's else.
-            RecallState::Refused if !recall.kept && !own(&recall.awb) => {
+            ShipmentCancellationState::Refused if !cancel.left_live && !own(&cancel.awb) => {
                 Some((ReviewOf::Cancellation, reason::CANCEL_REFUSED.to_owned()))
             }
             _ => None,
@@ -63,13 +66,13 @@ impl Order {
     }
 
     /// A step that leaves the order where it is.
-    pub(super) fn remark(&mut self, actor: Actor, what: &str, now: Timestamp) {
+    pub(super) fn note(&mut self, actor: Actor, what: &str, now: Timestamp) {
         let reason = self.sync_reason.replace(what.to_owned());
-        self.note(actor, self.attempt.as_ref().map(|a| a.no), now);
+        self.push_history(actor, self.attempt.as_ref().map(|a| a.no), now);
         self.sync_reason = reason;
     }
 
-    pub(super) fn note(&mut self, actor: Actor, attempt: Option<i64>, now: Timestamp) {
+    pub(super) fn push_history(&mut self, actor: Actor, attempt: Option<i64>, now: Timestamp) {
         let seq = self.history.last().map_or(1, |e| e.seq + 1);
         self.history.push(HistoryEntry {
             seq,

@@ -16,7 +16,7 @@ pub enum OrderStatus {
 /// Where the order stands with the provider: `queued` (accepted, nobody has begun), `processing` (a call may
 /// be under way), `success` (booked), `failed` (refused by the provider), `retrying` (certainly not booked,
 /// another call is due), `reconciling` (a call ended without an answer, and whether it was booked is being
-/// found out), `needs_review` (cannot be settled without a person), `cancelled` (called off before it was
+/// found out), `needs_review` (cannot be settled without a person), `cancelled` (cancelled before it was
 /// booked).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

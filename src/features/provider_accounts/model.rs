@@ -43,7 +43,7 @@ pub struct Hold {
     pub since: Timestamp,
     /// When one job may try again.
     pub next_probe_at: Timestamp,
-    /// Canaries that were held again.
+    /// Half-open probes that were held again.
     pub probes: u32,
     /// The one under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -185,7 +185,7 @@ impl Account {
 }
 
 impl Document for Account {
-    const COLLECTION: &'static str = "accounts";
+    const COLLECTION: &'static str = "provider_accounts";
     const INDEXES: &'static [Index] = &[Index::on("created", &["createdAt"])];
 
     id_and_version!();

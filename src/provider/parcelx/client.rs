@@ -111,7 +111,7 @@ impl ParcelXClient {
         Ok(CreateOrder::read(&wire, &order.order_number))
     }
 
-    /// Looks for a shipment.
+    /// PollSchedule for a shipment.
     ///
     /// # Errors
     /// [`CallError`].
@@ -222,7 +222,7 @@ impl ParcelXClient {
     /// When the store fails.
     pub async fn booking_on_record(&self, order: &Order) -> Result<Option<(String, Booked)>, StoreError> {
         let booking = |outcome: &OutcomeLog| match CreateOrder::read(&outcome.best(), &order.order_number) {
-            Verdict::Success(booked) if !order.surplus_awbs.contains(&booked.awb) => {
+            Verdict::Success(booked) if !order.duplicate_awbs.contains(&booked.awb) => {
                 Some((outcome.id.clone(), booked))
             }
             _ => None,

@@ -144,8 +144,8 @@ impl ProviderLogs {
         Ok(())
     }
 
-    /// Looks through all outcomes of an order, in the order they came, for one that `read` makes something
-    /// of.
+    /// PollSchedule through all outcomes of an order, in the order they came, for one that `read` makes
+    /// something of.
     ///
     /// # Errors
     /// When the store fails.

@@ -1,4 +1,4 @@
-//! Orders are called off at any moment, and whoever carries that out is killed again and again.
+//! Orders are cancelled at any moment, and whoever carries that out is killed again and again.
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ pub(super) const WORKER: &str = env!("CARGO_BIN_EXE_worker");
 
 /// Nothing here takes a tenth of it on an idle machine; it only ends tests that would wait for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+const BETWEEN_POLLS: Duration = Duration::from_millis(10);
 
 /// How to run a program: in `folder`, with no variable but those given.
 pub(super) struct Run {
@@ -127,7 +127,7 @@ impl Process {
                 self.err.text()
             );
             assert!(Instant::now() < limit, "no `{what}`:\n{}\n{}", self.out.text(), self.err.text());
-            std::thread::sleep(BETWEEN_LOOKS);
+            std::thread::sleep(BETWEEN_POLLS);
         }
     }
 
@@ -150,7 +150,7 @@ impl Process {
                 break status;
             }
             assert!(Instant::now() < limit, "does not end:\n{}\n{}", self.out.text(), self.err.text());
-            std::thread::sleep(BETWEEN_LOOKS);
+            std::thread::sleep(BETWEEN_POLLS);
         };
         self.out.join();
         self.err.join();

@@ -1,5 +1,5 @@
-//! The log of the whole program at its most talkative, while canaries go through every journey: none of them
-//! may be in a line of it, in metrics or in the queue's file.
+//! The log of the whole program at its most talkative, while half-open probes go through every lifecycle:
+//! none of them may be in a line of it, in metrics or in the queue's file.
 
 use std::{path::Path, time::Duration};
 
@@ -88,7 +88,7 @@ impl World {
         }
     }
 
-    /// Requests that are refused, with canaries wherever a request has room for them.
+    /// Requests that are refused, with half-open probes wherever a request has room for them.
     async fn refused(&self) {
         let http = Client::builder().no_proxy().build().unwrap();
         let url = |path: &str| format!("{}{path}", self.web.url);

@@ -180,8 +180,8 @@ fn nothing_is_changed_without_a_name_and_a_reason() {
         &["adopt", "ord_1", "--reason", "why"],
         &["adopt", "--awb", "1", "--reason", "why"],
         &["adopt", "ord_1", "--awb", "1", "--all-found", "--reason", "why"],
-        &["close", "ord_1", "--reason", "why"],
-        &["close", "ord_1", "--live", "--cancelled", "--reason", "why"],
+        &["close-cancellation", "ord_1", "--reason", "why"],
+        &["close-cancellation", "ord_1", "--live", "--cancelled", "--reason", "why"],
     ] {
         assert_eq!(run(args).end().status.code(), Some(2), "{args:?}");
     }
@@ -201,7 +201,7 @@ fn nothing_is_changed_without_a_name_and_a_reason() {
 #[test]
 fn help_shows_examples() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["list", "adopt", "rebook", "fail", "recall", "close"] {
+    for command in ["list", "adopt", "rebook", "fail", "cancel-shipment", "close-cancellation"] {
         let help = Run::waybill(folder.path()).args(&["review", command, "--help"]).end();
         let examples = help.out.split("Examples:").nth(1).unwrap_or_else(|| panic!("{help:?}"));
         assert!(examples.contains(&format!("waybill review {command}")), "{examples}");

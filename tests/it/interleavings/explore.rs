@@ -5,10 +5,10 @@ use std::{
     fmt,
 };
 
-use waybill::features::orders::{journey::Stance, status::SyncStatus};
+use waybill::features::orders::{lifecycle::NextAction, status::SyncStatus};
 
 use super::{
-    desk::person_moves_on,
+    reviewers::person_moves_on,
     rules,
     steps::{Next, Who, steps},
     world::{Known, Log, Run, Scenario, World},
@@ -29,7 +29,7 @@ pub(super) struct Found {
     /// Quiet and closed, and a request log has no outcome; and a shortest way there.
     pub(super) unanswered: (usize, String),
     /// Quiet, and the order's own AWB counts as one too many; and a shortest way there.
-    pub(super) own_surplus: (usize, String),
+    pub(super) own_duplicate: (usize, String),
     pub(super) violation: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Found {
             "; booked in a log but not adopted: {}, closed without an outcome: {}",
             self.unadopted.0, self.unanswered.0
         )?;
-        write!(f, ", its own AWB one too many: {}", self.own_surplus.0)
+        write!(f, ", its own AWB one too many: {}", self.own_duplicate.0)
     }
 }
 
@@ -112,7 +112,7 @@ fn look(world: &World, found: &mut Found, way: impl Fn() -> String) {
     };
     count(|f| &mut f.unadopted, status == SyncStatus::NeedsReview && world.logs.iter().any(booked));
     let order = &world.order;
-    count(|f| &mut f.own_surplus, order.awb.as_ref().is_some_and(|awb| order.surplus_awbs.contains(awb)));
+    count(|f| &mut f.own_duplicate, order.awb.as_ref().is_some_and(|awb| order.duplicate_awbs.contains(awb)));
     count(|f| &mut f.unanswered, !status.is_open() && world.logs.iter().any(unanswered));
 }
 
@@ -132,7 +132,7 @@ fn settles_alone(world: &World) -> bool {
         let idle = matches!(world.runs[0], Run::Idle) && world.calls.is_empty();
         let waits = idle
             && (world.order.overdue_at.is_none_or(|at| at > world.now)
-                || matches!(world.order.stance(None, world.now), Stance::Wait(_)));
+                || matches!(world.order.next_action(None, world.now), NextAction::Wait(_)));
         nexts.retain(|next| (next.who == Who::Clock) == waits);
         match nexts.into_iter().min_by_key(|next| matches!(next.who, Who::Worker(_))) {
             Some(next) => world = next.world,

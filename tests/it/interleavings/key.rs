@@ -6,14 +6,14 @@ use std::time::Duration;
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        model::{CancellationState, Order, RecallState},
+        model::{CancellationState, Order, ShipmentCancellationState},
         status::SyncStatus,
     },
 };
 
 use super::{
-    desk::{Act, Action, At, FalseWords},
-    steps::LOOKS,
+    reviewers::{Act, Action, At, FalseWords},
+    steps::POLLS,
     world::{Break, Call, Change, Id, Known, Run, Stage, World, Writing},
 };
 
@@ -31,16 +31,16 @@ impl World {
             Run::Take(_) | Run::Write(_) => false,
         };
         let call = |call: &Call| call.id == id && !matches!(call.stage, Stage::Write(_));
-        let desk = |action: &Action| action.seen.attempt.as_ref().is_some_and(|a| Id::of(a) == id);
+        let reviewer = |action: &Action| action.seen.attempt.as_ref().is_some_and(|a| Id::of(a) == id);
         self.order.attempt.as_ref().is_some_and(|a| Id::of(a) == id)
             || self.runs.iter().any(run)
             || self.calls.iter().any(call)
-            || self.desks.iter().flatten().any(desk)
+            || self.reviewers.iter().flatten().any(reviewer)
     }
 
     /// Takes out what can have no effect any more, so that it is not searched again and again: a copy to be
     /// saved that is stale is decided anew, one to be taken is dropped, and on an order that is final nothing
-    /// can be changed but a wish be noted.
+    /// can be changed but a request be noted.
     pub(super) fn tidy(&mut self) {
         let version = self.order.version;
         let (checked_take, checked_save) = match self.scenario.broken {
@@ -82,12 +82,12 @@ impl World {
         self.merchant.iter_mut().for_each(stale);
         // An action on an order that others moved on comes to nothing, once it has shut out or read what it
         // is about to.
-        for desk in &mut self.desks {
-            if let Some(action) = desk
+        for reviewer in &mut self.reviewers {
+            if let Some(action) = reviewer
                 && matches!(action.at, At::Look(_) | At::Decide { .. })
                 && !self.order.called_as_in(&action.seen)
             {
-                *desk = None;
+                *reviewer = None;
             }
         }
     }
@@ -136,9 +136,9 @@ impl World {
         if let Some(writing) = &self.merchant {
             key.writing(writing);
         }
-        let mut desks = [0, 1].map(|n| Key::of(self, 32, |key| key.desk(self.desks[n].as_ref())));
-        desks.sort_unstable();
-        desks.iter().for_each(|desk| key.push(desk));
+        let mut reviewers = [0, 1].map(|n| Key::of(self, 32, |key| key.reviewer(self.reviewers[n].as_ref())));
+        reviewers.sort_unstable();
+        reviewers.iter().for_each(|reviewer| key.push(reviewer));
         let FalseWords { adopt, rebook, fail, outdated } = self.words;
         let outdated = outdated && self.scenario.careful;
         key.push(&[
@@ -162,7 +162,7 @@ fn leads_on(copy: &Order, version: i64) -> bool {
 
 struct Key {
     now: Timestamp,
-    last_look: Duration,
+    last_poll: Duration,
     version: i64,
     people: bool,
     generation: i64,
@@ -171,11 +171,11 @@ struct Key {
 
 impl Key {
     fn of(world: &World, size: usize, write: impl FnOnce(&mut Self)) -> Vec<u8> {
-        let (now, version, last_look) = (world.now, world.order.version, LOOKS[world.scenario.looks - 1]);
+        let (now, version, last_poll) = (world.now, world.order.version, POLLS[world.scenario.polls - 1]);
         let people = world.scenario.ops > 0;
         let mut key = Self {
             now,
-            last_look,
+            last_poll,
             version,
             people,
             generation: world.order.generation,
@@ -232,13 +232,13 @@ impl Key {
         self.text(order.awb.as_deref().unwrap_or_default());
         self.push(&[order.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
         self.push(&[
-            order.doubt.as_ref().map_or(0, |d| small(i64::from(d.calls) + 1)),
-            wish(order.cancellation.state),
+            order.unresolved.as_ref().map_or(0, |d| small(i64::from(d.calls) + 1)),
+            request(order.cancellation.state),
         ]);
-        order.surplus_awbs.iter().for_each(|awb| self.text(awb));
-        for recall in &order.recalls {
-            self.text(&recall.awb);
-            self.push(&[recalled(recall.state)]);
+        order.duplicate_awbs.iter().for_each(|awb| self.text(awb));
+        for cancel in &order.shipment_cancellations {
+            self.text(&cancel.awb);
+            self.push(&[cancelled(cancel.state)]);
         }
         let ended = order.parcelx_response_ref_id == order.attempt.as_ref().map(|a| a.request_log_id.clone());
         self.push(&[202, u8::from(ended)]);
@@ -250,7 +250,7 @@ impl Key {
             SyncStatus::Retrying => self.time(order.next_check_at),
             SyncStatus::Reconciling => {
                 self.time(order.next_check_at);
-                self.time(order.doubt.as_ref().map(|d| d.since + self.last_look));
+                self.time(order.unresolved.as_ref().map(|d| d.since + self.last_poll));
             }
             _ => {}
         }
@@ -261,12 +261,12 @@ impl Key {
             Change::Settle(id, what) => self.push(&[1, id.0, known(Some(*what))]),
             Change::Found(id, shipment) => self.push(&[3, id.0, shipment.0]),
             Change::Absent(id) => self.push(&[4, id.0]),
-            Change::LookAgain(id, at) => {
+            Change::PollAgain(id, at) => {
                 self.push(&[2, id.0]);
                 self.time(Some(*at));
             }
             Change::GiveUp(id, found) => self.push(&[5, id.0, u8::from(*found)]),
-            Change::CallOff => self.push(&[255]),
+            Change::CancelDecision => self.push(&[255]),
         }
     }
 
@@ -304,7 +304,7 @@ impl Key {
         }
     }
 
-    fn desk(&mut self, action: Option<&Action>) {
+    fn reviewer(&mut self, action: Option<&Action>) {
         let Some(Action { act, seen, at }) = action else { return self.push(&[150]) };
         let (id, kind) = match *act {
             Act::AdoptFound => (0, 0),
@@ -319,7 +319,7 @@ impl Key {
             u8::from(seen.generation == self.generation),
             seen.attempt.as_ref().map_or(0, |a| Id::of(a).0),
         ]);
-        self.push(&[u8::from(seen.doubt.is_some())]);
+        self.push(&[u8::from(seen.unresolved.is_some())]);
         match at {
             At::Check => self.order(seen),
             At::Tombstone(id) => self.push(&[152, id.0]),
@@ -352,7 +352,7 @@ impl Key {
     }
 }
 
-fn wish(state: CancellationState) -> u8 {
+fn request(state: CancellationState) -> u8 {
     match state {
         CancellationState::None => 0,
         CancellationState::Requested => 1,
@@ -363,15 +363,15 @@ fn wish(state: CancellationState) -> u8 {
     }
 }
 
-fn recalled(state: RecallState) -> u8 {
+fn cancelled(state: ShipmentCancellationState) -> u8 {
     match state {
-        RecallState::Wanted => 0,
-        RecallState::Sending => 1,
-        RecallState::Unclear => 2,
-        RecallState::Accepted => 3,
-        RecallState::Confirmed => 4,
-        RecallState::Refused => 5,
-        RecallState::Review => 6,
+        ShipmentCancellationState::Wanted => 0,
+        ShipmentCancellationState::Sending => 1,
+        ShipmentCancellationState::Unclear => 2,
+        ShipmentCancellationState::Accepted => 3,
+        ShipmentCancellationState::Confirmed => 4,
+        ShipmentCancellationState::Refused => 5,
+        ShipmentCancellationState::Review => 6,
     }
 }
 

@@ -3,14 +3,14 @@
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        journey::SETTLE_WITHIN,
+        lifecycle::SETTLE_WITHIN,
         model::{CancellationState, Order},
         status::{OrderStatus, SyncStatus},
     },
 };
 
 use super::{
-    desk::{FalseWords, OF_ANOTHER},
+    reviewers::{FalseWords, OF_ANOTHER},
     world::{Change, Create, Id, Known, World, Writing, awb},
     writing::CALL,
 };
@@ -27,7 +27,8 @@ pub(super) fn at_send(world: &World, id: Id, send_by: Timestamp) -> Option<Strin
     if lingers {
         return None;
     }
-    // Booked again on a false word: the shipment that was there came to light, and this one will be recalled.
+    // Booked again on a false word: the shipment that was there came to light, and this one will be
+    // cancelled.
     let beside = status == SyncStatus::Success && world.words.rebook;
     if matches!(status, SyncStatus::Failed | SyncStatus::Cancelled | SyncStatus::Success) && !beside {
         return Some(format!("{id:?} is sent although the order is {status:?}"));
@@ -46,8 +47,8 @@ pub(super) fn at_end(world: &World, written: &Writing) -> Option<String> {
     let (Writing::Decide(change) | Writing::Save(change, _)) = written;
     let Change::Settle(id, Known::Booked) = change else { return None };
     let (order, awb) = (&world.order, awb(*id));
-    let kept = order.awb.as_ref() == Some(&awb) || order.surplus_awbs.contains(&awb);
-    (!kept).then(|| format!("the AWB of {id:?} was dropped: {:?}", order.provider_sync_status))
+    let left_live = order.awb.as_ref() == Some(&awb) || order.duplicate_awbs.contains(&awb);
+    (!left_live).then(|| format!("the AWB of {id:?} was dropped: {:?}", order.provider_sync_status))
 }
 
 /// Of a step and of the state that it leads to.
@@ -69,10 +70,14 @@ fn provider(world: &World) -> Option<String> {
     (live.len() > 1 && !forgiven).then(|| format!("{} may all be booked", live.join(" and ")))
 }
 
-/// It is live or may yet be, and nobody is recalling it.
+/// It is live or may yet be, and nobody is cancelling it.
 fn is_there(world: &World, create: &Create) -> bool {
     create.may_be_live()
-        && !world.order.recalls.iter().any(|recall| recall.awb == awb(create.id) && recall.state.is_open())
+        && !world
+            .order
+            .shipment_cancellations
+            .iter()
+            .any(|cancel| cancel.awb == awb(create.id) && cancel.state.is_open())
 }
 
 fn logs(before: &World, after: &World) -> Option<String> {
@@ -97,9 +102,10 @@ fn logs(before: &World, after: &World) -> Option<String> {
 
 fn order(before: &Order, after: &Order) -> Option<String> {
     let (was, is) = (before.provider_sync_status, after.provider_sync_status);
-    // A wish to cancel is carried out in the same write that shows that nothing was booked.
-    let wished_off = is == SyncStatus::Cancelled && before.cancellation.state == CancellationState::Requested;
-    let called_off = wished_off && was.may_become(SyncStatus::Retrying);
+    // A cancel request is carried out in the same write that shows that nothing was booked.
+    let cancel_requested =
+        is == SyncStatus::Cancelled && before.cancellation.state == CancellationState::Requested;
+    let called_off = cancel_requested && was.may_become(SyncStatus::Retrying);
     if was != is && !was.may_become(is) && !called_off {
         return Some(format!("{was:?} became {is:?}"));
     }
@@ -107,9 +113,9 @@ fn order(before: &Order, after: &Order) -> Option<String> {
         return Some(format!("the AWB was {:?} and became {:?}", before.awb, after.awb));
     }
     if before
-        .surplus_awbs
+        .duplicate_awbs
         .iter()
-        .any(|awb| !after.surplus_awbs.contains(awb) && after.awb.as_ref() != Some(awb))
+        .any(|awb| !after.duplicate_awbs.contains(awb) && after.awb.as_ref() != Some(awb))
     {
         return Some("a second shipment was forgotten".to_owned());
     }
@@ -117,19 +123,19 @@ fn order(before: &Order, after: &Order) -> Option<String> {
     if no(after) < no(before) || after.generation < before.generation {
         return Some("an attempt or a generation was undone".to_owned());
     }
-    let unrecalled = |awb: &&String| !after.recalls.iter().any(|recall| recall.awb == **awb);
-    if let Some(awb) = after.surplus_awbs.iter().find(unrecalled) {
-        return Some(format!("nobody recalls the second shipment {awb}"));
+    let uncancelled = |awb: &&String| !after.shipment_cancellations.iter().any(|cancel| cancel.awb == **awb);
+    if let Some(awb) = after.duplicate_awbs.iter().find(uncancelled) {
+        return Some(format!("nobody shipment_cancellations the second shipment {awb}"));
     }
     let amended = was == SyncStatus::Failed && is == SyncStatus::Queued;
     if before.cancellation.state != CancellationState::None
         && after.cancellation.state == CancellationState::None
         && !amended
     {
-        return Some("a wish to cancel was forgotten".to_owned());
+        return Some("a request to cancel was forgotten".to_owned());
     }
-    let recalls = after.recalls.iter().any(|recall| recall.state.is_open());
-    if (is.is_open() || recalls) != after.overdue_at.is_some() {
+    let shipment_cancellations = after.shipment_cancellations.iter().any(|cancel| cancel.state.is_open());
+    if (is.is_open() || shipment_cancellations) != after.overdue_at.is_some() {
         return Some(format!("{is:?}, and somebody looks at {:?}", after.overdue_at));
     }
     None

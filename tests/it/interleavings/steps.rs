@@ -4,7 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use waybill::{
     features::orders::{
-        journey::{job_id, reason},
+        lifecycle::{job_id, reason},
         model::Order,
     },
     platform::outbox::{Again, Dispatched},
@@ -18,7 +18,7 @@ use super::{
 
 /// Two look-ups, so that there is one after which there is none; on the same grid of ten seconds as all other
 /// times here.
-pub(super) const LOOKS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(40)];
+pub(super) const POLLS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(40)];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
@@ -58,7 +58,7 @@ pub(super) fn steps(from: &World) -> Vec<Next> {
     }
     steps.provider();
     steps.merchant();
-    steps.desks();
+    steps.reviewers();
     steps.others();
     steps.next
 }
@@ -168,16 +168,16 @@ impl Steps<'_> {
             goes("finds the booking", true, Change::Found(id, create.id));
             goes("finds the booking without its AWB", false, Change::GiveUp(id, true));
         }
-        let since = from.order.doubt.as_ref().map_or(from.order.updated_at, |doubt| doubt.since);
+        let since = from.order.unresolved.as_ref().map_or(from.order.updated_at, |call| call.since);
         if let Some(at) =
-            LOOKS.iter().take(from.scenario.looks).map(|offset| since + *offset).find(|at| *at > from.now)
+            POLLS.iter().take(from.scenario.polls).map(|offset| since + *offset).find(|at| *at > from.now)
         {
-            return goes("finds nothing, or cannot look", booked.is_none(), Change::LookAgain(id, at));
+            return goes("finds nothing, or cannot look", booked.is_none(), Change::PollAgain(id, at));
         }
         goes(
             "finds nothing at last, and nothing to control that",
             false,
-            Change::LookAgain(id, from.now + (LOOKS[1] - LOOKS[0])),
+            Change::PollAgain(id, from.now + (POLLS[1] - POLLS[0])),
         );
         goes(
             "finds nothing at last, and the control fails",
@@ -260,13 +260,13 @@ impl Steps<'_> {
     /// Load, decide and compare-and-set in one step: of a change that depends on no time, nothing can come
     /// between those of a compare-and-set that is first. Unchecked it takes two.
     fn merchant(&mut self) {
-        let wish = Writing::Decide(Change::CallOff);
+        let request = Writing::Decide(Change::CancelDecision);
         let unchecked = self.from.scenario.broken == Break::CancelUnchecked;
         match &self.from.merchant {
             None if self.from.cancels == 0 => {}
-            None => self.push(Who::Merchant, "wishes to cancel", false, |w| {
+            None => self.push(Who::Merchant, "requests to cancel", false, |w| {
                 w.cancels -= 1;
-                w.merchant = write(w, &wish).2;
+                w.merchant = write(w, &request).2;
                 if let Some(left) = w.merchant.take_if(|_| !unchecked) {
                     *w = write(w, &left).1;
                 }

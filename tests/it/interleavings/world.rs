@@ -7,14 +7,14 @@ use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
         draft::Draft,
-        journey::{Booking, Finding},
-        model::{Attempt, Order, ProviderEnv, RecallState},
+        lifecycle::{Booking, Finding},
+        model::{Attempt, Order, ProviderEnv, ShipmentCancellationState},
         request::CreateOrder,
         status::SyncStatus,
     },
 };
 
-use super::desk::{Action, FalseWords};
+use super::reviewers::{Action, FalseWords};
 use crate::support::orders::order;
 
 /// How much of everything there may be in one history, and which step is done wrongly.
@@ -27,14 +27,14 @@ pub(super) struct Scenario {
     pub(super) sweeps: u8,
     pub(super) workers: usize,
     /// People who may act at the same time, and how many actions they take.
-    pub(super) desks: usize,
+    pub(super) reviewers: usize,
     pub(super) ops: u8,
     /// Whether they know the provider's ledger and act only by it.
     pub(super) careful: bool,
     /// How often the merchant amends the order once it has failed.
     pub(super) amends: u8,
     /// How many look-ups there are after a call without an answer, one or two.
-    pub(super) looks: usize,
+    pub(super) polls: usize,
     /// Whether what the last look-up does not find may count as absent.
     pub(super) trusted: bool,
     pub(super) broken: Break,
@@ -189,11 +189,11 @@ pub(super) enum Change {
     Settle(Id, Known),
     /// A look-up for the attempt found the shipment of the other id.
     Found(Id, Id),
-    LookAgain(Id, Timestamp),
+    PollAgain(Id, Timestamp),
     Absent(Id),
     /// The last look-up settled nothing; or it found a shipment without its AWB.
     GiveUp(Id, bool),
-    CallOff,
+    CancelDecision,
 }
 
 /// How far a change is: to be decided, or decided and to be saved.
@@ -257,7 +257,7 @@ pub(super) struct World {
     pub(super) calls: Vec<Call>,
     /// A cancel that is decided and not yet saved.
     pub(super) merchant: Option<Writing>,
-    pub(super) desks: [Option<Action>; 2],
+    pub(super) reviewers: [Option<Action>; 2],
     pub(super) words: FalseWords,
     pub(super) ops: u8,
     pub(super) amends: u8,
@@ -280,7 +280,7 @@ impl World {
             runs: [Run::Idle, Run::Idle],
             calls: Vec::new(),
             merchant: None,
-            desks: [None, None],
+            reviewers: [None, None],
             words: FalseWords::default(),
             ops: scenario.ops,
             amends: scenario.amends,
@@ -313,8 +313,12 @@ impl World {
         self.runs.iter().all(|run| matches!(run, Run::Idle))
             && self.calls.is_empty()
             && self.merchant.is_none()
-            && self.desks.iter().all(Option::is_none)
-            && self.order.recalls.iter().all(|recall| recall.state != RecallState::Sending)
+            && self.reviewers.iter().all(Option::is_none)
+            && self
+                .order
+                .shipment_cancellations
+                .iter()
+                .all(|cancel| cancel.state != ShipmentCancellationState::Sending)
             && self.creates.iter().all(|create| create.done.is_some())
     }
 

@@ -5,13 +5,13 @@ use std::{rc::Rc, time::Duration};
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        journey::{Stance, reason},
+        lifecycle::{NextAction, reason},
         model::{Actor, Order},
     },
 };
 
 use super::{
-    steps::LOOKS,
+    steps::POLLS,
     world::{Break, Change, Id, Known, Run, World, Writing},
 };
 
@@ -19,14 +19,14 @@ pub(super) const CALL: Duration = Duration::from_secs(25);
 
 /// What the order's own decision says to a worker that looks at `copy` now.
 pub(super) fn decide(from: &World, worker: usize, copy: &Rc<Order>) -> (&'static str, Run) {
-    match copy.stance(Some(copy.generation), from.now) {
-        Stance::Done | Stance::Wait(_) => ("finds nothing to do now", Run::Idle),
-        Stance::Close(_) if from.scenario.broken == Break::NeverCloses => {
+    match copy.next_action(Some(copy.generation), from.now) {
+        NextAction::Done | NextAction::Wait(_) => ("finds nothing to do now", Run::Idle),
+        NextAction::Close(_) if from.scenario.broken == Break::NeverCloses => {
             ("finds nothing to do now", Run::Idle)
         }
-        Stance::Close(attempt) => ("begins to close the attempt", Run::Tombstone(Id::of(&attempt))),
-        Stance::LookUp(attempt) => ("begins to look it up", Run::LookUp(Id::of(&attempt))),
-        Stance::Take => {
+        NextAction::Close(attempt) => ("begins to close the attempt", Run::Tombstone(Id::of(&attempt))),
+        NextAction::LookUp(attempt) => ("begins to look it up", Run::LookUp(Id::of(&attempt))),
+        NextAction::Take => {
             let no = copy.attempt.as_ref().map_or(1, |a| a.no + 1);
             if no > from.scenario.takes {
                 return ("is at the end of what is searched", Run::Idle);
@@ -67,29 +67,31 @@ pub(super) fn write(from: &World, writing: &Writing) -> (&'static str, World, Op
         Writing::Decide(change) => {
             let mut copy = Order::clone(&from.order);
             let changed = match change {
-                Change::Settle(id, known) => copy.settle(&id.text(), &known.finding(*id), LOOKS[0], from.now),
+                Change::Settle(id, known) => {
+                    copy.resolve(&id.text(), &known.finding(*id), POLLS[0], from.now)
+                }
                 Change::Found(id, shipment) => {
-                    copy.settle(&id.text(), &Known::Booked.finding(*shipment), LOOKS[0], from.now)
+                    copy.resolve(&id.text(), &Known::Booked.finding(*shipment), POLLS[0], from.now)
                 }
                 Change::Absent(id) => copy.absent(&id.text(), from.now),
-                Change::LookAgain(id, at) => {
+                Change::PollAgain(id, at) => {
                     let awaits = copy.awaits(&id.text());
                     if awaits {
-                        copy.look_again(*at, from.now);
+                        copy.poll_again(*at, from.now);
                     }
                     awaits
                 }
                 Change::GiveUp(id, found) => {
                     copy.give_up(&id.text(), *found, reason::OUTCOME_UNKNOWN, from.now)
                 }
-                Change::CallOff => copy.call_off(Actor::Merchant, None, from.now).changes(),
+                Change::CancelDecision => copy.request_cancel(Actor::Merchant, None, from.now).changes(),
             };
             let left = changed.then(|| Writing::Save(*change, Rc::new(copy)));
             (if changed { "loads and decides" } else { "finds that it changes nothing" }, world, left)
         }
         Writing::Save(change, copy) => {
             let unchecked = match change {
-                Change::CallOff => from.scenario.broken == Break::CancelUnchecked,
+                Change::CancelDecision => from.scenario.broken == Break::CancelUnchecked,
                 _ => from.scenario.broken == Break::SettleUnchecked,
             };
             if copy.version != from.order.version && !unchecked {

@@ -7,8 +7,8 @@ use waybill::{
     features::{
         audit::Outcome,
         orders::{
-            journey::{Booking, Finding, reason},
-            model::{CancellationState, RecallState},
+            lifecycle::{Booking, Finding, reason},
+            model::{CancellationState, ShipmentCancellationState},
             review::Refusal,
             service::review::Trust,
             status::SyncStatus,
@@ -17,7 +17,9 @@ use waybill::{
     provider::{parcelx::log::RequestLog, simulator::Lookup},
 };
 
-use super::{desk, desk_at, line, lines, nobody, real_awb, refusal, stored, unclear, unsent, until_settled};
+use super::{
+    line, lines, nobody, real_awb, refusal, reviewer, reviewer_at, stored, unclear, unsent, until_settled,
+};
 use crate::support::{TestApp, orders::order};
 
 #[tokio::test]
@@ -25,10 +27,10 @@ async fn what_the_provider_shows_under_our_reference_is_adopted() {
     for lookup in [Lookup::Works, Lookup::WithoutAwb] {
         let app = TestApp::start().await;
         let (merchant, id) = unclear(&app, true).await;
-        let doubted = stored(&app, &id).await.doubt.unwrap().since;
+        let doubted = stored(&app, &id).await.unresolved.unwrap().since;
         app.simulator.change_faults(|f| f.lookup = lookup);
         let awb = real_awb(&app, &id).await;
-        let adopted = desk(&app).adopt(&id, &format!(" {awb} "), Trust::Verify).await.unwrap();
+        let adopted = reviewer(&app).adopt(&id, &format!(" {awb} "), Trust::Verify).await.unwrap();
         app.assert_calls(&[("track", if lookup == Lookup::Works { 1 } else { 2 })]);
         assert_eq!(
             (adopted.provider_sync_status, adopted.awb.as_deref()),
@@ -48,7 +50,7 @@ async fn what_the_provider_shows_under_our_reference_is_adopted() {
         assert_eq!((step["actor"].as_str(), step.get("auditId")), (Some("operator"), None), "{step}");
         assert_eq!((seen["status"].as_str(), seen["awb"].as_str()), (Some("booked"), Some(awb.as_str())));
         // Once only.
-        let again = refusal(desk(&app).adopt(&id, &awb, Trust::Verify).await);
+        let again = refusal(reviewer(&app).adopt(&id, &awb, Trust::Verify).await);
         assert_eq!(again, Refusal::NotInReview(SyncStatus::Success));
     }
 }
@@ -59,7 +61,7 @@ async fn what_is_not_provably_ours_is_refused() {
     let (_, id) = unclear(&app, true).await;
     let (awb, before) = (real_awb(&app, &id).await, stored(&app, &id).await);
     let others = app.simulator.shipments().into_iter().find(|s| s.awb != awb).unwrap().awb;
-    let adopt = async |awb: &str, trust| refusal(desk(&app).adopt(&id, awb, trust).await);
+    let adopt = async |awb: &str, trust| refusal(reviewer(&app).adopt(&id, awb, trust).await);
 
     for bad in ["", "  ", "0 1", "0'1", &"1".repeat(65)] {
         assert_eq!(adopt(bad, Trust::Unverified).await, Refusal::BadAwb, "{bad:?}");
@@ -76,7 +78,7 @@ async fn what_is_not_provably_ours_is_refused() {
     assert_eq!(adopt(&others, Trust::Verify).await, Refusal::AwbOfAnother);
     app.assert_calls(&[("track", 2)]);
     assert_eq!(adopt(&others, Trust::Unverified).await, Refusal::AwbOfAnother);
-    let unreachable = desk_at(&app, nobody().await).adopt(&id, &awb, Trust::Verify).await;
+    let unreachable = reviewer_at(&app, nobody().await).adopt(&id, &awb, Trust::Verify).await;
     assert!(matches!(refusal(unreachable), Refusal::CannotAsk(_)));
     for lookup in [Lookup::Works, Lookup::Never] {
         assert!(app.simulator.move_to(&awb, 227));
@@ -100,7 +102,7 @@ async fn what_is_not_provably_ours_is_refused() {
 async fn an_operator_may_vouch_for_an_awb() {
     let app = TestApp::start().await;
     let (_, id) = unsent(&app).await;
-    let adopted = desk_at(&app, nobody().await).adopt(&id, "PX-0017", Trust::Unverified).await.unwrap();
+    let adopted = reviewer_at(&app, nobody().await).adopt(&id, "PX-0017", Trust::Unverified).await.unwrap();
     assert_eq!(
         (adopted.provider_sync_status, adopted.awb.as_deref()),
         (SyncStatus::Success, Some("PX-0017"))
@@ -114,7 +116,7 @@ async fn an_adopted_order_that_its_merchant_called_off_is_cancelled() {
     let (merchant, id) = unclear(&app, true).await;
     assert_eq!(merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await.status, 202);
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
-    desk(&app).adopt_found(&id).await.unwrap();
+    reviewer(&app).adopt_found(&id).await.unwrap();
     app.assert_calls(&[("track", 1)]);
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
@@ -129,22 +131,22 @@ async fn a_shipment_that_was_cancelled_for_the_order_is_not_adopted() {
     let app = TestApp::start().await;
     let (_, id) = unclear(&app, true).await;
     let (awb, first) = (real_awb(&app, &id).await, stored(&app, &id).await.attempt.unwrap().request_log_id);
-    let rebooked = desk(&app).rebook(&id, true).await.unwrap();
+    let rebooked = reviewer(&app).rebook(&id, true).await.unwrap();
     let orders = &app.app.state.orders;
     orders.take(&rebooked, "plog_2", Duration::from_secs(25)).await.unwrap().unwrap();
     let booking = Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
-    orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
-    orders.settle(&id, "plog_2", &Finding::Unknown("timed-out".to_owned()), Duration::ZERO).await.unwrap();
+    orders.resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    orders.resolve(&id, "plog_2", &Finding::Unknown("timed-out".to_owned()), Duration::ZERO).await.unwrap();
     orders.review(&id, reason::OUTCOME_UNKNOWN).await.unwrap();
     let ended = until_settled(&app, &id).await;
     assert_eq!(
-        (ended.provider_sync_status, ended.recalls[0].state),
-        (SyncStatus::NeedsReview, RecallState::Confirmed)
+        (ended.provider_sync_status, ended.shipment_cancellations[0].state),
+        (SyncStatus::NeedsReview, ShipmentCancellationState::Confirmed)
     );
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
     app.advance(Duration::from_secs(60));
 
-    let told = refusal(desk(&app).adopt(&id, &awb, Trust::Unverified).await);
+    let told = refusal(reviewer(&app).adopt(&id, &awb, Trust::Unverified).await);
     assert_eq!(told, Refusal::BeingCancelled(awb));
     assert_eq!(stored(&app, &id).await.awb, None);
     app.assert_calls(&[]);
@@ -157,8 +159,8 @@ async fn an_awb_is_adopted_once_however_many_try() {
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     let awb = real_awb(&app, &id).await;
     let all = (0..8).map(|_| {
-        let (desk, id, awb) = (desk(&app), id.clone(), awb.clone());
-        tokio::spawn(async move { desk.adopt(&id, &awb, Trust::Verify).await.is_ok() })
+        let (reviewer, id, awb) = (reviewer(&app), id.clone(), awb.clone());
+        tokio::spawn(async move { reviewer.adopt(&id, &awb, Trust::Verify).await.is_ok() })
     });
     let done =
         futures_util::future::join_all(all).await.into_iter().filter(|ok| *ok.as_ref().unwrap()).count();
@@ -188,11 +190,14 @@ async fn nothing_is_adopted_while_a_call_may_be_under_way() {
     app.app.state.logs.begin(&log).await.unwrap();
     app.app.state.orders.review(&id, reason::POISON).await.unwrap();
     let until = taken.attempt.unwrap().settle_after;
-    assert_eq!(refusal(desk(&app).adopt(&id, "PX-0017", Trust::Unverified).await), Refusal::UnderWay(until));
-    assert_eq!(refusal(desk(&app).adopt_found(&id).await), Refusal::UnderWay(until));
+    assert_eq!(
+        refusal(reviewer(&app).adopt(&id, "PX-0017", Trust::Unverified).await),
+        Refusal::UnderWay(until)
+    );
+    assert_eq!(refusal(reviewer(&app).adopt_found(&id).await), Refusal::UnderWay(until));
     app.assert_calls(&[]);
     app.advance(until.since(app.clock.now()));
-    let adopted = desk(&app).adopt(&id, "PX-0017", Trust::Unverified).await.unwrap();
+    let adopted = reviewer(&app).adopt(&id, "PX-0017", Trust::Unverified).await.unwrap();
     assert_eq!(adopted.provider_sync_status, SyncStatus::Success);
     let logs = merchant.provider_logs(&id).await;
     assert_eq!(logs[0]["outcome"]["verdict"], "unknown", "{logs:?}");
@@ -207,7 +212,7 @@ async fn an_answer_on_record_is_adopted_whatever_was_asked_for() {
     let awb = real_awb(&app, &id).await;
     super::dead::answer_late(&app, &id, &awb).await;
     app.advance(Duration::from_secs(1));
-    let told = refusal(desk(&app).adopt(&id, "00000000099999", Trust::Verify).await);
+    let told = refusal(reviewer(&app).adopt(&id, "00000000099999", Trust::Verify).await);
     assert_eq!(told, Refusal::BookedAfterAll(awb.clone()));
     assert_eq!(stored(&app, &id).await.awb, Some(awb));
     app.assert_calls(&[]);

@@ -7,8 +7,8 @@ use waybill::{
     features::{
         audit::{AuditLine, Outcome},
         orders::{
-            journey::reason,
-            model::{Doubt, Order},
+            lifecycle::reason,
+            model::{Order, UnresolvedCall},
             service::review::{Action, ReviewFilter},
             status::SyncStatus,
         },
@@ -17,7 +17,7 @@ use waybill::{
     provider::simulator::{Answer, Lookup, Rule},
 };
 
-use super::{desk, desk_at, nobody, stored, unsent};
+use super::{nobody, reviewer, reviewer_at, stored, unsent};
 use crate::support::{TestApp, orders::order};
 
 /// Copies of an order that waits for a person, one a second.
@@ -29,7 +29,7 @@ async fn outage(app: &TestApp, count: i64, doubtful: bool) -> Vec<String> {
         let at = |from: Timestamp| Timestamp::from_millis(from.as_millis() + n * 1000);
         let mut copy = Order { id: format!("ord_{n:08}"), client_order_id: None, ..template.clone() };
         copy.order_number = format!("ORD-{n:013}");
-        copy.doubt = doubtful.then_some(Doubt { since: template.created_at, calls: 1 });
+        copy.unresolved = doubtful.then_some(UnresolvedCall { since: template.created_at, calls: 1 });
         copy.review.as_mut().unwrap().since = at(template.created_at);
         app.app.store.insert(&copy).await.unwrap();
         ids.push(copy.id);
@@ -51,19 +51,19 @@ async fn all_lines(app: &TestApp) -> Vec<AuditLine> {
 async fn thousands_are_booked_again_or_failed_one_by_one() {
     let app = TestApp::start().await;
     let ids = outage(&app, 2_000, false).await;
-    let dry = desk(&app).all(Action::Fail, &ReviewFilter::default(), true, |_| {}).await.unwrap();
+    let dry = reviewer(&app).all(Action::Fail, &ReviewFilter::default(), true, |_| {}).await.unwrap();
     assert_eq!((dry.done, dry.refused), (2_000, 0));
     assert_eq!((waiting(&app).await, all_lines(&app).await.len()), (2_000, 0), "a dry run changes nothing");
 
     let half = stored(&app, &ids[1_000]).await.review.unwrap().since;
     let older = ReviewFilter { before: Some(half), ..ReviewFilter::default() };
     let mut told = BTreeSet::new();
-    let failed = desk(&app)
+    let failed = reviewer(&app)
         .all(Action::Fail, &older, false, |item| assert!(told.insert(item.id.clone())))
         .await
         .unwrap();
     assert_eq!((failed.done, failed.refused, told.len()), (1_000, 0, 1_000));
-    let rebooked = desk(&app)
+    let rebooked = reviewer(&app)
         .all(Action::Rebook { force: false }, &ReviewFilter::default(), false, |_| {})
         .await
         .unwrap();
@@ -96,15 +96,17 @@ async fn a_run_can_be_made_again_and_passes_what_it_cannot_change() {
         assert!(app.app.store.replace(&order).await.unwrap());
     }
     // A run that died after three orders.
-    let desk = desk(&app);
+    let reviewer = reviewer(&app);
     for id in &ids[1..4] {
-        desk.rebook(id, false).await.unwrap();
+        reviewer.rebook(id, false).await.unwrap();
     }
     for (done, refused) in [(222, 25), (0, 25)] {
-        let report =
-            desk.all(Action::Rebook { force: false }, &ReviewFilter::default(), false, |_| {}).await.unwrap();
+        let report = reviewer
+            .all(Action::Rebook { force: false }, &ReviewFilter::default(), false, |_| {})
+            .await
+            .unwrap();
         assert_eq!((report.done, report.refused, report.stopped), (done, refused, None));
-        assert_eq!(report.reasons.into_iter().collect::<Vec<_>>(), [("cancel-wished", 25)]);
+        assert_eq!(report.reasons.into_iter().collect::<Vec<_>>(), [("cancel-requested", 25)]);
     }
     assert_eq!(waiting(&app).await, 25);
     app.leave_jobs();
@@ -114,7 +116,7 @@ async fn a_run_can_be_made_again_and_passes_what_it_cannot_change() {
 async fn nothing_is_asked_of_a_provider_that_is_away() {
     let app = TestApp::start().await;
     outage(&app, 120, true).await;
-    let away = desk_at(&app, nobody().await);
+    let away = reviewer_at(&app, nobody().await);
     let report =
         away.all(Action::Rebook { force: false }, &ReviewFilter::default(), false, |_| {}).await.unwrap();
     // The first has no doubt and needs no look-up.
@@ -146,7 +148,7 @@ async fn what_the_provider_shows_is_adopted_and_the_rest_stays() {
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     let filter = ReviewFilter { code: Some("outcome-*".to_owned()), ..ReviewFilter::default() };
     for dry in [true, false] {
-        let report = desk(&app).all(Action::AdoptFound, &filter, dry, |_| {}).await.unwrap();
+        let report = reviewer(&app).all(Action::AdoptFound, &filter, dry, |_| {}).await.unwrap();
         assert_eq!(
             (report.done, report.refused, report.reasons.get("not-found")),
             (2, 1, Some(&1)),

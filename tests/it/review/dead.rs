@@ -8,10 +8,10 @@ use serde_json::json;
 use tokio_util::task::TaskTracker;
 use waybill::{
     features::orders::{
+        cancellation::PollSchedule,
         jobs::{CancelOrderJob, Context, CreateOrderJob},
-        journey::{Booking, CallTimes, Finding, SEND_WITHIN, SETTLE_WITHIN, reason},
-        model::{Order, RecallState},
-        recall::Looks,
+        lifecycle::{Booking, CallTimes, Finding, SEND_WITHIN, SETTLE_WITHIN, reason},
+        model::{Order, ShipmentCancellationState},
         status::SyncStatus,
     },
     platform::queue::{
@@ -73,7 +73,7 @@ fn context(app: &TestApp) -> Context {
         clock: app.clock.clone(),
         call_times: CallTimes { send_within: SEND_WITHIN, call: timeout, settle_within: SETTLE_WITHIN },
         reconcile: vec![Duration::from_secs(5)],
-        looks: Looks { unclear: Vec::new(), confirm: Vec::new() },
+        schedule: PollSchedule { unclear: Vec::new(), confirm: Vec::new() },
         lookup_trusted: true,
         label_hosts: LabelHosts::new(format!("http://{}", app.provider_address).parse().unwrap(), &[]),
         calls: TaskTracker::new(),
@@ -167,7 +167,7 @@ async fn a_call_that_never_went_out_is_shut_out_and_given_to_a_person() {
     dies(&app, &order, 1).await.unwrap();
     let after = stored(&app, &order.id).await;
     assert_eq!(after.review.as_ref().unwrap().reason, reason::INTERNAL_ERROR);
-    assert_eq!(after.doubt, None);
+    assert_eq!(after.unresolved, None);
     assert_eq!(app.merchant("u1").provider_logs(&order.id).await[0]["neverSent"], true);
 }
 
@@ -232,7 +232,7 @@ async fn an_answer_on_record_is_found_behind_hundreds_of_look_ups() {
         app.app.state.logs.begin(&log).await.unwrap();
         app.app.state.logs.end(&log, &unheard, "failed", Duration::ZERO).await.unwrap();
     }
-    assert_eq!(super::refusal(super::desk(&app).fail(&id).await), super::Refusal::BookedAfterAll(awb));
+    assert_eq!(super::refusal(super::reviewer(&app).fail(&id).await), super::Refusal::BookedAfterAll(awb));
     app.assert_calls(&[]);
 }
 
@@ -253,17 +253,17 @@ async fn an_answer_with_another_orders_awb_does_not_stop_the_look_ups() {
     assert_eq!(ended.awb, Some(real_awb(&app, &id).await));
 }
 
-/// An older call's shipment is on record too: it was recalled, and must not hide the newer one's.
+/// An older call's shipment is on record too: it was cancelled, and must not hide the newer one's.
 #[tokio::test]
 async fn a_recalled_shipment_on_record_does_not_hide_a_later_one() {
     let app = TestApp::start().await;
     let (merchant, id) = super::unclear(&app, true).await;
     let first = real_awb(&app, &id).await;
-    super::desk(&app).fail(&id).await.unwrap();
+    super::reviewer(&app).fail(&id).await.unwrap();
     answer_late(&app, &id, &first).await;
     let log_id = stored(&app, &id).await.attempt.unwrap().request_log_id;
     let booking = Booking { awb: first.clone(), courier_name: None, courier_code: None, order_number: None };
-    app.app.state.orders.settle(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    app.app.state.orders.resolve(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
     let order = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
     assert_eq!((order.provider_sync_status, live(&app, &order.order_number)), (SyncStatus::Failed, 0));
@@ -315,7 +315,7 @@ async fn the_look_up_of_a_vanished_worker_gets_its_end_also_when_the_order_needs
     app.app
         .state
         .orders
-        .settle(&id, &attempt.request_log_id, &Finding::Booked(booking), Duration::ZERO)
+        .resolve(&id, &attempt.request_log_id, &Finding::Booked(booking), Duration::ZERO)
         .await
         .unwrap();
     app.advance(Duration::from_secs(61));
@@ -343,8 +343,8 @@ async fn a_cancel_whose_job_died_is_closed_and_gone_on_with() {
     let booked = stored(&app, &id).await;
     let awb = booked.awb.clone().unwrap();
     let taken =
-        app.app.state.orders.take_recall(&booked, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
-    let attempt = taken.recalls[0].attempt.clone().unwrap();
+        app.app.state.orders.take_cancel(&booked, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
+    let attempt = taken.shipment_cancellations[0].attempt.clone().unwrap();
     let at = (app.clock.now(), app.clock.now());
     let log = RequestLog::new(
         &attempt.request_log_id,
@@ -364,7 +364,7 @@ async fn a_cancel_whose_job_died_is_closed_and_gone_on_with() {
     dies().await.unwrap();
     let order = stored(&app, &id).await;
     assert_eq!(
-        (order.review.is_none(), order.recalls[0].doubts, order.generation),
+        (order.review.is_none(), order.shipment_cancellations[0].unresolved_calls, order.generation),
         (true, 1, taken.generation + 1)
     );
     let logs = merchant.provider_logs(&id).await;
@@ -373,5 +373,5 @@ async fn a_cancel_whose_job_died_is_closed_and_gone_on_with() {
     assert_eq!(stored(&app, &id).await, order, "an older generation's death says nothing");
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 5)]);
-    assert_eq!(ended.recalls[0].state, RecallState::Confirmed);
+    assert_eq!(ended.shipment_cancellations[0].state, ShipmentCancellationState::Confirmed);
 }

@@ -7,7 +7,7 @@ use waybill::{
     features::{
         audit::Outcome,
         orders::{
-            journey::{Booking, Finding, reason},
+            lifecycle::{Booking, Finding, reason},
             review::Refusal,
             service::review::ReviewError,
             status::SyncStatus,
@@ -19,7 +19,7 @@ use waybill::{
     },
 };
 
-use super::{desk, last_reason, line, live, real_awb, refusal, stored, unclear, unsent, until_settled};
+use super::{last_reason, line, live, real_awb, refusal, reviewer, stored, unclear, unsent, until_settled};
 use crate::support::{
     TestApp,
     orders::{order, with},
@@ -29,7 +29,7 @@ use crate::support::{
 async fn the_merchant_reads_the_operators_words() {
     let app = TestApp::start().await;
     let (merchant, id) = unsent(&app).await;
-    let failed = desk(&app).fail(&id).await.unwrap();
+    let failed = reviewer(&app).fail(&id).await.unwrap();
     assert_eq!(failed.review, None);
     let seen = merchant.order(&id).await;
     assert_eq!(
@@ -38,10 +38,10 @@ async fn the_merchant_reads_the_operators_words() {
     );
     assert_eq!(last_reason(&seen), Some("She has looked"));
     assert_eq!(line(&app, &id).await, ("order.fail".to_owned(), Outcome::Done, None));
-    assert_eq!(refusal(desk(&app).fail(&id).await), Refusal::NotInReview(SyncStatus::Failed));
-    assert!(matches!(desk(&app).fail("ord_none").await, Err(ReviewError::NoSuchOrder)));
+    assert_eq!(refusal(reviewer(&app).fail(&id).await), Refusal::NotInReview(SyncStatus::Failed));
+    assert!(matches!(reviewer(&app).fail("ord_none").await, Err(ReviewError::NoSuchOrder)));
     let queued = merchant.create(&order("A-2")).await;
-    assert_eq!(refusal(desk(&app).fail(&queued).await), Refusal::NotInReview(SyncStatus::Queued));
+    assert_eq!(refusal(reviewer(&app).fail(&queued).await), Refusal::NotInReview(SyncStatus::Queued));
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
 }
@@ -51,7 +51,7 @@ async fn a_shipment_that_comes_to_light_later_is_cancelled_and_a_wish_is_fulfill
     let app = TestApp::start().await;
     let (merchant, id) = unclear(&app, true).await;
     merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
-    let failed = desk(&app).fail(&id).await.unwrap();
+    let failed = reviewer(&app).fail(&id).await.unwrap();
     assert_eq!(serde_json::to_value(failed.cancellation.state).unwrap(), "done");
     let log_id = stored(&app, &id).await.attempt.unwrap().request_log_id;
     let booking = Booking {
@@ -60,7 +60,7 @@ async fn a_shipment_that_comes_to_light_later_is_cancelled_and_a_wish_is_fulfill
         courier_code: None,
         order_number: None,
     };
-    app.app.state.orders.settle(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    app.app.state.orders.resolve(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
     assert_eq!((ended.provider_sync_status, live(&app, &ended.order_number)), (SyncStatus::Failed, 0));
@@ -87,7 +87,7 @@ async fn an_unanswered_call_stays_a_doubt_when_the_order_is_amended() {
     app.app.state.orders.review(&id, reason::POISON).await.unwrap();
     app.run_pending_jobs().await;
     app.advance(Duration::from_secs(60));
-    desk(&app).fail(&id).await.unwrap();
+    reviewer(&app).fail(&id).await.unwrap();
     app.simulator.script(Rule::refuse("Order id already exists."));
     let corrected = with(order("A-1"), "/consignee/pincode", json!("560002"));
     assert_eq!(merchant.post(&format!("/v1/orders/{id}/amend"), &corrected).await.status, 202);
@@ -104,7 +104,7 @@ async fn what_an_earlier_call_booked_is_not_called_failed() {
     let (_, id) = unclear(&app, true).await;
     let awb = real_awb(&app, &id).await;
     let first = stored(&app, &id).await.attempt.unwrap().request_log_id;
-    desk(&app).rebook(&id, true).await.unwrap();
+    reviewer(&app).rebook(&id, true).await.unwrap();
     app.simulator.script(Rule::create(Answer::LostBeforeBooking));
     app.run_pending_jobs().await;
     app.advance(Duration::from_secs(1));
@@ -113,7 +113,7 @@ async fn what_an_earlier_call_booked_is_not_called_failed() {
     app.assert_calls(&[("create", 2), ("track", 5)]);
 
     super::dead::answer_to(&app, &id, &first, &awb).await;
-    assert_eq!(refusal(desk(&app).fail(&id).await), Refusal::BookedAfterAll(awb.clone()));
+    assert_eq!(refusal(reviewer(&app).fail(&id).await), Refusal::BookedAfterAll(awb.clone()));
     let booked = until_settled(&app, &id).await;
     assert_eq!((booked.provider_sync_status, booked.awb), (SyncStatus::Success, Some(awb)));
     assert_eq!((booked.parcelx_response_ref_id, live(&app, &booked.order_number)), (Some(first), 1));

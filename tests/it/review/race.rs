@@ -7,7 +7,7 @@ use waybill::{
     features::{
         audit::{AuditContext, Via},
         orders::{
-            journey::{Finding, reason},
+            lifecycle::{Finding, reason},
             model::{Attempt, Order},
             review::{Evidence, Refusal, Seen, Shipments},
             service::OrderService,
@@ -34,7 +34,7 @@ impl Shipments for Meddler {
         let now = self.0.load(&order.id).await?.unwrap();
         self.0.take(&now, "plog_theirs", Duration::from_secs(25)).await?.unwrap();
         let unknown = Finding::Unknown("unknown: timed out".to_owned());
-        self.0.settle(&order.id, "plog_theirs", &unknown, Duration::ZERO).await?;
+        self.0.resolve(&order.id, "plog_theirs", &unknown, Duration::ZERO).await?;
         self.0.review(&order.id, reason::OUTCOME_UNKNOWN).await?;
         Ok(Seen::Unknown)
     }
@@ -79,11 +79,11 @@ async fn a_look_up_that_is_older_than_the_last_call_proves_nothing() {
     let app = TestApp::start().await;
     let (_, id) = unclear(&app, false).await;
     let orders = app.app.state.orders.clone();
-    let desk = orders.review_service(
+    let reviewer = orders.review_service(
         Arc::new(Meddler(orders.clone())),
         AuditContext::new("asha", Via::Cli, "Second").unwrap(),
     );
-    assert_eq!(refusal(desk.rebook(&id, false).await), Refusal::MovedOn);
+    assert_eq!(refusal(reviewer.rebook(&id, false).await), Refusal::MovedOn);
     let order = stored(&app, &id).await;
     assert_eq!((order.provider_sync_status, order.generation), (SyncStatus::NeedsReview, 2));
     let lines = lines(&app, &id).await;

@@ -7,7 +7,7 @@ use waybill::{
     features::{
         audit::Outcome,
         orders::{
-            journey::{Booking, Finding, reason},
+            lifecycle::{Booking, Finding, reason},
             model::CancellationState,
             review::Refusal,
             service::review::Trust,
@@ -21,7 +21,8 @@ use waybill::{
 };
 
 use super::{
-    desk, desk_at, line, lines, live, nobody, real_awb, refusal, stored, unclear, unsent, until_settled,
+    line, lines, live, nobody, real_awb, refusal, reviewer, reviewer_at, stored, unclear, unsent,
+    until_settled,
 };
 use crate::support::{TestApp, orders::order};
 
@@ -30,7 +31,7 @@ async fn what_was_never_sent_is_booked_without_asking() {
     let app = TestApp::start().await;
     let (merchant, id) = unsent(&app).await;
     app.advance(Duration::from_secs(40 * 3600));
-    let rebooked = desk_at(&app, nobody().await).rebook(&id, false).await.unwrap();
+    let rebooked = reviewer_at(&app, nobody().await).rebook(&id, false).await.unwrap();
     assert_eq!((rebooked.provider_sync_status, rebooked.generation), (SyncStatus::Retrying, 2));
     assert_eq!((rebooked.trying_since, rebooked.waits, rebooked.review), (Some(app.clock.now()), 0, None));
     assert_eq!(line(&app, &id).await, ("order.rebook".to_owned(), Outcome::Done, None));
@@ -44,7 +45,7 @@ async fn what_was_never_sent_is_booked_without_asking() {
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("create", 2)]);
     assert_eq!((ended.provider_sync_status, live(&app, &ended.order_number)), (SyncStatus::Success, 1));
-    assert_eq!(refusal(desk(&app).rebook(&id, true).await), Refusal::NotInReview(SyncStatus::Success));
+    assert_eq!(refusal(reviewer(&app).rebook(&id, true).await), Refusal::NotInReview(SyncStatus::Success));
 }
 
 #[tokio::test]
@@ -53,21 +54,21 @@ async fn what_the_provider_shows_is_not_booked_again_unless_forced() {
     let (_, id) = unclear(&app, true).await;
     let (awb, before) = (real_awb(&app, &id).await, stored(&app, &id).await);
     app.simulator.change_faults(|f| (f.lookup, f.duplicate) = (Lookup::Works, Duplicate::Refuse));
-    assert_eq!(refusal(desk(&app).rebook(&id, false).await), Refusal::FoundAs(awb));
+    assert_eq!(refusal(reviewer(&app).rebook(&id, false).await), Refusal::FoundAs(awb));
     app.simulator.change_faults(|f| f.lookup = Lookup::WithoutAwb);
-    assert_eq!(refusal(desk(&app).rebook(&id, false).await), Refusal::FoundWithoutAwb);
+    assert_eq!(refusal(reviewer(&app).rebook(&id, false).await), Refusal::FoundWithoutAwb);
     app.assert_calls(&[("track", 2)]);
-    let unreachable = desk_at(&app, nobody().await).rebook(&id, false).await;
+    let unreachable = reviewer_at(&app, nobody().await).rebook(&id, false).await;
     assert!(matches!(refusal(unreachable), Refusal::CannotAsk(_)));
     assert_eq!(stored(&app, &id).await, before);
 
     // Forced, and refused as a duplicate: it is live, and must not be called failed.
-    desk(&app).rebook(&id, true).await.unwrap();
+    reviewer(&app).rebook(&id, true).await.unwrap();
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
     let order = stored(&app, &id).await;
     assert_eq!(
-        (order.provider_sync_status, order.doubt.as_ref().map(|d| d.calls)),
+        (order.provider_sync_status, order.unresolved.as_ref().map(|d| d.calls)),
         (SyncStatus::Reconciling, Some(1))
     );
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
@@ -86,7 +87,7 @@ async fn what_the_provider_does_not_find_or_shows_cancelled_is_booked_again() {
             assert!(app.simulator.move_to(&real_awb(&app, &id).await, 227));
             app.assert_calls(&[("status", 1)]);
         }
-        desk(&app).rebook(&id, false).await.unwrap();
+        reviewer(&app).rebook(&id, false).await.unwrap();
         app.assert_calls(&[("track", 1)]);
         let ended = until_settled(&app, &id).await;
         app.assert_calls(&[("create", 1)]);
@@ -95,7 +96,7 @@ async fn what_the_provider_does_not_find_or_shows_cancelled_is_booked_again() {
             (SyncStatus::Success, 1),
             "{cancelled}"
         );
-        assert_eq!(ended.doubt, None);
+        assert_eq!(ended.unresolved, None);
     }
 }
 
@@ -104,7 +105,7 @@ async fn a_merchant_who_wants_it_cancelled_gets_no_booking() {
     let app = TestApp::start().await;
     let (merchant, id) = unclear(&app, false).await;
     merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
-    assert_eq!(refusal(desk(&app).rebook(&id, true).await), Refusal::WishedOff);
+    assert_eq!(refusal(reviewer(&app).rebook(&id, true).await), Refusal::CancelRequested);
     app.assert_calls(&[]);
 }
 
@@ -124,13 +125,13 @@ async fn a_call_that_may_be_under_way_is_waited_for_and_then_closed() {
         }
         app.app.state.orders.review(&id, reason::POISON).await.unwrap();
         let until = taken.attempt.unwrap().settle_after;
-        assert_eq!(refusal(desk(&app).rebook(&id, true).await), Refusal::UnderWay(until));
-        assert_eq!(refusal(desk(&app).fail(&id).await), Refusal::UnderWay(until));
+        assert_eq!(refusal(reviewer(&app).rebook(&id, true).await), Refusal::UnderWay(until));
+        assert_eq!(refusal(reviewer(&app).fail(&id).await), Refusal::UnderWay(until));
         app.advance(until.since(app.clock.now()));
         app.simulator.change_faults(|f| f.lookup = Lookup::Works);
-        let rebooked = desk(&app).rebook(&id, false).await.unwrap();
+        let rebooked = reviewer(&app).rebook(&id, false).await.unwrap();
         app.assert_calls(&[("track", usize::from(sent))]);
-        assert_eq!(rebooked.doubt.is_some(), sent, "what may have been sent is doubtful");
+        assert_eq!(rebooked.unresolved.is_some(), sent, "what may have been sent is doubtful");
         let ended = until_settled(&app, &id).await;
         app.assert_calls(&[("create", 1)]);
         assert_eq!((ended.provider_sync_status, live(&app, &ended.order_number)), (SyncStatus::Success, 1));
@@ -150,8 +151,8 @@ async fn however_many_book_it_again_it_is_booked_once() {
     let app = TestApp::start().await;
     let (_, id) = unsent(&app).await;
     let all = (0..8).map(|_| {
-        let (desk, id) = (desk(&app), id.clone());
-        tokio::spawn(async move { desk.rebook(&id, false).await.is_ok() })
+        let (reviewer, id) = (reviewer(&app), id.clone());
+        tokio::spawn(async move { reviewer.rebook(&id, false).await.is_ok() })
     });
     let done =
         futures_util::future::join_all(all).await.into_iter().filter(|ok| *ok.as_ref().unwrap()).count();
@@ -168,7 +169,7 @@ async fn what_was_answered_after_all_is_not_booked_again() {
     let (_, id) = unclear(&app, true).await;
     let awb = real_awb(&app, &id).await;
     super::dead::answer_late(&app, &id, &awb).await;
-    assert_eq!(refusal(desk(&app).rebook(&id, true).await), Refusal::BookedAfterAll(awb.clone()));
+    assert_eq!(refusal(reviewer(&app).rebook(&id, true).await), Refusal::BookedAfterAll(awb.clone()));
     let order = until_settled(&app, &id).await;
     app.assert_calls(&[]);
     assert_eq!((order.provider_sync_status, order.awb), (SyncStatus::Success, Some(awb)));
@@ -182,18 +183,18 @@ async fn another_providers_order_is_left_alone() {
     let mut order = stored(&app, &id).await;
     order.provider_env = ProviderEnv::Live;
     assert!(app.app.store.replace(&order).await.unwrap());
-    assert_eq!(refusal(desk(&app).rebook(&id, true).await), Refusal::OtherEnvironment(ProviderEnv::Live));
-    desk(&app).fail(&id).await.unwrap();
+    assert_eq!(refusal(reviewer(&app).rebook(&id, true).await), Refusal::OtherEnvironment(ProviderEnv::Live));
+    reviewer(&app).fail(&id).await.unwrap();
 }
 
-/// Look-ups do not find it and it is live all the same: a wish to cancel must not make it an order that was
+/// Look-ups do not find it and it is live all the same: a cancel request must not make it an order that was
 /// never booked.
 #[tokio::test]
 async fn an_order_that_is_booked_again_in_doubt_is_not_called_off_as_if_it_were_nowhere() {
     for under_way in [false, true] {
         let app = TestApp::start().await;
         let (merchant, id) = unclear(&app, true).await;
-        let rebooked = desk(&app).rebook(&id, false).await.unwrap();
+        let rebooked = reviewer(&app).rebook(&id, false).await.unwrap();
         app.assert_calls(&[("track", 1)]);
         let orders = &app.app.state.orders;
         if under_way {
@@ -202,7 +203,7 @@ async fn an_order_that_is_booked_again_in_doubt_is_not_called_off_as_if_it_were_
         merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
         if under_way {
             let busy = Finding::Wait { after: None, reason: "busy".to_owned() };
-            orders.settle(&id, "plog_2", &busy, Duration::ZERO).await.unwrap();
+            orders.resolve(&id, "plog_2", &busy, Duration::ZERO).await.unwrap();
         }
         let order = until_settled(&app, &id).await;
         app.assert_calls(&[]);
@@ -213,7 +214,7 @@ async fn an_order_that_is_booked_again_in_doubt_is_not_called_off_as_if_it_were_
         );
         assert_eq!(order.review.unwrap().reason, reason::OUTCOME_UNKNOWN);
         // The person who finds it cancels it thereby.
-        desk(&app).adopt(&id, &real_awb(&app, &id).await, Trust::Unverified).await.unwrap();
+        reviewer(&app).adopt(&id, &real_awb(&app, &id).await, Trust::Unverified).await.unwrap();
         let ended = until_settled(&app, &id).await;
         app.assert_calls(&[("cancel", 1), ("track", 1)]);
         assert_eq!((ended.cancellation.state, live(&app, &ended.order_number)), (CancellationState::Done, 0));
@@ -223,7 +224,7 @@ async fn an_order_that_is_booked_again_in_doubt_is_not_called_off_as_if_it_were_
 /// The answer to the first call comes while the second is under way, and the second books nothing.
 #[tokio::test]
 async fn a_shipment_that_came_to_light_meanwhile_is_kept_and_no_other_is_booked() {
-    for (finding, wished) in [
+    for (finding, requested) in [
         (Finding::Wait { after: None, reason: "busy".to_owned() }, false),
         (Finding::Wait { after: None, reason: "busy".to_owned() }, true),
         (Finding::NeverSent, false),
@@ -231,25 +232,28 @@ async fn a_shipment_that_came_to_light_meanwhile_is_kept_and_no_other_is_booked(
         let app = TestApp::start().await;
         let (merchant, id) = unclear(&app, true).await;
         let first = stored(&app, &id).await.attempt.unwrap().request_log_id;
-        let rebooked = desk(&app).rebook(&id, true).await.unwrap();
+        let rebooked = reviewer(&app).rebook(&id, true).await.unwrap();
         let orders = &app.app.state.orders;
         orders.take(&rebooked, "plog_2", Duration::from_secs(25)).await.unwrap().unwrap();
         let awb = real_awb(&app, &id).await;
         let booking =
             Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
-        orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
-        assert_eq!(stored(&app, &id).await.surplus_awbs, [awb.as_str()]);
-        if wished {
+        orders.resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+        assert_eq!(stored(&app, &id).await.duplicate_awbs, [awb.as_str()]);
+        if requested {
             merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
         }
-        orders.settle(&id, "plog_2", &finding, Duration::ZERO).await.unwrap();
+        orders.resolve(&id, "plog_2", &finding, Duration::ZERO).await.unwrap();
         let ended = until_settled(&app, &id).await;
-        app.assert_calls(if wished { &[("cancel", 1), ("track", 1)] } else { &[] });
+        app.assert_calls(if requested { &[("cancel", 1), ("track", 1)] } else { &[] });
         assert_eq!(
             (ended.provider_sync_status, ended.awb.as_deref()),
             (SyncStatus::Success, Some(awb.as_str()))
         );
-        assert_eq!((ended.surplus_awbs.len(), live(&app, &ended.order_number)), (0, usize::from(!wished)));
-        assert_eq!(ended.cancellation.state == CancellationState::Done, wished);
+        assert_eq!(
+            (ended.duplicate_awbs.len(), live(&app, &ended.order_number)),
+            (0, usize::from(!requested))
+        );
+        assert_eq!(ended.cancellation.state == CancellationState::Done, requested);
     }
 }

@@ -1,4 +1,4 @@
-//! Cancels what of an order is booked and should not be: the shipment that its merchant called off, and each
+//! Cancels what of an order is booked and should not be: the shipment that its merchant cancelled, and each
 //! one too many.
 //!
 //! A job looks at its order and does the one thing that is right now: send a cancel, find out what a vanished
@@ -13,9 +13,9 @@ use super::{Context, words::words};
 use crate::{
     base::fault,
     features::orders::{
-        journey::reason,
-        model::{Attempt, CancellationState, Order, RecallState, ReviewOf},
-        recall::{RecallFinding, RecallStance, Sighting},
+        cancellation::{CancelFinding, NextCancelAction, Tracking},
+        lifecycle::reason,
+        model::{Attempt, CancellationState, Order, ReviewOf, ShipmentCancellationState},
     },
     platform::queue::{
         ActiveJob,
@@ -39,7 +39,7 @@ pub struct CancelOrderJob {
     /// people who need not know whom an order is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation_reason: Option<String>,
-    /// Absent in jobs of other producers, which count as current and as the merchant's wish.
+    /// Absent in jobs of other producers, which count as current and as the merchant's request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
 }
@@ -69,12 +69,12 @@ impl Job for CancelOrderJob {
         let Some(mut order) = ctx.orders.load(&self.order_id).await? else {
             return Ok(Outcome::Failed { reason: "no such order".to_owned() });
         };
-        let wished = |order: &Order| {
+        let requested = |order: &Order| {
             order.user_id == self.user_id
                 && order.cancellation.requested_at.is_some_and(|at| at >= job.added_at)
         };
-        if self.generation.is_none() && !wished(&order) {
-            // Another producer's job is the merchant's wish itself, once.
+        if self.generation.is_none() && !requested(&order) {
+            // Another producer's job is the merchant's request itself, once.
             let reason = self.cancellation_reason.as_deref();
             let Some((called_off, _)) = ctx.orders.cancel(&self.user_id, &self.order_id, reason).await?
             else {
@@ -83,29 +83,29 @@ impl Job for CancelOrderJob {
             order = called_off;
         }
         for _ in 0..STEPS {
-            let stance = order.recall_stance(self.generation, ctx.clock.now());
-            if order.provider_env != ctx.orders.env() && stance != RecallStance::Done {
-                order =
-                    ctx.settled(ctx.orders.review_recalls(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
+            let next_action = order.next_cancel_action(self.generation, ctx.clock.now());
+            if order.provider_env != ctx.orders.env() && next_action != NextCancelAction::Done {
+                order = ctx
+                    .settled(ctx.orders.review_cancellations(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
                 continue;
             }
-            order = match stance {
-                RecallStance::Done => return Ok(job_outcome(&order)),
-                RecallStance::Wait(until) => {
+            order = match next_action {
+                NextCancelAction::Done => return Ok(job_outcome(&order)),
+                NextCancelAction::Wait(until) => {
                     let reason = order.cancellation.detail.as_deref().unwrap_or("until tracking shows it");
                     return Ok(Outcome::Delay {
                         after: until.since(ctx.clock.now()),
                         reason: words(&order, reason),
                     });
                 }
-                RecallStance::Send(awb) => match ctx.parcelx.permit().await {
+                NextCancelAction::Send(awb) => match ctx.parcelx.permit().await {
                     Ok(permit) => ctx.cancel(&order, &awb, permit).await?,
                     Err(throttled) => {
                         return Ok(Outcome::Delay { after: throttled.after, reason: throttled.to_string() });
                     }
                 },
-                RecallStance::Close(awb, attempt) => ctx.close_cancel(&order, &awb, &attempt).await?,
-                RecallStance::Look(awb) => ctx.see(&order, &awb).await?,
+                NextCancelAction::Close(awb, attempt) => ctx.close_cancel(&order, &awb, &attempt).await?,
+                NextCancelAction::Look(awb) => ctx.see(&order, &awb).await?,
             };
         }
         Err(JobError::Retry("the order was changed by others at every step".to_owned()))
@@ -118,8 +118,13 @@ impl Job for CancelOrderJob {
             return Ok(()); // a newer dispatch goes on with it
         }
         // A cancel that may have been sent gets its end first, and the next job sees what came of it.
-        if order.recalls.iter().any(|recall| recall.state == RecallState::Sending) {
-            let RecallStance::Close(awb, attempt) = order.recall_stance(self.generation, ctx.clock.now())
+        if order
+            .shipment_cancellations
+            .iter()
+            .any(|cancel| cancel.state == ShipmentCancellationState::Sending)
+        {
+            let NextCancelAction::Close(awb, attempt) =
+                order.next_cancel_action(self.generation, ctx.clock.now())
             else {
                 return Err(JobError::Unavailable("its call may still be under way".to_owned()));
             };
@@ -128,32 +133,32 @@ impl Job for CancelOrderJob {
             return Ok(());
         }
         let detail = format!("{}: {}", reason::INTERNAL_ERROR, redact::words(why.reason()));
-        ctx.orders.review_recalls(&self.order_id, &detail).await?;
+        ctx.orders.review_cancellations(&self.order_id, &detail).await?;
         Ok(())
     }
 }
 
 impl Context {
-    /// Takes the recall and sends it. Gives the order as it stands afterwards, whoever changed it.
+    /// Takes the cancellation and sends it. Gives the order as it stands afterwards, whoever changed it.
     async fn cancel(&self, order: &Order, awb: &str, permit: CallPermit) -> Result<Order, JobError> {
-        let Some(taken) = self.orders.take_recall(order, awb, self.call_times).await? else {
+        let Some(taken) = self.orders.take_cancel(order, awb, self.call_times).await? else {
             return self.settled(self.orders.load(&order.id).await?);
         };
         fault::reach("cancel:after-take");
-        let recall = taken.recalls.iter().find(|recall| recall.awb == awb);
-        let Some((attempt, wanted_at)) = recall.and_then(|r| Some((r.attempt.clone()?, r.wanted_at))) else {
-            return Err(JobError::Retry("a taken recall has no attempt".to_owned()));
+        let cancel = taken.shipment_cancellations.iter().find(|cancel| cancel.awb == awb);
+        let Some((attempt, wanted_at)) = cancel.and_then(|r| Some((r.attempt.clone()?, r.wanted_at))) else {
+            return Err(JobError::Retry("a taken cancel has no attempt".to_owned()));
         };
         // A task of its own, as for a create: a job that is dropped must not cut a call short.
-        let (parcelx, orders, looks, awb) =
-            (self.parcelx.clone(), self.orders.clone(), self.looks.clone(), awb.to_owned());
+        let (parcelx, orders, schedule, awb) =
+            (self.parcelx.clone(), self.orders.clone(), self.schedule.clone(), awb.to_owned());
         let call = async move {
             let verdict = parcelx.cancel_order(&taken, &awb, (&attempt, permit), wanted_at).await?;
             fault::reach("cancel:after-outcome");
             let word = verdict.word("accepted");
             tracing::info!(order.id = taken.id, verdict = word, "cancel of order {}: {word}", taken.id);
             orders
-                .settle_recall(&taken.id, &attempt.request_log_id, &finding(verdict), &looks)
+                .resolve_cancel(&taken.id, &attempt.request_log_id, &finding(verdict), &schedule)
                 .await
                 .map_err(CallError::Store)
         };
@@ -175,36 +180,36 @@ impl Context {
             .parcelx
             .close_cancel(order, attempt, self.clock.now())
             .await?
-            .map_or(RecallFinding::NeverSent, finding);
+            .map_or(CancelFinding::NeverSent, finding);
         self.settled(
-            self.orders.settle_recall(&order.id, &attempt.request_log_id, &finding, &self.looks).await?,
+            self.orders.resolve_cancel(&order.id, &attempt.request_log_id, &finding, &self.schedule).await?,
         )
     }
 
     /// Asks tracking about a shipment that is being cancelled.
     async fn see(&self, order: &Order, awb: &str) -> Result<Order, JobError> {
         self.parcelx.close_look_ups(&order.id).await?;
-        let sighting = match self.track(order, By::Awb(awb.to_owned()), &order.order_number).await? {
-            tracked if tracked.is_cancelled() => Sighting::Cancelled,
-            Tracked::Found { .. } => Sighting::Live,
+        let tracking = match self.track(order, By::Awb(awb.to_owned()), &order.order_number).await? {
+            tracked if tracked.is_cancelled() => Tracking::Cancelled,
+            Tracked::Found { .. } => Tracking::Live,
             // That it is not known proves nothing: it was.
-            Tracked::NotFound(_) | Tracked::Failed(_) | Tracked::Away(_) => Sighting::Failed,
+            Tracked::NotFound(_) | Tracked::Failed(_) | Tracked::Away(_) => Tracking::Failed,
         };
-        self.settled(self.orders.sight(&order.id, awb, sighting, &self.looks).await?)
+        self.settled(self.orders.record_tracking(&order.id, awb, tracking, &self.schedule).await?)
     }
 }
 
 /// What an answer means for the shipment.
-fn finding(verdict: Verdict<()>) -> RecallFinding {
-    let wait = |after, reason| RecallFinding::Wait { after, reason };
+fn finding(verdict: Verdict<()>) -> CancelFinding {
+    let wait = |after, reason| CancelFinding::Wait { after, reason };
     match verdict {
-        Verdict::Success(()) => RecallFinding::Accepted,
-        Verdict::Refused(words) | Verdict::Wallet(words) => RecallFinding::Refused(words),
+        Verdict::Success(()) => CancelFinding::Accepted,
+        Verdict::Refused(words) | Verdict::Wallet(words) => CancelFinding::Refused(words),
         Verdict::Credentials(what) => wait(None, format!("credentials: {what}")),
         Verdict::Configuration(what) => wait(None, format!("configuration: {what}")),
         Verdict::Busy(after) => wait(after, "ParcelX is busy".to_owned()),
         Verdict::NotSent(why) => wait(None, format!("ParcelX could not be reached ({why})")),
-        Verdict::Unknown(why) => RecallFinding::Unknown(why),
+        Verdict::Unknown(why) => CancelFinding::Unknown(why),
     }
 }
 

@@ -15,7 +15,7 @@ use super::{Context, words::words};
 use crate::{
     base::{fault, ids},
     features::orders::{
-        journey::{Booking, Finding, Stance, reason},
+        lifecycle::{Booking, Finding, NextAction, reason},
         model::{Attempt, Order},
         status::SyncStatus,
     },
@@ -78,9 +78,9 @@ impl Job for CreateOrderJob {
             if order.provider_env != ctx.orders.env() && order.provider_sync_status.is_open() {
                 order = ctx.settled(ctx.orders.review(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
             }
-            order = match order.stance(self.generation, ctx.clock.now()) {
-                Stance::Done => return Ok(job_outcome(&order, self.generation)),
-                Stance::Wait(until) => {
+            order = match order.next_action(self.generation, ctx.clock.now()) {
+                NextAction::Done => return Ok(job_outcome(&order, self.generation)),
+                NextAction::Wait(until) => {
                     let after = until.since(ctx.clock.now());
                     return Ok(Outcome::Delay {
                         after,
@@ -90,14 +90,14 @@ impl Job for CreateOrderJob {
                         ),
                     });
                 }
-                Stance::Take => match ctx.parcelx.permit().await {
+                NextAction::Take => match ctx.parcelx.permit().await {
                     Ok(permit) => ctx.book(&order, permit).await?,
                     Err(throttled) => {
                         return Ok(Outcome::Delay { after: throttled.after, reason: throttled.to_string() });
                     }
                 },
-                Stance::Close(attempt) => ctx.close(&order, &attempt).await?,
-                Stance::LookUp(attempt) => ctx.look_up(&order, &attempt).await?,
+                NextAction::Close(attempt) => ctx.close(&order, &attempt).await?,
+                NextAction::LookUp(attempt) => ctx.look_up(&order, &attempt).await?,
             };
         }
         Err(JobError::Retry("the order was changed by others at every step".to_owned()))
@@ -110,12 +110,12 @@ impl Job for CreateOrderJob {
             return Ok(()); // a newer dispatch goes on with it
         }
         if order.provider_sync_status == SyncStatus::Processing {
-            match order.stance(self.generation, ctx.clock.now()) {
+            match order.next_action(self.generation, ctx.clock.now()) {
                 // Buried later, or found by the sweeper: what is under way must not be judged.
-                Stance::Wait(_) => {
+                NextAction::Wait(_) => {
                     return Err(JobError::Unavailable("its call may still be under way".to_owned()));
                 }
-                Stance::Close(attempt) => order = ctx.close(&order, &attempt).await?,
+                NextAction::Close(attempt) => order = ctx.close(&order, &attempt).await?,
                 _ => {}
             }
             // It may be live, and look-ups can tell: the next job asks.
@@ -144,7 +144,7 @@ impl Context {
         // A task of its own: a job that is dropped must not cut a call short, nor keep its end from being
         // written down.
         let (parcelx, orders) = (self.parcelx.clone(), self.orders.clone());
-        let first_look = self.first_look();
+        let first_poll = self.first_poll();
         let call = async move {
             let verdict = parcelx.create_order(&taken, &attempt, permit).await?;
             fault::reach("book:after-outcome");
@@ -157,7 +157,7 @@ impl Context {
             );
             let finding = finding(verdict);
             orders
-                .settle(&taken.id, &attempt.request_log_id, &finding, first_look)
+                .resolve(&taken.id, &attempt.request_log_id, &finding, first_poll)
                 .await
                 .map_err(CallError::Store)
         };
@@ -182,7 +182,7 @@ impl Context {
         };
         fault::reach("close:before-settle");
         self.settled(
-            self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await?,
+            self.orders.resolve(&order.id, &attempt.request_log_id, &finding, self.first_poll()).await?,
         )
     }
 
@@ -205,7 +205,7 @@ impl Context {
         order.ok_or_else(|| JobError::Abort("the order is gone".to_owned()))
     }
 
-    pub(super) fn first_look(&self) -> Duration {
+    pub(super) fn first_poll(&self) -> Duration {
         self.reconcile.first().copied().unwrap_or(Duration::from_secs(5))
     }
 }

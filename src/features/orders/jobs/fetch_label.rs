@@ -1,7 +1,8 @@
 //! Fetches the address of a booked order's label for a merchant who waits for it.
 //!
-//! It only looks, and never touches the booking: any number of runs is harmless. What tells nothing is tried
-//! again a few times, uncounted, and then told as it is; the merchant's next request makes a new wish.
+//! It only schedule, and never touches the booking: any number of runs is harmless. What tells nothing is
+//! tried again a few times, uncounted, and then told as it is; the merchant's next request makes a new
+//! request.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -10,8 +11,8 @@ use tracing::Instrument;
 use super::{Context, words::words};
 use crate::{
     features::orders::{
-        journey::reason,
         label::LabelFinding,
+        lifecycle::reason,
         model::{LabelFailure, Order},
     },
     platform::queue::{
@@ -27,8 +28,8 @@ use crate::{
 pub struct FetchLabelJob {
     pub order_id: String,
     pub user_id: String,
-    /// Which of the order's wishes it is for; see [`crate::features::orders::model::Label`].
-    pub wish: u32,
+    /// Which of the order's requests it is for; see [`crate::features::orders::model::Label`].
+    pub request: u32,
 }
 
 impl Payload for FetchLabelJob {
@@ -44,7 +45,7 @@ impl Job for FetchLabelJob {
         let Some(order) = ctx.orders.load(&self.order_id).await? else {
             return Ok(Outcome::Failed { reason: "no such order".to_owned() });
         };
-        let Some(awb) = order.label_errand(self.wish).map(str::to_owned) else {
+        let Some(awb) = order.label_to_fetch(self.request).map(str::to_owned) else {
             return Ok(nothing_to_do(&order));
         };
         let finding = if order.provider_env == ctx.orders.env() {
@@ -52,7 +53,7 @@ impl Job for FetchLabelJob {
         } else {
             LabelFinding::Failed(LabelFailure::Unreachable(reason::OTHER_ENVIRONMENT.to_owned()))
         };
-        let settled = ctx.settled(ctx.orders.settle_label(&order.id, self.wish, &finding).await?)?;
+        let settled = ctx.settled(ctx.orders.resolve_label(&order.id, self.request, &finding).await?)?;
         Ok(self.job_outcome(ctx, &settled))
     }
 
@@ -60,18 +61,18 @@ impl Job for FetchLabelJob {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let reason = format!("{}: {}", reason::INTERNAL_ERROR, redact::words(why.reason()));
         let finding = LabelFinding::Failed(LabelFailure::Unreachable(reason));
-        ctx.orders.settle_label(&self.order_id, self.wish, &finding).await?;
+        ctx.orders.resolve_label(&self.order_id, self.request, &finding).await?;
         Ok(())
     }
 }
 
 impl FetchLabelJob {
-    /// The job ends as its wish did. The address itself is not for boards.
+    /// The job ends as its request did. The address itself is not for boards.
     fn job_outcome(&self, ctx: &Context, order: &Order) -> Outcome {
-        let Some(label) = order.label.as_ref().filter(|label| label.wish == self.wish) else {
+        let Some(label) = order.label.as_ref().filter(|label| label.request == self.request) else {
             return nothing_to_do(order);
         };
-        if label.answered < label.wish {
+        if label.answered < label.request {
             return Outcome::Delay {
                 after: label.due_at.since(ctx.clock.now()),
                 reason: "ParcelX gave no label to go by".to_owned(),

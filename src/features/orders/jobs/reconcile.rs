@@ -14,8 +14,8 @@ use super::{Context, create_order::booking};
 use crate::{
     base::timestamp::Timestamp,
     features::orders::{
-        journey::{Booking, DOUBT_ENDS_AFTER, Finding, reason},
-        model::{Attempt, Order, RecallState},
+        lifecycle::{Booking, Finding, UNRESOLVED_FOR_AT_MOST, reason},
+        model::{Attempt, Order, ShipmentCancellationState},
         status::SyncStatus,
     },
     platform::queue::job::JobError,
@@ -36,12 +36,15 @@ enum Control {
 /// The reference outlives an amendment, so a look-up may show a shipment of an earlier payload that is being
 /// cancelled, or was: that says nothing of the call in doubt.
 fn told_apart(order: &Order, tracked: Tracked) -> Tracked {
-    let recalled = |awb: &String| {
-        order.recalls.iter().any(|recall| recall.awb == *awb && recall.state != RecallState::Wanted)
+    let cancelled = |awb: &String| {
+        order
+            .shipment_cancellations
+            .iter()
+            .any(|cancel| cancel.awb == *awb && cancel.state != ShipmentCancellationState::Wanted)
     };
     match tracked {
-        Tracked::Found { awb: Some(awb), .. } if recalled(&awb) => {
-            Tracked::Failed("it shows a shipment that was recalled".to_owned())
+        Tracked::Found { awb: Some(awb), .. } if cancelled(&awb) => {
+            Tracked::Failed("it shows a shipment that was cancelled".to_owned())
         }
         tracked => tracked,
     }
@@ -60,14 +63,14 @@ impl Context {
     /// One look for the order of an unanswered call. Gives the order as it stands afterwards.
     pub(super) async fn look_up(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
         let (id, log_id) = (order.id.as_str(), attempt.request_log_id.as_str());
-        let since = order.doubt.as_ref().map_or(order.updated_at, |d| d.since);
+        let since = order.unresolved.as_ref().map_or(order.updated_at, |d| d.since);
         self.parcelx.close_look_ups(id).await?;
         if let Some(settled) = self.adopt_recorded(order).await? {
             return Ok(settled);
         }
         // The control comes first: what look-ups lag behind, and comes to light between the two, must not
         // look like an absence.
-        let next = self.next_look(since);
+        let next = self.next_poll(since);
         let control = if next.is_none() && self.lookup_trusted {
             self.control(order, since).await?
         } else {
@@ -85,7 +88,7 @@ impl Context {
                 self.orders.give_up(id, log_id, true, reason::BOOKED_AWB_UNKNOWN).await?
             }
             (Tracked::NotFound(_) | Tracked::Failed(_) | Tracked::Away(_), Some(at)) => {
-                self.orders.look_again(id, log_id, at).await?
+                self.orders.poll_again(id, log_id, at).await?
             }
             (Tracked::NotFound(_), None) if control == Control::Works => {
                 self.orders.absent(id, log_id).await?
@@ -93,9 +96,10 @@ impl Context {
             // An outage, or a quiet hour, must not fill the list of what waits for people: the proof may yet
             // come.
             (tracked, None)
-                if may_yet_tell(&tracked, control) && self.clock.now().since(since) < DOUBT_ENDS_AFTER =>
+                if may_yet_tell(&tracked, control)
+                    && self.clock.now().since(since) < UNRESOLVED_FOR_AT_MOST =>
             {
-                self.orders.look_again(id, log_id, self.clock.now() + self.last_pause()).await?
+                self.orders.poll_again(id, log_id, self.clock.now() + self.last_pause()).await?
             }
             (_, None) => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
         };
@@ -106,7 +110,7 @@ impl Context {
     async fn adopt_recorded(&self, order: &Order) -> Result<Option<Order>, JobError> {
         let Some((log_id, booked)) = self.parcelx.booking_on_record(order).await? else { return Ok(None) };
         let finding = Finding::Booked(booking(booked));
-        let settled = self.orders.settle(&order.id, &log_id, &finding, self.first_look()).await?;
+        let settled = self.orders.resolve(&order.id, &log_id, &finding, self.first_poll()).await?;
         // Else its AWB is another order's, and look-ups go on.
         Ok(settled.filter(|order| order.provider_sync_status != SyncStatus::Reconciling))
     }
@@ -115,7 +119,8 @@ impl Context {
         let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
         let finding = Finding::Booked(booking);
         Ok(
-            match self.orders.settle(&order.id, &attempt.request_log_id, &finding, self.first_look()).await? {
+            match self.orders.resolve(&order.id, &attempt.request_log_id, &finding, self.first_poll()).await?
+            {
                 // The shipment that was found is another order's: no look-up will find a better one.
                 Some(order) if order.provider_sync_status == SyncStatus::Reconciling => {
                     self.orders.review(&order.id, reason::AWB_OF_ANOTHER_ORDER).await?
@@ -125,8 +130,8 @@ impl Context {
         )
     }
 
-    /// Looks for the last order that was booked when the doubtful call had already been made: if that is not
-    /// found, nothing that look-ups do not find can be believed to be absent.
+    /// PollSchedule for the last order that was booked when the doubtful call had already been made: if that
+    /// is not found, nothing that look-ups do not find can be believed to be absent.
     async fn control(&self, order: &Order, since: Timestamp) -> Result<Control, JobError> {
         let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::NotYet) };
         Ok(match self.track(order, By::Reference(known.order_number.clone()), &known.order_number).await? {
@@ -155,7 +160,7 @@ impl Context {
     }
 
     /// The next time of the schedule, counted from the call's end.
-    fn next_look(&self, since: Timestamp) -> Option<Timestamp> {
+    fn next_poll(&self, since: Timestamp) -> Option<Timestamp> {
         self.reconcile.iter().map(|offset| since + *offset).find(|at| *at > self.clock.now())
     }
 
@@ -164,7 +169,7 @@ impl Context {
         match self.reconcile.as_slice() {
             [.., before, last] => *last - *before,
             [only] => *only,
-            [] => self.first_look(),
+            [] => self.first_poll(),
         }
     }
 }

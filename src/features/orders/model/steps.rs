@@ -1,4 +1,4 @@
-//! The parts of an order that tell of its journey: calls, doubts, cancels, labels, steps.
+//! The parts of an order that tell of its lifecycle: calls, unresolved_calls, cancels, labels, steps.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,7 +21,7 @@ pub struct Attempt {
 /// An unanswered call that is being looked into.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Doubt {
+pub struct UnresolvedCall {
     /// When the call ended; look-ups are counted from here.
     pub since: Timestamp,
     /// How many calls on this reference have ended so.
@@ -40,7 +40,7 @@ pub enum CancellationState {
     Review,
 }
 
-/// The merchant's wish to call the order off.
+/// The merchant's request to call the order off.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cancellation {
@@ -50,7 +50,7 @@ pub struct Cancellation {
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_at: Option<Timestamp>,
-    /// When `ParcelX` accepted it; of an order that was not booked, when it was called off.
+    /// When `ParcelX` accepted it; of an order that was not booked, when it was cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_at: Option<Timestamp>,
     /// When `ParcelX` first showed the shipment as cancelled.
@@ -64,7 +64,7 @@ pub struct Cancellation {
 /// How far the cancelling of one shipment at the provider is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RecallState {
+pub enum ShipmentCancellationState {
     /// To be sent.
     Wanted,
     /// A call may be under way.
@@ -85,9 +85,9 @@ pub enum RecallState {
 /// each shipment too many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Recall {
+pub struct ShipmentCancellation {
     pub awb: String,
-    pub state: RecallState,
+    pub state: ShipmentCancellationState,
     pub wanted_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
@@ -98,7 +98,7 @@ pub struct Recall {
     pub next_check_at: Option<Timestamp>,
     /// How many calls ended without an answer.
     #[serde(default)]
-    pub doubts: u32,
+    pub unresolved_calls: u32,
     /// How often in a row it had to wait for the provider.
     #[serde(default)]
     pub waits: u32,
@@ -107,7 +107,7 @@ pub struct Recall {
     pub detail: Option<String>,
     /// A person has seen that the shipment stays live.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub kept: bool,
+    pub left_live: bool,
 }
 
 /// What a person must look at.
@@ -126,7 +126,7 @@ pub enum ReviewOf {
 pub struct Review {
     pub of: ReviewOf,
     pub since: Timestamp,
-    /// One of [`crate::features::orders::journey::reason`], without its detail.
+    /// One of [`crate::features::orders::lifecycle::reason`], without its detail.
     pub reason: String,
 }
 
@@ -139,7 +139,7 @@ pub enum Actor {
     Operator,
 }
 
-/// One step of the journey. `seq` only grows, also when older entries are gone.
+/// One step of the lifecycle. `seq` only grows, also when older entries are gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryEntry {
@@ -158,17 +158,17 @@ pub struct HistoryEntry {
     pub audit_id: Option<String>,
 }
 
-/// The wish for a label, and how the last one ended.
+/// The request for a label, and how the last one ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Label {
-    /// Counts the wishes. Each has a job of its own, so that a finished one that the queue keeps never blocks
-    /// the next.
-    pub wish: u32,
-    /// The last wish that was answered; the fields from `url` on say how.
+    /// Counts the requests. Each has a job of its own, so that a finished one that the queue keeps never
+    /// blocks the next.
+    pub request: u32,
+    /// The last request that was answered; the fields from `url` on say how.
     #[serde(default)]
     pub answered: u32,
-    /// When something should be done for the wish.
+    /// When something should be done for the request.
     pub due_at: Timestamp,
     /// Its calls that came to nothing so far.
     #[serde(default)]
@@ -184,7 +184,7 @@ pub struct Label {
     pub failed_at: Option<Timestamp>,
 }
 
-/// Why a wish was not fulfilled.
+/// Why a request was not fulfilled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "words", rename_all = "snake_case")]
 pub enum LabelFailure {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     features::orders::{
-        journey::Booking,
+        lifecycle::Booking,
         model::{Attempt, Order},
     },
     platform::store::StoreError,
@@ -39,13 +39,13 @@ pub enum Evidence {
 /// changes anything.
 #[async_trait]
 pub trait Shipments: fmt::Debug + Send + Sync {
-    /// Looks for the order's reference.
+    /// PollSchedule for the order's reference.
     ///
     /// # Errors
     /// When the store fails.
     async fn by_reference(&self, order: &Order) -> Result<Seen, StoreError>;
 
-    /// Looks for an AWB.
+    /// PollSchedule for an AWB.
     ///
     /// # Errors
     /// When the store fails.

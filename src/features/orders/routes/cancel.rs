@@ -8,7 +8,7 @@ use validator::Validate;
 use super::{OrderId, TAG, no_such_order};
 use crate::{
     features::orders::{
-        journey::CallOff,
+        lifecycle::CancelDecision,
         model::{Cancellation, CancellationState, Order},
         service::OrderService,
         status::{OrderStatus, SyncStatus},
@@ -36,7 +36,7 @@ pub(super) struct CancelOrder {
     pub(super) reason: Option<Lines<0, 500>>,
 }
 
-/// Why an order is called off.
+/// Why an order is cancelled.
 #[derive(Debug, Clone, Default, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({ "reason": "The customer changed their mind" }))]
@@ -110,7 +110,7 @@ pub(super) async fn cancel_order(
     merchant: Merchant,
     ValidJson(body): ValidJson<CancelOrder>,
 ) -> Result<Response, Problem> {
-    let order = call_off(&orders, &merchant, &body.order_id, body.reason).await?;
+    let order = request_cancel(&orders, &merchant, &body.order_id, body.reason).await?;
     Ok(answer::ok(&CancelOrderResponse::from(order)))
 }
 
@@ -135,17 +135,17 @@ pub(super) async fn cancel_order_v1(
     body: Option<ValidJson<CancelReason>>,
 ) -> Result<Response, Problem> {
     let reason = body.and_then(|ValidJson(body)| body.reason);
-    let order = call_off(&orders, &merchant, &id, reason).await?;
+    let order = request_cancel(&orders, &merchant, &id, reason).await?;
     let status = if is_off(&order) { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(answer::json(status, &OrderResponse { success: true, data: OrderView::from(order) }))
 }
 
-/// Whether the wish is carried out: also by a refusal, of an order that is then shown as failed.
+/// Whether the request is carried out: also by a refusal, of an order that is then shown as failed.
 fn is_off(order: &Order) -> bool {
     order.status == OrderStatus::Cancelled || order.cancellation.state == CancellationState::Done
 }
 
-async fn call_off(
+async fn request_cancel(
     orders: &OrderService,
     merchant: &Merchant,
     id: &str,
@@ -154,7 +154,7 @@ async fn call_off(
     let reason = reason.map(Lines::into_inner).filter(|reason| !reason.is_empty());
     match orders.cancel(&merchant.user_id, id, reason.as_deref()).await? {
         None => Err(no_such_order()),
-        Some((_, CallOff::NeverBooked)) => Err(Problem::new(
+        Some((_, CancelDecision::NeverBooked)) => Err(Problem::new(
             Kind::ConflictState,
             "ParcelX refused this order, so there is nothing to cancel.",
         )),

@@ -15,7 +15,7 @@ use crate::{
     base::timestamp::Timestamp,
     features::orders::{
         model::LabelFailure,
-        service::{LabelAnswer, Labels},
+        service::{LabelResult, Labels},
         status::SyncStatus,
     },
     platform::{
@@ -77,20 +77,20 @@ pub(super) async fn get_label(
         data: LabelView { awb, label_url, fetched_at },
     };
     match found {
-        LabelAnswer::Ready { awb, url, fetched_at } => {
+        LabelResult::Ready { awb, url, fetched_at } => {
             Ok(answer::ok(&body(awb, Some(url), Some(fetched_at))))
         }
-        LabelAnswer::Pending { awb } => {
+        LabelResult::Pending { awb } => {
             let mut pending = answer::json(StatusCode::ACCEPTED, &body(awb, None, None));
             pending.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(AGAIN));
             Ok(pending)
         }
-        LabelAnswer::NotBooked(order) => Err(not_booked(order.provider_sync_status)),
-        LabelAnswer::CalledOff(_) => Err(Problem::new(
+        LabelResult::NotBooked(order) => Err(not_booked(order.provider_sync_status)),
+        LabelResult::Cancelled(_) => Err(Problem::new(
             Kind::ConflictState,
             "This order's shipment is cancelled, or being cancelled: there is no label for it.",
         )),
-        LabelAnswer::Failed(failure) => Err(failed(failure)),
+        LabelResult::Failed(failure) => Err(failed(failure)),
     }
 }
 

@@ -4,14 +4,14 @@ use super::{OrderService, StoreError};
 use crate::{
     base::ids,
     features::orders::{
-        journey::{CallOff, CallTimes},
+        cancellation::{CancelFinding, PollSchedule, Tracking},
+        lifecycle::{CallTimes, CancelDecision},
         model::{Actor, Order},
-        recall::{Looks, RecallFinding, Sighting},
     },
 };
 
 impl OrderService {
-    /// A merchant calls their order off. Nothing: they have no such order.
+    /// A merchant cancels their order. Nothing: they have no such order.
     ///
     /// # Errors
     /// When the store fails.
@@ -20,13 +20,13 @@ impl OrderService {
         user_id: &str,
         id: &str,
         reason: Option<&str>,
-    ) -> Result<Option<(Order, CallOff)>, StoreError> {
+    ) -> Result<Option<(Order, CancelDecision)>, StoreError> {
         let mut came_to = None;
         let order = self.change(id, |order, now| {
             if order.user_id != user_id {
                 return false;
             }
-            let what = order.call_off(Actor::Merchant, reason.map(str::to_owned), now);
+            let what = order.request_cancel(Actor::Merchant, reason.map(str::to_owned), now);
             came_to = Some(what);
             what.changes()
         });
@@ -34,19 +34,19 @@ impl OrderService {
         Ok(order.zip(came_to))
     }
 
-    /// Takes the recall of `awb` for one call under a request log id that is given back, if `seen` is still
-    /// how the order stands.
+    /// Takes the cancellation of `awb` for one call under a request log id that is given back, if `seen` is
+    /// still how the order stands.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn take_recall(
+    pub async fn take_cancel(
         &self,
         seen: &Order,
         awb: &str,
         times: impl Into<CallTimes>,
     ) -> Result<Option<Order>, StoreError> {
         let (mut order, now) = (seen.clone(), self.clock.now());
-        if !order.take_recall(awb, ids::provider_log(now), times, now) || !self.store.replace(&order).await? {
+        if !order.take_cancel(awb, ids::provider_log(now), times, now) || !self.store.replace(&order).await? {
             return Ok(None);
         }
         order.version += 1;
@@ -57,35 +57,35 @@ impl OrderService {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn settle_recall(
+    pub async fn resolve_cancel(
         &self,
         id: &str,
         request_log_id: &str,
-        finding: &RecallFinding,
-        looks: &Looks,
+        finding: &CancelFinding,
+        schedule: &PollSchedule,
     ) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.settle_recall(request_log_id, finding, looks, now)).await
+        self.change(id, |order, now| order.resolve_cancel(request_log_id, finding, schedule, now)).await
     }
 
     /// Takes in what tracking shows of a shipment that is being cancelled.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn sight(
+    pub async fn record_tracking(
         &self,
         id: &str,
         awb: &str,
-        sighting: Sighting,
-        looks: &Looks,
+        tracking: Tracking,
+        schedule: &PollSchedule,
     ) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.sight(awb, sighting, looks, now)).await
+        self.change(id, |order, now| order.record_tracking(awb, tracking, schedule, now)).await
     }
 
     /// Hands what is being cancelled of an order to a person.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn review_recalls(&self, id: &str, reason: &str) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.review_recalls(reason, now)).await
+    pub async fn review_cancellations(&self, id: &str, reason: &str) -> Result<Option<Order>, StoreError> {
+        self.change(id, |order, now| order.review_cancellations(reason, now)).await
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     base::timestamp::Timestamp,
     features::orders::{
         jobs::FetchLabelJob,
-        label::{LabelFinding, LabelWish, label_job_id},
+        label::{LabelFinding, LabelRequest, label_job_id},
         model::{LabelFailure, Order},
     },
     platform::queue::{NewJob, job::Payload},
@@ -29,7 +29,7 @@ pub struct Labels {
 
 /// What a merchant is told of a label.
 #[derive(Debug)]
-pub enum LabelAnswer {
+pub enum LabelResult {
     Ready {
         awb: String,
         url: String,
@@ -40,7 +40,7 @@ pub enum LabelAnswer {
         awb: String,
     },
     NotBooked(Box<Order>),
-    CalledOff(Box<Order>),
+    Cancelled(Box<Order>),
     Failed(LabelFailure),
 }
 
@@ -55,31 +55,33 @@ impl Labels {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn get(&self, user_id: &str, id: &str) -> Result<Option<LabelAnswer>, StoreError> {
+    pub async fn get(&self, user_id: &str, id: &str) -> Result<Option<LabelResult>, StoreError> {
         let mut came_to = None;
         let order = self.orders.change(id, |order, now| {
             if order.user_id != user_id {
                 return false;
             }
-            let what = order.wish_label(self.life, now);
+            let what = order.request_label(self.life, now);
             came_to = Some(what);
-            matches!(what, LabelWish::Noted(_))
+            matches!(what, LabelRequest::Requested(_))
         });
         let Some((order, what)) = order.await?.zip(came_to) else { return Ok(None) };
         Ok(Some(match what {
-            LabelWish::NotBooked => LabelAnswer::NotBooked(Box::new(order)),
-            LabelWish::CalledOff => LabelAnswer::CalledOff(Box::new(order)),
-            LabelWish::Answered => answer(order, 0),
-            LabelWish::Noted(wish) if !self.offer(&order, wish).await => answer(order, wish),
-            LabelWish::Noted(wish) | LabelWish::Joined(wish) => self.wait_for(order, wish).await?,
+            LabelRequest::NotBooked => LabelResult::NotBooked(Box::new(order)),
+            LabelRequest::Cancelled => LabelResult::Cancelled(Box::new(order)),
+            LabelRequest::Answered => answer(order, 0),
+            LabelRequest::Requested(request) if !self.offer(&order, request).await => answer(order, request),
+            LabelRequest::Requested(request) | LabelRequest::Joined(request) => {
+                self.wait_for(order, request).await?
+            }
         }))
     }
 
     /// Whether the queue has the job now. It is in no outbox: if it is lost, the next request makes another.
-    async fn offer(&self, order: &Order, wish: u32) -> bool {
-        let payload = FetchLabelJob { order_id: order.id.clone(), user_id: order.user_id.clone(), wish };
+    async fn offer(&self, order: &Order, request: u32) -> bool {
+        let payload = FetchLabelJob { order_id: order.id.clone(), user_id: order.user_id.clone(), request };
         let job = NewJob::of(
-            label_job_id(&order.id, wish),
+            label_job_id(&order.id, request),
             &payload,
             &self.orders.policies.of(FetchLabelJob::QUEUE),
         );
@@ -89,11 +91,11 @@ impl Labels {
         }
     }
 
-    /// Looks until `wish` is answered, or the time for that is over.
-    async fn wait_for(&self, mut order: Order, wish: u32) -> Result<LabelAnswer, StoreError> {
+    /// PollSchedule until `request` is answered, or the time for that is over.
+    async fn wait_for(&self, mut order: Order, request: u32) -> Result<LabelResult, StoreError> {
         let over = tokio::time::Instant::now() + self.wait;
         let mut pause = FIRST_PAUSE;
-        while order.label_errand(wish).is_some() && tokio::time::Instant::now() < over {
+        while order.label_to_fetch(request).is_some() && tokio::time::Instant::now() < over {
             tokio::time::sleep_until(over.min(tokio::time::Instant::now() + pause)).await;
             pause = LONGEST_PAUSE.min(pause * 2);
             match self.orders.load(&order.id).await? {
@@ -101,36 +103,36 @@ impl Labels {
                 None => break, // orders are never removed
             }
         }
-        Ok(answer(order, wish))
+        Ok(answer(order, request))
     }
 }
 
-/// How the order answers the wish of this number as it stands.
-fn answer(mut order: Order, wish: u32) -> LabelAnswer {
+/// How the order answers the request of this number as it stands.
+fn answer(mut order: Order, request: u32) -> LabelResult {
     let awb = order.awb.clone().unwrap_or_default();
-    match order.label.take().filter(|label| label.answered >= wish) {
-        _ if !order.has_labelled_shipment() => LabelAnswer::CalledOff(Box::new(order)),
+    match order.label.take().filter(|label| label.answered >= request) {
+        _ if !order.has_labelled_shipment() => LabelResult::Cancelled(Box::new(order)),
         Some(label) => match (label.url, label.fetched_at, label.failure) {
-            (Some(url), Some(fetched_at), _) => LabelAnswer::Ready { awb, url, fetched_at },
-            (_, _, Some(failure)) => LabelAnswer::Failed(failure),
-            _ => LabelAnswer::Pending { awb }, // a newer wish is under way already
+            (Some(url), Some(fetched_at), _) => LabelResult::Ready { awb, url, fetched_at },
+            (_, _, Some(failure)) => LabelResult::Failed(failure),
+            _ => LabelResult::Pending { awb }, // a newer request is under way already
         },
-        None => LabelAnswer::Pending { awb },
+        None => LabelResult::Pending { awb },
     }
 }
 
 impl OrderService {
-    /// Writes down what became of a call for the label that `wish` asked for, and gives the order as it then
-    /// stands.
+    /// Writes down what became of a call for the label that `request` asked for, and gives the order as it
+    /// then stands.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn settle_label(
+    pub async fn resolve_label(
         &self,
         id: &str,
-        wish: u32,
+        request: u32,
         finding: &LabelFinding,
     ) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.settle_label(wish, finding, now)).await
+        self.change(id, |order, now| order.resolve_label(request, finding, now)).await
     }
 }

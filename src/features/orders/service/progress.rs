@@ -6,7 +6,7 @@ use super::OrderService;
 use crate::{
     base::timestamp::Timestamp,
     features::orders::{
-        journey::{CallTimes, Finding, reason},
+        lifecycle::{CallTimes, Finding, reason},
         model::Order,
     },
     platform::store::{self, Query, StoreError},
@@ -46,26 +46,26 @@ impl OrderService {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn settle(
+    pub async fn resolve(
         &self,
         id: &str,
         request_log_id: &str,
         finding: &Finding,
-        first_look: Duration,
+        first_poll: Duration,
     ) -> Result<Option<Order>, StoreError> {
         let unknown = Finding::Unknown(reason::AWB_OF_ANOTHER_ORDER.to_owned());
         let mut unheld = false;
         loop {
-            match self.try_settle(id, request_log_id, finding, first_look, unheld).await {
+            match self.try_resolve(id, request_log_id, finding, first_poll, unheld).await {
                 Err(StoreError::Conflict { index }) if index == Order::BY_AWB => {
-                    return Ok(self.try_settle(id, request_log_id, &unknown, first_look, true).await?.0);
+                    return Ok(self.try_resolve(id, request_log_id, &unknown, first_poll, true).await?.0);
                 }
-                Ok((_, Some(surplus))) if self.has_awb(&surplus).await? => {
+                Ok((_, Some(duplicate))) if self.has_awb(&duplicate).await? => {
                     tracing::warn!(
                         order.id = id,
                         "an answer for order {id} named the shipment of another one: it is left alone"
                     );
-                    return Ok(self.try_settle(id, request_log_id, &unknown, first_look, true).await?.0);
+                    return Ok(self.try_resolve(id, request_log_id, &unknown, first_poll, true).await?.0);
                 }
                 Ok((_, Some(_))) => unheld = true,
                 settled => return Ok(settled?.0),
@@ -75,22 +75,22 @@ impl OrderService {
 
     /// Gives an AWB too many back, and changes nothing, unless it is known that no order has it: it will be
     /// cancelled.
-    async fn try_settle(
+    async fn try_resolve(
         &self,
         id: &str,
         request_log_id: &str,
         finding: &Finding,
-        first_look: Duration,
+        first_poll: Duration,
         unheld: bool,
     ) -> Result<(Option<Order>, Option<String>), StoreError> {
-        let mut surplus = None;
+        let mut duplicate = None;
         let settled = self.change(id, |order, now| {
-            let known = order.surplus_awbs.len();
-            let changed = order.settle(request_log_id, finding, first_look, now);
-            surplus = order.surplus_awbs.get(known).filter(|_| !unheld).cloned();
-            changed && surplus.is_none()
+            let known = order.duplicate_awbs.len();
+            let changed = order.resolve(request_log_id, finding, first_poll, now);
+            duplicate = order.duplicate_awbs.get(known).filter(|_| !unheld).cloned();
+            changed && duplicate.is_none()
         });
-        Ok((settled.await?, surplus))
+        Ok((settled.await?, duplicate))
     }
 
     /// Whether an order has the shipment `awb` for its own.
@@ -127,7 +127,7 @@ impl OrderService {
     /// When the store fails.
     pub async fn dispatch_again(&self, seen: &Order) -> Result<Option<Order>, StoreError> {
         let dispatch = |order: &mut Order, now| {
-            let open = order.provider_sync_status.is_open() || order.recalls_open();
+            let open = order.provider_sync_status.is_open() || order.cancellations_open();
             let again = open && order.generation == seen.generation;
             if again {
                 order.dispatch(now);
@@ -176,7 +176,7 @@ impl OrderService {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn look_again(
+    pub async fn poll_again(
         &self,
         id: &str,
         request_log_id: &str,
@@ -185,7 +185,7 @@ impl OrderService {
         let put_off = |order: &mut Order, now| {
             let waits = order.awaits(request_log_id);
             if waits {
-                order.look_again(at, now);
+                order.poll_again(at, now);
             }
             waits
         };

@@ -16,7 +16,7 @@ use crate::{
     features::{
         audit::{Audit, AuditContext, AuditedAction, Outcome},
         orders::{
-            journey::Finding,
+            lifecycle::Finding,
             model::Order,
             review::{self, Evidence, Fate, Refusal, Seen, Shipments},
         },
@@ -109,7 +109,7 @@ impl ReviewService {
         self.decide(order, line, |order, now| order.adopt(awb, now)).await
     }
 
-    /// Looks for the order's shipment by its reference and adopts it.
+    /// PollSchedule for the order's shipment by its reference and adopts it.
     ///
     /// # Errors
     /// As [`ReviewService::adopt`].
@@ -161,7 +161,7 @@ impl ReviewService {
     }
 
     /// Gives an order up that waits for a person; its merchant reads the reason. A shipment that comes to
-    /// light later is recalled.
+    /// light later is cancelled.
     ///
     /// # Errors
     /// As [`ReviewService::adopt`].
@@ -184,17 +184,22 @@ impl ReviewService {
     ///
     /// # Errors
     /// As [`ReviewService::adopt`].
-    pub async fn recall(&self, id: &str, awb: Option<&str>) -> Result<Order, ReviewError> {
+    pub async fn cancel_shipment(&self, id: &str, awb: Option<&str>) -> Result<Order, ReviewError> {
         let order = self.load(id).await?;
-        let line = self.begin(&order, "order.recall").await?;
-        let recalled = self.try_recall(&order, &line, awb).await;
-        self.end(&line, recalled).await
+        let line = self.begin(&order, "order.cancel-shipment").await?;
+        let cancelled = self.try_cancel_shipment(&order, &line, awb).await;
+        self.end(&line, cancelled).await
     }
 
-    async fn try_recall(&self, order: &Order, line: &str, awb: Option<&str>) -> Result<Order, ReviewError> {
+    async fn try_cancel_shipment(
+        &self,
+        order: &Order,
+        line: &str,
+        awb: Option<&str>,
+    ) -> Result<Order, ReviewError> {
         self.our_provider(order)?;
-        let awb = self.close_recall(order, awb).await?;
-        self.decide(order, line, |order, now| order.recall_again(&awb, now)).await
+        let awb = self.close_cancellation(order, awb).await?;
+        self.decide(order, line, |order, now| order.cancel_again(&awb, now)).await
     }
 
     /// Writes down what a person found out about a shipment that waits for one: `awb`, or the only one.
@@ -203,7 +208,7 @@ impl ReviewService {
     /// As [`ReviewService::adopt`].
     pub async fn close(&self, id: &str, awb: Option<&str>, fate: Fate) -> Result<Order, ReviewError> {
         let order = self.load(id).await?;
-        let line = self.begin(&order, "order.close-recall").await?;
+        let line = self.begin(&order, "order.close-cancellation").await?;
         let closed = self.try_close(&order, &line, awb, fate).await;
         self.end(&line, closed).await
     }
@@ -215,26 +220,26 @@ impl ReviewService {
         awb: Option<&str>,
         fate: Fate,
     ) -> Result<Order, ReviewError> {
-        let awb = self.close_recall(order, awb).await?;
-        self.decide(order, line, |order, now| order.recall_ended(&awb, fate, now)).await
+        let awb = self.close_cancellation(order, awb).await?;
+        self.decide(order, line, |order, now| order.record_cancel_end(&awb, fate, now)).await
     }
 
     /// The shipment that waits for a person, its last call shut out or ended.
-    async fn close_recall(&self, order: &Order, awb: Option<&str>) -> Result<String, ReviewError> {
+    async fn close_cancellation(&self, order: &Order, awb: Option<&str>) -> Result<String, ReviewError> {
         // Refused here, not only when it is decided: a call whose time ends in between would be left without
         // its end.
-        let recall = order.ended_recall(awb, self.orders.clock.now())?;
-        if let Some(attempt) = &recall.attempt {
+        let cancel = order.ended_cancellation(awb, self.orders.clock.now())?;
+        if let Some(attempt) = &cancel.attempt {
             self.shipments.close_cancel(order, attempt).await?;
         }
-        Ok(recall.awb.clone())
+        Ok(cancel.awb.clone())
     }
 
-    /// Looks at what the calls came to, and shuts the last one out if it never sent. One that may be under
-    /// way is a refusal: it could send after the order has ended, or die without an outcome that anybody
-    /// writes.
+    /// PollSchedule at what the calls came to, and shuts the last one out if it never sent. One that may be
+    /// under way is a refusal: it could send after the order has ended, or die without an outcome that
+    /// anybody writes.
     async fn on_record(&self, order: &Order) -> Result<Known, ReviewError> {
-        let doubtful = order.doubt.is_some();
+        let doubtful = order.unresolved.is_some();
         let Some(attempt) = &order.attempt else { return Ok(Known::Doubtful(doubtful)) };
         order.not_under_way(self.orders.clock.now())?;
         let (log_id, booking) = match self.shipments.close_booking(order, attempt).await? {
@@ -243,7 +248,7 @@ impl ReviewService {
             Evidence::Unclear => return Ok(Known::Doubtful(true)),
         };
         let finding = Finding::Booked(booking);
-        let settled = self.orders.settle(&order.id, &log_id, &finding, std::time::Duration::ZERO).await?;
+        let settled = self.orders.resolve(&order.id, &log_id, &finding, std::time::Duration::ZERO).await?;
         match settled {
             Some(order) if order.awb.is_some() => Ok(Known::Booked(Box::new(order))),
             // Its AWB is another order's, so it is not known what it booked.

@@ -1,5 +1,5 @@
-//! Looks for a shipment by AWB, or by our own reference: the only way to settle a create whose answer was
-//! lost.
+//! PollSchedule for a shipment by AWB, or by our own reference: the only way to settle a create whose answer
+//! was lost.
 
 use http::Method;
 use serde_json::{Value, json};

@@ -13,7 +13,7 @@ const CHUNK: usize = 200;
 /// Which of them. What is not named does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReviewFilter {
-    /// One of [`crate::features::orders::journey::reason`], or the beginning of one and a `*`.
+    /// One of [`crate::features::orders::lifecycle::reason`], or the beginning of one and a `*`.
     pub code: Option<String>,
     pub of: Option<ReviewOf>,
     pub user_id: Option<String>,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 use waybill::{
     features::orders::{
-        journey::{Booking, Finding},
-        model::RecallState,
+        lifecycle::{Booking, Finding},
+        model::ShipmentCancellationState,
     },
     provider::simulator::{Answer, Operation, Rule, SecondCancel, TakesEffect},
 };
@@ -109,8 +109,8 @@ async fn a_cancel_whose_worker_vanished_is_closed_before_another_is_sent() {
         let order = stored(&app, &id).await;
         let awb = order.awb.clone().unwrap();
         let times = Duration::from_secs(25);
-        let taken = app.app.state.orders.take_recall(&order, &awb, times).await.unwrap().unwrap();
-        let attempt = taken.recalls[0].attempt.clone().unwrap();
+        let taken = app.app.state.orders.take_cancel(&order, &awb, times).await.unwrap().unwrap();
+        let attempt = taken.shipment_cancellations[0].attempt.clone().unwrap();
         if sent {
             // It wrote its log, and may have sent.
             let now = app.clock.now();
@@ -126,14 +126,14 @@ async fn a_cancel_whose_worker_vanished_is_closed_before_another_is_sent() {
             app.app.state.logs.begin(&log).await.unwrap();
         }
         // Nobody takes what is taken.
-        assert!(app.app.state.orders.take_recall(&taken, &awb, times).await.unwrap().is_none());
+        assert!(app.app.state.orders.take_cancel(&taken, &awb, times).await.unwrap().is_none());
         app.run_pending_jobs().await;
         app.assert_calls(&[]);
         assert_eq!(words(&merchant.order(&id).await), ("booked", "success", "sent"));
         let order = until_settled(&app, &id).await;
         // What may have been sent is looked for four times before it is sent again.
         app.assert_calls(&[("cancel", 1), ("track", if sent { 5 } else { 1 })]);
-        assert_eq!(order.recalls[0].state, RecallState::Confirmed);
+        assert_eq!(order.shipment_cancellations[0].state, ShipmentCancellationState::Confirmed);
         let logs = merchant.provider_logs(&id).await;
         assert!(logs.iter().all(|l| l["neverSent"] == true || l["outcome"]["verdict"].is_string()));
         assert_eq!(logs.iter().filter(|l| l["neverSent"] == true).count(), usize::from(!sent));
@@ -178,15 +178,18 @@ async fn a_second_shipment_is_cancelled_and_the_first_stays() {
     app.assert_calls(&[("create", 1)]);
     // The shipment of the other order stands in for one that came to light late.
     let mut other = stored(&app, &other).await;
-    let surplus = other.awb.take().unwrap();
+    let duplicate = other.awb.take().unwrap();
     assert!(app.app.store.replace(&other).await.unwrap());
     let first = stored(&app, &id).await.attempt.unwrap().request_log_id;
     let booking =
-        Booking { awb: surplus.clone(), courier_name: None, courier_code: None, order_number: None };
-    app.app.state.orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+        Booking { awb: duplicate.clone(), courier_name: None, courier_code: None, order_number: None };
+    app.app.state.orders.resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
     let order = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
-    assert_eq!((order.surplus_awbs.as_slice(), order.recalls.len()), (&[surplus.clone()][..], 1));
+    assert_eq!(
+        (order.duplicate_awbs.as_slice(), order.shipment_cancellations.len()),
+        (&[duplicate.clone()][..], 1)
+    );
     assert_eq!(words(&merchant.order(&id).await), ("booked", "success", "none"));
     let live: Vec<_> = app.simulator.shipments().into_iter().filter(|s| s.live).map(|s| s.awb).collect();
     assert_eq!(live, [order.awb.unwrap()]);

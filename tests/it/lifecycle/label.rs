@@ -20,7 +20,7 @@ use crate::support::{Answer, Client, TestApp, orders::order};
 const QUEUE: &str = "parcelx-labels-queue";
 
 /// How long a failure is told again.
-const FAILURE_LIVES: Duration = Duration::from_secs(30);
+const FAILURE_TTL: Duration = Duration::from_secs(30);
 
 fn path(id: &str) -> String {
     format!("/v1/orders/{id}/label")
@@ -157,7 +157,7 @@ async fn without_a_worker_the_merchant_is_told_to_ask_again_and_one_job_waits() 
     let job = app.app.queue.inspect.get(QUEUE, &format!("fetch-label-{id}-1")).await.unwrap().unwrap();
     assert_eq!(
         serde_json::from_str::<Value>(&job.data).unwrap(),
-        json!({ "orderId": id, "userId": "u1", "wish": 1 }),
+        json!({ "orderId": id, "userId": "u1", "request": 1 }),
         "ids alone"
     );
     app.run_pending_jobs().await;
@@ -195,7 +195,7 @@ async fn only_a_booked_order_that_is_to_go_out_has_a_label() {
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
 
-    // A label that is known is not handed out either once the order is called off.
+    // A label that is known is not handed out either once the order is cancelled.
     assert_eq!(merchant.get(&path(&id)).await.status, 202);
     app.run_pending_jobs().await;
     assert_eq!(merchant.get(&path(&id)).await.status, 200);
@@ -238,7 +238,7 @@ async fn a_refusal_is_told_in_the_providers_words_and_asked_for_anew_after_a_whi
     app.assert_calls(&[("label", 1)]);
     let job = app.app.queue.inspect.get(QUEUE, &format!("fetch-label-{id}-1")).await.unwrap().unwrap();
     assert_eq!(job.state.as_str(), "failed");
-    app.advance(FAILURE_LIVES - Duration::from_millis(1));
+    app.advance(FAILURE_TTL - Duration::from_millis(1));
     let again = merchant.get(&path(&id)).await.problem(409, "provider-refused");
     assert_eq!(again["detail"], words, "told again, and nobody was asked");
     app.assert_calls(&[]);
@@ -284,7 +284,7 @@ async fn what_tells_nothing_is_tried_a_few_times_and_never_touches_the_booking()
         assert_eq!(app.run_pending_jobs().await, 1, "try {tries}");
         app.assert_calls(&[("label", 1)]);
         if tries < 4 {
-            assert_eq!(merchant.get(&path(&id)).await.status, 202, "the wish is still under way");
+            assert_eq!(merchant.get(&path(&id)).await.status, 202, "the request is still under way");
             assert_eq!(app.run_pending_jobs().await, 0, "and waits");
             app.advance(Duration::from_secs(8));
         }
@@ -298,8 +298,8 @@ async fn what_tells_nothing_is_tried_a_few_times_and_never_touches_the_booking()
     assert!(job.reason.unwrap().contains("credentials"));
     assert_eq!(merchant.order(&id).await, before);
     merchant.get(&path(&id)).await.problem(503, "temporarily-unavailable");
-    app.advance(FAILURE_LIVES);
-    assert_eq!(merchant.get(&path(&id)).await.status, 202, "a new wish");
+    app.advance(FAILURE_TTL);
+    assert_eq!(merchant.get(&path(&id)).await.status, 202, "a new request");
     app.run_pending_jobs().await;
     assert_eq!(merchant.get(&path(&id)).await.status, 200);
     app.assert_calls(&[("label", 1)]);

@@ -1,11 +1,11 @@
 //! Every interleaving of two workers that cancel a booked shipment, their calls, the provider, tracking and
-//! the clock, over the real decisions of [`waybill::features::orders::recall`]; the store, the logs and the
-//! provider are modelled, one atomic effect at a time.
+//! the clock, over the real decisions of [`waybill::features::orders::cancellation`]; the store, the logs and
+//! the provider are modelled, one atomic effect at a time.
 //!
 //! | who | step | effect |
 //! | --- | --- | --- |
-//! | worker | load; decide | `recall_stance` on a copy that may be stale by then |
-//! | worker | take | compare-and-set of `take_recall`; won: the call begins |
+//! | worker | load; decide | `next_cancel_action` on a copy that may be stale by then |
+//! | worker | take | compare-and-set of `take_cancel`; won: the call begins |
 //! | call | log request; check sendBy; send; answer; log outcome; settle | as for a create, each a step of its own |
 //! | provider | accept, refuse, be busy | at any time after the send; what is cancelled is refused, in words that cannot be told from others |
 //! | tracking | show it as cancelled | at any time after it is, however late |
@@ -17,13 +17,13 @@
 //! be is an order that says *cancelled* of a live shipment, or *refused* of one that is cancelled or may yet
 //! be.
 
-mod desk;
+mod reviewers;
 mod steps;
 mod world;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use waybill::features::orders::model::RecallState;
+use waybill::features::orders::model::ShipmentCancellationState;
 
 use self::{
     steps::{Next, steps},
@@ -41,7 +41,7 @@ const PERSON: Scenario = Scenario { ops: 1, careful: true, ..PLAIN };
 #[derive(Debug, Default)]
 struct Found {
     states: usize,
-    /// States from which nobody goes on, by where the recall stands.
+    /// States from which nobody goes on, by where the cancellation stands.
     ends: BTreeMap<String, usize>,
     violation: Option<String>,
 }
@@ -59,7 +59,7 @@ fn explore(scenario: Scenario) -> Found {
                 break;
             }
             if !world.is_open() {
-                *found.ends.entry(format!("{:?}", world.recall().state)).or_default() += 1;
+                *found.ends.entry(format!("{:?}", world.cancel_shipment().state)).or_default() += 1;
             } else if !settles_alone(&world) {
                 found.violation =
                     Some(format!("nobody brings it to an end{}", history(scenario, &ways, at, None)));
@@ -85,9 +85,11 @@ fn explore(scenario: Scenario) -> Found {
 
 /// What must not be so when all is quiet.
 fn stranded(world: &World) -> Option<&'static str> {
-    match world.recall().state {
-        RecallState::Review if !world.person_moves_on() => Some("nothing that a person may do moves it on"),
-        RecallState::Confirmed | RecallState::Refused if world.unanswered() => {
+    match world.cancel_shipment().state {
+        ShipmentCancellationState::Review if !world.person_moves_on() => {
+            Some("nothing that a person may do moves it on")
+        }
+        ShipmentCancellationState::Confirmed | ShipmentCancellationState::Refused if world.unanswered() => {
             Some("it is over, and a call has no outcome log")
         }
         _ => None,
@@ -125,7 +127,7 @@ fn history(scenario: Scenario, ways: &[(usize, usize)], mut at: usize, last: Opt
     for n in way.into_iter().rev() {
         let next = steps(&world).swap_remove(n);
         world = next.world;
-        text += &format!("\n  {:<45} {:?}", next.what, world.recall().state);
+        text += &format!("\n  {:<45} {:?}", next.what, world.cancel_shipment().state);
     }
     text
 }
@@ -144,7 +146,7 @@ fn workers_that_cancel_a_shipment_say_what_is_so() {
 
 fn holds(scenario: Scenario) {
     let found = explore(scenario);
-    say(&format!("recalls: {scenario:?}: {} states, {:?}", found.states, found.ends));
+    say(&format!("shipment_cancellations: {scenario:?}: {} states, {:?}", found.states, found.ends));
     if let Some(violation) = found.violation {
         panic!("{violation}");
     }

@@ -1,4 +1,4 @@
-//! People at the desk, as in [`waybill::features::orders::service::review`]: what an action decides is
+//! People at the reviewer, as in [`waybill::features::orders::service::review`]: what an action decides is
 //! decided by the order's own code, what it does to the logs, the provider and the store is modelled, one
 //! effect at a time.
 //!
@@ -11,9 +11,9 @@
 use std::rc::Rc;
 
 use waybill::features::orders::{
+    cancellation::{CancelFinding, NextCancelAction, PollSchedule, Tracking},
     draft::Draft,
-    model::{Order, RecallState},
-    recall::{Looks, RecallFinding, RecallStance, Sighting},
+    model::{Order, ShipmentCancellationState},
     request::CreateOrder,
     status::SyncStatus,
 };
@@ -125,11 +125,11 @@ impl World {
 }
 
 impl Steps<'_> {
-    pub(super) fn desks(&mut self) {
+    pub(super) fn reviewers(&mut self) {
         let from = self.from;
-        for n in 0..from.scenario.desks {
-            match &from.desks[n] {
-                Some(action) => self.desk(n, action),
+        for n in 0..from.scenario.reviewers {
+            match &from.reviewers[n] {
+                Some(action) => self.reviewer(n, action),
                 None if from.ops > 0 && from.order.provider_sync_status == SyncStatus::NeedsReview => {
                     let acts = if from.scenario.careful { from.right() } else { from.any() };
                     for act in acts {
@@ -146,10 +146,10 @@ impl Steps<'_> {
         self.amends();
     }
 
-    fn desk(&mut self, n: usize, action: &Action) {
+    fn reviewer(&mut self, n: usize, action: &Action) {
         let (from, who) = (self.from, Who::Operator);
         let mut goes = |what, at: Option<At>| {
-            self.push(who, what, true, |w| w.desks[n] = at.map(|at| Action { at, ..action.clone() }))
+            self.push(who, what, true, |w| w.reviewers[n] = at.map(|at| Action { at, ..action.clone() }))
         };
         match action.at {
             At::Check => {
@@ -161,27 +161,28 @@ impl Steps<'_> {
             }
             At::Tombstone(id) => self.push(who, "shuts the attempt out", true, |w| {
                 w.log(id).tombstone = true;
-                w.desks[n] = on_record(w, action, id, Known::NeverSent);
+                w.reviewers[n] = on_record(w, action, id, Known::NeverSent);
             }),
             At::Read(id) => match from.read(id).best() {
-                Some(known) => self
-                    .push(who, "reads the outcome", true, |w| w.desks[n] = on_record(w, action, id, known)),
+                Some(known) => self.push(who, "reads the outcome", true, |w| {
+                    w.reviewers[n] = on_record(w, action, id, known)
+                }),
                 None => goes("reads no outcome", Some(At::WriteUnknown(id))),
             },
             At::WriteUnknown(id) => self.push(who, "writes `unknown`", true, |w| {
                 end(w, id, Known::NoRecord);
-                w.desks[n] = Some(Action { at: At::ReadAgain(id), ..action.clone() });
+                w.reviewers[n] = Some(Action { at: At::ReadAgain(id), ..action.clone() });
             }),
             At::ReadAgain(id) => self.push(who, "reads the outcome again", true, |w| {
-                w.desks[n] = on_record(w, action, id, from.read(id).best().unwrap_or(Known::NoRecord));
+                w.reviewers[n] = on_record(w, action, id, from.read(id).best().unwrap_or(Known::NoRecord));
             }),
             At::Look(doubtful) => self.look(n, action, doubtful),
             At::Decide { doubtful, missed, found } => self.push(who, "decides", true, |w| {
-                w.desks[n] = None;
+                w.reviewers[n] = None;
                 decide(w, action, (doubtful, missed, found));
             }),
         }
-        self.push(who, "dies", false, |w| w.desks[n] = None);
+        self.push(who, "dies", false, |w| w.reviewers[n] = None);
     }
 
     /// What the provider shows, and what the service makes of it. That it shows nothing need not be true.
@@ -192,7 +193,7 @@ impl Steps<'_> {
         let mut goes = |what, usual, found: Option<Option<Id>>| {
             let at = found.map(|found| At::Decide { doubtful, missed, found });
             self.push(Who::Operator, what, usual, |w| {
-                w.desks[n] = at.map(|at| Action { at, ..action.clone() })
+                w.reviewers[n] = at.map(|at| Action { at, ..action.clone() })
             });
         };
         match (action.act, shown) {
@@ -214,28 +215,35 @@ impl Steps<'_> {
     }
 
     /// Cancels what is to be cancelled, in two steps; all that can go wrong there is searched in
-    /// `recalls.rs`.
+    /// `cancellations.rs`.
     fn canceller(&mut self) {
         let from = self.from;
         if from.scenario.ops == 0 {
             return;
         }
-        let looks = Looks { unclear: Vec::new(), confirm: Vec::new() };
-        if let Some(recall) = from.order.recalls.iter().find(|recall| recall.state == RecallState::Sending) {
+        let schedule = PollSchedule { unclear: Vec::new(), confirm: Vec::new() };
+        if let Some(cancel) = from
+            .order
+            .shipment_cancellations
+            .iter()
+            .find(|cancel| cancel.state == ShipmentCancellationState::Sending)
+        {
             return self.push(Who::Canceller, "has the shipment cancelled", false, |w| {
                 w.creates
                     .iter_mut()
-                    .filter(|create| awb(create.id) == recall.awb)
+                    .filter(|create| awb(create.id) == cancel.awb)
                     .for_each(|create| create.cancelled = true);
                 change(w, |order, now| {
-                    order.settle_recall(&recall.awb, &RecallFinding::Accepted, &looks, now)
-                        && order.sight(&recall.awb, Sighting::Cancelled, &looks, now)
+                    order.resolve_cancel(&cancel.awb, &CancelFinding::Accepted, &schedule, now)
+                        && order.record_tracking(&cancel.awb, Tracking::Cancelled, &schedule, now)
                 });
             });
         }
-        if let RecallStance::Send(awb) = from.order.recall_stance(Some(from.order.generation), from.now) {
+        if let NextCancelAction::Send(awb) =
+            from.order.next_cancel_action(Some(from.order.generation), from.now)
+        {
             self.push(Who::Canceller, "begins to cancel a shipment", false, |w| {
-                change(w, |order, now| order.take_recall(&awb, awb.clone(), CALL, now));
+                change(w, |order, now| order.take_cancel(&awb, awb.clone(), CALL, now));
             });
         }
     }
@@ -257,7 +265,7 @@ impl Steps<'_> {
 
 impl World {
     pub(super) fn begin(&mut self, n: usize, act: Act) {
-        self.desks[n] = Some(Action { act, seen: Rc::clone(&self.order), at: At::Check });
+        self.reviewers[n] = Some(Action { act, seen: Rc::clone(&self.order), at: At::Check });
     }
 }
 
@@ -286,9 +294,9 @@ fn check(from: &World, action: &Action) -> (&'static str, Option<At>) {
     };
     match &seen.attempt {
         _ if refused => ("is refused", None),
-        None => ("finds that it was never sent", Some(next(seen.doubt.is_some()))),
+        None => ("finds that it was never sent", Some(next(seen.unresolved.is_some()))),
         Some(_) if from.scenario.broken == Break::RecordUnread => {
-            ("does not look at the record", Some(next(seen.doubt.is_some())))
+            ("does not look at the record", Some(next(seen.unresolved.is_some())))
         }
         Some(attempt) if seen.not_under_way(now).is_ok() => {
             ("looks at the record", Some(At::Tombstone(Id::of(attempt))))
@@ -316,11 +324,11 @@ fn unasked(act: Act, doubtful: bool) -> At {
 fn on_record(world: &mut World, action: &Action, id: Id, known: Known) -> Option<Action> {
     if known == Known::Booked {
         change(world, |order, now| {
-            order.settle(&id.text(), &known.finding(id), std::time::Duration::ZERO, now)
+            order.resolve(&id.text(), &known.finding(id), std::time::Duration::ZERO, now)
         });
         return None;
     }
-    let doubtful = action.seen.doubt.is_some() || !known.is_unbooked();
+    let doubtful = action.seen.unresolved.is_some() || !known.is_unbooked();
     let skips = world.scenario.broken == Break::Unasked && matches!(action.act, Act::Rebook(false));
     let at = match asks(action.act, doubtful) {
         true if skips => At::Decide { doubtful, missed: false, found: None },
@@ -369,9 +377,9 @@ pub(super) fn person_moves_on(world: &World, ends: impl Fn(&World) -> bool) -> b
     world.now = world.now.max(world.order.attempt.as_ref().map_or(world.now, |attempt| attempt.settle_after));
     let Some(act) = world.right().first().copied() else { return false };
     world.begin(0, act);
-    while let Some(action) = world.desks[0].clone() {
+    while let Some(action) = world.reviewers[0].clone() {
         let mut steps = Steps { from: &world.clone(), next: Vec::new() };
-        steps.desk(0, &action);
+        steps.reviewer(0, &action);
         let next = steps.next.into_iter().find(|next| next.usual);
         let Some(next) = next else { return false };
         world = next.world;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use waybill::features::orders::{
-    model::{Order, RecallState},
+    model::{Order, ShipmentCancellationState},
     review::Fate,
 };
 
@@ -27,10 +27,11 @@ impl World {
 
     /// Whether a person can move on what waits for one.
     pub(super) fn person_moves_on(&self) -> bool {
-        let now =
-            self.now.max(self.recall().attempt.as_ref().map_or(self.now, |attempt| attempt.settle_after));
-        let again = Order::clone(&self.order).recall_again(AWB, now);
-        let closed = Order::clone(&self.order).recall_ended(AWB, Fate::Live, now);
+        let now = self
+            .now
+            .max(self.cancel_shipment().attempt.as_ref().map_or(self.now, |attempt| attempt.settle_after));
+        let again = Order::clone(&self.order).cancel_again(AWB, now);
+        let closed = Order::clone(&self.order).record_cancel_end(AWB, Fate::Live, now);
         again.is_ok() && closed.is_ok()
     }
 
@@ -46,13 +47,13 @@ impl Steps<'_> {
         if from.is_open() && from.deaths > 0 {
             self.push("a dead job hands it to a person", false, |w| {
                 w.deaths -= 1;
-                save(w, |order, world| assert!(order.review_recalls("internal-error", world.now)));
+                save(w, |order, world| assert!(order.review_cancellations("internal-error", world.now)));
             });
         }
-        if let Some(desk) = &from.desk {
-            return self.desk(desk);
+        if let Some(reviewer) = &from.reviewer {
+            return self.reviewer(reviewer);
         }
-        if from.ops > 0 && from.recall().state == RecallState::Review {
+        if from.ops > 0 && from.cancel_shipment().state == ShipmentCancellationState::Review {
             for act in from.acts() {
                 let what = match act {
                     Act::Again => "a person begins to cancel it again",
@@ -61,59 +62,61 @@ impl Steps<'_> {
                 };
                 self.push(what, false, |w| {
                     w.ops -= 1;
-                    w.desk = Some(Desk { act, seen: Rc::clone(&w.order), at: At::Check });
+                    w.reviewer = Some(Desk { act, seen: Rc::clone(&w.order), at: At::Check });
                 });
             }
         }
     }
 
-    fn desk(&mut self, desk: &Desk) {
+    fn reviewer(&mut self, reviewer: &Desk) {
         let from = self.from;
-        let mut goes = |what, at| self.push(what, false, |w| w.desk = Some(Desk { at, ..desk.clone() }));
-        match desk.at {
+        let mut goes =
+            |what, at| self.push(what, false, |w| w.reviewer = Some(Desk { at, ..reviewer.clone() }));
+        match reviewer.at {
             At::Check => {
-                if desk.seen.ended_recall(Some(AWB), from.now).is_err() {
-                    return self.push("a person is refused: it may be under way", false, |w| w.desk = None);
+                if reviewer.seen.ended_cancellation(Some(AWB), from.now).is_err() {
+                    return self
+                        .push("a person is refused: it may be under way", false, |w| w.reviewer = None);
                 }
-                match current_id(&desk.seen).filter(|_| from.broken_step != Break::RecordUnread) {
-                    Some(id) => goes("a person looks at the last call", At::Tombstone(id)),
+                match current_id(&reviewer.seen).filter(|_| from.broken_step != Break::RecordUnread) {
+                    Some(id) => goes("a person schedule at the last call", At::Tombstone(id)),
                     None => goes("a person finds nothing to close", At::Decide),
                 }
             }
             At::Tombstone(id) if from.logs[id].request => goes("a person finds its log", At::Read(id)),
             At::Tombstone(id) => self.push("a person shuts the call out", false, |w| {
                 w.logs[id].tombstone = true;
-                w.desk = Some(Desk { at: At::Decide, ..desk.clone() });
+                w.reviewer = Some(Desk { at: At::Decide, ..reviewer.clone() });
             }),
             At::Read(id) if from.logs[id].outcome.is_some() => goes("a person finds its outcome", At::Decide),
             At::Read(id) => goes("a person finds no outcome", At::WriteUnknown(id)),
             At::WriteUnknown(id) => self.push("a person writes that there is none", false, |w| {
                 w.logs[id].end(Known::NoRecord);
-                w.desk = Some(Desk { at: At::Decide, ..desk.clone() });
+                w.reviewer = Some(Desk { at: At::Decide, ..reviewer.clone() });
             }),
             At::Decide => self.push("a person decides", false, |w| {
-                w.desk = None;
-                decide(w, desk);
+                w.reviewer = None;
+                decide(w, reviewer);
             }),
         }
-        self.push("a person walks off", false, |w| w.desk = None);
+        self.push("a person walks off", false, |w| w.reviewer = None);
     }
 }
 
 /// Load, decide and compare-and-set in one step: nothing comes between those of one that is first.
-fn decide(world: &mut World, desk: &Desk) {
+fn decide(world: &mut World, reviewer: &Desk) {
     let mut order = Order::clone(&world.order);
-    if !order.called_as_in(&desk.seen) {
+    if !order.called_as_in(&reviewer.seen) {
         return;
     }
-    let decided = match desk.act {
-        Act::Again => order.recall_again(AWB, world.now),
-        Act::Close(fate) => order.recall_ended(AWB, fate, world.now),
+    let decided = match reviewer.act {
+        Act::Again => order.cancel_again(AWB, world.now),
+        Act::Close(fate) => order.record_cancel_end(AWB, fate, world.now),
     };
     if decided.is_err() {
         return;
     }
-    world.lied |= match desk.act {
+    world.lied |= match reviewer.act {
         Act::Again => false,
         Act::Close(Fate::Cancelled) => !world.cancelled,
         Act::Close(Fate::Live) => world.cancelled || world.may_yet_be(),

@@ -106,9 +106,9 @@ async fn look_ups_count_too_and_a_good_answer_in_between_begins_the_count_anew()
         .script(Rule::on(Operation::Track, Answer::Status { code: 502, retry_after: None }).times(1000));
     app.advance(Duration::from_secs(5));
     assert_eq!(app.run_pending_jobs().await, 1);
-    let looks = app.simulator.ledger().iter().filter(|e| e.operation == Operation::Track).count();
-    assert!((1..=3).contains(&looks), "one look-up and its repeats: {looks}");
-    app.assert_calls(&[("track", looks)]);
+    let look_ups = app.simulator.ledger().iter().filter(|e| e.operation == Operation::Track).count();
+    assert!((1..=3).contains(&look_ups), "one look-up and its repeats: {look_ups}");
+    app.assert_calls(&[("track", look_ups)]);
     app.leave_jobs();
 }
 
@@ -236,7 +236,7 @@ async fn a_turn_that_comes_soon_is_waited_for() {
     }
 }
 
-/// Looks whether a call's end is on record by the time that others are told of it.
+/// PollSchedule whether a call's end is on record by the time that others are told of it.
 #[derive(Debug)]
 struct Witness {
     logs: ProviderLogs,

@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use waybill::features::orders::{
-    model::{Order, RecallState},
-    recall::{RecallStance, Sighting},
+    cancellation::{NextCancelAction, Tracking},
+    model::{Order, ShipmentCancellationState},
 };
 
-use super::world::{AWB, Break, CALL, Call, Change, Known, Log, Run, Sent, Stage, World, current_id, looks};
+use super::world::{
+    AWB, Break, CALL, Call, Change, Known, Log, Run, Sent, Stage, World, current_id, schedule,
+};
 
 pub(super) struct Next {
     pub(super) what: &'static str,
@@ -54,10 +56,10 @@ impl Steps<'_> {
     fn clock(&mut self) {
         let from = self.from;
         let waits = from
-            .recall()
+            .cancel_shipment()
             .attempt
             .as_ref()
-            .filter(|_| from.people && from.recall().state == RecallState::Review);
+            .filter(|_| from.people && from.cancel_shipment().state == ShipmentCancellationState::Review);
         let moments = from
             .order
             .overdue_at
@@ -122,14 +124,14 @@ impl Steps<'_> {
             }
             Run::Look => {
                 let live = if from.broken_step == Break::LiveIsCancelled {
-                    Sighting::Cancelled
+                    Tracking::Cancelled
                 } else {
-                    Sighting::Live
+                    Tracking::Live
                 };
-                let seen = if from.shown { Sighting::Cancelled } else { live };
-                goes("looks", Run::Write(Change::Sight(seen)));
-                self.push("looks in vain", false, |w| {
-                    w.runs[n] = Run::Write(Change::Sight(Sighting::Failed))
+                let seen = if from.shown { Tracking::Cancelled } else { live };
+                goes("schedule", Run::Write(Change::Sight(seen)));
+                self.push("schedule in vain", false, |w| {
+                    w.runs[n] = Run::Write(Change::Sight(Tracking::Failed))
                 });
             }
             Run::Write(change) => self.push("writes it down", first, |w| {
@@ -184,7 +186,7 @@ impl Steps<'_> {
                 let dropped = |w: &World| {
                     known == Known::Accepted
                         && current_id(&w.order) == Some(id)
-                        && w.recall().state == RecallState::Refused
+                        && w.cancel_shipment().state == ShipmentCancellationState::Refused
                 };
                 self.next.last_mut().unwrap().broke = self
                     .next
@@ -198,23 +200,23 @@ impl Steps<'_> {
 }
 
 fn decide(from: &World, copy: &Rc<Order>) -> (&'static str, Run) {
-    match copy.recall_stance(Some(copy.generation), from.now) {
-        RecallStance::Done => ("finds nothing to do", Run::Idle),
-        RecallStance::Wait(_) => ("finds that it must wait", Run::Idle),
-        RecallStance::Look(_) => ("is to look", Run::Look),
-        RecallStance::Close(..) if from.broken_step == Break::NeverCloses => {
+    match copy.next_cancel_action(Some(copy.generation), from.now) {
+        NextCancelAction::Done => ("finds nothing to do", Run::Idle),
+        NextCancelAction::Wait(_) => ("finds that it must wait", Run::Idle),
+        NextCancelAction::Look(_) => ("is to look", Run::Look),
+        NextCancelAction::Close(..) if from.broken_step == Break::NeverCloses => {
             ("finds nothing to do", Run::Idle)
         }
-        RecallStance::Close(_, attempt) => {
+        NextCancelAction::Close(_, attempt) => {
             ("is to close a call", Run::Tombstone(number(&attempt.request_log_id)))
         }
-        RecallStance::Send(awb) => {
+        NextCancelAction::Send(awb) => {
             let id = from.logs.len();
             if i64::try_from(id).unwrap() >= from.takes {
                 return ("is at the end of what is searched", Run::Idle);
             }
             let mut taken = Order::clone(copy);
-            assert!(taken.take_recall(&awb, id.to_string(), CALL, from.now));
+            assert!(taken.take_cancel(&awb, id.to_string(), CALL, from.now));
             ("is to send", Run::Take(Rc::new(taken)))
         }
     }
@@ -230,7 +232,7 @@ fn take(world: &mut World, n: usize, copy: &Rc<Order>) {
         return;
     }
     let mut order = Order::clone(copy);
-    let attempt = order.recalls[0].attempt.as_mut().unwrap();
+    let attempt = order.shipment_cancellations[0].attempt.as_mut().unwrap();
     // Ids are unique: of two that take the same without a check, each has its own.
     attempt.request_log_id = world.logs.len().to_string();
     world.calls.push(Call { id: world.logs.len(), send_by: attempt.send_by, stage: Stage::LogRequest });
@@ -244,14 +246,14 @@ fn write(world: &mut World, change: &Change) {
     let mut order = Order::clone(&world.order);
     let changed = match change {
         Change::Settle(id, known) => {
-            order.settle_recall(&id.to_string(), &known.finding(), &looks(), world.now)
+            order.resolve_cancel(&id.to_string(), &known.finding(), &schedule(), world.now)
         }
-        Change::Sight(sighting) => order.sight(AWB, *sighting, &looks(), world.now),
+        Change::Sight(tracking) => order.record_tracking(AWB, *tracking, &schedule(), world.now),
     };
     if let (Change::Settle(_, Known::Refused), true, Break::RefusalBelieved) =
         (change, changed, world.broken_step)
     {
-        order.recalls[0].state = RecallState::Refused;
+        order.shipment_cancellations[0].state = ShipmentCancellationState::Refused;
         order.overdue_at = None;
     }
     if changed {

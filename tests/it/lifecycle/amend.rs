@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use waybill::{
     features::orders::{
-        journey::{Booking, Finding, Stance},
+        lifecycle::{Booking, Finding, NextAction},
         model::Order,
     },
     platform::queue::NewJob,
@@ -48,7 +48,7 @@ async fn late_booking(app: &TestApp, id: &str, awb: &str) {
     let booking = Booking { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
     let orders = &app.app.state.orders;
     orders
-        .settle(id, &attempt.request_log_id, &Finding::Booked(booking), Duration::from_secs(5))
+        .resolve(id, &attempt.request_log_id, &Finding::Booked(booking), Duration::from_secs(5))
         .await
         .unwrap();
 }
@@ -209,8 +209,8 @@ async fn a_stale_job_of_an_earlier_generation_does_nothing() {
     let (merchant, id) = refused(&app).await;
     assert_eq!(merchant.post(&amend_path(&id), &corrected()).await.status, 202);
     let amended = stored(&app, &id).await;
-    assert_eq!(amended.stance(Some(1), app.clock.now()), Stance::Done);
-    assert_eq!(amended.stance(Some(2), app.clock.now()), Stance::Take);
+    assert_eq!(amended.next_action(Some(1), app.clock.now()), NextAction::Done);
+    assert_eq!(amended.next_action(Some(2), app.clock.now()), NextAction::Take);
     // One that is told to the queue once more, besides: an id of its own keeps it from being a no-op there.
     let stale = NewJob {
         queue: "parcelx-orders-queue",
@@ -233,7 +233,7 @@ async fn a_late_shipment_of_the_refused_attempt_is_cancelled_and_the_corrected_o
     assert_eq!(merchant.post(&amend_path(&id), &corrected()).await.status, 202);
     late_booking(&app, &id, "77000000000001").await;
     let seen = stored(&app, &id).await;
-    assert_eq!((seen.surplus_awbs.as_slice(), seen.awb), (["77000000000001".to_owned()].as_slice(), None));
+    assert_eq!((seen.duplicate_awbs.as_slice(), seen.awb), (["77000000000001".to_owned()].as_slice(), None));
     app.run_pending_jobs().await;
     // The double does not know that shipment, so its cancel is refused, looked into, and ends with a person.
     let seen = stored(&app, &id).await;
@@ -246,7 +246,7 @@ async fn a_late_shipment_of_the_refused_attempt_is_cancelled_and_the_corrected_o
     let ledger = app.simulator.ledger();
     let cancelled: Vec<_> =
         ledger.iter().filter(|e| e.path.contains("cancel")).map(|e| e.awb.clone().unwrap()).collect();
-    assert_eq!(cancelled, ["77000000000001"], "only the surplus one");
+    assert_eq!(cancelled, ["77000000000001"], "only the duplicate one");
     assert_eq!(app.simulator.shipments().iter().filter(|s| s.live).count(), 1);
     assert_eq!(merchant.order(&id).await["status"], "booked");
     let tracks = ledger.iter().filter(|e| e.path.contains("track")).count();
@@ -299,13 +299,13 @@ async fn amending_undoes_the_wish_to_cancel_that_the_refusal_fulfilled() {
     app.simulator.script(Rule { latency_ms: Some(300), ..Rule::refuse(REFUSED) });
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
-    let wish = async {
+    let request = async {
         while merchant.order(&id).await["providerSyncStatus"] != "processing" {
             tokio::task::yield_now().await;
         }
         merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await
     };
-    tokio::join!(app.run_pending_jobs(), wish);
+    tokio::join!(app.run_pending_jobs(), request);
     assert_eq!(merchant.order(&id).await["cancellation"]["state"], "done");
     let amended = merchant.post(&amend_path(&id), &corrected()).await;
     assert_eq!(amended.json()["data"]["cancellation"], json!({ "state": "none" }));
@@ -356,7 +356,7 @@ async fn a_look_up_that_shows_the_recalled_shipment_does_not_settle_the_new_call
     let awb = app.simulator.shipments()[0].awb.clone();
     let booking = Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
     let log_id = stored.attempt.unwrap().request_log_id;
-    app.app.state.orders.settle(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    app.app.state.orders.resolve(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1), ("cancel", 1)]);
 

@@ -6,15 +6,15 @@ use proptest::{prop_assert, prop_assert_eq, test_runner::TestCaseError};
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        journey::{MOST_DOUBTS, Stance, cancel_job_id, job_id},
-        model::{CancellationState, HISTORY_KEPT, Order, RecallState},
-        recall::RecallStance,
+        cancellation::NextCancelAction,
+        lifecycle::{MAX_UNRESOLVED_CALLS, NextAction, cancel_job_id, job_id},
+        model::{CancellationState, HISTORY_KEPT, Order, ShipmentCancellationState},
         status::{OrderStatus, SyncStatus},
     },
 };
 
 /// The longest that an open order may go without anybody looking at it.
-const LONGEST_LOOK: Duration = Duration::from_secs(3600);
+const LONGEST_POLL: Duration = Duration::from_secs(3600);
 const MOST_DISPATCHES: u32 = 3;
 
 /// What is remembered of the order beside itself.
@@ -49,13 +49,13 @@ impl Rules {
 
     fn statuses(&self, before: &Order, after: &Order) -> Result<(), TestCaseError> {
         let (was, is) = (before.provider_sync_status, after.provider_sync_status);
-        // A wish to cancel is carried out in the same write that shows that nothing was booked.
-        let wished_off =
+        // A cancel request is carried out in the same write that shows that nothing was booked.
+        let cancel_requested =
             is == SyncStatus::Cancelled && before.cancellation.state == CancellationState::Requested;
-        let called_off = wished_off && was.may_become(SyncStatus::Retrying);
+        let called_off = cancel_requested && was.may_become(SyncStatus::Retrying);
         prop_assert!(was == is || was.may_become(is) || called_off, "{was:?} became {is:?}");
-        let recalled = is == SyncStatus::Success && after.cancellation.state == CancellationState::Done;
-        prop_assert_eq!(after.status, if recalled { OrderStatus::Cancelled } else { is.order_status() });
+        let cancelled = is == SyncStatus::Success && after.cancellation.state == CancellationState::Done;
+        prop_assert_eq!(after.status, if cancelled { OrderStatus::Cancelled } else { is.order_status() });
         prop_assert!(
             !(self.ever_unknown && is == SyncStatus::Failed),
             "failed, although a call on {} is unknown",
@@ -79,9 +79,9 @@ fn bookings(before: &Order, after: &Order) -> Result<(), TestCaseError> {
     }
     prop_assert!(
         before
-            .surplus_awbs
+            .duplicate_awbs
             .iter()
-            .all(|awb| after.surplus_awbs.contains(awb) || after.awb.as_ref() == Some(awb)),
+            .all(|awb| after.duplicate_awbs.contains(awb) || after.awb.as_ref() == Some(awb)),
         "an AWB was lost"
     );
     prop_assert_eq!(after.awb.is_some(), after.provider_sync_status == SyncStatus::Success);
@@ -118,7 +118,7 @@ fn counters(before: &Order, after: &Order) -> Result<(), TestCaseError> {
     }
     prop_assert!(after.dispatches <= MOST_DISPATCHES);
     prop_assert!(
-        after.doubt.as_ref().is_none_or(|d| d.calls <= MOST_DOUBTS),
+        after.unresolved.as_ref().is_none_or(|d| d.calls <= MAX_UNRESOLVED_CALLS),
         "booked again and again without an answer"
     );
     prop_assert_eq!(after.version - before.version, i64::from(after != before), "one step, one write");
@@ -135,18 +135,19 @@ fn looked_at_again(before: &Order, after: &Order, now: Timestamp) -> Result<(), 
         SyncStatus::Retrying => {} // without one it is due at once
         _ => prop_assert_eq!(after.next_check_at, None, "{:?} and its next check", status),
     }
-    let recalls = !status.is_open() && after.recalls.iter().any(|recall| recall.state.is_open());
+    let shipment_cancellations =
+        !status.is_open() && after.shipment_cancellations.iter().any(|cancel| cancel.state.is_open());
     prop_assert_eq!(
         after.overdue_at.is_some(),
-        status.is_open() || recalls,
-        "{:?} and when somebody looks",
+        status.is_open() || shipment_cancellations,
+        "{:?} and when somebody schedule",
         status
     );
     if after.next_check_at.is_some() && after.next_check_at != before.next_check_at {
         prop_assert_eq!(
             after.overdue_at,
             after.next_check_at,
-            "somebody looks when it is put off to, not before"
+            "somebody schedule when it is put off to, not before"
         );
     }
     if let Some(entry) = &after.outbox {
@@ -154,48 +155,53 @@ fn looked_at_again(before: &Order, after: &Order, now: Timestamp) -> Result<(), 
         prop_assert_eq!(&entry.job_id, &id(&after.id, after.generation), "the outbox names the job of now");
     }
     let Some(overdue) = after.overdue_at else { return Ok(()) };
-    prop_assert!(overdue <= now + LONGEST_LOOK, "nobody looks for {:?}", overdue.since(now));
+    prop_assert!(overdue <= now + LONGEST_POLL, "nobody schedule for {:?}", overdue.since(now));
     let then = overdue.max(after.next_check_at.unwrap_or(overdue)).max(now);
     for generation in [Some(after.generation), None] {
-        let idle = after.stance(generation, then) == Stance::Done
-            && after.recall_stance(generation, then) == RecallStance::Done;
-        prop_assert!(!idle, "whoever looks at {:?} in time finds nothing to do", status);
+        let idle = after.next_action(generation, then) == NextAction::Done
+            && after.next_cancel_action(generation, then) == NextCancelAction::Done;
+        prop_assert!(!idle, "whoever schedule at {:?} in time finds nothing to do", status);
     }
     Ok(())
 }
 
 /// What is said of shipments that are to be cancelled; `gone` are those of which a yes was heard, or that
 /// were seen cancelled.
-pub(super) fn recalls(before: &Order, after: &Order, gone: &BTreeSet<String>) -> Result<(), TestCaseError> {
-    for recall in &after.recalls {
-        let was = before.recalls.iter().find(|other| other.awb == recall.awb);
-        if matches!(recall.state, RecallState::Accepted | RecallState::Confirmed) {
-            prop_assert!(gone.contains(&recall.awb), "{} is cancelled, and nobody ever said so", recall.awb);
+pub(super) fn shipment_cancellations(
+    before: &Order,
+    after: &Order,
+    gone: &BTreeSet<String>,
+) -> Result<(), TestCaseError> {
+    for cancel in &after.shipment_cancellations {
+        let was = before.shipment_cancellations.iter().find(|other| other.awb == cancel.awb);
+        if matches!(cancel.state, ShipmentCancellationState::Accepted | ShipmentCancellationState::Confirmed)
+        {
+            prop_assert!(gone.contains(&cancel.awb), "{} is cancelled, and nobody ever said so", cancel.awb);
         }
-        if recall.state == RecallState::Refused && !recall.kept {
-            prop_assert_eq!(recall.doubts, 0, "refused, though a call got no answer");
+        if cancel.state == ShipmentCancellationState::Refused && !cancel.left_live {
+            prop_assert_eq!(cancel.unresolved_calls, 0, "refused, though a call got no answer");
         }
-        prop_assert!(recall.doubts <= MOST_DOUBTS);
-        let begun =
-            recall.state == RecallState::Sending && was.is_none_or(|was| was.state != RecallState::Sending);
+        prop_assert!(cancel.unresolved_calls <= MAX_UNRESOLVED_CALLS);
+        let begun = cancel.state == ShipmentCancellationState::Sending
+            && was.is_none_or(|was| was.state != ShipmentCancellationState::Sending);
         prop_assert!(
             !(begun && after.provider_sync_status.is_open()),
             "a cancel begins while the order is on its way"
         );
         prop_assert!(
-            was.is_none_or(|was| was.state != RecallState::Confirmed || was == recall),
+            was.is_none_or(|was| was.state != ShipmentCancellationState::Confirmed || was == cancel),
             "what is confirmed stays so"
         );
-        if recall.state == RecallState::Review {
+        if cancel.state == ShipmentCancellationState::Review {
             prop_assert!(
-                after.review.is_some() && recall.detail.is_some(),
+                after.review.is_some() && cancel.detail.is_some(),
                 "a person must look, and cannot find it"
             );
         }
     }
-    for awb in &after.surplus_awbs {
+    for awb in &after.duplicate_awbs {
         prop_assert!(
-            after.recalls.iter().any(|recall| recall.awb == *awb),
+            after.shipment_cancellations.iter().any(|cancel| cancel.awb == *awb),
             "nobody cancels the second shipment {awb}"
         );
     }
@@ -205,11 +211,11 @@ pub(super) fn recalls(before: &Order, after: &Order, gone: &BTreeSet<String>) ->
             "cancelled, and nobody ever said so"
         );
     }
-    let wished = |order: &Order| order.cancellation.state != CancellationState::None;
+    let requested = |order: &Order| order.cancellation.state != CancellationState::None;
     // Who amends wants it shipped.
     let amended =
         after.provider_sync_status == SyncStatus::Queued && before.provider_sync_status == SyncStatus::Failed;
-    prop_assert!(!wished(before) || wished(after) || amended, "a wish to cancel was forgotten");
+    prop_assert!(!requested(before) || requested(after) || amended, "a request to cancel was forgotten");
     prop_assert_eq!(
         after.review.is_some(),
         after.provider_sync_status == SyncStatus::NeedsReview || needs_a_look(after)
@@ -219,7 +225,8 @@ pub(super) fn recalls(before: &Order, after: &Order, gone: &BTreeSet<String>) ->
 
 fn needs_a_look(order: &Order) -> bool {
     let own = |awb: &String| order.awb.as_ref() == Some(awb);
-    order.recalls.iter().any(|r| {
-        r.state == RecallState::Review || (r.state == RecallState::Refused && !r.kept && !own(&r.awb))
+    order.shipment_cancellations.iter().any(|r| {
+        r.state == ShipmentCancellationState::Review
+            || (r.state == ShipmentCancellationState::Refused && !r.left_live && !own(&r.awb))
     })
 }

@@ -84,7 +84,7 @@ async fn another_process(app: &TestApp) -> (App, Worker) {
     (other, worker)
 }
 
-async fn settle_all(app: &TestApp, merchant: &Client, ids: &[String]) {
+async fn resolve_all(app: &TestApp, merchant: &Client, ids: &[String]) {
     for _ in 0..4 {
         app.run_pending_jobs().await;
         app.advance(Duration::from_secs(5));
@@ -190,7 +190,7 @@ async fn canaries_come_ever_later_while_they_are_held_again_and_each_is_one_call
     }
     well_again(&app);
     app.advance(MINUTE * 15);
-    settle_all(&app, &merchant, &ids).await;
+    resolve_all(&app, &merchant, &ids).await;
     app.assert_calls(&[("create", 8)]);
 }
 
@@ -224,7 +224,7 @@ async fn an_operator_lifts_a_hold_and_is_told_when_there_is_none() {
         [line(audit::Outcome::Refused, "ok"), line(audit::Outcome::Done, "held: wallet")],
         "newest first"
     );
-    settle_all(&app, &merchant, &ids).await;
+    resolve_all(&app, &merchant, &ids).await;
     app.assert_calls(&[("create", 3)]);
 }
 
@@ -243,7 +243,7 @@ async fn of_two_processes_both_keep_off_and_one_tries() {
     well_again(&app);
     app.advance(MINUTE * 2);
     let (_, _) = tokio::join!(app.worker.run_pending(), worker.run_pending());
-    settle_all(&app, &merchant, &ids).await;
+    resolve_all(&app, &merchant, &ids).await;
     app.assert_calls(&[("create", 6)]);
 }
 
@@ -262,7 +262,7 @@ async fn a_worker_that_vanishes_with_the_canary_does_not_keep_it_for_ever() {
     app.advance(life - Duration::from_millis(1));
     assert_eq!(app.run_pending_jobs().await, 0, "it may still be trying");
     app.advance(Duration::from_millis(1));
-    settle_all(&app, &merchant, &ids).await;
+    resolve_all(&app, &merchant, &ids).await;
     app.assert_calls(&[("create", 3)]);
     // It was only slow: what it has to say is no longer asked.
     other
@@ -317,7 +317,7 @@ async fn a_canary_without_an_answer_settles_nothing_and_the_next_follows_soon() 
         app.advance(Duration::from_secs(5));
     }
     app.assert_calls(&[("create", 3)]);
-    settle_all(&app, &merchant, &ids).await;
+    resolve_all(&app, &merchant, &ids).await;
     let calls = app.simulator.ledger();
     let count = |op| calls.iter().filter(|e| e.operation == op).count();
     // The first (401), the lost one, the busy one, and each that was not booked by then.

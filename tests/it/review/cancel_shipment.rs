@@ -7,9 +7,9 @@ use waybill::{
     features::{
         audit::Outcome,
         orders::{
-            journey::{Booking, Finding},
-            model::{CancellationState, Order, RecallState, ReviewOf},
-            recall::{Looks, RecallFinding},
+            cancellation::{CancelFinding, PollSchedule},
+            lifecycle::{Booking, Finding},
+            model::{CancellationState, Order, ReviewOf, ShipmentCancellationState},
             review::{Fate, Refusal},
             service::review::ReviewFilter,
         },
@@ -20,7 +20,7 @@ use waybill::{
     },
 };
 
-use super::{desk, last_reason, line, refusal, stored, until_settled};
+use super::{last_reason, line, refusal, reviewer, stored, until_settled};
 use crate::support::{Client, TestApp, orders::order};
 
 async fn booked(app: &TestApp) -> (Client, String) {
@@ -63,18 +63,18 @@ async fn a_cancel_is_sent_anew() {
     assert_eq!(in_review(&app).await, std::slice::from_ref(&id));
     // ParcelX has mended what it did with the first one, and refuses a second.
     assert!(app.simulator.move_to(stored(&app, &id).await.awb.as_deref().unwrap(), 227));
-    let recalled = desk(&app).recall(&id, None).await.unwrap();
-    assert_eq!((recalled.cancellation.state, recalled.review), (CancellationState::Requested, None));
+    let cancelled = reviewer(&app).cancel_shipment(&id, None).await.unwrap();
+    assert_eq!((cancelled.cancellation.state, cancelled.review), (CancellationState::Requested, None));
     assert_eq!(last_reason(&merchant.order(&id).await), Some("cancelled again by an operator"));
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("status", 1), ("cancel", 1), ("track", 1)]);
     assert_eq!(
-        (ended.cancellation.state, ended.recalls[0].state),
-        (CancellationState::Done, RecallState::Confirmed)
+        (ended.cancellation.state, ended.shipment_cancellations[0].state),
+        (CancellationState::Done, ShipmentCancellationState::Confirmed)
     );
-    assert_eq!(ended.recalls[0].attempt.as_ref().unwrap().no, 2);
-    assert_eq!(line(&app, &id).await, ("order.recall".to_owned(), Outcome::Done, None));
-    assert_eq!(refusal(desk(&app).recall(&id, None).await), Refusal::NoRecall);
+    assert_eq!(ended.shipment_cancellations[0].attempt.as_ref().unwrap().no, 2);
+    assert_eq!(line(&app, &id).await, ("order.cancel-shipment".to_owned(), Outcome::Done, None));
+    assert_eq!(refusal(reviewer(&app).cancel_shipment(&id, None).await), Refusal::NothingToCancel);
 }
 
 #[tokio::test]
@@ -85,9 +85,9 @@ async fn what_a_person_found_out_closes_the_case() {
     ] {
         let app = TestApp::start().await;
         let (merchant, id) = unconfirmed(&app).await;
-        assert_eq!(refusal(desk(&app).close(&id, Some("0"), fate).await), Refusal::NoRecall);
+        assert_eq!(refusal(reviewer(&app).close(&id, Some("0"), fate).await), Refusal::NothingToCancel);
         let awb = stored(&app, &id).await.awb.unwrap();
-        let closed = desk(&app).close(&id, Some(&awb), fate).await.unwrap();
+        let closed = reviewer(&app).close(&id, Some(&awb), fate).await.unwrap();
         assert_eq!((closed.cancellation.state, closed.status.as_str(), closed.review), (state, status, None));
         assert_eq!(closed.cancellation.confirmed_at.is_some(), fate == Fate::Cancelled);
         assert!(in_review(&app).await.is_empty());
@@ -107,18 +107,21 @@ async fn a_late_yes_is_evidence_also_after_a_person_saw_the_shipment_live() {
     merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
     let wanted = stored(&app, &id).await;
     let (awb, orders) = (wanted.awb.clone().unwrap(), &app.app.state.orders);
-    let taken = orders.take_recall(&wanted, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
-    let attempt = taken.recalls[0].attempt.clone().unwrap();
-    orders.review_recalls(&id, "poison").await.unwrap();
+    let taken = orders.take_cancel(&wanted, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
+    let attempt = taken.shipment_cancellations[0].attempt.clone().unwrap();
+    orders.review_cancellations(&id, "poison").await.unwrap();
     app.advance(attempt.settle_after.since(app.clock.now()));
-    let closed = desk(&app).close(&id, None, Fate::Live).await.unwrap();
+    let closed = reviewer(&app).close(&id, None, Fate::Live).await.unwrap();
     assert_eq!(closed.cancellation.state, CancellationState::Refused);
     assert!(app.simulator.move_to(&awb, 227));
-    let looks = Looks { unclear: Vec::new(), confirm: vec![Duration::from_secs(5)] };
-    orders.settle_recall(&id, &attempt.request_log_id, &RecallFinding::Accepted, &looks).await.unwrap();
+    let schedule = PollSchedule { unclear: Vec::new(), confirm: vec![Duration::from_secs(5)] };
+    orders.resolve_cancel(&id, &attempt.request_log_id, &CancelFinding::Accepted, &schedule).await.unwrap();
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("status", 1), ("track", 1)]);
-    assert_eq!((ended.recalls[0].state, ended.status.as_str()), (RecallState::Confirmed, "cancelled"));
+    assert_eq!(
+        (ended.shipment_cancellations[0].state, ended.status.as_str()),
+        (ShipmentCancellationState::Confirmed, "cancelled")
+    );
 }
 
 /// The first shipment's order, and the one whose shipment stands in for a second one of the first.
@@ -128,50 +131,53 @@ async fn second_shipment(app: &TestApp) -> (Client, Order, String) {
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
     let mut other = stored(app, &other).await;
-    let surplus = other.awb.take().unwrap();
+    let duplicate = other.awb.take().unwrap();
     assert!(app.app.store.replace(&other).await.unwrap());
     let first = stored(app, &id).await.attempt.unwrap().request_log_id;
     let booking =
-        Booking { awb: surplus.clone(), courier_name: None, courier_code: None, order_number: None };
+        Booking { awb: duplicate.clone(), courier_name: None, courier_code: None, order_number: None };
     app.simulator.script(Rule {
         operation: Some(Operation::Cancel),
         ..Rule::refuse("Order can not be cancelled at this stage.")
     });
-    app.app.state.orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    app.app.state.orders.resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
     let order = until_settled(app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
-    (merchant, order, surplus)
+    (merchant, order, duplicate)
 }
 
 #[tokio::test]
 async fn a_second_shipment_that_stays_leaves_the_list() {
     let app = TestApp::start().await;
-    let (_, order, surplus) = second_shipment(&app).await;
-    assert_eq!(order.recalls[0].state, RecallState::Refused);
+    let (_, order, duplicate) = second_shipment(&app).await;
+    assert_eq!(order.shipment_cancellations[0].state, ShipmentCancellationState::Refused);
     assert_eq!(order.review.unwrap().reason, "cancel-refused");
-    assert_eq!(refusal(desk(&app).close(&order.id, None, Fate::Live).await), {
+    assert_eq!(refusal(reviewer(&app).close(&order.id, None, Fate::Live).await), {
         // Its cancel was sent a moment ago.
-        Refusal::UnderWay(order.recalls[0].attempt.as_ref().unwrap().settle_after)
+        Refusal::UnderWay(order.shipment_cancellations[0].attempt.as_ref().unwrap().settle_after)
     });
     app.advance(Duration::from_secs(60));
-    let closed = desk(&app).close(&order.id, None, Fate::Live).await.unwrap();
-    assert_eq!((closed.review, closed.recalls[0].kept), (None, true));
+    let closed = reviewer(&app).close(&order.id, None, Fate::Live).await.unwrap();
+    assert_eq!((closed.review, closed.shipment_cancellations[0].left_live), (None, true));
     assert_eq!(closed.cancellation.state, CancellationState::None, "its own shipment is another matter");
     assert!(in_review(&app).await.is_empty());
-    assert_eq!(refusal(desk(&app).recall(&order.id, Some(&surplus)).await), Refusal::NoRecall);
+    assert_eq!(
+        refusal(reviewer(&app).cancel_shipment(&order.id, Some(&duplicate)).await),
+        Refusal::NothingToCancel
+    );
 }
 
 #[tokio::test]
 async fn a_second_shipment_can_be_cancelled_later() {
     let app = TestApp::start().await;
-    let (_, order, surplus) = second_shipment(&app).await;
+    let (_, order, duplicate) = second_shipment(&app).await;
     app.advance(Duration::from_secs(60));
-    desk(&app).recall(&order.id, None).await.unwrap();
+    reviewer(&app).cancel_shipment(&order.id, None).await.unwrap();
     let ended = until_settled(&app, &order.id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
     assert_eq!(
-        (ended.recalls[0].awb.as_str(), ended.recalls[0].state),
-        (surplus.as_str(), RecallState::Confirmed)
+        (ended.shipment_cancellations[0].awb.as_str(), ended.shipment_cancellations[0].state),
+        (duplicate.as_str(), ShipmentCancellationState::Confirmed)
     );
     assert_eq!((ended.review, ended.status.as_str()), (None, "booked"));
 }
@@ -179,15 +185,18 @@ async fn a_second_shipment_can_be_cancelled_later() {
 #[tokio::test]
 async fn of_several_shipments_one_must_be_named() {
     let app = TestApp::start().await;
-    let (merchant, order, surplus) = second_shipment(&app).await;
+    let (merchant, order, duplicate) = second_shipment(&app).await;
     app.simulator.change_faults(|f| f.cancel_effect = TakesEffect::Never);
     merchant.post(&format!("/v1/orders/{}/cancel", order.id), &json!({})).await;
     let order = until_settled(&app, &order.id).await;
     app.assert_calls(&[("cancel", 1), ("track", 5)]);
-    assert!(matches!(refusal(desk(&app).recall(&order.id, None).await), Refusal::SeveralRecalls(_)));
-    let closed = desk(&app).close(&order.id, Some(&surplus), Fate::Cancelled).await.unwrap();
+    assert!(matches!(
+        refusal(reviewer(&app).cancel_shipment(&order.id, None).await),
+        Refusal::SeveralShipments(_)
+    ));
+    let closed = reviewer(&app).close(&order.id, Some(&duplicate), Fate::Cancelled).await.unwrap();
     assert_eq!(closed.review.unwrap().reason, "cancel-unconfirmed", "the other one still waits");
-    assert_eq!(desk(&app).close(&order.id, None, Fate::Cancelled).await.unwrap().review, None);
+    assert_eq!(reviewer(&app).close(&order.id, None, Fate::Cancelled).await.unwrap().review, None);
 }
 
 /// Whose worker vanished in the cancel, and which was given to a person before anybody closed it.
@@ -200,8 +209,8 @@ async fn the_last_cancel_is_closed_before_another_is_sent() {
         let wanted = stored(&app, &id).await;
         let awb = wanted.awb.clone().unwrap();
         let orders = &app.app.state.orders;
-        let taken = orders.take_recall(&wanted, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
-        let attempt = taken.recalls[0].attempt.clone().unwrap();
+        let taken = orders.take_cancel(&wanted, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
+        let attempt = taken.shipment_cancellations[0].attempt.clone().unwrap();
         if sent {
             let (at, payload) = ((app.clock.now(), app.clock.now()), json!({ "awb": awb }));
             let log = RequestLog::new(
@@ -215,19 +224,22 @@ async fn the_last_cancel_is_closed_before_another_is_sent() {
             );
             app.app.state.logs.begin(&log).await.unwrap();
         }
-        orders.review_recalls(&id, "poison").await.unwrap();
-        assert_eq!(refusal(desk(&app).recall(&id, None).await), Refusal::UnderWay(attempt.settle_after));
+        orders.review_cancellations(&id, "poison").await.unwrap();
+        assert_eq!(
+            refusal(reviewer(&app).cancel_shipment(&id, None).await),
+            Refusal::UnderWay(attempt.settle_after)
+        );
         let reviewed = stored(&app, &id).await;
         assert_eq!(
-            reviewed.ended_recall(None, app.clock.now()),
+            reviewed.ended_cancellation(None, app.clock.now()),
             Err(Refusal::UnderWay(attempt.settle_after)),
             "before it is closed"
         );
         app.advance(attempt.settle_after.since(app.clock.now()));
-        desk(&app).recall(&id, None).await.unwrap();
+        reviewer(&app).cancel_shipment(&id, None).await.unwrap();
         let ended = until_settled(&app, &id).await;
         app.assert_calls(&[("cancel", 1), ("track", 1)]);
-        assert_eq!(ended.recalls[0].state, RecallState::Confirmed);
+        assert_eq!(ended.shipment_cancellations[0].state, ShipmentCancellationState::Confirmed);
         let logs = merchant.provider_logs(&id).await;
         let dead = logs.iter().find(|log| log["id"] == attempt.request_log_id.as_str()).unwrap();
         assert_eq!(
@@ -248,17 +260,17 @@ async fn a_refusal_of_the_second_cancel_is_not_believed_while_the_first_may_yet_
         operation: Some(Operation::Cancel),
         ..Rule::refuse("Order can not be cancelled at this stage.")
     });
-    desk(&app).recall(&id, None).await.unwrap();
+    reviewer(&app).cancel_shipment(&id, None).await.unwrap();
     app.run_pending_jobs().await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
     let order = stored(&app, &id).await;
-    assert_eq!(order.recalls[0].state, RecallState::Unclear);
+    assert_eq!(order.shipment_cancellations[0].state, ShipmentCancellationState::Unclear);
     assert!(app.simulator.move_to(order.awb.as_deref().unwrap(), 227));
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("status", 1), ("track", 1)]);
     assert_eq!(
-        (ended.cancellation.state, ended.recalls[0].state),
-        (CancellationState::Done, RecallState::Confirmed)
+        (ended.cancellation.state, ended.shipment_cancellations[0].state),
+        (CancellationState::Done, ShipmentCancellationState::Confirmed)
     );
 }
 
@@ -278,7 +290,7 @@ async fn a_late_answer_with_another_orders_shipment_does_not_cancel_that() {
         .app
         .state
         .orders
-        .settle(&id, &log_id, &Finding::Booked(booking), Duration::ZERO)
+        .resolve(&id, &log_id, &Finding::Booked(booking), Duration::ZERO)
         .await
         .unwrap()
         .unwrap();

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-pub use super::settle::{Booking, Finding};
+pub use super::resolve::{Booking, Finding};
 use super::{
     draft::Draft,
     model::{Actor, Attempt, Cancellation, CancellationState, Order, ProviderEnv},
@@ -45,9 +45,9 @@ pub const FIRST_WAIT: Duration = Duration::from_secs(5);
 pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// How many calls on one reference may end without an answer.
-pub const MOST_DOUBTS: u32 = 3;
+pub const MAX_UNRESOLVED_CALLS: u32 = 3;
 /// How long after an unanswered call a look-up that can be believed is waited for.
-pub const DOUBT_ENDS_AFTER: Duration = Duration::from_secs(24 * 3600);
+pub const UNRESOLVED_FOR_AT_MOST: Duration = Duration::from_secs(24 * 3600);
 
 /// Reasons a person reads and a filter matches; `needs_review: …` in the design.
 pub mod reason {
@@ -67,7 +67,7 @@ pub mod reason {
 
 /// What a create job finds when it looks at its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stance {
+pub enum NextAction {
     /// Nobody has it: take it and send.
     Take,
     /// Another attempt took it and has had its time: find out what it did before anything else.
@@ -80,26 +80,26 @@ pub enum Stance {
     Done,
 }
 
-/// What a wish to cancel comes to, decided on the order alone.
+/// What a cancel request comes to, decided on the order alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallOff {
+pub enum CancelDecision {
     /// It was certainly not sent: cancelled here and now, and no worker will take it.
     Cancelled,
-    /// It may have been sent: the wish is noted, and is carried out once the AWB is known.
+    /// It may have been sent: the request is noted, and is carried out once the AWB is known.
     Noted,
     /// It is booked: its shipment will be cancelled, by a job that is in the outbox.
-    Recalled,
-    /// The wish was noted before, or was carried out.
+    Dispatched,
+    /// The request was noted before, or was carried out.
     Repeated,
     /// The provider refused the order: there is nothing to cancel.
     NeverBooked,
 }
 
-impl CallOff {
+impl CancelDecision {
     /// Whether the order was changed.
     #[must_use]
     pub fn changes(self) -> bool {
-        matches!(self, Self::Cancelled | Self::Noted | Self::Recalled)
+        matches!(self, Self::Cancelled | Self::Noted | Self::Dispatched)
     }
 }
 
@@ -150,9 +150,9 @@ impl Order {
             parcelx_response_ref_id: None,
             generation,
             attempt: None,
-            doubt: None,
-            surplus_awbs: Vec::new(),
-            recalls: Vec::new(),
+            unresolved: None,
+            duplicate_awbs: Vec::new(),
+            shipment_cancellations: Vec::new(),
             trying_since: None,
             booked_at: None,
             waits: 0,
@@ -169,39 +169,39 @@ impl Order {
             id,
         };
         order.refresh(now);
-        order.note(Actor::Merchant, None, now);
+        order.push_history(Actor::Merchant, None, now);
         order
     }
 
     /// What a job of `generation` (absent: made by another producer, counts as current) has to do with the
     /// order now.
     #[must_use]
-    pub fn stance(&self, generation: Option<i64>, now: Timestamp) -> Stance {
+    pub fn next_action(&self, generation: Option<i64>, now: Timestamp) -> NextAction {
         if generation.is_some_and(|g| g < self.generation) {
-            return Stance::Done;
+            return NextAction::Done;
         }
         let due = self.next_check_at.filter(|at| *at > now);
         match (self.provider_sync_status, due, &self.attempt) {
             (SyncStatus::Queued, ..) => match self.open_attempt() {
-                Some(attempt) if now < attempt.settle_after => Stance::Wait(attempt.settle_after),
-                Some(attempt) => Stance::Close(attempt.clone()),
-                None => Stance::Take,
+                Some(attempt) if now < attempt.settle_after => NextAction::Wait(attempt.settle_after),
+                Some(attempt) => NextAction::Close(attempt.clone()),
+                None => NextAction::Take,
             },
-            (SyncStatus::Retrying, Some(at), _) => Stance::Wait(at),
-            (SyncStatus::Retrying, None, _) => Stance::Take,
+            (SyncStatus::Retrying, Some(at), _) => NextAction::Wait(at),
+            (SyncStatus::Retrying, None, _) => NextAction::Take,
             (SyncStatus::Processing, _, Some(attempt)) if now < attempt.settle_after => {
-                Stance::Wait(attempt.settle_after)
+                NextAction::Wait(attempt.settle_after)
             }
-            (SyncStatus::Processing, _, Some(attempt)) => Stance::Close(attempt.clone()),
-            (SyncStatus::Processing, _, None) => Stance::Take,
-            (SyncStatus::Reconciling, Some(at), _) => Stance::Wait(at),
-            (SyncStatus::Reconciling, None, Some(attempt)) => Stance::LookUp(attempt.clone()),
+            (SyncStatus::Processing, _, Some(attempt)) => NextAction::Close(attempt.clone()),
+            (SyncStatus::Processing, _, None) => NextAction::Take,
+            (SyncStatus::Reconciling, Some(at), _) => NextAction::Wait(at),
+            (SyncStatus::Reconciling, None, Some(attempt)) => NextAction::LookUp(attempt.clone()),
             // Reconciling what was never sent cannot be: `settle` is the only way there.
-            (SyncStatus::Reconciling, None, None) => Stance::Done,
+            (SyncStatus::Reconciling, None, None) => NextAction::Done,
             (
                 SyncStatus::Success | SyncStatus::Failed | SyncStatus::NeedsReview | SyncStatus::Cancelled,
                 ..,
-            ) => Stance::Done,
+            ) => NextAction::Done,
         }
     }
 
@@ -229,52 +229,52 @@ impl Order {
             && self.attempt.as_ref().is_some_and(|a| a.request_log_id == request_log_id)
     }
 
-    /// The merchant wishes the order called off. What provably was not sent is cancelled at once, through the
-    /// same compare-and-set as the take: one of the two is first. After a refusal the wish may be repeated; a
-    /// person's case is left to that person.
-    pub fn call_off(&mut self, actor: Actor, reason: Option<String>, now: Timestamp) -> CallOff {
+    /// The merchant requests the order cancelled. What provably was not sent is cancelled at once, through
+    /// the same compare-and-set as the take: one of the two is first. After a refusal the request may be
+    /// repeated; a person's case is left to that person.
+    pub fn request_cancel(&mut self, actor: Actor, reason: Option<String>, now: Timestamp) -> CancelDecision {
         let booked = self.provider_sync_status == SyncStatus::Success;
         match (self.provider_sync_status, self.cancellation.state) {
-            // A refusal may have carried the wish out: to repeat it is no error.
+            // A refusal may have carried the request out: to repeat it is no error.
             (SyncStatus::Cancelled, _) | (SyncStatus::Failed, CancellationState::Done) => {
-                return CallOff::Repeated;
+                return CancelDecision::Repeated;
             }
-            (SyncStatus::Failed, _) => return CallOff::NeverBooked,
+            (SyncStatus::Failed, _) => return CancelDecision::NeverBooked,
             (_, CancellationState::None) => {}
             (_, CancellationState::Refused) if booked => {}
-            _ => return CallOff::Repeated,
+            _ => return CancelDecision::Repeated,
         }
         let state = CancellationState::Requested;
         self.cancellation =
             Cancellation { state, reason, requested_at: Some(now), ..Cancellation::default() };
         let unsent = matches!(self.provider_sync_status, SyncStatus::Queued | SyncStatus::Retrying);
-        if unsent && !self.in_open_doubt() {
-            self.call_off_here(actor, now);
-            return CallOff::Cancelled;
+        if unsent && !self.rebooked_unresolved() {
+            self.cancel_unsent(actor, now);
+            return CancelDecision::Cancelled;
         }
-        self.remark(actor, "cancel requested", now);
+        self.note(actor, "cancel requested", now);
         if unsent {
             self.review(reason::OUTCOME_UNKNOWN, now);
-            return CallOff::Noted;
+            return CancelDecision::Noted;
         }
         match self.awb.clone() {
             Some(awb) => {
-                self.want_recall(&awb, now);
-                CallOff::Recalled
+                self.want_cancellation(&awb, now);
+                CancelDecision::Dispatched
             }
-            None => CallOff::Noted,
+            None => CancelDecision::Noted,
         }
     }
 
     /// A person had it booked again although a call may have booked it: nothing has proven since that it did
     /// not.
-    pub(super) fn in_open_doubt(&self) -> bool {
+    pub(super) fn rebooked_unresolved(&self) -> bool {
         self.provider_sync_status == SyncStatus::Retrying
-            && self.doubt.as_ref().is_some_and(|doubt| doubt.calls == 0)
+            && self.unresolved.as_ref().is_some_and(|call| call.calls == 0)
     }
 
     /// The order is provably not booked, and is not to be.
-    pub(super) fn call_off_here(&mut self, actor: Actor, now: Timestamp) {
+    pub(super) fn cancel_unsent(&mut self, actor: Actor, now: Timestamp) {
         (self.cancellation.state, self.cancellation.done_at) = (CancellationState::Done, Some(now));
         self.next_check_at = None;
         self.outbox = None;
@@ -293,8 +293,8 @@ impl Order {
         true
     }
 
-    /// Looks again later for what became of an unanswered call.
-    pub fn look_again(&mut self, at: Timestamp, now: Timestamp) {
+    /// PollSchedule again later for what became of an unanswered call.
+    pub fn poll_again(&mut self, at: Timestamp, now: Timestamp) {
         self.next_check_at = Some(at);
         self.dispatches = 0;
         self.refresh(now);

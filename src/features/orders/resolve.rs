@@ -1,11 +1,13 @@
 //! What becomes of an order when something is learnt of one of its calls. Decided on the document alone, like
-//! everything in [`super::journey`].
+//! everything in [`super::lifecycle`].
 
 use std::time::Duration;
 
 use super::{
-    journey::{FIRST_WAIT, MOST_DOUBTS, UNREACHABLE_AFTER, reason},
-    model::{Actor, CancellationState, Doubt, Order, Recall, RecallState},
+    lifecycle::{FIRST_WAIT, MAX_UNRESOLVED_CALLS, UNREACHABLE_AFTER, reason},
+    model::{
+        Actor, CancellationState, Order, ShipmentCancellation, ShipmentCancellationState, UnresolvedCall,
+    },
     status::SyncStatus,
 };
 use crate::{
@@ -42,11 +44,11 @@ pub struct Booking {
 impl Order {
     /// Writes down what became of the attempt `request_log_id`. `false`: the order no longer waits for it,
     /// nothing was changed.
-    pub fn settle(
+    pub fn resolve(
         &mut self,
         request_log_id: &str,
         finding: &Finding,
-        first_look: Duration,
+        first_poll: Duration,
         now: Timestamp,
     ) -> bool {
         if !self.awaits(request_log_id) {
@@ -54,7 +56,7 @@ impl Order {
             if closed && matches!(finding, Finding::Unknown(_)) {
                 // It will be sent all the same: a person has called it failed. But a refusal of what is sent
                 // proves nothing.
-                self.doubt.get_or_insert(Doubt { since: now, calls: 0 });
+                self.unresolved.get_or_insert(UnresolvedCall { since: now, calls: 0 });
             }
             return self.adopt_late(request_log_id, finding, now) || closed;
         }
@@ -71,8 +73,8 @@ impl Order {
             Finding::Booked(booking) => self.book(booking, Actor::Worker, now),
             // It may have been refused because the unanswered call on the same reference was booked after
             // all.
-            Finding::Refused(words) if self.doubt.is_some() => {
-                self.doubt(&format!("refused after an unanswered call: {words}"), first_look, now);
+            Finding::Refused(words) if self.unresolved.is_some() => {
+                self.leave_unresolved(&format!("refused after an unanswered call: {words}"), first_poll, now);
             }
             Finding::Refused(words) => {
                 self.next_check_at = None;
@@ -88,10 +90,10 @@ impl Order {
                     now,
                 );
             }
-            Finding::Unknown(reason) => self.doubt(reason, first_look, now),
+            Finding::Unknown(reason) => self.leave_unresolved(reason, first_poll, now),
         }
         self.keep_found(now);
-        self.mind_wish(now);
+        self.carry_out_cancel_request(now);
         true
     }
 
@@ -106,26 +108,29 @@ impl Order {
         if self.provider_sync_status != SyncStatus::Retrying || amended {
             return;
         }
-        let untouched = |recall: &&Recall| recall.state == RecallState::Wanted && recall.attempt.is_none();
-        if let Some(awb) = self.recalls.iter().find(untouched).map(|recall| recall.awb.clone()) {
+        let untouched = |cancel: &&ShipmentCancellation| {
+            cancel.state == ShipmentCancellationState::Wanted && cancel.attempt.is_none()
+        };
+        if let Some(awb) = self.shipment_cancellations.iter().find(untouched).map(|cancel| cancel.awb.clone())
+        {
             let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
             self.book(&booking, Actor::Worker, now);
         }
     }
 
-    /// A wish to cancel that came while a call was under way is carried out as soon as it is known what that
+    /// A cancel request that came while a call was under way is carried out as soon as it is known what that
     /// call did.
-    fn mind_wish(&mut self, now: Timestamp) {
+    fn carry_out_cancel_request(&mut self, now: Timestamp) {
         if self.cancellation.state != CancellationState::Requested {
             return;
         }
         match self.provider_sync_status {
             // Nothing more is to be sent, and what was may be live.
-            SyncStatus::Retrying if self.in_open_doubt() => {
+            SyncStatus::Retrying if self.rebooked_unresolved() => {
                 self.review(reason::OUTCOME_UNKNOWN, now);
             }
-            SyncStatus::Retrying => self.call_off_here(Actor::Worker, now),
-            // It never was booked, which is what was wished for.
+            SyncStatus::Retrying => self.cancel_unsent(Actor::Worker, now),
+            // It never was booked, which is what was requested for.
             SyncStatus::Failed => {
                 (self.cancellation.state, self.cancellation.done_at) = (CancellationState::Done, Some(now))
             }
@@ -133,11 +138,11 @@ impl Order {
         }
     }
 
-    fn doubt(&mut self, reason: &str, first_look: Duration, now: Timestamp) {
-        let calls = self.doubt.as_ref().map_or(0, |d| d.calls).saturating_add(1);
-        self.doubt = Some(Doubt { since: now, calls });
+    fn leave_unresolved(&mut self, reason: &str, first_poll: Duration, now: Timestamp) {
+        let calls = self.unresolved.as_ref().map_or(0, |d| d.calls).saturating_add(1);
+        self.unresolved = Some(UnresolvedCall { since: now, calls });
         self.waits = 0;
-        self.next_check_at = Some(now + first_look);
+        self.next_check_at = Some(now + first_poll);
         self.step(SyncStatus::Reconciling, Actor::Worker, Some(reason.to_owned()), now);
     }
 
@@ -146,7 +151,7 @@ impl Order {
     /// another AWB is kept, since it must be cancelled.
     fn adopt_late(&mut self, request_log_id: &str, finding: &Finding, now: Timestamp) -> bool {
         let Finding::Booked(booking) = finding else { return false };
-        if self.awb.as_ref() == Some(&booking.awb) || self.surplus_awbs.contains(&booking.awb) {
+        if self.awb.as_ref() == Some(&booking.awb) || self.duplicate_awbs.contains(&booking.awb) {
             return false;
         }
         match self.provider_sync_status {
@@ -156,21 +161,22 @@ impl Order {
                 self.book(booking, Actor::Worker, now);
             }
             _ => {
-                self.surplus_awbs.push(booking.awb.clone());
-                self.remark(Actor::Worker, reason::SECOND_SHIPMENT, now);
-                self.want_recall(&booking.awb, now);
+                self.duplicate_awbs.push(booking.awb.clone());
+                self.note(Actor::Worker, reason::SECOND_SHIPMENT, now);
+                self.want_cancellation(&booking.awb, now);
             }
         }
         true
     }
 
     /// The provider proved not to know the reference: the unanswered call booked nothing, and the order may
-    /// be sent again. Nothing is sent for ever: after [`MOST_DOUBTS`] unanswered calls a person looks.
+    /// be sent again. Nothing is sent for ever: after [`MAX_UNRESOLVED_CALLS`] unanswered calls a person
+    /// schedule.
     pub fn absent(&mut self, request_log_id: &str, now: Timestamp) -> bool {
         if self.provider_sync_status != SyncStatus::Reconciling || !self.awaits(request_log_id) {
             return false;
         }
-        if self.doubt.as_ref().is_some_and(|d| d.calls >= MOST_DOUBTS) {
+        if self.unresolved.as_ref().is_some_and(|d| d.calls >= MAX_UNRESOLVED_CALLS) {
             return self.review(reason::OUTCOME_UNKNOWN, now);
         }
         self.next_check_at = None;
@@ -182,11 +188,11 @@ impl Order {
             now,
         );
         self.keep_found(now);
-        self.mind_wish(now);
+        self.carry_out_cancel_request(now);
         true
     }
 
-    /// The last look-up for the attempt `request_log_id` settled nothing: a person looks, unless somebody
+    /// The last look-up for the attempt `request_log_id` settled nothing: a person schedule, unless somebody
     /// else has moved the order on. `found`: there is a shipment, only its AWB is wanting. That also stops an
     /// order that is to be sent again; one whose next call is under way finds it out by itself.
     pub fn give_up(&mut self, request_log_id: &str, found: bool, reason: &str, now: Timestamp) -> bool {
@@ -199,10 +205,11 @@ impl Order {
     }
 
     pub(super) fn book(&mut self, booking: &Booking, actor: Actor, now: Timestamp) {
-        // A look-up may have found it before the call that booked it was answered. Its recall has not begun:
-        // that waits until here.
-        self.surplus_awbs.retain(|awb| *awb != booking.awb);
-        self.recalls.retain(|recall| recall.awb != booking.awb || recall.state != RecallState::Wanted);
+        // A look-up may have found it before the call that booked it was answered. Its cancellation has not
+        // begun: that waits until here.
+        self.duplicate_awbs.retain(|awb| *awb != booking.awb);
+        self.shipment_cancellations
+            .retain(|cancel| cancel.awb != booking.awb || cancel.state != ShipmentCancellationState::Wanted);
         self.awb = Some(booking.awb.clone());
         self.courier_name.clone_from(&booking.courier_name);
         self.courier_code.clone_from(&booking.courier_code);
@@ -211,13 +218,13 @@ impl Order {
         let in_time = self.attempt.as_ref().is_some_and(|attempt| now <= attempt.settle_after);
         let answered = self.provider_sync_status == SyncStatus::Processing && in_time;
         self.booked_at = Some(if answered { now } else { self.called_at().min(now) });
-        self.doubt = None;
+        self.unresolved = None;
         self.next_check_at = None;
         self.step(SyncStatus::Success, actor, None, now);
         // The provider may answer an amended order with the shipment that was cancelled after it failed.
-        self.after_recall(&booking.awb, None, now);
+        self.after_cancellation(&booking.awb, None, now);
         if self.cancellation.state == CancellationState::Requested {
-            self.want_recall(&booking.awb, now);
+            self.want_cancellation(&booking.awb, now);
         }
     }
 
@@ -229,8 +236,8 @@ impl Order {
     }
 
     fn wait(&mut self, after: Option<Duration>, reason: &str, now: Timestamp) {
-        let wished_off = self.cancellation.state == CancellationState::Requested;
-        if now.since(self.trying_since.unwrap_or(self.created_at)) >= UNREACHABLE_AFTER && !wished_off {
+        let cancel_requested = self.cancellation.state == CancellationState::Requested;
+        if now.since(self.trying_since.unwrap_or(self.created_at)) >= UNREACHABLE_AFTER && !cancel_requested {
             self.next_check_at = None;
             self.step(
                 SyncStatus::NeedsReview,

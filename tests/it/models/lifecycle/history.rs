@@ -4,8 +4,8 @@ use std::{fmt, time::Duration};
 
 use proptest::{collection::vec, prelude::*, sample};
 use waybill::features::orders::{
-    journey::{Booking, Finding},
-    recall::{RecallFinding, Sighting},
+    cancellation::{CancelFinding, Tracking},
+    lifecycle::{Booking, Finding},
     review::Fate,
 };
 
@@ -35,13 +35,13 @@ pub(super) enum Op {
         attempt: Which,
         finding: Found,
     },
-    LookAgain(Duration),
+    PollAgain(Duration),
     /// A look-up proves that the worker's attempt booked nothing.
     Absent,
     Review,
-    CallOff,
+    CancelDecision,
     /// The next thing that a cancel job would do; a call gets this answer, a look shows this.
-    Recall(Which, RecallFinding, Sighting),
+    Recall(Which, CancelFinding, Tracking),
     /// The merchant corrects it.
     Amend,
     Person(Hand),
@@ -132,12 +132,12 @@ fn ops() -> impl Strategy<Value = Op> {
     let finding = prop_oneof![2 => Just(Found::Booked), 2 => Just(Found::Refused), 6 => wait, 1 => Just(Found::NeverSent), 3 => Just(Found::Unknown)];
     let which = prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
     let answer = sample::select(vec![
-        RecallFinding::Accepted,
-        RecallFinding::Refused("cannot be cancelled".to_owned()),
-        RecallFinding::Refused("already cancelled".to_owned()),
-        RecallFinding::Wait { after: None, reason: "busy".to_owned() },
-        RecallFinding::NeverSent,
-        RecallFinding::Unknown("unknown: timed out".to_owned()),
+        CancelFinding::Accepted,
+        CancelFinding::Refused("cannot be cancelled".to_owned()),
+        CancelFinding::Refused("already cancelled".to_owned()),
+        CancelFinding::Wait { after: None, reason: "busy".to_owned() },
+        CancelFinding::NeverSent,
+        CancelFinding::Unknown("unknown: timed out".to_owned()),
     ]);
     let hands = vec![
         Hand::Adopt,
@@ -148,10 +148,10 @@ fn ops() -> impl Strategy<Value = Op> {
         Hand::Ended(Fate::Live),
         Hand::Ended(Fate::Cancelled),
     ];
-    let recall = (
+    let cancel = (
         which,
         answer,
-        sample::select(vec![Sighting::Cancelled, Sighting::Live, Sighting::Live, Sighting::Failed]),
+        sample::select(vec![Tracking::Cancelled, Tracking::Live, Tracking::Live, Tracking::Failed]),
     );
     prop_oneof![
         40 => advance.prop_map(Op::Advance),
@@ -159,11 +159,11 @@ fn ops() -> impl Strategy<Value = Op> {
         5 => Just(Op::Forget),
         60 => Just(Op::Take),
         60 => (attempt, finding).prop_map(|(attempt, finding)| Op::Settle { attempt, finding }),
-        10 => secs().prop_map(Op::LookAgain),
+        10 => secs().prop_map(Op::PollAgain),
         10 => Just(Op::Absent),
         4 => Just(Op::Review),
-        10 => Just(Op::CallOff),
-        60 => recall.prop_map(|(which, finding, sighting)| Op::Recall(which, finding, sighting)),
+        10 => Just(Op::CancelDecision),
+        60 => cancel.prop_map(|(which, finding, tracking)| Op::Recall(which, finding, tracking)),
         10 => Just(Op::Amend),
         20 => sample::select(hands).prop_map(Op::Person),
         15 => Just(Op::Relayed),

@@ -199,7 +199,7 @@ async fn a_wish_during_the_call_is_carried_out_after_it() {
         app.simulator.script(rule);
         let merchant = app.merchant("u1");
         let id = merchant.create(&order("A-1")).await;
-        let wish = async {
+        let request = async {
             loop {
                 let data = merchant.order(&id).await;
                 if data["providerSyncStatus"] == "processing" {
@@ -208,7 +208,7 @@ async fn a_wish_during_the_call_is_carried_out_after_it() {
                 tokio::task::yield_now().await;
             }
         };
-        let (_, data) = tokio::join!(app.run_pending_jobs(), wish);
+        let (_, data) = tokio::join!(app.run_pending_jobs(), request);
         assert_eq!(words(&data), ("pending", "processing", "requested"));
         until_settled(&app, &id).await;
         app.assert_calls(&[("create", 1), ("cancel", calls), ("track", calls)]);

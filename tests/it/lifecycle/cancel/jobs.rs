@@ -11,7 +11,7 @@ use waybill::{
 use super::{QUEUE, booked, cancel, until_settled, words};
 use crate::support::TestApp;
 
-/// Another producer's job carries no generation and is the merchant's wish itself.
+/// Another producer's job carries no generation and is the merchant's request itself.
 #[tokio::test]
 async fn a_cancel_job_of_another_producer_cancels() {
     let app = TestApp::start().await;
@@ -46,7 +46,7 @@ async fn a_cancel_job_of_another_producer_cancels() {
 }
 
 /// Its worker dies before it can say that it is done, and the cancel was refused meanwhile: that was the
-/// answer to this very wish.
+/// answer to this very request.
 #[tokio::test]
 async fn a_cancel_job_of_another_producer_that_runs_twice_wishes_once() {
     let app = TestApp::start().await;

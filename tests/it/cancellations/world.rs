@@ -5,10 +5,10 @@ use std::{rc::Rc, time::Duration};
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
+        cancellation::{CancelFinding, PollSchedule, Tracking},
         draft::Draft,
-        journey::{Booking, Finding},
-        model::{Actor, Order, ProviderEnv, Recall, RecallState},
-        recall::{Looks, RecallFinding, Sighting},
+        lifecycle::{Booking, Finding},
+        model::{Actor, Order, ProviderEnv, ShipmentCancellation, ShipmentCancellationState},
         request::CreateOrder,
         review::Fate,
     },
@@ -66,15 +66,15 @@ pub(super) enum Known {
 }
 
 impl Known {
-    pub(super) fn finding(self) -> RecallFinding {
+    pub(super) fn finding(self) -> CancelFinding {
         match self {
-            Self::Accepted => RecallFinding::Accepted,
-            Self::Refused => RecallFinding::Refused("cannot be cancelled".to_owned()),
+            Self::Accepted => CancelFinding::Accepted,
+            Self::Refused => CancelFinding::Refused("cannot be cancelled".to_owned()),
             Self::Unheard => {
-                RecallFinding::Wait { after: Some(Duration::from_secs(5)), reason: "busy".to_owned() }
+                CancelFinding::Wait { after: Some(Duration::from_secs(5)), reason: "busy".to_owned() }
             }
-            Self::NoAnswer | Self::NoRecord => RecallFinding::Unknown("unknown".to_owned()),
-            Self::NeverSent => RecallFinding::NeverSent,
+            Self::NoAnswer | Self::NoRecord => CancelFinding::Unknown("unknown".to_owned()),
+            Self::NeverSent => CancelFinding::NeverSent,
         }
     }
 }
@@ -104,7 +104,7 @@ impl Log {
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     Settle(usize, Known),
-    Sight(Sighting),
+    Sight(Tracking),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +132,7 @@ pub(super) struct Desk {
 }
 
 pub(super) fn current_id(order: &Order) -> Option<usize> {
-    order.recalls[0].attempt.as_ref().map(|attempt| attempt.request_log_id.parse().unwrap())
+    order.shipment_cancellations[0].attempt.as_ref().map(|attempt| attempt.request_log_id.parse().unwrap())
 }
 
 #[derive(Debug, Clone)]
@@ -194,13 +194,13 @@ pub(super) struct World {
     pub(super) ops: u8,
     pub(super) careful: bool,
     pub(super) deaths: u8,
-    pub(super) desk: Option<Desk>,
+    pub(super) reviewer: Option<Desk>,
     /// What a person said of the shipment was not so.
     pub(super) lied: bool,
 }
 
-pub(super) fn looks() -> Looks {
-    Looks { unclear: vec![Duration::from_secs(10)], confirm: vec![Duration::from_secs(10)] }
+pub(super) fn schedule() -> PollSchedule {
+    PollSchedule { unclear: vec![Duration::from_secs(10)], confirm: vec![Duration::from_secs(10)] }
 }
 
 impl World {
@@ -212,8 +212,8 @@ impl World {
         order.take("plog_create".to_owned(), CALL, now);
         let booking =
             Booking { awb: AWB.to_owned(), courier_name: None, courier_code: None, order_number: None };
-        assert!(order.settle("plog_create", &Finding::Booked(booking), CALL, now));
-        assert!(order.call_off(Actor::Merchant, None, now).changes());
+        assert!(order.resolve("plog_create", &Finding::Booked(booking), CALL, now));
+        assert!(order.request_cancel(Actor::Merchant, None, now).changes());
         Self {
             broken_step,
             takes,
@@ -230,21 +230,23 @@ impl World {
             ops,
             careful,
             deaths,
-            desk: None,
+            reviewer: None,
             lied: false,
         }
     }
 
-    pub(super) fn recall(&self) -> &Recall {
-        &self.order.recalls[0]
+    pub(super) fn cancel_shipment(&self) -> &ShipmentCancellation {
+        &self.order.shipment_cancellations[0]
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.recall().state.is_open()
+        self.cancel_shipment().state.is_open()
     }
 
     pub(super) fn is_quiet(&self) -> bool {
-        self.calls.is_empty() && self.desk.is_none() && self.runs.iter().all(|run| matches!(run, Run::Idle))
+        self.calls.is_empty()
+            && self.reviewer.is_none()
+            && self.runs.iter().all(|run| matches!(run, Run::Idle))
     }
 
     pub(super) fn end_call(&mut self, n: usize) {
@@ -259,15 +261,17 @@ impl World {
 
     /// The rule that is broken here, if one is.
     pub(super) fn broken(&self) -> Option<String> {
-        match self.recall().state {
-            RecallState::Accepted | RecallState::Confirmed if !self.cancelled && !self.lied => {
+        match self.cancel_shipment().state {
+            ShipmentCancellationState::Accepted | ShipmentCancellationState::Confirmed
+                if !self.cancelled && !self.lied =>
+            {
                 Some("cancelled, and it is live".to_owned())
             }
-            RecallState::Refused if (self.cancelled || self.may_yet_be()) && !self.lied => {
+            ShipmentCancellationState::Refused if (self.cancelled || self.may_yet_be()) && !self.lied => {
                 Some("refused, and it is cancelled or may yet be".to_owned())
             }
             state if state.is_open() != self.order.overdue_at.is_some() => {
-                Some(format!("{state:?}, and nobody looks"))
+                Some(format!("{state:?}, and nobody schedule"))
             }
             _ => None,
         }
@@ -276,37 +280,42 @@ impl World {
     /// What is the same when the futures are: all that nobody asks any more is left out.
     pub(super) fn key(&self) -> String {
         let left = |at: Timestamp| at.since(self.now).as_millis();
-        let recall = |order: &Order| {
-            let recall = &order.recalls[0];
-            let is = |states: &[RecallState]| states.contains(&recall.state);
-            let attempt = recall.attempt.as_ref().map(|a| (a.request_log_id.clone(), left(a.settle_after)));
+        let cancel = |order: &Order| {
+            let cancel = &order.shipment_cancellations[0];
+            let is = |states: &[ShipmentCancellationState]| states.contains(&cancel.state);
+            let attempt = cancel.attempt.as_ref().map(|a| (a.request_log_id.clone(), left(a.settle_after)));
             let attempt = attempt.map(|(id, left)| {
                 (
                     id,
-                    if is(&[RecallState::Sending]) || (self.people && is(&[RecallState::Review])) {
+                    if is(&[ShipmentCancellationState::Sending])
+                        || (self.people && is(&[ShipmentCancellationState::Review]))
+                    {
                         left
                     } else {
                         0
                     },
                 )
             });
-            // Which looks are left follows from how long ago the call was.
-            let looked_for = is(&[RecallState::Unclear, RecallState::Accepted]);
-            let ago = if looked_for { self.now.since(recall.since).as_millis().min(10_000) } else { 0 };
-            let next = recall.next_check_at.map_or(0, left);
-            let words = is(&[RecallState::Unclear]) && recall.detail.is_some();
-            (recall.state, attempt, ago, next, recall.doubts.min(1), (words, recall.kept))
+            // Which schedule are left follows from how long ago the call was.
+            let looked_for = is(&[ShipmentCancellationState::Unclear, ShipmentCancellationState::Accepted]);
+            let ago = if looked_for { self.now.since(cancel.since).as_millis().min(10_000) } else { 0 };
+            let next = cancel.next_check_at.map_or(0, left);
+            let words = is(&[ShipmentCancellationState::Unclear]) && cancel.detail.is_some();
+            (cancel.state, attempt, ago, next, cancel.unresolved_calls.min(1), (words, cancel.left_live))
         };
         let stale =
             |copy: &Order| copy.version != self.order.version && self.broken_step != Break::TakeUnchecked;
         let mut runs = [0, 1].map(|n| match &self.runs[n] {
             // A stale copy cannot be taken.
             Run::Take(copy) if stale(copy) => "stale".to_owned(),
-            Run::Loaded(copy) if stale(copy) && copy.recalls[0].state == RecallState::Wanted => {
+            Run::Loaded(copy)
+                if stale(copy)
+                    && copy.shipment_cancellations[0].state == ShipmentCancellationState::Wanted =>
+            {
                 "stale".to_owned()
             }
             Run::Take(_) => "take".to_owned(),
-            Run::Loaded(copy) => format!("{:?}", recall(copy)),
+            Run::Loaded(copy) => format!("{:?}", cancel(copy)),
             other => format!("{other:?}"),
         });
         runs.sort_unstable(); // the two are alike
@@ -316,20 +325,25 @@ impl World {
         let heard = |id: usize| self.calls.iter().any(|call| call.id == id);
         let sent: Vec<_> = self.sent.iter().filter(|sent| sent.done.is_none() || heard(sent.id)).collect();
         let asked = |id: usize| {
-            let current = self.recall().attempt.as_ref().is_some_and(|a| a.request_log_id == id.to_string());
+            let current =
+                self.cancel_shipment().attempt.as_ref().is_some_and(|a| a.request_log_id == id.to_string());
             let of_run = |run: &Run| match run {
                 Run::Tombstone(n)
                 | Run::Read(n)
                 | Run::WriteUnknown(n)
                 | Run::ReadAgain(n)
                 | Run::Write(Change::Settle(n, _)) => *n == id,
-                Run::Loaded(copy) => {
-                    copy.recalls[0].attempt.as_ref().is_some_and(|a| a.request_log_id == id.to_string())
-                }
+                Run::Loaded(copy) => copy.shipment_cancellations[0]
+                    .attempt
+                    .as_ref()
+                    .is_some_and(|a| a.request_log_id == id.to_string()),
                 Run::Idle | Run::Take(_) | Run::Look | Run::Write(Change::Sight(_)) => false,
             };
-            let of_desk = |desk: &Desk| current_id(&desk.seen) == Some(id);
-            current || heard(id) || self.runs.iter().any(of_run) || self.desk.as_ref().is_some_and(of_desk)
+            let of_desk = |reviewer: &Desk| current_id(&reviewer.seen) == Some(id);
+            current
+                || heard(id)
+                || self.runs.iter().any(of_run)
+                || self.reviewer.as_ref().is_some_and(of_desk)
         };
         let closed = |log: &Log| log.tombstone || log.outcome.is_some();
         let read = |log: &Log| (log.request, log.outcome.is_some(), log.best());
@@ -339,13 +353,18 @@ impl World {
             .enumerate()
             .map(|(id, log)| (closed(log), asked(id).then(|| read(log))))
             .collect();
-        let desk = self.desk.as_ref().map(|desk| {
-            (desk.act, desk.at, desk.seen.generation == self.order.generation, recall(&desk.seen))
+        let reviewer = self.reviewer.as_ref().map(|reviewer| {
+            (
+                reviewer.act,
+                reviewer.at,
+                reviewer.seen.generation == self.order.generation,
+                cancel(&reviewer.seen),
+            )
         });
-        let people = (desk, self.ops, self.deaths, self.lied);
+        let people = (reviewer, self.ops, self.deaths, self.lied);
         format!(
             "{:?}{logs:?}{sent:?}{}{}{runs:?}{calls:?}{people:?}",
-            recall(&self.order),
+            cancel(&self.order),
             self.cancelled,
             self.shown
         )

@@ -57,8 +57,8 @@ async fn a_booking_is_adopted_wherever_look_ups_find_it_in_time() {
         let seen = until_settled(&app, &merchant, &id).await;
         assert_eq!(seen["providerSyncStatus"], "success", "{lookup:?}");
         assert_eq!(live(&app, &seen), [seen["awb"].as_str().unwrap()], "{lookup:?}");
-        let looks = app.simulator.ledger().len() - 2;
-        app.assert_calls(&[("track", looks)]);
+        let schedule = app.simulator.ledger().len() - 2;
+        app.assert_calls(&[("track", schedule)]);
     }
 }
 
@@ -72,7 +72,7 @@ async fn what_was_never_booked_is_booked_once_when_look_ups_prove_it() {
         });
         let (merchant, id) = doubtful(&app, Answer::LostBeforeBooking).await;
         let seen = until_settled(&app, &merchant, &id).await;
-        // Four looks, the control look-up in the pass of the last one, and one more create.
+        // Four schedule, the control look-up in the pass of the last one, and one more create.
         app.assert_calls(&[("track", 5), ("create", 1)]);
         assert_eq!(seen["providerSyncStatus"], "success");
         assert_eq!(live(&app, &seen), [seen["awb"].as_str().unwrap()]);
@@ -144,8 +144,8 @@ async fn untrusted_look_ups_adopt_but_never_prove_absence() {
         let (merchant, id) = doubtful(&app, answer).await;
         let seen = until_settled(&app, &merchant, &id).await;
         assert_eq!(seen["providerSyncStatus"], ended);
-        let looks = app.simulator.ledger().len() - 2;
-        app.assert_calls(&[("track", looks)]);
+        let schedule = app.simulator.ledger().len() - 2;
+        app.assert_calls(&[("track", schedule)]);
     }
 }
 
@@ -170,8 +170,8 @@ async fn without_a_newer_booking_the_proof_is_waited_for_up_to_a_day() {
     );
     let waited = app.clock.now().since(from).as_secs();
     assert!((86_400..86_400 + 600).contains(&waited), "{waited}");
-    let looks = app.simulator.ledger().len() - 2;
-    app.assert_calls(&[("track", looks)]);
+    let schedule = app.simulator.ledger().len() - 2;
+    app.assert_calls(&[("track", schedule)]);
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn a_refusal_after_an_unanswered_call_is_not_believed_and_nothing_goes_on_
 #[tokio::test]
 async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
     use waybill::features::orders::{
-        journey::{Booking, Finding},
+        lifecycle::{Booking, Finding},
         model::Order,
     };
     let app = TestApp::start().await;
@@ -245,7 +245,7 @@ async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
         app.app
             .state
             .orders
-            .settle(&id, &first, &Finding::Booked(booking), Duration::ZERO)
+            .resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO)
             .await
             .unwrap()
             .unwrap()
@@ -257,12 +257,12 @@ async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
     assert_eq!(settle("00000000000001").await.version, order.version);
     let order = settle("00000000000002").await;
     assert_eq!(
-        (order.awb.as_deref(), order.surplus_awbs.as_slice()),
+        (order.awb.as_deref(), order.duplicate_awbs.as_slice()),
         (Some("00000000000001"), &["00000000000002".to_owned()][..])
     );
     let seen = merchant.order(&id).await;
     assert_eq!(seen["history"].as_array().unwrap().last().unwrap()["reason"], json!("second-shipment"));
-    assert_eq!(order.recalls[0].awb, "00000000000002", "it is to be cancelled");
+    assert_eq!(order.shipment_cancellations[0].awb, "00000000000002", "it is to be cancelled");
     app.leave_jobs();
 }
 
@@ -311,7 +311,7 @@ async fn a_look_up_that_nobody_ended_gets_its_outcome() {
 #[tokio::test]
 async fn an_awb_that_comes_before_the_next_call_takes_its_place() {
     use waybill::features::orders::{
-        journey::{Booking, Finding},
+        lifecycle::{Booking, Finding},
         model::Order,
     };
     let app = TestApp::start().await;
@@ -321,7 +321,7 @@ async fn an_awb_that_comes_before_the_next_call_takes_its_place() {
     assert_eq!(orders.absent(&id, &first).await.unwrap().unwrap().provider_sync_status.as_str(), "retrying");
     let awb = app.simulator.shipments()[0].awb.clone();
     let booking = Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
-    orders.settle(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap();
+    orders.resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap();
     app.advance(Duration::from_secs(3600));
     app.run_pending_jobs().await;
     app.assert_calls(&[]);

@@ -181,7 +181,7 @@ async fn an_outage_at_the_last_look_up_is_waited_out_for_a_day() {
 #[tokio::test]
 async fn what_was_answered_is_no_newer_than_its_call() {
     use waybill::features::orders::{
-        journey::{Booking, Finding},
+        lifecycle::{Booking, Finding},
         model::Order,
     };
     for (minutes, counts) in [(0, true), (30, false)] {
@@ -196,7 +196,7 @@ async fn what_was_answered_is_no_newer_than_its_call() {
         app.advance(Duration::from_secs(1));
         let booking =
             Booking { awb: "0017".to_owned(), courier_name: None, courier_code: None, order_number: None };
-        orders.settle(&id, "plog_1", &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap();
+        orders.resolve(&id, "plog_1", &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap();
         assert_eq!(orders.last_booked(doubted).await.unwrap().is_some(), counts, "{minutes}");
         app.run_pending_jobs().await;
     }

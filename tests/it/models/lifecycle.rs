@@ -1,4 +1,4 @@
-//! The journey of an order under workers that hold stale copies: any history of what workers, sweeper and
+//! The lifecycle of an order under workers that hold stale copies: any history of what workers, sweeper and
 //! merchant may do to it, each through compare-and-set on the version, as the store does it.
 //!
 //! After every step the order must be one that the state machine allows, and one that somebody will look at
@@ -17,10 +17,10 @@ use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
         amend::Amend,
+        cancellation::{CancelFinding, NextCancelAction, PollSchedule, Tracking},
         draft::Draft,
-        journey::{Stance, job_id},
+        lifecycle::{NextAction, job_id},
         model::{Actor, Order, ProviderEnv},
-        recall::{Looks, RecallFinding, RecallStance, Sighting},
         request::CreateOrder,
         review::Fate,
     },
@@ -35,7 +35,7 @@ use crate::support::orders::{order, with};
 
 const CASES: u32 = 3000;
 const CALL: Duration = Duration::from_secs(25);
-const FIRST_LOOK: Duration = Duration::from_secs(5);
+const FIRST_POLL: Duration = Duration::from_secs(5);
 const TIMES: Times = Times {
     relay_after: Duration::from_secs(5),
     grace: Duration::from_secs(30),
@@ -65,9 +65,9 @@ fn no_history_leads_an_order_astray() {
     }
 }
 
-fn looks() -> Looks {
+fn schedule() -> PollSchedule {
     let secs = |list: &[u64]| list.iter().copied().map(Duration::from_secs).collect();
-    Looks { unclear: secs(&[5, 30, 120]), confirm: secs(&[5, 60, 600]) }
+    PollSchedule { unclear: secs(&[5, 30, 120]), confirm: secs(&[5, 60, 600]) }
 }
 
 fn start() -> Timestamp {
@@ -84,7 +84,7 @@ fn play(fresh: &Order, steps: &[Step]) -> Result<(), TestCaseError> {
             let before = world.stored.clone();
             world.act(*worker, &op)?;
             rules.check(&before, &world.stored, world.now)?;
-            rules::recalls(&before, &world.stored, &world.gone)?;
+            rules::shipment_cancellations(&before, &world.stored, &world.gone)?;
         }
     }
     Ok(())
@@ -111,26 +111,30 @@ impl World {
                 let own = known.attempt.map(|a| a.request_log_id);
                 let Some(id) = attempt.of(&self.attempts).or(own) else { return Ok(()) };
                 let finding = finding.of(&id);
-                self.update(|order| order.settle(&id, &finding, FIRST_LOOK, now))?;
+                self.update(|order| order.resolve(&id, &finding, FIRST_POLL, now))?;
             }
-            Op::LookAgain(after) => {
-                // Whoever looks again has looked once: the attempt is past its call.
-                let Stance::LookUp(attempt) = known.stance(None, now) else { return Ok(()) };
+            Op::PollAgain(after) => {
+                // Whoever schedule again has looked once: the attempt is past its call.
+                let NextAction::LookUp(attempt) = known.next_action(None, now) else { return Ok(()) };
                 self.update(|order| {
                     let awaits = order.awaits(&attempt.request_log_id);
                     if awaits {
-                        order.look_again(now + *after, now);
+                        order.poll_again(now + *after, now);
                     }
                     awaits
                 })?;
             }
             Op::Absent => {
-                let Stance::LookUp(attempt) = known.stance(None, now) else { return Ok(()) };
+                let NextAction::LookUp(attempt) = known.next_action(None, now) else { return Ok(()) };
                 self.update(|order| order.absent(&attempt.request_log_id, now))?;
             }
             Op::Review => self.update(|order| order.review("internal-error: its job died", now))?,
-            Op::CallOff => self.update(|order| order.call_off(Actor::Merchant, None, now).changes())?,
-            Op::Recall(which, finding, sighting) => self.recall(worker, known, which, finding, *sighting)?,
+            Op::CancelDecision => {
+                self.update(|order| order.request_cancel(Actor::Merchant, None, now).changes())?
+            }
+            Op::Recall(which, finding, tracking) => {
+                self.cancel_shipment(worker, known, which, finding, *tracking)?
+            }
             Op::Amend => {
                 let body =
                     with(order("A-1"), "/invoiceNumber", format!("INV-{}", self.attempts.len()).into());
@@ -154,9 +158,12 @@ impl World {
         let (now, order) = (self.now, &self.stored);
         let unheard =
             order.parcelx_response_ref_id != order.attempt.as_ref().map(|a| a.request_log_id.clone());
-        let doubtful = order.doubt.is_some() || unheard;
-        let waiting = order.recalls.iter().find(|recall| order.waiting_recall(Some(&recall.awb)).is_ok());
-        let waiting = waiting.map(|recall| recall.awb.clone()).unwrap_or_default();
+        let doubtful = order.unresolved.is_some() || unheard;
+        let waiting = order
+            .shipment_cancellations
+            .iter()
+            .find(|cancel| order.waiting_cancellation(Some(&cancel.awb)).is_ok());
+        let waiting = waiting.map(|cancel| cancel.awb.clone()).unwrap_or_default();
         let new = format!("AWB-seen-{}", self.attempts.len());
         let mut done = false;
         self.update(|order| {
@@ -164,8 +171,8 @@ impl World {
                 Hand::Adopt => order.adopt(&new, now),
                 Hand::Rebook => order.rebook(doubtful, now),
                 Hand::Fail => order.fail("given up", now),
-                Hand::Again => order.recall_again(&waiting, now),
-                Hand::Ended(fate) => order.recall_ended(&waiting, fate, now),
+                Hand::Again => order.cancel_again(&waiting, now),
+                Hand::Ended(fate) => order.record_cancel_end(&waiting, fate, now),
             }
             .is_ok();
             done
@@ -178,26 +185,26 @@ impl World {
 
     /// What a cancel job of the order as the worker knows it does now, or what it hears of a call that it
     /// made.
-    fn recall(
+    fn cancel_shipment(
         &mut self,
         worker: usize,
         mut known: Order,
         which: &Which,
-        finding: &RecallFinding,
-        sighting: Sighting,
+        finding: &CancelFinding,
+        tracking: Tracking,
     ) -> Result<(), TestCaseError> {
         let now = self.now;
         let ids: Vec<String> = self.cancels.iter().map(|(id, _)| id.clone()).collect();
         if let Some(id) = which.of(&ids) {
             let awb = self.cancels.iter().find(|(other, _)| *other == id).unwrap().1.clone();
-            self.gone.extend((*finding == RecallFinding::Accepted).then_some(awb));
-            return self.update(|order| order.settle_recall(&id, finding, &looks(), now));
+            self.gone.extend((*finding == CancelFinding::Accepted).then_some(awb));
+            return self.update(|order| order.resolve_cancel(&id, finding, &schedule(), now));
         }
-        match known.recall_stance(Some(known.generation), now) {
-            RecallStance::Send(awb) => {
+        match known.next_cancel_action(Some(known.generation), now) {
+            NextCancelAction::Send(awb) => {
                 self.copies[worker] = None;
                 let id = format!("plog_cancel_{}", ids.len() + 1);
-                assert!(known.take_recall(&awb, id.clone(), CALL, now));
+                assert!(known.take_cancel(&awb, id.clone(), CALL, now));
                 if known.version == self.stored.version {
                     known.version += 1;
                     self.stored = known;
@@ -205,22 +212,22 @@ impl World {
                 }
                 Ok(())
             }
-            RecallStance::Close(awb, attempt) => {
-                self.gone.extend((*finding == RecallFinding::Accepted).then_some(awb));
-                self.update(|order| order.settle_recall(&attempt.request_log_id, finding, &looks(), now))
+            NextCancelAction::Close(awb, attempt) => {
+                self.gone.extend((*finding == CancelFinding::Accepted).then_some(awb));
+                self.update(|order| order.resolve_cancel(&attempt.request_log_id, finding, &schedule(), now))
             }
-            RecallStance::Look(awb) => {
-                self.gone.extend((sighting == Sighting::Cancelled).then(|| awb.clone()));
-                self.update(|order| order.sight(&awb, sighting, &looks(), now))
+            NextCancelAction::Look(awb) => {
+                self.gone.extend((tracking == Tracking::Cancelled).then(|| awb.clone()));
+                self.update(|order| order.record_tracking(&awb, tracking, &schedule(), now))
             }
-            RecallStance::Wait(_) | RecallStance::Done => Ok(()),
+            NextCancelAction::Wait(_) | NextCancelAction::Done => Ok(()),
         }
     }
 
     /// Decided and changed on the worker's copy; saved if that is still the order.
     fn take(&mut self, worker: usize, mut known: Order) {
         self.copies[worker] = None;
-        if known.stance(Some(known.generation), self.now) != Stance::Take {
+        if known.next_action(Some(known.generation), self.now) != NextAction::Take {
             return;
         }
         let id = format!("plog_{}", self.attempts.len() + 1);
