@@ -2,15 +2,6 @@
 
 mod routes;
 
-use std::sync::Arc;
-
-use axum::Router;
-use secrecy::SecretString;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-pub use self::routes::{AppState, BODY_LIMIT, document};
-use self::routes::{about, routes};
-
 use crate::{
     base::{clock::Clock, ids},
     features::{
@@ -18,8 +9,7 @@ use crate::{
         orders::{
             cancellation::PollSchedule,
             jobs::{self, shipments::ParcelXShipments},
-            lifecycle::CallTimes,
-            model::{Order, ProviderEnv},
+            model::Order,
             review::Shipments,
             service::{Labels, OrderService},
         },
@@ -37,13 +27,24 @@ use crate::{
         queue::{Queue, QueueError, producer::Producer, runner::Runner},
         store::{Store, StoreError},
     },
-    provider::parcelx::{
-        LabelHosts, ParcelXClient, Settings,
-        client::ClientError,
-        log::{OutcomeLog, ProviderLogs, RequestLog},
-        protect::{self, Breaker, Protection},
+    provider::{
+        carrier::{CallTimes, ProviderEnv},
+        parcelx::{
+            LabelHosts, ParcelXClient, Settings,
+            client::ClientError,
+            log::{OutcomeLog, ProviderLogs, RequestLog},
+            protect::{self, Breaker, Protection},
+        },
     },
 };
+use std::sync::Arc;
+
+use axum::Router;
+use secrecy::SecretString;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::routes::{AppState, BODY_LIMIT, document};
+use self::routes::{about, routes};
 
 /// One process's parts. Cheap to clone; clones share them.
 #[derive(Clone, Debug)]

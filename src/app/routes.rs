@@ -1,15 +1,7 @@
 //! What a process shows over HTTP: the one list of routes, their document, and what handlers may take.
 
-use axum::extract::FromRef;
-use tokio_util::sync::CancellationToken;
-use utoipa::openapi::tag::TagBuilder;
-use utoipa_axum::router::OpenApiRouter;
-
 use crate::{
-    features::orders::{
-        model::ProviderEnv,
-        service::{Labels, OrderService},
-    },
+    features::orders::service::{Labels, OrderService},
     platform::{
         auth::Tokens,
         http::{
@@ -17,8 +9,12 @@ use crate::{
             openapi, problem,
         },
     },
-    provider::parcelx::log::ProviderLogs,
+    provider::{carrier::ProviderEnv, parcelx::log::ProviderLogs},
 };
+use axum::extract::FromRef;
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::tag::TagBuilder;
+use utoipa_axum::router::OpenApiRouter;
 
 /// Largest request body.
 pub const BODY_LIMIT: usize = 256 * 1024;

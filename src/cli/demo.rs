@@ -93,7 +93,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
 /// Starts an instance, and stops it after the demo.
 async fn own(config: Config, token: &str) -> anyhow::Result<()> {
     let program = AllInOne::build(config).await?;
-    if program.app.env != crate::features::orders::model::ProviderEnv::Simulator {
+    if program.app.env != crate::provider::carrier::ProviderEnv::Simulator {
         bail!("ParcelX credentials are set: the demo only speaks to a simulator");
     }
     let client = Client::new(&format!("http://{}", program.address), token)?;

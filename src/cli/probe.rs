@@ -8,6 +8,23 @@
 mod confirm;
 mod record;
 
+use crate::{
+    base::{clock::Clock, ids},
+    features::orders::{model::Order, payload::NewOrder, request::CreateOrder},
+    platform::{
+        config::{Account, Config, Provider, Role},
+        http::extract::read_value,
+        store::Store,
+    },
+    provider::{
+        carrier::{Attempt, CallTimes, ProviderEnv},
+        parcelx::{
+            By, Call, ParcelXClient, Settings,
+            log::{OutcomeLog, ProviderLogs, RequestLog},
+            protect::Protection,
+        },
+    },
+};
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
@@ -16,25 +33,6 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use self::{confirm::Confirmer, record::Recorder};
-use crate::{
-    base::{clock::Clock, ids},
-    features::orders::{
-        draft::Draft,
-        lifecycle::CallTimes,
-        model::{Attempt, Order, ProviderEnv},
-        request::CreateOrder,
-    },
-    platform::{
-        config::{Account, Config, Provider, Role},
-        http::extract::read_value,
-        store::Store,
-    },
-    provider::parcelx::{
-        By, Call, ParcelXClient, Settings,
-        log::{OutcomeLog, ProviderLogs, RequestLog},
-        protect::Protection,
-    },
-};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -269,7 +267,7 @@ fn name_of(account: &Account) -> String {
 fn confirmations(what: &What, order: Option<&Order>, at: &str) -> Vec<String> {
     let (twice, first, second) = match (what, order) {
         (What::Create { twice, .. }, Some(order)) => {
-            let amount = &order.charges.order_amount;
+            let amount = &order.payload.charges.order_amount;
             (*twice, format!("book {amount} on {at}"), format!("book {amount} again on {at}"))
         }
         (What::Cancel { awb, twice }, _) => {
@@ -294,5 +292,5 @@ fn read(file: &std::path::Path) -> anyhow::Result<Order> {
             .collect();
         anyhow!(lines.join("\n"))
     })?;
-    Ok(Order::new("probe", Draft::from(body), ProviderEnv::Live, Clock::system().now()))
+    Ok(Order::new("probe", NewOrder::from(body), ProviderEnv::Live, Clock::system().now()))
 }

@@ -4,6 +4,23 @@ mod args;
 mod list;
 mod print;
 
+use crate::{
+    app::App,
+    base::{clock::Clock, ids},
+    features::{
+        audit::{AuditContext, Via},
+        orders::{
+            model::{Order, ReviewOf},
+            review::Fate,
+            service::review::{Action, Item, Report, ReviewError, ReviewFilter, ReviewService, Trust},
+        },
+    },
+    platform::{
+        config::{Account, Config, Provider, Role, operator},
+        telemetry,
+    },
+    provider::carrier::ProviderEnv,
+};
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, bail};
@@ -16,22 +33,6 @@ use self::{
     print::Printer,
 };
 use super::serve::SIMULATOR;
-use crate::{
-    app::App,
-    base::{clock::Clock, ids},
-    features::{
-        audit::{AuditContext, Via},
-        orders::{
-            model::{Order, ProviderEnv, ReviewOf},
-            review::Fate,
-            service::review::{Action, Item, Report, ReviewError, ReviewFilter, ReviewService, Trust},
-        },
-    },
-    platform::{
-        config::{Account, Config, Provider, Role, operator},
-        telemetry,
-    },
-};
 
 pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> {
     telemetry::init("error", config.log.format)?;

@@ -7,8 +7,8 @@ use serde_json::json;
 use waybill::{
     base::{clock::Clock, timestamp::Timestamp},
     features::orders::{
-        draft::Draft,
         model::Order,
+        payload::NewOrder,
         request::CreateOrder,
         service::{Created, OrderService},
     },
@@ -71,7 +71,7 @@ async fn accept_without_queue(app: &TestApp, client_order_id: &str) -> String {
         policy.into(),
     );
     let body: CreateOrder = serde_json::from_value(order(client_order_id)).unwrap();
-    match orders.create("u1", Draft::from(body)).await.unwrap() {
+    match orders.create("u1", NewOrder::from(body)).await.unwrap() {
         Created::New(order) => order.id,
         Created::Replayed(_) => panic!("a replay"),
     }

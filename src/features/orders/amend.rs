@@ -5,11 +5,11 @@
 //! beside one that came to light late.
 
 use super::{
-    draft::Draft,
-    model::{Actor, Attempt, Cancellation, Order, ShipmentCancellationState},
+    model::{Actor, Cancellation, Order, ShipmentCancellationState},
+    payload::NewOrder,
     status::SyncStatus,
 };
-use crate::base::timestamp::Timestamp;
+use crate::{base::timestamp::Timestamp, provider::carrier::Attempt};
 
 /// What a request to amend comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Order {
     /// The merchant corrects the order: it keeps its ids and its reference, gets the payload of `draft` and
     /// is sent in the next generation. A cancel request that the failure fulfilled is over: whoever amends
     /// wants it shipped.
-    pub fn amend(&mut self, mut draft: Draft, now: Timestamp) -> Amend {
+    pub fn amend(&mut self, mut draft: NewOrder, now: Timestamp) -> Amend {
         if draft.client_order_id.is_some() && draft.client_order_id != self.client_order_id {
             return Amend::OtherClientOrderId;
         }
@@ -44,7 +44,8 @@ impl Order {
         if self.shipment_cancellations.iter().any(|cancel| !gone(cancel.state)) {
             return Amend::ShipmentLive;
         }
-        self.set_payload(draft);
+        self.fingerprint = draft.fingerprint();
+        self.payload = draft.payload;
         self.trying_since = Some(now);
         (self.waits, self.dispatches) = (0, 0);
         self.next_check_at = None;
@@ -53,19 +54,6 @@ impl Order {
         self.sync_reason = None;
         self.dispatch(now);
         Amend::Accepted
-    }
-
-    fn set_payload(&mut self, draft: Draft) {
-        self.fingerprint = draft.fingerprint();
-        self.invoice_number = draft.invoice_number;
-        self.payment_method = draft.payment_method;
-        self.express_type = draft.express_type;
-        self.pick_address_id = draft.pick_address_id;
-        self.return_address_id = draft.return_address_id;
-        self.consignee = draft.consignee;
-        self.items = draft.items;
-        self.charges = draft.charges;
-        self.shipment = draft.shipment;
     }
 
     /// The attempt of an order that waits to be sent anew whose end nobody has written into the order: a

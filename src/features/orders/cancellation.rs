@@ -8,14 +8,16 @@
 
 mod shipment;
 
+use crate::{
+    base::timestamp::Timestamp,
+    provider::carrier::{Attempt, CallOutcome, CallTimes},
+};
 use std::time::Duration;
 
 use super::{
-    lifecycle::CallTimes,
-    model::{Actor, Attempt, CancellationState, Order, ShipmentCancellation, ShipmentCancellationState},
+    model::{Actor, CancellationState, Order, ShipmentCancellation, ShipmentCancellationState},
     status::SyncStatus,
 };
-use crate::base::timestamp::Timestamp;
 
 /// When to look at what a cancel came to, counted from the end of its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,22 +41,6 @@ pub enum NextCancelAction {
     Wait(Timestamp),
     /// Nothing is left for this job.
     Done,
-}
-
-/// What is known of one call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CancelFinding {
-    Accepted,
-    /// The provider said no, in these words: not believed before tracking was asked.
-    Refused(String),
-    /// Certainly not cancelled by this call; again after `after` or a growing wait.
-    Wait {
-        after: Option<Duration>,
-        reason: String,
-    },
-    /// Its worker vanished before it sent anything, and has been shut out.
-    NeverSent,
-    Unknown(String),
 }
 
 /// What tracking shows of a shipment.
@@ -139,7 +125,7 @@ impl Order {
     pub fn resolve_cancel(
         &mut self,
         request_log_id: &str,
-        finding: &CancelFinding,
+        finding: &CallOutcome<()>,
         schedule: &PollSchedule,
         now: Timestamp,
     ) -> bool {
@@ -149,7 +135,7 @@ impl Order {
         let Some(cancel) = self.shipment_cancellations.iter_mut().find(of_call) else { return false };
         // A yes is evidence whenever it comes, also after a person saw the shipment live; all else only
         // counts for the call that is waited for.
-        let late_yes = *finding == CancelFinding::Accepted
+        let late_yes = *finding == CallOutcome::Done(())
             && matches!(
                 cancel.state,
                 ShipmentCancellationState::Unclear
@@ -161,12 +147,11 @@ impl Order {
         }
         cancel.resolve(finding, schedule, now);
         let what = match finding {
-            CancelFinding::Accepted => Some("cancel accepted".to_owned()),
-            CancelFinding::Refused(words) => Some(format!("cancel refused: {words}")),
-            CancelFinding::Wait { reason, .. } | CancelFinding::Unknown(reason) => {
-                Some(format!("cancel: {reason}"))
-            }
-            CancelFinding::NeverSent => None,
+            CallOutcome::Done(()) => Some("cancel accepted".to_owned()),
+            CallOutcome::Refused(words) => Some(format!("cancel refused: {words}")),
+            CallOutcome::Deferred { cause, .. } => Some(format!("cancel: {cause}")),
+            CallOutcome::Unknown { reason, .. } => Some(format!("cancel: {reason}")),
+            CallOutcome::NotSent => None,
         };
         let awb = cancel.awb.clone();
         self.dispatches = 0;

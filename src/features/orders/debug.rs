@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::model::{Consignee, Item, Order};
+use super::model::Order;
 
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,21 +18,6 @@ impl fmt::Debug for Order {
             .field("attempt", &self.attempt)
             .field("unresolved", &self.unresolved)
             .field("overdue_at", &self.overdue_at)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Consignee {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Consignee").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Item {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Item")
-            .field("sku", &self.sku)
-            .field("quantity", &self.quantity)
             .finish_non_exhaustive()
     }
 }

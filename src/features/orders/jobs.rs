@@ -8,6 +8,15 @@ mod reconcile;
 pub mod shipments;
 mod words;
 
+use crate::{
+    base::clock::Clock,
+    features::orders::{cancellation::PollSchedule, service::OrderService},
+    platform::queue::registry::Registry,
+    provider::{
+        carrier::CallTimes,
+        parcelx::{LabelHosts, ParcelXClient},
+    },
+};
 pub use cancel_order::CancelOrderJob;
 pub use create_order::CreateOrderJob;
 pub use fetch_label::FetchLabelJob;
@@ -15,13 +24,6 @@ pub use fetch_label::FetchLabelJob;
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
-
-use crate::{
-    base::clock::Clock,
-    features::orders::{cancellation::PollSchedule, lifecycle::CallTimes, service::OrderService},
-    platform::queue::registry::Registry,
-    provider::parcelx::{LabelHosts, ParcelXClient},
-};
 
 /// What handlers work with.
 #[derive(Debug)]

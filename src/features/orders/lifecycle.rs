@@ -2,42 +2,19 @@
 //! was loaded and says, or does, the one thing that is right *now*. The store runs them again when somebody
 //! else was faster.
 
-use std::time::Duration;
-
-pub use super::resolve::{Booking, Finding};
-use super::{
-    draft::Draft,
-    model::{Actor, Attempt, Cancellation, CancellationState, Order, ProviderEnv},
-    status::SyncStatus,
-};
+pub use crate::provider::carrier::Shipment;
 use crate::{
     base::{ids, timestamp::Timestamp},
     platform::outbox::OutboxEntry,
+    provider::carrier::{Attempt, CallTimes, ProviderEnv},
 };
+use std::time::Duration;
 
-/// How long an attempt usually has from its take to its first byte. Two writes lie between.
-pub const SEND_WITHIN: Duration = Duration::from_secs(10);
-/// How long after a call's longest possible end its outcome usually must have been written.
-pub const SETTLE_WITHIN: Duration = Duration::from_secs(5);
-
-/// How long one call and the writes around it may take: when an attempt may be given up for dead follows from
-/// it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CallTimes {
-    /// From the take to the first byte.
-    pub send_within: Duration,
-    /// The call itself.
-    pub call: Duration,
-    /// From the call's longest possible end until its outcome must have been written.
-    pub settle_within: Duration,
-}
-
-/// A call this long, and the usual times around it.
-impl From<Duration> for CallTimes {
-    fn from(call: Duration) -> Self {
-        Self { send_within: SEND_WITHIN, call, settle_within: SETTLE_WITHIN }
-    }
-}
+use super::{
+    model::{Actor, Cancellation, CancellationState, Order},
+    payload::NewOrder,
+    status::SyncStatus,
+};
 
 /// The first wait for a provider that cannot be reached; doubles to five minutes.
 pub const FIRST_WAIT: Duration = Duration::from_secs(5);
@@ -119,7 +96,7 @@ pub fn cancel_job_id(order_id: &str, generation: i64) -> String {
 impl Order {
     /// A new order, `queued`, with its job in the outbox.
     #[must_use]
-    pub fn new(user_id: &str, draft: Draft, env: ProviderEnv, now: Timestamp) -> Self {
+    pub fn new(user_id: &str, draft: NewOrder, env: ProviderEnv, now: Timestamp) -> Self {
         let id = ids::order(now);
         let generation = 1;
         let mut order = Self {
@@ -133,15 +110,7 @@ impl Order {
             sync_reason: None,
             next_check_at: None,
             client_order_id: draft.client_order_id,
-            invoice_number: draft.invoice_number,
-            payment_method: draft.payment_method,
-            express_type: draft.express_type,
-            pick_address_id: draft.pick_address_id,
-            return_address_id: draft.return_address_id,
-            consignee: draft.consignee,
-            items: draft.items,
-            charges: draft.charges,
-            shipment: draft.shipment,
+            payload: draft.payload,
             awb: None,
             courier_name: None,
             courier_code: None,

@@ -3,43 +3,22 @@
 mod steps;
 
 use serde::{Deserialize, Serialize};
+
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
 pub use self::steps::{
-    Actor, Attempt, Cancellation, CancellationState, HistoryEntry, Label, LabelFailure, Review, ReviewOf,
+    Actor, Cancellation, CancellationState, HistoryEntry, Label, LabelFailure, Review, ReviewOf,
     ShipmentCancellation, ShipmentCancellationState, UnresolvedCall,
 };
-use super::{
-    measure::{Centimetres, Kilograms, Percent},
-    status::{OrderStatus, SyncStatus},
-    words::{AddressType, ExpressType, PaymentMethod},
-};
+use super::status::{OrderStatus, SyncStatus};
 use crate::{
-    base::{money::Money, timestamp::Timestamp},
+    base::timestamp::Timestamp,
     platform::{
         outbox::OutboxEntry,
         store::{Document, Index, id_and_version},
     },
+    provider::carrier::{Attempt, OrderPayload, ProviderEnv},
 };
-
-/// Which `ParcelX` an order is for. A worker that talks to the other one leaves it alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ProviderEnv {
-    Simulator,
-    Live,
-}
-
-impl ProviderEnv {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Simulator => "simulator",
-            Self::Live => "live",
-        }
-    }
-}
 
 /// An order. One document holds all that must change together, so each step of its lifecycle is one write.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -62,16 +41,8 @@ pub struct Order {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_check_at: Option<Timestamp>,
 
-    pub invoice_number: String,
-    pub payment_method: PaymentMethod,
-    pub express_type: ExpressType,
-    pub pick_address_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub return_address_id: Option<String>,
-    pub consignee: Consignee,
-    pub items: Vec<Item>,
-    pub charges: Charges,
-    pub shipment: Shipment,
+    /// What is to be shipped: replaced as a whole when its merchant amends the order.
+    pub payload: OrderPayload,
 
     #[serde(skip_serializing_if = "Option::is_none")]
     pub awb: Option<String>,
@@ -143,64 +114,6 @@ pub struct Fingerprint {
     pub v: u8,
     /// SHA-256, hexadecimal.
     pub sha256: String,
-}
-
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Consignee {
-    pub name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    pub mobile: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-    pub pincode: String,
-    pub address1: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub address2: Option<String>,
-    pub city: String,
-    pub state: String,
-    pub country: String,
-    pub address_type: AddressType,
-}
-
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Item {
-    pub sku: String,
-    pub name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub category: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hsn: Option<String>,
-    pub quantity: u32,
-    pub unit_price: Money,
-    #[serde(default, skip_serializing_if = "Percent::is_zero")]
-    pub tax_percent: Percent,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Charges {
-    pub order_amount: Money,
-    pub cod_amount: Money,
-    pub tax_amount: Money,
-    pub extra_charges: Money,
-    /// The sum of the four.
-    pub total_amount: Money,
-}
-
-/// One entry per box in each list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Shipment {
-    pub width: Vec<Centimetres>,
-    pub height: Vec<Centimetres>,
-    pub length: Vec<Centimetres>,
-    pub weight: Vec<Kilograms>,
-    pub mps: u32,
 }
 
 impl Order {

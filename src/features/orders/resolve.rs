@@ -13,33 +13,8 @@ use super::{
 use crate::{
     base::{ids, timestamp::Timestamp},
     platform::queue::retry,
+    provider::carrier::{CallOutcome, Shipment},
 };
-
-/// What is known of one attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    Booked(Booking),
-    /// The provider said no, in these words.
-    Refused(String),
-    /// Certainly not booked; to be tried again, after `after` or a growing wait.
-    Wait {
-        after: Option<Duration>,
-        reason: String,
-    },
-    /// Its worker vanished before it sent anything, and has been shut out: to be sent at once.
-    NeverSent,
-    /// It may be booked.
-    Unknown(String),
-}
-
-/// What the provider gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Booking {
-    pub awb: String,
-    pub courier_name: Option<String>,
-    pub courier_code: Option<String>,
-    pub order_number: Option<String>,
-}
 
 impl Order {
     /// Writes down what became of the attempt `request_log_id`. `false`: the order no longer waits for it,
@@ -47,20 +22,20 @@ impl Order {
     pub fn resolve(
         &mut self,
         request_log_id: &str,
-        finding: &Finding,
+        finding: &CallOutcome<Shipment>,
         first_poll: Duration,
         now: Timestamp,
     ) -> bool {
         if !self.awaits(request_log_id) {
             let closed = self.close_open_attempt(request_log_id);
-            if closed && matches!(finding, Finding::Unknown(_)) {
+            if closed && matches!(finding, CallOutcome::Unknown { .. }) {
                 // It will be sent all the same: a person has called it failed. But a refusal of what is sent
                 // proves nothing.
                 self.unresolved.get_or_insert(UnresolvedCall { since: now, calls: 0 });
             }
             return self.adopt_late(request_log_id, finding, now) || closed;
         }
-        let booked = matches!(finding, Finding::Booked(_));
+        let booked = matches!(finding, CallOutcome::Done(_));
         if self.provider_sync_status == SyncStatus::Reconciling && !booked {
             // A refusal or a wait that follows an unanswered call on the same reference says nothing of that
             // call.
@@ -70,18 +45,18 @@ impl Order {
         self.parcelx_response_ref_id = Some(request_log_id.to_owned());
         self.dispatches = 0;
         match finding {
-            Finding::Booked(booking) => self.book(booking, Actor::Worker, now),
+            CallOutcome::Done(booking) => self.book(booking, Actor::Worker, now),
             // It may have been refused because the unanswered call on the same reference was booked after
             // all.
-            Finding::Refused(words) if self.unresolved.is_some() => {
+            CallOutcome::Refused(words) if self.unresolved.is_some() => {
                 self.leave_unresolved(&format!("refused after an unanswered call: {words}"), first_poll, now);
             }
-            Finding::Refused(words) => {
+            CallOutcome::Refused(words) => {
                 self.next_check_at = None;
                 self.step(SyncStatus::Failed, Actor::Worker, Some(words.clone()), now);
             }
-            Finding::Wait { after, reason } => self.wait(*after, reason, now),
-            Finding::NeverSent => {
+            CallOutcome::Deferred { after, cause } => self.wait(*after, &cause.to_string(), now),
+            CallOutcome::NotSent => {
                 self.next_check_at = None;
                 self.step(
                     SyncStatus::Retrying,
@@ -90,7 +65,7 @@ impl Order {
                     now,
                 );
             }
-            Finding::Unknown(reason) => self.leave_unresolved(reason, first_poll, now),
+            CallOutcome::Unknown { reason, .. } => self.leave_unresolved(reason, first_poll, now),
         }
         self.keep_found(now);
         self.carry_out_cancel_request(now);
@@ -113,7 +88,7 @@ impl Order {
         };
         if let Some(awb) = self.shipment_cancellations.iter().find(untouched).map(|cancel| cancel.awb.clone())
         {
-            let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
+            let booking = Shipment { awb, courier_name: None, courier_code: None, order_number: None };
             self.book(&booking, Actor::Worker, now);
         }
     }
@@ -149,8 +124,8 @@ impl Order {
     /// An answer for which the order no longer waits. An AWB is evidence whatever has happened since: it
     /// settles an order that was given up to a person or is being looked for, and what comes on top of
     /// another AWB is kept, since it must be cancelled.
-    fn adopt_late(&mut self, request_log_id: &str, finding: &Finding, now: Timestamp) -> bool {
-        let Finding::Booked(booking) = finding else { return false };
+    fn adopt_late(&mut self, request_log_id: &str, finding: &CallOutcome<Shipment>, now: Timestamp) -> bool {
+        let CallOutcome::Done(booking) = finding else { return false };
         if self.awb.as_ref() == Some(&booking.awb) || self.duplicate_awbs.contains(&booking.awb) {
             return false;
         }
@@ -204,7 +179,7 @@ impl Order {
         stands && self.review(reason, now)
     }
 
-    pub(super) fn book(&mut self, booking: &Booking, actor: Actor, now: Timestamp) {
+    pub(super) fn book(&mut self, booking: &Shipment, actor: Actor, now: Timestamp) {
         // A look-up may have found it before the call that booked it was answered. Its cancellation has not
         // begun: that waits until here.
         self.duplicate_awbs.retain(|awb| *awb != booking.awb);

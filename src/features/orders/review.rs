@@ -8,14 +8,15 @@
 mod shipments;
 
 use super::{
-    lifecycle::Booking,
     model::{
-        Actor, CancellationState, Order, ProviderEnv, ShipmentCancellation, ShipmentCancellationState,
-        UnresolvedCall,
+        Actor, CancellationState, Order, ShipmentCancellation, ShipmentCancellationState, UnresolvedCall,
     },
     status::SyncStatus,
 };
-use crate::base::timestamp::Timestamp;
+use crate::{
+    base::timestamp::Timestamp,
+    provider::carrier::{ProviderEnv, Shipment},
+};
 
 pub use self::shipments::{Evidence, Seen, Shipments};
 
@@ -127,7 +128,7 @@ impl Order {
             return Err(Refusal::BeingCancelled(awb.to_owned()));
         }
         let booking =
-            Booking { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
+            Shipment { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
         self.book(&booking, Actor::Operator, now);
         Ok(())
     }

@@ -12,9 +12,9 @@ use axum::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    draft::Draft,
     list::{DEFAULT_LIMIT, ListQuery},
     model::Order,
+    payload::NewOrder,
     request::CreateOrder,
     service::{CreateError, Created, Labels, OrderService},
     status::SyncStatus,
@@ -73,7 +73,7 @@ async fn create_order(
     merchant: Merchant,
     ValidJson(body): ValidJson<CreateOrder>,
 ) -> Result<Response, Problem> {
-    let created = orders.create(&merchant.user_id, Draft::from(body)).await;
+    let created = orders.create(&merchant.user_id, NewOrder::from(body)).await;
     if let Ok(Created::New(order) | Created::Replayed(order)) | Err(CreateError::Mismatch(order)) = &created {
         tracing::Span::current().record("order.id", order.id.as_str());
     }

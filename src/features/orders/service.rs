@@ -7,8 +7,8 @@ mod progress;
 pub mod review;
 
 use super::{
-    draft::Draft,
-    model::{Order, ProviderEnv},
+    model::Order,
+    payload::NewOrder,
     status::{OrderStatus, SyncStatus},
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         queue::{producer::Producer, retry::Policies},
         store::{self, Cursor, Decision, Query, Store, StoreError, Updated},
     },
+    provider::carrier::ProviderEnv,
 };
 
 pub use label::{LabelResult, Labels};
@@ -72,7 +73,7 @@ impl OrderService {
     ///
     /// # Errors
     /// [`CreateError`].
-    pub async fn create(&self, user_id: &str, draft: Draft) -> Result<Created, CreateError> {
+    pub async fn create(&self, user_id: &str, draft: NewOrder) -> Result<Created, CreateError> {
         let order = Order::new(user_id, draft, self.env, self.clock.now());
         fault::reach("create:before-insert");
         match self.store.insert(&order).await {

@@ -1,15 +1,18 @@
 //! What merchants see of an order.
 
+use crate::{
+    base::{money::Rupees, timestamp::Timestamp},
+    provider::carrier::{Charges, Consignee, Item, Parcels, ProviderEnv},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
     measure::Percent,
-    model::{Cancellation, Charges, Consignee, HistoryEntry, Item, Order, ProviderEnv, Shipment},
+    model::{Cancellation, HistoryEntry, Order},
     status::{OrderStatus, SyncStatus},
     words::{AddressType, ExpressType, PaymentMethod},
 };
-use crate::base::{money::Rupees, timestamp::Timestamp};
 
 /// Answer to a create, in the form existing clients know.
 #[derive(Debug, Serialize, ToSchema)]
@@ -196,15 +199,15 @@ impl From<Order> for OrderView {
             parcelx_request_ref_id: o.parcelx_request_ref_id,
             parcelx_response_ref_id: o.parcelx_response_ref_id,
             cancellation: o.cancellation,
-            invoice_number: o.invoice_number,
-            payment_method: o.payment_method,
-            express_type: o.express_type,
-            pick_address_id: o.pick_address_id,
-            return_address_id: o.return_address_id,
-            consignee: o.consignee.into(),
-            items: o.items.into_iter().map(ItemView::from).collect(),
-            charges: (&o.charges).into(),
-            shipment: (&o.shipment).into(),
+            invoice_number: o.payload.invoice_number,
+            payment_method: o.payload.payment_method,
+            express_type: o.payload.express_type,
+            pick_address_id: o.payload.pick_address_id,
+            return_address_id: o.payload.return_address_id,
+            consignee: o.payload.consignee.into(),
+            items: o.payload.items.into_iter().map(ItemView::from).collect(),
+            charges: (&o.payload.charges).into(),
+            shipment: (&o.payload.shipment).into(),
             history: o.history.into_iter().map(|entry| HistoryEntry { audit_id: None, ..entry }).collect(),
             created_at: o.created_at,
             updated_at: o.updated_at,
@@ -257,8 +260,8 @@ impl From<&Charges> for ChargesView {
     }
 }
 
-impl From<&Shipment> for ShipmentView {
-    fn from(s: &Shipment) -> Self {
+impl From<&Parcels> for ShipmentView {
+    fn from(s: &Parcels) -> Self {
         let cm = |list: &[super::measure::Centimetres]| list.iter().map(|m| m.as_number()).collect();
         Self {
             width: cm(&s.width),

@@ -1,23 +1,21 @@
 //! Stores an account's hold, and keeps what this process knows of it: the document is read about once a
 //! second, and what this process writes itself it knows at once.
 
+use crate::{
+    base::clock::Clock,
+    features::audit::{Audit, AuditContext, AuditedAction, Outcome},
+    platform::{
+        store::{Decision, Document, Order as Sort, Query, Store, StoreError, Updated},
+        telemetry,
+    },
+    provider::carrier::ProviderEnv,
+};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use super::model::{Account, Hold, HoldKind, ProbeResult};
-use crate::{
-    base::clock::Clock,
-    features::{
-        audit::{Audit, AuditContext, AuditedAction, Outcome},
-        orders::model::ProviderEnv,
-    },
-    platform::{
-        store::{Decision, Document, Order as Sort, Query, Store, StoreError, Updated},
-        telemetry,
-    },
-};
 
 /// One account, as a process sees it. Clones share what they know.
 #[derive(Debug, Clone)]

@@ -1,5 +1,11 @@
 //! The only sender. Creates go out once; look-ups may be repeated by the HTTP stack.
 
+use crate::{
+    base::{clock::Clock, timestamp::Timestamp},
+    features::orders::model::Order,
+    platform::store::StoreError,
+    provider::carrier::Attempt,
+};
 use std::sync::Arc;
 
 use http::Extensions;
@@ -22,11 +28,6 @@ use super::{
     protect::{CallPermit, Limits, Protection, Throttled},
     recorder::{Recorder, Recording},
     verdict::{Booked, Verdict},
-};
-use crate::{
-    base::{clock::Clock, timestamp::Timestamp},
-    features::orders::model::{Attempt, Order},
-    platform::store::StoreError,
 };
 
 /// Calls `ParcelX` for one account. Cheap to clone; clones share connections.

@@ -1,17 +1,16 @@
 //! The whole state: the stored order, the logs, the provider, and how far everybody is.
 
 use std::{rc::Rc, time::Duration};
-
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        cancellation::{CancelFinding, PollSchedule, Tracking},
-        draft::Draft,
-        lifecycle::{Booking, Finding},
-        model::{Actor, Order, ProviderEnv, ShipmentCancellation, ShipmentCancellationState},
+        cancellation::{PollSchedule, Tracking},
+        model::{Actor, Order, ShipmentCancellation, ShipmentCancellationState},
+        payload::NewOrder,
         request::CreateOrder,
         review::Fate,
     },
+    provider::carrier::{CallOutcome, Cause, ProviderEnv, Shipment},
 };
 
 use crate::support::orders::order;
@@ -66,15 +65,15 @@ pub(super) enum Known {
 }
 
 impl Known {
-    pub(super) fn finding(self) -> CancelFinding {
+    pub(super) fn finding(self) -> CallOutcome<()> {
         match self {
-            Self::Accepted => CancelFinding::Accepted,
-            Self::Refused => CancelFinding::Refused("cannot be cancelled".to_owned()),
+            Self::Accepted => CallOutcome::Done(()),
+            Self::Refused => CallOutcome::Refused("cannot be cancelled".to_owned()),
             Self::Unheard => {
-                CancelFinding::Wait { after: Some(Duration::from_secs(5)), reason: "busy".to_owned() }
+                CallOutcome::Deferred { after: Some(Duration::from_secs(5)), cause: Cause::Busy }
             }
-            Self::NoAnswer | Self::NoRecord => CancelFinding::Unknown("unknown".to_owned()),
-            Self::NeverSent => CancelFinding::NeverSent,
+            Self::NoAnswer | Self::NoRecord => CallOutcome::unanswered("unknown"),
+            Self::NeverSent => CallOutcome::NotSent,
         }
     }
 }
@@ -208,11 +207,11 @@ impl World {
         let Scenario { broken: broken_step, takes, workers, ops, careful, deaths } = scenario;
         let now = Timestamp::from_millis(1_769_851_800_000);
         let request: CreateOrder = serde_json::from_value(order("A-1")).unwrap();
-        let mut order = Order::new("u1", Draft::from(request), ProviderEnv::Simulator, now);
+        let mut order = Order::new("u1", NewOrder::from(request), ProviderEnv::Simulator, now);
         order.take("plog_create".to_owned(), CALL, now);
         let booking =
-            Booking { awb: AWB.to_owned(), courier_name: None, courier_code: None, order_number: None };
-        assert!(order.resolve("plog_create", &Finding::Booked(booking), CALL, now));
+            Shipment { awb: AWB.to_owned(), courier_name: None, courier_code: None, order_number: None };
+        assert!(order.resolve("plog_create", &CallOutcome::Done(booking), CALL, now));
         assert!(order.request_cancel(Actor::Merchant, None, now).changes());
         Self {
             broken_step,

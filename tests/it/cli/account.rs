@@ -2,11 +2,9 @@
 
 use waybill::{
     base::clock::Clock,
-    features::{
-        orders::model::ProviderEnv,
-        provider_accounts::{Accounts, HoldKind},
-    },
+    features::provider_accounts::{Accounts, HoldKind},
     platform::store::Store,
+    provider::carrier::ProviderEnv,
 };
 
 use super::process::{Ended, Run};

@@ -27,7 +27,7 @@ fn probing(folder: &Path, url: &str, args: &[&str]) -> Run {
     let run = Run::waybill(folder)
         .set("PARCELX__ACCESS_KEY", "c4n4ry-access")
         .set("PARCELX__SECRET_KEY", "c4n4ry-secret");
-    run.args(&[&["probe", "--base-url", url, "--look-after", "0"], args].concat())
+    run.args(&[&["probe", "--base-url", url, "--poll-after", "0"], args].concat())
 }
 
 /// Without a terminal.
@@ -135,7 +135,7 @@ fn a_probe_that_is_interrupted_leaves_nothing_of_the_order() {
     let run = Run::waybill(folder.path())
         .set("PARCELX__ACCESS_KEY", "c4n4ry-access")
         .set("PARCELX__SECRET_KEY", "c4n4ry-secret");
-    let args = ["probe", "--base-url", &url, "--look-after", "0,3600", "create", file, "--confirm", &text];
+    let args = ["probe", "--base-url", &url, "--poll-after", "0,3600", "create", file, "--confirm", &text];
     let mut waiting = run.args(&args).start();
     waiting.line("lookup after 0 s");
     assert_eq!(left_behind(folder.path()), 1);
@@ -210,7 +210,7 @@ fn a_probe_that_cannot_be_made_says_why() {
         .end()
         .refused(&[&["parcelx.access_key", "missing"]]);
     for args in [
-        vec!["lookup", "--awb", "1", "--look-after", "18446744073709551615"],
+        vec!["lookup", "--awb", "1", "--poll-after", "18446744073709551615"],
         vec!["lookup"],
         vec!["lookup", "--awb", "1", "--reference", "R"],
         vec!["cancel"],

@@ -10,12 +10,15 @@
 
 use std::rc::Rc;
 
-use waybill::features::orders::{
-    cancellation::{CancelFinding, NextCancelAction, PollSchedule, Tracking},
-    draft::Draft,
-    model::{Order, ShipmentCancellationState},
-    request::CreateOrder,
-    status::SyncStatus,
+use waybill::{
+    features::orders::{
+        cancellation::{NextCancelAction, PollSchedule, Tracking},
+        model::{Order, ShipmentCancellationState},
+        payload::NewOrder,
+        request::CreateOrder,
+        status::SyncStatus,
+    },
+    provider::carrier::CallOutcome,
 };
 
 use super::{
@@ -234,7 +237,7 @@ impl Steps<'_> {
                     .filter(|create| awb(create.id) == cancel.awb)
                     .for_each(|create| create.cancelled = true);
                 change(w, |order, now| {
-                    order.resolve_cancel(&cancel.awb, &CancelFinding::Accepted, &schedule, now)
+                    order.resolve_cancel(&cancel.awb, &CallOutcome::Done(()), &schedule, now)
                         && order.record_tracking(&cancel.awb, Tracking::Cancelled, &schedule, now)
                 });
             });
@@ -255,7 +258,7 @@ impl Steps<'_> {
         self.push(Who::Merchant, "amends the order", false, |w| {
             w.amends -= 1;
             let body = with(order("A-1"), "/invoiceNumber", "INV-2".into());
-            let draft = Draft::from(serde_json::from_value::<CreateOrder>(body).unwrap());
+            let draft = NewOrder::from(serde_json::from_value::<CreateOrder>(body).unwrap());
             change(w, |order, now| {
                 order.amend(draft, now) == waybill::features::orders::amend::Amend::Accepted
             });

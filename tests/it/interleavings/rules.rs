@@ -3,10 +3,10 @@
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        lifecycle::SETTLE_WITHIN,
         model::{CancellationState, Order},
         status::{OrderStatus, SyncStatus},
     },
+    provider::carrier::SETTLE_WITHIN,
 };
 
 use super::{

@@ -2,16 +2,15 @@
 //! is.
 
 use std::{fmt, rc::Rc, time::Duration};
-
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        draft::Draft,
-        lifecycle::{Booking, Finding},
-        model::{Attempt, Order, ProviderEnv, ShipmentCancellationState},
+        model::{Order, ShipmentCancellationState},
+        payload::NewOrder,
         request::CreateOrder,
         status::SyncStatus,
     },
+    provider::carrier::{Attempt, CallOutcome, Cause, ProviderEnv, Shipment},
 };
 
 use super::reviewers::{Action, FalseWords};
@@ -99,7 +98,7 @@ impl Id {
     }
 }
 
-/// What is known of an attempt; as [`Finding`], but comparable and small.
+/// What is known of an attempt; as [`CallOutcome`], but comparable and small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Known {
     Booked,
@@ -119,22 +118,20 @@ impl Known {
         matches!(self, Self::Refused | Self::Unbooked | Self::NeverSent)
     }
 
-    pub(super) fn finding(self, id: Id) -> Finding {
-        let wait = |secs, reason: &str| Finding::Wait {
-            after: Some(Duration::from_secs(secs)),
-            reason: reason.to_owned(),
-        };
+    pub(super) fn finding(self, id: Id) -> CallOutcome<Shipment> {
+        let wait =
+            |secs| CallOutcome::Deferred { after: Some(Duration::from_secs(secs)), cause: Cause::Busy };
         match self {
-            Self::Booked => Finding::Booked(Booking {
+            Self::Booked => CallOutcome::Done(Shipment {
                 awb: awb(id),
                 courier_name: None,
                 courier_code: None,
                 order_number: None,
             }),
-            Self::Refused => Finding::Refused("refused".to_owned()),
-            Self::Unbooked => wait(10, "busy"),
-            Self::NeverSent => Finding::NeverSent,
-            Self::NoAnswer | Self::NoRecord => Finding::Unknown("unknown".to_owned()),
+            Self::Refused => CallOutcome::Refused("refused".to_owned()),
+            Self::Unbooked => wait(10),
+            Self::NeverSent => CallOutcome::NotSent,
+            Self::NoAnswer | Self::NoRecord => CallOutcome::unanswered("unknown"),
         }
     }
 }
@@ -273,7 +270,7 @@ impl World {
         Self {
             scenario,
             now,
-            order: Rc::new(Order::new("u1", Draft::from(body), ProviderEnv::Simulator, now)),
+            order: Rc::new(Order::new("u1", NewOrder::from(body), ProviderEnv::Simulator, now)),
             taken: Vec::new(),
             logs: Vec::new(),
             creates: Vec::new(),

@@ -1,17 +1,17 @@
 //! Correcting an order that ParcelX refused, under its own `clientOrderId`.
 
 use std::time::Duration;
+use waybill::{
+    features::orders::{lifecycle::NextAction, model::Order},
+    platform::queue::NewJob,
+    provider::{
+        carrier::{CallOutcome, Shipment},
+        simulator::{Answer, Duplicate, Lookup, Rule, TakesEffect},
+    },
+};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use waybill::{
-    features::orders::{
-        lifecycle::{Booking, Finding, NextAction},
-        model::Order,
-    },
-    platform::queue::NewJob,
-    provider::simulator::{Answer, Duplicate, Lookup, Rule, TakesEffect},
-};
 
 use crate::support::{
     Client, TestApp,
@@ -45,10 +45,11 @@ async fn stored(app: &TestApp, id: &str) -> Order {
 /// Writes what a late answer of the order's last attempt would.
 async fn late_booking(app: &TestApp, id: &str, awb: &str) {
     let attempt = stored(app, id).await.attempt.unwrap();
-    let booking = Booking { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
+    let booking =
+        Shipment { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
     let orders = &app.app.state.orders;
     orders
-        .resolve(id, &attempt.request_log_id, &Finding::Booked(booking), Duration::from_secs(5))
+        .resolve(id, &attempt.request_log_id, &CallOutcome::Done(booking), Duration::from_secs(5))
         .await
         .unwrap();
 }
@@ -354,9 +355,9 @@ async fn a_look_up_that_shows_the_recalled_shipment_does_not_settle_the_new_call
     app.run_pending_jobs().await;
     let stored: Order = app.app.store.get(&id).await.unwrap().unwrap();
     let awb = app.simulator.shipments()[0].awb.clone();
-    let booking = Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
+    let booking = Shipment { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
     let log_id = stored.attempt.unwrap().request_log_id;
-    app.app.state.orders.resolve(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    app.app.state.orders.resolve(&id, &log_id, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1), ("cancel", 1)]);
 

@@ -1,10 +1,13 @@
 use std::time::Duration;
+use waybill::{
+    features::orders::model::Order,
+    provider::{
+        carrier::ProviderEnv,
+        simulator::{Answer, Rule},
+    },
+};
 
 use serde_json::json;
-use waybill::{
-    features::orders::model::{Order, ProviderEnv},
-    provider::simulator::{Answer, Rule},
-};
 
 use crate::support::{TestApp, orders::order};
 

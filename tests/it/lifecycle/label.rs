@@ -4,16 +4,17 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
-
-use futures_util::future::join_all;
-use serde_json::{Value, json};
 use waybill::{
-    features::orders::model::{Order, ProviderEnv},
+    features::orders::model::Order,
     provider::{
+        carrier::ProviderEnv,
         parcelx::log::RequestLog,
         simulator::{self, Operation, Rule},
     },
 };
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, TestApp, orders::order};
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 use waybill::{
     base::timestamp::Timestamp,
-    provider::simulator::{Answer, FailureShape, Lookup, Operation, Rule},
+    provider::{
+        carrier::CallOutcome,
+        simulator::{Answer, FailureShape, Lookup, Operation, Rule},
+    },
 };
 
 use crate::support::{Client, TestApp, orders::order};
@@ -180,10 +183,8 @@ async fn an_outage_at_the_last_look_up_is_waited_out_for_a_day() {
 /// must not take it for new.
 #[tokio::test]
 async fn what_was_answered_is_no_newer_than_its_call() {
-    use waybill::features::orders::{
-        lifecycle::{Booking, Finding},
-        model::Order,
-    };
+    use waybill::features::orders::model::Order;
+    use waybill::provider::carrier::Shipment;
     for (minutes, counts) in [(0, true), (30, false)] {
         let app = TestApp::start().await;
         let id = app.merchant("u1").create(&order("A-1")).await;
@@ -195,8 +196,8 @@ async fn what_was_answered_is_no_newer_than_its_call() {
         let doubted = app.clock.now();
         app.advance(Duration::from_secs(1));
         let booking =
-            Booking { awb: "0017".to_owned(), courier_name: None, courier_code: None, order_number: None };
-        orders.resolve(&id, "plog_1", &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap();
+            Shipment { awb: "0017".to_owned(), courier_name: None, courier_code: None, order_number: None };
+        orders.resolve(&id, "plog_1", &CallOutcome::Done(booking), Duration::ZERO).await.unwrap().unwrap();
         assert_eq!(orders.last_booked(doubted).await.unwrap().is_some(), counts, "{minutes}");
         app.run_pending_jobs().await;
     }

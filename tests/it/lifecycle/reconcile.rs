@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 use waybill::{
     base::timestamp::Timestamp,
-    provider::simulator::{Answer, Duplicate, Lookup, Rule},
+    provider::{
+        carrier::CallOutcome,
+        simulator::{Answer, Duplicate, Lookup, Rule},
+    },
 };
 
 use crate::support::{Client, TestApp, orders::order};
@@ -228,10 +231,7 @@ async fn a_refusal_after_an_unanswered_call_is_not_believed_and_nothing_goes_on_
 
 #[tokio::test]
 async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
-    use waybill::features::orders::{
-        lifecycle::{Booking, Finding},
-        model::Order,
-    };
+    use waybill::{features::orders::model::Order, provider::carrier::Shipment};
     let app = TestApp::start().await;
     app.simulator.change_faults(|f| f.lookup = Lookup::Never);
     let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
@@ -241,11 +241,11 @@ async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
     app.assert_calls(&[("track", 5)]);
     let settle = async |awb: &str| {
         let booking =
-            Booking { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
+            Shipment { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
         app.app
             .state
             .orders
-            .resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO)
+            .resolve(&id, &first, &CallOutcome::Done(booking), Duration::ZERO)
             .await
             .unwrap()
             .unwrap()
@@ -310,18 +310,15 @@ async fn a_look_up_that_nobody_ended_gets_its_outcome() {
 /// needs.
 #[tokio::test]
 async fn an_awb_that_comes_before_the_next_call_takes_its_place() {
-    use waybill::features::orders::{
-        lifecycle::{Booking, Finding},
-        model::Order,
-    };
+    use waybill::{features::orders::model::Order, provider::carrier::Shipment};
     let app = TestApp::start().await;
     let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
     let first = app.app.store.get::<Order>(&id).await.unwrap().unwrap().attempt.unwrap().request_log_id;
     let orders = &app.app.state.orders;
     assert_eq!(orders.absent(&id, &first).await.unwrap().unwrap().provider_sync_status.as_str(), "retrying");
     let awb = app.simulator.shipments()[0].awb.clone();
-    let booking = Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
-    orders.resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap().unwrap();
+    let booking = Shipment { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
+    orders.resolve(&id, &first, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap().unwrap();
     app.advance(Duration::from_secs(3600));
     app.run_pending_jobs().await;
     app.assert_calls(&[]);

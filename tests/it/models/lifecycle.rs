@@ -8,23 +8,24 @@ mod history;
 mod rules;
 
 use std::{collections::BTreeSet, time::Duration};
-
-use proptest::{
-    prop_assert_eq,
-    test_runner::{TestCaseError, TestRunner},
-};
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
         amend::Amend,
-        cancellation::{CancelFinding, NextCancelAction, PollSchedule, Tracking},
-        draft::Draft,
+        cancellation::{NextCancelAction, PollSchedule, Tracking},
         lifecycle::{NextAction, job_id},
-        model::{Actor, Order, ProviderEnv},
+        model::{Actor, Order},
+        payload::NewOrder,
         request::CreateOrder,
         review::Fate,
     },
     platform::outbox::{Again, Dispatched, Times},
+    provider::carrier::{CallOutcome, ProviderEnv},
+};
+
+use proptest::{
+    prop_assert_eq,
+    test_runner::{TestCaseError, TestRunner},
 };
 
 use self::{
@@ -58,7 +59,7 @@ struct World {
 #[test]
 fn no_history_leads_an_order_astray() {
     let body: CreateOrder = serde_json::from_value(order("A-1")).unwrap();
-    let fresh = Order::new("u1", Draft::from(body), ProviderEnv::Simulator, start());
+    let fresh = Order::new("u1", NewOrder::from(body), ProviderEnv::Simulator, start());
     let outcome = TestRunner::new(super::config(CASES)).run(&histories(), |steps| play(&fresh, &steps));
     if let Err(error) = outcome {
         panic!("{error}");
@@ -138,7 +139,7 @@ impl World {
             Op::Amend => {
                 let body =
                     with(order("A-1"), "/invoiceNumber", format!("INV-{}", self.attempts.len()).into());
-                let draft = Draft::from(serde_json::from_value::<CreateOrder>(body).unwrap());
+                let draft = NewOrder::from(serde_json::from_value::<CreateOrder>(body).unwrap());
                 self.update(|order| order.amend(draft, now) == Amend::Accepted)?;
             }
             Op::Person(hand) => self.person(*hand)?,
@@ -190,14 +191,14 @@ impl World {
         worker: usize,
         mut known: Order,
         which: &Which,
-        finding: &CancelFinding,
+        finding: &CallOutcome<()>,
         tracking: Tracking,
     ) -> Result<(), TestCaseError> {
         let now = self.now;
         let ids: Vec<String> = self.cancels.iter().map(|(id, _)| id.clone()).collect();
         if let Some(id) = which.of(&ids) {
             let awb = self.cancels.iter().find(|(other, _)| *other == id).unwrap().1.clone();
-            self.gone.extend((*finding == CancelFinding::Accepted).then_some(awb));
+            self.gone.extend((*finding == CallOutcome::Done(())).then_some(awb));
             return self.update(|order| order.resolve_cancel(&id, finding, &schedule(), now));
         }
         match known.next_cancel_action(Some(known.generation), now) {
@@ -213,7 +214,7 @@ impl World {
                 Ok(())
             }
             NextCancelAction::Close(awb, attempt) => {
-                self.gone.extend((*finding == CancelFinding::Accepted).then_some(awb));
+                self.gone.extend((*finding == CallOutcome::Done(())).then_some(awb));
                 self.update(|order| order.resolve_cancel(&attempt.request_log_id, finding, &schedule(), now))
             }
             NextCancelAction::Look(awb) => {

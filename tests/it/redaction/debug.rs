@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use url::Url;
 use waybill::{
-    features::orders::{draft::Draft, model::Order, request::CreateOrder},
+    features::orders::{model::Order, payload::NewOrder, request::CreateOrder},
     platform::config::{Account, Config},
     provider::{
         parcelx::answer::{Answer, Body},
@@ -48,7 +48,7 @@ fn urls_with_passwords_are_not_printed() {
 fn orders_in_every_form_print_nobody() {
     let request: CreateOrder = serde_json::from_value(canaries::body("A-1")).unwrap();
     assert_clean(&format!("{request:?}"), "a request");
-    let draft = Draft::from(request);
+    let draft = NewOrder::from(request);
     assert_clean(&format!("{draft:?}"), "a draft");
     let body = Body::read(canaries::body("A-1").to_string().as_bytes());
     let text = Body::read(b"<html>Zyqname</html>");
@@ -67,9 +67,9 @@ async fn what_a_service_gives_prints_nobody() {
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
     let order: Order = app.app.store.get(&id).await.unwrap().unwrap();
-    assert_eq!(order.consignee.mobile, canaries::MOBILE);
+    assert_eq!(order.payload.consignee.mobile, canaries::MOBILE);
     assert_clean(
-        &format!("{order:?} {:?} {:?} {:#?}", order.consignee, order.items, Some(&order)),
+        &format!("{order:?} {:?} {:?} {:#?}", order.payload.consignee, order.payload.items, Some(&order)),
         "an order",
     );
     assert!(format!("{order:?}").contains(&id));

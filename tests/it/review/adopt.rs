@@ -1,21 +1,25 @@
 //! Giving an order its shipment.
 
 use std::time::Duration;
-
-use serde_json::json;
 use waybill::{
     features::{
         audit::Outcome,
         orders::{
-            lifecycle::{Booking, Finding, reason},
+            lifecycle::reason,
             model::{CancellationState, ShipmentCancellationState},
             review::Refusal,
             service::review::Trust,
             status::SyncStatus,
         },
     },
-    provider::{parcelx::log::RequestLog, simulator::Lookup},
+    provider::{
+        carrier::{CallOutcome, Shipment},
+        parcelx::log::RequestLog,
+        simulator::Lookup,
+    },
 };
+
+use serde_json::json;
 
 use super::{
     line, lines, nobody, real_awb, refusal, reviewer, reviewer_at, stored, unclear, unsent, until_settled,
@@ -134,9 +138,9 @@ async fn a_shipment_that_was_cancelled_for_the_order_is_not_adopted() {
     let rebooked = reviewer(&app).rebook(&id, true).await.unwrap();
     let orders = &app.app.state.orders;
     orders.take(&rebooked, "plog_2", Duration::from_secs(25)).await.unwrap().unwrap();
-    let booking = Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
-    orders.resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
-    orders.resolve(&id, "plog_2", &Finding::Unknown("timed-out".to_owned()), Duration::ZERO).await.unwrap();
+    let booking = Shipment { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
+    orders.resolve(&id, &first, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
+    orders.resolve(&id, "plog_2", &CallOutcome::unanswered("timed-out"), Duration::ZERO).await.unwrap();
     orders.review(&id, reason::OUTCOME_UNKNOWN).await.unwrap();
     let ended = until_settled(&app, &id).await;
     assert_eq!(

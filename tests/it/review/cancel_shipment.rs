@@ -1,24 +1,24 @@
 //! Cancels that could not be settled.
 
 use std::time::Duration;
-
-use serde_json::json;
 use waybill::{
     features::{
         audit::Outcome,
         orders::{
-            cancellation::{CancelFinding, PollSchedule},
-            lifecycle::{Booking, Finding},
+            cancellation::PollSchedule,
             model::{CancellationState, Order, ReviewOf, ShipmentCancellationState},
             review::{Fate, Refusal},
             service::review::ReviewFilter,
         },
     },
     provider::{
+        carrier::{CallOutcome, Shipment},
         parcelx::log::RequestLog,
         simulator::{Operation, Rule, TakesEffect},
     },
 };
+
+use serde_json::json;
 
 use super::{last_reason, line, refusal, reviewer, stored, until_settled};
 use crate::support::{Client, TestApp, orders::order};
@@ -115,7 +115,7 @@ async fn a_late_yes_is_evidence_also_after_a_person_saw_the_shipment_live() {
     assert_eq!(closed.cancellation.state, CancellationState::Refused);
     assert!(app.simulator.move_to(&awb, 227));
     let schedule = PollSchedule { unclear: Vec::new(), confirm: vec![Duration::from_secs(5)] };
-    orders.resolve_cancel(&id, &attempt.request_log_id, &CancelFinding::Accepted, &schedule).await.unwrap();
+    orders.resolve_cancel(&id, &attempt.request_log_id, &CallOutcome::Done(()), &schedule).await.unwrap();
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("status", 1), ("track", 1)]);
     assert_eq!(
@@ -135,12 +135,12 @@ async fn second_shipment(app: &TestApp) -> (Client, Order, String) {
     assert!(app.app.store.replace(&other).await.unwrap());
     let first = stored(app, &id).await.attempt.unwrap().request_log_id;
     let booking =
-        Booking { awb: duplicate.clone(), courier_name: None, courier_code: None, order_number: None };
+        Shipment { awb: duplicate.clone(), courier_name: None, courier_code: None, order_number: None };
     app.simulator.script(Rule {
         operation: Some(Operation::Cancel),
         ..Rule::refuse("Order can not be cancelled at this stage.")
     });
-    app.app.state.orders.resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    app.app.state.orders.resolve(&id, &first, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
     let order = until_settled(app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
     (merchant, order, duplicate)
@@ -285,12 +285,12 @@ async fn a_late_answer_with_another_orders_shipment_does_not_cancel_that() {
     let before = stored(&app, &id).await;
     let awb = stored(&app, &other).await.awb.unwrap();
     let log_id = before.attempt.clone().unwrap().request_log_id;
-    let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
+    let booking = Shipment { awb, courier_name: None, courier_code: None, order_number: None };
     let after = app
         .app
         .state
         .orders
-        .resolve(&id, &log_id, &Finding::Booked(booking), Duration::ZERO)
+        .resolve(&id, &log_id, &CallOutcome::Done(booking), Duration::ZERO)
         .await
         .unwrap()
         .unwrap();

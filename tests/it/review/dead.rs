@@ -2,15 +2,11 @@
 //! before a person is asked.
 
 use std::time::Duration;
-
-use secrecy::SecretString;
-use serde_json::json;
-use tokio_util::task::TaskTracker;
 use waybill::{
     features::orders::{
         cancellation::PollSchedule,
         jobs::{CancelOrderJob, Context, CreateOrderJob},
-        lifecycle::{Booking, CallTimes, Finding, SEND_WITHIN, SETTLE_WITHIN, reason},
+        lifecycle::reason,
         model::{Order, ShipmentCancellationState},
         status::SyncStatus,
     },
@@ -19,6 +15,7 @@ use waybill::{
         job::{DeathCause, Job, JobError},
     },
     provider::{
+        carrier::{CallOutcome, CallTimes, SEND_WITHIN, SETTLE_WITHIN, Shipment},
         parcelx::{
             LabelHosts, ParcelXClient, Settings,
             answer::{Answer, Body, CallResult, Failure},
@@ -28,6 +25,10 @@ use waybill::{
         simulator::{Answer as Scripted, Lookup, Rule},
     },
 };
+
+use secrecy::SecretString;
+use serde_json::json;
+use tokio_util::task::TaskTracker;
 
 use super::{live, real_awb, stored, until_settled};
 use crate::support::{
@@ -262,8 +263,8 @@ async fn a_recalled_shipment_on_record_does_not_hide_a_later_one() {
     super::reviewer(&app).fail(&id).await.unwrap();
     answer_late(&app, &id, &first).await;
     let log_id = stored(&app, &id).await.attempt.unwrap().request_log_id;
-    let booking = Booking { awb: first.clone(), courier_name: None, courier_code: None, order_number: None };
-    app.app.state.orders.resolve(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    let booking = Shipment { awb: first.clone(), courier_name: None, courier_code: None, order_number: None };
+    app.app.state.orders.resolve(&id, &log_id, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
     let order = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
     assert_eq!((order.provider_sync_status, live(&app, &order.order_number)), (SyncStatus::Failed, 0));
@@ -306,7 +307,7 @@ async fn the_look_up_of_a_vanished_worker_gets_its_end_also_when_the_order_needs
     let log = RequestLog::new("plog_look", "track_order", &id, &waiting.order_number, json!({}), 1, at);
     app.app.state.logs.begin(&log).await.unwrap();
     let attempt = waiting.attempt.unwrap();
-    let booking = Booking {
+    let booking = Shipment {
         awb: real_awb(&app, &id).await,
         courier_name: None,
         courier_code: None,
@@ -315,7 +316,7 @@ async fn the_look_up_of_a_vanished_worker_gets_its_end_also_when_the_order_needs
     app.app
         .state
         .orders
-        .resolve(&id, &attempt.request_log_id, &Finding::Booked(booking), Duration::ZERO)
+        .resolve(&id, &attempt.request_log_id, &CallOutcome::Done(booking), Duration::ZERO)
         .await
         .unwrap();
     app.advance(Duration::from_secs(61));

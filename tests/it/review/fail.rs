@@ -1,23 +1,19 @@
 //! Giving an order up.
 
 use std::time::Duration;
-
-use serde_json::json;
 use waybill::{
     features::{
         audit::Outcome,
-        orders::{
-            lifecycle::{Booking, Finding, reason},
-            review::Refusal,
-            service::review::ReviewError,
-            status::SyncStatus,
-        },
+        orders::{lifecycle::reason, review::Refusal, service::review::ReviewError, status::SyncStatus},
     },
     provider::{
+        carrier::{CallOutcome, Shipment},
         parcelx::log::RequestLog,
         simulator::{Answer, Rule},
     },
 };
+
+use serde_json::json;
 
 use super::{last_reason, line, live, real_awb, refusal, reviewer, stored, unclear, unsent, until_settled};
 use crate::support::{
@@ -54,13 +50,13 @@ async fn a_shipment_that_comes_to_light_later_is_cancelled_and_a_wish_is_fulfill
     let failed = reviewer(&app).fail(&id).await.unwrap();
     assert_eq!(serde_json::to_value(failed.cancellation.state).unwrap(), "done");
     let log_id = stored(&app, &id).await.attempt.unwrap().request_log_id;
-    let booking = Booking {
+    let booking = Shipment {
         awb: real_awb(&app, &id).await,
         courier_name: None,
         courier_code: None,
         order_number: None,
     };
-    app.app.state.orders.resolve(&id, &log_id, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+    app.app.state.orders.resolve(&id, &log_id, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
     assert_eq!((ended.provider_sync_status, live(&app, &ended.order_number)), (SyncStatus::Failed, 0));

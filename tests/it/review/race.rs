@@ -1,21 +1,22 @@
 //! What was learnt of the provider is acted on only if nobody has called for the order meanwhile.
 
 use std::{sync::Arc, time::Duration};
-
-use async_trait::async_trait;
 use waybill::{
     features::{
         audit::{AuditContext, Via},
         orders::{
-            lifecycle::{Finding, reason},
-            model::{Attempt, Order},
+            lifecycle::reason,
+            model::Order,
             review::{Evidence, Refusal, Seen, Shipments},
             service::OrderService,
             status::SyncStatus,
         },
     },
     platform::store::StoreError,
+    provider::carrier::{Attempt, CallOutcome},
 };
+
+use async_trait::async_trait;
 
 use super::{lines, refusal, stored, unclear};
 use crate::support::TestApp;
@@ -33,7 +34,7 @@ impl Shipments for Meddler {
         quiet.rebook(&order.id, true).await.unwrap();
         let now = self.0.load(&order.id).await?.unwrap();
         self.0.take(&now, "plog_theirs", Duration::from_secs(25)).await?.unwrap();
-        let unknown = Finding::Unknown("unknown: timed out".to_owned());
+        let unknown = CallOutcome::unanswered("unknown: timed out");
         self.0.resolve(&order.id, "plog_theirs", &unknown, Duration::ZERO).await?;
         self.0.review(&order.id, reason::OUTCOME_UNKNOWN).await?;
         Ok(Seen::Unknown)

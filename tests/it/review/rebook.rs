@@ -1,24 +1,22 @@
 //! Sending an order once more.
 
 use std::time::Duration;
-
-use serde_json::json;
 use waybill::{
     features::{
         audit::Outcome,
         orders::{
-            lifecycle::{Booking, Finding, reason},
-            model::CancellationState,
-            review::Refusal,
-            service::review::Trust,
+            lifecycle::reason, model::CancellationState, review::Refusal, service::review::Trust,
             status::SyncStatus,
         },
     },
     provider::{
+        carrier::{CallOutcome, Cause, ProviderEnv, Shipment},
         parcelx::log::RequestLog,
         simulator::{Duplicate, Lookup, Rule},
     },
 };
+
+use serde_json::json;
 
 use super::{
     line, lines, live, nobody, real_awb, refusal, reviewer, reviewer_at, stored, unclear, unsent,
@@ -177,7 +175,6 @@ async fn what_was_answered_after_all_is_not_booked_again() {
 
 #[tokio::test]
 async fn another_providers_order_is_left_alone() {
-    use waybill::features::orders::model::ProviderEnv;
     let app = TestApp::start().await;
     let (_, id) = unsent(&app).await;
     let mut order = stored(&app, &id).await;
@@ -202,7 +199,7 @@ async fn an_order_that_is_booked_again_in_doubt_is_not_called_off_as_if_it_were_
         }
         merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
         if under_way {
-            let busy = Finding::Wait { after: None, reason: "busy".to_owned() };
+            let busy = CallOutcome::Deferred { after: None, cause: Cause::Busy };
             orders.resolve(&id, "plog_2", &busy, Duration::ZERO).await.unwrap();
         }
         let order = until_settled(&app, &id).await;
@@ -225,9 +222,9 @@ async fn an_order_that_is_booked_again_in_doubt_is_not_called_off_as_if_it_were_
 #[tokio::test]
 async fn a_shipment_that_came_to_light_meanwhile_is_kept_and_no_other_is_booked() {
     for (finding, requested) in [
-        (Finding::Wait { after: None, reason: "busy".to_owned() }, false),
-        (Finding::Wait { after: None, reason: "busy".to_owned() }, true),
-        (Finding::NeverSent, false),
+        (CallOutcome::Deferred { after: None, cause: Cause::Busy }, false),
+        (CallOutcome::Deferred { after: None, cause: Cause::Busy }, true),
+        (CallOutcome::NotSent, false),
     ] {
         let app = TestApp::start().await;
         let (merchant, id) = unclear(&app, true).await;
@@ -237,8 +234,8 @@ async fn a_shipment_that_came_to_light_meanwhile_is_kept_and_no_other_is_booked(
         orders.take(&rebooked, "plog_2", Duration::from_secs(25)).await.unwrap().unwrap();
         let awb = real_awb(&app, &id).await;
         let booking =
-            Booking { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
-        orders.resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+            Shipment { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
+        orders.resolve(&id, &first, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
         assert_eq!(stored(&app, &id).await.duplicate_awbs, [awb.as_str()]);
         if requested {
             merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;

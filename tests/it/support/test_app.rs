@@ -6,6 +6,19 @@
 //! been asserted.
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex, time::Duration};
+use waybill::{
+    app::{App, Worker},
+    base::{clock::Clock, timestamp::Timestamp},
+    platform::{
+        auth::Role,
+        config::{Account, Config},
+        queue::{Counts, Queue},
+    },
+    provider::{
+        carrier::ProviderEnv,
+        simulator::{Profile, Settings, Simulator},
+    },
+};
 
 use axum::Router;
 use secrecy::SecretString;
@@ -13,17 +26,6 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
-use waybill::{
-    app::{App, Worker},
-    base::{clock::Clock, timestamp::Timestamp},
-    features::orders::model::ProviderEnv,
-    platform::{
-        auth::Role,
-        config::{Account, Config},
-        queue::{Counts, Queue},
-    },
-    provider::simulator::{Profile, Settings, Simulator},
-};
 
 use super::Client;
 

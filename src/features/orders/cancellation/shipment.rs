@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CancelFinding, NextCancelAction, PollSchedule, Tracking};
+use super::{NextCancelAction, PollSchedule, Tracking};
 use crate::{
     base::{ids, timestamp::Timestamp},
     features::orders::{
@@ -10,6 +10,7 @@ use crate::{
         model::{ShipmentCancellation, ShipmentCancellationState},
     },
     platform::queue::retry,
+    provider::carrier::CallOutcome,
 };
 
 impl ShipmentCancellationState {
@@ -66,23 +67,23 @@ impl ShipmentCancellation {
         }
     }
 
-    pub(super) fn resolve(&mut self, finding: &CancelFinding, schedule: &PollSchedule, now: Timestamp) {
+    pub(super) fn resolve(&mut self, finding: &CallOutcome<()>, schedule: &PollSchedule, now: Timestamp) {
         self.since = now;
         let next = |offsets: &[Duration]| Some(now + offsets.first().copied().unwrap_or(FIRST_WAIT));
         match finding {
-            CancelFinding::Accepted => {
+            CallOutcome::Done(()) => {
                 (self.state, self.detail) = (ShipmentCancellationState::Accepted, None);
                 self.next_check_at = next(&schedule.confirm);
             }
-            CancelFinding::Refused(words) => {
+            CallOutcome::Refused(words) => {
                 (self.state, self.detail) = (ShipmentCancellationState::Unclear, Some(words.clone()));
                 self.next_check_at = None;
             }
-            CancelFinding::Wait { after, reason } => self.wait(*after, reason, now),
-            CancelFinding::NeverSent => {
+            CallOutcome::Deferred { after, cause } => self.wait(*after, &cause.to_string(), now),
+            CallOutcome::NotSent => {
                 (self.state, self.next_check_at) = (ShipmentCancellationState::Wanted, None)
             }
-            CancelFinding::Unknown(_) => {
+            CallOutcome::Unknown { .. } => {
                 (self.state, self.detail) = (ShipmentCancellationState::Unclear, None);
                 self.unresolved_calls = self.unresolved_calls.saturating_add(1);
                 self.next_check_at = next(&schedule.unclear);

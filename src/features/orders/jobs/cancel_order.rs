@@ -5,24 +5,27 @@
 //! worker's cancel did, see what tracking shows, or wait. It may run any number of times; a cancel whose end
 //! is not plain is never repeated before tracking was asked.
 
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use tracing::Instrument;
-
-use super::{Context, words::words};
 use crate::{
     base::fault,
     features::orders::{
-        cancellation::{CancelFinding, NextCancelAction, Tracking},
+        cancellation::{NextCancelAction, Tracking},
         lifecycle::reason,
-        model::{Attempt, CancellationState, Order, ReviewOf, ShipmentCancellationState},
+        model::{CancellationState, Order, ReviewOf, ShipmentCancellationState},
     },
     platform::queue::{
         ActiveJob,
         job::{DeathCause, Job, JobError, Outcome, Payload},
     },
-    provider::parcelx::{By, CallError, Tracked, protect::CallPermit, redact, verdict::Verdict},
+    provider::{
+        carrier::{Attempt, CallOutcome},
+        parcelx::{By, CallError, Tracked, protect::CallPermit, redact, verdict::Verdict},
+    },
 };
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tracing::Instrument;
+
+use super::{Context, create_order::outcome, words::words};
 
 /// How often one run follows its order when others change it.
 const STEPS: usize = 20;
@@ -180,7 +183,7 @@ impl Context {
             .parcelx
             .close_cancel(order, attempt, self.clock.now())
             .await?
-            .map_or(CancelFinding::NeverSent, finding);
+            .map_or(CallOutcome::NotSent, finding);
         self.settled(
             self.orders.resolve_cancel(&order.id, &attempt.request_log_id, &finding, &self.schedule).await?,
         )
@@ -200,16 +203,10 @@ impl Context {
 }
 
 /// What an answer means for the shipment.
-fn finding(verdict: Verdict<()>) -> CancelFinding {
-    let wait = |after, reason| CancelFinding::Wait { after, reason };
+fn finding(verdict: Verdict<()>) -> CallOutcome<()> {
     match verdict {
-        Verdict::Success(()) => CancelFinding::Accepted,
-        Verdict::Refused(words) | Verdict::Wallet(words) => CancelFinding::Refused(words),
-        Verdict::Credentials(what) => wait(None, format!("credentials: {what}")),
-        Verdict::Configuration(what) => wait(None, format!("configuration: {what}")),
-        Verdict::Busy(after) => wait(after, "ParcelX is busy".to_owned()),
-        Verdict::NotSent(why) => wait(None, format!("ParcelX could not be reached ({why})")),
-        Verdict::Unknown(why) => CancelFinding::Unknown(why),
+        Verdict::Wallet(words) => CallOutcome::Refused(words),
+        verdict => outcome(verdict, |()| ()),
     }
 }
 

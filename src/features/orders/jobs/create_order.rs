@@ -5,18 +5,11 @@
 //! create is sent only after the order was taken in one write, every earlier attempt is shut out or settled,
 //! and the request log is written.
 
-use std::{sync::Arc, time::Duration};
-
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use tracing::Instrument;
-
-use super::{Context, words::words};
 use crate::{
     base::{fault, ids},
     features::orders::{
-        lifecycle::{Booking, Finding, NextAction, reason},
-        model::{Attempt, Order},
+        lifecycle::{NextAction, reason},
+        model::Order,
         status::SyncStatus,
     },
     platform::{
@@ -26,13 +19,23 @@ use crate::{
         },
         store::StoreError,
     },
-    provider::parcelx::{
-        CallError,
-        protect::CallPermit,
-        redact,
-        verdict::{Booked, Verdict},
+    provider::{
+        carrier::{AccountProblem, Attempt, CallOutcome, Cause, Shipment},
+        parcelx::{
+            CallError,
+            protect::CallPermit,
+            redact,
+            verdict::{Booked, Verdict},
+        },
     },
 };
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tracing::Instrument;
+
+use super::{Context, words::words};
 
 /// How often one run follows its order when others change it.
 const STEPS: usize = 10;
@@ -155,7 +158,7 @@ impl Context {
                 taken.id,
                 verdict.word("booked")
             );
-            let finding = finding(verdict);
+            let finding = outcome(verdict, booking);
             orders
                 .resolve(&taken.id, &attempt.request_log_id, &finding, first_poll)
                 .await
@@ -177,8 +180,8 @@ impl Context {
     /// taken anew.
     async fn close(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
         let finding = match self.parcelx.close_create(order, attempt, self.clock.now()).await? {
-            Some(verdict) => finding(verdict),
-            None => Finding::NeverSent,
+            Some(verdict) => outcome(verdict, booking),
+            None => CallOutcome::NotSent,
         };
         fault::reach("close:before-settle");
         self.settled(
@@ -210,8 +213,8 @@ impl Context {
     }
 }
 
-pub(super) fn booking(b: Booked) -> Booking {
-    Booking {
+pub(super) fn booking(b: Booked) -> Shipment {
+    Shipment {
         awb: b.awb,
         courier_name: b.courier_name,
         courier_code: b.courier_code,
@@ -220,20 +223,17 @@ pub(super) fn booking(b: Booked) -> Booking {
 }
 
 /// What an answer means for the order.
-fn finding(verdict: Verdict) -> Finding {
+pub(super) fn outcome<T, U>(verdict: Verdict<T>, done: impl FnOnce(T) -> U) -> CallOutcome<U> {
+    let deferred = |after, cause| CallOutcome::Deferred { after, cause };
     match verdict {
-        Verdict::Success(booked) => Finding::Booked(booking(booked)),
-        Verdict::Refused(words) => Finding::Refused(words),
-        Verdict::Wallet(words) => Finding::Wait { after: None, reason: format!("wallet: {words}") },
-        Verdict::Credentials(what) => Finding::Wait { after: None, reason: format!("credentials: {what}") },
-        Verdict::Configuration(what) => {
-            Finding::Wait { after: None, reason: format!("configuration: {what}") }
-        }
-        Verdict::Busy(after) => Finding::Wait { after, reason: "ParcelX is busy".to_owned() },
-        Verdict::NotSent(why) => {
-            Finding::Wait { after: None, reason: format!("ParcelX could not be reached ({why})") }
-        }
-        Verdict::Unknown(why) => Finding::Unknown(why),
+        Verdict::Success(success) => CallOutcome::Done(done(success)),
+        Verdict::Refused(words) => CallOutcome::Refused(words),
+        Verdict::Wallet(words) => deferred(None, Cause::Account(AccountProblem::Wallet, words)),
+        Verdict::Credentials(what) => deferred(None, Cause::Account(AccountProblem::Credentials, what)),
+        Verdict::Configuration(what) => deferred(None, Cause::Account(AccountProblem::Configuration, what)),
+        Verdict::Busy(after) => deferred(after, Cause::Busy),
+        Verdict::NotSent(why) => deferred(None, Cause::Unreachable(why)),
+        Verdict::Unknown(why) => CallOutcome::unanswered(why),
     }
 }
 

@@ -6,21 +6,24 @@
 //! last look, and only if a control look-up in the same pass, before it, finds a booking of ours that is as
 //! new as the doubtful call, does it count as absence. Everything else ends with a person.
 
+use crate::{
+    base::timestamp::Timestamp,
+    features::orders::{
+        lifecycle::{UNRESOLVED_FOR_AT_MOST, reason},
+        model::{Order, ShipmentCancellationState},
+        status::SyncStatus,
+    },
+    platform::queue::job::JobError,
+    provider::{
+        carrier::{Attempt, CallOutcome, Shipment},
+        parcelx::{By, Call, Tracked},
+    },
+};
 use std::time::Duration;
 
 use tracing::Instrument;
 
 use super::{Context, create_order::booking};
-use crate::{
-    base::timestamp::Timestamp,
-    features::orders::{
-        lifecycle::{Booking, Finding, UNRESOLVED_FOR_AT_MOST, reason},
-        model::{Attempt, Order, ShipmentCancellationState},
-        status::SyncStatus,
-    },
-    platform::queue::job::JobError,
-    provider::parcelx::{By, Call, Tracked},
-};
 
 /// What the control look-up says of look-ups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,15 +112,15 @@ impl Context {
     /// An answer may have been written down late, by a worker that did not live to act on it.
     async fn adopt_recorded(&self, order: &Order) -> Result<Option<Order>, JobError> {
         let Some((log_id, booked)) = self.parcelx.booking_on_record(order).await? else { return Ok(None) };
-        let finding = Finding::Booked(booking(booked));
+        let finding = CallOutcome::Done(booking(booked));
         let settled = self.orders.resolve(&order.id, &log_id, &finding, self.first_poll()).await?;
         // Else its AWB is another order's, and look-ups go on.
         Ok(settled.filter(|order| order.provider_sync_status != SyncStatus::Reconciling))
     }
 
     async fn adopt(&self, order: &Order, attempt: &Attempt, awb: String) -> Result<Option<Order>, JobError> {
-        let booking = Booking { awb, courier_name: None, courier_code: None, order_number: None };
-        let finding = Finding::Booked(booking);
+        let booking = Shipment { awb, courier_name: None, courier_code: None, order_number: None };
+        let finding = CallOutcome::Done(booking);
         Ok(
             match self.orders.resolve(&order.id, &attempt.request_log_id, &finding, self.first_poll()).await?
             {

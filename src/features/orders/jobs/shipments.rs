@@ -1,17 +1,20 @@
 //! What people who decide on orders are shown of `ParcelX` and of the calls on record.
 
-use async_trait::async_trait;
-
-use super::create_order::booking;
 use crate::{
     base::clock::Clock,
     features::orders::{
-        model::{Attempt, Order},
+        model::Order,
         review::{Evidence, Seen, Shipments},
     },
     platform::store::StoreError,
-    provider::parcelx::{By, Call, CallError, ParcelXClient, Tracked, redact, verdict::Verdict},
+    provider::{
+        carrier::Attempt,
+        parcelx::{By, Call, CallError, ParcelXClient, Tracked, redact, verdict::Verdict},
+    },
 };
+use async_trait::async_trait;
+
+use super::create_order::booking;
 
 /// Asks through one account.
 #[derive(Debug, Clone)]

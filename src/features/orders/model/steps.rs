@@ -3,20 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{base::timestamp::Timestamp, features::orders::status::SyncStatus};
-
-/// One dispatch of the order to the provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Attempt {
-    pub no: i64,
-    /// The id under which its request log will be written, before anything is sent.
-    pub request_log_id: String,
-    /// It sends before this time or never.
-    pub send_by: Timestamp,
-    /// From here on whatever it did has been written down, or nobody will write it.
-    pub settle_after: Timestamp,
-}
+use crate::{base::timestamp::Timestamp, features::orders::status::SyncStatus, provider::carrier::Attempt};
 
 /// An unanswered call that is being looked into.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

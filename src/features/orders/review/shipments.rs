@@ -1,16 +1,13 @@
 //! What a person's actions ask of the provider and of the calls on record, and what they learn.
 
+use crate::{
+    features::orders::model::Order,
+    platform::store::StoreError,
+    provider::carrier::{Attempt, Shipment},
+};
 use std::fmt;
 
 use async_trait::async_trait;
-
-use crate::{
-    features::orders::{
-        lifecycle::Booking,
-        model::{Attempt, Order},
-    },
-    platform::store::StoreError,
-};
 
 /// What the provider shows of a shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +26,7 @@ pub enum Seen {
 pub enum Evidence {
     /// It, or an earlier call of the order, was answered with this booking, by the log of this id. The order
     /// need not show it: a worker may have written the answer down and not lived to act on it.
-    Booked(String, Booking),
+    Booked(String, Shipment),
     /// It was never sent and never will be, or was answered with something else than a booking.
     NotBooked,
     Unclear,

@@ -6,8 +6,8 @@ use super::{OrderId, TAG, no_such_order};
 use crate::{
     features::orders::{
         amend::Amend,
-        draft::Draft,
         model::Order,
+        payload::NewOrder,
         request::CreateOrder,
         service::OrderService,
         status::SyncStatus,
@@ -46,7 +46,7 @@ pub(super) async fn amend_order(
     ValidJson(body): ValidJson<CreateOrder>,
 ) -> Result<Response, Problem> {
     let (order, came_to) =
-        orders.amend(&merchant.user_id, &id, &Draft::from(body)).await?.ok_or_else(no_such_order)?;
+        orders.amend(&merchant.user_id, &id, &NewOrder::from(body)).await?.ok_or_else(no_such_order)?;
     tracing::Span::current().record("order.id", order.id.as_str());
     let status = match came_to {
         Amend::Accepted => StatusCode::ACCEPTED,

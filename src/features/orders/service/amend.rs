@@ -1,7 +1,7 @@
 //! Correcting orders that the provider refused.
 
 use super::{OrderService, StoreError};
-use crate::features::orders::{amend::Amend, draft::Draft, model::Order};
+use crate::features::orders::{amend::Amend, model::Order, payload::NewOrder};
 
 impl OrderService {
     /// A merchant corrects an order of theirs. Of several at once one is first; the others are decided on
@@ -13,7 +13,7 @@ impl OrderService {
         &self,
         user_id: &str,
         id: &str,
-        draft: &Draft,
+        draft: &NewOrder,
     ) -> Result<Option<(Order, Amend)>, StoreError> {
         let mut came_to = None;
         let order = self.change(id, |order, now| {

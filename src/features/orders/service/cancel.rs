@@ -4,10 +4,11 @@ use super::{OrderService, StoreError};
 use crate::{
     base::ids,
     features::orders::{
-        cancellation::{CancelFinding, PollSchedule, Tracking},
-        lifecycle::{CallTimes, CancelDecision},
+        cancellation::{PollSchedule, Tracking},
+        lifecycle::CancelDecision,
         model::{Actor, Order},
     },
+    provider::carrier::{CallOutcome, CallTimes},
 };
 
 impl OrderService {
@@ -61,7 +62,7 @@ impl OrderService {
         &self,
         id: &str,
         request_log_id: &str,
-        finding: &CancelFinding,
+        finding: &CallOutcome<()>,
         schedule: &PollSchedule,
     ) -> Result<Option<Order>, StoreError> {
         self.change(id, |order, now| order.resolve_cancel(request_log_id, finding, schedule, now)).await

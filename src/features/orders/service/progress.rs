@@ -1,16 +1,14 @@
 //! How jobs move an order on: taken for a call, settled by what came of it, handed on or given up.
 
+use crate::{
+    base::timestamp::Timestamp,
+    features::orders::{lifecycle::reason, model::Order},
+    platform::store::{self, Query, StoreError},
+    provider::carrier::{CallOutcome, CallTimes, Shipment},
+};
 use std::time::Duration;
 
 use super::OrderService;
-use crate::{
-    base::timestamp::Timestamp,
-    features::orders::{
-        lifecycle::{CallTimes, Finding, reason},
-        model::Order,
-    },
-    platform::store::{self, Query, StoreError},
-};
 
 impl OrderService {
     /// The order as a job sees it: whoever it belongs to.
@@ -50,10 +48,10 @@ impl OrderService {
         &self,
         id: &str,
         request_log_id: &str,
-        finding: &Finding,
+        finding: &CallOutcome<Shipment>,
         first_poll: Duration,
     ) -> Result<Option<Order>, StoreError> {
-        let unknown = Finding::Unknown(reason::AWB_OF_ANOTHER_ORDER.to_owned());
+        let unknown = CallOutcome::unanswered(reason::AWB_OF_ANOTHER_ORDER);
         let mut unheld = false;
         loop {
             match self.try_resolve(id, request_log_id, finding, first_poll, unheld).await {
@@ -79,7 +77,7 @@ impl OrderService {
         &self,
         id: &str,
         request_log_id: &str,
-        finding: &Finding,
+        finding: &CallOutcome<Shipment>,
         first_poll: Duration,
         unheld: bool,
     ) -> Result<(Option<Order>, Option<String>), StoreError> {

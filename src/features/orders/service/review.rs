@@ -16,12 +16,12 @@ use crate::{
     features::{
         audit::{Audit, AuditContext, AuditedAction, Outcome},
         orders::{
-            lifecycle::Finding,
             model::Order,
             review::{self, Evidence, Fate, Refusal, Seen, Shipments},
         },
     },
     platform::store::Document,
+    provider::carrier::CallOutcome,
 };
 
 /// Why an action was not taken.
@@ -247,7 +247,7 @@ impl ReviewService {
             Evidence::NotBooked => return Ok(Known::Doubtful(doubtful)),
             Evidence::Unclear => return Ok(Known::Doubtful(true)),
         };
-        let finding = Finding::Booked(booking);
+        let finding = CallOutcome::Done(booking);
         let settled = self.orders.resolve(&order.id, &log_id, &finding, std::time::Duration::ZERO).await?;
         match settled {
             Some(order) if order.awb.is_some() => Ok(Known::Booked(Box::new(order))),

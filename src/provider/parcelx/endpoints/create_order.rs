@@ -1,23 +1,25 @@
 //! Books an order: one call creates it, chooses the courier and gives the AWB. Not known to be idempotent, so
 //! never repeated by itself.
 
-use http::Method;
-use serde::Serialize;
-use serde_json::Value;
-
 use crate::{
     base::money::Money,
     features::orders::{
         measure::Percent,
-        model::{Item, Order},
+        model::Order,
         words::{AddressType, ExpressType, PaymentMethod},
     },
-    provider::parcelx::{
-        answer::{Answer, CallResult, awb_of, text_of},
-        endpoint::Endpoint,
-        verdict::{self, Booked, Verdict},
+    provider::{
+        carrier::Item,
+        parcelx::{
+            answer::{Answer, CallResult, awb_of, text_of},
+            endpoint::Endpoint,
+            verdict::{self, Booked, Verdict},
+        },
     },
 };
+use http::Method;
+use serde::Serialize;
+use serde_json::Value;
 
 #[derive(Debug)]
 pub(in crate::provider::parcelx) struct CreateOrder<'a>(pub(in crate::provider::parcelx) &'a Order);
@@ -79,11 +81,11 @@ fn texts<T: ToString>(list: &[T]) -> Vec<String> {
 
 impl<'a> From<&'a Order> for Payload<'a> {
     fn from(order: &'a Order) -> Self {
-        let to = &order.consignee;
+        let to = &order.payload.consignee;
         let or_empty = |text: &'a Option<String>| text.as_deref().unwrap_or_default();
         // A non-zero amount to collect may turn a prepaid parcel into COD.
-        let (payment_mode, cod_amount) = match order.payment_method {
-            PaymentMethod::Cod => ("Cod", rupees(order.charges.cod_amount)),
+        let (payment_mode, cod_amount) = match order.payload.payment_method {
+            PaymentMethod::Cod => ("Cod", rupees(order.payload.charges.cod_amount)),
             PaymentMethod::Prepaid => ("Prepaid", rupees(Money::ZERO)),
         };
         Self {
@@ -95,31 +97,31 @@ impl<'a> From<&'a Order> for Payload<'a> {
             consignee_address1: &to.address1,
             consignee_address2: or_empty(&to.address2),
             consignee_name: &to.name,
-            invoice_number: &order.invoice_number,
-            express_type: match order.express_type {
+            invoice_number: &order.payload.invoice_number,
+            express_type: match order.payload.express_type {
                 ExpressType::Surface => "surface",
                 ExpressType::Air => "air",
             },
-            pick_address_id: &order.pick_address_id,
-            return_address_id: or_empty(&order.return_address_id),
+            pick_address_id: &order.payload.pick_address_id,
+            return_address_id: or_empty(&order.payload.return_address_id),
             cod_amount,
-            tax_amount: rupees(order.charges.tax_amount),
-            mps: order.shipment.mps.to_string(),
+            tax_amount: rupees(order.payload.charges.tax_amount),
+            mps: order.payload.shipment.mps.to_string(),
             courier_type: 0,
             courier_code: "",
-            products: order.items.iter().map(Product::from).collect(),
+            products: order.payload.items.iter().map(Product::from).collect(),
             address_type: match to.address_type {
                 AddressType::Home => "Home",
                 AddressType::Office => "Office",
                 AddressType::Other => "Other",
             },
             payment_mode,
-            order_amount: rupees(order.charges.order_amount),
-            extra_charges: rupees(order.charges.extra_charges),
-            shipment_width: texts(&order.shipment.width),
-            shipment_height: texts(&order.shipment.height),
-            shipment_length: texts(&order.shipment.length),
-            shipment_weight: texts(&order.shipment.weight),
+            order_amount: rupees(order.payload.charges.order_amount),
+            extra_charges: rupees(order.payload.charges.extra_charges),
+            shipment_width: texts(&order.payload.shipment.width),
+            shipment_height: texts(&order.payload.shipment.height),
+            shipment_length: texts(&order.payload.shipment.length),
+            shipment_weight: texts(&order.payload.shipment.weight),
         }
     }
 }

@@ -1,15 +1,15 @@
 //! What becomes of the cancel's own call: lost, unheard, without an answer, stopped by a hold.
 
 use std::time::Duration;
+use waybill::{
+    features::orders::model::ShipmentCancellationState,
+    provider::{
+        carrier::{CallOutcome, Shipment},
+        simulator::{Answer, Operation, Rule, SecondCancel, TakesEffect},
+    },
+};
 
 use serde_json::json;
-use waybill::{
-    features::orders::{
-        lifecycle::{Booking, Finding},
-        model::ShipmentCancellationState,
-    },
-    provider::simulator::{Answer, Operation, Rule, SecondCancel, TakesEffect},
-};
 
 use super::{booked, cancel, live, stored, until_settled, words};
 use crate::support::{TestApp, orders::order};
@@ -182,8 +182,8 @@ async fn a_second_shipment_is_cancelled_and_the_first_stays() {
     assert!(app.app.store.replace(&other).await.unwrap());
     let first = stored(&app, &id).await.attempt.unwrap().request_log_id;
     let booking =
-        Booking { awb: duplicate.clone(), courier_name: None, courier_code: None, order_number: None };
-    app.app.state.orders.resolve(&id, &first, &Finding::Booked(booking), Duration::ZERO).await.unwrap();
+        Shipment { awb: duplicate.clone(), courier_name: None, courier_code: None, order_number: None };
+    app.app.state.orders.resolve(&id, &first, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
     let order = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
     assert_eq!(

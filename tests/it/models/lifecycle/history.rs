@@ -1,13 +1,12 @@
 //! What may be done to an order, and how likely.
 
 use std::{fmt, time::Duration};
+use waybill::{
+    features::orders::{cancellation::Tracking, review::Fate},
+    provider::carrier::{CallOutcome, Cause, Shipment},
+};
 
 use proptest::{collection::vec, prelude::*, sample};
-use waybill::features::orders::{
-    cancellation::{CancelFinding, Tracking},
-    lifecycle::{Booking, Finding},
-    review::Fate,
-};
 
 pub(super) const WORKERS: usize = 3;
 
@@ -41,7 +40,7 @@ pub(super) enum Op {
     Review,
     CancelDecision,
     /// The next thing that a cancel job would do; a call gets this answer, a look shows this.
-    Recall(Which, CancelFinding, Tracking),
+    Recall(Which, CallOutcome<()>, Tracking),
     /// The merchant corrects it.
     Amend,
     Person(Hand),
@@ -89,20 +88,20 @@ pub(super) enum Found {
 
 impl Found {
     /// Each attempt that is booked has an AWB of its own.
-    pub(super) fn of(&self, attempt: &str) -> Finding {
+    pub(super) fn of(&self, attempt: &str) -> CallOutcome<Shipment> {
         match self {
-            Self::Booked => Finding::Booked(Booking {
+            Self::Booked => CallOutcome::Done(Shipment {
                 awb: format!("AWB-{attempt}"),
                 courier_name: None,
                 courier_code: None,
                 order_number: None,
             }),
-            Self::Refused => Finding::Refused("Pincode is not serviceable".to_owned()),
+            Self::Refused => CallOutcome::Refused("Pincode is not serviceable".to_owned()),
             Self::Wait(after) => {
-                Finding::Wait { after: after.map(Duration::from_secs), reason: "busy".to_owned() }
+                CallOutcome::Deferred { after: after.map(Duration::from_secs), cause: Cause::Busy }
             }
-            Self::NeverSent => Finding::NeverSent,
-            Self::Unknown => Finding::Unknown("unknown: timed out".to_owned()),
+            Self::NeverSent => CallOutcome::NotSent,
+            Self::Unknown => CallOutcome::unanswered("unknown: timed out"),
         }
     }
 }
@@ -132,12 +131,12 @@ fn ops() -> impl Strategy<Value = Op> {
     let finding = prop_oneof![2 => Just(Found::Booked), 2 => Just(Found::Refused), 6 => wait, 1 => Just(Found::NeverSent), 3 => Just(Found::Unknown)];
     let which = prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
     let answer = sample::select(vec![
-        CancelFinding::Accepted,
-        CancelFinding::Refused("cannot be cancelled".to_owned()),
-        CancelFinding::Refused("already cancelled".to_owned()),
-        CancelFinding::Wait { after: None, reason: "busy".to_owned() },
-        CancelFinding::NeverSent,
-        CancelFinding::Unknown("unknown: timed out".to_owned()),
+        CallOutcome::Done(()),
+        CallOutcome::Refused("cannot be cancelled".to_owned()),
+        CallOutcome::Refused("already cancelled".to_owned()),
+        CallOutcome::Deferred { after: None, cause: Cause::Busy },
+        CallOutcome::NotSent,
+        CallOutcome::unanswered("unknown: timed out"),
     ]);
     let hands = vec![
         Hand::Adopt,

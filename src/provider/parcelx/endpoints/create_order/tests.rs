@@ -1,16 +1,16 @@
+use crate::{
+    base::timestamp::Timestamp,
+    features::orders::{payload::NewOrder, request},
+    provider::{carrier::ProviderEnv, parcelx::answer::Body},
+};
 use serde_json::json;
 
 use super::*;
-use crate::{
-    base::timestamp::Timestamp,
-    features::orders::{draft::Draft, model::ProviderEnv, request},
-    provider::parcelx::answer::Body,
-};
 
 fn order(body: Value) -> Order {
     let request: request::CreateOrder = serde_json::from_value(body).unwrap();
     let mut order =
-        Order::new("user", Draft::from(request), ProviderEnv::Simulator, Timestamp::from_millis(0));
+        Order::new("user", NewOrder::from(request), ProviderEnv::Simulator, Timestamp::from_millis(0));
     order.order_number = "ORD-TEST".into();
     order
 }

@@ -9,28 +9,23 @@ use sha2::{Digest, Sha256};
 
 use super::{
     measure::{Centimetres, Kilograms},
-    model::{Charges, Consignee, Fingerprint, Item, Shipment},
+    model::Fingerprint,
     request::{ChargesInput, ConsigneeInput, CreateOrder, ItemInput, ShipmentInput},
     text::{Lines, Text},
     words::{AddressType, ExpressType, PaymentMethod},
 };
-use crate::base::money::Money;
+use crate::{
+    base::money::Money,
+    provider::carrier::{Charges, Consignee, Item, OrderPayload, Parcels},
+};
 
 pub const INDIA: &str = "India";
 
 /// A valid request, turned into what will be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
+pub struct NewOrder {
     pub client_order_id: Option<String>,
-    pub invoice_number: String,
-    pub payment_method: PaymentMethod,
-    pub express_type: ExpressType,
-    pub pick_address_id: String,
-    pub return_address_id: Option<String>,
-    pub consignee: Consignee,
-    pub items: Vec<Item>,
-    pub charges: Charges,
-    pub shipment: Shipment,
+    pub payload: OrderPayload,
 }
 
 fn present<const MIN: usize, const MAX: usize>(text: Option<Text<MIN, MAX>>) -> Option<String> {
@@ -41,19 +36,21 @@ fn present_lines<const MIN: usize, const MAX: usize>(text: Option<Lines<MIN, MAX
     text.map(Lines::into_inner).filter(|t| !t.is_empty())
 }
 
-impl From<CreateOrder> for Draft {
+impl From<CreateOrder> for NewOrder {
     fn from(r: CreateOrder) -> Self {
         Self {
             client_order_id: present(r.client_order_id),
-            invoice_number: r.invoice_number.into_inner(),
-            payment_method: r.payment_method,
-            express_type: r.express_type,
-            pick_address_id: r.pick_address_id.into_inner(),
-            return_address_id: present(r.return_address_id),
-            consignee: r.consignee.into(),
-            items: r.items.into_iter().map(Item::from).collect(),
-            charges: (&r.charges).into(),
-            shipment: r.shipment.into(),
+            payload: OrderPayload {
+                invoice_number: r.invoice_number.into_inner(),
+                payment_method: r.payment_method,
+                express_type: r.express_type,
+                pick_address_id: r.pick_address_id.into_inner(),
+                return_address_id: present(r.return_address_id),
+                consignee: r.consignee.into(),
+                items: r.items.into_iter().map(Item::from).collect(),
+                charges: (&r.charges).into(),
+                shipment: r.shipment.into(),
+            },
         }
     }
 }
@@ -101,7 +98,7 @@ impl From<&ChargesInput> for Charges {
     }
 }
 
-impl From<ShipmentInput> for Shipment {
+impl From<ShipmentInput> for Parcels {
     fn from(s: ShipmentInput) -> Self {
         Self { width: s.width, height: s.height, length: s.length, weight: s.weight, mps: s.mps.unwrap_or(0) }
     }
@@ -109,7 +106,7 @@ impl From<ShipmentInput> for Shipment {
 
 const FINGERPRINT_VERSION: u8 = 1;
 
-impl Draft {
+impl NewOrder {
     /// Changing what goes in means a new version: stored orders keep the old one.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
@@ -156,16 +153,16 @@ struct Canonical<'a> {
     mps: u32,
 }
 
-impl<'a> From<&'a Draft> for Canonical<'a> {
-    fn from(d: &'a Draft) -> Self {
-        let c = &d.consignee;
+impl<'a> From<&'a NewOrder> for Canonical<'a> {
+    fn from(d: &'a NewOrder) -> Self {
+        let (p, c) = (&d.payload, &d.payload.consignee);
         Self {
             client_order_id: d.client_order_id.as_deref(),
-            invoice: &d.invoice_number,
-            payment: d.payment_method,
-            express: d.express_type,
-            pick: &d.pick_address_id,
-            return_to: d.return_address_id.as_deref(),
+            invoice: &p.invoice_number,
+            payment: p.payment_method,
+            express: p.express_type,
+            pick: &p.pick_address_id,
+            return_to: p.return_address_id.as_deref(),
             name: &c.name,
             mobile: &c.mobile,
             email: c.email.as_deref(),
@@ -177,18 +174,18 @@ impl<'a> From<&'a Draft> for Canonical<'a> {
             state: &c.state,
             country: Some(c.country.as_str()).filter(|c| *c != INDIA),
             address_type: Some(c.address_type).filter(|t| *t != AddressType::default()),
-            items: &d.items,
+            items: &p.items,
             amounts: [
-                d.charges.order_amount,
-                d.charges.cod_amount,
-                d.charges.tax_amount,
-                d.charges.extra_charges,
+                p.charges.order_amount,
+                p.charges.cod_amount,
+                p.charges.tax_amount,
+                p.charges.extra_charges,
             ],
-            width: &d.shipment.width,
-            height: &d.shipment.height,
-            length: &d.shipment.length,
-            weight: &d.shipment.weight,
-            mps: d.shipment.mps,
+            width: &p.shipment.width,
+            height: &p.shipment.height,
+            length: &p.shipment.length,
+            weight: &p.shipment.weight,
+            mps: p.shipment.mps,
         }
     }
 }

@@ -1,0 +1,179 @@
+//! The neutral vocabulary between orders and whoever carries their parcels: what is asked of a provider, and
+//! what its answers mean. Orders decide on these values alone; a provider's own words and codes stay in its
+//! folder.
+
+mod payload;
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use self::payload::{Charges, Consignee, Item, OrderPayload, Parcels};
+use crate::base::timestamp::Timestamp;
+
+/// Which `ParcelX` an order is for. A worker that talks to the other one leaves it alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderEnv {
+    Simulator,
+    Live,
+}
+
+impl ProviderEnv {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Simulator => "simulator",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// One call that changes something at the provider, and its times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    pub no: i64,
+    /// The id under which its request log will be written, before anything is sent.
+    pub request_log_id: String,
+    /// It sends before this time or never.
+    pub send_by: Timestamp,
+    /// From here on whatever it did has been written down, or nobody will write it.
+    pub settle_after: Timestamp,
+}
+
+/// How long an attempt usually has from its take to its first byte. Two writes lie between.
+pub const SEND_WITHIN: Duration = Duration::from_secs(10);
+/// How long after a call's longest possible end its outcome usually must have been written.
+pub const SETTLE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long one call and the writes around it may take: when an attempt may be given up for dead follows from
+/// it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallTimes {
+    /// From the take to the first byte.
+    pub send_within: Duration,
+    /// The call itself.
+    pub call: Duration,
+    /// From the call's longest possible end until its outcome must have been written.
+    pub settle_within: Duration,
+}
+
+/// A call this long, and the usual times around it.
+impl From<Duration> for CallTimes {
+    fn from(call: Duration) -> Self {
+        Self { send_within: SEND_WITHIN, call, settle_within: SETTLE_WITHIN }
+    }
+}
+
+/// What the provider gave for a booking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shipment {
+    pub awb: String,
+    pub courier_name: Option<String>,
+    pub courier_code: Option<String>,
+    pub order_number: Option<String>,
+}
+
+/// What is known after a call; `T` is what a success gives. The one value that goes from the client to the
+/// order, the account's hold, the circuit breaker and the metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallOutcome<T> {
+    Done(T),
+    /// The provider said no, in these words.
+    Refused(String),
+    /// Certainly nothing was done; worth another call `after` this long, or after a growing wait.
+    Deferred {
+        after: Option<Duration>,
+        cause: Cause,
+    },
+    /// Its worker vanished before it sent anything, and it has been shut out: to be sent again at once.
+    NotSent,
+    /// The provider may have acted.
+    Unknown {
+        reason: String,
+        heard: Heard,
+    },
+}
+
+/// Why a call is worth another one later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// Too fast for the provider.
+    Busy,
+    /// The account cannot be used, in words that may be shown.
+    Account(AccountProblem, String),
+    /// The provider would not do it now, for a reason that says nothing of the account.
+    Declined(String),
+    /// Name look-up, connection or TLS failed.
+    Unreachable(String),
+    /// The time to send had passed before anything was sent.
+    TooLate,
+}
+
+/// What is wrong with an account. In the order of their gravity: what comes later shuts all that an earlier one
+/// does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountProblem {
+    /// Its money is used up.
+    Wallet,
+    /// The provider does not know the calls: a wrong address, or a changed API.
+    Configuration,
+    /// The provider refuses the keys.
+    Credentials,
+}
+
+/// How much of an answer came back, whatever it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing to the end: the provider may only be slow.
+    Nothing,
+    /// That it is broken.
+    Broken,
+    /// Something that cannot be read.
+    Unreadable,
+    /// A readable answer: whoever gave it knows our keys.
+    Readable,
+}
+
+impl<T> CallOutcome<T> {
+    /// A call without an answer.
+    #[must_use]
+    pub fn unanswered(reason: impl Into<String>) -> Self {
+        Self::Unknown { reason: reason.into(), heard: Heard::Nothing }
+    }
+}
+
+impl AccountProblem {
+    pub const ALL: [Self; 3] = [Self::Wallet, Self::Configuration, Self::Credentials];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wallet => "wallet",
+            Self::Configuration => "configuration",
+            Self::Credentials => "credentials",
+        }
+    }
+}
+
+impl fmt::Display for AccountProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// In words for whoever asks why an order waits.
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("ParcelX is busy"),
+            Self::Account(problem, words) => write!(f, "{problem}: {words}"),
+            Self::Declined(words) => f.write_str(words),
+            Self::Unreachable(why) => write!(f, "ParcelX could not be reached ({why})"),
+            Self::TooLate => f.write_str("the time to send had passed"),
+        }
+    }
+}
