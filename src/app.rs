@@ -2,14 +2,22 @@
 
 mod routes;
 
+use std::sync::Arc;
+
+use axum::Router;
+use secrecy::SecretString;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::routes::{BODY_LIMIT, document};
+use self::routes::{about, routes};
 use crate::{
     base::{clock::Clock, ids},
     features::{
-        audit::AuditLine,
+        Collection, Feature, JobContext, Services, audit,
         orders::{
+            self,
             cancellation::PollSchedule,
-            jobs::{self, shipments::ParcelXShipments},
-            model::Order,
+            jobs::shipments::ParcelXShipments,
             review::Shipments,
             service::{Labels, OrderService},
         },
@@ -24,11 +32,11 @@ use crate::{
             openapi,
         },
         outbox::{self, Lease, LeaseDocument, Times, Walker},
-        queue::{Queue, QueueError, producer::Producer, runner::Runner},
+        queue::{Queue, QueueError, producer::Producer, registry::Registry, runner::Runner},
         store::{Store, StoreError},
     },
     provider::{
-        carrier::{CallTimes, ProviderEnv},
+        carrier::{CallTimes, Needs, ProviderEnv},
         parcelx::{
             LabelHosts, ParcelXClient, Settings,
             client::ClientError,
@@ -37,14 +45,26 @@ use crate::{
         },
     },
 };
-use std::sync::Arc;
 
-use axum::Router;
-use secrecy::SecretString;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+/// Every resource, in the order in which the API's document shows them. A new one is a line here.
+const FEATURES: [fn() -> Feature; 3] = [orders::feature, provider_accounts::feature, audit::feature];
 
-pub use self::routes::{AppState, BODY_LIMIT, document};
-use self::routes::{about, routes};
+fn features() -> Vec<Feature> {
+    FEATURES.map(|feature| feature()).into()
+}
+
+/// Those of the features, of the provider's logs, and the leases.
+fn collections() -> impl Iterator<Item = Collection> {
+    let shared =
+        [Collection::of::<RequestLog>(), Collection::of::<OutcomeLog>(), Collection::of::<LeaseDocument>()];
+    features().into_iter().flat_map(|feature| feature.collections).chain(shared)
+}
+
+/// Each queue that workers work, and what its jobs need of the provider's account.
+#[must_use]
+pub fn queues() -> Vec<(&'static str, Needs)> {
+    features().into_iter().flat_map(|feature| feature.queues).collect()
+}
 
 /// One process's parts. Cheap to clone; clones share them.
 #[derive(Clone, Debug)]
@@ -56,7 +76,7 @@ pub struct App {
     pub env: ProviderEnv,
     /// The provider's account that orders are booked with.
     pub accounts: Accounts,
-    pub state: AppState,
+    pub state: Services,
 }
 
 /// Why a process cannot start.
@@ -75,7 +95,7 @@ pub enum AppError {
 /// The process part that runs jobs.
 #[derive(Debug, Clone)]
 pub struct Worker {
-    runner: Runner<jobs::Context>,
+    runner: Runner<JobContext>,
     calls: TaskTracker,
     walker: Walker,
     lease: Lease,
@@ -111,18 +131,18 @@ impl App {
     ) -> Result<Self, AppError> {
         let tokens = Tokens::new(key, clock.clone());
         let store = Store::open(&config.store.url).await?;
-        store.prepare::<Order>().await?;
-        store.prepare::<RequestLog>().await?;
-        store.prepare::<OutcomeLog>().await?;
-        store.prepare::<LeaseDocument>().await?;
-        store.prepare::<provider_accounts::Account>().await?;
-        store.prepare::<AuditLine>().await?;
+        for collection in collections() {
+            collection.prepare(&store).await?;
+        }
         let queue = Queue::open(&config.queue.url, clock.clone(), config.keep()).await?;
         let producer = Producer::new(Arc::clone(&queue.broker));
         let policies = config.policies();
-        let orders = OrderService::new(store.clone(), producer, clock.clone(), env, policies);
+        let orders = OrderService::new(store.clone(), producer.clone(), clock.clone(), env, policies);
         let label_wait = config.parcelx.label_wait.get().min(config.http.timeout.get() / 2);
-        let state = AppState {
+        let state = Services {
+            store: store.clone(),
+            clock: clock.clone(),
+            producer,
             labels: Labels::new(orders.clone(), config.parcelx.label_life.get(), label_wait),
             orders,
             logs: ProviderLogs::new(store.clone(), clock.clone()),
@@ -135,7 +155,7 @@ impl App {
     /// The whole HTTP surface. While `draining`, `/readyz` says no.
     pub fn router(&self, draining: CancellationToken) -> Router {
         let health = health::routes(self.about(), self.checks(), draining);
-        let (router, document) = routes(health).with_state(self.state.clone()).split_for_parts();
+        let (router, document) = routes(features(), health).with_state(self.state.clone()).split_for_parts();
         let limits = Limits { body: BODY_LIMIT, timeout: self.config.http.timeout.get() };
         middleware::apply(router.merge(openapi::docs(document)), &limits, self.clock.clone())
     }
@@ -185,8 +205,8 @@ impl App {
             grace: outbox.grace.get(),
             every: outbox.every.get(),
         };
-        Walker::new(self.store.clone(), self.queue.clone(), self.clock.clone(), times)
-            .over::<Order>(self.config.policies())
+        let walker = Walker::new(self.store.clone(), self.queue.clone(), self.clock.clone(), times);
+        collections().fold(walker, |walker, collection| collection.walked_by(walker, self.config.policies()))
     }
 
     /// What says when the jobs of this process may call the provider.
@@ -238,7 +258,7 @@ impl App {
         let (calls, times) = (TaskTracker::new(), &self.config.parcelx);
         let guard = self.guard();
         let protection = Protection { observer: Some(Arc::new(guard.clone())), limits: self.limits() };
-        let context = jobs::Context {
+        let context = JobContext {
             orders: self.state.orders.clone(),
             parcelx: self.parcelx(account, protection)?,
             clock: self.clock.clone(),
@@ -256,8 +276,8 @@ impl App {
             label_hosts,
             calls: calls.clone(),
         };
-        let registry = jobs::registry();
-        let queues = registry.queues().into_iter().map(|name| self.config.queue_settings(name)).collect();
+        let registry = features().into_iter().fold(Registry::default(), |all, feature| all.and(feature.jobs));
+        let queues = queues().into_iter().map(|(name, _)| self.config.queue_settings(name)).collect();
         let runner = Runner::gated(self.queue.clone(), registry, context, queues, Arc::new(guard));
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
         Ok(Worker { runner, calls, walker: self.walker(), lease })

@@ -21,10 +21,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::{
-    features::orders::jobs,
-    platform::config::{Config, ConfigError},
-};
+use crate::platform::config::{Config, ConfigError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -129,7 +126,7 @@ pub fn worker() -> ExitCode {
 
 fn settings(file: Option<&Path>) -> Result<Config, ConfigError> {
     let config = Config::from_process(file)?;
-    config.only_queues(&jobs::registry().queues())?;
+    config.only_queues(&crate::app::queues().iter().map(|(name, _)| *name).collect::<Vec<_>>())?;
     Ok(config)
 }
 

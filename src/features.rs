@@ -1,5 +1,9 @@
-//! What the service is for, one folder per resource, all of one shape: model, service, routes, views, jobs.
+//! What the service is for, one folder per resource, all of one shape: model, service, routes, views, jobs,
+//! and a function `feature()` that declares them.
 
 pub mod audit;
+mod feature;
 pub mod orders;
 pub mod provider_accounts;
+
+pub use feature::{Collection, Feature, JobContext, Services};

@@ -1,82 +1,44 @@
 //! What a process shows over HTTP: the one list of routes, their document, and what handlers may take.
 
-use crate::{
-    features::orders::service::{Labels, OrderService},
-    platform::{
-        auth::Tokens,
-        http::{
-            health::{self, About},
-            openapi, problem,
-        },
-    },
-    provider::{carrier::ProviderEnv, parcelx::log::ProviderLogs},
-};
-use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::{
+    features::{Feature, Services},
+    platform::http::{
+        health::{self, About},
+        openapi, problem,
+    },
+    provider::carrier::ProviderEnv,
+};
+
 /// Largest request body.
 pub const BODY_LIMIT: usize = 256 * 1024;
 
-/// What handlers may take.
-#[derive(Clone, Debug)]
-pub struct AppState {
-    pub orders: OrderService,
-    pub labels: Labels,
-    pub logs: ProviderLogs,
-    pub tokens: Tokens,
-}
-
-impl FromRef<AppState> for OrderService {
-    fn from_ref(state: &AppState) -> Self {
-        state.orders.clone()
-    }
-}
-
-impl FromRef<AppState> for Labels {
-    fn from_ref(state: &AppState) -> Self {
-        state.labels.clone()
-    }
-}
-
-impl FromRef<AppState> for ProviderLogs {
-    fn from_ref(state: &AppState) -> Self {
-        state.logs.clone()
-    }
-}
-
-impl FromRef<AppState> for Tokens {
-    fn from_ref(state: &AppState) -> Self {
-        state.tokens.clone()
-    }
-}
-
-/// The parts of the document, in the order in which the page shows them.
-const TAGS: [(&str, &str); 3] = [
-    ("Orders", "What merchants ask for and what has become of it"),
+/// The parts of the document that no feature owns, below those of the features.
+const TAGS: [(&str, &str); 2] = [
     ("Errors", "The catalogue that the `type` of an error leads to"),
     ("Service", "What machines ask about the process"),
 ];
 
-/// The one list of routes. `health` comes from outside, since it alone knows the process.
-pub(super) fn routes(health: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
+/// The routes of every feature, and those of the process. `health` comes from outside, since it alone knows
+/// the process.
+pub(super) fn routes(features: Vec<Feature>, health: OpenApiRouter<Services>) -> OpenApiRouter<Services> {
     let mut document = openapi::document();
-    document.tags = Some(
-        TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build()).to_vec(),
-    );
-    OpenApiRouter::with_openapi(document)
-        .merge(crate::features::orders::routes::routes())
-        .merge(crate::provider::parcelx::routes::routes())
-        .merge(health)
-        .merge(problem::routes())
+    let tags = features.iter().filter_map(|feature| feature.tag).chain(TAGS);
+    let tag = |(name, about)| TagBuilder::new().name(name).description(Some(about)).build();
+    document.tags = Some(tags.map(tag).collect());
+    let router = OpenApiRouter::with_openapi(document).merge(crate::provider::parcelx::routes::routes());
+    let router = features.into_iter().fold(router, |router, feature| router.merge(feature.routes));
+    router.merge(health).merge(problem::routes())
 }
 
 /// The OpenAPI document, as `/openapi.json` serves it. Needs no settings and opens nothing.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     let health = health::routes(about(ProviderEnv::Simulator), Vec::new(), CancellationToken::new());
-    let (_, mut document) = routes(health).split_for_parts();
+    let (_, mut document) = routes(super::features(), health).split_for_parts();
     openapi::complete(&mut document);
     document
 }

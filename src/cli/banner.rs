@@ -1,14 +1,15 @@
 //! What a program says when it has started: one screen.
 
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
 use crate::{
     app::App,
     base::ids,
     platform::{auth::Role, config::Config},
     provider::carrier::ProviderEnv,
-};
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
 };
 
 const TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);

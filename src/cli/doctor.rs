@@ -40,7 +40,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         super::say(&format!("account    {}", super::account::line(&account)))?;
     }
     super::say(&format!("queue      {}", app.config.queue.url))?;
-    for name in crate::features::orders::jobs::registry().queues() {
+    for (name, _) in crate::app::queues() {
         let counts = app.queue.inspect.counts(name).await.context("queue")?;
         super::say(&format!(
             "  {name}: {} waiting, {} active, {} delayed, {} completed, {} failed",

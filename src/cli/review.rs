@@ -4,6 +4,18 @@ mod args;
 mod list;
 mod print;
 
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::{Context, bail};
+use secrecy::SecretString;
+use url::Url;
+
+pub(super) use self::args::Command;
+use self::{
+    args::{Adopt, Change, Many, One},
+    print::Printer,
+};
+use super::serve::SIMULATOR;
 use crate::{
     app::App,
     base::{clock::Clock, ids},
@@ -21,18 +33,6 @@ use crate::{
     },
     provider::carrier::ProviderEnv,
 };
-use std::io::{self, IsTerminal, Write};
-
-use anyhow::{Context, bail};
-use secrecy::SecretString;
-use url::Url;
-
-pub(super) use self::args::Command;
-use self::{
-    args::{Adopt, Change, Many, One},
-    print::Printer,
-};
-use super::serve::SIMULATOR;
 
 pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> {
     telemetry::init("error", config.log.format)?;

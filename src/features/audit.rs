@@ -11,12 +11,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Feature;
 use crate::{
     base::{clock::Clock, ids, timestamp::Timestamp},
     platform::store::{
         Cursor, Decision, Document, Index, Order as Sort, Query, Store, StoreError, Updated, id_and_version,
     },
 };
+
+/// What the audit log declares of itself.
+#[must_use]
+pub fn feature() -> Feature {
+    Feature::new().collection::<AuditLine>()
+}
 
 /// Longest name of who acts, in characters.
 pub const LONGEST_NAME: usize = 100;

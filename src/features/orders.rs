@@ -24,3 +24,31 @@ pub mod status;
 pub mod text;
 pub mod views;
 pub mod words;
+
+use self::{
+    jobs::{CancelOrderJob, CreateOrderJob, FetchLabelJob},
+    model::Order,
+};
+use super::Feature;
+use crate::{
+    platform::queue::job::Payload,
+    provider::carrier::{
+        AccountProblem::{Configuration, Credentials, Wallet},
+        Needs,
+    },
+};
+
+/// What orders declare of themselves. Cancelling needs no money, and labels only good keys.
+#[must_use]
+pub fn feature() -> Feature {
+    Feature::new()
+        .tag("Orders", "What merchants ask for and what has become of it")
+        .dispatched::<Order>()
+        .queue(CreateOrderJob::QUEUE, Needs::carrier(&[Wallet, Configuration, Credentials]))
+        .queue(CancelOrderJob::QUEUE, Needs::carrier(&[Configuration, Credentials]))
+        .queue(FetchLabelJob::QUEUE, Needs::carrier(&[Credentials]))
+        .job::<CreateOrderJob>()
+        .job::<CancelOrderJob>()
+        .job::<FetchLabelJob>()
+        .routes(routes::routes())
+}

@@ -9,5 +9,12 @@ pub mod guard;
 pub mod model;
 pub mod service;
 
+use super::Feature;
 pub use model::{Account, Hold, HoldKind, HoldProbe, ProbeResult};
 pub use service::{Accounts, LiftError, Taken, standing};
+
+/// What the accounts declare of themselves.
+#[must_use]
+pub fn feature() -> Feature {
+    Feature::new().collection::<Account>()
+}

@@ -125,6 +125,36 @@ pub enum AccountProblem {
     Credentials,
 }
 
+/// What the jobs of a queue need of the account: the queue is shut while one of these problems holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs(&'static [AccountProblem]);
+
+impl Needs {
+    /// Its jobs do not call the provider.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self(&[])
+    }
+
+    /// None of these problems.
+    #[must_use]
+    pub const fn carrier(without: &'static [AccountProblem]) -> Self {
+        Self(without)
+    }
+
+    /// Whether `problem` shuts the queue.
+    #[must_use]
+    pub fn forbid(self, problem: AccountProblem) -> bool {
+        self.0.contains(&problem)
+    }
+
+    /// Whether its jobs call the provider at all.
+    #[must_use]
+    pub fn calls(self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
 /// How much of an answer came back, whatever it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {

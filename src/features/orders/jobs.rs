@@ -1,4 +1,4 @@
-//! The handlers of jobs, one file each, and the one list of them. What they carry stands beside them;
+//! The handlers of jobs, one file each, with what they carry;
 //! existing producers send the same fields, but for `generation`.
 
 mod cancel_order;
@@ -8,22 +8,21 @@ mod reconcile;
 pub mod shipments;
 mod words;
 
+use std::time::Duration;
+
+pub use cancel_order::CancelOrderJob;
+pub use create_order::CreateOrderJob;
+pub use fetch_label::FetchLabelJob;
+use tokio_util::task::TaskTracker;
+
 use crate::{
     base::clock::Clock,
     features::orders::{cancellation::PollSchedule, service::OrderService},
-    platform::queue::registry::Registry,
     provider::{
         carrier::CallTimes,
         parcelx::{LabelHosts, ParcelXClient},
     },
 };
-pub use cancel_order::CancelOrderJob;
-pub use create_order::CreateOrderJob;
-pub use fetch_label::FetchLabelJob;
-
-use std::time::Duration;
-
-use tokio_util::task::TaskTracker;
 
 /// What handlers work with.
 #[derive(Debug)]
@@ -43,10 +42,4 @@ pub struct Context {
     pub label_hosts: LabelHosts,
     /// Calls under way: they outlive the job that made them, so that their end is always written down.
     pub calls: TaskTracker,
-}
-
-/// Every handler.
-#[must_use]
-pub fn registry() -> Registry<Context> {
-    Registry::default().with::<CreateOrderJob>().with::<CancelOrderJob>().with::<FetchLabelJob>()
 }

@@ -5,7 +5,7 @@ mod cancel;
 mod label;
 
 use axum::{
-    extract::{FromRef, FromRequestParts, Path, State},
+    extract::{FromRequestParts, Path, State},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::Response,
 };
@@ -16,12 +16,13 @@ use super::{
     model::Order,
     payload::NewOrder,
     request::CreateOrder,
-    service::{CreateError, Created, Labels, OrderService},
+    service::{CreateError, Created, OrderService},
     status::SyncStatus,
     views::{CreateOrderResponse, OrderList, OrderResponse, OrderView},
 };
+use crate::features::Services;
 use crate::platform::{
-    auth::{Merchant, Tokens},
+    auth::Merchant,
     http::{FieldError, Kind, Problem, ProblemBody, ValidJson, ValidQuery, answer},
 };
 
@@ -29,13 +30,7 @@ const TAG: &str = "Orders";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Every route of orders.
-pub fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    OrderService: FromRef<S>,
-    Labels: FromRef<S>,
-    Tokens: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Services> {
     OpenApiRouter::new()
         .routes(routes!(create_order))
         .routes(routes!(create_order_v1))

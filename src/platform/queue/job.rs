@@ -51,14 +51,14 @@ pub enum Outcome {
 /// How a run ended that went wrong: a fault of ours or of our stores, never the provider's.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// HalfOpenProbe again may help: counted, after the job's backoff.
+    /// Trying again may help: counted, after the job's backoff.
     #[error("{0}")]
     Retry(String),
     /// What the job stands on does not answer: tried again after the backoff, for as long as that lasts. Uses
     /// up no attempt, since an outage says nothing of the job.
     #[error("{0}")]
     Unavailable(String),
-    /// HalfOpenProbe again cannot help.
+    /// Trying again cannot help.
     #[error("{0}")]
     Abort(String),
 }

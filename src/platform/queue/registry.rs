@@ -33,6 +33,13 @@ impl<C: Send + Sync + 'static> Registry<C> {
         self
     }
 
+    /// All handlers of both.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.handlers.extend(other.handlers);
+        self
+    }
+
     /// Each queue that has a handler, once.
     #[must_use]
     pub fn queues(&self) -> Vec<&'static str> {

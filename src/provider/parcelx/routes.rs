@@ -1,9 +1,6 @@
 //! The HTTP edge of the provider logs.
 
-use axum::{
-    extract::{FromRef, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -16,19 +13,13 @@ use crate::{
         service::OrderService,
     },
     platform::{
-        auth::{Merchant, Tokens},
+        auth::Merchant,
         http::{Problem, ProblemBody, answer},
     },
 };
 
 /// Every route of the provider logs.
-pub fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    OrderService: FromRef<S>,
-    ProviderLogs: FromRef<S>,
-    Tokens: FromRef<S>,
-{
+pub fn routes() -> OpenApiRouter<crate::features::Services> {
     OpenApiRouter::new().routes(routes!(list_provider_logs))
 }
 

@@ -1,0 +1,154 @@
+//! What one folder of `features` declares of itself. `app` puts all of them together: a new resource is its
+//! folder and one line in `app::FEATURES` (and a field in [`Services`] where others share its service).
+
+use std::fmt;
+
+use axum::extract::FromRef;
+use futures_util::future::BoxFuture;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::orders::{
+    jobs,
+    service::{Labels, OrderService},
+};
+use crate::{
+    base::clock::Clock,
+    platform::{
+        auth::Tokens,
+        outbox::{Dispatched, Walker},
+        queue::{job::Job, producer::Producer, registry::Registry, retry::Policies},
+        store::{Document, Store, StoreError},
+    },
+    provider::{carrier::Needs, parcelx::log::ProviderLogs},
+};
+
+/// What handlers of requests may take, each by its type: `State<OrderService>`.
+#[derive(Clone, Debug, FromRef)]
+pub struct Services {
+    pub store: Store,
+    pub clock: Clock,
+    pub producer: Producer,
+    pub tokens: Tokens,
+    pub orders: OrderService,
+    pub labels: Labels,
+    pub logs: ProviderLogs,
+}
+
+/// What handlers of jobs may take.
+pub type JobContext = jobs::Context;
+
+/// One resource: its collections, queues, jobs and routes.
+pub struct Feature {
+    /// As its routes are headed in the API's document, and in what words.
+    pub tag: Option<(&'static str, &'static str)>,
+    pub collections: Vec<Collection>,
+    /// What each queue needs of the carrier's account: it is shut while that is held for one of these.
+    pub queues: Vec<(&'static str, Needs)>,
+    pub jobs: Registry<JobContext>,
+    pub routes: OpenApiRouter<Services>,
+}
+
+/// A collection whose document type is forgotten.
+#[derive(Clone, Copy, Debug)]
+pub struct Collection {
+    pub name: &'static str,
+    prepare: fn(&Store) -> BoxFuture<'_, Result<(), StoreError>>,
+    walk: Option<fn(Walker, Policies) -> Walker>,
+}
+
+impl Default for Feature {
+    fn default() -> Self {
+        Self {
+            tag: None,
+            collections: Vec::new(),
+            queues: Vec::new(),
+            jobs: Registry::default(),
+            routes: OpenApiRouter::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let collections: Vec<_> = self.collections.iter().map(|c| c.name).collect();
+        f.debug_struct("Feature")
+            .field("collections", &collections)
+            .field("queues", &self.queues)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Feature {
+    /// Declares nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Heads its routes in the API's document; the headings come in the order of the features.
+    #[must_use]
+    pub fn tag(mut self, name: &'static str, about: &'static str) -> Self {
+        self.tag = Some((name, about));
+        self
+    }
+
+    /// Documents of this type are made room for at the start.
+    #[must_use]
+    pub fn collection<D: Document>(mut self) -> Self {
+        self.collections.push(Collection::of::<D>());
+        self
+    }
+
+    /// The same for documents with an outbox, which relay and sweeper walk.
+    #[must_use]
+    pub fn dispatched<D: Dispatched>(mut self) -> Self {
+        let walk = |walker: Walker, policies| walker.over::<D>(policies);
+        self.collections.push(Collection { walk: Some(walk), ..Collection::of::<D>() });
+        self
+    }
+
+    /// A queue that workers work, and what its jobs need of the carrier's account.
+    #[must_use]
+    pub fn queue(mut self, name: &'static str, needs: Needs) -> Self {
+        self.queues.push((name, needs));
+        self
+    }
+
+    /// A kind of job; its queue must be declared, too.
+    #[must_use]
+    pub fn job<J: Job<Context = JobContext>>(mut self) -> Self {
+        self.jobs = self.jobs.with::<J>();
+        self
+    }
+
+    #[must_use]
+    pub fn routes(mut self, routes: OpenApiRouter<Services>) -> Self {
+        self.routes = self.routes.merge(routes);
+        self
+    }
+}
+
+impl Collection {
+    /// A collection that no feature owns.
+    #[must_use]
+    pub fn of<D: Document>() -> Self {
+        Self { name: D::COLLECTION, prepare: |store| Box::pin(store.prepare::<D>()), walk: None }
+    }
+
+    /// Makes what is missing of it in the database.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn prepare(&self, store: &Store) -> Result<(), StoreError> {
+        (self.prepare)(store).await
+    }
+
+    /// Has relay and sweeper walk it, if it has an outbox.
+    #[must_use]
+    pub fn walked_by(&self, walker: Walker, policies: Policies) -> Walker {
+        match self.walk {
+            Some(walk) => walk(walker, policies),
+            None => walker,
+        }
+    }
+}
