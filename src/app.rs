@@ -305,3 +305,28 @@ impl Worker {
         self.runner.run_pending().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// A job in a queue that nobody declared would wait for ever.
+    #[test]
+    fn every_job_has_a_queue_that_its_feature_declares() {
+        for feature in super::features() {
+            let declared: Vec<_> = feature.queues.iter().map(|(name, _)| *name).collect();
+            assert_eq!(
+                feature.jobs.queues().into_iter().collect::<BTreeSet<_>>(),
+                declared.into_iter().collect()
+            );
+        }
+    }
+
+    #[test]
+    fn no_two_collections_or_queues_share_a_name() {
+        let collections: Vec<_> = super::collections().map(|collection| collection.name).collect();
+        assert_eq!(collections.iter().collect::<BTreeSet<_>>().len(), collections.len(), "{collections:?}");
+        let queues: Vec<_> = super::queues().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(queues.iter().collect::<BTreeSet<_>>().len(), queues.len(), "{queues:?}");
+    }
+}
