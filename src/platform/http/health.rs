@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Kind, Problem, ProblemBody, answer};
+use super::{Kind, Problem, answer};
 use crate::platform::telemetry;
 
 /// Longer than this a dependency counts as gone.
@@ -146,7 +146,7 @@ struct Ready {
 /// document then has the same `checks`.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
     (status = 200, description = "It does", body = Ready),
-    (status = 503, description = "Not now", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 503, description = "Not now"),
 ))]
 async fn readyz(State(health): State<Arc<Health>>) -> Response {
     let refuse =

@@ -159,6 +159,13 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         busy.headers.entry("Retry-After".to_owned()).or_insert_with(|| RefOr::T(retry_after()));
     }
     for (status, response) in responses {
+        // An error that an operation describes has the same body as every other one.
+        if let RefOr::T(response) = response
+            && status.starts_with(['4', '5'])
+            && response.content.is_empty()
+        {
+            response.content = problem("").content;
+        }
         if let RefOr::T(response) = response
             && let Some(RefOr::T(content)) = response.content.get_mut(PROBLEM)
         {

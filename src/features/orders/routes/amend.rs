@@ -15,7 +15,7 @@ use crate::{
     },
     platform::{
         auth::Merchant,
-        http::{FieldError, Kind, Problem, ProblemBody, ValidJson, answer},
+        http::{FieldError, Kind, Problem, ValidJson, answer},
     },
 };
 
@@ -27,17 +27,12 @@ use crate::{
 /// same request again, once the order is under way, answers 200 with the order as it stands.
 #[utoipa::path(post, path = "/v1/orders/{id}/amend", tag = TAG, operation_id = "amendOrder", request_body = CreateOrder,
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
-    security(("bearer" = [])),
     responses(
         (status = 202, description = "Accepted: it will be sent again", body = OrderResponse),
         (status = 200, description = "A repeat: the order has this payload already", body = OrderResponse),
-        (status = 400, description = "Malformed JSON", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "No order of yours has this id", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The order is not `failed`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "Invalid fields, or the `clientOrderId` of another order", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No order of yours has this id"),
+        (status = 409, description = "The order is not `failed`"),
+        (status = 422, description = "Invalid fields, or the `clientOrderId` of another order"),
     ))]
 pub(super) async fn amend_order(
     State(orders): State<OrderService>,

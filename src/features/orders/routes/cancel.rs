@@ -17,7 +17,7 @@ use crate::{
     },
     platform::{
         auth::Merchant,
-        http::{Kind, Problem, ProblemBody, ValidJson, answer},
+        http::{Kind, Problem, ValidJson, answer},
     },
 };
 
@@ -94,16 +94,10 @@ impl From<Order> for CancelOrderResponse {
 /// `refused`; `review` waits for a person. A repeat answers with the state as it is; after `refused` it tries
 /// again.
 #[utoipa::path(post, path = "/orders/cancel", tag = TAG, operation_id = "cancelOrder", request_body = CancelOrder,
-    security(("bearer" = [])),
     responses(
         (status = 200, description = "Cancelled, or under way", body = CancelOrderResponse),
-        (status = 400, description = "Malformed JSON", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "No order of yours has this id", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`ParcelX` refused the order: there is nothing to cancel", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 422, description = "Invalid fields", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No order of yours has this id"),
+        (status = 409, description = "`ParcelX` refused the order: there is nothing to cancel"),
     ))]
 pub(super) async fn cancel_order(
     State(orders): State<OrderService>,
@@ -120,13 +114,12 @@ pub(super) async fn cancel_order(
 /// may be left out.
 #[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = TAG, operation_id = "cancelOrderV1", request_body = Option<CancelReason>,
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
-    security(("bearer" = [])),
     responses(
         (status = 200, description = "Cancelled", body = OrderResponse),
         (status = 202, description = "Under way", body = OrderResponse),
-        (status = 404, description = "No order of yours has this id", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "4XX", description = "As for `POST /orders/cancel`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "5XX", description = "As for `POST /orders/cancel`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No order of yours has this id"),
+        (status = "4XX", description = "As for `POST /orders/cancel`"),
+        (status = "5XX", description = "As for `POST /orders/cancel`"),
     ))]
 pub(super) async fn cancel_order_v1(
     State(orders): State<OrderService>,

@@ -20,7 +20,7 @@ use crate::{
     },
     platform::{
         auth::Merchant,
-        http::{Kind, Problem, ProblemBody, answer},
+        http::{Kind, Problem, answer},
     },
 };
 
@@ -52,18 +52,13 @@ pub(super) struct LabelView {
 /// after `Retry-After`.
 #[utoipa::path(get, path = "/v1/orders/{id}/label", tag = TAG, operation_id = "getLabel",
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
-    security(("bearer" = [])),
     responses(
         (status = 200, description = "The label", body = LabelBody),
         (status = 202, description = "Being fetched: ask again", body = LabelBody,
             headers(("Retry-After" = u64, description = "Seconds to wait before the same request is sent again"))),
-        (status = 401, description = "No valid token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "No order of yours has this id", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Not booked, cancelled, or `ParcelX` refuses the label", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 502, description = "`ParcelX` gave an address that cannot be trusted", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No order of yours has this id"),
+        (status = 409, description = "Not booked, cancelled, or `ParcelX` refuses the label"),
+        (status = 502, description = "`ParcelX` gave an address that cannot be trusted"),
     ))]
 pub(super) async fn get_label(
     State(labels): State<Labels>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Kind, Problem, ProblemBody};
+use super::{Kind, Problem};
 use crate::platform::http::answer;
 
 /// One entry of the catalogue.
@@ -65,7 +65,7 @@ async fn list_problem_types() -> Response {
     params(("code" = String, Path, description = "the `code` of a problem document", example = "not-found")),
     responses(
         (status = 200, description = "The type", body = ProblemType),
-        (status = 404, description = "No type has this code", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No type has this code"),
     )
 )]
 async fn get_problem_type(Path(code): Path<String>) -> Response {
