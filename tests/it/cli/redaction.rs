@@ -95,26 +95,26 @@ impl World {
         let good = canaries::body("A-0");
         let mut requests = vec![
             http.post(url("/orders/create")).bearer_auth(&self.token).json(&canaries::body("A-0")),
-            http.post(url("/orders/create")).bearer_auth("zyqtoken.zyq.zyq").json(&good),
-            http.get(url("/v1/orders?limit=zyqname&cursor=9876051423")).bearer_auth(&self.token),
-            http.get(url("/zyqname/9876051423?zyq=zyq")),
-            http.get(url("/v1/orders/zyqname"))
+            http.post(url("/orders/create")).bearer_auth("zuqtoken.zuq.zuq").json(&good),
+            http.get(url("/v1/orders?limit=zuqname&cursor=9876051423")).bearer_auth(&self.token),
+            http.get(url("/zuqname/9876051423?zuq=zuq")),
+            http.get(url("/v1/orders/zuqname"))
                 .bearer_auth(&self.token)
-                .header("x-zyq", "zyq")
-                .header("user-agent", "zyq/1"),
-            http.request(Method::PUT, url("/orders/create")).body("zyqname"),
+                .header("x-zuq", "zuq")
+                .header("user-agent", "zuq/1"),
+            http.request(Method::PUT, url("/orders/create")).body("zuqname"),
             http.post(url("/orders/create"))
                 .bearer_auth(&self.token)
                 .header("content-type", "application/json")
-                .body("{\"zyqname"),
+                .body("{\"zuqname"),
         ];
         for field in ["name", "mobile", "email", "pincode", "city"] {
             let mut bad = canaries::body("A-0");
-            bad["consignee"][field] = json!({ "zyqkey": "zyqvalue" });
+            bad["consignee"][field] = json!({ "zuqkey": "zuqvalue" });
             requests.push(http.post(url("/orders/create")).bearer_auth(&self.token).json(&bad));
         }
         let mut other = canaries::body("A-0");
-        other["consignee"]["name"] = json!("Zyqother");
+        other["consignee"]["name"] = json!("Zuqother");
         requests.push(http.post(url("/orders/create")).bearer_auth(&self.token).json(&other));
         for request in requests {
             request.send().await.unwrap().bytes().await.unwrap();
@@ -127,7 +127,7 @@ impl World {
         self.web.order_becomes(&id, "success").await;
         let conn = rusqlite::Connection::open(self.folder.path().join("data/waybill.db")).unwrap();
         conn.busy_timeout(Duration::from_secs(20)).unwrap();
-        let sql = r#"UPDATE orders SET json = json_set(json, '$.consignee.pincode', 683147, '$.status', 'zyqstatus') WHERE id = ?1"#;
+        let sql = r#"UPDATE orders SET json = json_set(json, '$.consignee.pincode', 683147, '$.status', 'zuqstatus') WHERE id = ?1"#;
         let column = "SELECT name FROM pragma_table_info('orders') WHERE cid = 2";
         let column: String = conn.query_row(column, [], |row| row.get(0)).unwrap();
         assert_eq!(

@@ -32,9 +32,9 @@ fn spoilt() -> Vec<String> {
     let good = canaries::body("A-1");
     let mut bodies = Vec::new();
     let values = [
-        json!("zyqvalue 9876051423"),
-        json!(["zyqvalue"]),
-        json!({ "zyqkey": "zyqvalue" }),
+        json!("zuqvalue 9876051423"),
+        json!(["zuqvalue"]),
+        json!({ "zuqkey": "zuqvalue" }),
         json!(9_876_051_423_i64),
         json!(null),
     ];
@@ -66,22 +66,22 @@ fn spoilt() -> Vec<String> {
         "items",
         "charges",
         "shipment",
-        "zyqunknown",
+        "zuqunknown",
     ] {
         let mut body = good.clone();
-        body[field] = json!(["zyqvalue", { "zyqkey": "9876051423" }]);
+        body[field] = json!(["zuqvalue", { "zuqkey": "9876051423" }]);
         bodies.push(body.to_string());
     }
-    for field in ["sku", "name", "description", "quantity", "unitPrice", "zyqunknown"] {
+    for field in ["sku", "name", "description", "quantity", "unitPrice", "zuqunknown"] {
         let mut body = good.clone();
-        body["items"][0][field] = json!({ "zyqkey": "zyqvalue" });
+        body["items"][0][field] = json!({ "zuqkey": "zuqvalue" });
         bodies.push(body.to_string());
     }
     let text = good.to_string();
     bodies.push(text.chars().take(text.chars().count() - 20).collect());
-    bodies.push(text.replacen("Zyqname", "Zyq\u{1}name", 1));
-    bodies.push(text.replacen(r#""name":"#, r#""name":"Zyqfirst","name":"#, 1));
-    bodies.push(format!("zyqname{text}"));
+    bodies.push(text.replacen("Zuqname", "Zuq\u{1}name", 1));
+    bodies.push(text.replacen(r#""name":"#, r#""name":"Zuqfirst","name":"#, 1));
+    bodies.push(format!("zuqname{text}"));
     bodies.push(format!(r#""{}""#, canaries::MOBILE));
     // These are not refused on their own: the field is optional, or free.
     bodies.retain(|body| serde_json::from_str::<Value>(body).map_or(true, |b| b != good));
@@ -101,7 +101,7 @@ async fn refusals_of_requests_quote_nothing() {
         if answer.status.is_client_error() {
             let text = answer.text();
             // A field that is not known is named, so that its writer finds it: a name is no value.
-            let text = text.replace("zyqunknown", "").replace("zyqkey", "");
+            let text = text.replace("zuqunknown", "").replace("zuqkey", "");
             assert_clean(&text, &format!("the answer to {body}"));
         } else {
             assert!(answer.status.is_success(), "{}: {body}", answer.status);
@@ -110,21 +110,21 @@ async fn refusals_of_requests_quote_nothing() {
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", app.simulator.ledger().len())]);
     for (method, path, kind) in [
-        (Method::POST, "/orders/create", "text/zyqtype"),
+        (Method::POST, "/orders/create", "text/zuqtype"),
         (Method::PUT, "/orders/create", "application/json"),
-        (Method::GET, "/zyqname/9876051423", "application/json"),
-        (Method::GET, "/v1/orders/zyqname", "application/json"),
-        (Method::GET, "/v1/orders/ord_9876051423?zyq=9876051423", "application/json"),
-        (Method::GET, "/v1/orders?limit=zyqname", "application/json"),
+        (Method::GET, "/zuqname/9876051423", "application/json"),
+        (Method::GET, "/v1/orders/zuqname", "application/json"),
+        (Method::GET, "/v1/orders/ord_9876051423?zuq=9876051423", "application/json"),
+        (Method::GET, "/v1/orders?limit=zuqname", "application/json"),
         (Method::GET, "/v1/orders?cursor=9876051423", "application/json"),
-        (Method::GET, "/v1/orders?status=zyqname", "application/json"),
+        (Method::GET, "/v1/orders?status=zuqname", "application/json"),
     ] {
         let text = raw(&merchant, method.clone(), path, kind, canaries::body("A-1").to_string()).await;
         // The path is its `instance`; the query is not told.
         let instance = path.split('?').next().unwrap();
         assert_clean(&text.replace(instance, ""), &format!("the answer to {method} {path}"));
     }
-    for token in ["zyqtoken", "9876051423.zyq.zyq"] {
+    for token in ["zuqtoken", "9876051423.zuq.zuq"] {
         let stranger = Client { router: app.router(), token: Some(token.to_owned()) };
         assert_clean(
             &raw(&stranger, Method::GET, "/v1/orders", "application/json", "").await,
@@ -140,7 +140,7 @@ async fn a_mismatch_does_not_tell_the_first_payload() {
     let merchant = app.merchant("u1");
     merchant.create(&canaries::body("A-1")).await;
     let mut other = crate::support::orders::order("A-1");
-    other["consignee"]["name"] = json!("Zyqother");
+    other["consignee"]["name"] = json!("Zuqother");
     let answer = merchant.post("/orders/create", &other).await;
     assert_clean(&answer.problem(422, "idempotency-payload-mismatch").to_string(), "the mismatch");
     app.run_pending_jobs().await;

@@ -1,15 +1,16 @@
-//! The values, and the look for them. Every text has `zyq` in it; numbers are listed.
+//! The values, and the look for them. Every text has `zuq` in it, which no reference of ours can hold (their letters have
+//! no U); numbers are listed.
 
 use serde_json::{Value, json};
 use waybill::provider::simulator::{Answer, FailureShape, Then};
 
 use crate::support::orders::order;
 
-pub(crate) const JWT_SECRET: &str = "zyqjwt-0123456789abcdef0123456789abcdef";
-pub(crate) const ACCESS_KEY: &str = "zyqaccess-1234";
-pub(crate) const SECRET_KEY: &str = "zyqsecret-5678";
-/// base64 of `zyqaccess-1234:zyqsecret-5678`, without its padding.
-const ACCESS_TOKEN: &str = "enlxYWNjZXNzLTEyMzQ6enlxc2VjcmV0LTU2Nzg";
+pub(crate) const JWT_SECRET: &str = "zuqjwt-0123456789abcdef0123456789abcdef";
+pub(crate) const ACCESS_KEY: &str = "zuqaccess-1234";
+pub(crate) const SECRET_KEY: &str = "zuqsecret-5678";
+/// base64 of `zuqaccess-1234:zuqsecret-5678`, without its padding.
+const ACCESS_TOKEN: &str = "enVxYWNjZXNzLTEyMzQ6enVxc2VjcmV0LTU2Nzg";
 pub(crate) const MOBILE: &str = "9876051423";
 const PHONE: &str = "02276054321";
 const PINCODE: &str = "683147";
@@ -20,20 +21,20 @@ const NUMBERS: [&str; 5] = [MOBILE, PHONE, PINCODE, "98760", "51423"];
 pub(crate) fn body(client_order_id: &str) -> Value {
     let mut body = order(client_order_id);
     body["consignee"] = json!({
-        "name": "Zyqname Zyqsurname", "email": "mail@zyqhost.test", "mobile": MOBILE, "phone": PHONE, "pincode": PINCODE,
-        "address1": "41 Zyqvilla Lane", "address2": "Behind Zyqtemple", "city": "Zyqpur", "state": "Zyqstate"
+        "name": "Zuqname Zuqsurname", "email": "mail@zuqhost.test", "mobile": MOBILE, "phone": PHONE, "pincode": PINCODE,
+        "address1": "41 Zuqvilla Lane", "address2": "Behind Zuqtemple", "city": "Zuqpur", "state": "Zuqstate"
     });
-    body["items"][0]["description"] = json!("Zyqdescription for Zyqname");
+    body["items"][0]["description"] = json!("Zuqdescription for Zuqname");
     body
 }
 
 /// What a provider may say about such an order.
 pub(crate) fn quotes() -> Vec<String> {
     vec![
-        format!("Mobile {MOBILE} of Zyqname Zyqsurname, 41 Zyqvilla Lane, Zyqpur, {PINCODE} is not valid"),
+        format!("Mobile {MOBILE} of Zuqname Zuqsurname, 41 Zuqvilla Lane, Zuqpur, {PINCODE} is not valid"),
         "Call 98760 51423 or +91-98760-51423 or (+91)9876051423 first".to_owned(),
-        "write to mail@zyqhost.test; pincode:683147;name='Zyqname'".to_owned(),
-        "ZYQNAME at zyqvilla/zyqtemple: Zyqdescription too long".to_owned(),
+        "write to mail@zuqhost.test; pincode:683147;name='Zuqname'".to_owned(),
+        "ZUQNAME at zuqvilla/zuqtemple: Zuqdescription too long".to_owned(),
         // The whole request, as some services echo it.
         body("A-1").to_string(),
         format!("Access token {ACCESS_TOKEN}== is not valid"),
@@ -65,7 +66,7 @@ pub(crate) fn answers() -> Vec<Answer> {
         Answer::StatusTrueWithoutAwb,
         Answer::OtherReference,
         Answer::AwbOfAnother,
-        Answer::Redirect { to: "http://127.0.0.1:9/zyqredirect".to_owned() },
+        Answer::Redirect { to: "http://127.0.0.1:9/zuqredirect".to_owned() },
         status(401),
         status(404),
         status(429),
@@ -83,7 +84,7 @@ fn is_alone(text: &str, at: usize, length: usize) -> bool {
 /// Every place that shows a canary, with what is around it.
 pub(crate) fn found(text: &str) -> Vec<String> {
     let folded = text.to_ascii_lowercase();
-    let all = NUMBERS.into_iter().chain(["zyq", ACCESS_TOKEN]);
+    let all = NUMBERS.into_iter().chain(["zuq", ACCESS_TOKEN]);
     let places = all.flat_map(|canary| {
         let number = canary.bytes().all(|b| b.is_ascii_digit());
         let canary = canary.to_ascii_lowercase();

@@ -34,12 +34,12 @@ fn settings_and_accounts_print_no_secret() {
 #[test]
 fn urls_with_passwords_are_not_printed() {
     let mut config = Config::load(None, Vec::new()).unwrap();
-    config.store.url = "mongodb://zyquser:zyqpass@db.example.test/waybill".to_owned();
-    config.queue.url = "redis://:zyqpass@queue.example.test:6379".to_owned();
+    config.store.url = "mongodb://zuquser:zuqpass@db.example.test/waybill".to_owned();
+    config.queue.url = "redis://:zuqpass@queue.example.test:6379".to_owned();
     assert_clean(&format!("{config:?}"), "Config");
     // Credentials in the provider's address are refused, and not by quoting them.
     let settings =
-        vec![("WAYBILL_PARCELX__BASE_URL".to_owned(), "https://zyquser:zyqpass@app.parcelx.in".to_owned())];
+        vec![("WAYBILL_PARCELX__BASE_URL".to_owned(), "https://zuquser:zuqpass@app.parcelx.in".to_owned())];
     let refused = Config::load(None, settings).unwrap_err();
     assert_clean(&format!("{refused} {refused:?}"), "a refusal of settings");
 }
@@ -51,7 +51,7 @@ fn orders_in_every_form_print_nobody() {
     let draft = NewOrder::from(request);
     assert_clean(&format!("{draft:?}"), "a draft");
     let body = Body::read(canaries::body("A-1").to_string().as_bytes());
-    let text = Body::read(b"<html>Zyqname</html>");
+    let text = Body::read(b"<html>Zuqname</html>");
     assert_clean(
         &format!("{body:?} {text:?} {:?}", Answer { status: 200, retry_after: None, body: body.clone() }),
         "an answer",
@@ -62,7 +62,7 @@ fn orders_in_every_form_print_nobody() {
 async fn what_a_service_gives_prints_nobody() {
     let app = TestApp::start().await;
     let merchant = app.merchant("u1");
-    app.simulator.script(Rule::refuse("Zyqname is not known"));
+    app.simulator.script(Rule::refuse("Zuqname is not known"));
     let id = merchant.create(&canaries::body("A-1")).await;
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);

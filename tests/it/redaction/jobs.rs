@@ -53,7 +53,7 @@ async fn jobs_hold_ids_and_words_that_name_nobody() {
 async fn a_refusal_still_says_what_is_wrong() {
     let app = TestApp::start().await;
     app.simulator
-        .script(Rule::refuse("Pincode 683147 of Zyqname Zyqsurname is not serviceable, ask 98760 51423."));
+        .script(Rule::refuse("Pincode 683147 of Zuqname Zuqsurname is not serviceable, ask 98760 51423."));
     let merchant = app.merchant("u1");
     let id = merchant.create(&canaries::body("A-1")).await;
     app.run_pending_jobs().await;
@@ -61,7 +61,7 @@ async fn a_refusal_still_says_what_is_wrong() {
     let job = app.app.queue.inspect.get(QUEUE, &format!("create-order-{id}-1")).await.unwrap().unwrap();
     assert_eq!(job.reason.as_deref(), Some("Pincode […] of […] […] is not serviceable, ask […] […]"));
     // The order's own merchant reads all of it.
-    assert!(merchant.order(&id).await["syncReason"].as_str().unwrap().contains("Zyqname"));
+    assert!(merchant.order(&id).await["syncReason"].as_str().unwrap().contains("Zuqname"));
 }
 
 /// Cancels and labels: the merchant's reason, and a refusal that quotes the order.
@@ -82,7 +82,7 @@ async fn jobs_that_follow_a_booking_name_nobody_either() {
             }
         });
         assert_ne!(label.status, 500, "{}", label.text());
-        let reason = "Zyqname Zyqsurname, 9876051423, does not want it";
+        let reason = "Zuqname Zuqsurname, 9876051423, does not want it";
         assert_eq!(
             merchant.post("/orders/cancel", &json!({ "orderId": id, "reason": reason })).await.status,
             200
@@ -113,7 +113,7 @@ async fn jobs_that_follow_a_booking_name_nobody_either() {
 async fn an_empty_wallet_is_told_without_the_order_it_was_found_with() {
     let app = TestApp::start().await;
     app.leave_jobs();
-    app.simulator.script(Rule::refuse("Insuffiecient Balance to ship to ZYQNAME, 41 Zyqvilla Lane"));
+    app.simulator.script(Rule::refuse("Insuffiecient Balance to ship to ZUQNAME, 41 Zuqvilla Lane"));
     app.merchant("u1").create(&canaries::body("A-1")).await;
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
