@@ -1,8 +1,9 @@
 //! Builds everything, the same way for each program and for the tests, and assembles the router.
 
+pub mod by_hand;
 mod routes;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use secrecy::SecretString;
@@ -10,6 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::routes::{BODY_LIMIT, document};
 use self::routes::{about, routes};
+pub use crate::provider::parcelx::client::install_crypto;
 use crate::{
     base::{clock::Clock, ids},
     features::{
@@ -17,11 +19,9 @@ use crate::{
         orders::{
             self,
             cancellation::PollSchedule,
-            jobs::shipments::ParcelXShipments,
-            review::Shipments,
             service::{Labels, OrderService},
         },
-        provider_accounts::{self, Accounts, guard::Guard},
+        provider_accounts::{self, Accounts, breaker::Breaker, guard::Guard},
     },
     platform::{
         auth::Tokens,
@@ -36,12 +36,11 @@ use crate::{
         store::{Store, StoreError},
     },
     provider::{
-        carrier::{CallTimes, Needs, ProviderEnv},
+        carrier::{self, CallTimes, Carrier, Needs, Protection, ProviderEnv},
         parcelx::{
             LabelHosts, ParcelXClient, Settings,
             client::ClientError,
             log::{OutcomeLog, ProviderLogs, RequestLog},
-            protect::{self, Breaker, Protection},
         },
     },
 };
@@ -76,6 +75,8 @@ pub struct App {
     pub env: ProviderEnv,
     /// The provider's account that orders are booked with.
     pub accounts: Accounts,
+    /// What was asked of the provider, and how it ended.
+    pub logs: ProviderLogs,
     pub state: Services,
 }
 
@@ -139,17 +140,18 @@ impl App {
         let policies = config.policies();
         let orders = OrderService::new(store.clone(), producer.clone(), clock.clone(), env, policies);
         let label_wait = config.parcelx.label_wait.get().min(config.http.timeout.get() / 2);
+        let logs = ProviderLogs::new(store.clone(), clock.clone());
         let state = Services {
             store: store.clone(),
             clock: clock.clone(),
             producer,
             labels: Labels::new(orders.clone(), config.parcelx.label_life.get(), label_wait),
             orders,
-            logs: ProviderLogs::new(store.clone(), clock.clone()),
+            records: Arc::new(logs.clone()),
             tokens,
         };
         let accounts = Accounts::new(store.clone(), clock.clone(), env);
-        Ok(Self { config: Arc::new(config), clock, store, queue, env, accounts, state })
+        Ok(Self { config: Arc::new(config), clock, store, queue, env, accounts, logs, state })
     }
 
     /// The whole HTTP surface. While `draining`, `/readyz` says no.
@@ -221,32 +223,29 @@ impl App {
             Breaker::new(parcelx.breaker_after, self.clock.clone()),
             self.clock.clone(),
             probe_life,
+            queues(),
         )
     }
 
-    fn limits(&self) -> protect::Limits {
+    fn limits(&self) -> carrier::Limits {
         let parcelx = &self.config.parcelx;
         let concurrency = usize::try_from(parcelx.concurrency).unwrap_or(usize::MAX);
-        protect::Limits::new(parcelx.rate, concurrency, self.config.call_timeout(), self.clock.clone())
+        carrier::Limits::new(parcelx.rate, concurrency, self.config.call_timeout(), self.clock.clone())
     }
 
-    fn parcelx(&self, account: Account, protection: Protection) -> Result<ParcelXClient, ClientError> {
-        let settings = Settings {
-            base_url: account.base_url,
-            access_key: account.access_key,
-            secret_key: account.secret_key,
-            timeout: self.config.call_timeout(),
-        };
-        ParcelXClient::new(settings, self.state.logs.clone(), self.clock.clone(), protection)
+    fn parcelx(&self, account: Account, protection: Protection) -> Result<Arc<dyn Carrier>, ClientError> {
+        let hosts = self.config.parcelx.label_hosts.get();
+        let settings = settings(account, self.config.call_timeout(), hosts);
+        let client = ParcelXClient::new(settings, self.logs.clone(), self.clock.clone(), protection)?;
+        Ok(Arc::new(client))
     }
 
-    /// What people who decide on orders are shown of `account`'s shipments.
+    /// The carrier that people who decide on orders ask about `account`'s shipments.
     ///
     /// # Errors
     /// [`AppError::Client`].
-    pub fn shipments(&self, account: Account) -> Result<Arc<dyn Shipments>, AppError> {
-        let protection = Protection { observer: None, limits: self.limits() };
-        Ok(Arc::new(ParcelXShipments::new(self.parcelx(account, protection)?, self.clock.clone())))
+    pub fn carrier(&self, account: Account) -> Result<Arc<dyn Carrier>, AppError> {
+        Ok(self.parcelx(account, Protection { observer: None, limits: self.limits() })?)
     }
 
     /// The part that books orders with `account`.
@@ -254,13 +253,12 @@ impl App {
     /// # Errors
     /// [`AppError::Client`].
     pub fn worker(&self, account: Account) -> Result<Worker, AppError> {
-        let label_hosts = LabelHosts::new(account.base_url.clone(), self.config.parcelx.label_hosts.get());
         let (calls, times) = (TaskTracker::new(), &self.config.parcelx);
         let guard = self.guard();
         let protection = Protection { observer: Some(Arc::new(guard.clone())), limits: self.limits() };
         let context = JobContext {
             orders: self.state.orders.clone(),
-            parcelx: self.parcelx(account, protection)?,
+            carrier: self.parcelx(account, protection)?,
             clock: self.clock.clone(),
             call_times: CallTimes {
                 send_within: times.send_within.get(),
@@ -273,7 +271,6 @@ impl App {
                 confirm: times.confirm_cancel.get().to_vec(),
             },
             lookup_trusted: self.config.parcelx.lookup == Lookup::Auto,
-            label_hosts,
             calls: calls.clone(),
         };
         let registry = features().into_iter().fold(Registry::default(), |all, feature| all.and(feature.jobs));
@@ -281,6 +278,16 @@ impl App {
         let runner = Runner::gated(self.queue.clone(), registry, context, queues, Arc::new(guard));
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
         Ok(Worker { runner, calls, walker: self.walker(), lease })
+    }
+}
+
+fn settings(account: Account, timeout: Duration, label_hosts: &[String]) -> Settings {
+    Settings {
+        label_hosts: LabelHosts::new(account.base_url.clone(), label_hosts),
+        base_url: account.base_url,
+        access_key: account.access_key,
+        secret_key: account.secret_key,
+        timeout,
     }
 }
 

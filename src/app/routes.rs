@@ -29,7 +29,7 @@ pub(super) fn routes(features: Vec<Feature>, health: OpenApiRouter<Services>) ->
     let tags = features.iter().filter_map(|feature| feature.tag).chain(TAGS);
     let tag = |(name, about)| TagBuilder::new().name(name).description(Some(about)).build();
     document.tags = Some(tags.map(tag).collect());
-    let router = OpenApiRouter::with_openapi(document).merge(crate::provider::parcelx::routes::routes());
+    let router = OpenApiRouter::with_openapi(document);
     let router = features.into_iter().fold(router, |router, feature| router.merge(feature.routes));
     router.merge(health).merge(problem::routes())
 }

@@ -3,7 +3,7 @@
 use crate::{
     features::audit::{Audit, AuditLine},
     platform::config::Config,
-    provider::parcelx::redact,
+    provider::carrier::redact,
 };
 
 /// The most lines that are printed.

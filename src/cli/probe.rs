@@ -9,21 +9,14 @@ mod confirm;
 mod record;
 
 use crate::{
+    app::by_hand::CallsByHand,
     base::{clock::Clock, ids},
     features::orders::{model::Order, payload::NewOrder, request::CreateOrder},
     platform::{
         config::{Account, Config, Provider, Role},
         http::extract::read_value,
-        store::Store,
     },
-    provider::{
-        carrier::{Attempt, CallTimes, ProviderEnv},
-        parcelx::{
-            By, Call, ParcelXClient, Settings,
-            log::{OutcomeLog, ProviderLogs, RequestLog},
-            protect::Protection,
-        },
-    },
+    provider::carrier::{Attempt, By, Call, CallTimes, ProviderEnv},
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -108,7 +101,7 @@ impl Drop for Scratch {
 
 /// What the calls of one run share.
 struct Probe {
-    client: ParcelXClient,
+    calls: CallsByHand,
     recorder: Recorder,
     clock: Clock,
     times: CallTimes,
@@ -138,24 +131,15 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
 
     let (clock, stop) = (Clock::system(), super::serve::stop_on_signals()?);
     let scratch = Scratch(config.data_folder().join(format!("probe-{}", ids::lease_token())));
-    let store = Store::open(&format!("sqlite:{}", scratch.0.join("probe.db").display())).await?;
-    store.prepare::<RequestLog>().await?;
-    store.prepare::<OutcomeLog>().await?;
-    let logs = ProviderLogs::new(store, clock.clone());
-    let settings = Settings {
-        base_url: account.base_url,
-        access_key: account.access_key,
-        secret_key: account.secret_key,
-        timeout: config.call_timeout(),
-    };
-    let client = ParcelXClient::new(settings, logs.clone(), clock.clone(), Protection::default())?;
-    let recorder = Recorder::new(logs, order.as_ref());
+    let url = format!("sqlite:{}", scratch.0.join("probe.db").display());
+    let calls = CallsByHand::open(account, config.call_timeout(), &url, clock.clone()).await?;
+    let recorder = Recorder::new(order.as_ref());
     super::say(
         &json!({ "probe": env!("CARGO_PKG_VERSION"), "account": at, "startedAt": clock.now() }).to_string(),
     )?;
     let times = CallTimes::from(config.call_timeout());
     let mut probe = Probe {
-        client,
+        calls,
         recorder,
         clock,
         times,
@@ -194,17 +178,20 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
 impl Probe {
     async fn create(&mut self, order: &Order, no: i64) -> anyhow::Result<()> {
         let attempt = self.attempt(no);
-        let verdict = self.client.create_order(order, &attempt, self.client.permit().await?).await?;
-        self.recorder.print(&order.id, if no == 1 { "create" } else { "create again" }).await?;
-        super::complain(&format!("create {no}: {}", verdict.word("booked")));
+        let call = Call { reference: order.order_number.clone(), ..self.call(&order.id, no) };
+        let turn = (&attempt, self.calls.carrier.permit().await?);
+        let outcome = self.calls.carrier.create(&call, &order.payload, turn).await?;
+        self.recorder.print(&self.calls, &order.id, if no == 1 { "create" } else { "create again" }).await?;
+        super::complain(&format!("create {no}: {}", outcome.as_str("booked")));
         self.looks(&By::Reference(order.order_number.clone()), &order.id).await
     }
 
     async fn cancel(&mut self, awb: &str, no: i64) -> anyhow::Result<()> {
         let attempt = self.attempt(no);
-        let verdict = self.client.cancel_shipment(awb, &self.call("probe", no), &attempt).await?;
-        self.recorder.print("probe", if no == 1 { "cancel" } else { "cancel again" }).await?;
-        super::complain(&format!("cancel {no}: {}", verdict.word("accepted")));
+        let turn = (&attempt, self.calls.carrier.permit().await?);
+        let outcome = self.calls.carrier.cancel(&self.call("probe", no), awb, turn).await?;
+        self.recorder.print(&self.calls, "probe", if no == 1 { "cancel" } else { "cancel again" }).await?;
+        super::complain(&format!("cancel {no}: {}", outcome.as_str("accepted")));
         self.looks(&By::Awb(awb.to_owned()), "probe").await
     }
 
@@ -234,8 +221,8 @@ impl Probe {
     }
 
     async fn look_up(&mut self, by: &By, order_id: &str, step: &str) -> anyhow::Result<()> {
-        self.client.track_order(by, &self.call(order_id, 1)).await?;
-        self.recorder.print(order_id, step).await
+        self.calls.carrier.track(&self.call(order_id, 1), by).await?;
+        self.recorder.print(&self.calls, order_id, step).await
     }
 
     fn call(&self, order_id: &str, attempt: i64) -> Call {
@@ -244,6 +231,7 @@ impl Probe {
             reference: "probe".to_owned(),
             attempt,
             queued_at: self.clock.now(),
+            token: None,
         }
     }
 

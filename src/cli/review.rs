@@ -86,7 +86,7 @@ fn review_service(app: &App, account: &Account, change: &Change) -> anyhow::Resu
     let name = change.actor.clone().unwrap_or_else(operator);
     let by = AuditContext::new(&name, Via::Cli, &change.reason)
         .map_err(|e| anyhow::anyhow!("--actor, --reason: {e}"))?;
-    Ok(app.state.orders.review_service(app.shipments(account.clone())?, by))
+    Ok(app.state.orders.review_service(app.carrier(account.clone())?, by))
 }
 
 async fn adopt(app: &App, reviews: &ReviewService, args: &Adopt) -> anyhow::Result<Printer> {

@@ -1,7 +1,7 @@
 //! What one folder of `features` declares of itself. `app` puts all of them together: a new resource is its
 //! folder and one line in `app::FEATURES` (and a field in [`Services`] where others share its service).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use axum::extract::FromRef;
 use futures_util::future::BoxFuture;
@@ -19,7 +19,7 @@ use crate::{
         queue::{job::Job, producer::Producer, registry::Registry, retry::Policies},
         store::{Document, Store, StoreError},
     },
-    provider::{carrier::Needs, parcelx::log::ProviderLogs},
+    provider::carrier::{CallRecords, Needs},
 };
 
 /// What handlers of requests may take, each by its type: `State<OrderService>`.
@@ -31,7 +31,7 @@ pub struct Services {
     pub tokens: Tokens,
     pub orders: OrderService,
     pub labels: Labels,
-    pub logs: ProviderLogs,
+    pub records: Arc<dyn CallRecords>,
 }
 
 /// What handlers of jobs may take.

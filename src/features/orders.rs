@@ -52,3 +52,20 @@ pub fn feature() -> Feature {
         .job::<FetchLabelJob>()
         .routes(routes::routes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cancelling_needs_no_money() {
+        let queues = feature().queues;
+        let of = |queue: &str| queues.iter().find(|(name, _)| *name == queue).unwrap().1;
+        assert!(
+            crate::provider::carrier::AccountProblem::ALL
+                .iter()
+                .all(|p| of("parcelx-orders-queue").forbid(*p))
+        );
+        assert!(!of("parcelx-order-cancellation-queue").forbid(Wallet));
+    }
+}

@@ -5,12 +5,13 @@
 //! somebody must remember to lift. [`model`] decides, on the document alone; [`service`] stores it and keeps
 //! what this process knows of it; [`guard`] says when jobs may call the provider.
 
+pub mod breaker;
 pub mod guard;
 pub mod model;
 pub mod service;
 
 use super::Feature;
-pub use model::{Account, Hold, HoldKind, HoldProbe, ProbeResult};
+pub use model::{Account, Hold, HoldProbe, ProbeResult};
 pub use service::{Accounts, LiftError, Taken, standing};
 
 /// What the accounts declare of themselves.

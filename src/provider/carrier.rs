@@ -2,14 +2,27 @@
 //! what its answers mean. Orders decide on these values alone; a provider's own words and codes stay in its
 //! folder.
 
+mod call;
+mod limits;
+mod outcome;
 mod payload;
+pub mod redact;
+mod signal;
 
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::payload::{Charges, Consignee, Item, OrderPayload, Parcels};
+pub use self::{
+    call::{
+        By, Call, CallError, CallRecord, CallRecords, Carrier, LabelUrl, Operation, RecordedEnd, Tracking,
+    },
+    limits::{CallPermit, Limits, Throttled},
+    outcome::{CallOutcome, Cause, Heard},
+    payload::{Charges, Consignee, Item, OrderPayload, Parcels},
+    signal::{CallEnd, CallHealth, CallSignal, Observer, Protection},
+};
 use crate::base::timestamp::Timestamp;
 
 /// Which `ParcelX` an order is for. A worker that talks to the other one leaves it alone.
@@ -76,42 +89,6 @@ pub struct Shipment {
     pub order_number: Option<String>,
 }
 
-/// What is known after a call; `T` is what a success gives. The one value that goes from the client to the
-/// order, the account's hold, the circuit breaker and the metric.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallOutcome<T> {
-    Done(T),
-    /// The provider said no, in these words.
-    Refused(String),
-    /// Certainly nothing was done; worth another call `after` this long, or after a growing wait.
-    Deferred {
-        after: Option<Duration>,
-        cause: Cause,
-    },
-    /// Its worker vanished before it sent anything, and it has been shut out: to be sent again at once.
-    NotSent,
-    /// The provider may have acted.
-    Unknown {
-        reason: String,
-        heard: Heard,
-    },
-}
-
-/// Why a call is worth another one later.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
-    /// Too fast for the provider.
-    Busy,
-    /// The account cannot be used, in words that may be shown.
-    Account(AccountProblem, String),
-    /// The provider would not do it now, for a reason that says nothing of the account.
-    Declined(String),
-    /// Name look-up, connection or TLS failed.
-    Unreachable(String),
-    /// The time to send had passed before anything was sent.
-    TooLate,
-}
-
 /// What is wrong with an account. In the order of their gravity: what comes later shuts all that an earlier one
 /// does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -155,27 +132,6 @@ impl Needs {
     }
 }
 
-/// How much of an answer came back, whatever it means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
-    /// Nothing to the end: the provider may only be slow.
-    Nothing,
-    /// That it is broken.
-    Broken,
-    /// Something that cannot be read.
-    Unreadable,
-    /// A readable answer: whoever gave it knows our keys.
-    Readable,
-}
-
-impl<T> CallOutcome<T> {
-    /// A call without an answer.
-    #[must_use]
-    pub fn unanswered(reason: impl Into<String>) -> Self {
-        Self::Unknown { reason: reason.into(), heard: Heard::Nothing }
-    }
-}
-
 impl AccountProblem {
     pub const ALL: [Self; 3] = [Self::Wallet, Self::Configuration, Self::Credentials];
 
@@ -192,18 +148,5 @@ impl AccountProblem {
 impl fmt::Display for AccountProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// In words for whoever asks why an order waits.
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Busy => f.write_str("ParcelX is busy"),
-            Self::Account(problem, words) => write!(f, "{problem}: {words}"),
-            Self::Declined(words) => f.write_str(words),
-            Self::Unreachable(why) => write!(f, "ParcelX could not be reached ({why})"),
-            Self::TooLate => f.write_str("the time to send had passed"),
-        }
     }
 }

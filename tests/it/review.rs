@@ -38,11 +38,11 @@ fn reviewer(app: &TestApp) -> ReviewService {
 fn reviewer_at(app: &TestApp, provider: SocketAddr) -> ReviewService {
     let key = || SecretString::from("key");
     let base_url = format!("http://{provider}").parse().unwrap();
-    let shipments = app.app.shipments(Account { base_url, access_key: key(), secret_key: key() }).unwrap();
+    let carrier = app.app.carrier(Account { base_url, access_key: key(), secret_key: key() }).unwrap();
     app.app
         .state
         .orders
-        .review_service(shipments, AuditContext::new("asha", Via::Cli, "She has looked").unwrap())
+        .review_service(carrier, AuditContext::new("asha", Via::Cli, "She has looked").unwrap())
 }
 
 /// An address that nobody listens on.

@@ -47,7 +47,7 @@ pub(super) struct Order {
 
 impl Client {
     pub(super) fn new(url: &str, token: &str) -> anyhow::Result<Self> {
-        crate::provider::parcelx::client::install_crypto();
+        crate::app::install_crypto();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
         Ok(Self { http, url: url.to_owned(), token: token.to_owned() })
     }

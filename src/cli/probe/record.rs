@@ -5,13 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    app::by_hand::{CallsByHand, Said},
     features::orders::model::Order,
-    provider::parcelx::{
-        answer::CallResult,
-        log::{OutcomeLog, ProviderLogs},
-        redact,
-        views::ProviderLogView,
-    },
+    provider::carrier::redact,
 };
 
 /// Shortest word of an order's personal fields that is masked in the provider's words.
@@ -19,23 +15,26 @@ const SHORTEST: usize = 3;
 
 /// Prints each wire attempt once.
 pub(super) struct Recorder {
-    logs: ProviderLogs,
     printed: BTreeSet<String>,
     /// Words of the order that is sent, in lower case, which the provider may quote.
     personal: BTreeSet<String>,
 }
 
 impl Recorder {
-    pub(super) fn new(logs: ProviderLogs, order: Option<&Order>) -> Self {
-        Self { logs, printed: BTreeSet::new(), personal: order.map(personal).unwrap_or_default() }
+    pub(super) fn new(order: Option<&Order>) -> Self {
+        Self { printed: BTreeSet::new(), personal: order.map(personal).unwrap_or_default() }
     }
 
     /// Prints the calls made for `order_id` since the last time.
-    pub(super) async fn print(&mut self, order_id: &str, step: &str) -> anyhow::Result<()> {
-        for (request, outcome) in self.logs.of_order(order_id).await? {
-            if self.printed.insert(request.id.clone()) {
-                let said = outcome.as_ref().map(|outcome| self.said(outcome));
-                let call = json!(ProviderLogView::new(request, outcome));
+    pub(super) async fn print(
+        &mut self,
+        calls: &CallsByHand,
+        order_id: &str,
+        step: &str,
+    ) -> anyhow::Result<()> {
+        for (call, said) in calls.of_order(order_id).await? {
+            if self.printed.insert(call.id.clone()) {
+                let said = said.map(|said| self.said(&said));
                 crate::cli::say(&json!({ "step": step, "call": call, "said": said }).to_string())?;
             }
         }
@@ -43,9 +42,9 @@ impl Recorder {
     }
 
     /// The provider's words, masked, and of what types its answer was made.
-    fn said(&self, outcome: &OutcomeLog) -> Value {
-        let CallResult::Answer(answer) = outcome.end.wire() else { return Value::Null };
-        json!({ "words": self.masked(&answer.words()), "types": answer.json().map_or_else(|| "no JSON".into(), types) })
+    fn said(&self, said: &Said) -> Value {
+        let types = said.body.as_ref().map_or_else(|| "no JSON".into(), types);
+        json!({ "words": self.masked(&said.words), "types": types })
     }
 
     fn masked(&self, words: &str) -> String {

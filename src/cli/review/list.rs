@@ -12,7 +12,7 @@ use crate::{
         service::review::ReviewFilter,
     },
     platform::store::{Cursor, Key},
-    provider::parcelx::redact,
+    provider::carrier::redact,
 };
 
 /// The most orders that are printed at once.

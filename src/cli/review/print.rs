@@ -11,7 +11,7 @@ use crate::{
         review::Refusal,
         service::review::{Item, Report, ReviewError},
     },
-    provider::parcelx::redact,
+    provider::carrier::redact,
 };
 
 /// Prints orders as they are decided on, and counts them.

@@ -10,7 +10,7 @@ mod shipment;
 
 use crate::{
     base::timestamp::Timestamp,
-    provider::carrier::{Attempt, CallOutcome, CallTimes},
+    provider::carrier::{Attempt, CallOutcome, CallTimes, Tracking},
 };
 use std::time::Duration;
 
@@ -41,16 +41,6 @@ pub enum NextCancelAction {
     Wait(Timestamp),
     /// Nothing is left for this job.
     Done,
-}
-
-/// What tracking shows of a shipment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tracking {
-    Cancelled,
-    /// Something else than cancelled.
-    Live,
-    /// Nothing was learnt.
-    Failed,
 }
 
 impl Order {
@@ -164,14 +154,14 @@ impl Order {
     pub fn record_tracking(
         &mut self,
         awb: &str,
-        tracking: Tracking,
+        tracked: &CallOutcome<Tracking>,
         schedule: &PollSchedule,
         now: Timestamp,
     ) -> bool {
         let Some(cancel) = self.shipment_cancellations.iter_mut().find(|cancel| cancel.awb == awb) else {
             return false;
         };
-        if !cancel.record_tracking(tracking, schedule, now) {
+        if !cancel.record_tracking(tracked, schedule, now) {
             return false;
         }
         let what = match cancel.state {

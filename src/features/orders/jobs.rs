@@ -5,30 +5,28 @@ mod cancel_order;
 mod create_order;
 mod fetch_label;
 mod reconcile;
-pub mod shipments;
 mod words;
 
-use std::time::Duration;
+use std::{future::Future, sync::Arc, time::Duration};
 
 pub use cancel_order::CancelOrderJob;
 pub use create_order::CreateOrderJob;
 pub use fetch_label::FetchLabelJob;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::{
-    base::clock::Clock,
-    features::orders::{cancellation::PollSchedule, service::OrderService},
-    provider::{
-        carrier::CallTimes,
-        parcelx::{LabelHosts, ParcelXClient},
-    },
+    base::{clock::Clock, timestamp::Timestamp},
+    features::orders::{cancellation::PollSchedule, model::Order, service::OrderService},
+    platform::queue::{ActiveJob, job::JobError},
+    provider::carrier::{Call, CallError, CallTimes, Carrier},
 };
 
 /// What handlers work with.
 #[derive(Debug)]
 pub struct Context {
     pub orders: OrderService,
-    pub parcelx: ParcelXClient,
+    pub carrier: Arc<dyn Carrier>,
     pub clock: Clock,
     /// How long one call to the provider and the writes around it may take.
     pub call_times: CallTimes,
@@ -38,8 +36,29 @@ pub struct Context {
     pub schedule: PollSchedule,
     /// Whether a look-up that finds nothing may be believed, once a control look-up has found something.
     pub lookup_trusted: bool,
-    /// Where a label may lie.
-    pub label_hosts: LabelHosts,
     /// Calls under way: they outlive the job that made them, so that their end is always written down.
     pub calls: TaskTracker,
+}
+
+impl Context {
+    /// Makes a call in a task of its own: a job that is dropped must not cut it short, nor keep its end from
+    /// being written down.
+    async fn detached<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, CallError>> + Send + 'static,
+    ) -> Result<Result<T, CallError>, JobError> {
+        let ended = self.calls.spawn(call.in_current_span()).await;
+        ended.map_err(|_| JobError::Retry("the call panicked".to_owned()))
+    }
+}
+
+/// A call of `job` for `order`.
+fn call(order: &Order, attempt: i64, queued_at: Timestamp, job: &ActiveJob) -> Call {
+    Call {
+        order_id: order.id.clone(),
+        reference: order.order_number.clone(),
+        attempt,
+        queued_at,
+        token: Some(job.token.clone()),
+    }
 }

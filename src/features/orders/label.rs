@@ -14,6 +14,7 @@ use super::{
 use crate::{
     base::{ids, timestamp::Timestamp},
     platform::queue::retry,
+    provider::carrier::{CallOutcome, LabelUrl, redact},
 };
 
 /// How long a request is waited for after its job should have run, before another is made.
@@ -42,18 +43,6 @@ pub enum LabelRequest {
     Joined(u32),
 }
 
-/// What is known after a call for a label.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LabelFinding {
-    Fetched(String),
-    Failed(LabelFailure),
-    /// Nothing was learnt: again after `after` or a growing wait, and not for ever.
-    Again {
-        after: Option<Duration>,
-        reason: String,
-    },
-}
-
 /// The id of the job that fetches an order's label.
 #[must_use]
 pub fn label_job_id(order_id: &str, request: u32) -> String {
@@ -63,6 +52,17 @@ pub fn label_job_id(order_id: &str, request: u32) -> String {
 impl Label {
     fn fail(&mut self, failure: LabelFailure, now: Timestamp) {
         (self.failure, self.failed_at, self.answered) = (Some(failure), Some(now), self.request);
+    }
+
+    /// Has another call made for the same request, if there were not enough.
+    fn again(&mut self, after: Option<Duration>, outcome: &CallOutcome<LabelUrl>, now: Timestamp) {
+        self.tries = self.tries.saturating_add(1);
+        if self.tries >= MOST_TRIES {
+            let reason = redact::words(&outcome.reason().unwrap_or_default());
+            return self.fail(LabelFailure::Unreachable(reason), now);
+        }
+        let pause = after.unwrap_or_else(|| retry::exponential(FIRST_PAUSE, self.tries, ids::fraction()));
+        self.due_at = now + pause.min(LONGEST_PAUSE);
     }
 }
 
@@ -119,28 +119,31 @@ impl Order {
     }
 
     /// Writes down what became of a call for `request`. `false`: nobody waits for it, nothing was changed.
-    pub fn resolve_label(&mut self, request: u32, finding: &LabelFinding, now: Timestamp) -> bool {
-        let Some(label) = self.label.as_mut().filter(|l| l.request == request && l.answered < request) else {
-            return false;
-        };
-        match finding {
-            LabelFinding::Fetched(url) => {
+    /// What settles nothing is tried again, and not for ever.
+    pub fn resolve_label(&mut self, request: u32, outcome: &CallOutcome<LabelUrl>, now: Timestamp) -> bool {
+        let Some(label) = self.label_waiting_for(request) else { return false };
+        match outcome {
+            CallOutcome::Done(LabelUrl::Usable(url)) => {
                 (label.url, label.fetched_at) = (Some(url.clone()), Some(now));
                 label.answered = request;
             }
-            LabelFinding::Failed(failure) => label.fail(failure.clone(), now),
-            LabelFinding::Again { after, reason } => {
-                label.tries = label.tries.saturating_add(1);
-                if label.tries >= MOST_TRIES {
-                    label.fail(LabelFailure::Unreachable(reason.clone()), now);
-                } else {
-                    let pause = after
-                        .unwrap_or_else(|| retry::exponential(FIRST_PAUSE, label.tries, ids::fraction()));
-                    label.due_at = now + pause.min(LONGEST_PAUSE);
-                }
-            }
+            CallOutcome::Done(LabelUrl::Unusable) => label.fail(LabelFailure::Unusable, now),
+            CallOutcome::Refused(words) => label.fail(LabelFailure::Refused(redact::words(words)), now),
+            CallOutcome::Deferred { after, .. } => label.again(*after, outcome, now),
+            CallOutcome::NotSent | CallOutcome::Unknown { .. } => label.again(None, outcome, now),
         }
         true
+    }
+
+    /// Writes down why `request` comes to nothing, whatever calls may say. `false`: nobody waits for it,
+    /// nothing was changed.
+    pub fn fail_label(&mut self, request: u32, failure: &LabelFailure, now: Timestamp) -> bool {
+        let label = self.label_waiting_for(request);
+        label.map(|label| label.fail(failure.clone(), now)).is_some()
+    }
+
+    fn label_waiting_for(&mut self, request: u32) -> Option<&mut Label> {
+        self.label.as_mut().filter(|l| l.request == request && l.answered < request)
     }
 }
 

@@ -5,8 +5,6 @@
 //! call may be under way, and a doubt that nobody has cleared up goes along with the order, since a refusal
 //! of its next call proves nothing of the last one.
 
-mod shipments;
-
 use super::{
     model::{
         Actor, CancellationState, Order, ShipmentCancellation, ShipmentCancellationState, UnresolvedCall,
@@ -17,8 +15,6 @@ use crate::{
     base::timestamp::Timestamp,
     provider::carrier::{ProviderEnv, Shipment},
 };
-
-pub use self::shipments::{Evidence, Seen, Shipments};
 
 /// Longest AWB that is taken, in characters.
 const LONGEST_AWB: usize = 64;

@@ -3,6 +3,7 @@
 mod amend;
 mod cancel;
 mod label;
+mod provider_logs;
 
 use axum::{
     extract::{FromRequestParts, Path, State},
@@ -40,6 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(cancel::cancel_order_v1))
         .routes(routes!(amend::amend_order))
         .routes(routes!(label::get_label))
+        .routes(routes!(provider_logs::list_provider_logs))
 }
 
 /// Create an order

@@ -10,30 +10,17 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use serde_json::Value;
-
+use super::breaker::{Breaker, Position};
 use crate::{
     base::{clock::Clock, ids},
-    features::{
-        orders::jobs::{CancelOrderJob, CreateOrderJob, FetchLabelJob},
-        provider_accounts::{Accounts, HoldKind, ProbeResult, Taken},
-    },
+    features::provider_accounts::{Accounts, ProbeResult, Taken},
     platform::queue::{
         ActiveJob,
-        job::Payload,
         runner::gate::{Admission, Gate, Probe, REFRESH},
     },
-    provider::parcelx::protect::{AccountProblem, Breaker, CallEnd, CallSignal, Observer, Position},
+    provider::carrier::{AccountProblem, CallEnd, CallSignal, Needs, Observer},
 };
-
-/// Which holds shut which queue. Cancelling needs no money, and labels only good keys. A queue that is not
-/// listed makes no calls.
-const SHUT: [(&str, &[HoldKind]); 3] = [
-    (CreateOrderJob::QUEUE, &[HoldKind::Wallet, HoldKind::Configuration, HoldKind::Credentials]),
-    (CancelOrderJob::QUEUE, &[HoldKind::Configuration, HoldKind::Credentials]),
-    (FetchLabelJob::QUEUE, &[HoldKind::Credentials]),
-];
+use async_trait::async_trait;
 
 /// One process's guard. Clones share it.
 #[derive(Debug, Clone)]
@@ -46,21 +33,29 @@ struct Inner {
     clock: Clock,
     /// How long a probe's worker is waited for.
     probe_life: Duration,
+    queues: Vec<(&'static str, Needs)>,
     probing: Mutex<Option<Probing>>,
 }
 
 /// The one job of this process that was let through.
 #[derive(Debug)]
 struct Probing {
-    /// Whose calls count; a job that is not for an order makes none that do.
-    order_id: Option<String>,
+    /// The job's, as the queue gave it out: whose calls count.
+    token: String,
     signals: Vec<CallSignal>,
 }
 
 impl Guard {
+    /// `queues`: those that it may shut, and for what. A queue that is not among them makes no calls.
     #[must_use]
-    pub fn new(accounts: Accounts, breaker: Breaker, clock: Clock, probe_life: Duration) -> Self {
-        Self(Arc::new(Inner { accounts, breaker, clock, probe_life, probing: Mutex::default() }))
+    pub fn new(
+        accounts: Accounts,
+        breaker: Breaker,
+        clock: Clock,
+        probe_life: Duration,
+        queues: Vec<(&'static str, Needs)>,
+    ) -> Self {
+        Self(Arc::new(Inner { accounts, breaker, clock, probe_life, queues, probing: Mutex::default() }))
     }
 
     fn probing(&self) -> MutexGuard<'_, Option<Probing>> {
@@ -81,8 +76,9 @@ impl Gate for Guard {
     }
 
     fn admit(&self, queue: &str) -> Admission {
-        let Some((_, kinds)) = SHUT.iter().find(|(name, _)| *name == queue) else { return Admission::Open };
-        let hold = self.0.accounts.hold().filter(|hold| kinds.contains(&hold.kind));
+        let needs = self.0.queues.iter().find(|(name, _)| *name == queue).map(|(_, needs)| *needs);
+        let Some(needs) = needs.filter(|needs| needs.calls()) else { return Admission::Open };
+        let hold = self.0.accounts.hold().filter(|hold| needs.forbid(hold.kind));
         let position = self.0.breaker.position();
         match (&hold, position) {
             (None, Position::Closed) => return Admission::Open,
@@ -109,7 +105,7 @@ impl Observer for Guard {
     async fn ended(&self, end: &CallEnd<'_>) {
         let signal = end.signal();
         let is_probe = match &mut *self.probing() {
-            Some(probing) if probing.order_id.as_deref() == Some(end.order_id) => {
+            Some(probing) if Some(probing.token.as_str()) == end.token => {
                 probing.signals.push(signal.clone());
                 true
             }
@@ -117,7 +113,7 @@ impl Observer for Guard {
         };
         self.0.breaker.ended(signal.health(), is_probe);
         if let CallSignal::AccountProblem(problem, reason) = &signal
-            && let Err(error) = self.0.accounts.report(kind(*problem), reason).await
+            && let Err(error) = self.0.accounts.report(*problem, reason).await
         {
             tracing::error!(%error, "the account could not be held; the next call that fails so will try again");
         }
@@ -129,7 +125,7 @@ impl Observer for Guard {
 struct HalfOpenProbe {
     guard: Guard,
     /// The hold it is for, and its token once it is taken.
-    probe: Option<(HoldKind, String)>,
+    probe: Option<(AccountProblem, String)>,
     breaker: bool,
 }
 
@@ -151,7 +147,7 @@ impl Probe for HalfOpenProbe {
             if probing.is_some() || (self.breaker && !self.guard.0.breaker.begin_probe()) {
                 return false;
             }
-            *probing = Some(Probing { order_id: order_of(job), signals: Vec::new() });
+            *probing = Some(Probing { token: job.token.clone(), signals: Vec::new() });
         }
         let Some((_, token)) = &self.probe else { return true };
         match self.guard.0.accounts.begin_probe(token, self.guard.0.probe_life).await {
@@ -181,7 +177,7 @@ impl Probe for HalfOpenProbe {
 }
 
 /// What the calls of a probe say about a hold. Later ones know better.
-fn probe_result(held: HoldKind, signals: &[CallSignal]) -> ProbeResult {
+fn probe_result(held: AccountProblem, signals: &[CallSignal]) -> ProbeResult {
     let mut probe_result = if signals.iter().all(|l| *l == CallSignal::NotTried) {
         ProbeResult::Unused
     } else {
@@ -190,29 +186,15 @@ fn probe_result(held: HoldKind, signals: &[CallSignal]) -> ProbeResult {
     for signal in signals {
         probe_result = match signal {
             CallSignal::AccountProblem(problem, reason) => {
-                ProbeResult::Held { kind: kind(*problem), reason: reason.clone() }
+                ProbeResult::Held { kind: *problem, reason: reason.clone() }
             }
             CallSignal::Booked => ProbeResult::Proved,
-            CallSignal::Accepted if held != HoldKind::Wallet => ProbeResult::Proved,
-            CallSignal::Looked if held == HoldKind::Credentials => ProbeResult::Proved,
+            CallSignal::Accepted if held != AccountProblem::Wallet => ProbeResult::Proved,
+            CallSignal::Looked if held == AccountProblem::Credentials => ProbeResult::Proved,
             _ => probe_result,
         };
     }
     probe_result
-}
-
-fn kind(problem: AccountProblem) -> HoldKind {
-    match problem {
-        AccountProblem::Wallet => HoldKind::Wallet,
-        AccountProblem::Credentials => HoldKind::Credentials,
-        AccountProblem::Configuration => HoldKind::Configuration,
-    }
-}
-
-/// The jobs of orders carry its id.
-fn order_of(job: &ActiveJob) -> Option<String> {
-    let data: Value = serde_json::from_str(&job.data).ok()?;
-    Some(data.get("orderId")?.as_str()?.to_owned())
 }
 
 #[cfg(test)]
@@ -221,14 +203,14 @@ mod tests {
 
     #[test]
     fn a_canary_proves_what_its_answer_proves_and_no_more() {
-        use HoldKind::{Configuration, Credentials, Wallet};
-        let held = |problem, kind| {
+        use AccountProblem::{Configuration, Credentials, Wallet};
+        let held = |kind| {
             (
-                vec![CallSignal::AccountProblem(problem, "r".into())],
+                vec![CallSignal::AccountProblem(kind, "r".into())],
                 ProbeResult::Held { kind, reason: "r".into() },
             )
         };
-        for kind in HoldKind::ALL {
+        for kind in AccountProblem::ALL {
             assert_eq!(probe_result(kind, &[]), ProbeResult::Unused);
             assert_eq!(probe_result(kind, &[CallSignal::NotTried]), ProbeResult::Unused);
             assert_eq!(probe_result(kind, &[CallSignal::Booked]), ProbeResult::Proved);
@@ -239,25 +221,15 @@ mod tests {
                     "{nothing:?}"
                 );
             }
-            for (lessons, expected) in [
-                held(AccountProblem::Wallet, Wallet),
-                held(AccountProblem::Credentials, Credentials),
-                held(AccountProblem::Configuration, Configuration),
-            ] {
-                assert_eq!(probe_result(kind, &lessons), expected);
+            for (signals, expected) in [held(Wallet), held(Credentials), held(Configuration)] {
+                assert_eq!(probe_result(kind, &signals), expected);
             }
         }
         let of = |signal: CallSignal| {
-            HoldKind::ALL.map(|kind| probe_result(kind, std::slice::from_ref(&signal)) == ProbeResult::Proved)
+            AccountProblem::ALL
+                .map(|kind| probe_result(kind, std::slice::from_ref(&signal)) == ProbeResult::Proved)
         };
         assert_eq!(of(CallSignal::Accepted), [false, true, true], "a refusal takes no money");
         assert_eq!(of(CallSignal::Looked), [false, false, true]);
-    }
-
-    #[test]
-    fn cancelling_needs_no_money() {
-        let shut = |queue: &str| SHUT.iter().find(|(name, _)| *name == queue).unwrap().1;
-        assert_eq!(shut("parcelx-orders-queue").len(), HoldKind::ALL.len());
-        assert!(!shut("parcelx-order-cancellation-queue").contains(&HoldKind::Wallet));
     }
 }

@@ -1,7 +1,7 @@
 //! The account's document, and what may be done to its hold. Every process that works for the account reads
 //! the same document, so a probe is one over all of them.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     base::timestamp::Timestamp,
     platform::store::{Document, Index, id_and_version},
+    provider::carrier::AccountProblem,
 };
 
 /// From the beginning of a hold to its first probe; doubles with each that is held again.
@@ -37,7 +38,7 @@ pub struct Account {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hold {
-    pub kind: HoldKind,
+    pub kind: AccountProblem,
     /// In words that may be shown.
     pub reason: String,
     pub since: Timestamp,
@@ -61,26 +62,13 @@ pub struct HoldProbe {
     pub until: Timestamp,
 }
 
-/// What is wrong with the account. In the order of their gravity: what comes later shuts all that an earlier
-/// one does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HoldKind {
-    /// Its money is used up.
-    Wallet,
-    /// The provider does not know the calls: a wrong address, or a changed API.
-    Configuration,
-    /// The provider refuses the keys.
-    Credentials,
-}
-
 /// How a probe ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeResult {
     /// What was held works again.
     Proved,
     Held {
-        kind: HoldKind,
+        kind: AccountProblem,
         reason: String,
     },
     /// A call was made and says nothing about the hold.
@@ -89,27 +77,8 @@ pub enum ProbeResult {
     Unused,
 }
 
-impl HoldKind {
-    pub const ALL: [Self; 3] = [Self::Wallet, Self::Configuration, Self::Credentials];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Wallet => "wallet",
-            Self::Configuration => "configuration",
-            Self::Credentials => "credentials",
-        }
-    }
-}
-
-impl fmt::Display for HoldKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl Hold {
-    fn new(kind: HoldKind, reason: &str, now: Timestamp) -> Self {
+    fn new(kind: AccountProblem, reason: &str, now: Timestamp) -> Self {
         let reason = reason.to_owned();
         Self {
             kind,
@@ -140,7 +109,7 @@ impl Account {
 
     /// A call says that the account cannot be used. `false`: that was known. What is graver takes the place
     /// of what is less so.
-    pub fn report(&mut self, kind: HoldKind, reason: &str, now: Timestamp) -> bool {
+    pub fn report(&mut self, kind: AccountProblem, reason: &str, now: Timestamp) -> bool {
         if self.hold.as_ref().is_some_and(|hold| hold.kind >= kind) {
             return false;
         }
@@ -167,8 +136,10 @@ impl Account {
         match probe_result {
             ProbeResult::Proved => self.hold = None,
             // Keys and address were accepted: only the money is wanting.
-            ProbeResult::Held { kind: HoldKind::Wallet, reason } if hold.kind != HoldKind::Wallet => {
-                self.hold = Some(Hold::new(HoldKind::Wallet, reason, now));
+            ProbeResult::Held { kind: AccountProblem::Wallet, reason }
+                if hold.kind != AccountProblem::Wallet =>
+            {
+                self.hold = Some(Hold::new(AccountProblem::Wallet, reason, now));
             }
             ProbeResult::Held { kind, reason } => {
                 hold.kind = *kind;
@@ -199,7 +170,7 @@ mod tests {
         Timestamp::from_millis(1_763_687_100_000) + Duration::from_secs(secs)
     }
 
-    fn held(kind: HoldKind) -> Account {
+    fn held(kind: AccountProblem) -> Account {
         let mut account = Account::new("a", at(0));
         assert!(account.report(kind, "first", at(0)));
         account
@@ -210,22 +181,22 @@ mod tests {
     }
 
     fn again() -> ProbeResult {
-        ProbeResult::Held { kind: HoldKind::Wallet, reason: "still".into() }
+        ProbeResult::Held { kind: AccountProblem::Wallet, reason: "still".into() }
     }
 
     #[test]
     fn the_same_report_changes_nothing_and_only_a_graver_one_takes_its_place() {
-        let mut account = held(HoldKind::Configuration);
-        assert!(!account.report(HoldKind::Configuration, "second", at(9)));
-        assert!(!account.report(HoldKind::Wallet, "second", at(9)));
+        let mut account = held(AccountProblem::Configuration);
+        assert!(!account.report(AccountProblem::Configuration, "second", at(9)));
+        assert!(!account.report(AccountProblem::Wallet, "second", at(9)));
         assert_eq!((hold(&account).since, hold(&account).reason.as_str()), (at(0), "first"));
-        assert!(account.report(HoldKind::Credentials, "worse", at(9)));
-        assert_eq!((hold(&account).since, hold(&account).kind), (at(9), HoldKind::Credentials));
+        assert!(account.report(AccountProblem::Credentials, "worse", at(9)));
+        assert_eq!((hold(&account).since, hold(&account).kind), (at(9), AccountProblem::Credentials));
     }
 
     #[test]
     fn canaries_come_after_a_minute_and_then_ever_later() {
-        let mut account = held(HoldKind::Wallet);
+        let mut account = held(AccountProblem::Wallet);
         assert!(!account.begin_probe("t", at(59), at(59)));
         let mut now = 0;
         for pause in [60, 120, 240, 480, 900, 900] {
@@ -239,7 +210,7 @@ mod tests {
 
     #[test]
     fn there_is_one_canary_at_a_time_and_a_vanished_worker_does_not_keep_it() {
-        let mut account = held(HoldKind::Wallet);
+        let mut account = held(AccountProblem::Wallet);
         assert!(account.begin_probe("one", at(120), at(60)));
         assert!(!account.begin_probe("two", at(179), at(119)), "there is one");
         assert!(account.begin_probe("two", at(180), at(120)), "its worker is gone");
@@ -254,16 +225,16 @@ mod tests {
     fn a_clock_that_was_set_back_does_not_keep_it_shut() {
         let day = 24 * 3600;
         let mut account = Account::new("a", at(0));
-        assert!(account.report(HoldKind::Wallet, "first", at(day)));
+        assert!(account.report(AccountProblem::Wallet, "first", at(day)));
         assert!(account.begin_probe("one", at(0) + Duration::from_secs(60), at(0)), "a day before it began");
-        let mut account = held(HoldKind::Wallet);
+        let mut account = held(AccountProblem::Wallet);
         assert!(account.begin_probe("one", at(day + 60), at(day)));
         assert!(account.begin_probe("two", at(120), at(60)), "nor does a probe that ends tomorrow");
     }
 
     #[test]
     fn a_canary_that_settles_nothing_is_followed_soon_and_the_schedule_does_not_grow() {
-        let mut account = held(HoldKind::Credentials);
+        let mut account = held(AccountProblem::Credentials);
         assert!(account.begin_probe("t", at(120), at(60)));
         assert!(account.end_probe("t", &ProbeResult::Unused, at(61)));
         assert!(account.begin_probe("t", at(120), at(61)), "at once: nobody was asked");
@@ -275,12 +246,12 @@ mod tests {
 
     #[test]
     fn an_empty_wallet_proves_that_the_keys_are_good() {
-        let mut account = held(HoldKind::Credentials);
+        let mut account = held(AccountProblem::Credentials);
         assert!(account.begin_probe("t", at(120), at(60)));
         assert!(account.end_probe("t", &again(), at(60)));
         assert_eq!(
             (hold(&account).kind, hold(&account).since, hold(&account).probes),
-            (HoldKind::Wallet, at(60), 0)
+            (AccountProblem::Wallet, at(60), 0)
         );
     }
 

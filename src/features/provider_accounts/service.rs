@@ -8,14 +8,14 @@ use crate::{
         store::{Decision, Document, Order as Sort, Query, Store, StoreError, Updated},
         telemetry,
     },
-    provider::carrier::ProviderEnv,
+    provider::carrier::{AccountProblem, ProviderEnv},
 };
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use super::model::{Account, Hold, HoldKind, ProbeResult};
+use super::model::{Account, Hold, ProbeResult};
 
 /// One account, as a process sees it. Clones share what they know.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ impl Accounts {
             self.learn(&account);
         }
         let hold = self.hold();
-        for kind in HoldKind::ALL {
+        for kind in AccountProblem::ALL {
             telemetry::account_held(kind.as_str(), hold.as_ref().is_some_and(|h| h.kind == kind));
         }
         Ok(hold)
@@ -105,7 +105,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn report(&self, kind: HoldKind, reason: &str) -> Result<(), StoreError> {
+    pub async fn report(&self, kind: AccountProblem, reason: &str) -> Result<(), StoreError> {
         if self.with_known(|known| known.hold.as_ref().is_some_and(|hold| hold.kind == kind)) {
             return Ok(());
         }

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::Map;
 
 pub use super::records::{End, Late, OutcomeLog, RequestLog};
@@ -17,16 +18,8 @@ use super::{
 use crate::{
     base::clock::Clock,
     platform::store::{Cursor, Decision, Order as Sort, Query, Store, StoreError, Updated},
+    provider::carrier::{CallRecord, CallRecords, Operation},
 };
-
-/// What became of an attempt whose worker is gone.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Closed {
-    /// It never sent, and now it never will.
-    NeverSent,
-    /// It sent, and this is how that ended; unanswered counts as a failure of its own kind.
-    Ended(CallResult),
-}
 
 /// The two collections.
 #[derive(Debug, Clone)]
@@ -109,42 +102,47 @@ impl ProviderLogs {
     }
 
     /// Shuts an attempt out, or finds what it did. Only for an attempt that has had its time to settle: what
-    /// has no outcome by then never gets one from its worker, and is written down as unanswered.
+    /// has no outcome by then never gets one from its worker, and is written down as unanswered. Nothing: it
+    /// never sent, and now it never will.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn close(&self, tombstone: &RequestLog) -> Result<Closed, StoreError> {
+    pub async fn close(
+        &self,
+        tombstone: &RequestLog,
+    ) -> Result<Option<(RequestLog, CallResult)>, StoreError> {
         let tombstone = RequestLog { never_sent: true, ..tombstone.clone() };
         match self.store.insert(&tombstone).await {
-            Ok(()) => return Ok(Closed::NeverSent),
+            Ok(()) => return Ok(None),
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error),
         }
         let request = self.store.get::<RequestLog>(&tombstone.id).await?;
-        let Some(request) = request.filter(|r| !r.never_sent) else { return Ok(Closed::NeverSent) };
+        let Some(request) = request.filter(|r| !r.never_sent) else { return Ok(None) };
         if let Some(outcome) = self.store.get::<OutcomeLog>(&request.id).await? {
-            return Ok(Closed::Ended(outcome.best()));
+            return Ok(Some((request, outcome.best())));
         }
         self.end(&request, &unanswered(), "unknown", Duration::ZERO).await?;
         // Between the look and the write the worker may have come back after all.
         let outcome = self.store.get::<OutcomeLog>(&request.id).await?;
-        Ok(Closed::Ended(outcome.map_or_else(unanswered, |o| o.best())))
+        let wire = outcome.map_or_else(unanswered, |o| o.best());
+        Ok(Some((request, wire)))
     }
 
     /// Writes down that the calls of `operation` for an order that have no outcome got no answer.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn close_unanswered(&self, order_id: &str, operation: &str) -> Result<(), StoreError> {
-        for (request, outcome) in self.of_order(order_id).await? {
-            if outcome.is_none() && !request.never_sent && request.operation == operation {
-                self.end(&request, &unanswered(), "failed", Duration::ZERO).await?;
+    pub async fn close_unanswered(&self, order_id: &str, operation: Operation) -> Result<(), StoreError> {
+        for (request, outcome) in self.all_of_order(order_id).await? {
+            if outcome.is_none() && !request.never_sent && request.operation == operation.as_str() {
+                self.end(&request, &unanswered(), "unknown", Duration::ZERO).await?;
             }
         }
         Ok(())
     }
 
-    /// PollSchedule through all outcomes of an order, in the order they came, for one that `read` makes
+    /// Looks through all outcomes of an order, in the order they came, for one that `read` makes
     /// something of.
     ///
     /// # Errors
@@ -170,7 +168,7 @@ impl ProviderLogs {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn of_order(
+    pub async fn all_of_order(
         &self,
         order_id: &str,
     ) -> Result<Vec<(RequestLog, Option<OutcomeLog>)>, StoreError> {
@@ -188,6 +186,14 @@ impl ProviderLogs {
                 (r, o)
             })
             .collect())
+    }
+}
+
+#[async_trait]
+impl CallRecords for ProviderLogs {
+    async fn of_order(&self, order_id: &str) -> Result<Vec<CallRecord>, StoreError> {
+        let all = self.all_of_order(order_id).await?;
+        Ok(all.into_iter().map(|(request, outcome)| request.shown(outcome)).collect())
     }
 }
 

@@ -8,15 +8,15 @@ use reqwest_middleware::{Error, Middleware, Next};
 use serde_json::Value;
 
 use super::{
-    CallError,
     answer::{Answer, BODY_CAP, Body, CallResult, Failure},
+    endpoint::Asked,
     log::{ProviderLogs, RequestLog},
-    protect::{CallEnd, Protection},
     retry_after,
 };
 use crate::{
     base::{clock::Clock, fault, ids, timestamp::Timestamp},
     platform::{store::StoreError, telemetry},
+    provider::carrier::{Call, CallEnd, CallError, CallOutcome, Operation, Protection},
 };
 
 /// What the layer must know of a call; travels in the request's extensions.
@@ -24,18 +24,13 @@ use crate::{
 pub(super) struct Recording {
     /// The one id the attempt may use; absent: each wire attempt gets a new one.
     pub(super) log_id: Option<String>,
-    pub(super) operation: &'static str,
-    pub(super) order_id: String,
-    pub(super) reference: String,
-    /// Whether it is to book.
-    pub(super) books: bool,
+    pub(super) operation: Operation,
+    pub(super) call: Call,
     pub(super) payload: Value,
-    pub(super) attempt: i64,
-    pub(super) queued_at: Timestamp,
     /// Checked right before sending.
     pub(super) send_by: Option<Timestamp>,
-    /// The verdict's word.
-    pub(super) word: fn(&CallResult, &str) -> &'static str,
+    /// What an end means, without the value of a success, and its word.
+    pub(super) read: fn(&CallResult, Asked<'_>) -> (CallOutcome<()>, &'static str),
 }
 
 #[derive(Clone)]
@@ -53,7 +48,9 @@ impl Middleware for Recorder {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response, Error> {
-        let Some(call) = extensions.get::<Recording>().cloned() else {
+        let Some(Recording { log_id, operation, call, payload, send_by, read: meaning }) =
+            extensions.get::<Recording>().cloned()
+        else {
             return Err(refusal(CallError::Internal("a call without its record".to_owned())));
         };
         // The HTTP stack repeats a look-up: its first attempt has left its end here.
@@ -65,13 +62,13 @@ impl Middleware for Recorder {
                 .map_err(|throttled| refusal(CallError::Throttled(throttled)))?;
         }
         let now = self.clock.now();
-        let id = call.log_id.clone().unwrap_or_else(|| ids::provider_log(now));
+        let id = log_id.clone().unwrap_or_else(|| ids::provider_log(now));
         let log = RequestLog::new(
             &id,
-            call.operation,
+            operation.as_str(),
             &call.order_id,
             &call.reference,
-            call.payload.clone(),
+            payload.clone(),
             call.attempt,
             (call.queued_at, now),
         );
@@ -79,11 +76,11 @@ impl Middleware for Recorder {
             StoreError::Conflict { .. } => refusal(CallError::ShutOut),
             error => refusal(CallError::Store(error)),
         })?;
-        if call.log_id.is_some() {
+        if log_id.is_some() {
             fault::reach("book:after-request-log");
         }
         let started = tokio::time::Instant::now();
-        let (wire, result) = if call.send_by.is_some_and(|by| self.clock.now() >= by) {
+        let (wire, result) = if send_by.is_some_and(|by| self.clock.now() >= by) {
             let wire = CallResult::Failure {
                 class: Failure::TooLateToSend,
                 detail: "the time to send had passed".to_owned(),
@@ -92,19 +89,19 @@ impl Middleware for Recorder {
         } else {
             let sent = next.run(request, extensions).await;
             let read = read(sent, &self.clock).await;
-            if call.log_id.is_some() {
+            if log_id.is_some() {
                 fault::reach("book:after-send");
             }
             read
         };
-        let word = (call.word)(&wire, &call.reference);
-        telemetry::provider_call(call.operation, word, started.elapsed());
+        let asked = Asked { reference: &call.reference, payload: &payload };
+        let (outcome, word) = meaning(&wire, asked);
+        telemetry::provider_call(operation.as_str(), word, started.elapsed());
         // First of all, since it cannot be had again: what follows from it may take its time.
         let written = self.logs.end(&log, &wire, word, started.elapsed()).await;
         if let Some(observer) = &self.protection.observer {
-            let (operation, order_id, books, asked) =
-                (call.operation, call.order_id.as_str(), call.books, &call.payload);
-            observer.ended(&CallEnd { operation, order_id, books, word, asked, wire: &wire }).await;
+            let (order_id, token) = (call.order_id.as_str(), call.token.as_deref());
+            observer.ended(&CallEnd { operation, order_id, token, outcome: &outcome }).await;
         }
         if let Err(error) = written {
             // An end that is not written down must not be acted on either: the attempt will be found

@@ -3,10 +3,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, Body, CallResult, Failure};
+use super::{
+    answer::{Answer, Body, CallResult, Failure},
+    redact,
+};
 use crate::{
     base::timestamp::Timestamp,
     platform::store::{Document, Index, id_and_version},
+    provider::carrier::{CallRecord, RecordedEnd},
 };
 
 pub(super) const PROVIDER: &str = "parcelx";
@@ -174,6 +178,31 @@ impl RequestLog {
             sent_at: at.1,
             never_sent: false,
             extra: Map::new(),
+        }
+    }
+
+    /// What may be shown of it, and of how it ended.
+    #[must_use]
+    pub fn shown(self, outcome: Option<OutcomeLog>) -> CallRecord {
+        CallRecord {
+            id: self.id,
+            provider: self.provider,
+            operation: self.operation,
+            attempt: self.attempt,
+            queued_at: self.queued_at,
+            sent_at: self.sent_at,
+            never_sent: self.never_sent,
+            request_payload: redact::redacted(&self.request_payload),
+            outcome: outcome.map(|o| RecordedEnd {
+                status_code: o.end.status_code,
+                success: o.end.success,
+                response_payload: o.end.response_payload.as_ref().map(redact::redacted),
+                error_code: o.end.error_code.map(Failure::as_str),
+                verdict: o.end.verdict,
+                received_at: o.received_at,
+                duration_ms: o.duration_ms,
+                answered_late: o.late.is_some(),
+            }),
         }
     }
 }

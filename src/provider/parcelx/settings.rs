@@ -6,6 +6,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::LabelHosts;
+
 /// A `ParcelX` account and how to call it.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -15,6 +17,8 @@ pub struct Settings {
     pub secret_key: SecretString,
     /// Longest time one call may take.
     pub timeout: Duration,
+    /// Where a label may lie.
+    pub label_hosts: LabelHosts,
 }
 
 impl Settings {

@@ -1,127 +1,135 @@
-//! What an answer to a call that changes something means, as one table. Whatever is not in it is *unknown*:
-//! the provider may have acted.
+//! What an answer to a call means, as one table. Whatever is not in it is *unknown*: the provider may have
+//! acted.
 
 use std::time::Duration;
 
-use super::answer::{Answer, CallResult, Failure};
-
-/// What is known after a call; `T` is what a success gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict<T = Booked> {
-    Success(T),
-    /// Parsable `status: false`: the provider's words.
-    Refused(String),
-    /// The wallet is empty.
-    Wallet(String),
-    /// Our keys are not accepted.
-    Credentials(String),
-    /// Wrong address or wrong form: nothing is wrong with the order.
-    Configuration(String),
-    /// Too fast; after this long, when it was said.
-    Busy(Option<Duration>),
-    /// Certainly never seen by the provider.
-    NotSent(String),
-    Unknown(String),
-}
-
-/// A booked shipment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Booked {
-    pub awb: String,
-    pub courier_name: Option<String>,
-    pub courier_code: Option<String>,
-    pub order_number: Option<String>,
-}
+use super::{
+    answer::{Answer, CallResult, Failure},
+    endpoint::Asked,
+    redact,
+};
+use crate::provider::carrier::{
+    self, AccountProblem, CallOutcome,
+    CallOutcome::{Deferred, Done, Refused, Unknown},
+    Cause, Heard,
+};
 
 /// The longest `Retry-After` that is believed.
 const LONGEST_BUSY: Duration = Duration::from_secs(15 * 60);
 
-impl<T> Verdict<T> {
-    /// In one word; `success` is the operation's own.
-    #[must_use]
-    pub fn word(&self, success: &'static str) -> &'static str {
-        match self {
-            Self::Success(_) => success,
-            Self::Refused(_) => "refused",
-            Self::Wallet(_) => "wallet",
-            Self::Credentials(_) => "credentials",
-            Self::Configuration(_) => "configuration",
-            Self::Busy(_) => "busy",
-            Self::NotSent(_) => "not-sent",
-            Self::Unknown(_) => "unknown",
-        }
-    }
-}
-
-/// The table. `success` reads what a body with `status: true` gives, or says what is wrong with it.
+/// The table for a call that books. `success` reads what a body with `status: true` gives, or says what is
+/// wrong with it.
 pub(super) fn judge<T>(
     wire: &CallResult,
+    asked: Asked<'_>,
     success: impl FnOnce(&Answer) -> Result<T, &'static str>,
-) -> Verdict<T> {
-    let answer = match wire {
-        CallResult::Failure { class, detail } if class.is_unsent() => {
-            return Verdict::NotSent(format!("{}: {detail}", class.as_str()));
-        }
-        CallResult::Failure { class: Failure::NoAnswerRecorded, .. } => {
-            return Verdict::Unknown("unknown: no answer recorded".to_owned());
-        }
-        CallResult::Failure { class, .. } => return Verdict::Unknown(format!("unknown: {}", class.as_str())),
-        CallResult::Answer(answer) => answer,
+) -> CallOutcome<T> {
+    let answer = match whole(wire) {
+        Ok(answer) => answer,
+        Err(outcome) => return outcome,
     };
-    let words = answer.words();
+    let account = |problem| CallOutcome::deferred(Cause::Account(problem, format!("HTTP {}", answer.status)));
     match (answer.status, answer.succeeded()) {
         // An answer that contradicts itself may well have booked.
         (status, Some(true)) if !(200..=299).contains(&status) => {
-            Verdict::Unknown(format!("unknown: a success with HTTP {status}"))
+            unknown(answer, format!("unknown: a success with HTTP {status}"))
         }
-        (401 | 403, _) => {
-            Verdict::Credentials(format!("ParcelX refuses the credentials (HTTP {})", answer.status))
-        }
-        (300..=399 | 404 | 405 | 415, _) => {
-            Verdict::Configuration(format!("ParcelX does not know the call (HTTP {})", answer.status))
-        }
-        (425 | 429, _) => Verdict::Busy(answer.retry_after.and_then(believable)),
-        (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&answer.all_words()) => {
-            Verdict::Wallet(words)
-        }
-        (200 | 400 | 406 | 422, Some(false)) => Verdict::Refused(spoken(words)),
+        (401 | 403, _) => account(AccountProblem::Credentials),
+        (300..=399 | 404 | 405 | 415, _) => account(AccountProblem::Configuration),
+        (425 | 429, _) => busy(answer),
+        (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&answer.all_words()) => wallet(answer, asked),
+        (200 | 400 | 406 | 422, Some(false)) => Refused(spoken(answer)),
         (200..=299, Some(true)) => match success(answer) {
-            Ok(success) => Verdict::Success(success),
-            Err(what) => Verdict::Unknown(format!("unknown: {what}")),
+            Ok(success) => Done(success),
+            Err(what) => unknown(answer, format!("unknown: {what}")),
         },
-        (status, _) => Verdict::Unknown(format!("unknown: HTTP {status} without a readable answer")),
+        (status, _) => unknown(answer, format!("unknown: HTTP {status} without a readable answer")),
     }
 }
 
-/// The table for a call about one shipment: "no such shipment" with 404 is a refusal like any other; only a
-/// wrong address is not.
+/// The table for a call about one shipment, which costs nothing: what it meets says little of those that
+/// book.
 pub(super) fn judge_of_shipment<T>(
     wire: &CallResult,
+    asked: Asked<'_>,
     success: impl FnOnce(&Answer) -> Result<T, &'static str>,
-) -> Verdict<T> {
-    if let CallResult::Answer(answer) = wire
-        && (answer.status, answer.succeeded()) == (404, Some(false))
-        && !answer.words().to_lowercase().contains(UNKNOWN_METHOD)
-    {
-        return Verdict::Refused(spoken(answer.words()));
+) -> CallOutcome<T> {
+    let CallResult::Answer(answer) = wire else { return judge(wire, asked, success) };
+    match (answer.status, answer.succeeded()) {
+        // "No such shipment" is a refusal like any other; only a wrong address is not.
+        (404, Some(false)) if !answer.words().to_lowercase().contains(UNKNOWN_METHOD) => {
+            Refused(spoken(answer))
+        }
+        // It may be about a stranger's parcel.
+        (403, None | Some(false)) => {
+            CallOutcome::deferred(Cause::Declined("ParcelX refuses the credentials (HTTP 403)".to_owned()))
+        }
+        // Words about a balance say nothing of the account.
+        (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&answer.all_words()) => {
+            Refused(spoken(answer))
+        }
+        _ => judge(wire, asked, success),
     }
-    match judge(wire, success) {
-        // It costs nothing, so words about a balance say nothing of the account.
-        Verdict::Wallet(words) => Verdict::Refused(words),
-        verdict => verdict,
-    }
+}
+
+/// The whole answer, or what it means that there is none.
+pub(super) fn whole<T>(wire: &CallResult) -> Result<&Answer, CallOutcome<T>> {
+    Err(match wire {
+        CallResult::Answer(answer) => return Ok(answer),
+        CallResult::Failure { class: Failure::TooLateToSend, .. } => CallOutcome::deferred(Cause::TooLate),
+        CallResult::Failure { class: class @ Failure::NotConnected, detail } => {
+            CallOutcome::deferred(Cause::Unreachable(format!("{}: {detail}", class.as_str())))
+        }
+        CallResult::Failure { class: Failure::NoAnswerRecorded, .. } => {
+            CallOutcome::unanswered("unknown: no answer recorded")
+        }
+        CallResult::Failure { class, .. } => CallOutcome::unanswered(format!("unknown: {}", class.as_str())),
+    })
+}
+
+/// An answer that settles nothing.
+pub(super) fn unknown<T>(answer: &Answer, reason: String) -> CallOutcome<T> {
+    let heard = match (answer.status, answer.succeeded()) {
+        (500.., _) => Heard::Broken,
+        (200..=299 | 400 | 402 | 406 | 422, Some(_)) => Heard::Readable,
+        _ => Heard::Unreadable,
+    };
+    Unknown { reason, heard }
+}
+
+pub(super) fn busy<T>(answer: &Answer) -> CallOutcome<T> {
+    Deferred { after: answer.retry_after.and_then(believable), cause: Cause::Busy }
+}
+
+/// Words about money. An answer may quote the order, and what a merchant calls their goods must not hold the
+/// account of all: then that order alone waits.
+fn wallet<T>(answer: &Answer, asked: Asked<'_>) -> CallOutcome<T> {
+    let words = answer.all_words().to_lowercase();
+    // A quote that is no more than the word itself cannot be told from the provider's own.
+    let quoted = redact::texts(asked.payload)
+        .into_iter()
+        .map(str::to_lowercase)
+        .filter(|text| is_wallet(text) && text != "balance");
+    CallOutcome::deferred(if is_wallet(&quoted.fold(words, |words, text| words.replace(&text, ""))) {
+        let shown = carrier::redact::words_without(&answer.words(), redact::hidden(asked.payload));
+        Cause::Account(AccountProblem::Wallet, shown)
+    } else {
+        Cause::Declined(answer.words())
+    })
 }
 
 /// A reason is shown wherever a refusal is.
-fn spoken(words: String) -> String {
-    if words.is_empty() { "refused without words".to_owned() } else { words }
+fn spoken(answer: &Answer) -> String {
+    Some(answer.words())
+        .filter(|words| !words.is_empty())
+        .unwrap_or_else(|| "refused without words".to_owned())
 }
 
 /// What a framework answers when a path or a verb does not exist.
 const UNKNOWN_METHOD: &str = "unknown method";
 
 /// `Insuffiecient Balance` is the captured spelling; texts are matched loosely.
-pub(super) fn is_wallet(words: &str) -> bool {
+fn is_wallet(words: &str) -> bool {
     let words = words.to_lowercase();
     words.contains("insuff") || words.contains("balance")
 }
@@ -138,11 +146,11 @@ mod tests {
     use super::*;
     use crate::provider::parcelx::answer::Body;
 
+    const ASKED: Asked<'_> = Asked { reference: "ORD-1", payload: &Value::Null };
+
     fn verdict(status: u16, body: Body, retry_after: Option<i64>) -> &'static str {
-        let shipment =
-            || Booked { awb: "1".into(), courier_name: None, courier_code: None, order_number: None };
-        let read = |a: &Answer| a.json().and_then(|b| b.get("awb")).map(|_| shipment()).ok_or("no AWB");
-        judge(&CallResult::Answer(Answer { status, retry_after, body }), read).word("booked")
+        let read = |a: &Answer| a.json().and_then(|b| b.get("awb")).map(drop).ok_or("no AWB");
+        judge(&CallResult::Answer(Answer { status, retry_after, body }), ASKED, read).as_str("booked")
     }
 
     fn json_verdict(status: u16, body: Value) -> &'static str {
@@ -194,8 +202,8 @@ mod tests {
     #[test]
     fn failures_before_sending_are_safe_and_all_others_are_not() {
         let of = |class| {
-            judge(&CallResult::Failure { class, detail: String::new() }, |_| Err::<Booked, _>(""))
-                .word("booked")
+            judge(&CallResult::Failure { class, detail: String::new() }, ASKED, |_| Err::<(), _>(""))
+                .as_str("booked")
         };
         assert_eq!(of(Failure::NotConnected), "not-sent");
         assert_eq!(of(Failure::TooLateToSend), "not-sent");

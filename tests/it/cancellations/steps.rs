@@ -3,9 +3,11 @@
 use std::rc::Rc;
 
 use waybill::features::orders::{
-    cancellation::{NextCancelAction, Tracking},
+    cancellation::NextCancelAction,
     model::{Order, ShipmentCancellationState},
 };
+
+use crate::support::Tracking;
 
 use super::world::{
     AWB, Break, CALL, Call, Change, Known, Log, Run, Sent, Stage, World, current_id, schedule,
@@ -248,7 +250,7 @@ fn write(world: &mut World, change: &Change) {
         Change::Settle(id, known) => {
             order.resolve_cancel(&id.to_string(), &known.finding(), &schedule(), world.now)
         }
-        Change::Sight(tracking) => order.record_tracking(AWB, *tracking, &schedule(), world.now),
+        Change::Sight(tracking) => order.record_tracking(AWB, &tracking.outcome(), &schedule(), world.now),
     };
     if let (Change::Settle(_, Known::Refused), true, Break::RefusalBelieved) =
         (change, changed, world.broken_step)

@@ -4,7 +4,7 @@ use std::{rc::Rc, time::Duration};
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        cancellation::{PollSchedule, Tracking},
+        cancellation::PollSchedule,
         model::{Actor, Order, ShipmentCancellation, ShipmentCancellationState},
         payload::NewOrder,
         request::CreateOrder,
@@ -12,6 +12,8 @@ use waybill::{
     },
     provider::carrier::{CallOutcome, Cause, ProviderEnv, Shipment},
 };
+
+use crate::support::Tracking;
 
 use crate::support::orders::order;
 

@@ -2,9 +2,9 @@
 
 use waybill::{
     base::clock::Clock,
-    features::provider_accounts::{Accounts, HoldKind},
+    features::provider_accounts::Accounts,
     platform::store::Store,
-    provider::carrier::ProviderEnv,
+    provider::carrier::{AccountProblem, ProviderEnv},
 };
 
 use super::process::{Ended, Run};
@@ -28,7 +28,7 @@ async fn accounts_are_listed_and_lifted_and_what_cannot_be_is_said() {
     let url = format!("sqlite:{}", folder.path().join("data/waybill.db").display());
     let store = Store::open(&url).await.unwrap();
     let held = Accounts::new(store, Clock::system(), ProviderEnv::Simulator);
-    held.report(HoldKind::Wallet, "No balance").await.unwrap();
+    held.report(AccountProblem::Wallet, "No balance").await.unwrap();
     let ended = account(folder.path(), &["list"]);
     assert!(ended.out.starts_with("parcelx-simulator: held: wallet since 2"), "{}", ended.out);
     assert!(ended.out.contains(": No balance (tried again 0 times, next at 2"), "{}", ended.out);

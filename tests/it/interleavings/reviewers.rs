@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use waybill::{
     features::orders::{
-        cancellation::{NextCancelAction, PollSchedule, Tracking},
+        cancellation::{NextCancelAction, PollSchedule},
         model::{Order, ShipmentCancellationState},
         payload::NewOrder,
         request::CreateOrder,
@@ -20,6 +20,8 @@ use waybill::{
     },
     provider::carrier::CallOutcome,
 };
+
+use crate::support::Tracking;
 
 use super::{
     steps::{Steps, Who},
@@ -238,7 +240,7 @@ impl Steps<'_> {
                     .for_each(|create| create.cancelled = true);
                 change(w, |order, now| {
                     order.resolve_cancel(&cancel.awb, &CallOutcome::Done(()), &schedule, now)
-                        && order.record_tracking(&cancel.awb, Tracking::Cancelled, &schedule, now)
+                        && order.record_tracking(&cancel.awb, &Tracking::Cancelled.outcome(), &schedule, now)
                 });
             });
         }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use waybill::{
-    features::{
-        orders::model::{CancellationState, Order},
-        provider_accounts::HoldKind,
-    },
+    features::orders::model::{CancellationState, Order},
     platform::outbox::Report,
-    provider::simulator::{Answer, Rule},
+    provider::{
+        carrier::AccountProblem,
+        simulator::{Answer, Rule},
+    },
 };
 
 use crate::support::{TestApp, orders::order};
@@ -53,7 +53,7 @@ async fn a_day_under_a_hold_brings_orders_to_a_person_and_none_is_sent_afterward
     let tried = merchant.create(&order("tried")).await;
     let untried = merchant.create(&order("untried")).await;
     app.run_pending_jobs().await;
-    assert_eq!(app.app.accounts.hold().unwrap().kind, HoldKind::Credentials);
+    assert_eq!(app.app.accounts.hold().unwrap().kind, AccountProblem::Credentials);
     app.assert_calls(&[("create", 2)]);
 
     app.advance(DAY - Duration::from_millis(1));
@@ -104,7 +104,7 @@ async fn a_cancel_that_cannot_be_sent_for_a_day_comes_to_a_person() {
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
     app.run_pending_jobs().await;
-    app.app.accounts.report(HoldKind::Credentials, "HTTP 401").await.unwrap();
+    app.app.accounts.report(AccountProblem::Credentials, "HTTP 401").await.unwrap();
     assert_eq!(merchant.post("/orders/cancel", &json!({ "orderId": id })).await.status, 200);
     assert_eq!(app.run_pending_jobs().await, 0, "shut");
     app.advance(DAY - Duration::from_millis(1));

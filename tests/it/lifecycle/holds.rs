@@ -11,7 +11,7 @@ use waybill::{
     app::{App, Worker},
     features::{
         audit::{self, Audit, AuditContext, Via},
-        provider_accounts::{Account, Hold, HoldKind, LiftError, ProbeResult, Taken, guard::Guard},
+        provider_accounts::{Account, Hold, LiftError, ProbeResult, Taken, breaker::Breaker, guard::Guard},
     },
     platform::{
         config,
@@ -24,7 +24,7 @@ use waybill::{
         },
     },
     provider::{
-        parcelx::protect::Breaker,
+        carrier::AccountProblem,
         simulator::{Answer, Faults, Operation, Rule},
     },
 };
@@ -98,12 +98,12 @@ async fn resolve_all(app: &TestApp, merchant: &Client, ids: &[String]) {
 async fn one_call_is_enough_for_fifty_orders_and_none_of_them_fails() {
     let redirect = Answer::Redirect { to: "http://127.0.0.1:9/x".to_owned() };
     for (trouble, count) in [
-        (Some((status(401), HoldKind::Credentials)), 50),
-        (Some((status(403), HoldKind::Credentials)), 3),
-        (Some((status(404), HoldKind::Configuration)), 3),
-        (Some((status(405), HoldKind::Configuration)), 3),
-        (Some((status(415), HoldKind::Configuration)), 3),
-        (Some((redirect, HoldKind::Configuration)), 3),
+        (Some((status(401), AccountProblem::Credentials)), 50),
+        (Some((status(403), AccountProblem::Credentials)), 3),
+        (Some((status(404), AccountProblem::Configuration)), 3),
+        (Some((status(405), AccountProblem::Configuration)), 3),
+        (Some((status(415), AccountProblem::Configuration)), 3),
+        (Some((redirect, AccountProblem::Configuration)), 3),
         (None, 50),
     ] {
         let (app, merchant, ids) = with_orders(count).await;
@@ -114,7 +114,7 @@ async fn one_call_is_enough_for_fifty_orders_and_none_of_them_fails() {
             }
             None => {
                 refuse(&app, "Insuffiecient Balance");
-                HoldKind::Wallet
+                AccountProblem::Wallet
             }
         };
         assert_eq!(ready(&app).await, "ok");
@@ -206,7 +206,10 @@ async fn an_operator_lifts_a_hold_and_is_told_when_there_is_none() {
     let by = AuditContext::new("asha", Via::Cli, "topped up").unwrap();
     let lift = async |id: &str| other.accounts.lift(id, &by).await;
     let lifted = lift("parcelx-simulator").await.unwrap();
-    assert_eq!((lifted.kind, lifted.reason.as_str()), (HoldKind::Wallet, "Insuffiecient Balance of […]"));
+    assert_eq!(
+        (lifted.kind, lifted.reason.as_str()),
+        (AccountProblem::Wallet, "Insuffiecient Balance of […]")
+    );
     assert!(matches!(lift("parcelx-simulator").await, Err(LiftError::NotHeld(_))));
     let unknown = lift("parcelx-live").await.unwrap_err();
     assert_eq!(unknown.to_string(), "there is no account `parcelx-live`; there are: parcelx-simulator");
@@ -267,7 +270,10 @@ async fn a_worker_that_vanishes_with_the_canary_does_not_keep_it_for_ever() {
     // It was only slow: what it has to say is no longer asked.
     other
         .accounts
-        .end_probe("vanished", &ProbeResult::Held { kind: HoldKind::Credentials, reason: "late".into() })
+        .end_probe(
+            "vanished",
+            &ProbeResult::Held { kind: AccountProblem::Credentials, reason: "late".into() },
+        )
         .await
         .unwrap();
     assert_eq!(hold(&app).await, None);
@@ -275,10 +281,10 @@ async fn a_worker_that_vanishes_with_the_canary_does_not_keep_it_for_ever() {
 
 #[tokio::test]
 async fn a_refusal_proves_that_the_keys_are_good_but_not_that_there_is_money() {
-    for (kind, lifted) in [(HoldKind::Credentials, true), (HoldKind::Wallet, false)] {
+    for (kind, lifted) in [(AccountProblem::Credentials, true), (AccountProblem::Wallet, false)] {
         let (app, merchant, ids) = with_orders(3).await;
         match kind {
-            HoldKind::Wallet => app.simulator.script(Rule::refuse("Insuffiecient Balance")),
+            AccountProblem::Wallet => app.simulator.script(Rule::refuse("Insuffiecient Balance")),
             _ => app.simulator.script(Rule::create(status(401))),
         }
         app.run_pending_jobs().await;
@@ -363,7 +369,9 @@ impl Job for Cancelling {
 
 #[tokio::test]
 async fn cancelling_goes_on_without_money_but_not_without_keys() {
-    for (kind, runs) in [(HoldKind::Wallet, 1), (HoldKind::Credentials, 0), (HoldKind::Configuration, 0)] {
+    for (kind, runs) in
+        [(AccountProblem::Wallet, 1), (AccountProblem::Credentials, 0), (AccountProblem::Configuration, 0)]
+    {
         let app = TestApp::start().await;
         app.leave_jobs();
         app.app.accounts.report(kind, "why").await.unwrap();
@@ -372,6 +380,7 @@ async fn cancelling_goes_on_without_money_but_not_without_keys() {
             Breaker::new(0, app.clock.clone()),
             app.clock.clone(),
             MINUTE,
+            waybill::app::queues(),
         );
         let settings = QueueSettings {
             name: Cancelling::QUEUE.to_owned(),
@@ -392,10 +401,10 @@ async fn cancelling_goes_on_without_money_but_not_without_keys() {
 async fn what_is_graver_takes_its_place_and_a_worker_process_tells_of_it_too() {
     let app = TestApp::start().await;
     let report = async |kind| app.app.accounts.report(kind, "why").await.unwrap();
-    report(HoldKind::Wallet).await;
-    assert_eq!(app.app.accounts.hold().map(|h| h.kind), Some(HoldKind::Wallet), "known at once");
-    report(HoldKind::Credentials).await;
-    report(HoldKind::Wallet).await;
+    report(AccountProblem::Wallet).await;
+    assert_eq!(app.app.accounts.hold().map(|h| h.kind), Some(AccountProblem::Wallet), "known at once");
+    report(AccountProblem::Credentials).await;
+    report(AccountProblem::Wallet).await;
     assert_eq!(ready(&app).await, "held: credentials");
     let health =
         Client { router: app.app.health_router(tokio_util::sync::CancellationToken::new()), token: None };

@@ -7,11 +7,8 @@ use std::{
 
 use tokio::net::TcpListener;
 use waybill::provider::{
-    parcelx::{
-        By, Call, ParcelXClient, Settings,
-        log::ProviderLogs,
-        protect::{CallEnd, Observer, Protection},
-    },
+    carrier::{By, Call, CallEnd, CallRecords, Carrier, Observer, Protection},
+    parcelx::{LabelHosts, ParcelXClient, Settings, log::ProviderLogs},
     simulator::{Answer, Operation, Rule},
 };
 
@@ -236,7 +233,7 @@ async fn a_turn_that_comes_soon_is_waited_for() {
     }
 }
 
-/// PollSchedule whether a call's end is on record by the time that others are told of it.
+/// Looks whether a call's end is on record by the time that others are told of it.
 #[derive(Debug)]
 struct Witness {
     logs: ProviderLogs,
@@ -247,7 +244,7 @@ struct Witness {
 impl Observer for Witness {
     async fn ended(&self, end: &CallEnd<'_>) {
         let calls = self.logs.of_order(end.order_id).await.unwrap();
-        self.seen.lock().unwrap().push(calls.iter().all(|(_, outcome)| outcome.is_some()));
+        self.seen.lock().unwrap().push(calls.iter().all(|call| call.outcome.is_some()));
     }
 }
 
@@ -255,11 +252,13 @@ impl Observer for Witness {
 #[tokio::test]
 async fn how_a_call_ended_is_written_down_before_anything_follows_from_it() {
     let app = TestApp::start().await;
-    let logs = app.app.state.logs.clone();
+    let logs = app.app.logs.clone();
     let witness = Arc::new(Witness { logs: logs.clone(), seen: Mutex::default() });
     let key = || secrecy::SecretString::from("key");
+    let base_url: url::Url = format!("http://{}", app.provider_address).parse().unwrap();
     let settings = Settings {
-        base_url: format!("http://{}", app.provider_address).parse().unwrap(),
+        label_hosts: LabelHosts::new(base_url.clone(), &[]),
+        base_url,
         access_key: key(),
         secret_key: key(),
         timeout: Duration::from_secs(5),
@@ -267,9 +266,10 @@ async fn how_a_call_ended_is_written_down_before_anything_follows_from_it() {
     let protection = Protection { observer: Some(witness.clone()), ..Protection::default() };
     let client = ParcelXClient::new(settings, logs, app.clock.clone(), protection).unwrap();
     let now = app.clock.now();
-    let call =
-        Call { order_id: "ord_1".to_owned(), reference: "ORD-1".to_owned(), attempt: 1, queued_at: now };
-    client.track_order(&By::Reference("ORD-1".to_owned()), &call).await.unwrap();
+    let (order_id, reference) = ("ord_1".to_owned(), "ORD-1".to_owned());
+    let by = By::Reference(reference.clone());
+    let call = Call { order_id, reference, attempt: 1, queued_at: now, token: None };
+    client.track(&call, &by).await.unwrap();
     app.assert_calls(&[("track", 1)]);
     assert_eq!(*witness.seen.lock().unwrap(), [true]);
 }

@@ -293,7 +293,7 @@ async fn a_look_up_that_nobody_ended_gets_its_outcome() {
     let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
     let (from, payload) = (app.clock.now(), json!({}));
     let lost = RequestLog::new("plog_lost", "track_order", &id, "ORD-X", payload, 1, (from, from));
-    app.app.state.logs.begin(&lost).await.unwrap();
+    app.app.logs.begin(&lost).await.unwrap();
     app.advance(Duration::from_secs(60));
     let seen = until_settled(&app, &merchant, &id).await;
     app.assert_calls(&[("track", 1)]);
@@ -302,7 +302,7 @@ async fn a_look_up_that_nobody_ended_gets_its_outcome() {
     let lost = logs.iter().find(|l| l["id"] == "plog_lost").unwrap();
     assert_eq!(
         (lost["outcome"]["errorCode"].as_str(), lost["outcome"]["verdict"].as_str()),
-        (Some("no-answer-recorded"), Some("failed"))
+        (Some("no-answer-recorded"), Some("unknown"))
     );
 }
 

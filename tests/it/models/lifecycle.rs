@@ -12,7 +12,7 @@ use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
         amend::Amend,
-        cancellation::{NextCancelAction, PollSchedule, Tracking},
+        cancellation::{NextCancelAction, PollSchedule},
         lifecycle::{NextAction, job_id},
         model::{Actor, Order},
         payload::NewOrder,
@@ -22,6 +22,8 @@ use waybill::{
     platform::outbox::{Again, Dispatched, Times},
     provider::carrier::{CallOutcome, ProviderEnv},
 };
+
+use crate::support::Tracking;
 
 use proptest::{
     prop_assert_eq,
@@ -219,7 +221,7 @@ impl World {
             }
             NextCancelAction::Look(awb) => {
                 self.gone.extend((tracking == Tracking::Cancelled).then(|| awb.clone()));
-                self.update(|order| order.record_tracking(&awb, tracking, &schedule(), now))
+                self.update(|order| order.record_tracking(&awb, &tracking.outcome(), &schedule(), now))
             }
             NextCancelAction::Wait(_) | NextCancelAction::Done => Ok(()),
         }

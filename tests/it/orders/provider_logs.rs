@@ -191,7 +191,7 @@ async fn anothers_logs_are_not_there() {
 /// vanished worker left.
 #[tokio::test]
 async fn of_many_calls_the_newest_are_listed_and_ended() {
-    use waybill::provider::parcelx::log::RequestLog;
+    use waybill::provider::{carrier::Operation, parcelx::log::RequestLog};
     let app = TestApp::start().await;
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
@@ -201,12 +201,12 @@ async fn of_many_calls_the_newest_are_listed_and_ended() {
         let now = app.clock.now();
         let log =
             RequestLog::new(&format!("plog_{n:03}"), "track_order", &id, "ORD-X", json!({}), n, (now, now));
-        app.app.state.logs.begin(&log).await.unwrap();
+        app.app.logs.begin(&log).await.unwrap();
     }
     let listed: Vec<_> =
         merchant.provider_logs(&id).await.iter().map(|l| l["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!((listed.len(), listed[0].as_str(), listed[199].as_str()), (200, "plog_005", "plog_204"));
-    app.app.state.logs.close_unanswered(&id, "track_order").await.unwrap();
+    app.app.logs.close_unanswered(&id, Operation::TrackOrder).await.unwrap();
     let logs = merchant.provider_logs(&id).await;
     assert!(logs.iter().all(|l| l["outcome"]["errorCode"] == "no-answer-recorded"));
 }

@@ -191,7 +191,7 @@ async fn nothing_is_adopted_while_a_call_may_be_under_way() {
         .unwrap();
     let at = (app.clock.now(), app.clock.now());
     let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
-    app.app.state.logs.begin(&log).await.unwrap();
+    app.app.logs.begin(&log).await.unwrap();
     app.app.state.orders.review(&id, reason::POISON).await.unwrap();
     let until = taken.attempt.unwrap().settle_after;
     assert_eq!(

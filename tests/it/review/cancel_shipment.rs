@@ -222,7 +222,7 @@ async fn the_last_cancel_is_closed_before_another_is_sent() {
                 1,
                 at,
             );
-            app.app.state.logs.begin(&log).await.unwrap();
+            app.app.logs.begin(&log).await.unwrap();
         }
         orders.review_cancellations(&id, "poison").await.unwrap();
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Jobs that failed for good, and answers that were written down too late: what may be live is looked for
 //! before a person is asked.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use waybill::{
     features::orders::{
         cancellation::PollSchedule,
@@ -15,12 +15,11 @@ use waybill::{
         job::{DeathCause, Job, JobError},
     },
     provider::{
-        carrier::{CallOutcome, CallTimes, SEND_WITHIN, SETTLE_WITHIN, Shipment},
+        carrier::{CallOutcome, CallTimes, Protection, SEND_WITHIN, SETTLE_WITHIN, Shipment},
         parcelx::{
             LabelHosts, ParcelXClient, Settings,
             answer::{Answer, Body, CallResult, Failure},
             log::{OutcomeLog, RequestLog},
-            protect::Protection,
         },
         simulator::{Answer as Scripted, Lookup, Rule},
     },
@@ -54,29 +53,24 @@ pub(super) async fn answer_to(app: &TestApp, id: &str, log_id: &str, awb: &str) 
     let body = json!({ "status": true, "responsemsg": "Order Created Successfully",
                        "data": { "awb_number": awb, "client_order_id": order.order_number } });
     let wire = CallResult::Answer(Answer { status: 200, retry_after: None, body: Body::Json(body) });
-    app.app.state.logs.end(&request, &wire, "booked", Duration::from_secs(90)).await.unwrap();
+    app.app.logs.end(&request, &wire, "booked", Duration::from_secs(90)).await.unwrap();
 }
 
 fn context(app: &TestApp) -> Context {
     let key = || SecretString::from("key");
     let timeout = Duration::from_secs(25);
-    let base_url = format!("http://{}", app.provider_address).parse().unwrap();
-    let settings = Settings { base_url, access_key: key(), secret_key: key(), timeout };
+    let base_url: url::Url = format!("http://{}", app.provider_address).parse().unwrap();
+    let label_hosts = LabelHosts::new(base_url.clone(), &[]);
+    let settings = Settings { base_url, access_key: key(), secret_key: key(), timeout, label_hosts };
+    let (logs, clock) = (app.app.logs.clone(), app.clock.clone());
     Context {
         orders: app.app.state.orders.clone(),
-        parcelx: ParcelXClient::new(
-            settings,
-            app.app.state.logs.clone(),
-            app.clock.clone(),
-            Protection::default(),
-        )
-        .unwrap(),
+        carrier: Arc::new(ParcelXClient::new(settings, logs, clock, Protection::default()).unwrap()),
         clock: app.clock.clone(),
         call_times: CallTimes { send_within: SEND_WITHIN, call: timeout, settle_within: SETTLE_WITHIN },
         reconcile: vec![Duration::from_secs(5)],
         schedule: PollSchedule { unclear: Vec::new(), confirm: Vec::new() },
         lookup_trusted: true,
-        label_hosts: LabelHosts::new(format!("http://{}", app.provider_address).parse().unwrap(), &[]),
         calls: TaskTracker::new(),
     }
 }
@@ -122,7 +116,7 @@ async fn taken(app: &TestApp, sent: bool) -> Order {
     if sent {
         let at = (app.clock.now(), app.clock.now());
         let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
-        app.app.state.logs.begin(&log).await.unwrap();
+        app.app.logs.begin(&log).await.unwrap();
     }
     taken
 }
@@ -230,8 +224,8 @@ async fn an_answer_on_record_is_found_behind_hundreds_of_look_ups() {
         let now = app.clock.now();
         let log =
             RequestLog::new(&format!("plog_{n:03}"), "track_order", &id, "ORD-X", json!({}), n, (now, now));
-        app.app.state.logs.begin(&log).await.unwrap();
-        app.app.state.logs.end(&log, &unheard, "failed", Duration::ZERO).await.unwrap();
+        app.app.logs.begin(&log).await.unwrap();
+        app.app.logs.end(&log, &unheard, "failed", Duration::ZERO).await.unwrap();
     }
     assert_eq!(super::refusal(super::reviewer(&app).fail(&id).await), super::Refusal::BookedAfterAll(awb));
     app.assert_calls(&[]);
@@ -305,7 +299,7 @@ async fn the_look_up_of_a_vanished_worker_gets_its_end_also_when_the_order_needs
     let waiting = stored(&app, &id).await;
     let at = (app.clock.now(), app.clock.now());
     let log = RequestLog::new("plog_look", "track_order", &id, &waiting.order_number, json!({}), 1, at);
-    app.app.state.logs.begin(&log).await.unwrap();
+    app.app.logs.begin(&log).await.unwrap();
     let attempt = waiting.attempt.unwrap();
     let booking = Shipment {
         awb: real_awb(&app, &id).await,
@@ -356,7 +350,7 @@ async fn a_cancel_whose_job_died_is_closed_and_gone_on_with() {
         1,
         at,
     );
-    app.app.state.logs.begin(&log).await.unwrap();
+    app.app.logs.begin(&log).await.unwrap();
 
     let job = CancelOrderJob::from(&taken);
     let dies = async || job.on_dead(&context(&app), &leased(&app), &DeathCause::Stalled).await;

@@ -79,7 +79,7 @@ async fn an_unanswered_call_stays_a_doubt_when_the_order_is_amended() {
         .unwrap();
     let at = (app.clock.now(), app.clock.now());
     let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
-    app.app.state.logs.begin(&log).await.unwrap();
+    app.app.logs.begin(&log).await.unwrap();
     app.app.state.orders.review(&id, reason::POISON).await.unwrap();
     app.run_pending_jobs().await;
     app.advance(Duration::from_secs(60));

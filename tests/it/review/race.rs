@@ -4,16 +4,13 @@ use std::{sync::Arc, time::Duration};
 use waybill::{
     features::{
         audit::{AuditContext, Via},
-        orders::{
-            lifecycle::reason,
-            model::Order,
-            review::{Evidence, Refusal, Seen, Shipments},
-            service::OrderService,
-            status::SyncStatus,
-        },
+        orders::{lifecycle::reason, review::Refusal, service::OrderService, status::SyncStatus},
     },
     platform::store::StoreError,
-    provider::carrier::{Attempt, CallOutcome},
+    provider::carrier::{
+        Attempt, By, Call, CallError, CallOutcome, CallPermit, Carrier, LabelUrl, OrderPayload, Shipment,
+        Throttled, Tracking,
+    },
 };
 
 use async_trait::async_trait;
@@ -21,57 +18,77 @@ use async_trait::async_trait;
 use super::{lines, refusal, stored, unclear};
 use crate::support::TestApp;
 
-/// While it is asked, somebody else books the order again, which is not answered and comes to a person once
-/// more.
+/// Knows nothing of any shipment, nor how a call ended. While it is asked, somebody else (if there is one)
+/// books the order again, which is not answered and comes to a person once more.
 #[derive(Debug)]
-struct Meddler(OrderService);
-
-#[async_trait]
-impl Shipments for Meddler {
-    async fn by_reference(&self, order: &Order) -> Result<Seen, StoreError> {
-        let quiet =
-            self.0.review_service(Arc::new(Nothing), AuditContext::new("ravi", Via::Cli, "First").unwrap());
-        quiet.rebook(&order.id, true).await.unwrap();
-        let now = self.0.load(&order.id).await?.unwrap();
-        self.0.take(&now, "plog_theirs", Duration::from_secs(25)).await?.unwrap();
-        let unknown = CallOutcome::unanswered("unknown: timed out");
-        self.0.resolve(&order.id, "plog_theirs", &unknown, Duration::ZERO).await?;
-        self.0.review(&order.id, reason::OUTCOME_UNKNOWN).await?;
-        Ok(Seen::Unknown)
-    }
-
-    async fn by_awb(&self, _order: &Order, _awb: &str) -> Result<Seen, StoreError> {
-        Ok(Seen::Unknown)
-    }
-
-    async fn close_booking(&self, _order: &Order, _attempt: &Attempt) -> Result<Evidence, StoreError> {
-        Ok(Evidence::Unclear)
-    }
-
-    async fn close_cancel(&self, _order: &Order, _attempt: &Attempt) -> Result<(), StoreError> {
-        Ok(())
-    }
+struct Ignorant {
+    meddler: Option<OrderService>,
 }
 
-#[derive(Debug)]
-struct Nothing;
-
 #[async_trait]
-impl Shipments for Nothing {
-    async fn by_reference(&self, _order: &Order) -> Result<Seen, StoreError> {
-        Ok(Seen::Unknown)
+impl Carrier for Ignorant {
+    async fn track(&self, call: &Call, _by: &By) -> Result<CallOutcome<Tracking>, CallError> {
+        let Some(orders) = &self.meddler else { return Ok(CallOutcome::Done(Tracking::NotFound)) };
+        let by = AuditContext::new("ravi", Via::Cli, "First").unwrap();
+        let quiet = orders.review_service(Arc::new(Self { meddler: None }), by);
+        quiet.rebook(&call.order_id, true).await.unwrap();
+        let now = orders.load(&call.order_id).await.unwrap().unwrap();
+        orders.take(&now, "plog_theirs", Duration::from_secs(25)).await.unwrap().unwrap();
+        let unknown = CallOutcome::unanswered("unknown: timed out");
+        orders.resolve(&now.id, "plog_theirs", &unknown, Duration::ZERO).await.unwrap();
+        orders.review(&now.id, reason::OUTCOME_UNKNOWN).await.unwrap();
+        Ok(CallOutcome::Done(Tracking::NotFound))
     }
 
-    async fn by_awb(&self, _order: &Order, _awb: &str) -> Result<Seen, StoreError> {
-        Ok(Seen::Unknown)
+    async fn close_create(&self, _: &Call, _: &Attempt) -> Result<CallOutcome<Shipment>, StoreError> {
+        Ok(CallOutcome::unanswered("unknown: no answer recorded"))
     }
 
-    async fn close_booking(&self, _order: &Order, _attempt: &Attempt) -> Result<Evidence, StoreError> {
-        Ok(Evidence::Unclear)
+    async fn close_cancel(&self, _: &Call, _: &Attempt) -> Result<CallOutcome<()>, StoreError> {
+        Ok(CallOutcome::NotSent)
     }
 
-    async fn close_cancel(&self, _order: &Order, _attempt: &Attempt) -> Result<(), StoreError> {
+    async fn booking_on_record(
+        &self,
+        _: &str,
+        _: &str,
+        _: &[String],
+    ) -> Result<Option<(String, Shipment)>, StoreError> {
+        Ok(None)
+    }
+
+    async fn close_look_ups(&self, _: &str) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn close_label_calls(&self, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn permit(&self) -> Result<CallPermit, Throttled> {
+        unreachable!("a person's decision sends nothing that changes anything")
+    }
+
+    async fn create(
+        &self,
+        _: &Call,
+        _: &OrderPayload,
+        _: (&Attempt, CallPermit),
+    ) -> Result<CallOutcome<Shipment>, CallError> {
+        unreachable!("a person's decision sends nothing that changes anything")
+    }
+
+    async fn cancel(
+        &self,
+        _: &Call,
+        _: &str,
+        _: (&Attempt, CallPermit),
+    ) -> Result<CallOutcome<()>, CallError> {
+        unreachable!("a person's decision sends nothing that changes anything")
+    }
+
+    async fn label(&self, _: &Call, _: &str) -> Result<CallOutcome<LabelUrl>, CallError> {
+        unreachable!("a person's decision sends nothing that changes anything")
     }
 }
 
@@ -81,7 +98,7 @@ async fn a_look_up_that_is_older_than_the_last_call_proves_nothing() {
     let (_, id) = unclear(&app, false).await;
     let orders = app.app.state.orders.clone();
     let reviewer = orders.review_service(
-        Arc::new(Meddler(orders.clone())),
+        Arc::new(Ignorant { meddler: Some(orders.clone()) }),
         AuditContext::new("asha", Via::Cli, "Second").unwrap(),
     );
     assert_eq!(refusal(reviewer.rebook(&id, false).await), Refusal::MovedOn);

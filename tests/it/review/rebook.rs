@@ -119,7 +119,7 @@ async fn a_call_that_may_be_under_way_is_waited_for_and_then_closed() {
         if sent {
             let at = (app.clock.now(), app.clock.now());
             let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
-            app.app.state.logs.begin(&log).await.unwrap();
+            app.app.logs.begin(&log).await.unwrap();
         }
         app.app.state.orders.review(&id, reason::POISON).await.unwrap();
         let until = taken.attempt.unwrap().settle_after;

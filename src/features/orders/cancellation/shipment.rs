@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{NextCancelAction, PollSchedule, Tracking};
+use super::{NextCancelAction, PollSchedule};
 use crate::{
     base::{ids, timestamp::Timestamp},
     features::orders::{
@@ -10,7 +10,7 @@ use crate::{
         model::{ShipmentCancellation, ShipmentCancellationState},
     },
     platform::queue::retry,
-    provider::carrier::CallOutcome,
+    provider::carrier::{CallOutcome, Tracking},
 };
 
 impl ShipmentCancellationState {
@@ -106,10 +106,11 @@ impl ShipmentCancellation {
         self.detail = Some(why.to_owned());
     }
 
-    /// Takes a tracking in. `false`: nothing waits for one.
+    /// Takes a look-up in. `false`: nothing waits for one. That the provider does not know the shipment proves
+    /// nothing: it did.
     pub(super) fn record_tracking(
         &mut self,
-        tracking: Tracking,
+        tracked: &CallOutcome<Tracking>,
         schedule: &PollSchedule,
         now: Timestamp,
     ) -> bool {
@@ -118,16 +119,17 @@ impl ShipmentCancellation {
             ShipmentCancellationState::Accepted => &schedule.confirm,
             _ => return false,
         };
-        if tracking == Tracking::Cancelled {
+        if matches!(tracked, CallOutcome::Done(Tracking::Cancelled { .. })) {
             (self.state, self.next_check_at, self.detail) =
                 (ShipmentCancellationState::Confirmed, None, None);
             return true;
         }
+        let live = matches!(tracked, CallOutcome::Done(Tracking::Live { .. }));
         // A refusal that no unanswered call came before: what is live was refused. Its words only make us
         // more careful.
         let plain = self.unresolved_calls == 0
             && self.detail.as_ref().is_some_and(|words| !words.to_lowercase().contains("already"));
-        if self.state == ShipmentCancellationState::Unclear && plain && tracking == Tracking::Live {
+        if self.state == ShipmentCancellationState::Unclear && plain && live {
             (self.state, self.next_check_at) = (ShipmentCancellationState::Refused, None);
             return true;
         }
@@ -135,9 +137,9 @@ impl ShipmentCancellation {
             self.next_check_at = Some(at);
             return true;
         }
-        match (self.state, tracking, self.detail.is_some()) {
+        match (self.state, live, self.detail.is_some()) {
             // Long after an unanswered call it is as live as before: the call did nothing.
-            (ShipmentCancellationState::Unclear, Tracking::Live, false)
+            (ShipmentCancellationState::Unclear, true, false)
                 if self.unresolved_calls < MAX_UNRESOLVED_CALLS =>
             {
                 (self.state, self.next_check_at) = (ShipmentCancellationState::Wanted, None);

@@ -8,7 +8,7 @@
 use crate::{
     base::fault,
     features::orders::{
-        cancellation::{NextCancelAction, Tracking},
+        cancellation::NextCancelAction,
         lifecycle::reason,
         model::{CancellationState, Order, ReviewOf, ShipmentCancellationState},
     },
@@ -16,16 +16,14 @@ use crate::{
         ActiveJob,
         job::{DeathCause, Job, JobError, Outcome, Payload},
     },
-    provider::{
-        carrier::{Attempt, CallOutcome},
-        parcelx::{By, CallError, Tracked, protect::CallPermit, redact, verdict::Verdict},
-    },
+    provider::carrier::{Attempt, By, CallError, CallPermit, redact},
 };
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tracing::Instrument;
 
-use super::{Context, create_order::outcome, words::words};
+use super::{Context, call, words::words};
 
 /// How often one run follows its order when others change it.
 const STEPS: usize = 20;
@@ -101,14 +99,16 @@ impl Job for CancelOrderJob {
                         reason: words(&order, reason),
                     });
                 }
-                NextCancelAction::Send(awb) => match ctx.parcelx.permit().await {
-                    Ok(permit) => ctx.cancel(&order, &awb, permit).await?,
+                NextCancelAction::Send(awb) => match ctx.carrier.permit().await {
+                    Ok(permit) => ctx.cancel(&order, &awb, permit, job).await?,
                     Err(throttled) => {
                         return Ok(Outcome::Delay { after: throttled.after, reason: throttled.to_string() });
                     }
                 },
-                NextCancelAction::Close(awb, attempt) => ctx.close_cancel(&order, &awb, &attempt).await?,
-                NextCancelAction::Look(awb) => ctx.see(&order, &awb).await?,
+                NextCancelAction::Close(awb, attempt) => {
+                    ctx.close_cancel(&order, &awb, &attempt, job).await?
+                }
+                NextCancelAction::Look(awb) => ctx.see(&order, &awb, job).await?,
             };
         }
         Err(JobError::Retry("the order was changed by others at every step".to_owned()))
@@ -131,7 +131,7 @@ impl Job for CancelOrderJob {
             else {
                 return Err(JobError::Unavailable("its call may still be under way".to_owned()));
             };
-            let closed = ctx.close_cancel(&order, &awb, &attempt).await?;
+            let closed = ctx.close_cancel(&order, &awb, &attempt, job).await?;
             ctx.orders.dispatch_again(&closed).await?;
             return Ok(());
         }
@@ -143,7 +143,13 @@ impl Job for CancelOrderJob {
 
 impl Context {
     /// Takes the cancellation and sends it. Gives the order as it stands afterwards, whoever changed it.
-    async fn cancel(&self, order: &Order, awb: &str, permit: CallPermit) -> Result<Order, JobError> {
+    async fn cancel(
+        &self,
+        order: &Order,
+        awb: &str,
+        permit: CallPermit,
+        job: &ActiveJob,
+    ) -> Result<Order, JobError> {
         let Some(taken) = self.orders.take_cancel(order, awb, self.call_times).await? else {
             return self.settled(self.orders.load(&order.id).await?);
         };
@@ -152,61 +158,50 @@ impl Context {
         let Some((attempt, wanted_at)) = cancel.and_then(|r| Some((r.attempt.clone()?, r.wanted_at))) else {
             return Err(JobError::Retry("a taken cancel has no attempt".to_owned()));
         };
-        // A task of its own, as for a create: a job that is dropped must not cut a call short.
-        let (parcelx, orders, schedule, awb) =
-            (self.parcelx.clone(), self.orders.clone(), self.schedule.clone(), awb.to_owned());
-        let call = async move {
-            let verdict = parcelx.cancel_order(&taken, &awb, (&attempt, permit), wanted_at).await?;
+        let (carrier, orders, schedule, awb) =
+            (Arc::clone(&self.carrier), self.orders.clone(), self.schedule.clone(), awb.to_owned());
+        let call = call(&taken, attempt.no, wanted_at, job);
+        let cancelling = async move {
+            let outcome = carrier.cancel(&call, &awb, (&attempt, permit)).await?;
             fault::reach("cancel:after-outcome");
-            let word = verdict.word("accepted");
+            let word = outcome.as_str("accepted");
             tracing::info!(order.id = taken.id, verdict = word, "cancel of order {}: {word}", taken.id);
             orders
-                .resolve_cancel(&taken.id, &attempt.request_log_id, &finding(verdict), &schedule)
+                .resolve_cancel(&taken.id, &attempt.request_log_id, &outcome, &schedule)
                 .await
                 .map_err(CallError::Store)
         };
-        match self.calls.spawn(call.in_current_span()).await {
-            Ok(Ok(order)) => {
+        match self.detached(cancelling).await? {
+            Ok(order) => {
                 fault::reach("cancel:after-settle");
                 self.settled(order)
             }
-            Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(&order.id).await?),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(JobError::Retry("the call panicked".to_owned())),
+            Err(CallError::ShutOut) => self.settled(self.orders.load(&order.id).await?),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Shuts a cancel out whose worker vanished, or settles by what it did.
-    async fn close_cancel(&self, order: &Order, awb: &str, attempt: &Attempt) -> Result<Order, JobError> {
+    async fn close_cancel(
+        &self,
+        order: &Order,
+        awb: &str,
+        attempt: &Attempt,
+        job: &ActiveJob,
+    ) -> Result<Order, JobError> {
         tracing::debug!(order.id = order.id, awb, "closing a cancel whose worker vanished");
-        let finding = self
-            .parcelx
-            .close_cancel(order, attempt, self.clock.now())
-            .await?
-            .map_or(CallOutcome::NotSent, finding);
+        let call = call(order, attempt.no, order.created_at, job);
+        let outcome = self.carrier.close_cancel(&call, attempt).await?;
         self.settled(
-            self.orders.resolve_cancel(&order.id, &attempt.request_log_id, &finding, &self.schedule).await?,
+            self.orders.resolve_cancel(&order.id, &attempt.request_log_id, &outcome, &self.schedule).await?,
         )
     }
 
     /// Asks tracking about a shipment that is being cancelled.
-    async fn see(&self, order: &Order, awb: &str) -> Result<Order, JobError> {
-        self.parcelx.close_look_ups(&order.id).await?;
-        let tracking = match self.track(order, By::Awb(awb.to_owned()), &order.order_number).await? {
-            tracked if tracked.is_cancelled() => Tracking::Cancelled,
-            Tracked::Found { .. } => Tracking::Live,
-            // That it is not known proves nothing: it was.
-            Tracked::NotFound(_) | Tracked::Failed(_) | Tracked::Away(_) => Tracking::Failed,
-        };
-        self.settled(self.orders.record_tracking(&order.id, awb, tracking, &self.schedule).await?)
-    }
-}
-
-/// What an answer means for the shipment.
-fn finding(verdict: Verdict<()>) -> CallOutcome<()> {
-    match verdict {
-        Verdict::Wallet(words) => CallOutcome::Refused(words),
-        verdict => outcome(verdict, |()| ()),
+    async fn see(&self, order: &Order, awb: &str, job: &ActiveJob) -> Result<Order, JobError> {
+        self.carrier.close_look_ups(&order.id).await?;
+        let tracked = self.track(order, By::Awb(awb.to_owned()), &order.order_number, job).await?;
+        self.settled(self.orders.record_tracking(&order.id, awb, &tracked, &self.schedule).await?)
     }
 }
 

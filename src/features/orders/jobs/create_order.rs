@@ -19,23 +19,14 @@ use crate::{
         },
         store::StoreError,
     },
-    provider::{
-        carrier::{AccountProblem, Attempt, CallOutcome, Cause, Shipment},
-        parcelx::{
-            CallError,
-            protect::CallPermit,
-            redact,
-            verdict::{Booked, Verdict},
-        },
-    },
+    provider::carrier::{Attempt, CallError, CallPermit, redact},
 };
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tracing::Instrument;
 
-use super::{Context, words::words};
+use super::{Context, call, words::words};
 
 /// How often one run follows its order when others change it.
 const STEPS: usize = 10;
@@ -93,14 +84,14 @@ impl Job for CreateOrderJob {
                         ),
                     });
                 }
-                NextAction::Take => match ctx.parcelx.permit().await {
-                    Ok(permit) => ctx.book(&order, permit).await?,
+                NextAction::Take => match ctx.carrier.permit().await {
+                    Ok(permit) => ctx.book(&order, permit, job).await?,
                     Err(throttled) => {
                         return Ok(Outcome::Delay { after: throttled.after, reason: throttled.to_string() });
                     }
                 },
-                NextAction::Close(attempt) => ctx.close(&order, &attempt).await?,
-                NextAction::LookUp(attempt) => ctx.look_up(&order, &attempt).await?,
+                NextAction::Close(attempt) => ctx.close(&order, &attempt, job).await?,
+                NextAction::LookUp(attempt) => ctx.look_up(&order, &attempt, job).await?,
             };
         }
         Err(JobError::Retry("the order was changed by others at every step".to_owned()))
@@ -118,7 +109,7 @@ impl Job for CreateOrderJob {
                 NextAction::Wait(_) => {
                     return Err(JobError::Unavailable("its call may still be under way".to_owned()));
                 }
-                NextAction::Close(attempt) => order = ctx.close(&order, &attempt).await?,
+                NextAction::Close(attempt) => order = ctx.close(&order, &attempt, job).await?,
                 _ => {}
             }
             // It may be live, and look-ups can tell: the next job asks.
@@ -135,7 +126,7 @@ impl Job for CreateOrderJob {
 
 impl Context {
     /// Takes the order and sends it. Gives the order as it stands afterwards, whoever changed it.
-    async fn book(&self, order: &Order, permit: CallPermit) -> Result<Order, JobError> {
+    async fn book(&self, order: &Order, permit: CallPermit, job: &ActiveJob) -> Result<Order, JobError> {
         let log_id = ids::provider_log(self.clock.now());
         let Some(taken) = self.orders.take(order, &log_id, self.call_times).await? else {
             return self.settled(self.orders.load(&order.id).await?);
@@ -144,48 +135,37 @@ impl Context {
         let Some(attempt) = taken.attempt.clone() else {
             return Err(JobError::Retry("a taken order has no attempt".to_owned()));
         };
-        // A task of its own: a job that is dropped must not cut a call short, nor keep its end from being
-        // written down.
-        let (parcelx, orders) = (self.parcelx.clone(), self.orders.clone());
-        let first_poll = self.first_poll();
-        let call = async move {
-            let verdict = parcelx.create_order(&taken, &attempt, permit).await?;
+        let (carrier, orders) = (Arc::clone(&self.carrier), self.orders.clone());
+        let (first_poll, call) = (self.first_poll(), call(&taken, attempt.no, taken.created_at, job));
+        let booking = async move {
+            let outcome = carrier.create(&call, &taken.payload, (&attempt, permit)).await?;
             fault::reach("book:after-outcome");
-            tracing::info!(
-                order.id = taken.id,
-                verdict = verdict.word("booked"),
-                "order {}: {}",
-                taken.id,
-                verdict.word("booked")
-            );
-            let finding = outcome(verdict, booking);
+            let word = outcome.as_str("booked");
+            tracing::info!(order.id = taken.id, verdict = word, "order {}: {word}", taken.id);
             orders
-                .resolve(&taken.id, &attempt.request_log_id, &finding, first_poll)
+                .resolve(&taken.id, &attempt.request_log_id, &outcome, first_poll)
                 .await
                 .map_err(CallError::Store)
         };
-        match self.calls.spawn(call.in_current_span()).await {
-            Ok(Ok(order)) => {
+        match self.detached(booking).await? {
+            Ok(order) => {
                 fault::reach("book:after-settle");
                 self.settled(order)
             }
             // Somebody gave this attempt up for dead; the order shows what they made of it.
-            Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(&order.id).await?),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(JobError::Retry("the call panicked".to_owned())),
+            Err(CallError::ShutOut) => self.settled(self.orders.load(&order.id).await?),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Shuts an attempt out whose worker vanished, or settles the order by what it did; then the order can be
     /// taken anew.
-    async fn close(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
-        let finding = match self.parcelx.close_create(order, attempt, self.clock.now()).await? {
-            Some(verdict) => outcome(verdict, booking),
-            None => CallOutcome::NotSent,
-        };
+    async fn close(&self, order: &Order, attempt: &Attempt, job: &ActiveJob) -> Result<Order, JobError> {
+        let call = call(order, attempt.no, order.created_at, job);
+        let outcome = self.carrier.close_create(&call, attempt).await?;
         fault::reach("close:before-settle");
         self.settled(
-            self.orders.resolve(&order.id, &attempt.request_log_id, &finding, self.first_poll()).await?,
+            self.orders.resolve(&order.id, &attempt.request_log_id, &outcome, self.first_poll()).await?,
         )
     }
 
@@ -197,8 +177,8 @@ impl Context {
         job: &ActiveJob,
     ) -> Result<(), JobError> {
         if job.stalled > 0 {
-            self.parcelx.close_look_ups(order_id).await?;
-            self.parcelx.close_label_calls(order_id).await?;
+            self.carrier.close_look_ups(order_id).await?;
+            self.carrier.close_label_calls(order_id).await?;
         }
         Ok(())
     }
@@ -210,30 +190,6 @@ impl Context {
 
     pub(super) fn first_poll(&self) -> Duration {
         self.reconcile.first().copied().unwrap_or(Duration::from_secs(5))
-    }
-}
-
-pub(super) fn booking(b: Booked) -> Shipment {
-    Shipment {
-        awb: b.awb,
-        courier_name: b.courier_name,
-        courier_code: b.courier_code,
-        order_number: b.order_number,
-    }
-}
-
-/// What an answer means for the order.
-pub(super) fn outcome<T, U>(verdict: Verdict<T>, done: impl FnOnce(T) -> U) -> CallOutcome<U> {
-    let deferred = |after, cause| CallOutcome::Deferred { after, cause };
-    match verdict {
-        Verdict::Success(success) => CallOutcome::Done(done(success)),
-        Verdict::Refused(words) => CallOutcome::Refused(words),
-        Verdict::Wallet(words) => deferred(None, Cause::Account(AccountProblem::Wallet, words)),
-        Verdict::Credentials(what) => deferred(None, Cause::Account(AccountProblem::Credentials, what)),
-        Verdict::Configuration(what) => deferred(None, Cause::Account(AccountProblem::Configuration, what)),
-        Verdict::Busy(after) => deferred(after, Cause::Busy),
-        Verdict::NotSent(why) => deferred(None, Cause::Unreachable(why)),
-        Verdict::Unknown(why) => CallOutcome::unanswered(why),
     }
 }
 

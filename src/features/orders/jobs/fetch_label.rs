@@ -1,17 +1,17 @@
 //! Fetches the address of a booked order's label for a merchant who waits for it.
 //!
-//! It only schedule, and never touches the booking: any number of runs is harmless. What tells nothing is
+//! It only looks, and never touches the booking: any number of runs is harmless. What tells nothing is
 //! tried again a few times, uncounted, and then told as it is; the merchant's next request makes a new
 //! request.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tracing::Instrument;
 
-use super::{Context, words::words};
+use super::{Context, call, words::words};
 use crate::{
     features::orders::{
-        label::LabelFinding,
         lifecycle::reason,
         model::{LabelFailure, Order},
     },
@@ -19,7 +19,7 @@ use crate::{
         ActiveJob,
         job::{DeathCause, Job, JobError, Outcome, Payload},
     },
-    provider::parcelx::{Call, redact, verdict::Verdict},
+    provider::carrier::{CallOutcome, LabelUrl, redact},
 };
 
 /// Fetches the label of a booked order.
@@ -48,20 +48,22 @@ impl Job for FetchLabelJob {
         let Some(awb) = order.label_to_fetch(self.request).map(str::to_owned) else {
             return Ok(nothing_to_do(&order));
         };
-        let finding = if order.provider_env == ctx.orders.env() {
-            ctx.fetch_label(&order, &awb).await?
+        let settled = if order.provider_env == ctx.orders.env() {
+            let outcome = ctx.fetch_label(&order, &awb, job).await?;
+            ctx.orders.resolve_label(&order.id, self.request, &outcome).await?
         } else {
-            LabelFinding::Failed(LabelFailure::Unreachable(reason::OTHER_ENVIRONMENT.to_owned()))
+            let failure = LabelFailure::Unreachable(reason::OTHER_ENVIRONMENT.to_owned());
+            ctx.orders.fail_label(&order.id, self.request, &failure).await?
         };
-        let settled = ctx.settled(ctx.orders.resolve_label(&order.id, self.request, &finding).await?)?;
+        let settled = ctx.settled(settled)?;
         Ok(self.job_outcome(ctx, &settled))
     }
 
     async fn on_dead(&self, ctx: &Context, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let reason = format!("{}: {}", reason::INTERNAL_ERROR, redact::words(why.reason()));
-        let finding = LabelFinding::Failed(LabelFailure::Unreachable(reason));
-        ctx.orders.resolve_label(&self.order_id, self.request, &finding).await?;
+        let failure = LabelFailure::Unreachable(reason);
+        ctx.orders.fail_label(&self.order_id, self.request, &failure).await?;
         Ok(())
     }
 }
@@ -96,52 +98,19 @@ fn nothing_to_do(order: &Order) -> Outcome {
 }
 
 impl Context {
-    async fn fetch_label(&self, order: &Order, awb: &str) -> Result<LabelFinding, JobError> {
-        self.parcelx.close_label_calls(&order.id).await?;
-        let call = Call {
-            order_id: order.id.clone(),
-            reference: order.order_number.clone(),
-            attempt: order.label.as_ref().map_or(1, |label| i64::from(label.tries.saturating_add(1))),
-            queued_at: order.created_at,
-        };
-        // A task of its own, as for a create: how a call ended is written down even if nobody waits for it
-        // any more.
-        let (parcelx, awb) = (self.parcelx.clone(), awb.to_owned());
-        let fetch = async move { parcelx.label(&awb, &call).await };
-        let verdict = match self.calls.spawn(fetch.in_current_span()).await {
-            Ok(verdict) => verdict?,
-            Err(_) => return Err(JobError::Retry("the call for the label panicked".to_owned())),
-        };
-        let word = verdict.word("fetched");
+    async fn fetch_label(
+        &self,
+        order: &Order,
+        awb: &str,
+        job: &ActiveJob,
+    ) -> Result<CallOutcome<LabelUrl>, JobError> {
+        self.carrier.close_label_calls(&order.id).await?;
+        let attempt = order.label.as_ref().map_or(1, |label| i64::from(label.tries.saturating_add(1)));
+        let call = call(order, attempt, order.created_at, job);
+        let (carrier, awb) = (Arc::clone(&self.carrier), awb.to_owned());
+        let outcome = self.detached(async move { carrier.label(&call, &awb).await }).await??;
+        let word = outcome.as_str("fetched");
         tracing::info!(order.id = order.id, verdict = word, "label of order {}: {word}", order.id);
-        Ok(self.judge(order, verdict))
-    }
-
-    fn judge(&self, order: &Order, verdict: Verdict<String>) -> LabelFinding {
-        let again = |after, reason: &str| LabelFinding::Again { after, reason: redact::words(reason) };
-        match verdict {
-            Verdict::Success(url) => match self.label_hosts.allowed(&url) {
-                Ok(url) => LabelFinding::Fetched(url),
-                Err(host) => {
-                    let host = host.as_deref().unwrap_or("none");
-                    tracing::warn!(
-                        order.id = order.id,
-                        host,
-                        "the label of order {} was not handed out: parcelx.label_hosts has no such host",
-                        order.id
-                    );
-                    LabelFinding::Failed(LabelFailure::Unusable)
-                }
-            },
-            // A label costs nothing, so words about a balance are a refusal like any other.
-            Verdict::Refused(words) | Verdict::Wallet(words) => {
-                LabelFinding::Failed(LabelFailure::Refused(redact::words(&words)))
-            }
-            Verdict::Busy(after) => again(after, "ParcelX is busy"),
-            Verdict::Credentials(why)
-            | Verdict::Configuration(why)
-            | Verdict::NotSent(why)
-            | Verdict::Unknown(why) => again(None, &why),
-        }
+        Ok(outcome)
     }
 }

@@ -13,17 +13,12 @@ use crate::{
         model::{Order, ShipmentCancellationState},
         status::SyncStatus,
     },
-    platform::queue::job::JobError,
-    provider::{
-        carrier::{Attempt, CallOutcome, Shipment},
-        parcelx::{By, Call, Tracked},
-    },
+    platform::queue::{ActiveJob, job::JobError},
+    provider::carrier::{Attempt, By, Call, CallOutcome, Heard, Shipment, Tracking},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tracing::Instrument;
-
-use super::{Context, create_order::booking};
+use super::{Context, call};
 
 /// What the control look-up says of look-ups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +33,7 @@ enum Control {
 
 /// The reference outlives an amendment, so a look-up may show a shipment of an earlier payload that is being
 /// cancelled, or was: that says nothing of the call in doubt.
-fn told_apart(order: &Order, tracked: Tracked) -> Tracked {
+fn told_apart(order: &Order, tracked: CallOutcome<Tracking>) -> CallOutcome<Tracking> {
     let cancelled = |awb: &String| {
         order
             .shipment_cancellations
@@ -46,28 +41,35 @@ fn told_apart(order: &Order, tracked: Tracked) -> Tracked {
             .any(|cancel| cancel.awb == *awb && cancel.state != ShipmentCancellationState::Wanted)
     };
     match tracked {
-        Tracked::Found { awb: Some(awb), .. } if cancelled(&awb) => {
-            Tracked::Failed("it shows a shipment that was cancelled".to_owned())
+        CallOutcome::Done(Tracking::Live { awb: Some(awb) } | Tracking::Cancelled { awb: Some(awb) })
+            if cancelled(&awb) =>
+        {
+            let reason = "it shows a shipment that was cancelled".to_owned();
+            CallOutcome::Unknown { reason, heard: Heard::Readable }
         }
         tracked => tracked,
     }
 }
 
 /// Whether looking again may prove what this look did not.
-fn may_yet_tell(tracked: &Tracked, control: Control) -> bool {
+fn may_yet_tell(tracked: &CallOutcome<Tracking>, control: Control) -> bool {
     match tracked {
-        Tracked::Away(_) => control != Control::Fails,
-        Tracked::NotFound(_) => control == Control::NotYet,
-        Tracked::Found { .. } | Tracked::Failed(_) => false,
+        CallOutcome::Done(Tracking::NotFound) => control == Control::NotYet,
+        tracked => tracked.may_yet_be_answered() && control != Control::Fails,
     }
 }
 
 impl Context {
     /// One look for the order of an unanswered call. Gives the order as it stands afterwards.
-    pub(super) async fn look_up(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
+    pub(super) async fn look_up(
+        &self,
+        order: &Order,
+        attempt: &Attempt,
+        job: &ActiveJob,
+    ) -> Result<Order, JobError> {
         let (id, log_id) = (order.id.as_str(), attempt.request_log_id.as_str());
         let since = order.unresolved.as_ref().map_or(order.updated_at, |d| d.since);
-        self.parcelx.close_look_ups(id).await?;
+        self.carrier.close_look_ups(id).await?;
         if let Some(settled) = self.adopt_recorded(order).await? {
             return Ok(settled);
         }
@@ -75,25 +77,25 @@ impl Context {
         // look like an absence.
         let next = self.next_poll(since);
         let control = if next.is_none() && self.lookup_trusted {
-            self.control(order, since).await?
+            self.control(order, since, job).await?
         } else {
             Control::Fails
         };
-        let tracked =
-            self.track(order, By::Reference(order.order_number.clone()), &order.order_number).await?;
+        let by = By::Reference(order.order_number.clone());
+        let tracked = self.track(order, by, &order.order_number, job).await?;
         let after = match (told_apart(order, tracked), next) {
             // It was booked, and is not any more: nobody here did that.
-            (tracked, _) if tracked.is_cancelled() => {
+            (CallOutcome::Done(Tracking::Cancelled { .. }), _) => {
                 self.orders.give_up(id, log_id, true, reason::FOUND_CANCELLED).await?
             }
-            (Tracked::Found { awb: Some(awb), .. }, _) => self.adopt(order, attempt, awb).await?,
-            (Tracked::Found { awb: None, .. }, _) => {
+            (CallOutcome::Done(Tracking::Live { awb: Some(awb) }), _) => {
+                self.adopt(order, attempt, awb).await?
+            }
+            (CallOutcome::Done(Tracking::Live { awb: None }), _) => {
                 self.orders.give_up(id, log_id, true, reason::BOOKED_AWB_UNKNOWN).await?
             }
-            (Tracked::NotFound(_) | Tracked::Failed(_) | Tracked::Away(_), Some(at)) => {
-                self.orders.poll_again(id, log_id, at).await?
-            }
-            (Tracked::NotFound(_), None) if control == Control::Works => {
+            (_, Some(at)) => self.orders.poll_again(id, log_id, at).await?,
+            (CallOutcome::Done(Tracking::NotFound), None) if control == Control::Works => {
                 self.orders.absent(id, log_id).await?
             }
             // An outage, or a quiet hour, must not fill the list of what waits for people: the proof may yet
@@ -111,8 +113,10 @@ impl Context {
 
     /// An answer may have been written down late, by a worker that did not live to act on it.
     async fn adopt_recorded(&self, order: &Order) -> Result<Option<Order>, JobError> {
-        let Some((log_id, booked)) = self.parcelx.booking_on_record(order).await? else { return Ok(None) };
-        let finding = CallOutcome::Done(booking(booked));
+        let (id, reference, known) = (&order.id, &order.order_number, &order.duplicate_awbs);
+        let on_record = self.carrier.booking_on_record(id, reference, known).await?;
+        let Some((log_id, shipment)) = on_record else { return Ok(None) };
+        let finding = CallOutcome::Done(shipment);
         let settled = self.orders.resolve(&order.id, &log_id, &finding, self.first_poll()).await?;
         // Else its AWB is another order's, and look-ups go on.
         Ok(settled.filter(|order| order.provider_sync_status != SyncStatus::Reconciling))
@@ -133,33 +137,34 @@ impl Context {
         )
     }
 
-    /// PollSchedule for the last order that was booked when the doubtful call had already been made: if that
-    /// is not found, nothing that look-ups do not find can be believed to be absent.
-    async fn control(&self, order: &Order, since: Timestamp) -> Result<Control, JobError> {
+    /// Looks for the last order that was booked when the doubtful call had already been made: if that is not
+    /// found, nothing that look-ups do not find can be believed to be absent.
+    async fn control(&self, order: &Order, since: Timestamp, job: &ActiveJob) -> Result<Control, JobError> {
         let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::NotYet) };
-        Ok(match self.track(order, By::Reference(known.order_number.clone()), &known.order_number).await? {
-            Tracked::Found { awb, .. } if awb.is_none() || awb == known.awb => Control::Works,
-            Tracked::Found { .. } | Tracked::NotFound(_) | Tracked::Failed(_) => Control::Fails,
-            Tracked::Away(_) => Control::NotYet,
+        let by = By::Reference(known.order_number.clone());
+        Ok(match self.track(order, by, &known.order_number, job).await? {
+            CallOutcome::Done(Tracking::Live { awb } | Tracking::Cancelled { awb })
+                if awb.is_none() || awb == known.awb =>
+            {
+                Control::Works
+            }
+            tracked if tracked.may_yet_be_answered() => Control::NotYet,
+            _ => Control::Fails,
         })
     }
 
     /// Asks for the shipment of `reference` on behalf of `order`.
-    pub(super) async fn track(&self, order: &Order, by: By, reference: &str) -> Result<Tracked, JobError> {
-        let call = Call {
-            order_id: order.id.clone(),
-            reference: reference.to_owned(),
-            attempt: order.attempt.as_ref().map_or(0, |a| a.no),
-            queued_at: order.created_at,
-        };
-        // A task of its own, as for a create: how a call ended is written down even if nobody waits for it
-        // any more.
-        let parcelx = self.parcelx.clone();
-        let look = async move { parcelx.track_order(&by, &call).await };
-        match self.calls.spawn(look.in_current_span()).await {
-            Ok(tracked) => Ok(tracked?),
-            Err(_) => Err(JobError::Retry("the look-up panicked".to_owned())),
-        }
+    pub(super) async fn track(
+        &self,
+        order: &Order,
+        by: By,
+        reference: &str,
+        job: &ActiveJob,
+    ) -> Result<CallOutcome<Tracking>, JobError> {
+        let no = order.attempt.as_ref().map_or(0, |a| a.no);
+        let call = Call { reference: reference.to_owned(), ..call(order, no, order.created_at, job) };
+        let carrier = Arc::clone(&self.carrier);
+        Ok(self.detached(async move { carrier.track(&call, &by).await }).await??)
     }
 
     /// The next time of the schedule, counted from the call's end.

@@ -3,7 +3,7 @@
 //! Guards against a provider that quotes the order it refuses: a board's readers need not know whom an order
 //! is for.
 
-use crate::{features::orders::model::Order, provider::parcelx::redact};
+use crate::{features::orders::model::Order, provider::carrier::redact};
 
 /// `text` without numbers, addresses, secrets, or any word of the order's personal fields.
 pub(super) fn words(order: &Order, text: &str) -> String {

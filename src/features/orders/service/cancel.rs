@@ -4,11 +4,11 @@ use super::{OrderService, StoreError};
 use crate::{
     base::ids,
     features::orders::{
-        cancellation::{PollSchedule, Tracking},
+        cancellation::PollSchedule,
         lifecycle::CancelDecision,
         model::{Actor, Order},
     },
-    provider::carrier::{CallOutcome, CallTimes},
+    provider::carrier::{CallOutcome, CallTimes, Tracking},
 };
 
 impl OrderService {
@@ -68,7 +68,7 @@ impl OrderService {
         self.change(id, |order, now| order.resolve_cancel(request_log_id, finding, schedule, now)).await
     }
 
-    /// Takes in what tracking shows of a shipment that is being cancelled.
+    /// Takes in what a look-up shows of a shipment that is being cancelled.
     ///
     /// # Errors
     /// When the store fails.
@@ -76,10 +76,10 @@ impl OrderService {
         &self,
         id: &str,
         awb: &str,
-        tracking: Tracking,
+        tracked: &CallOutcome<Tracking>,
         schedule: &PollSchedule,
     ) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.record_tracking(awb, tracking, schedule, now)).await
+        self.change(id, |order, now| order.record_tracking(awb, tracked, schedule, now)).await
     }
 
     /// Hands what is being cancelled of an order to a person.

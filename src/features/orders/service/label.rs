@@ -7,10 +7,11 @@ use crate::{
     base::timestamp::Timestamp,
     features::orders::{
         jobs::FetchLabelJob,
-        label::{LabelFinding, LabelRequest, label_job_id},
+        label::{LabelRequest, label_job_id},
         model::{LabelFailure, Order},
     },
     platform::queue::{NewJob, job::Payload},
+    provider::carrier::{CallOutcome, LabelUrl},
 };
 
 /// The first pause between two looks at whether a worker has the label; grows to [`LONGEST_PAUSE`].
@@ -131,8 +132,21 @@ impl OrderService {
         &self,
         id: &str,
         request: u32,
-        finding: &LabelFinding,
+        outcome: &CallOutcome<LabelUrl>,
     ) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.resolve_label(request, finding, now)).await
+        self.change(id, |order, now| order.resolve_label(request, outcome, now)).await
+    }
+
+    /// Writes down why `request` comes to nothing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn fail_label(
+        &self,
+        id: &str,
+        request: u32,
+        failure: &LabelFailure,
+    ) -> Result<Option<Order>, StoreError> {
+        self.change(id, |order, now| order.fail_label(request, failure, now)).await
     }
 }

@@ -17,11 +17,11 @@ use crate::{
         audit::{Audit, AuditContext, AuditedAction, Outcome},
         orders::{
             model::Order,
-            review::{self, Evidence, Fate, Refusal, Seen, Shipments},
+            review::{self, Fate, Refusal},
         },
     },
     platform::store::Document,
-    provider::carrier::CallOutcome,
+    provider::carrier::{By, Call, CallError, CallOutcome, Carrier, Tracking, redact},
 };
 
 /// Why an action was not taken.
@@ -49,7 +49,7 @@ pub enum Trust {
 pub struct ReviewService {
     orders: OrderService,
     audit: Audit,
-    shipments: Arc<dyn Shipments>,
+    carrier: Arc<dyn Carrier>,
     by: AuditContext,
 }
 
@@ -64,11 +64,11 @@ enum Known {
 impl OrderService {
     /// For actions that `by` answers for.
     #[must_use]
-    pub fn review_service(&self, shipments: Arc<dyn Shipments>, by: AuditContext) -> ReviewService {
+    pub fn review_service(&self, carrier: Arc<dyn Carrier>, by: AuditContext) -> ReviewService {
         ReviewService {
             audit: Audit::new(self.store.clone(), self.clock.clone()),
             orders: self.clone(),
-            shipments,
+            carrier,
             by,
         }
     }
@@ -109,7 +109,7 @@ impl ReviewService {
         self.decide(order, line, |order, now| order.adopt(awb, now)).await
     }
 
-    /// PollSchedule for the order's shipment by its reference and adopts it.
+    /// Looks for the order's shipment by its reference and adopts it.
     ///
     /// # Errors
     /// As [`ReviewService::adopt`].
@@ -150,11 +150,10 @@ impl ReviewService {
             Known::Doubtful(doubtful) => doubtful,
         };
         if doubtful && !force {
-            match self.shipments.by_reference(order).await? {
-                Seen::Live(Some(awb)) => return Err(Refusal::FoundAs(awb).into()),
-                Seen::Live(None) => return Err(Refusal::FoundWithoutAwb.into()),
-                Seen::Failed(why) => return Err(Refusal::CannotAsk(why).into()),
-                Seen::Cancelled(_) | Seen::Unknown => {}
+            match self.by_reference(order).await?? {
+                Tracking::Live { awb: Some(awb) } => return Err(Refusal::FoundAs(awb).into()),
+                Tracking::Live { awb: None } => return Err(Refusal::FoundWithoutAwb.into()),
+                Tracking::Cancelled { .. } | Tracking::NotFound => {}
             }
         }
         self.decide(order, line, |order, now| order.rebook(doubtful, now)).await
@@ -230,30 +229,55 @@ impl ReviewService {
         // its end.
         let cancel = order.ended_cancellation(awb, self.orders.clock.now())?;
         if let Some(attempt) = &cancel.attempt {
-            self.shipments.close_cancel(order, attempt).await?;
+            self.carrier.close_cancel(&self.call(order, attempt.no, order.created_at), attempt).await?;
         }
         Ok(cancel.awb.clone())
     }
 
-    /// PollSchedule at what the calls came to, and shuts the last one out if it never sent. One that may be
-    /// under way is a refusal: it could send after the order has ended, or die without an outcome that
-    /// anybody writes.
+    /// Looks at what the calls came to, and shuts the last one out if it never sent. One that may be under way
+    /// is a refusal: it could send after the order has ended, or die without an outcome that anybody writes.
     async fn on_record(&self, order: &Order) -> Result<Known, ReviewError> {
         let doubtful = order.unresolved.is_some();
         let Some(attempt) = &order.attempt else { return Ok(Known::Doubtful(doubtful)) };
         order.not_under_way(self.orders.clock.now())?;
-        let (log_id, booking) = match self.shipments.close_booking(order, attempt).await? {
-            Evidence::Booked(log_id, booking) => (log_id, booking),
-            Evidence::NotBooked => return Ok(Known::Doubtful(doubtful)),
-            Evidence::Unclear => return Ok(Known::Doubtful(true)),
+        let call = self.call(order, attempt.no, order.created_at);
+        let last = self.carrier.close_create(&call, attempt).await?;
+        // The order need not show it: a worker may have written the answer down and not lived to act on it.
+        let (id, reference, known) = (&order.id, &order.order_number, &order.duplicate_awbs);
+        let Some((log_id, shipment)) = self.carrier.booking_on_record(id, reference, known).await? else {
+            // A booking that the order knows of as one too many says nothing of this one.
+            let unclear = matches!(last, CallOutcome::Done(_) | CallOutcome::Unknown { .. });
+            return Ok(Known::Doubtful(doubtful || unclear));
         };
-        let finding = CallOutcome::Done(booking);
+        let finding = CallOutcome::Done(shipment);
         let settled = self.orders.resolve(&order.id, &log_id, &finding, std::time::Duration::ZERO).await?;
         match settled {
             Some(order) if order.awb.is_some() => Ok(Known::Booked(Box::new(order))),
             // Its AWB is another order's, so it is not known what it booked.
             _ => Ok(Known::Doubtful(true)),
         }
+    }
+
+    fn call(&self, order: &Order, attempt: i64, queued_at: Timestamp) -> Call {
+        let (order_id, reference) = (order.id.clone(), order.order_number.clone());
+        Call { order_id, reference, attempt, queued_at, token: None }
+    }
+
+    /// What the provider shows, or why it cannot be asked.
+    async fn look_up(&self, order: &Order, by: By) -> Result<Result<Tracking, Refusal>, StoreError> {
+        self.carrier.close_look_ups(&order.id).await?; // those of a person who did not wait for the answer
+        let no = order.attempt.as_ref().map_or(0, |a| a.no);
+        let why = match self.carrier.track(&self.call(order, no, self.orders.clock.now()), &by).await {
+            Ok(CallOutcome::Done(tracking)) => return Ok(Ok(tracking)),
+            Ok(outcome) => redact::words(&outcome.reason().unwrap_or_default()),
+            Err(CallError::Store(error)) => return Err(error),
+            Err(error) => error.to_string(),
+        };
+        Ok(Err(Refusal::CannotAsk(why)))
+    }
+
+    async fn by_reference(&self, order: &Order) -> Result<Result<Tracking, Refusal>, StoreError> {
+        self.look_up(order, By::Reference(order.order_number.clone())).await
     }
 
     fn our_provider(&self, order: &Order) -> Result<(), Refusal> {
@@ -266,12 +290,11 @@ impl ReviewService {
 
     /// The AWB that the provider shows for our reference.
     async fn found(&self, order: &Order) -> Result<String, ReviewError> {
-        let refusal = match self.shipments.by_reference(order).await? {
-            Seen::Live(Some(awb)) => return Ok(review::awb(&awb)?.to_owned()),
-            Seen::Live(None) => Refusal::FoundWithoutAwb,
-            Seen::Cancelled(_) => Refusal::ShipmentCancelled,
-            Seen::Unknown => Refusal::NotFound,
-            Seen::Failed(why) => Refusal::CannotAsk(why),
+        let refusal = match self.by_reference(order).await?? {
+            Tracking::Live { awb: Some(awb) } => return Ok(review::awb(&awb)?.to_owned()),
+            Tracking::Live { awb: None } => Refusal::FoundWithoutAwb,
+            Tracking::Cancelled { .. } => Refusal::ShipmentCancelled,
+            Tracking::NotFound => Refusal::NotFound,
         };
         Err(refusal.into())
     }
@@ -279,20 +302,22 @@ impl ReviewService {
     /// Whether `awb` is this order's shipment, by what the provider shows. A look-up by AWB does not tell our
     /// reference, so one by reference must say that there is a shipment at least.
     async fn verify(&self, order: &Order, awb: &str) -> Result<(), ReviewError> {
-        let ours = self.shipments.by_reference(order).await?;
+        let ours = self.by_reference(order).await?;
         match &ours {
-            Seen::Live(Some(shown)) if shown == awb => return Ok(()),
-            Seen::Live(Some(shown)) => return Err(Refusal::NotOurs(shown.clone()).into()),
-            Seen::Cancelled(Some(shown)) if shown == awb => return Err(Refusal::ShipmentCancelled.into()),
+            Ok(Tracking::Live { awb: Some(shown) }) if shown == awb => return Ok(()),
+            Ok(Tracking::Live { awb: Some(shown) }) => return Err(Refusal::NotOurs(shown.clone()).into()),
+            Ok(Tracking::Cancelled { awb: Some(shown) }) if shown == awb => {
+                return Err(Refusal::ShipmentCancelled.into());
+            }
             _ => {}
         }
-        let refusal = match (self.shipments.by_awb(order, awb).await?, ours) {
-            (Seen::Cancelled(_), _) => Refusal::ShipmentCancelled,
-            (Seen::Unknown, _) => Refusal::UnknownAwb,
-            (Seen::Failed(why), _) | (_, Seen::Failed(why)) => Refusal::CannotAsk(why),
-            (Seen::Live(Some(shown)), _) if shown != awb => Refusal::NotOurs(shown),
-            (Seen::Live(_), Seen::Live(_)) => return Ok(()),
-            (Seen::Live(_), Seen::Unknown | Seen::Cancelled(_)) => Refusal::Untied,
+        let refusal = match (self.look_up(order, By::Awb(awb.to_owned())).await?, ours) {
+            (Ok(Tracking::Cancelled { .. }), _) => Refusal::ShipmentCancelled,
+            (Ok(Tracking::NotFound), _) => Refusal::UnknownAwb,
+            (Err(cannot_ask), _) | (_, Err(cannot_ask)) => cannot_ask,
+            (Ok(Tracking::Live { awb: Some(shown) }), _) if shown != awb => Refusal::NotOurs(shown),
+            (Ok(_), Ok(Tracking::Live { .. })) => return Ok(()),
+            (Ok(_), Ok(_)) => Refusal::Untied,
         };
         Err(refusal.into())
     }

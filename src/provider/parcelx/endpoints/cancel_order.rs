@@ -4,10 +4,13 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::provider::parcelx::{
-    answer::CallResult,
-    endpoint::Endpoint,
-    verdict::{self, Verdict},
+use crate::provider::{
+    carrier::{CallOutcome, Operation},
+    parcelx::{
+        answer::CallResult,
+        endpoint::{Asked, Endpoint},
+        verdict,
+    },
 };
 
 /// By AWB alone; there is no field for a reason.
@@ -15,36 +18,40 @@ use crate::provider::parcelx::{
 pub(in crate::provider::parcelx) struct CancelOrder<'a>(pub(in crate::provider::parcelx) &'a str);
 
 impl Endpoint for CancelOrder<'_> {
-    const OPERATION: &'static str = "cancel_order";
+    const OPERATION: Operation = Operation::CancelOrder;
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/api/v1/order/cancel_order";
     const SAFE_TO_REPEAT: bool = false;
 
     /// A success says no more than that it was accepted.
-    type Reading = Verdict<()>;
+    type Success = ();
 
     fn payload(&self) -> Value {
         json!({ "awb": self.0 })
     }
 
-    fn read(wire: &CallResult, _reference: &str) -> Verdict<()> {
-        verdict::judge_of_shipment(wire, |_| Ok(()))
+    fn read(wire: &CallResult, asked: Asked<'_>) -> CallOutcome<()> {
+        verdict::judge_of_shipment(wire, asked, |_| Ok(()))
     }
 
-    fn word(reading: &Verdict<()>) -> &'static str {
-        reading.word("accepted")
+    fn success((): &()) -> &'static str {
+        "accepted"
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::parcelx::answer::{Answer, Body};
+    use crate::provider::parcelx::{
+        answer::{Answer, Body},
+        endpoint::word as word_of,
+    };
 
     fn word(status: u16, body: &str) -> &'static str {
         let wire =
             CallResult::Answer(Answer { status, retry_after: None, body: Body::read(body.as_bytes()) });
-        CancelOrder::word(&CancelOrder::read(&wire, "ORD-1"))
+        let asked = Asked { reference: "ORD-1", payload: &Value::Null };
+        word_of::<CancelOrder<'_>>(&CancelOrder::read(&wire, asked))
     }
 
     #[test]
@@ -70,6 +77,7 @@ mod tests {
         }
         assert_eq!(word(200, r#"{"status":false,"responsemsg":"Balance already settled"}"#), "refused");
         assert_eq!(word(401, no), "credentials");
+        assert_eq!(word(403, no), "declined", "it may be about the parcel");
         assert_eq!(word(429, no), "busy");
     }
 

@@ -5,15 +5,14 @@ use crate::{
     base::money::Money,
     features::orders::{
         measure::Percent,
-        model::Order,
         words::{AddressType, ExpressType, PaymentMethod},
     },
     provider::{
-        carrier::Item,
+        carrier::{CallOutcome, Heard, Item, Operation, OrderPayload, Shipment},
         parcelx::{
             answer::{Answer, CallResult, awb_of, text_of},
-            endpoint::Endpoint,
-            verdict::{self, Booked, Verdict},
+            endpoint::{Asked, Endpoint},
+            verdict,
         },
     },
 };
@@ -22,7 +21,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 #[derive(Debug)]
-pub(in crate::provider::parcelx) struct CreateOrder<'a>(pub(in crate::provider::parcelx) &'a Order);
+pub(in crate::provider::parcelx) struct CreateOrder<'a> {
+    /// Ours.
+    pub(in crate::provider::parcelx) reference: &'a str,
+    pub(in crate::provider::parcelx) order: &'a OrderPayload,
+}
 
 /// The request, in the words of `ParcelX`. Nearly every value is text, and each `shipment_*` is a list even
 /// for one box.
@@ -79,17 +82,17 @@ fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(T::to_string).collect()
 }
 
-impl<'a> From<&'a Order> for Payload<'a> {
-    fn from(order: &'a Order) -> Self {
-        let to = &order.payload.consignee;
+impl<'a> From<&CreateOrder<'a>> for Payload<'a> {
+    fn from(CreateOrder { reference, order }: &CreateOrder<'a>) -> Self {
+        let to = &order.consignee;
         let or_empty = |text: &'a Option<String>| text.as_deref().unwrap_or_default();
         // A non-zero amount to collect may turn a prepaid parcel into COD.
-        let (payment_mode, cod_amount) = match order.payload.payment_method {
-            PaymentMethod::Cod => ("Cod", rupees(order.payload.charges.cod_amount)),
+        let (payment_mode, cod_amount) = match order.payment_method {
+            PaymentMethod::Cod => ("Cod", rupees(order.charges.cod_amount)),
             PaymentMethod::Prepaid => ("Prepaid", rupees(Money::ZERO)),
         };
         Self {
-            client_order_id: &order.order_number,
+            client_order_id: reference,
             consignee_emailid: or_empty(&to.email),
             consignee_pincode: &to.pincode,
             consignee_mobile: &to.mobile,
@@ -97,31 +100,31 @@ impl<'a> From<&'a Order> for Payload<'a> {
             consignee_address1: &to.address1,
             consignee_address2: or_empty(&to.address2),
             consignee_name: &to.name,
-            invoice_number: &order.payload.invoice_number,
-            express_type: match order.payload.express_type {
+            invoice_number: &order.invoice_number,
+            express_type: match order.express_type {
                 ExpressType::Surface => "surface",
                 ExpressType::Air => "air",
             },
-            pick_address_id: &order.payload.pick_address_id,
-            return_address_id: or_empty(&order.payload.return_address_id),
+            pick_address_id: &order.pick_address_id,
+            return_address_id: or_empty(&order.return_address_id),
             cod_amount,
-            tax_amount: rupees(order.payload.charges.tax_amount),
-            mps: order.payload.shipment.mps.to_string(),
+            tax_amount: rupees(order.charges.tax_amount),
+            mps: order.shipment.mps.to_string(),
             courier_type: 0,
             courier_code: "",
-            products: order.payload.items.iter().map(Product::from).collect(),
+            products: order.items.iter().map(Product::from).collect(),
             address_type: match to.address_type {
                 AddressType::Home => "Home",
                 AddressType::Office => "Office",
                 AddressType::Other => "Other",
             },
             payment_mode,
-            order_amount: rupees(order.payload.charges.order_amount),
-            extra_charges: rupees(order.payload.charges.extra_charges),
-            shipment_width: texts(&order.payload.shipment.width),
-            shipment_height: texts(&order.payload.shipment.height),
-            shipment_length: texts(&order.payload.shipment.length),
-            shipment_weight: texts(&order.payload.shipment.weight),
+            order_amount: rupees(order.charges.order_amount),
+            extra_charges: rupees(order.charges.extra_charges),
+            shipment_width: texts(&order.shipment.width),
+            shipment_height: texts(&order.shipment.height),
+            shipment_length: texts(&order.shipment.length),
+            shipment_weight: texts(&order.shipment.weight),
         }
     }
 }
@@ -143,30 +146,31 @@ impl<'a> From<&'a Item> for Product<'a> {
 }
 
 impl Endpoint for CreateOrder<'_> {
-    const OPERATION: &'static str = "create_order";
+    const OPERATION: Operation = Operation::CreateOrder;
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/api/v3/order/create_order";
     const SAFE_TO_REPEAT: bool = false;
 
-    type Reading = Verdict;
+    type Success = Shipment;
 
     fn payload(&self) -> Value {
         // Texts and lists of our own always serialise.
-        serde_json::to_value(Payload::from(self.0)).unwrap_or_default()
+        serde_json::to_value(Payload::from(self)).unwrap_or_default()
     }
 
-    fn read(wire: &CallResult, reference: &str) -> Verdict {
-        match verdict::judge(wire, |answer| booked(answer, reference)) {
+    fn read(wire: &CallResult, asked: Asked<'_>) -> CallOutcome<Shipment> {
+        match verdict::judge(wire, asked, |answer| booked(answer, asked.reference)) {
             // It says no and names a parcel: a look-up will tell.
-            Verdict::Refused(_) if names_a_shipment(wire) => {
-                Verdict::Unknown("unknown: a refusal with an AWB".to_owned())
-            }
-            verdict => verdict,
+            CallOutcome::Refused(_) if names_a_shipment(wire) => CallOutcome::Unknown {
+                reason: "unknown: a refusal with an AWB".to_owned(),
+                heard: Heard::Readable,
+            },
+            outcome => outcome,
         }
     }
 
-    fn word(reading: &Verdict) -> &'static str {
-        reading.word("booked")
+    fn success(_: &Shipment) -> &'static str {
+        "booked"
     }
 }
 
@@ -176,7 +180,7 @@ fn names_a_shipment(wire: &CallResult) -> bool {
 }
 
 /// A success counts only with an AWB and our own reference.
-fn booked(answer: &Answer, reference: &str) -> Result<Booked, &'static str> {
+fn booked(answer: &Answer, reference: &str) -> Result<Shipment, &'static str> {
     let data = answer.json().and_then(|body| body.get("data"));
     let text = |key: &str| text_of(data.and_then(|d| d.get(key)));
     let awb = awb_of(data.and_then(|d| d.get("awb_number"))).ok_or("a success without an AWB")?;
@@ -186,7 +190,7 @@ fn booked(answer: &Answer, reference: &str) -> Result<Booked, &'static str> {
         None => return Err("a success without our reference"),
     }
     let courier_name = text("courier_name").or_else(|| text("partner_display_name"));
-    Ok(Booked { awb, courier_name, courier_code: text("courier_code"), order_number: text("order_number") })
+    Ok(Shipment { awb, courier_name, courier_code: text("courier_code"), order_number: text("order_number") })
 }
 
 #[cfg(test)]

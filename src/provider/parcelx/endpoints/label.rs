@@ -3,10 +3,13 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::provider::parcelx::{
-    answer::{Answer, CallResult, text_of},
-    endpoint::Endpoint,
-    verdict::{self, Verdict},
+use crate::provider::{
+    carrier::{CallOutcome, Operation},
+    parcelx::{
+        answer::{Answer, CallResult, text_of},
+        endpoint::{Asked, Endpoint},
+        verdict,
+    },
 };
 
 /// By AWB.
@@ -14,29 +17,24 @@ use crate::provider::parcelx::{
 pub(in crate::provider::parcelx) struct Label<'a>(pub(in crate::provider::parcelx) &'a str);
 
 impl Endpoint for Label<'_> {
-    const OPERATION: &'static str = "label";
+    const OPERATION: Operation = Operation::Label;
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/api/v1/label";
     const SAFE_TO_REPEAT: bool = true;
 
-    /// The address as it came: whether it may be handed out is decided above.
-    type Reading = Verdict<String>;
+    /// The address as it came: whether it may be handed out is decided by the client.
+    type Success = String;
 
     fn payload(&self) -> Value {
         json!({ "awb": self.0, "label_type": "label" })
     }
 
-    fn read(wire: &CallResult, _reference: &str) -> Verdict<String> {
-        verdict::judge_of_shipment(wire, address)
+    fn read(wire: &CallResult, asked: Asked<'_>) -> CallOutcome<String> {
+        verdict::judge_of_shipment(wire, asked, address)
     }
 
-    fn word(reading: &Verdict<String>) -> &'static str {
-        match reading {
-            Verdict::Success(_) => "fetched",
-            Verdict::Refused(_) => "refused",
-            // Other words would hold the account: that labels cannot be had says nothing of bookings.
-            _ => "failed",
-        }
+    fn success(_: &String) -> &'static str {
+        "fetched"
     }
 }
 
@@ -49,18 +47,24 @@ fn address(answer: &Answer) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::parcelx::answer::Body;
+    use crate::provider::{
+        carrier::{AccountProblem, CallEnd, CallSignal, Cause},
+        parcelx::answer::Body,
+    };
 
-    fn read(status: u16, body: &str) -> Verdict<String> {
+    fn read(status: u16, body: &str) -> CallOutcome<String> {
         let wire =
             CallResult::Answer(Answer { status, retry_after: None, body: Body::read(body.as_bytes()) });
-        Label::read(&wire, "ORD-1")
+        Label::read(&wire, Asked { reference: "ORD-1", payload: &Value::Null })
     }
 
     #[test]
     fn the_address_stands_at_the_top() {
         let found = read(200, include_str!("../../../../tests/fixtures/parcelx/label/found.json"));
-        assert_eq!(found, Verdict::Success("https://files.example.test/label/10000000000017.pdf".to_owned()));
+        assert_eq!(
+            found,
+            CallOutcome::Done("https://files.example.test/label/10000000000017.pdf".to_owned())
+        );
         for body in [
             r#"{"status":true}"#,
             r#"{"status":true,"label_url":""}"#,
@@ -71,7 +75,7 @@ mod tests {
             "%PDF-1.4",
             "",
         ] {
-            assert!(matches!(read(200, body), Verdict::Unknown(_)), "{body}");
+            assert!(matches!(read(200, body), CallOutcome::Unknown { .. }), "{body}");
         }
     }
 
@@ -79,22 +83,33 @@ mod tests {
     fn an_unknown_shipment_is_refused_and_an_unknown_path_is_our_mistake() {
         let no = include_str!("../../../../tests/fixtures/parcelx/label/refused.json");
         for status in [200, 400, 404, 422] {
-            assert_eq!(Label::word(&read(status, no)), "refused", "{status}");
+            assert!(matches!(read(status, no), CallOutcome::Refused(_)), "{status}");
         }
-        assert!(matches!(
+        assert_eq!(
             read(404, r#"{"status":false,"error":"Unknown method"}"#),
-            Verdict::Configuration(_)
-        ));
-        assert!(matches!(read(403, no), Verdict::Credentials(_)));
+            CallOutcome::deferred(Cause::Account(AccountProblem::Configuration, "HTTP 404".into()))
+        );
+        assert_eq!(read(403, no).as_str("fetched"), "declined");
     }
 
+    /// That labels cannot be had says nothing of bookings; but nobody answers 401 to good keys.
     #[test]
-    fn no_word_of_it_holds_the_account() {
+    fn nothing_but_refused_keys_holds_the_account() {
+        let signal = |status, body| {
+            let outcome = read(status, body).map(drop);
+            CallEnd { operation: Operation::Label, order_id: "i", token: None, outcome: &outcome }.signal()
+        };
         let poor = r#"{"status":false,"responsemsg":"Insuffiecient Balance"}"#;
-        assert_eq!(Label::word(&read(200, poor)), "refused");
-        for status in [301, 401, 403, 404, 405, 415, 429, 500] {
-            assert_eq!(Label::word(&read(status, "<html>")), "failed", "{status}");
+        assert_eq!(read(200, poor), CallOutcome::Refused("Insuffiecient Balance".into()));
+        assert_eq!(signal(200, poor), CallSignal::Looked);
+        for status in [301, 403, 404, 405, 415, 429, 500] {
+            let signal = signal(status, "<html>");
+            assert!(matches!(signal, CallSignal::Reached | CallSignal::Down), "{status}: {signal:?}");
         }
+        assert_eq!(
+            signal(401, "<html>"),
+            CallSignal::AccountProblem(AccountProblem::Credentials, "HTTP 401".into())
+        );
     }
 
     #[test]

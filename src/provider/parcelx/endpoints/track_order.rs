@@ -1,64 +1,31 @@
-//! PollSchedule for a shipment by AWB, or by our own reference: the only way to settle a create whose answer
-//! was lost.
+//! Looks a shipment up by AWB, or by our own reference: the only way to settle a create whose answer was
+//! lost.
 
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::provider::parcelx::{
-    answer::{Answer, CallResult, awb_of, text_of},
-    endpoint::Endpoint,
+use crate::provider::{
+    carrier::{AccountProblem, By, CallOutcome, Cause, Operation, Tracking},
+    parcelx::{
+        answer::{Answer, CallResult, awb_of, text_of},
+        endpoint::{Asked, Endpoint},
+        verdict::{busy, unknown, whole},
+    },
 };
-
-/// What to look for.
-#[derive(Debug, Clone)]
-pub enum By {
-    Awb(String),
-    Reference(String),
-}
 
 #[derive(Debug)]
 pub(in crate::provider::parcelx) struct TrackOrder<'a>(pub(in crate::provider::parcelx) &'a By);
 
-/// What a look-up found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tracked {
-    /// The provider knows it. By reference, the AWB is not always told.
-    Found { awb: Option<String>, status_code: Option<String> },
-    /// The provider says that it does not know it; true or not.
-    NotFound(String),
-    /// Nothing was learnt, and the same look-up would most likely teach nothing again.
-    Failed(String),
-    /// Nothing was learnt this time: it could not be asked, was in trouble or had no time.
-    Away(String),
-}
-
 /// The status code of a cancelled shipment.
 const CANCELLED: &str = "227";
 
-impl Tracked {
-    /// Whether the provider shows the shipment as cancelled.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Found { status_code: Some(code), .. } if code == CANCELLED)
-    }
-
-    /// The AWB that was told.
-    #[must_use]
-    pub fn awb(&self) -> Option<String> {
-        match self {
-            Self::Found { awb, .. } => awb.clone(),
-            Self::NotFound(_) | Self::Failed(_) | Self::Away(_) => None,
-        }
-    }
-}
-
 impl Endpoint for TrackOrder<'_> {
-    const OPERATION: &'static str = "track_order";
+    const OPERATION: Operation = Operation::TrackOrder;
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/api/v1/track_order";
     const SAFE_TO_REPEAT: bool = true;
 
-    type Reading = Tracked;
+    type Success = Tracking;
 
     fn payload(&self) -> Value {
         match &self.0 {
@@ -67,40 +34,42 @@ impl Endpoint for TrackOrder<'_> {
         }
     }
 
-    fn read(wire: &CallResult, _reference: &str) -> Tracked {
-        read(wire)
+    /// A look-up changes nothing: whatever it was not told, it may ask again.
+    fn read(wire: &CallResult, _asked: Asked<'_>) -> CallOutcome<Tracking> {
+        let answer = match whole(wire) {
+            Ok(answer) => answer,
+            Err(outcome) => return outcome,
+        };
+        let http = format!("HTTP {}", answer.status);
+        match (answer.status, answer.succeeded()) {
+            (200, Some(true)) => found(answer),
+            // 404 without our envelope is a wrong address, not an unknown shipment.
+            (200 | 400 | 404 | 406 | 422, Some(false)) => CallOutcome::Done(Tracking::NotFound),
+            (401, None | Some(false)) => {
+                CallOutcome::deferred(Cause::Account(AccountProblem::Credentials, http))
+            }
+            (425 | 429, _) => busy(answer),
+            (401 | 408, _) => CallOutcome::deferred(Cause::Declined(http)),
+            _ => unknown(answer, http),
+        }
     }
 
-    fn word(reading: &Tracked) -> &'static str {
-        match reading {
-            Tracked::Found { .. } => "found",
-            Tracked::NotFound(_) => "not-found",
-            Tracked::Failed(_) | Tracked::Away(_) => "failed",
+    fn success(tracking: &Tracking) -> &'static str {
+        match tracking {
+            Tracking::Live { .. } | Tracking::Cancelled { .. } => "found",
+            Tracking::NotFound => "not-found",
         }
     }
 }
 
-fn read(wire: &CallResult) -> Tracked {
-    let answer = match wire {
-        CallResult::Failure { class, .. } => return Tracked::Away(class.as_str().to_owned()),
-        CallResult::Answer(answer) => answer,
-    };
-    match (answer.status, answer.succeeded()) {
-        (200, Some(true)) => found(answer),
-        // 404 without our envelope is a wrong address, not an unknown shipment.
-        (200 | 400 | 404 | 406 | 422, Some(false)) => Tracked::NotFound(answer.words()),
-        (status @ (401 | 408 | 425 | 429 | 500..=599), _) => Tracked::Away(format!("HTTP {status}")),
-        (status, _) => Tracked::Failed(format!("HTTP {status}")),
-    }
-}
-
-fn found(answer: &Answer) -> Tracked {
+fn found(answer: &Answer) -> CallOutcome<Tracking> {
     // `current_status` stands beside `data`, and is not always an object.
     let current = answer.json().and_then(|body| body.get("current_status"));
     let of = |key: &str| current.and_then(|c| c.get(key));
     match (awb_of(of("awb")), text_of(of("status_code"))) {
-        (None, None) => Tracked::Failed("a success without a status".to_owned()),
-        (awb, status_code) => Tracked::Found { awb, status_code },
+        (None, None) => unknown(answer, "a success without a status".to_owned()),
+        (awb, Some(code)) if code == CANCELLED => CallOutcome::Done(Tracking::Cancelled { awb }),
+        (awb, _) => CallOutcome::Done(Tracking::Live { awb }),
     }
 }
 
@@ -109,33 +78,42 @@ mod tests {
     use super::*;
     use crate::provider::parcelx::answer::Body;
 
-    fn of(status: u16, fixture: &str) -> Tracked {
-        read(&CallResult::Answer(Answer { status, retry_after: None, body: Body::read(fixture.as_bytes()) }))
+    fn of(status: u16, fixture: &str) -> CallOutcome<Tracking> {
+        let wire =
+            CallResult::Answer(Answer { status, retry_after: None, body: Body::read(fixture.as_bytes()) });
+        TrackOrder::read(&wire, Asked { reference: "ORD-1", payload: &Value::Null })
     }
 
     #[test]
     fn a_found_shipment_gives_its_awb_as_text() {
         let tracked = of(200, include_str!("../../../../tests/fixtures/parcelx/track_order/in_transit.json"));
-        assert_eq!(
-            tracked,
-            Tracked::Found { awb: Some("00000000000017".into()), status_code: Some("223".into()) }
-        );
+        assert_eq!(tracked, CallOutcome::Done(Tracking::Live { awb: Some("00000000000017".into()) }));
         let tracked =
             of(200, include_str!("../../../../tests/fixtures/parcelx/track_order/without_awb.json"));
-        assert_eq!(tracked, Tracked::Found { awb: None, status_code: Some("221".into()) });
+        assert_eq!(tracked, CallOutcome::Done(Tracking::Live { awb: None }));
+        for code in [json!("227"), json!(227)] {
+            let body = json!({"status": true, "current_status": {"awb": "1", "status_code": code}});
+            let cancelled = CallOutcome::Done(Tracking::Cancelled { awb: Some("1".into()) });
+            assert_eq!(of(200, &body.to_string()), cancelled);
+        }
     }
 
     #[test]
     fn only_a_readable_no_is_not_found() {
         let no = include_str!("../../../../tests/fixtures/parcelx/track_order/unknown.json");
+        let settles_nothing = |status, body: &str| {
+            let tracked = of(status, body);
+            assert!(matches!(tracked, CallOutcome::Unknown { .. }), "{status} {body}: {tracked:?}");
+            assert!(!tracked.may_yet_be_answered(), "{status} {body}: {tracked:?}");
+        };
         for status in [200, 400, 404, 422] {
-            assert!(matches!(of(status, no), Tracked::NotFound(_)), "{status}");
+            assert_eq!(of(status, no), CallOutcome::Done(Tracking::NotFound), "{status}");
         }
         for status in [302, 403, 405, 415] {
-            assert!(matches!(of(status, no), Tracked::Failed(_)), "{status}");
+            settles_nothing(status, no);
         }
         for status in [401, 408, 425, 429, 500, 502, 503, 504] {
-            assert!(matches!(of(status, no), Tracked::Away(_)), "{status}");
+            assert!(of(status, no).may_yet_be_answered(), "{status}");
         }
         for body in [
             "",
@@ -145,9 +123,9 @@ mod tests {
             r#"{"status":true,"current_status":"none"}"#,
             r#"{"status":true,"data":{"awb":"1"}}"#,
         ] {
-            assert!(matches!(of(200, body), Tracked::Failed(_)), "{body}");
+            settles_nothing(200, body);
         }
-        assert!(matches!(of(404, "Not found"), Tracked::Failed(_)));
+        settles_nothing(404, "Not found");
     }
 
     #[test]

@@ -123,7 +123,7 @@ async fn a_cancel_whose_worker_vanished_is_closed_before_another_is_sent() {
                 1,
                 (now, now),
             );
-            app.app.state.logs.begin(&log).await.unwrap();
+            app.app.logs.begin(&log).await.unwrap();
         }
         // Nobody takes what is taken.
         assert!(app.app.state.orders.take_cancel(&taken, &awb, times).await.unwrap().is_none());

@@ -2,9 +2,11 @@
 
 use std::{fmt, time::Duration};
 use waybill::{
-    features::orders::{cancellation::Tracking, review::Fate},
+    features::orders::review::Fate,
     provider::carrier::{CallOutcome, Cause, Shipment},
 };
+
+use crate::support::Tracking;
 
 use proptest::{collection::vec, prelude::*, sample};
 

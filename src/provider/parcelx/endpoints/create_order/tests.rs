@@ -1,18 +1,15 @@
 use crate::{
-    base::timestamp::Timestamp,
     features::orders::{payload::NewOrder, request},
-    provider::{carrier::ProviderEnv, parcelx::answer::Body},
+    provider::parcelx::answer::Body,
 };
 use serde_json::json;
 
 use super::*;
+use crate::provider::carrier::{AccountProblem, Cause};
 
-fn order(body: Value) -> Order {
+fn payload(body: Value) -> Value {
     let request: request::CreateOrder = serde_json::from_value(body).unwrap();
-    let mut order =
-        Order::new("user", NewOrder::from(request), ProviderEnv::Simulator, Timestamp::from_millis(0));
-    order.order_number = "ORD-TEST".into();
-    order
+    CreateOrder { reference: "ORD-TEST", order: &NewOrder::from(request).payload }.payload()
 }
 
 fn cod() -> Value {
@@ -30,17 +27,17 @@ fn cod() -> Value {
     })
 }
 
-fn read_fixture(status: u16, text: &str) -> Verdict {
+fn read_fixture(status: u16, text: &str) -> CallOutcome<Shipment> {
     CreateOrder::read(
         &CallResult::Answer(Answer { status, retry_after: None, body: Body::read(text.as_bytes()) }),
-        "ORD-TEST",
+        Asked { reference: "ORD-TEST", payload: &Value::Null },
     )
 }
 
 #[test]
 fn every_field_is_mapped() {
     assert_eq!(
-        CreateOrder(&order(cod())).payload(),
+        payload(cod()),
         json!({
             "client_order_id": "ORD-TEST", "consignee_name": "Asha Ansari", "consignee_mobile": "0143881027", "consignee_phone": "02463349907",
             "consignee_emailid": "a@example.test", "consignee_address1": "822, Sector 18", "consignee_address2": "Behind the tree,\nring twice",
@@ -60,13 +57,12 @@ fn every_field_is_mapped() {
 
 #[test]
 fn prepaid_collects_nothing_and_absent_fields_are_empty() {
-    let payload = CreateOrder(&order(json!({
+    let payload = payload(json!({
         "invoiceNumber": "I", "paymentMethod": "PREPAID", "expressType": "air", "pickAddressId": "1",
         "consignee": { "name": "As", "mobile": "9000000001", "pincode": "560001", "address1": "12 Street", "city": "Be", "state": "Ka" },
         "items": [{ "sku": "S", "name": "N", "quantity": 1, "unitPrice": 0 }],
         "charges": { "orderAmount": 0 }, "shipment": { "width": [1], "height": [1], "length": [1], "weight": [0.001] }
-    })))
-    .payload();
+    }));
     for (key, value) in [
         ("payment_mode", json!("Prepaid")),
         ("cod_amount", json!("0")),
@@ -87,7 +83,7 @@ fn prepaid_collects_nothing_and_absent_fields_are_empty() {
 #[test]
 fn a_booking_is_read_with_its_awb_as_text() {
     let booked = |awb: &str, courier: &str, code: &str| {
-        Verdict::Success(Booked {
+        CallOutcome::Done(Shipment {
             awb: awb.into(),
             courier_name: Some(courier.into()),
             courier_code: Some(code.into()),
@@ -105,12 +101,15 @@ fn refusals_keep_the_providers_words() {
     let list = include_str!("../../../../../tests/fixtures/parcelx/create_order/refused_list.json");
     assert_eq!(
         read_fixture(200, list),
-        Verdict::Refused("Pincode is not serviceable; Choose another courier".into())
+        CallOutcome::Refused("Pincode is not serviceable; Choose another courier".into())
     );
     let object = include_str!("../../../../../tests/fixtures/parcelx/create_order/refused_object.json");
-    assert_eq!(read_fixture(422, object), Verdict::Refused("Invalid pickup address".into()));
+    assert_eq!(read_fixture(422, object), CallOutcome::Refused("Invalid pickup address".into()));
     let wallet = include_str!("../../../../../tests/fixtures/parcelx/create_order/wallet.json");
-    assert_eq!(read_fixture(200, wallet), Verdict::Wallet("Insuffiecient Balance".into()));
+    assert_eq!(
+        read_fixture(200, wallet),
+        CallOutcome::deferred(Cause::Account(AccountProblem::Wallet, "Insuffiecient Balance".into()))
+    );
 }
 
 #[test]
@@ -124,20 +123,20 @@ fn a_refusal_that_names_a_parcel_is_unknown() {
     for status in [200, 400, 406, 422] {
         assert_eq!(
             read(status, json!("12345678901234")),
-            Verdict::Unknown("unknown: a refusal with an AWB".into()),
+            CallOutcome::Unknown { reason: "unknown: a refusal with an AWB".into(), heard: Heard::Readable },
             "{status}"
         );
     }
     for none in [json!(null), json!(""), json!({})] {
-        assert_eq!(read(200, none), Verdict::Refused("No".into()));
+        assert_eq!(read(200, none), CallOutcome::Refused("No".into()));
     }
 }
 
 #[test]
 fn a_success_that_proves_nothing_is_unknown() {
     let empty = include_str!("../../../../../tests/fixtures/parcelx/create_order/success_without_awb.json");
-    assert_eq!(read_fixture(200, empty).word("booked"), "unknown");
+    assert_eq!(read_fixture(200, empty).as_str("booked"), "unknown");
     let other =
         include_str!("../../../../../tests/fixtures/parcelx/create_order/success_with_other_reference.json");
-    assert_eq!(read_fixture(200, other).word("booked"), "unknown");
+    assert_eq!(read_fixture(200, other).as_str("booked"), "unknown");
 }

@@ -1,6 +1,6 @@
 //! A circuit breaker, of one process: after several calls in a row that found nobody, or somebody broken,
 //! nothing is asked for a while; then one call tries. A broken provider leaves creates in doubt, so stopping
-//! early saves unresolved_calls.
+//! early leaves fewer calls unresolved.
 //!
 //! Own code: `failsafe`, the crate that fits best, reads the time from the system and lets any number of
 //! calls through when half open.
@@ -13,6 +13,7 @@ use std::{
 use crate::{
     base::{clock::Clock, ids, timestamp::Timestamp},
     platform::telemetry,
+    provider::carrier::CallHealth,
 };
 
 /// How long it first stays open; doubles with every probe that fails.
@@ -43,18 +44,6 @@ pub enum Position {
     Open(Duration),
     /// One call may try.
     HalfOpen,
-}
-
-/// How an attempt to health the provider ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallHealth {
-    /// It answered.
-    Good,
-    /// Not there, or broken.
-    Bad,
-    /// No answer to the end: it may only be slow.
-    Silent,
-    NotTried,
 }
 
 impl Breaker {
