@@ -20,11 +20,14 @@ use waybill::{
             job::{DeathCause, Job, JobError, Outcome, Payload},
             registry::Registry,
             retry::Policy,
-            runner::{QueueSettings, Runner},
+            runner::{
+                QueueSettings, Runner,
+                gate::{Admission, Gate},
+            },
         },
     },
     provider::{
-        carrier::AccountProblem,
+        carrier::{self, AccountProblem, CallEnd, CallOutcome, Observer},
         simulator::{Answer, Faults, Operation, Rule},
     },
 };
@@ -394,6 +397,41 @@ async fn cancelling_goes_on_without_money_but_not_without_keys() {
         let job = NewJob::of("c".to_owned(), &Cancelling {}, &policy).unwrap();
         app.app.queue.broker.add(&[job]).await.unwrap();
         assert_eq!(runner.run_pending().await.unwrap(), runs, "{kind}");
+    }
+}
+
+/// Another job, or a person, may call for the same order meanwhile.
+#[tokio::test]
+async fn only_the_calls_of_the_probes_own_job_count() {
+    for (token, lifted) in [(Some("its own"), true), (Some("another's"), false), (None, false)] {
+        let app = TestApp::start().await;
+        app.leave_jobs();
+        app.app.accounts.report(AccountProblem::Wallet, "why").await.unwrap();
+        app.advance(MINUTE);
+        let (accounts, clock) = (app.app.accounts.clone(), app.clock.clone());
+        let breaker = Breaker::new(0, clock.clone());
+        let guard = Guard::new(accounts, breaker, clock, MINUTE, waybill::app::queues());
+        let Admission::Probe(mut probe) = guard.admit("parcelx-orders-queue") else {
+            panic!("no probe is due")
+        };
+        let job = ActiveJob {
+            queue: "parcelx-orders-queue".to_owned(),
+            id: "j".to_owned(),
+            name: "create-order".to_owned(),
+            data: json!({ "orderId": "ord_1" }).to_string(),
+            token: "its own".to_owned(),
+            attempts_made: 0,
+            attempts: 3,
+            backoff: MINUTE,
+            stalled: 0,
+            added_at: app.clock.now(),
+        };
+        assert!(probe.begin(&job).await);
+        let outcome = CallOutcome::Done(());
+        let operation = carrier::Operation::CreateOrder;
+        guard.ended(&CallEnd { operation, order_id: "ord_1", token, outcome: &outcome }).await;
+        probe.end().await;
+        assert_eq!(app.app.accounts.hold().is_none(), lifted, "{token:?}");
     }
 }
 

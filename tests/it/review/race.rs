@@ -66,7 +66,7 @@ impl Carrier for Ignorant {
     }
 
     async fn permit(&self) -> Result<CallPermit, Throttled> {
-        unreachable!("a person's decision sends nothing that changes anything")
+        panic!("a person's decision sends nothing that changes anything")
     }
 
     async fn create(
@@ -75,7 +75,7 @@ impl Carrier for Ignorant {
         _: &OrderPayload,
         _: (&Attempt, CallPermit),
     ) -> Result<CallOutcome<Shipment>, CallError> {
-        unreachable!("a person's decision sends nothing that changes anything")
+        panic!("a person's decision sends nothing that changes anything")
     }
 
     async fn cancel(
@@ -84,11 +84,11 @@ impl Carrier for Ignorant {
         _: &str,
         _: (&Attempt, CallPermit),
     ) -> Result<CallOutcome<()>, CallError> {
-        unreachable!("a person's decision sends nothing that changes anything")
+        panic!("a person's decision sends nothing that changes anything")
     }
 
     async fn label(&self, _: &Call, _: &str) -> Result<CallOutcome<LabelUrl>, CallError> {
-        unreachable!("a person's decision sends nothing that changes anything")
+        panic!("a person's decision sends nothing that changes anything")
     }
 }
 
