@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_canary_proves_what_its_answer_proves_and_no_more() {
+    fn a_probe_proves_what_its_answer_proves_and_no_more() {
         use AccountProblem::{Configuration, Credentials, Wallet};
         let held = |kind| {
             (

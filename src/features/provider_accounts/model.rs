@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn canaries_come_after_a_minute_and_then_ever_later() {
+    fn probes_come_after_a_minute_and_then_ever_later() {
         let mut account = held(AccountProblem::Wallet);
         assert!(!account.begin_probe("t", at(59), at(59)));
         let mut now = 0;
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_canary_at_a_time_and_a_vanished_worker_does_not_keep_it() {
+    fn there_is_one_probe_at_a_time_and_a_vanished_worker_does_not_keep_it() {
         let mut account = held(AccountProblem::Wallet);
         assert!(account.begin_probe("one", at(120), at(60)));
         assert!(!account.begin_probe("two", at(179), at(119)), "there is one");
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_canary_that_settles_nothing_is_followed_soon_and_the_schedule_does_not_grow() {
+    fn a_probe_that_settles_nothing_is_followed_soon_and_the_schedule_does_not_grow() {
         let mut account = held(AccountProblem::Credentials);
         assert!(account.begin_probe("t", at(120), at(60)));
         assert!(account.end_probe("t", &ProbeResult::Unused, at(61)));

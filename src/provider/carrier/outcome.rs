@@ -30,7 +30,7 @@ pub enum CallOutcome<T> {
 pub enum Cause {
     /// Too fast for the provider.
     Busy,
-    /// The account cannot be used, in words that may be shown.
+    /// The account cannot be used, in the provider's words.
     Account(AccountProblem, String),
     /// The provider would not do it now, for a reason that says nothing of the account.
     Declined(String),

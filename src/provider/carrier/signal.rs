@@ -27,6 +27,7 @@ pub struct CallEnd<'a> {
     pub order_id: &'a str,
     /// Of the job that made it; nothing when a person did.
     pub token: Option<&'a str>,
+    /// Without a success's value, and with words about the account as anybody may see them.
     pub outcome: &'a CallOutcome<()>,
 }
 

@@ -15,7 +15,7 @@ use self::http::{UnlessTooFast, http_client};
 use super::{
     Settings,
     answer::CallResult,
-    endpoint::{Asked, Endpoint, word},
+    endpoint::{Asked, Endpoint, told},
     endpoints::{
         cancel_order::CancelOrder, create_order::CreateOrder, label::Label, track_order::TrackOrder,
     },
@@ -114,11 +114,7 @@ impl ParcelXClient {
             call: call.clone(),
             payload: payload.clone(),
             send_by: attempt.map(|a| a.send_by),
-            read: |wire, asked| {
-                let outcome = E::read(wire, asked);
-                let word = word::<E>(&outcome);
-                (outcome.map(drop), word)
-            },
+            told: |wire, asked| told::<E>(E::read(wire, asked), asked),
         });
         let result = client.execute_with_extensions(request, &mut extensions).await;
         drop(permit);

@@ -3,8 +3,8 @@
 use http::Method;
 use serde_json::Value;
 
-use super::answer::CallResult;
-use crate::provider::carrier::{CallOutcome, Operation};
+use super::{answer::CallResult, redact};
+use crate::provider::carrier::{CallOutcome, Cause, Operation, redact::words_without};
 
 /// One operation with its input. A new one is a file in `endpoints/`, its fixtures and a `mod` line.
 pub(super) trait Endpoint: Send + Sync {
@@ -36,11 +36,23 @@ pub(super) struct Asked<'a> {
     pub(super) payload: &'a Value,
 }
 
-/// An outcome in one word.
-pub(super) fn word<E: Endpoint>(outcome: &CallOutcome<E::Success>) -> &'static str {
-    let success = match outcome {
+/// What others than the caller are told of an outcome: its words about the account as anybody may see them,
+/// and the whole in one word.
+pub(super) fn told<E: Endpoint>(
+    outcome: CallOutcome<E::Success>,
+    asked: Asked<'_>,
+) -> (CallOutcome<()>, &'static str) {
+    let success = match &outcome {
         CallOutcome::Done(success) => E::success(success),
         _ => "",
     };
-    outcome.as_str(success)
+    let word = outcome.as_str(success);
+    let told = match outcome.map(drop) {
+        CallOutcome::Deferred { after, cause: Cause::Account(problem, words) } => {
+            let words = words_without(&words, redact::hidden(asked.payload));
+            CallOutcome::Deferred { after, cause: Cause::Account(problem, words) }
+        }
+        told => told,
+    };
+    (told, word)
 }

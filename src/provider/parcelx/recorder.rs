@@ -29,8 +29,8 @@ pub(super) struct Recording {
     pub(super) payload: Value,
     /// Checked right before sending.
     pub(super) send_by: Option<Timestamp>,
-    /// What an end means, without the value of a success, and its word.
-    pub(super) read: fn(&CallResult, Asked<'_>) -> (CallOutcome<()>, &'static str),
+    /// What an observer and the log are told of an end.
+    pub(super) told: fn(&CallResult, Asked<'_>) -> (CallOutcome<()>, &'static str),
 }
 
 #[derive(Clone)]
@@ -48,7 +48,7 @@ impl Middleware for Recorder {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response, Error> {
-        let Some(Recording { log_id, operation, call, payload, send_by, read: meaning }) =
+        let Some(Recording { log_id, operation, call, payload, send_by, told }) =
             extensions.get::<Recording>().cloned()
         else {
             return Err(refusal(CallError::Internal("a call without its record".to_owned())));
@@ -95,7 +95,7 @@ impl Middleware for Recorder {
             read
         };
         let asked = Asked { reference: &call.reference, payload: &payload };
-        let (outcome, word) = meaning(&wire, asked);
+        let (outcome, word) = told(&wire, asked);
         telemetry::provider_call(operation.as_str(), word, started.elapsed());
         // First of all, since it cannot be had again: what follows from it may take its time.
         let written = self.logs.end(&log, &wire, word, started.elapsed()).await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, Body, CallResult, Failure},
-    endpoint::{Asked, Endpoint},
+    endpoint::{Asked, Endpoint, told},
     endpoints::{cancel_order::CancelOrder, create_order::CreateOrder, track_order::TrackOrder},
 };
 use crate::provider::carrier::{
@@ -13,7 +13,8 @@ use crate::provider::carrier::{
 };
 
 fn of<E: Endpoint>(wire: &CallResult, payload: &Value) -> CallSignal {
-    let outcome = E::read(wire, Asked { reference: "ORD-1", payload }).map(drop);
+    let asked = Asked { reference: "ORD-1", payload };
+    let (outcome, _) = told::<E>(E::read(wire, asked), asked);
     CallEnd { operation: E::OPERATION, order_id: "i", token: None, outcome: &outcome }.signal()
 }
 

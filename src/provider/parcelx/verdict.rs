@@ -9,7 +9,7 @@ use super::{
     redact,
 };
 use crate::provider::carrier::{
-    self, AccountProblem, CallOutcome,
+    AccountProblem, CallOutcome,
     CallOutcome::{Deferred, Done, Refused, Unknown},
     Cause, Heard,
 };
@@ -111,8 +111,7 @@ fn wallet<T>(answer: &Answer, asked: Asked<'_>) -> CallOutcome<T> {
         .map(str::to_lowercase)
         .filter(|text| is_wallet(text) && text != "balance");
     CallOutcome::deferred(if is_wallet(&quoted.fold(words, |words, text| words.replace(&text, ""))) {
-        let shown = carrier::redact::words_without(&answer.words(), redact::hidden(asked.payload));
-        Cause::Account(AccountProblem::Wallet, shown)
+        Cause::Account(AccountProblem::Wallet, answer.words())
     } else {
         Cause::Declined(answer.words())
     })

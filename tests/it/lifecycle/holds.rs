@@ -176,7 +176,7 @@ async fn a_worker_at_work_knows_at_once_what_its_own_call_found_out() {
 }
 
 #[tokio::test]
-async fn canaries_come_ever_later_while_they_are_held_again_and_each_is_one_call() {
+async fn probes_come_ever_later_while_they_are_held_again_and_each_is_one_call() {
     let (app, merchant, ids) = with_orders(8).await;
     answer(&app, status(401));
     app.run_pending_jobs().await;
@@ -254,7 +254,7 @@ async fn of_two_processes_both_keep_off_and_one_tries() {
 }
 
 #[tokio::test]
-async fn a_worker_that_vanishes_with_the_canary_does_not_keep_it_for_ever() {
+async fn a_worker_that_vanishes_with_the_probe_does_not_keep_it_for_ever() {
     let (app, merchant, ids) = with_orders(3).await;
     answer(&app, status(403));
     app.run_pending_jobs().await;
@@ -308,7 +308,7 @@ async fn a_refusal_proves_that_the_keys_are_good_but_not_that_there_is_money() {
 }
 
 #[tokio::test]
-async fn a_canary_without_an_answer_settles_nothing_and_the_next_follows_soon() {
+async fn a_probe_without_an_answer_settles_nothing_and_the_next_follows_soon() {
     let (app, merchant, ids) = with_orders(4).await;
     answer(&app, status(401));
     app.run_pending_jobs().await;
@@ -335,7 +335,7 @@ async fn a_canary_without_an_answer_settles_nothing_and_the_next_follows_soon() 
 }
 
 #[tokio::test]
-async fn a_job_that_has_nothing_to_ask_is_no_canary() {
+async fn a_job_that_has_nothing_to_ask_is_no_probe() {
     let (app, merchant, ids) = with_orders(2).await;
     answer(&app, status(401));
     app.run_pending_jobs().await;

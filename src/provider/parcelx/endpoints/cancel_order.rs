@@ -44,14 +44,14 @@ mod tests {
     use super::*;
     use crate::provider::parcelx::{
         answer::{Answer, Body},
-        endpoint::word as word_of,
+        endpoint::told,
     };
 
     fn word(status: u16, body: &str) -> &'static str {
         let wire =
             CallResult::Answer(Answer { status, retry_after: None, body: Body::read(body.as_bytes()) });
         let asked = Asked { reference: "ORD-1", payload: &Value::Null };
-        word_of::<CancelOrder<'_>>(&CancelOrder::read(&wire, asked))
+        told::<CancelOrder<'_>>(CancelOrder::read(&wire, asked), asked).1
     }
 
     #[test]
