@@ -7,9 +7,8 @@ use crate::{
     features::{
         audit::AuditLine,
         orders::{
-            cancellation::PollSchedule,
             jobs::{self, shipments::ParcelXShipments},
-            model::Order,
+            model::{Order, PollSchedule},
             review::Shipments,
             service::{Labels, OrderService},
         },

@@ -195,9 +195,9 @@ impl Probe {
     async fn create(&mut self, order: &Order, no: i64) -> anyhow::Result<()> {
         let attempt = self.attempt(no);
         let verdict = self.client.create_order(order, &attempt, self.client.permit().await?).await?;
-        self.recorder.print(&order.id, if no == 1 { "create" } else { "create again" }).await?;
+        self.recorder.print(order.id(), if no == 1 { "create" } else { "create again" }).await?;
         super::complain(&format!("create {no}: {}", verdict.word("booked")));
-        self.looks(&By::Reference(order.order_number.clone()), &order.id).await
+        self.looks(&By::Reference(order.order_number().to_owned()), order.id()).await
     }
 
     async fn cancel(&mut self, awb: &str, no: i64) -> anyhow::Result<()> {
@@ -267,7 +267,7 @@ fn name_of(account: &Account) -> String {
 fn confirmations(what: &What, order: Option<&Order>, at: &str) -> Vec<String> {
     let (twice, first, second) = match (what, order) {
         (What::Create { twice, .. }, Some(order)) => {
-            let amount = &order.payload.charges.order_amount;
+            let amount = &order.payload().charges.order_amount;
             (*twice, format!("book {amount} on {at}"), format!("book {amount} again on {at}"))
         }
         (What::Cancel { awb, twice }, _) => {

@@ -10,7 +10,7 @@ mod words;
 
 use crate::{
     base::clock::Clock,
-    features::orders::{cancellation::PollSchedule, service::OrderService},
+    features::orders::{model::PollSchedule, service::OrderService},
     platform::queue::registry::Registry,
     provider::{
         carrier::CallTimes,

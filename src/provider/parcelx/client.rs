@@ -103,13 +103,13 @@ impl ParcelXClient {
         permit: CallPermit,
     ) -> Result<Verdict, CallError> {
         let call = Call {
-            order_id: order.id.clone(),
-            reference: order.order_number.clone(),
+            order_id: order.id().to_owned(),
+            reference: order.order_number().to_owned(),
             attempt: attempt.no,
-            queued_at: order.created_at,
+            queued_at: order.created_at(),
         };
         let wire = self.send_in(permit, &CreateOrder(order), &call, Some(attempt)).await?;
-        Ok(CreateOrder::read(&wire, &order.order_number))
+        Ok(CreateOrder::read(&wire, order.order_number()))
     }
 
     /// PollSchedule for a shipment.
@@ -143,8 +143,8 @@ impl ParcelXClient {
         queued_at: Timestamp,
     ) -> Result<Verdict<()>, CallError> {
         let call = Call {
-            order_id: order.id.clone(),
-            reference: order.order_number.clone(),
+            order_id: order.id().to_owned(),
+            reference: order.order_number().to_owned(),
             attempt: attempt.no,
             queued_at,
         };
@@ -200,19 +200,19 @@ impl ParcelXClient {
         now: Timestamp,
     ) -> Result<Option<E::Reading>, StoreError> {
         let payload = serde_json::Value::Null; // a tombstone asks for nothing
-        let times = (order.created_at, now);
+        let times = (order.created_at(), now);
         let tombstone = RequestLog::new(
             &attempt.request_log_id,
             E::OPERATION,
-            &order.id,
-            &order.order_number,
+            order.id(),
+            order.order_number(),
             payload,
             attempt.no,
             times,
         );
         Ok(match self.logs.close(&tombstone).await? {
             Closed::NeverSent => None,
-            Closed::Ended(wire) => Some(E::read(&wire, &order.order_number)),
+            Closed::Ended(wire) => Some(E::read(&wire, order.order_number())),
         })
     }
 
@@ -222,14 +222,14 @@ impl ParcelXClient {
     /// # Errors
     /// When the store fails.
     pub async fn booking_on_record(&self, order: &Order) -> Result<Option<(String, Booked)>, StoreError> {
-        let booking = |outcome: &OutcomeLog| match CreateOrder::read(&outcome.best(), &order.order_number) {
-            Verdict::Success(booked) if !order.duplicate_awbs.contains(&booked.awb) => {
+        let booking = |outcome: &OutcomeLog| match CreateOrder::read(&outcome.best(), order.order_number()) {
+            Verdict::Success(booked) if !order.booking().duplicate_awbs().contains(&booked.awb) => {
                 Some((outcome.id.clone(), booked))
             }
             _ => None,
         };
         self.logs
-            .find_outcome(&order.id, |outcome| {
+            .find_outcome(order.id(), |outcome| {
                 (outcome.operation == CreateOrder::OPERATION).then(|| booking(outcome)).flatten()
             })
             .await

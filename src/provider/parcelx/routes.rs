@@ -51,7 +51,7 @@ async fn list_provider_logs(
 ) -> Result<Response, Problem> {
     let order = orders.of_user(&merchant.user_id, &id).await?.ok_or_else(no_such_order)?;
     let data = logs
-        .of_order(&order.id)
+        .of_order(order.id())
         .await?
         .into_iter()
         .map(|(request, outcome)| ProviderLogView::new(request, outcome))

@@ -5,8 +5,8 @@ use waybill::{
     features::{
         audit::{AuditContext, Via},
         orders::{
-            lifecycle::reason,
             model::Order,
+            reason,
             review::{Evidence, Refusal, Seen, Shipments},
             service::OrderService,
             status::SyncStatus,
@@ -31,12 +31,12 @@ impl Shipments for Meddler {
     async fn by_reference(&self, order: &Order) -> Result<Seen, StoreError> {
         let quiet =
             self.0.review_service(Arc::new(Nothing), AuditContext::new("ravi", Via::Cli, "First").unwrap());
-        quiet.rebook(&order.id, true).await.unwrap();
-        let now = self.0.load(&order.id).await?.unwrap();
+        quiet.rebook(order.id(), true).await.unwrap();
+        let now = self.0.load(order.id()).await?.unwrap();
         self.0.take(&now, "plog_theirs", Duration::from_secs(25)).await?.unwrap();
         let unknown = CallOutcome::unanswered("unknown: timed out");
-        self.0.resolve(&order.id, "plog_theirs", &unknown, Duration::ZERO).await?;
-        self.0.review(&order.id, reason::OUTCOME_UNKNOWN).await?;
+        self.0.resolve(order.id(), "plog_theirs", &unknown, Duration::ZERO).await?;
+        self.0.review(order.id(), reason::OUTCOME_UNKNOWN).await?;
         Ok(Seen::Unknown)
     }
 
@@ -86,7 +86,7 @@ async fn a_look_up_that_is_older_than_the_last_call_proves_nothing() {
     );
     assert_eq!(refusal(reviewer.rebook(&id, false).await), Refusal::MovedOn);
     let order = stored(&app, &id).await;
-    assert_eq!((order.provider_sync_status, order.generation), (SyncStatus::NeedsReview, 2));
+    assert_eq!((order.provider_sync_status(), order.generation()), (SyncStatus::NeedsReview, 2));
     let lines = lines(&app, &id).await;
     assert_eq!(lines.iter().map(|line| line.outcome.as_str()).collect::<Vec<_>>(), ["refused", "done"]);
     app.run_pending_jobs().await;

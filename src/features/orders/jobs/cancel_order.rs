@@ -8,9 +8,8 @@
 use crate::{
     base::fault,
     features::orders::{
-        cancellation::{NextCancelAction, Tracking},
-        lifecycle::reason,
-        model::{CancellationState, Order, ReviewOf, ShipmentCancellationState},
+        model::{CancellationState, NextCancelAction, Order, ReviewOf, ShipmentCancellationState, Tracking},
+        reason,
     },
     platform::queue::{
         ActiveJob,
@@ -55,11 +54,11 @@ impl Payload for CancelOrderJob {
 impl From<&Order> for CancelOrderJob {
     fn from(order: &Order) -> Self {
         Self {
-            order_id: order.id.clone(),
-            user_id: order.user_id.clone(),
-            client_order_id: order.client_order_id.clone(),
+            order_id: order.id().to_owned(),
+            user_id: order.user_id().to_owned(),
+            client_order_id: order.client_order_id().map(str::to_owned),
             cancellation_reason: None,
-            generation: Some(order.generation),
+            generation: Some(order.generation()),
         }
     }
 }
@@ -73,8 +72,8 @@ impl Job for CancelOrderJob {
             return Ok(Outcome::Failed { reason: "no such order".to_owned() });
         };
         let requested = |order: &Order| {
-            order.user_id == self.user_id
-                && order.cancellation.requested_at.is_some_and(|at| at >= job.added_at)
+            order.user_id() == self.user_id
+                && order.cancellation().request().requested_at.is_some_and(|at| at >= job.added_at)
         };
         if self.generation.is_none() && !requested(&order) {
             // Another producer's job is the merchant's request itself, once.
@@ -87,15 +86,16 @@ impl Job for CancelOrderJob {
         }
         for _ in 0..STEPS {
             let next_action = order.next_cancel_action(self.generation, ctx.clock.now());
-            if order.provider_env != ctx.orders.env() && next_action != NextCancelAction::Done {
+            if order.provider_env() != ctx.orders.env() && next_action != NextCancelAction::Done {
                 order = ctx
-                    .settled(ctx.orders.review_cancellations(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
+                    .settled(ctx.orders.review_cancellations(order.id(), reason::OTHER_ENVIRONMENT).await?)?;
                 continue;
             }
             order = match next_action {
                 NextCancelAction::Done => return Ok(job_outcome(&order)),
                 NextCancelAction::Wait(until) => {
-                    let reason = order.cancellation.detail.as_deref().unwrap_or("until tracking shows it");
+                    let reason =
+                        order.cancellation().request().detail.as_deref().unwrap_or("until tracking shows it");
                     return Ok(Outcome::Delay {
                         after: until.since(ctx.clock.now()),
                         reason: words(&order, reason),
@@ -117,12 +117,13 @@ impl Job for CancelOrderJob {
     async fn on_dead(&self, ctx: &Context, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let Some(order) = ctx.orders.load(&self.order_id).await? else { return Ok(()) };
-        if self.generation.is_some_and(|g| g < order.generation) {
+        if self.generation.is_some_and(|g| g < order.generation()) {
             return Ok(()); // a newer dispatch goes on with it
         }
         // A cancel that may have been sent gets its end first, and the next job sees what came of it.
         if order
-            .shipment_cancellations
+            .cancellation()
+            .shipments()
             .iter()
             .any(|cancel| cancel.state == ShipmentCancellationState::Sending)
         {
@@ -145,10 +146,10 @@ impl Context {
     /// Takes the cancellation and sends it. Gives the order as it stands afterwards, whoever changed it.
     async fn cancel(&self, order: &Order, awb: &str, permit: CallPermit) -> Result<Order, JobError> {
         let Some(taken) = self.orders.take_cancel(order, awb, self.call_times).await? else {
-            return self.settled(self.orders.load(&order.id).await?);
+            return self.settled(self.orders.load(order.id()).await?);
         };
         fault::reach("cancel:after-take");
-        let cancel = taken.shipment_cancellations.iter().find(|cancel| cancel.awb == awb);
+        let cancel = taken.cancellation().shipments().iter().find(|cancel| cancel.awb == awb);
         let Some((attempt, wanted_at)) = cancel.and_then(|r| Some((r.attempt.clone()?, r.wanted_at))) else {
             return Err(JobError::Retry("a taken cancel has no attempt".to_owned()));
         };
@@ -159,9 +160,9 @@ impl Context {
             let verdict = parcelx.cancel_order(&taken, &awb, (&attempt, permit), wanted_at).await?;
             fault::reach("cancel:after-outcome");
             let word = verdict.word("accepted");
-            tracing::info!(order.id = taken.id, verdict = word, "cancel of order {}: {word}", taken.id);
+            tracing::info!(order.id = taken.id(), verdict = word, "cancel of order {}: {word}", taken.id());
             orders
-                .resolve_cancel(&taken.id, &attempt.request_log_id, &finding(verdict), &schedule)
+                .resolve_cancel(taken.id(), &attempt.request_log_id, &finding(verdict), &schedule)
                 .await
                 .map_err(CallError::Store)
         };
@@ -170,7 +171,7 @@ impl Context {
                 fault::reach("cancel:after-settle");
                 self.settled(order)
             }
-            Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(&order.id).await?),
+            Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(order.id()).await?),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(JobError::Retry("the call panicked".to_owned())),
         }
@@ -178,27 +179,27 @@ impl Context {
 
     /// Shuts a cancel out whose worker vanished, or settles by what it did.
     async fn close_cancel(&self, order: &Order, awb: &str, attempt: &Attempt) -> Result<Order, JobError> {
-        tracing::debug!(order.id = order.id, awb, "closing a cancel whose worker vanished");
+        tracing::debug!(order.id = order.id(), awb, "closing a cancel whose worker vanished");
         let finding = self
             .parcelx
             .close_cancel(order, attempt, self.clock.now())
             .await?
             .map_or(CallOutcome::NotSent, finding);
         self.settled(
-            self.orders.resolve_cancel(&order.id, &attempt.request_log_id, &finding, &self.schedule).await?,
+            self.orders.resolve_cancel(order.id(), &attempt.request_log_id, &finding, &self.schedule).await?,
         )
     }
 
     /// Asks tracking about a shipment that is being cancelled.
     async fn see(&self, order: &Order, awb: &str) -> Result<Order, JobError> {
-        self.parcelx.close_look_ups(&order.id).await?;
-        let tracking = match self.track(order, By::Awb(awb.to_owned()), &order.order_number).await? {
+        self.parcelx.close_look_ups(order.id()).await?;
+        let tracking = match self.track(order, By::Awb(awb.to_owned()), order.order_number()).await? {
             tracked if tracked.is_cancelled() => Tracking::Cancelled,
             Tracked::Found { .. } => Tracking::Live,
             // That it is not known proves nothing: it was.
             Tracked::NotFound(_) | Tracked::Failed(_) | Tracked::Away(_) => Tracking::Failed,
         };
-        self.settled(self.orders.record_tracking(&order.id, awb, tracking, &self.schedule).await?)
+        self.settled(self.orders.record_tracking(order.id(), awb, tracking, &self.schedule).await?)
     }
 }
 
@@ -212,18 +213,18 @@ fn finding(verdict: Verdict<()>) -> CallOutcome<()> {
 
 /// The job ends as its order stands, so that a queue board tells the truth.
 fn job_outcome(order: &Order) -> Outcome {
-    let detail = || words(order, order.cancellation.detail.as_deref().unwrap_or("without words"));
-    let message = match order.cancellation.state {
+    let detail = || words(order, order.cancellation().request().detail.as_deref().unwrap_or("without words"));
+    let message = match order.cancellation().state() {
         CancellationState::Refused => return Outcome::Failed { reason: detail() },
-        _ if order.review.as_ref().is_some_and(|review| review.of == ReviewOf::Cancellation) => {
+        _ if order.review().is_some_and(|review| review.of == ReviewOf::Cancellation) => {
             return Outcome::Failed { reason: format!("needs_review: {}", detail()) };
         }
         CancellationState::Done => "Order cancelled",
         CancellationState::Requested => "Cancelled once it is known whether it is booked",
         _ => "Nothing to do",
     };
-    let done = order.cancellation.state == CancellationState::Done;
+    let done = order.cancellation().state() == CancellationState::Done;
     Outcome::Completed(
-        json!({ "orderId": order.id, "success": done, "message": message, "parcelX": { "awb": order.awb } }),
+        json!({ "orderId": order.id(), "success": done, "message": message, "parcelX": { "awb": order.awb() } }),
     )
 }

@@ -8,8 +8,8 @@
 use crate::{
     base::{fault, ids},
     features::orders::{
-        lifecycle::{NextAction, reason},
-        model::Order,
+        model::{NextAction, Order},
+        reason,
         status::SyncStatus,
     },
     platform::{
@@ -61,10 +61,10 @@ impl Payload for CreateOrderJob {
 impl From<&Order> for CreateOrderJob {
     fn from(order: &Order) -> Self {
         Self {
-            order_id: order.id.clone(),
-            user_id: order.user_id.clone(),
-            client_order_id: order.client_order_id.clone(),
-            generation: Some(order.generation),
+            order_id: order.id().to_owned(),
+            user_id: order.user_id().to_owned(),
+            client_order_id: order.client_order_id().map(str::to_owned),
+            generation: Some(order.generation()),
         }
     }
 }
@@ -78,8 +78,8 @@ impl Job for CreateOrderJob {
             return Ok(Outcome::Failed { reason: "no such order".to_owned() });
         };
         for _ in 0..STEPS {
-            if order.provider_env != ctx.orders.env() && order.provider_sync_status.is_open() {
-                order = ctx.settled(ctx.orders.review(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
+            if order.provider_env() != ctx.orders.env() && order.provider_sync_status().is_open() {
+                order = ctx.settled(ctx.orders.review(order.id(), reason::OTHER_ENVIRONMENT).await?)?;
             }
             order = match order.next_action(self.generation, ctx.clock.now()) {
                 NextAction::Done => return Ok(job_outcome(&order, self.generation)),
@@ -87,10 +87,7 @@ impl Job for CreateOrderJob {
                     let after = until.since(ctx.clock.now());
                     return Ok(Outcome::Delay {
                         after,
-                        reason: words(
-                            &order,
-                            order.sync_reason.as_deref().unwrap_or("another worker has it"),
-                        ),
+                        reason: words(&order, order.sync_reason().unwrap_or("another worker has it")),
                     });
                 }
                 NextAction::Take => match ctx.parcelx.permit().await {
@@ -109,10 +106,10 @@ impl Job for CreateOrderJob {
     async fn on_dead(&self, ctx: &Context, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let Some(mut order) = ctx.orders.load(&self.order_id).await? else { return Ok(()) };
-        if self.generation.is_some_and(|g| g < order.generation) {
+        if self.generation.is_some_and(|g| g < order.generation()) {
             return Ok(()); // a newer dispatch goes on with it
         }
-        if order.provider_sync_status == SyncStatus::Processing {
+        if order.provider_sync_status() == SyncStatus::Processing {
             match order.next_action(self.generation, ctx.clock.now()) {
                 // Buried later, or found by the sweeper: what is under way must not be judged.
                 NextAction::Wait(_) => {
@@ -122,7 +119,7 @@ impl Job for CreateOrderJob {
                 _ => {}
             }
             // It may be live, and look-ups can tell: the next job asks.
-            if order.provider_sync_status == SyncStatus::Reconciling {
+            if order.provider_sync_status() == SyncStatus::Reconciling {
                 ctx.orders.dispatch_again(&order).await?;
                 return Ok(());
             }
@@ -138,10 +135,10 @@ impl Context {
     async fn book(&self, order: &Order, permit: CallPermit) -> Result<Order, JobError> {
         let log_id = ids::provider_log(self.clock.now());
         let Some(taken) = self.orders.take(order, &log_id, self.call_times).await? else {
-            return self.settled(self.orders.load(&order.id).await?);
+            return self.settled(self.orders.load(order.id()).await?);
         };
         fault::reach("book:after-take");
-        let Some(attempt) = taken.attempt.clone() else {
+        let Some(attempt) = taken.attempt().cloned() else {
             return Err(JobError::Retry("a taken order has no attempt".to_owned()));
         };
         // A task of its own: a job that is dropped must not cut a call short, nor keep its end from being
@@ -152,15 +149,15 @@ impl Context {
             let verdict = parcelx.create_order(&taken, &attempt, permit).await?;
             fault::reach("book:after-outcome");
             tracing::info!(
-                order.id = taken.id,
+                order.id = taken.id(),
                 verdict = verdict.word("booked"),
                 "order {}: {}",
-                taken.id,
+                taken.id(),
                 verdict.word("booked")
             );
             let finding = outcome(verdict, booking);
             orders
-                .resolve(&taken.id, &attempt.request_log_id, &finding, first_poll)
+                .resolve(taken.id(), &attempt.request_log_id, &finding, first_poll)
                 .await
                 .map_err(CallError::Store)
         };
@@ -170,7 +167,7 @@ impl Context {
                 self.settled(order)
             }
             // Somebody gave this attempt up for dead; the order shows what they made of it.
-            Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(&order.id).await?),
+            Ok(Err(CallError::ShutOut)) => self.settled(self.orders.load(order.id()).await?),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(JobError::Retry("the call panicked".to_owned())),
         }
@@ -185,7 +182,7 @@ impl Context {
         };
         fault::reach("close:before-settle");
         self.settled(
-            self.orders.resolve(&order.id, &attempt.request_log_id, &finding, self.first_poll()).await?,
+            self.orders.resolve(order.id(), &attempt.request_log_id, &finding, self.first_poll()).await?,
         )
     }
 
@@ -239,14 +236,14 @@ pub(super) fn outcome<T, U>(verdict: Verdict<T>, done: impl FnOnce(T) -> U) -> C
 
 /// The job ends as its order stands, so that a queue board tells the truth.
 fn job_outcome(order: &Order, generation: Option<i64>) -> Outcome {
-    if generation.is_some_and(|g| g < order.generation) {
+    if generation.is_some_and(|g| g < order.generation()) {
         return Outcome::Completed(answer(order, "A newer dispatch took over", &Value::Null));
     }
     // A board shows this to people who need not know whom the order is for.
-    let reason = || words(order, order.sync_reason.as_deref().unwrap_or("without words"));
-    match order.provider_sync_status {
+    let reason = || words(order, order.sync_reason().unwrap_or("without words"));
+    match order.provider_sync_status() {
         SyncStatus::Success => {
-            let parcelx = json!({ "awb": order.awb, "courierName": order.courier_name, "orderNumber": order.provider_order_number });
+            let parcelx = json!({ "awb": order.awb(), "courierName": order.courier_name(), "orderNumber": order.provider_order_number() });
             Outcome::Completed(answer(order, "Order created at ParcelX", &parcelx))
         }
         SyncStatus::Failed => Outcome::Failed { reason: reason() },
@@ -257,7 +254,7 @@ fn job_outcome(order: &Order, generation: Option<i64>) -> Outcome {
 
 /// The return value existing readers of the queue know.
 fn answer(order: &Order, message: &str, parcelx: &Value) -> Value {
-    json!({ "orderId": order.id, "success": order.provider_sync_status == SyncStatus::Success, "message": message, "parcelX": parcelx })
+    json!({ "orderId": order.id(), "success": order.provider_sync_status() == SyncStatus::Success, "message": message, "parcelX": parcelx })
 }
 
 impl From<StoreError> for JobError {

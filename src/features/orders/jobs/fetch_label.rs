@@ -11,9 +11,8 @@ use tracing::Instrument;
 use super::{Context, words::words};
 use crate::{
     features::orders::{
-        label::LabelFinding,
-        lifecycle::reason,
-        model::{LabelFailure, Order},
+        model::{LabelFailure, LabelFinding, Order},
+        reason,
     },
     platform::queue::{
         ActiveJob,
@@ -48,12 +47,12 @@ impl Job for FetchLabelJob {
         let Some(awb) = order.label_to_fetch(self.request).map(str::to_owned) else {
             return Ok(nothing_to_do(&order));
         };
-        let finding = if order.provider_env == ctx.orders.env() {
+        let finding = if order.provider_env() == ctx.orders.env() {
             ctx.fetch_label(&order, &awb).await?
         } else {
             LabelFinding::Failed(LabelFailure::Unreachable(reason::OTHER_ENVIRONMENT.to_owned()))
         };
-        let settled = ctx.settled(ctx.orders.resolve_label(&order.id, self.request, &finding).await?)?;
+        let settled = ctx.settled(ctx.orders.resolve_label(order.id(), self.request, &finding).await?)?;
         Ok(self.job_outcome(ctx, &settled))
     }
 
@@ -69,7 +68,7 @@ impl Job for FetchLabelJob {
 impl FetchLabelJob {
     /// The job ends as its request did. The address itself is not for boards.
     fn job_outcome(&self, ctx: &Context, order: &Order) -> Outcome {
-        let Some(label) = order.label.as_ref().filter(|label| label.request == self.request) else {
+        let Some(label) = order.label().filter(|label| label.request == self.request) else {
             return nothing_to_do(order);
         };
         if label.answered < label.request {
@@ -80,7 +79,7 @@ impl FetchLabelJob {
         }
         match &label.failure {
             None => Outcome::Completed(
-                json!({ "orderId": order.id, "success": true, "message": "Label fetched" }),
+                json!({ "orderId": order.id(), "success": true, "message": "Label fetched" }),
             ),
             Some(LabelFailure::Refused(why)) => Outcome::Failed { reason: words(order, why) },
             Some(LabelFailure::Unusable) => {
@@ -92,17 +91,17 @@ impl FetchLabelJob {
 }
 
 fn nothing_to_do(order: &Order) -> Outcome {
-    Outcome::Completed(json!({ "orderId": order.id, "success": false, "message": "Nothing to do" }))
+    Outcome::Completed(json!({ "orderId": order.id(), "success": false, "message": "Nothing to do" }))
 }
 
 impl Context {
     async fn fetch_label(&self, order: &Order, awb: &str) -> Result<LabelFinding, JobError> {
-        self.parcelx.close_label_calls(&order.id).await?;
+        self.parcelx.close_label_calls(order.id()).await?;
         let call = Call {
-            order_id: order.id.clone(),
-            reference: order.order_number.clone(),
-            attempt: order.label.as_ref().map_or(1, |label| i64::from(label.tries.saturating_add(1))),
-            queued_at: order.created_at,
+            order_id: order.id().to_owned(),
+            reference: order.order_number().to_owned(),
+            attempt: order.label().map_or(1, |label| i64::from(label.tries.saturating_add(1))),
+            queued_at: order.created_at(),
         };
         // A task of its own, as for a create: how a call ended is written down even if nobody waits for it
         // any more.
@@ -113,7 +112,7 @@ impl Context {
             Err(_) => return Err(JobError::Retry("the call for the label panicked".to_owned())),
         };
         let word = verdict.word("fetched");
-        tracing::info!(order.id = order.id, verdict = word, "label of order {}: {word}", order.id);
+        tracing::info!(order.id = order.id(), verdict = word, "label of order {}: {word}", order.id());
         Ok(self.judge(order, verdict))
     }
 
@@ -125,10 +124,10 @@ impl Context {
                 Err(host) => {
                     let host = host.as_deref().unwrap_or("none");
                     tracing::warn!(
-                        order.id = order.id,
+                        order.id = order.id(),
                         host,
                         "the label of order {} was not handed out: parcelx.label_hosts has no such host",
-                        order.id
+                        order.id()
                     );
                     LabelFinding::Failed(LabelFailure::Unusable)
                 }

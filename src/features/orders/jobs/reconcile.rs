@@ -9,8 +9,8 @@
 use crate::{
     base::timestamp::Timestamp,
     features::orders::{
-        lifecycle::{UNRESOLVED_FOR_AT_MOST, reason},
-        model::{Order, ShipmentCancellationState},
+        model::{Order, ShipmentCancellationState, UNRESOLVED_FOR_AT_MOST},
+        reason,
         status::SyncStatus,
     },
     platform::queue::job::JobError,
@@ -41,7 +41,8 @@ enum Control {
 fn told_apart(order: &Order, tracked: Tracked) -> Tracked {
     let cancelled = |awb: &String| {
         order
-            .shipment_cancellations
+            .cancellation()
+            .shipments()
             .iter()
             .any(|cancel| cancel.awb == *awb && cancel.state != ShipmentCancellationState::Wanted)
     };
@@ -65,8 +66,8 @@ fn may_yet_tell(tracked: &Tracked, control: Control) -> bool {
 impl Context {
     /// One look for the order of an unanswered call. Gives the order as it stands afterwards.
     pub(super) async fn look_up(&self, order: &Order, attempt: &Attempt) -> Result<Order, JobError> {
-        let (id, log_id) = (order.id.as_str(), attempt.request_log_id.as_str());
-        let since = order.unresolved.as_ref().map_or(order.updated_at, |d| d.since);
+        let (id, log_id) = (order.id(), attempt.request_log_id.as_str());
+        let since = order.booking().unresolved().map_or(order.updated_at(), |d| d.since);
         self.parcelx.close_look_ups(id).await?;
         if let Some(settled) = self.adopt_recorded(order).await? {
             return Ok(settled);
@@ -80,7 +81,7 @@ impl Context {
             Control::Fails
         };
         let tracked =
-            self.track(order, By::Reference(order.order_number.clone()), &order.order_number).await?;
+            self.track(order, By::Reference(order.order_number().to_owned()), order.order_number()).await?;
         let after = match (told_apart(order, tracked), next) {
             // It was booked, and is not any more: nobody here did that.
             (tracked, _) if tracked.is_cancelled() => {
@@ -113,20 +114,23 @@ impl Context {
     async fn adopt_recorded(&self, order: &Order) -> Result<Option<Order>, JobError> {
         let Some((log_id, booked)) = self.parcelx.booking_on_record(order).await? else { return Ok(None) };
         let finding = CallOutcome::Done(booking(booked));
-        let settled = self.orders.resolve(&order.id, &log_id, &finding, self.first_poll()).await?;
+        let settled = self.orders.resolve(order.id(), &log_id, &finding, self.first_poll()).await?;
         // Else its AWB is another order's, and look-ups go on.
-        Ok(settled.filter(|order| order.provider_sync_status != SyncStatus::Reconciling))
+        Ok(settled.filter(|order| order.provider_sync_status() != SyncStatus::Reconciling))
     }
 
     async fn adopt(&self, order: &Order, attempt: &Attempt, awb: String) -> Result<Option<Order>, JobError> {
         let booking = Shipment { awb, courier_name: None, courier_code: None, order_number: None };
         let finding = CallOutcome::Done(booking);
         Ok(
-            match self.orders.resolve(&order.id, &attempt.request_log_id, &finding, self.first_poll()).await?
+            match self
+                .orders
+                .resolve(order.id(), &attempt.request_log_id, &finding, self.first_poll())
+                .await?
             {
                 // The shipment that was found is another order's: no look-up will find a better one.
-                Some(order) if order.provider_sync_status == SyncStatus::Reconciling => {
-                    self.orders.review(&order.id, reason::AWB_OF_ANOTHER_ORDER).await?
+                Some(order) if order.provider_sync_status() == SyncStatus::Reconciling => {
+                    self.orders.review(order.id(), reason::AWB_OF_ANOTHER_ORDER).await?
                 }
                 settled => settled,
             },
@@ -137,20 +141,27 @@ impl Context {
     /// is not found, nothing that look-ups do not find can be believed to be absent.
     async fn control(&self, order: &Order, since: Timestamp) -> Result<Control, JobError> {
         let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::NotYet) };
-        Ok(match self.track(order, By::Reference(known.order_number.clone()), &known.order_number).await? {
-            Tracked::Found { awb, .. } if awb.is_none() || awb == known.awb => Control::Works,
-            Tracked::Found { .. } | Tracked::NotFound(_) | Tracked::Failed(_) => Control::Fails,
-            Tracked::Away(_) => Control::NotYet,
-        })
+        Ok(
+            match self
+                .track(order, By::Reference(known.order_number().to_owned()), known.order_number())
+                .await?
+            {
+                Tracked::Found { awb, .. } if awb.is_none() || awb.as_deref() == known.awb() => {
+                    Control::Works
+                }
+                Tracked::Found { .. } | Tracked::NotFound(_) | Tracked::Failed(_) => Control::Fails,
+                Tracked::Away(_) => Control::NotYet,
+            },
+        )
     }
 
     /// Asks for the shipment of `reference` on behalf of `order`.
     pub(super) async fn track(&self, order: &Order, by: By, reference: &str) -> Result<Tracked, JobError> {
         let call = Call {
-            order_id: order.id.clone(),
+            order_id: order.id().to_owned(),
             reference: reference.to_owned(),
-            attempt: order.attempt.as_ref().map_or(0, |a| a.no),
-            queued_at: order.created_at,
+            attempt: order.attempt().map_or(0, |a| a.no),
+            queued_at: order.created_at(),
         };
         // A task of its own, as for a create: how a call ended is written down even if nobody waits for it
         // any more.

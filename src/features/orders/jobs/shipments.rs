@@ -30,11 +30,11 @@ impl ParcelXShipments {
     }
 
     async fn track(&self, order: &Order, by: By) -> Result<Seen, StoreError> {
-        self.parcelx.close_look_ups(&order.id).await?; // those of a person who did not wait for the answer
+        self.parcelx.close_look_ups(order.id()).await?; // those of a person who did not wait for the answer
         let call = Call {
-            order_id: order.id.clone(),
-            reference: order.order_number.clone(),
-            attempt: order.attempt.as_ref().map_or(0, |a| a.no),
+            order_id: order.id().to_owned(),
+            reference: order.order_number().to_owned(),
+            attempt: order.attempt().map_or(0, |a| a.no),
             queued_at: self.clock.now(),
         };
         Ok(match self.parcelx.track_order(&by, &call).await {
@@ -51,7 +51,7 @@ impl ParcelXShipments {
 #[async_trait]
 impl Shipments for ParcelXShipments {
     async fn by_reference(&self, order: &Order) -> Result<Seen, StoreError> {
-        self.track(order, By::Reference(order.order_number.clone())).await
+        self.track(order, By::Reference(order.order_number().to_owned())).await
     }
 
     async fn by_awb(&self, order: &Order, awb: &str) -> Result<Seen, StoreError> {

@@ -7,8 +7,7 @@ use crate::{
     base::timestamp::Timestamp,
     features::orders::{
         jobs::FetchLabelJob,
-        label::{LabelFinding, LabelRequest, label_job_id},
-        model::{LabelFailure, Order},
+        model::{Applied, Event, LabelFailure, LabelFinding, LabelRequest, Order, label_job_id},
     },
     platform::queue::{NewJob, job::Payload},
 };
@@ -56,16 +55,10 @@ impl Labels {
     /// # Errors
     /// When the store fails.
     pub async fn get(&self, user_id: &str, id: &str) -> Result<Option<LabelResult>, StoreError> {
-        let mut came_to = None;
-        let order = self.orders.change(id, |order, now| {
-            if order.user_id != user_id {
-                return false;
-            }
-            let what = order.request_label(self.life, now);
-            came_to = Some(what);
-            matches!(what, LabelRequest::Requested(_))
-        });
-        let Some((order, what)) = order.await?.zip(came_to) else { return Ok(None) };
+        let request = Event::RequestLabel { life: self.life };
+        let Some((order, Applied::Label(what))) = self.orders.apply_own(user_id, id, request).await? else {
+            return Ok(None);
+        };
         Ok(Some(match what {
             LabelRequest::NotBooked => LabelResult::NotBooked(Box::new(order)),
             LabelRequest::Cancelled => LabelResult::Cancelled(Box::new(order)),
@@ -79,9 +72,10 @@ impl Labels {
 
     /// Whether the queue has the job now. It is in no outbox: if it is lost, the next request makes another.
     async fn offer(&self, order: &Order, request: u32) -> bool {
-        let payload = FetchLabelJob { order_id: order.id.clone(), user_id: order.user_id.clone(), request };
+        let payload =
+            FetchLabelJob { order_id: order.id().to_owned(), user_id: order.user_id().to_owned(), request };
         let job = NewJob::of(
-            label_job_id(&order.id, request),
+            label_job_id(order.id(), request),
             &payload,
             &self.orders.policies.of(FetchLabelJob::QUEUE),
         );
@@ -91,14 +85,14 @@ impl Labels {
         }
     }
 
-    /// PollSchedule until `request` is answered, or the time for that is over.
+    /// Looks until `request` is answered, or the time for that is over.
     async fn wait_for(&self, mut order: Order, request: u32) -> Result<LabelResult, StoreError> {
         let over = tokio::time::Instant::now() + self.wait;
         let mut pause = FIRST_PAUSE;
         while order.label_to_fetch(request).is_some() && tokio::time::Instant::now() < over {
             tokio::time::sleep_until(over.min(tokio::time::Instant::now() + pause)).await;
             pause = LONGEST_PAUSE.min(pause * 2);
-            match self.orders.load(&order.id).await? {
+            match self.orders.load(order.id()).await? {
                 Some(now) => order = now,
                 None => break, // orders are never removed
             }
@@ -108,9 +102,9 @@ impl Labels {
 }
 
 /// How the order answers the request of this number as it stands.
-fn answer(mut order: Order, request: u32) -> LabelResult {
-    let awb = order.awb.clone().unwrap_or_default();
-    match order.label.take().filter(|label| label.answered >= request) {
+fn answer(order: Order, request: u32) -> LabelResult {
+    let awb = order.awb().unwrap_or_default().to_owned();
+    match order.label().filter(|label| label.answered >= request).cloned() {
         _ if !order.has_labelled_shipment() => LabelResult::Cancelled(Box::new(order)),
         Some(label) => match (label.url, label.fetched_at, label.failure) {
             (Some(url), Some(fetched_at), _) => LabelResult::Ready { awb, url, fetched_at },
@@ -133,6 +127,6 @@ impl OrderService {
         request: u32,
         finding: &LabelFinding,
     ) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.resolve_label(request, finding, now)).await
+        self.apply(id, Event::LabelEnded { request, finding }).await
     }
 }

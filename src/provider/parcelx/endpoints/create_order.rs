@@ -81,15 +81,15 @@ fn texts<T: ToString>(list: &[T]) -> Vec<String> {
 
 impl<'a> From<&'a Order> for Payload<'a> {
     fn from(order: &'a Order) -> Self {
-        let to = &order.payload.consignee;
+        let to = &order.payload().consignee;
         let or_empty = |text: &'a Option<String>| text.as_deref().unwrap_or_default();
         // A non-zero amount to collect may turn a prepaid parcel into COD.
-        let (payment_mode, cod_amount) = match order.payload.payment_method {
-            PaymentMethod::Cod => ("Cod", rupees(order.payload.charges.cod_amount)),
+        let (payment_mode, cod_amount) = match order.payload().payment_method {
+            PaymentMethod::Cod => ("Cod", rupees(order.payload().charges.cod_amount)),
             PaymentMethod::Prepaid => ("Prepaid", rupees(Money::ZERO)),
         };
         Self {
-            client_order_id: &order.order_number,
+            client_order_id: order.order_number(),
             consignee_emailid: or_empty(&to.email),
             consignee_pincode: &to.pincode,
             consignee_mobile: &to.mobile,
@@ -97,31 +97,31 @@ impl<'a> From<&'a Order> for Payload<'a> {
             consignee_address1: &to.address1,
             consignee_address2: or_empty(&to.address2),
             consignee_name: &to.name,
-            invoice_number: &order.payload.invoice_number,
-            express_type: match order.payload.express_type {
+            invoice_number: &order.payload().invoice_number,
+            express_type: match order.payload().express_type {
                 ExpressType::Surface => "surface",
                 ExpressType::Air => "air",
             },
-            pick_address_id: &order.payload.pick_address_id,
-            return_address_id: or_empty(&order.payload.return_address_id),
+            pick_address_id: &order.payload().pick_address_id,
+            return_address_id: or_empty(&order.payload().return_address_id),
             cod_amount,
-            tax_amount: rupees(order.payload.charges.tax_amount),
-            mps: order.payload.shipment.mps.to_string(),
+            tax_amount: rupees(order.payload().charges.tax_amount),
+            mps: order.payload().shipment.mps.to_string(),
             courier_type: 0,
             courier_code: "",
-            products: order.payload.items.iter().map(Product::from).collect(),
+            products: order.payload().items.iter().map(Product::from).collect(),
             address_type: match to.address_type {
                 AddressType::Home => "Home",
                 AddressType::Office => "Office",
                 AddressType::Other => "Other",
             },
             payment_mode,
-            order_amount: rupees(order.payload.charges.order_amount),
-            extra_charges: rupees(order.payload.charges.extra_charges),
-            shipment_width: texts(&order.payload.shipment.width),
-            shipment_height: texts(&order.payload.shipment.height),
-            shipment_length: texts(&order.payload.shipment.length),
-            shipment_weight: texts(&order.payload.shipment.weight),
+            order_amount: rupees(order.payload().charges.order_amount),
+            extra_charges: rupees(order.payload().charges.extra_charges),
+            shipment_width: texts(&order.payload().shipment.width),
+            shipment_height: texts(&order.payload().shipment.height),
+            shipment_length: texts(&order.payload().shipment.length),
+            shipment_weight: texts(&order.payload().shipment.weight),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 use waybill::{
-    features::orders::{cancellation::Tracking, review::Fate},
+    features::orders::{model::Tracking, review::Fate},
     provider::carrier::{CallOutcome, Cause, Shipment},
 };
 

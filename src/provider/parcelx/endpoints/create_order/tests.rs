@@ -9,10 +9,11 @@ use super::*;
 
 fn order(body: Value) -> Order {
     let request: request::CreateOrder = serde_json::from_value(body).unwrap();
-    let mut order =
+    let order =
         Order::new("user", NewOrder::from(request), ProviderEnv::Simulator, Timestamp::from_millis(0));
-    order.order_number = "ORD-TEST".into();
-    order
+    let mut document = serde_json::to_value(order).unwrap();
+    document["orderNumber"] = "ORD-TEST".into();
+    serde_json::from_value(document).unwrap()
 }
 
 fn cod() -> Value {
