@@ -18,7 +18,7 @@ use crate::{
         Collection, Feature, JobContext, Services, audit,
         orders::{
             self,
-            cancellation::PollSchedule,
+            model::PollSchedule,
             service::{Labels, OrderService},
         },
         provider_accounts::{self, Accounts, breaker::Breaker, guard::Guard},

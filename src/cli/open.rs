@@ -1,12 +1,13 @@
 //! The database and the queue, for commands that look at what a service has made of them.
 
+use anyhow::Context;
+
 use crate::{
     app::App,
     base::clock::Clock,
     platform::config::{Config, Provider, Role},
     provider::carrier::ProviderEnv,
 };
-use anyhow::Context;
 
 /// Which orders a tool sees does not depend on the provider; with credentials it acts for the live one.
 pub(super) async fn open(config: Config) -> anyhow::Result<App> {

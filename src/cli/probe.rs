@@ -8,6 +8,14 @@
 mod confirm;
 mod record;
 
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, anyhow, bail};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use self::{confirm::Confirmer, record::Recorder};
 use crate::{
     app::by_hand::CallsByHand,
     base::{clock::Clock, ids},
@@ -18,14 +26,6 @@ use crate::{
     },
     provider::carrier::{Attempt, By, Call, CallTimes, ProviderEnv},
 };
-use std::{path::PathBuf, time::Duration};
-
-use anyhow::{Context, anyhow, bail};
-use serde_json::json;
-use sha2::{Digest, Sha256};
-use tokio_util::sync::CancellationToken;
-
-use self::{confirm::Confirmer, record::Recorder};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -178,12 +178,12 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
 impl Probe {
     async fn create(&mut self, order: &Order, no: i64) -> anyhow::Result<()> {
         let attempt = self.attempt(no);
-        let call = Call { reference: order.order_number.clone(), ..self.call(&order.id, no) };
+        let call = Call { reference: order.order_number().to_owned(), ..self.call(order.id(), no) };
         let turn = (&attempt, self.calls.carrier.permit().await?);
-        let outcome = self.calls.carrier.create(&call, &order.payload, turn).await?;
-        self.recorder.print(&self.calls, &order.id, if no == 1 { "create" } else { "create again" }).await?;
+        let outcome = self.calls.carrier.create(&call, order.payload(), turn).await?;
+        self.recorder.print(&self.calls, order.id(), if no == 1 { "create" } else { "create again" }).await?;
         super::complain(&format!("create {no}: {}", outcome.as_str("booked")));
-        self.looks(&By::Reference(order.order_number.clone()), &order.id).await
+        self.looks(&By::Reference(order.order_number().to_owned()), order.id()).await
     }
 
     async fn cancel(&mut self, awb: &str, no: i64) -> anyhow::Result<()> {
@@ -255,7 +255,7 @@ fn name_of(account: &Account) -> String {
 fn confirmations(what: &What, order: Option<&Order>, at: &str) -> Vec<String> {
     let (twice, first, second) = match (what, order) {
         (What::Create { twice, .. }, Some(order)) => {
-            let amount = &order.payload.charges.order_amount;
+            let amount = &order.payload().charges.order_amount;
             (*twice, format!("book {amount} on {at}"), format!("book {amount} again on {at}"))
         }
         (What::Cancel { awb, twice }, _) => {

@@ -123,7 +123,7 @@ async fn item(app: &App, id: &str, result: Result<Order, ReviewError>) -> Item {
     };
     Item {
         id: id.to_owned(),
-        order_number: known.map(|o| o.order_number).unwrap_or_default(),
+        order_number: known.map(|o| o.order_number().to_owned()).unwrap_or_default(),
         result: result.map(drop),
     }
 }

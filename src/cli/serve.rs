@@ -1,18 +1,5 @@
 //! The long-running commands: all in one, the API alone, the worker alone.
 
-use crate::{
-    app::{App, AppError, Worker},
-    base::{clock::Clock, ids},
-    platform::{
-        config::{Account, Config, Provider, Role},
-        http::serve::serve,
-        telemetry,
-    },
-    provider::{
-        carrier::ProviderEnv,
-        simulator::{Profile, Settings, Simulator},
-    },
-};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
@@ -27,6 +14,19 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::banner;
+use crate::{
+    app::{App, AppError, Worker},
+    base::{clock::Clock, ids},
+    platform::{
+        config::{Account, Config, Provider, Role},
+        http::serve::serve,
+        telemetry,
+    },
+    provider::{
+        carrier::ProviderEnv,
+        simulator::{Profile, Settings, Simulator},
+    },
+};
 
 /// Where the built-in simulator is mounted.
 pub(super) const SIMULATOR: &str = "/simulator";

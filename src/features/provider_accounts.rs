@@ -10,9 +10,10 @@ pub mod guard;
 pub mod model;
 pub mod service;
 
-use super::Feature;
 pub use model::{Account, Hold, HoldProbe, ProbeResult};
 pub use service::{Accounts, LiftError, Taken, standing};
+
+use super::Feature;
 
 /// What the accounts declare of themselves.
 #[must_use]

@@ -1,11 +1,10 @@
 //! Brings the queue back to what the documents say, whatever the queue has lost. Knows no business type.
 //!
 //! Two passes over each collection that declares an outbox, made by one worker at a time ([`leader`]):
-//! - the **relay** adds jobs that a request could not add: documents whose outbox entry is older than a few
-//!   seconds;
+//! - the **relay** adds jobs that a request could not add: outbox entries that are older than a few seconds;
 //! - the **sweeper** looks at documents whose job should long have moved them on. A job that the queue still
 //!   has is left alone; one that is gone, or has ended without moving its document, is followed by a new
-//!   dispatch; after three in a row a person schedule. So does one when a job that the queue has did not run
+//!   dispatch; after three in a row a person looks. So does one when a job that the queue has did not run
 //!   in time, because nobody works the queue or it is shut.
 //!
 //! Guards against orders that nobody works on, and against a stampede after the queue was lost: when a
@@ -25,45 +24,79 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     base::timestamp::Timestamp,
     platform::{
-        queue::{NewJob, retry::Policies},
+        queue::{NewJob, job::Payload, retry::Policies},
         store::Document,
     },
 };
 
-/// A job that the queue may not have yet.
+/// A job that a queue may not have yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OutboxEntry {
-    pub job_id: String,
+pub struct Entry {
+    /// Of one document no two entries have the same.
+    pub id: String,
+    pub queue: String,
+    /// Which handler runs it.
+    pub name: String,
+    /// The job's id.
+    pub job: String,
+    /// The job's data, as the queue gets it.
+    pub payload: String,
     pub at: Timestamp,
+    /// The job is not due before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
 }
 
-/// A document that a job moves on. Both paths must be indexed and sparse.
+impl Entry {
+    /// An entry for the job `job`, due at once.
+    ///
+    /// # Errors
+    /// When the payload does not serialise.
+    pub fn of<P: Payload>(id: String, job: String, payload: &P, at: Timestamp) -> serde_json::Result<Self> {
+        let payload = serde_json::to_string(payload)?;
+        Ok(Self { id, queue: P::QUEUE.into(), name: P::NAME.into(), job, payload, at, not_before: None })
+    }
+
+    /// The job. Nothing when `D` has no such job: a newer binary wrote the entry, and will add it.
+    #[must_use]
+    pub fn to_job<D: Dispatched>(&self, policies: &Policies, now: Timestamp) -> Option<NewJob> {
+        let known = |(queue, name): &&(&str, &str)| *queue == self.queue && *name == self.name;
+        let (queue, name) = *D::JOBS.iter().find(known)?;
+        let (policy, id, data) = (policies.of(queue), self.job.clone(), self.payload.clone());
+        let delay = self.not_before.map_or(Duration::ZERO, |at| at.since(now));
+        Some(NewJob { queue, id, name, data, attempts: policy.attempts, backoff: policy.backoff, delay })
+    }
+}
+
+/// A document that jobs move on. Both paths must be indexed and sparse.
 pub trait Dispatched: Document {
-    /// The path of [`OutboxEntry::at`].
+    /// The path of the time of the oldest entry.
     const OUTBOX: &'static str;
     /// The path of the time at which somebody should have moved the document on.
     const OVERDUE: &'static str;
+    /// Queue and name of every kind of job that its entries may be for.
+    const JOBS: &'static [(&'static str, &'static str)];
 
-    fn outbox(&self) -> Option<&OutboxEntry>;
+    fn outbox(&self) -> &[Entry];
 
     /// When somebody should have moved it on; absent when nothing more happens by itself. The sweeper looks
     /// some time after it.
     fn overdue_at(&self) -> Option<Timestamp>;
 
-    /// The job that should be moving it on, not due before the document is. Nothing when none should.
-    fn job(&self, policies: &Policies, now: Timestamp) -> Option<NewJob>;
+    /// Queue and id of the job that should be moving it on. Nothing when none should.
+    fn current_job(&self) -> Option<(&'static str, String)>;
 
-    /// The queue has `job_id`: takes the entry out and sets when to look again. `false`: the entry is
-    /// another's.
-    fn relayed(&mut self, job_id: &str, now: Timestamp) -> bool;
+    /// The queue has the job of `entry`: takes the entry out and sets when to look again. `false`: it is not
+    /// there.
+    fn relayed(&mut self, entry: &str, now: Timestamp) -> bool;
 
     /// The queue still has its job: sets when to look again, or hands the document to a person when its job
     /// has been waited for too long.
-    fn still_queued(&mut self, job_id: &str, times: &Times, now: Timestamp) -> Again;
+    fn still_queued(&mut self, job: &str, times: &Times, now: Timestamp) -> Again;
 
-    /// Its job `job_id` is gone or ended without moving it: makes a new dispatch, or hands it to a person.
-    fn dispatch_again(&mut self, job_id: &str, now: Timestamp) -> Again;
+    /// Its job is gone or ended without moving it: makes a new dispatch, or hands it to a person.
+    fn job_lost(&mut self, job: &str, now: Timestamp) -> Again;
 }
 
 /// What became of a document that is overdue.

@@ -56,6 +56,20 @@ pub struct Attempt {
     pub settle_after: Timestamp,
 }
 
+impl Attempt {
+    /// The one after `last`, taken now.
+    #[must_use]
+    pub fn begin(last: Option<&Self>, request_log_id: &str, times: CallTimes, now: Timestamp) -> Self {
+        let send_by = now + times.send_within;
+        Self {
+            no: last.map_or(1, |attempt| attempt.no + 1),
+            request_log_id: request_log_id.to_owned(),
+            send_by,
+            settle_after: send_by + times.call + times.settle_within,
+        }
+    }
+}
+
 /// How long an attempt usually has from its take to its first byte. Two writes lie between.
 pub const SEND_WITHIN: Duration = Duration::from_secs(10);
 /// How long after a call's longest possible end its outcome usually must have been written.

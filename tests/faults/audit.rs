@@ -138,13 +138,19 @@ fn is_settled(order: &Value) -> bool {
 
 /// How an order stands, in a line.
 fn stand(order: &Value) -> String {
-    let [id, reason, next, overdue, outbox, attempt] =
-        ["id", "syncReason", "nextCheckAt", "overdueAt", "outbox", "attempt"]
-            .map(|key| order[key].to_string());
+    let [id, reason, next, overdue, outbox, attempt, generation] = [
+        "/id",
+        "/syncReason",
+        "/nextCheckAt",
+        "/overdueAt",
+        "/outbox",
+        "/booking/attempt",
+        "/dispatch/generation",
+    ]
+    .map(|place| order.pointer(place).unwrap_or_default().to_string());
     format!(
-        "order {id} is {} ({reason}), generation {}, next {next}, overdue {overdue}, outbox {outbox}, attempt {attempt}",
-        state(order),
-        order["generation"]
+        "order {id} is {} ({reason}), generation {generation}, next {next}, overdue {overdue}, outbox {outbox}, attempt {attempt}",
+        state(order)
     )
 }
 
@@ -219,16 +225,17 @@ fn stands_as_the_ledger_says(order: &Value, ledger: &Ledger, wrong: &mut Vec<Str
 /// A cancel that was heard is carried out: nothing stands in its way here.
 fn wish_is_granted(order: &Value, cancelled: &BTreeSet<String>, wrong: &mut Vec<String>) {
     let requested = cancelled.contains(order["id"].as_str().unwrap());
-    let done = order["cancellation"]["state"] == "done";
+    let done = order["cancellation"]["request"]["state"] == "done";
     let open = state(order) == "needs_review"; // a person has it, with the request
-    if requested && !done && !open || !requested && !order["cancellation"]["requestedAt"].is_null() {
+    if requested && !done && !open || !requested && !order["cancellation"]["request"]["requestedAt"].is_null()
+    {
         wrong.push(format!(
             "cancel heard: {requested}, and it stands at {}: {}",
-            order["cancellation"],
+            order["cancellation"]["request"],
             stand(order)
         ));
     }
-    let confirmed = !order["cancellation"]["confirmedAt"].is_null();
+    let confirmed = !order["cancellation"]["request"]["confirmedAt"].is_null();
     if order["status"] == "cancelled" && state(order) == "success" && !confirmed {
         wrong.push(format!("cancelled, and never confirmed: {}", stand(order)));
     }

@@ -8,8 +8,10 @@ mod idempotency;
 mod list;
 mod provider_logs;
 mod shapes;
+mod steps;
 mod tokens;
 mod validation;
+mod versions;
 
 use axum::body::Body;
 use http::{Request, header};

@@ -23,7 +23,10 @@ use waybill::{
     provider::simulator::{Answer, Rule},
 };
 
-use crate::support::{TestApp, orders::order};
+use crate::support::{
+    TestApp,
+    orders::{order, rewritten},
+};
 
 const RELAY_AFTER: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(30);
@@ -72,7 +75,7 @@ async fn accept_without_queue(app: &TestApp, client_order_id: &str) -> String {
     );
     let body: CreateOrder = serde_json::from_value(order(client_order_id)).unwrap();
     match orders.create("u1", NewOrder::from(body)).await.unwrap() {
-        Created::New(order) => order.id,
+        Created::New(order) => order.id().to_owned(),
         Created::Replayed(_) => panic!("a replay"),
     }
 }
@@ -110,10 +113,30 @@ async fn the_relay_tells_the_queue_what_a_request_could_not() {
     let report = pass(&app).await;
     assert_eq!((report.relayed, report.dispatched), (1, 0));
     assert!(report.lag >= RELAY_AFTER);
-    assert_eq!(stored(&app, &id).await.outbox, None);
+    assert_eq!(stored(&app, &id).await.outbox(), []);
     assert_eq!(pass(&app).await, Report::default());
     assert_eq!(app.run_pending_jobs().await, 1);
     app.assert_calls(&[("create", 1)]);
+}
+
+#[tokio::test]
+async fn an_entry_for_a_job_that_only_newer_binaries_know_waits_for_them_and_stops_no_other() {
+    let app = TestApp::start().await;
+    let id = accept_without_queue(&app, "A-1").await;
+    let order = stored(&app, &id).await;
+    let newer = json!({ "id": "event-1", "queue": "later", "name": "later", "job": "later-1", "payload": "{}",
+        "at": order.created_at() });
+    let both = json!([newer, order.outbox()[0]]);
+    assert!(app.app.store.replace(&rewritten(&order, &[("/outbox", both)])).await.unwrap());
+    app.advance(RELAY_AFTER * 2);
+    assert_eq!(pass(&app).await.relayed, 1);
+    assert_eq!(pass(&app).await.relayed, 0);
+    let left = stored(&app, &id).await;
+    assert_eq!(left.outbox().iter().map(|entry| &entry.id).collect::<Vec<_>>(), ["event-1"]);
+    assert_eq!(left.outbox_at(), Some(order.created_at()));
+    assert_eq!(app.run_pending_jobs().await, 1);
+    app.assert_calls(&[("create", 1)]);
+    assert_eq!(stored(&app, &id).await.outbox().len(), 1, "a take leaves the entries of others alone");
 }
 
 #[tokio::test]
@@ -161,7 +184,7 @@ async fn a_lost_queue_loses_no_order_and_brings_each_back_at_its_own_time() {
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
     assert_eq!(merchant.order(&busy).await["status"], "booked");
-    assert_eq!(stored(&app, &busy).await.generation, 2);
+    assert_eq!(stored(&app, &busy).await.generation(), 2);
     assert_eq!(app.simulator.shipments().len(), 3);
 }
 
@@ -180,7 +203,7 @@ async fn a_job_that_merely_waits_is_left_alone_and_looked_at_less_and_less() {
         polls += report.waiting;
     }
     assert!((2..=6).contains(&polls), "{polls} looks in ten minutes");
-    assert_eq!(stored(&app, &id).await.generation, 1);
+    assert_eq!(stored(&app, &id).await.generation(), 1);
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
 }

@@ -17,8 +17,8 @@ use waybill::{
     features::{
         audit::{Audit, AuditContext, AuditLine, Outcome, Via},
         orders::{
-            lifecycle::reason,
             model::{Order, ReviewOf},
+            reason,
             review::Refusal,
             service::review::{ReviewError, ReviewService},
             status::SyncStatus,
@@ -80,7 +80,7 @@ async fn line(app: &TestApp, id: &str) -> (String, Outcome, Option<String>) {
 fn refusal(result: Result<Order, ReviewError>) -> Refusal {
     match result {
         Err(ReviewError::Refused(refusal)) => refusal,
-        other => panic!("not refused: {:?}", other.map(|order| order.provider_sync_status)),
+        other => panic!("not refused: {:?}", other.map(|order| order.provider_sync_status())),
     }
 }
 
@@ -89,7 +89,7 @@ async fn until_settled(app: &TestApp, id: &str) -> Order {
     for _ in 0..400 {
         app.run_pending_jobs().await;
         let order = stored(app, id).await;
-        let Some(due) = order.overdue_at else { return order };
+        let Some(due) = order.overdue_at() else { return order };
         app.advance(due.since(app.clock.now()));
     }
     panic!("the order never settles: {:#?}", stored(app, id).await);
@@ -110,10 +110,10 @@ async fn unclear(app: &TestApp, booked: bool) -> (Client, String) {
     merchant.create(&order("later")).await;
     let ended = until_settled(app, &id).await;
     assert_eq!(
-        (ended.provider_sync_status, ended.sync_reason.as_deref()),
+        (ended.provider_sync_status(), ended.sync_reason()),
         (SyncStatus::NeedsReview, Some(reason::OUTCOME_UNKNOWN))
     );
-    assert_eq!(ended.review.unwrap().of, ReviewOf::Booking);
+    assert_eq!(ended.review().unwrap().of, ReviewOf::Booking);
     app.assert_calls(&[("create", 2), ("track", 5)]);
     (merchant, id)
 }
@@ -130,7 +130,7 @@ async fn unsent(app: &TestApp) -> (Client, String) {
 
 /// The AWB that the provider really has for an order.
 async fn real_awb(app: &TestApp, id: &str) -> String {
-    let number = stored(app, id).await.order_number;
+    let number = stored(app, id).await.order_number().to_owned();
     app.simulator.shipments().into_iter().find(|s| s.reference == number).unwrap().awb
 }
 

@@ -60,9 +60,9 @@ impl Recorder {
 }
 
 fn personal(order: &Order) -> BTreeSet<String> {
-    let to = &order.payload.consignee;
+    let to = &order.payload().consignee;
     let optional = [&to.email, &to.phone, &to.address2].into_iter().flatten();
-    let descriptions = order.payload.items.iter().filter_map(|item| item.description.as_ref());
+    let descriptions = order.payload().items.iter().filter_map(|item| item.description.as_ref());
     [&to.name, &to.mobile, &to.pincode, &to.address1, &to.city, &to.state]
         .into_iter()
         .chain(optional)

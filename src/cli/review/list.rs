@@ -34,13 +34,13 @@ pub(super) async fn run(app: &App, args: List) -> anyhow::Result<()> {
     }
     super::super::say(&line("waiting since", "order", "number", "merchant", "of", "why"))?;
     for order in &page.orders {
-        let Some(review) = &order.review else { continue };
+        let Some(review) = order.review() else { continue };
         let (since, why) = (review.since.to_string(), why(order));
         super::super::say(&line(
             &since,
-            &order.id,
-            &order.order_number,
-            &order.user_id,
+            order.id(),
+            order.order_number(),
+            order.user_id(),
             of(review.of),
             &why,
         ))?;
@@ -64,9 +64,9 @@ fn of(of: ReviewOf) -> &'static str {
 
 /// Why it waits, without what names a person.
 fn why(order: &Order) -> String {
-    let Some(review) = &order.review else { return String::new() };
+    let Some(review) = order.review() else { return String::new() };
     match review.of {
-        ReviewOf::Booking => redact::words(order.sync_reason.as_deref().unwrap_or(&review.reason)),
+        ReviewOf::Booking => redact::words(order.sync_reason().unwrap_or(&review.reason)),
         ReviewOf::Cancellation => format!("{} ({})", review.reason, stuck(order).join(", ")),
     }
 }
@@ -76,7 +76,8 @@ fn stuck(order: &Order) -> Vec<&str> {
     let waits =
         |state| matches!(state, ShipmentCancellationState::Review | ShipmentCancellationState::Refused);
     order
-        .shipment_cancellations
+        .cancellation()
+        .shipments()
         .iter()
         .filter(|cancel| waits(cancel.state) && !cancel.left_live)
         .map(|cancel| cancel.awb.as_str())
@@ -84,12 +85,12 @@ fn stuck(order: &Order) -> Vec<&str> {
 }
 
 fn row(order: &Order) -> Value {
-    let review = order.review.as_ref();
+    let review = order.review();
     json!({
-        "id": order.id, "orderNumber": order.order_number, "userId": order.user_id, "clientOrderId": order.client_order_id,
+        "id": order.id(), "orderNumber": order.order_number(), "userId": order.user_id(), "clientOrderId": order.client_order_id(),
         "of": review.map(|r| r.of), "reason": review.map(|r| r.reason.as_str()), "detail": why(order), "since": review.map(|r| r.since),
-        "providerSyncStatus": order.provider_sync_status, "providerEnv": order.provider_env, "cancellation": order.cancellation.state,
-        "awb": order.awb, "shipments": stuck(order), "createdAt": order.created_at,
+        "providerSyncStatus": order.provider_sync_status(), "providerEnv": order.provider_env(), "cancellation": order.cancellation().state(),
+        "awb": order.awb(), "shipments": stuck(order), "createdAt": order.created_at(),
     })
 }
 

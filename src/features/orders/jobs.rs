@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
-    features::orders::{cancellation::PollSchedule, model::Order, service::OrderService},
+    features::orders::{model::Order, model::PollSchedule, service::OrderService},
     platform::queue::{ActiveJob, job::JobError},
     provider::carrier::{Call, CallError, CallTimes, Carrier},
 };
@@ -55,8 +55,8 @@ impl Context {
 /// A call of `job` for `order`.
 fn call(order: &Order, attempt: i64, queued_at: Timestamp, job: &ActiveJob) -> Call {
     Call {
-        order_id: order.id.clone(),
-        reference: order.order_number.clone(),
+        order_id: order.id().to_owned(),
+        reference: order.order_number().to_owned(),
         attempt,
         queued_at,
         token: Some(job.token.clone()),

@@ -72,7 +72,7 @@ impl ListQuery {
     /// The cursor behind `last`.
     #[must_use]
     pub fn write_cursor(&self, user_id: &str, last: &Order) -> String {
-        let rest = format!("{}.{}", last.created_at.as_millis(), last.id);
+        let rest = format!("{}.{}", last.created_at().as_millis(), last.id());
         URL_SAFE_NO_PAD.encode(format!("{rest}.{}", self.seal(user_id, &rest)))
     }
 

@@ -21,10 +21,12 @@ use super::{
     status::SyncStatus,
     views::{CreateOrderResponse, OrderList, OrderResponse, OrderView},
 };
-use crate::features::Services;
-use crate::platform::{
-    auth::Merchant,
-    http::{FieldError, Kind, Problem, ValidJson, ValidQuery, answer},
+use crate::{
+    features::Services,
+    platform::{
+        auth::Merchant,
+        http::{FieldError, Kind, Problem, ValidJson, ValidQuery, answer},
+    },
 };
 
 const TAG: &str = "Orders";
@@ -64,11 +66,11 @@ async fn create_order(
 ) -> Result<Response, Problem> {
     let created = orders.create(&merchant.user_id, NewOrder::from(body)).await;
     if let Ok(Created::New(order) | Created::Replayed(order)) | Err(CreateError::Mismatch(order)) = &created {
-        tracing::Span::current().record("order.id", order.id.as_str());
+        tracing::Span::current().record("order.id", order.id());
     }
     match created {
         Ok(Created::New(order)) => {
-            let location = HeaderValue::try_from(format!("/v1/orders/{}", order.id)).ok();
+            let location = HeaderValue::try_from(format!("/v1/orders/{}", order.id())).ok();
             let mut created = answer::json(StatusCode::CREATED, &CreateOrderResponse::new(*order, false));
             if let Some(location) = location {
                 created.headers_mut().insert(header::LOCATION, location);
@@ -176,8 +178,8 @@ pub fn no_such_order() -> Problem {
 
 fn mismatch(existing: &Order) -> Problem {
     let error = FieldError::pointer("/clientOrderId", "taken", "belongs to another order of yours");
-    let id = &existing.id;
-    let detail = if existing.provider_sync_status == SyncStatus::Failed {
+    let id = existing.id();
+    let detail = if existing.provider_sync_status() == SyncStatus::Failed {
         format!(
             "This clientOrderId belongs to order {id}, which failed with another payload. Nothing was changed. \
              To correct that order, send this payload to POST /v1/orders/{id}/amend."

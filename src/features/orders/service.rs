@@ -6,22 +6,21 @@ mod label;
 mod progress;
 pub mod review;
 
+pub use label::{LabelResult, Labels};
+
 use super::{
-    model::Order,
+    model::{Applied, Event, IllegalStep, Order},
     payload::NewOrder,
     status::{OrderStatus, SyncStatus},
 };
 use crate::{
     base::{clock::Clock, fault, timestamp::Timestamp},
     platform::{
-        outbox::Dispatched,
         queue::{producer::Producer, retry::Policies},
         store::{self, Cursor, Decision, Query, Store, StoreError, Updated},
     },
     provider::carrier::ProviderEnv,
 };
-
-pub use label::{LabelResult, Labels};
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -40,6 +39,13 @@ pub enum Created {
     New(Box<Order>),
     /// The same merchant, the same `clientOrderId`, the same payload: the order as it stands.
     Replayed(Box<Order>),
+}
+
+/// Nothing is saved, and whoever asked for it is told: 500 to a request, another try to a job.
+impl From<IllegalStep> for StoreError {
+    fn from(step: IllegalStep) -> Self {
+        Self::Fault(step.to_string())
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -84,10 +90,10 @@ impl OrderService {
                 Ok(Created::New(Box::new(order)))
             }
             Err(StoreError::Conflict { index }) if index == Order::BY_CLIENT_ORDER_ID => {
-                let client_order_id = order.client_order_id.as_deref().unwrap_or_default();
+                let client_order_id = order.client_order_id().unwrap_or_default();
                 let existing = self.by_client_order_id(user_id, client_order_id).await?;
                 let existing = existing.ok_or(StoreError::Contended)?;
-                if existing.fingerprint == order.fingerprint {
+                if existing.fingerprint().is_of(order.client_order_id(), order.payload()) {
                     Ok(Created::Replayed(Box::new(existing)))
                 } else {
                     Err(CreateError::Mismatch(Box::new(existing)))
@@ -97,33 +103,56 @@ impl OrderService {
         }
     }
 
-    /// Tells the queue of the job in the order's outbox; the relay does, if this comes to nothing.
+    /// Tells the queue of the jobs in the order's outbox; the relay does, if this comes to nothing.
     async fn offer(&self, order: &Order) {
-        match order.job(&self.policies, self.clock.now()) {
-            Some(job) => {
-                fault::reach("create:before-add");
-                self.producer.offer(job).await;
-                fault::reach("create:after-add");
-            }
-            None => tracing::error!(order.id = order.id, "the job of order {} does not serialise", order.id),
+        let now = self.clock.now();
+        for job in order.outbox().iter().filter_map(|entry| entry.to_job::<Order>(&self.policies, now)) {
+            fault::reach("create:before-add");
+            self.producer.offer(job).await;
+            fault::reach("create:after-add");
         }
     }
 
-    /// Load, decide, save. `true` from `decide`: the order was changed. A job that is in the outbox then is
+    /// Load, decide, save. `true` from `decide`: the order was changed. Jobs that are in the outbox then are
     /// offered to the queue at once.
     async fn change(
         &self,
         id: &str,
-        mut decide: impl FnMut(&mut Order, Timestamp) -> bool,
+        mut decide: impl FnMut(&mut Order, Timestamp) -> Result<bool, IllegalStep>,
     ) -> Result<Option<Order>, StoreError> {
         let updated = self.store.update::<Order, bool, StoreError>(id, |order| {
-            Ok(if decide(order, self.clock.now()) { Decision::Save(true) } else { Decision::Leave(false) })
+            Ok(if decide(order, self.clock.now())? { Decision::Save(true) } else { Decision::Leave(false) })
         });
         let Updated::Done(order, changed) = updated.await? else { return Ok(None) };
-        if changed && order.outbox.is_some() {
+        if changed {
             self.offer(&order).await;
         }
         Ok(Some(order))
+    }
+
+    /// The order as it stands after `event`, whatever that came to.
+    async fn apply(&self, id: &str, event: Event<'_>) -> Result<Option<Order>, StoreError> {
+        self.change(id, |order, now| Ok(order.apply(event, now)?.changed())).await
+    }
+
+    /// The same of an order of this merchant, with what the event came to. Nothing: they have no such order.
+    async fn apply_own(
+        &self,
+        user_id: &str,
+        id: &str,
+        event: Event<'_>,
+    ) -> Result<Option<(Order, Applied)>, StoreError> {
+        let mut came_to = None;
+        let order = self.change(id, |order, now| {
+            if order.user_id() != user_id {
+                return Ok(false);
+            }
+            let applied = order.apply(event, now)?;
+            let changed = applied.changed();
+            came_to = Some(applied);
+            Ok(changed)
+        });
+        Ok(order.await?.zip(came_to))
     }
 
     async fn by_client_order_id(
@@ -143,7 +172,7 @@ impl OrderService {
     /// # Errors
     /// When the store fails.
     pub async fn of_user(&self, user_id: &str, id: &str) -> Result<Option<Order>, StoreError> {
-        Ok(self.store.get::<Order>(id).await?.filter(|order| order.user_id == user_id))
+        Ok(self.store.get::<Order>(id).await?.filter(|order| order.user_id() == user_id))
     }
 
     /// A page of a merchant's orders, newest first; at most `limit`.

@@ -1,17 +1,17 @@
 //! What merchants see of an order.
 
-use crate::{
-    base::{money::Rupees, timestamp::Timestamp},
-    provider::carrier::{Charges, Consignee, Item, Parcels, ProviderEnv},
-};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
     measure::Percent,
-    model::{Cancellation, HistoryEntry, Order},
+    model::{CancelRequest, HistoryEntry, Order},
     status::{OrderStatus, SyncStatus},
     words::{AddressType, ExpressType, PaymentMethod},
+};
+use crate::{
+    base::{money::Rupees, timestamp::Timestamp},
+    provider::carrier::{Charges, Consignee, Item, Parcels, ProviderEnv},
 };
 
 /// Answer to a create, in the form existing clients know.
@@ -50,22 +50,30 @@ impl CreateOrderResponse {
         } else {
             "Order accepted and queued for provider creation"
         };
-        Self { message, success: true, idempotent_replay: replayed, data: order.into() }
+        Self { message, success: true, idempotent_replay: replayed, data: (&order).into() }
     }
 }
 
-impl From<Order> for CreatedOrder {
-    fn from(o: Order) -> Self {
+impl From<&Order> for CreatedOrder {
+    fn from(o: &Order) -> Self {
         Self {
-            id: o.id,
-            order_number: o.order_number,
-            client_order_id: o.client_order_id,
-            status: o.status,
-            provider_sync_status: o.provider_sync_status,
-            parcelx_request_ref_id: o.parcelx_request_ref_id,
-            parcelx_response_ref_id: o.parcelx_response_ref_id,
+            id: o.id().to_owned(),
+            order_number: o.order_number().to_owned(),
+            client_order_id: owned(o.client_order_id()),
+            status: o.status(),
+            provider_sync_status: o.provider_sync_status(),
+            parcelx_request_ref_id: owned(o.parcelx_request_ref_id()),
+            parcelx_response_ref_id: owned(o.parcelx_response_ref_id()),
         }
     }
+}
+
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
+}
+
+fn shown(entry: &HistoryEntry) -> HistoryEntry {
+    HistoryEntry { audit_id: None, ..entry.clone() }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -107,7 +115,7 @@ pub struct OrderView {
     pub provider_order_number: Option<String>,
     pub parcelx_request_ref_id: Option<String>,
     pub parcelx_response_ref_id: Option<String>,
-    pub cancellation: Cancellation,
+    pub cancellation: CancelRequest,
     pub invoice_number: String,
     pub payment_method: PaymentMethod,
     pub express_type: ExpressType,
@@ -183,34 +191,35 @@ pub struct ShipmentView {
 
 impl From<Order> for OrderView {
     fn from(o: Order) -> Self {
+        let p = o.payload().clone();
         Self {
-            id: o.id,
-            order_number: o.order_number,
-            client_order_id: o.client_order_id,
-            status: o.status,
-            provider_sync_status: o.provider_sync_status,
-            provider_env: o.provider_env,
-            sync_reason: o.sync_reason,
-            next_check_at: o.next_check_at,
-            awb: o.awb,
-            courier_name: o.courier_name,
-            courier_code: o.courier_code,
-            provider_order_number: o.provider_order_number,
-            parcelx_request_ref_id: o.parcelx_request_ref_id,
-            parcelx_response_ref_id: o.parcelx_response_ref_id,
-            cancellation: o.cancellation,
-            invoice_number: o.payload.invoice_number,
-            payment_method: o.payload.payment_method,
-            express_type: o.payload.express_type,
-            pick_address_id: o.payload.pick_address_id,
-            return_address_id: o.payload.return_address_id,
-            consignee: o.payload.consignee.into(),
-            items: o.payload.items.into_iter().map(ItemView::from).collect(),
-            charges: (&o.payload.charges).into(),
-            shipment: (&o.payload.shipment).into(),
-            history: o.history.into_iter().map(|entry| HistoryEntry { audit_id: None, ..entry }).collect(),
-            created_at: o.created_at,
-            updated_at: o.updated_at,
+            id: o.id().to_owned(),
+            order_number: o.order_number().to_owned(),
+            client_order_id: owned(o.client_order_id()),
+            status: o.status(),
+            provider_sync_status: o.provider_sync_status(),
+            provider_env: o.provider_env(),
+            sync_reason: owned(o.sync_reason()),
+            next_check_at: o.next_check_at(),
+            awb: owned(o.awb()),
+            courier_name: owned(o.courier_name()),
+            courier_code: owned(o.courier_code()),
+            provider_order_number: owned(o.provider_order_number()),
+            parcelx_request_ref_id: owned(o.parcelx_request_ref_id()),
+            parcelx_response_ref_id: owned(o.parcelx_response_ref_id()),
+            cancellation: o.cancellation().request().clone(),
+            invoice_number: p.invoice_number,
+            payment_method: p.payment_method,
+            express_type: p.express_type,
+            pick_address_id: p.pick_address_id,
+            return_address_id: p.return_address_id,
+            consignee: p.consignee.into(),
+            items: p.items.into_iter().map(ItemView::from).collect(),
+            charges: (&p.charges).into(),
+            shipment: (&p.shipment).into(),
+            history: o.history().iter().map(shown).collect(),
+            created_at: o.created_at(),
+            updated_at: o.updated_at(),
         }
     }
 }

@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
+
 use super::breaker::{Breaker, Position};
 use crate::{
     base::{clock::Clock, ids},
@@ -20,7 +22,6 @@ use crate::{
     },
     provider::carrier::{AccountProblem, CallEnd, CallSignal, Needs, Observer},
 };
-use async_trait::async_trait;
 
 /// One process's guard. Clones share it.
 #[derive(Debug, Clone)]

@@ -1,6 +1,12 @@
 //! Stores an account's hold, and keeps what this process knows of it: the document is read about once a
 //! second, and what this process writes itself it knows at once.
 
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::model::{Account, Hold, ProbeResult};
 use crate::{
     base::clock::Clock,
     features::audit::{Audit, AuditContext, AuditedAction, Outcome},
@@ -10,12 +16,6 @@ use crate::{
     },
     provider::carrier::{AccountProblem, ProviderEnv},
 };
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-
-use super::model::{Account, Hold, ProbeResult};
 
 /// One account, as a process sees it. Clones share what they know.
 #[derive(Debug, Clone)]

@@ -13,6 +13,7 @@ use axum::{
 };
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+pub use request_id::RequestId;
 use tokio::time::Instant;
 use tower_http::compression::{
     CompressionLayer, CompressionLevel,
@@ -26,7 +27,6 @@ use super::{
     problem::{self},
 };
 use crate::{base::clock::Clock, platform::telemetry};
-pub use request_id::RequestId;
 
 /// What one request may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

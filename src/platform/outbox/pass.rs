@@ -144,7 +144,7 @@ impl<D: Dispatched> Collection for Typed<D> {
         let now = parts.clock.now();
         let oldest = |field| Query::sorted_by(field, Order::Ascending).limit(1);
         let entry = parts.store.find::<D>(&oldest(D::OUTBOX)).await?.pop();
-        let outbox = entry.as_ref().and_then(D::outbox).map_or(Duration::ZERO, |entry| now.since(entry.at));
+        let outbox = entry.as_ref().and_then(oldest_entry).map_or(Duration::ZERO, |at| now.since(at));
         let late = parts.store.find::<D>(&oldest(D::OVERDUE)).await?.pop();
         let overdue = late.as_ref().and_then(D::overdue_at).map_or(Duration::ZERO, |at| now.since(at));
         Ok((outbox, overdue))
@@ -157,14 +157,16 @@ impl<D: Dispatched> Typed<D> {
         let old =
             Query::sorted_by(D::OUTBOX, Order::Ascending).before(now - parts.times.relay_after).limit(BATCH);
         let found = parts.store.find::<D>(&old).await?;
-        let oldest = found.first().and_then(D::outbox).map(|entry| entry.at);
-        let lag = oldest.map_or(Duration::ZERO, |at: Timestamp| now.since(at));
+        let lag = found.first().and_then(oldest_entry).map_or(Duration::ZERO, |at| now.since(at));
         let mut report = Report { lag, ..Report::default() };
-        let jobs: Vec<_> = found.iter().filter_map(|doc| doc.job(&self.policies, now)).collect();
+        let entries = found.iter().flat_map(|doc| doc.outbox().iter().map(move |entry| (doc.id(), entry)));
+        let (added, jobs): (Vec<_>, Vec<_>) = entries
+            .filter_map(|(doc, entry)| Some(((doc, &entry.id), entry.to_job::<D>(&self.policies, now)?)))
+            .unzip();
         self.add(parts, &jobs, "relay:after-add").await?;
-        for (doc, job_id) in found.iter().filter_map(|doc| Some((doc, doc.outbox()?.job_id.clone()))) {
-            let out = parts.store.update::<D, bool, StoreError>(doc.id(), |doc| {
-                Ok(if doc.relayed(&job_id, now) { Decision::Save(true) } else { Decision::Leave(false) })
+        for (doc, entry) in added {
+            let out = parts.store.update::<D, bool, StoreError>(doc, |doc| {
+                Ok(if doc.relayed(entry, now) { Decision::Save(true) } else { Decision::Leave(false) })
             });
             report.relayed += usize::from(matches!(out.await?, Updated::Done(_, true)));
         }
@@ -181,19 +183,15 @@ impl<D: Dispatched> Typed<D> {
         let mut report = Report::default();
         let mut jobs = Vec::new();
         for doc in parts.store.find::<D>(&overdue).await? {
-            let Some(job) = doc.job(&self.policies, now) else { continue };
-            let known = parts.queue.inspect.get(job.queue, &job.id).await?;
+            let Some((queue, job)) = doc.current_job() else { continue };
+            let known = parts.queue.inspect.get(queue, &job).await?;
             if known.is_some_and(|view| !view.state.is_finished()) {
                 // Nothing is added: the queue has it.
-                match decided(parts, doc.id(), |doc: &mut D| doc.still_queued(&job.id, &parts.times, now))
+                match decided(parts, doc.id(), |doc: &mut D| doc.still_queued(&job, &parts.times, now))
                     .await?
                 {
                     Updated::Done(_, Again::GivenUp) => {
-                        tracing::error!(
-                            job.id = job.id,
-                            "job {} did not run in time: a person must look",
-                            job.id
-                        );
+                        tracing::error!(job.id = job, "job {} did not run in time: a person must look", job);
                         report.given_up += 1;
                     }
                     Updated::Done(_, Again::Waiting) => report.waiting += 1,
@@ -201,22 +199,20 @@ impl<D: Dispatched> Typed<D> {
                 }
                 continue;
             }
-            match decided(parts, doc.id(), |doc: &mut D| doc.dispatch_again(&job.id, now)).await? {
+            match decided(parts, doc.id(), |doc: &mut D| doc.job_lost(&job, now)).await? {
                 Updated::Done(doc, Again::Dispatched) => {
-                    tracing::warn!(
-                        job.id = job.id,
-                        "job {} is gone or came to nothing: a new one follows",
-                        job.id
-                    );
+                    tracing::warn!(job.id = job, "job {} is gone or came to nothing: a new one follows", job);
                     fault::reach("sweep:after-dispatch");
-                    jobs.extend(doc.job(&self.policies, now));
+                    jobs.extend(
+                        doc.outbox().iter().filter_map(|entry| entry.to_job::<D>(&self.policies, now)),
+                    );
                     report.dispatched += 1;
                 }
                 Updated::Done(_, Again::GivenUp) => {
                     tracing::error!(
-                        job.id = job.id,
+                        job.id = job,
                         "job {} is gone or came to nothing, like those before it: a person must look",
-                        job.id
+                        job
                     );
                     report.given_up += 1;
                 }
@@ -235,6 +231,10 @@ impl<D: Dispatched> Typed<D> {
         }
         Ok(())
     }
+}
+
+fn oldest_entry<D: Dispatched>(doc: &D) -> Option<Timestamp> {
+    doc.outbox().iter().map(|entry| entry.at).min()
 }
 
 /// Lets an overdue document decide what becomes of it.

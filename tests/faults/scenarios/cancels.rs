@@ -101,7 +101,7 @@ async fn a_cancel_whose_answer_is_lost_is_settled_by_tracking() {
             .script(json!({ "operation": "cancel", "times": 1, "answer": answer, "acts": acts }))
             .await;
         rig.merchant.cancel(&id).await;
-        let ended = || rig.order(&number)["cancellation"]["confirmedAt"].is_string();
+        let ended = || rig.order(&number)["cancellation"]["request"]["confirmedAt"].is_string();
         rig.until(&format!("{number} is cancelled, and seen to be"), ended).await;
     }
     sleep(Duration::from_millis(100)).await;

@@ -23,8 +23,8 @@ async fn freeze_at(rig: &Rig, point: &str, order: &str) -> (Process, Process) {
     frozen.freezes().await;
     rig.killed();
     let other = rig.worker(None).await;
-    let attempt = rig.order(order)["attempt"].clone();
-    let taken_over = || rig.state(order) != "processing" || rig.order(order)["attempt"] != attempt;
+    let attempt = rig.order(order)["booking"]["attempt"].clone();
+    let taken_over = || rig.state(order) != "processing" || rig.order(order)["booking"]["attempt"] != attempt;
     rig.until(&format!("another worker has taken {order} over"), taken_over).await;
     frozen.signal("CONT");
     (frozen, other)

@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 
-use waybill::features::orders::{
-    model::{Order, ShipmentCancellationState},
-    review::Fate,
+use waybill::{
+    features::orders::{
+        model::{Event, OperatorAction, Order, ShipmentCancellationState},
+        review::Fate,
+    },
+    platform::store::Document,
 };
 
 use super::{
@@ -30,9 +33,12 @@ impl World {
         let now = self
             .now
             .max(self.cancel_shipment().attempt.as_ref().map_or(self.now, |attempt| attempt.settle_after));
-        let again = Order::clone(&self.order).cancel_again(AWB, now);
-        let closed = Order::clone(&self.order).record_cancel_end(AWB, Fate::Live, now);
-        again.is_ok() && closed.is_ok()
+        let again = OperatorAction::CancelAgain { awb: AWB };
+        let closed = OperatorAction::CancelEnded { awb: AWB, fate: Fate::Live };
+        [again, closed].into_iter().all(|action| {
+            let event = Event::Operator { action, audit_id: None };
+            Order::clone(&self.order).apply(event, now).unwrap().changed()
+        })
     }
 
     /// What is over has all its logs.
@@ -47,7 +53,10 @@ impl Steps<'_> {
         if from.is_open() && from.deaths > 0 {
             self.push("a dead job hands it to a person", false, |w| {
                 w.deaths -= 1;
-                save(w, |order, world| assert!(order.review_cancellations("internal-error", world.now)));
+                save(w, |order, world| {
+                    let review = Event::ReviewCancellations { reason: "internal-error" };
+                    assert!(order.apply(review, world.now).unwrap().changed());
+                });
             });
         }
         if let Some(reviewer) = &from.reviewer {
@@ -109,11 +118,11 @@ fn decide(world: &mut World, reviewer: &Desk) {
     if !order.called_as_in(&reviewer.seen) {
         return;
     }
-    let decided = match reviewer.act {
-        Act::Again => order.cancel_again(AWB, world.now),
-        Act::Close(fate) => order.record_cancel_end(AWB, fate, world.now),
+    let action = match reviewer.act {
+        Act::Again => OperatorAction::CancelAgain { awb: AWB },
+        Act::Close(fate) => OperatorAction::CancelEnded { awb: AWB, fate },
     };
-    if decided.is_err() {
+    if !order.apply(Event::Operator { action, audit_id: None }, world.now).unwrap().changed() {
         return;
     }
     world.lied |= match reviewer.act {
@@ -127,6 +136,6 @@ fn decide(world: &mut World, reviewer: &Desk) {
 fn save(world: &mut World, change: impl FnOnce(&mut Order, &World)) {
     let mut order = Order::clone(&world.order);
     change(&mut order, world);
-    order.version = world.order.version + 1;
+    order.set_version(world.order.version() + 1);
     world.order = Rc::new(order);
 }

@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use waybill::features::orders::{
-    cancellation::NextCancelAction,
-    model::{Order, ShipmentCancellationState},
+use serde_json::json;
+use waybill::{
+    features::orders::model::{Event, NextCancelAction, Order, ShipmentCancellationState},
+    platform::store::Document,
 };
 
-use crate::support::Tracking;
+use crate::support::{Tracking, orders::rewritten};
 
 use super::world::{
     AWB, Break, CALL, Call, Change, Known, Log, Run, Sent, Stage, World, current_id, schedule,
@@ -64,7 +65,7 @@ impl Steps<'_> {
             .filter(|_| from.people && from.cancel_shipment().state == ShipmentCancellationState::Review);
         let moments = from
             .order
-            .overdue_at
+            .overdue_at()
             .into_iter()
             .chain(from.calls.iter().map(|call| call.send_by))
             .chain(waits.map(|a| a.settle_after));
@@ -91,7 +92,7 @@ impl Steps<'_> {
     fn worker(&mut self, n: usize) {
         let from = self.from;
         // The second worker is one who takes over; alone the first one must do, whenever something is due.
-        let due = from.order.overdue_at.is_some_and(|at| at <= from.now);
+        let due = from.order.overdue_at().is_some_and(|at| at <= from.now);
         let first = n == 0 && (due || !matches!(from.runs[n], Run::Idle));
         let mut goes = |what, run: Run| self.push(what, first, |w| w.runs[n] = run);
         match from.runs[n].clone() {
@@ -202,7 +203,7 @@ impl Steps<'_> {
 }
 
 fn decide(from: &World, copy: &Rc<Order>) -> (&'static str, Run) {
-    match copy.next_cancel_action(Some(copy.generation), from.now) {
+    match copy.next_cancel_action(Some(copy.generation()), from.now) {
         NextCancelAction::Done => ("finds nothing to do", Run::Idle),
         NextCancelAction::Wait(_) => ("finds that it must wait", Run::Idle),
         NextCancelAction::Look(_) => ("is to look", Run::Look),
@@ -218,7 +219,8 @@ fn decide(from: &World, copy: &Rc<Order>) -> (&'static str, Run) {
                 return ("is at the end of what is searched", Run::Idle);
             }
             let mut taken = Order::clone(copy);
-            assert!(taken.take_cancel(&awb, id.to_string(), CALL, from.now));
+            let take = Event::TakeCancel { awb: &awb, log_id: &id.to_string(), times: CALL.into() };
+            assert!(taken.apply(take, from.now).unwrap().changed());
             ("is to send", Run::Take(Rc::new(taken)))
         }
     }
@@ -230,36 +232,42 @@ fn number(request_log_id: &str) -> usize {
 
 fn take(world: &mut World, n: usize, copy: &Rc<Order>) {
     world.runs[n] = Run::Idle;
-    if copy.version != world.order.version && world.broken_step != Break::TakeUnchecked {
+    if copy.version() != world.order.version() && world.broken_step != Break::TakeUnchecked {
         return;
     }
-    let mut order = Order::clone(copy);
-    let attempt = order.shipment_cancellations[0].attempt.as_mut().unwrap();
     // Ids are unique: of two that take the same without a check, each has its own.
-    attempt.request_log_id = world.logs.len().to_string();
-    world.calls.push(Call { id: world.logs.len(), send_by: attempt.send_by, stage: Stage::LogRequest });
+    let own = world.logs.len().to_string();
+    let mut order = rewritten(copy, &[("/cancellation/shipments/0/attempt/requestLogId", own.into())]);
+    let send_by = order.cancellation().shipments()[0].attempt.as_ref().unwrap().send_by;
+    world.calls.push(Call { id: world.logs.len(), send_by, stage: Stage::LogRequest });
     world.logs.push(Log::default());
-    order.version = world.order.version + 1;
+    order.set_version(world.order.version() + 1);
     world.order = Rc::new(order);
 }
 
 /// Load, decide and compare-and-set: who is late decides again, so one step shows all that can come of it.
 fn write(world: &mut World, change: &Change) {
     let mut order = Order::clone(&world.order);
-    let changed = match change {
+    let schedule = &schedule();
+    let applied = match change {
         Change::Settle(id, known) => {
-            order.resolve_cancel(&id.to_string(), &known.finding(), &schedule(), world.now)
+            let (log_id, outcome) = (&id.to_string(), &known.finding());
+            order.apply(Event::CancelEnded { log_id, outcome, schedule }, world.now)
         }
-        Change::Sight(tracking) => order.record_tracking(AWB, &tracking.outcome(), &schedule(), world.now),
+        Change::Sight(tracking) => {
+            order.apply(Event::TrackingSeen { awb: AWB, tracked: &tracking.outcome(), schedule }, world.now)
+        }
     };
+    let changed = applied.unwrap().changed();
     if let (Change::Settle(_, Known::Refused), true, Break::RefusalBelieved) =
         (change, changed, world.broken_step)
     {
-        order.shipment_cancellations[0].state = ShipmentCancellationState::Refused;
-        order.overdue_at = None;
+        let refused = json!(ShipmentCancellationState::Refused);
+        let changes = [("/cancellation/shipments/0/state", refused), ("/overdueAt", json!(null))];
+        order = rewritten(&order, &changes);
     }
     if changed {
-        order.version += 1;
+        order.set_version(order.version() + 1);
         world.order = Rc::new(order);
     }
 }

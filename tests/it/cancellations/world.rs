@@ -4,8 +4,7 @@ use std::{rc::Rc, time::Duration};
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        cancellation::PollSchedule,
-        model::{Actor, Order, ShipmentCancellation, ShipmentCancellationState},
+        model::{Actor, Event, Order, PollSchedule, ShipmentCancellation, ShipmentCancellationState},
         payload::NewOrder,
         request::CreateOrder,
         review::Fate,
@@ -133,7 +132,10 @@ pub(super) struct Desk {
 }
 
 pub(super) fn current_id(order: &Order) -> Option<usize> {
-    order.shipment_cancellations[0].attempt.as_ref().map(|attempt| attempt.request_log_id.parse().unwrap())
+    order.cancellation().shipments()[0]
+        .attempt
+        .as_ref()
+        .map(|attempt| attempt.request_log_id.parse().unwrap())
 }
 
 #[derive(Debug, Clone)]
@@ -210,11 +212,15 @@ impl World {
         let now = Timestamp::from_millis(1_769_851_800_000);
         let request: CreateOrder = serde_json::from_value(order("A-1")).unwrap();
         let mut order = Order::new("u1", NewOrder::from(request), ProviderEnv::Simulator, now);
-        order.take("plog_create".to_owned(), CALL, now);
+        let (log_id, times) = ("plog_create", CALL.into());
+        order.apply(Event::Take { log_id, times }, now).unwrap();
         let booking =
             Shipment { awb: AWB.to_owned(), courier_name: None, courier_code: None, order_number: None };
-        assert!(order.resolve("plog_create", &CallOutcome::Done(booking), CALL, now));
-        assert!(order.request_cancel(Actor::Merchant, None, now).changes());
+        let outcome = &CallOutcome::Done(booking);
+        let ended = Event::CallEnded { log_id, outcome, first_poll: CALL };
+        assert!(order.apply(ended, now).unwrap().changed());
+        let request = Event::RequestCancel { actor: Actor::Merchant, reason: None };
+        assert!(order.apply(request, now).unwrap().changed());
         Self {
             broken_step,
             takes,
@@ -237,7 +243,7 @@ impl World {
     }
 
     pub(super) fn cancel_shipment(&self) -> &ShipmentCancellation {
-        &self.order.shipment_cancellations[0]
+        &self.order.cancellation().shipments()[0]
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -271,7 +277,7 @@ impl World {
             ShipmentCancellationState::Refused if (self.cancelled || self.may_yet_be()) && !self.lied => {
                 Some("refused, and it is cancelled or may yet be".to_owned())
             }
-            state if state.is_open() != self.order.overdue_at.is_some() => {
+            state if state.is_open() != self.order.overdue_at().is_some() => {
                 Some(format!("{state:?}, and nobody schedule"))
             }
             _ => None,
@@ -282,7 +288,7 @@ impl World {
     pub(super) fn key(&self) -> String {
         let left = |at: Timestamp| at.since(self.now).as_millis();
         let cancel = |order: &Order| {
-            let cancel = &order.shipment_cancellations[0];
+            let cancel = &order.cancellation().shipments()[0];
             let is = |states: &[ShipmentCancellationState]| states.contains(&cancel.state);
             let attempt = cancel.attempt.as_ref().map(|a| (a.request_log_id.clone(), left(a.settle_after)));
             let attempt = attempt.map(|(id, left)| {
@@ -305,13 +311,13 @@ impl World {
             (cancel.state, attempt, ago, next, cancel.unresolved_calls.min(1), (words, cancel.left_live))
         };
         let stale =
-            |copy: &Order| copy.version != self.order.version && self.broken_step != Break::TakeUnchecked;
+            |copy: &Order| copy.version() != self.order.version() && self.broken_step != Break::TakeUnchecked;
         let mut runs = [0, 1].map(|n| match &self.runs[n] {
             // A stale copy cannot be taken.
             Run::Take(copy) if stale(copy) => "stale".to_owned(),
             Run::Loaded(copy)
                 if stale(copy)
-                    && copy.shipment_cancellations[0].state == ShipmentCancellationState::Wanted =>
+                    && copy.cancellation().shipments()[0].state == ShipmentCancellationState::Wanted =>
             {
                 "stale".to_owned()
             }
@@ -334,7 +340,7 @@ impl World {
                 | Run::WriteUnknown(n)
                 | Run::ReadAgain(n)
                 | Run::Write(Change::Settle(n, _)) => *n == id,
-                Run::Loaded(copy) => copy.shipment_cancellations[0]
+                Run::Loaded(copy) => copy.cancellation().shipments()[0]
                     .attempt
                     .as_ref()
                     .is_some_and(|a| a.request_log_id == id.to_string()),
@@ -358,7 +364,7 @@ impl World {
             (
                 reviewer.act,
                 reviewer.at,
-                reviewer.seen.generation == self.order.generation,
+                reviewer.seen.generation() == self.order.generation(),
                 cancel(&reviewer.seen),
             )
         });

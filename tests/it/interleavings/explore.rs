@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use waybill::features::orders::{lifecycle::NextAction, status::SyncStatus};
+use waybill::features::orders::{model::NextAction, status::SyncStatus};
 
 use super::{
     reviewers::person_moves_on,
@@ -88,8 +88,8 @@ fn stranded(world: &World) -> Option<String> {
     if !world.is_quiet() {
         return None;
     }
-    let waits = world.scenario.ops > 0 && world.order.provider_sync_status == SyncStatus::NeedsReview;
-    let stuck = waits && !person_moves_on(world, |after| after.order.provider_sync_status.is_final());
+    let waits = world.scenario.ops > 0 && world.order.provider_sync_status() == SyncStatus::NeedsReview;
+    let stuck = waits && !person_moves_on(world, |after| after.order.provider_sync_status().is_final());
     rules::at_rest(world).or_else(|| stuck.then(|| "nothing that a person may do moves it on".to_owned()))
 }
 
@@ -97,7 +97,7 @@ fn look(world: &World, found: &mut Found, way: impl Fn() -> String) {
     if !world.is_quiet() {
         return;
     }
-    let status = world.order.provider_sync_status;
+    let status = world.order.provider_sync_status();
     *found.quiet.entry(status.as_str()).or_default() += 1;
     let booked = |log: &Log| log.best() == Some(Known::Booked);
     let unanswered = |log: &Log| log.request && log.outcome.is_none();
@@ -112,7 +112,10 @@ fn look(world: &World, found: &mut Found, way: impl Fn() -> String) {
     };
     count(|f| &mut f.unadopted, status == SyncStatus::NeedsReview && world.logs.iter().any(booked));
     let order = &world.order;
-    count(|f| &mut f.own_duplicate, order.awb.as_ref().is_some_and(|awb| order.duplicate_awbs.contains(awb)));
+    count(
+        |f| &mut f.own_duplicate,
+        order.awb().is_some_and(|awb| order.booking().duplicate_awbs().iter().any(|other| other == awb)),
+    );
     count(|f| &mut f.unanswered, !status.is_open() && world.logs.iter().any(unanswered));
 }
 
@@ -122,7 +125,7 @@ fn settles_alone(world: &World) -> bool {
     let mut world = world.clone();
     world.scenario.takes = i64::MAX;
     for _ in 0..100 {
-        if !world.order.provider_sync_status.is_open() {
+        if !world.order.provider_sync_status().is_open() {
             return true;
         }
         let usual =
@@ -131,7 +134,7 @@ fn settles_alone(world: &World) -> bool {
         // Whatever is under way first; then a job; and the clock when there was nothing to do.
         let idle = matches!(world.runs[0], Run::Idle) && world.calls.is_empty();
         let waits = idle
-            && (world.order.overdue_at.is_none_or(|at| at > world.now)
+            && (world.order.overdue_at().is_none_or(|at| at > world.now)
                 || matches!(world.order.next_action(None, world.now), NextAction::Wait(_)));
         nexts.retain(|next| (next.who == Who::Clock) == waits);
         match nexts.into_iter().min_by_key(|next| matches!(next.who, Who::Worker(_))) {
@@ -155,7 +158,7 @@ fn history(scenario: Scenario, ways: &[(usize, usize)], mut at: usize, last: Opt
         let next = steps(&world).swap_remove(n);
         world = next.world;
         let order = &world.order;
-        let stands = format!("{} v{}", order.provider_sync_status.as_str(), order.version);
+        let stands = format!("{} v{}", order.provider_sync_status().as_str(), order.version());
         text += &format!("\n  {:<10} {:<45} {stands}", format!("{:?}", next.who), next.what);
     }
     text

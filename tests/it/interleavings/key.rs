@@ -27,12 +27,12 @@ impl World {
             | Run::WriteUnknown(at)
             | Run::ReadAgain(at)
             | Run::LookUp(at) => *at == id,
-            Run::Loaded(copy) => copy.attempt.as_ref().is_some_and(|a| Id::of(a) == id),
+            Run::Loaded(copy) => copy.attempt().is_some_and(|a| Id::of(a) == id),
             Run::Take(_) | Run::Write(_) => false,
         };
         let call = |call: &Call| call.id == id && !matches!(call.stage, Stage::Write(_));
-        let reviewer = |action: &Action| action.seen.attempt.as_ref().is_some_and(|a| Id::of(a) == id);
-        self.order.attempt.as_ref().is_some_and(|a| Id::of(a) == id)
+        let reviewer = |action: &Action| action.seen.attempt().is_some_and(|a| Id::of(a) == id);
+        self.order.attempt().is_some_and(|a| Id::of(a) == id)
             || self.runs.iter().any(run)
             || self.calls.iter().any(call)
             || self.reviewers.iter().flatten().any(reviewer)
@@ -42,13 +42,13 @@ impl World {
     /// saved that is stale is decided anew, one to be taken is dropped, and on an order that is final nothing
     /// can be changed but a request be noted.
     pub(super) fn tidy(&mut self) {
-        let version = self.order.version;
+        let version = self.order.version();
         let (checked_take, checked_save) = match self.scenario.broken {
             Break::TakeUnchecked => (false, true),
             Break::SettleUnchecked | Break::CancelUnchecked => (true, false),
             _ => (true, true),
         };
-        let is_final = self.order.provider_sync_status.is_final();
+        let is_final = self.order.provider_sync_status().is_final();
         let people = self.scenario.ops > 0;
         // What a person failed may be booked after all, or be amended.
         let moot = |writing: &Writing| {
@@ -59,7 +59,7 @@ impl World {
         let stale = |writing: &mut Writing| {
             if let Writing::Save(change, copy) = writing
                 && checked_save
-                && copy.version != version
+                && copy.version() != version
             {
                 *writing = Writing::Decide(*change);
             }
@@ -67,7 +67,7 @@ impl World {
         for run in &mut self.runs {
             match run {
                 Run::Loaded(copy) if checked_take && !leads_on(copy, version) => *run = Run::Idle,
-                Run::Take(copy) if checked_take && copy.version != version => *run = Run::Idle,
+                Run::Take(copy) if checked_take && copy.version() != version => *run = Run::Idle,
                 Run::Write(writing) if moot(writing) => *run = Run::Idle,
                 Run::Write(writing) => stale(writing),
                 _ => {}
@@ -152,9 +152,9 @@ impl World {
 
 /// Whether a worker with this copy can do anything: a stale one cannot be taken.
 fn leads_on(copy: &Order, version: i64) -> bool {
-    match copy.provider_sync_status {
+    match copy.provider_sync_status() {
         SyncStatus::Queued if copy.open_attempt().is_some() => true,
-        SyncStatus::Queued | SyncStatus::Retrying => copy.version == version,
+        SyncStatus::Queued | SyncStatus::Retrying => copy.version() == version,
         SyncStatus::Processing | SyncStatus::Reconciling => true,
         _ => false,
     }
@@ -171,14 +171,14 @@ struct Key {
 
 impl Key {
     fn of(world: &World, size: usize, write: impl FnOnce(&mut Self)) -> Vec<u8> {
-        let (now, version, last_poll) = (world.now, world.order.version, POLLS[world.scenario.polls - 1]);
+        let (now, version, last_poll) = (world.now, world.order.version(), POLLS[world.scenario.polls - 1]);
         let people = world.scenario.ops > 0;
         let mut key = Self {
             now,
             last_poll,
             version,
             people,
-            generation: world.order.generation,
+            generation: world.order.generation(),
             bytes: Vec::with_capacity(size),
         };
         write(&mut key);
@@ -202,16 +202,16 @@ impl Key {
     /// What a copy decides: one to be taken is the order itself, if it is not stale; of others all that
     /// matters is what they say.
     fn copy(&mut self, copy: &Order) {
-        let fresh = copy.version == self.version;
-        match copy.provider_sync_status {
+        let fresh = copy.version() == self.version;
+        match copy.provider_sync_status() {
             SyncStatus::Queued | SyncStatus::Retrying if fresh => self.push(&[1]),
             SyncStatus::Processing => {
-                self.push(&[2, copy.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
-                self.time(copy.attempt.as_ref().map(|a| a.settle_after));
+                self.push(&[2, copy.attempt().map_or(0, |a| Id::of(a).0)]);
+                self.time(copy.attempt().map(|a| a.settle_after));
             }
             SyncStatus::Reconciling => {
-                self.push(&[3, copy.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
-                self.time(copy.next_check_at);
+                self.push(&[3, copy.attempt().map_or(0, |a| Id::of(a).0)]);
+                self.time(copy.next_check_at());
             }
             _ => {
                 self.push(&[4]);
@@ -222,35 +222,35 @@ impl Key {
 
     fn order(&mut self, order: &Order) {
         let small = |n: i64| u8::try_from(n).unwrap();
-        let status = SyncStatus::ALL.iter().position(|s| *s == order.provider_sync_status).unwrap();
+        let status = SyncStatus::ALL.iter().position(|s| *s == order.provider_sync_status()).unwrap();
         self.push(&[
             u8::try_from(status).unwrap(),
-            small(order.generation),
-            small(i64::from(order.dispatches)),
+            small(order.generation()),
+            small(i64::from(order.dispatch().tries())),
         ]);
-        self.push(&[u8::from(order.outbox.is_some()), u8::from(order.overdue_at.is_some())]);
-        self.text(order.awb.as_deref().unwrap_or_default());
-        self.push(&[order.attempt.as_ref().map_or(0, |a| Id::of(a).0)]);
+        self.push(&[u8::from(!order.outbox().is_empty()), u8::from(order.overdue_at().is_some())]);
+        self.text(order.awb().unwrap_or_default());
+        self.push(&[order.attempt().map_or(0, |a| Id::of(a).0)]);
         self.push(&[
-            order.unresolved.as_ref().map_or(0, |d| small(i64::from(d.calls) + 1)),
-            request(order.cancellation.state),
+            order.booking().unresolved().map_or(0, |d| small(i64::from(d.calls) + 1)),
+            request(order.cancellation().state()),
         ]);
-        order.duplicate_awbs.iter().for_each(|awb| self.text(awb));
-        for cancel in &order.shipment_cancellations {
+        order.booking().duplicate_awbs().iter().for_each(|awb| self.text(awb));
+        for cancel in order.cancellation().shipments() {
             self.text(&cancel.awb);
             self.push(&[cancelled(cancel.state)]);
         }
-        let ended = order.parcelx_response_ref_id == order.attempt.as_ref().map(|a| a.request_log_id.clone());
+        let ended = order.has_ended();
         self.push(&[202, u8::from(ended)]);
-        match order.provider_sync_status {
-            SyncStatus::Processing => self.time(order.attempt.as_ref().map(|a| a.settle_after)),
+        match order.provider_sync_status() {
+            SyncStatus::Processing => self.time(order.attempt().map(|a| a.settle_after)),
             SyncStatus::Queued | SyncStatus::NeedsReview if self.people && !ended => {
-                self.time(order.attempt.as_ref().map(|a| a.settle_after));
+                self.time(order.attempt().map(|a| a.settle_after));
             }
-            SyncStatus::Retrying => self.time(order.next_check_at),
+            SyncStatus::Retrying => self.time(order.next_check_at()),
             SyncStatus::Reconciling => {
-                self.time(order.next_check_at);
-                self.time(order.unresolved.as_ref().map(|d| d.since + self.last_poll));
+                self.time(order.next_check_at());
+                self.time(order.booking().unresolved().map(|d| d.since + self.last_poll));
             }
             _ => {}
         }
@@ -277,7 +277,7 @@ impl Key {
                 self.change(change);
             }
             Writing::Save(change, copy) => {
-                self.push(&[101, u8::from(copy.version == self.version)]);
+                self.push(&[101, u8::from(copy.version() == self.version)]);
                 self.change(change);
                 self.order(copy);
             }
@@ -292,7 +292,7 @@ impl Key {
                 self.copy(copy);
             }
             Run::Take(copy) => {
-                self.push(&[112, u8::from(copy.version == self.version)]);
+                self.push(&[112, u8::from(copy.version() == self.version)]);
                 self.order(copy);
             }
             Run::Tombstone(id) => self.push(&[113, id.0]),
@@ -316,10 +316,10 @@ impl Key {
             151,
             id,
             kind,
-            u8::from(seen.generation == self.generation),
-            seen.attempt.as_ref().map_or(0, |a| Id::of(a).0),
+            u8::from(seen.generation() == self.generation),
+            seen.attempt().map_or(0, |a| Id::of(a).0),
         ]);
-        self.push(&[u8::from(seen.unresolved.is_some())]);
+        self.push(&[u8::from(seen.booking().unresolved().is_some())]);
         match at {
             At::Check => self.order(seen),
             At::Tombstone(id) => self.push(&[152, id.0]),

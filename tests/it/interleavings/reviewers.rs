@@ -12,8 +12,7 @@ use std::rc::Rc;
 
 use waybill::{
     features::orders::{
-        cancellation::{NextCancelAction, PollSchedule},
-        model::{Order, ShipmentCancellationState},
+        model::{Event, NextCancelAction, OperatorAction, Order, PollSchedule, ShipmentCancellationState},
         payload::NewOrder,
         request::CreateOrder,
         status::SyncStatus,
@@ -135,7 +134,7 @@ impl Steps<'_> {
         for n in 0..from.scenario.reviewers {
             match &from.reviewers[n] {
                 Some(action) => self.reviewer(n, action),
-                None if from.ops > 0 && from.order.provider_sync_status == SyncStatus::NeedsReview => {
+                None if from.ops > 0 && from.order.provider_sync_status() == SyncStatus::NeedsReview => {
                     let acts = if from.scenario.careful { from.right() } else { from.any() };
                     for act in acts {
                         self.push(Who::Operator, begins(act), false, |w| {
@@ -229,7 +228,8 @@ impl Steps<'_> {
         let schedule = PollSchedule { unclear: Vec::new(), confirm: Vec::new() };
         if let Some(cancel) = from
             .order
-            .shipment_cancellations
+            .cancellation()
+            .shipments()
             .iter()
             .find(|cancel| cancel.state == ShipmentCancellationState::Sending)
         {
@@ -239,31 +239,36 @@ impl Steps<'_> {
                     .filter(|create| awb(create.id) == cancel.awb)
                     .for_each(|create| create.cancelled = true);
                 change(w, |order, now| {
-                    order.resolve_cancel(&cancel.awb, &CallOutcome::Done(()), &schedule, now)
-                        && order.record_tracking(&cancel.awb, &Tracking::Cancelled.outcome(), &schedule, now)
+                    let (awb, schedule, outcome) = (&cancel.awb, &schedule, &CallOutcome::Done(()));
+                    let tracking = Tracking::Cancelled;
+                    let ended = order.apply(Event::CancelEnded { log_id: awb, outcome, schedule }, now);
+                    let seen =
+                        order.apply(Event::TrackingSeen { awb, tracked: &tracking.outcome(), schedule }, now);
+                    ended.unwrap().changed() && seen.unwrap().changed()
                 });
             });
         }
         if let NextCancelAction::Send(awb) =
-            from.order.next_cancel_action(Some(from.order.generation), from.now)
+            from.order.next_cancel_action(Some(from.order.generation()), from.now)
         {
             self.push(Who::Canceller, "begins to cancel a shipment", false, |w| {
-                change(w, |order, now| order.take_cancel(&awb, awb.clone(), CALL, now));
+                change(w, |order, now| {
+                    let times = CALL.into();
+                    order.apply(Event::TakeCancel { awb: &awb, log_id: &awb, times }, now).unwrap().changed()
+                });
             });
         }
     }
 
     fn amends(&mut self) {
-        if self.from.amends == 0 || self.from.order.provider_sync_status != SyncStatus::Failed {
+        if self.from.amends == 0 || self.from.order.provider_sync_status() != SyncStatus::Failed {
             return;
         }
         self.push(Who::Merchant, "amends the order", false, |w| {
             w.amends -= 1;
             let body = with(order("A-1"), "/invoiceNumber", "INV-2".into());
             let draft = NewOrder::from(serde_json::from_value::<CreateOrder>(body).unwrap());
-            change(w, |order, now| {
-                order.amend(draft, now) == waybill::features::orders::amend::Amend::Accepted
-            });
+            change(w, |order, now| order.apply(Event::Amend { draft: &draft }, now).unwrap().changed());
         });
     }
 }
@@ -291,17 +296,17 @@ fn begins(act: Act) -> &'static str {
 fn check(from: &World, action: &Action) -> (&'static str, Option<At>) {
     let (seen, now) = (&action.seen, from.now);
     let refused = match action.act {
-        Act::Rebook(_) => Order::clone(seen).rebook(false, now).is_err(),
+        Act::Rebook(_) => seen.allows(OperatorAction::Rebook { doubtful: false }, now).is_err(),
         _ => seen.reviewed().is_err(),
     };
     let next = |doubtful| {
         if asks(action.act, doubtful) { At::Look(doubtful) } else { unasked(action.act, doubtful) }
     };
-    match &seen.attempt {
+    match seen.attempt() {
         _ if refused => ("is refused", None),
-        None => ("finds that it was never sent", Some(next(seen.unresolved.is_some()))),
+        None => ("finds that it was never sent", Some(next(seen.booking().unresolved().is_some()))),
         Some(_) if from.scenario.broken == Break::RecordUnread => {
-            ("does not look at the record", Some(next(seen.unresolved.is_some())))
+            ("does not look at the record", Some(next(seen.booking().unresolved().is_some())))
         }
         Some(attempt) if seen.not_under_way(now).is_ok() => {
             ("looks at the record", Some(At::Tombstone(Id::of(attempt))))
@@ -329,11 +334,13 @@ fn unasked(act: Act, doubtful: bool) -> At {
 fn on_record(world: &mut World, action: &Action, id: Id, known: Known) -> Option<Action> {
     if known == Known::Booked {
         change(world, |order, now| {
-            order.resolve(&id.text(), &known.finding(id), std::time::Duration::ZERO, now)
+            let (log_id, outcome, first_poll) = (id.text(), known.finding(id), std::time::Duration::ZERO);
+            let ended = Event::CallEnded { log_id: &log_id, outcome: &outcome, first_poll };
+            order.apply(ended, now).unwrap().changed()
         });
         return None;
     }
-    let doubtful = action.seen.unresolved.is_some() || !known.is_unbooked();
+    let doubtful = action.seen.booking().unresolved().is_some() || !known.is_unbooked();
     let skips = world.scenario.broken == Break::Unasked && matches!(action.act, Act::Rebook(false));
     let at = match asks(action.act, doubtful) {
         true if skips => At::Decide { doubtful, missed: false, found: None },
@@ -349,15 +356,17 @@ fn decide(world: &mut World, action: &Action, (doubtful, missed, found): (bool, 
     if !order.called_as_in(&action.seen) {
         return;
     }
-    let decided = match (action.act, found) {
-        (Act::Adopt(..) | Act::AdoptFound, Some(id)) => order.adopt(&awb(id), now),
-        (Act::Rebook(_), _) => order.rebook(doubtful, now),
-        (Act::Fail, _) => order.fail("given up", now),
+    let shipment = found.map(awb);
+    let decided = match (action.act, &shipment) {
+        (Act::Adopt(..) | Act::AdoptFound, Some(awb)) => OperatorAction::Adopt { awb },
+        (Act::Rebook(_), _) => OperatorAction::Rebook { doubtful },
+        (Act::Fail, _) => OperatorAction::Fail { words: "given up" },
         _ => return,
     };
+    let decided = order.apply(Event::Operator { action: decided, audit_id: None }, now).unwrap();
     // The unique index.
     let taken = found == Some(OF_ANOTHER) && world.scenario.broken != Break::IndexUnchecked;
-    if decided.is_err() || taken {
+    if !decided.changed() || taken {
         return;
     }
     match action.act {
@@ -379,7 +388,7 @@ fn decide(world: &mut World, action: &Action, (doubtful, missed, found): (bool, 
 /// Whether a careful person can bring an order that waits for one to an end, or back on its way.
 pub(super) fn person_moves_on(world: &World, ends: impl Fn(&World) -> bool) -> bool {
     let mut world = world.clone();
-    world.now = world.now.max(world.order.attempt.as_ref().map_or(world.now, |attempt| attempt.settle_after));
+    world.now = world.now.max(world.order.attempt().map_or(world.now, |attempt| attempt.settle_after));
     let Some(act) = world.right().first().copied() else { return false };
     world.begin(0, act);
     while let Some(action) = world.reviewers[0].clone() {

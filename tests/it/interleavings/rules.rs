@@ -21,7 +21,7 @@ pub(super) fn at_send(world: &World, id: Id, send_by: Timestamp) -> Option<Strin
     if !log.request || log.tombstone {
         return Some(format!("{id:?} is sent without a request log of its own"));
     }
-    let status = world.order.provider_sync_status;
+    let status = world.order.provider_sync_status();
     // A call that slept through all its time cannot be stopped; nothing ends before it but by a false word.
     let lingers = world.now >= send_by + (CALL + SETTLE_WITHIN) && world.words != FalseWords::default();
     if lingers {
@@ -47,8 +47,8 @@ pub(super) fn at_end(world: &World, written: &Writing) -> Option<String> {
     let (Writing::Decide(change) | Writing::Save(change, _)) = written;
     let Change::Settle(id, Known::Booked) = change else { return None };
     let (order, awb) = (&world.order, awb(*id));
-    let left_live = order.awb.as_ref() == Some(&awb) || order.duplicate_awbs.contains(&awb);
-    (!left_live).then(|| format!("the AWB of {id:?} was dropped: {:?}", order.provider_sync_status))
+    let left_live = order.awb() == Some(&awb) || order.booking().duplicate_awbs().contains(&awb);
+    (!left_live).then(|| format!("the AWB of {id:?} was dropped: {:?}", order.provider_sync_status()))
 }
 
 /// Of a step and of the state that it leads to.
@@ -75,7 +75,8 @@ fn is_there(world: &World, create: &Create) -> bool {
     create.may_be_live()
         && !world
             .order
-            .shipment_cancellations
+            .cancellation()
+            .shipments()
             .iter()
             .any(|cancel| cancel.awb == awb(create.id) && cancel.state.is_open())
 }
@@ -101,42 +102,44 @@ fn logs(before: &World, after: &World) -> Option<String> {
 }
 
 fn order(before: &Order, after: &Order) -> Option<String> {
-    let (was, is) = (before.provider_sync_status, after.provider_sync_status);
+    let (was, is) = (before.provider_sync_status(), after.provider_sync_status());
     // A cancel request is carried out in the same write that shows that nothing was booked.
     let cancel_requested =
-        is == SyncStatus::Cancelled && before.cancellation.state == CancellationState::Requested;
+        is == SyncStatus::Cancelled && before.cancellation().state() == CancellationState::Requested;
     let called_off = cancel_requested && was.may_become(SyncStatus::Retrying);
     if was != is && !was.may_become(is) && !called_off {
         return Some(format!("{was:?} became {is:?}"));
     }
-    if before.awb.is_some() && before.awb != after.awb {
-        return Some(format!("the AWB was {:?} and became {:?}", before.awb, after.awb));
+    if before.awb().is_some() && before.awb() != after.awb() {
+        return Some(format!("the AWB was {:?} and became {:?}", before.awb(), after.awb()));
     }
     if before
-        .duplicate_awbs
+        .booking()
+        .duplicate_awbs()
         .iter()
-        .any(|awb| !after.duplicate_awbs.contains(awb) && after.awb.as_ref() != Some(awb))
+        .any(|awb| !after.booking().duplicate_awbs().contains(awb) && after.awb() != Some(awb))
     {
         return Some("a second shipment was forgotten".to_owned());
     }
-    let no = |order: &Order| order.attempt.as_ref().map_or(0, |a| a.no);
-    if no(after) < no(before) || after.generation < before.generation {
+    let no = |order: &Order| order.attempt().map_or(0, |a| a.no);
+    if no(after) < no(before) || after.generation() < before.generation() {
         return Some("an attempt or a generation was undone".to_owned());
     }
-    let uncancelled = |awb: &&String| !after.shipment_cancellations.iter().any(|cancel| cancel.awb == **awb);
-    if let Some(awb) = after.duplicate_awbs.iter().find(uncancelled) {
+    let uncancelled =
+        |awb: &&String| !after.cancellation().shipments().iter().any(|cancel| cancel.awb == **awb);
+    if let Some(awb) = after.booking().duplicate_awbs().iter().find(uncancelled) {
         return Some(format!("nobody shipment_cancellations the second shipment {awb}"));
     }
     let amended = was == SyncStatus::Failed && is == SyncStatus::Queued;
-    if before.cancellation.state != CancellationState::None
-        && after.cancellation.state == CancellationState::None
+    if before.cancellation().state() != CancellationState::None
+        && after.cancellation().state() == CancellationState::None
         && !amended
     {
         return Some("a request to cancel was forgotten".to_owned());
     }
-    let shipment_cancellations = after.shipment_cancellations.iter().any(|cancel| cancel.state.is_open());
-    if (is.is_open() || shipment_cancellations) != after.overdue_at.is_some() {
-        return Some(format!("{is:?}, and somebody looks at {:?}", after.overdue_at));
+    let shipment_cancellations = after.cancellation().shipments().iter().any(|cancel| cancel.state.is_open());
+    if (is.is_open() || shipment_cancellations) != after.overdue_at().is_some() {
+        return Some(format!("{is:?}, and somebody looks at {:?}", after.overdue_at()));
     }
     None
 }
@@ -144,31 +147,33 @@ fn order(before: &Order, after: &Order) -> Option<String> {
 /// What the order says is what the provider did.
 fn told(world: &World) -> Option<String> {
     let order = &world.order;
-    match order.provider_sync_status {
+    match order.provider_sync_status() {
         SyncStatus::Failed | SyncStatus::Cancelled if !world.words.fail => {
             let create = world.creates.iter().find(|create| is_there(world, create))?;
             Some(format!(
                 "{:?} is told although {:?} is {:?}",
-                order.provider_sync_status, create.id, create.done
+                order.provider_sync_status(),
+                create.id,
+                create.done
             ))
         }
-        SyncStatus::Success if order.awb == Some(awb(OF_ANOTHER)) => {
+        SyncStatus::Success if order.awb() == Some(&awb(OF_ANOTHER)) => {
             Some("two orders have one AWB".to_owned())
         }
         SyncStatus::Success if !world.words.adopt => {
             let own = world
                 .creates
                 .iter()
-                .find(|create| order.awb == Some(awb(create.id)) && create.done == Some(Known::Booked));
+                .find(|create| order.awb() == Some(&awb(create.id)) && create.done == Some(Known::Booked));
             match own {
-                None => Some(format!("AWB {:?} is told, and it is not booked", order.awb)),
-                Some(own) if own.cancelled != (order.status == OrderStatus::Cancelled) => {
-                    Some(format!("{:?} is told, and cancelled: {}", order.status, own.cancelled))
+                None => Some(format!("AWB {:?} is told, and it is not booked", order.awb())),
+                Some(own) if own.cancelled != (order.status() == OrderStatus::Cancelled) => {
+                    Some(format!("{:?} is told, and cancelled: {}", order.status(), own.cancelled))
                 }
                 Some(_) => None,
             }
         }
-        SyncStatus::NeedsReview if order.sync_reason.as_deref().is_none_or(str::is_empty) => {
+        SyncStatus::NeedsReview if order.sync_reason().is_none_or(str::is_empty) => {
             Some("a person is asked to look without a reason".to_owned())
         }
         _ => None,
@@ -183,6 +188,6 @@ pub(super) fn at_rest(world: &World) -> Option<String> {
     // ends it, and nobody closes.
     let forgiven = world.words.rebook && world.scenario.deaths > 0;
     let log = unanswered
-        .filter(|_| world.scenario.ops > 0 && world.order.provider_sync_status.is_final() && !forgiven)?;
+        .filter(|_| world.scenario.ops > 0 && world.order.provider_sync_status().is_final() && !forgiven)?;
     Some(format!("it is over, and {:?} has no outcome log", log.id))
 }

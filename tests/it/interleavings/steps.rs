@@ -4,8 +4,8 @@ use std::{rc::Rc, time::Duration};
 
 use waybill::{
     features::orders::{
-        lifecycle::{job_id, reason},
-        model::Order,
+        model::{Event, Order, job_id},
+        reason,
     },
     platform::outbox::{Again, Dispatched},
 };
@@ -82,7 +82,7 @@ impl Steps<'_> {
         let mut goes = |what, usual, run: Run| self.push(who, what, usual, |w| w.runs[n] = run);
         match &from.runs[n] {
             // On one that is closed every job, however stale its copy, finds nothing to do.
-            Run::Idle if !from.order.provider_sync_status.is_open() => {}
+            Run::Idle if !from.order.provider_sync_status().is_open() => {}
             Run::Idle => goes("loads the order", true, Run::Loaded(Rc::clone(&from.order))),
             Run::Loaded(copy) => {
                 let (what, run) = decide(from, n, copy);
@@ -120,13 +120,13 @@ impl Steps<'_> {
     }
 
     fn take(&mut self, n: usize, copy: &Rc<Order>) {
-        let first = copy.version == self.from.order.version;
+        let first = copy.version() == self.from.order.version();
         if !first && self.from.scenario.broken != Break::TakeUnchecked {
             return self.push(Who::Worker(n), "was too late to take it", true, |w| w.runs[n] = Run::Idle);
         }
         self.push(Who::Worker(n), "takes the order", true, |w| {
             save(w, copy);
-            let attempt = copy.attempt.as_ref().unwrap();
+            let attempt = copy.attempt().unwrap();
             let id = Id::of(attempt);
             w.taken.push(id);
             w.calls.push(Call { id, send_by: attempt.send_by, stage: Stage::LogRequest });
@@ -168,7 +168,7 @@ impl Steps<'_> {
             goes("finds the booking", true, Change::Found(id, create.id));
             goes("finds the booking without its AWB", false, Change::GiveUp(id, true));
         }
-        let since = from.order.unresolved.as_ref().map_or(from.order.updated_at, |call| call.since);
+        let since = from.order.booking().unresolved().map_or(from.order.updated_at(), |call| call.since);
         if let Some(at) =
             POLLS.iter().take(from.scenario.polls).map(|offset| since + *offset).find(|at| *at > from.now)
         {
@@ -279,18 +279,20 @@ impl Steps<'_> {
     }
 
     fn others(&mut self) {
-        let (from, open) = (self.from, self.from.order.provider_sync_status.is_open());
+        let (from, open) = (self.from, self.from.order.provider_sync_status().is_open());
         if open && from.deaths > 0 {
             self.push(Who::Burial, "hands the order to a person", false, |w| {
                 w.deaths -= 1;
-                change(w, |order, now| order.review(reason::INTERNAL_ERROR, now));
+                change(w, |order, now| {
+                    order.apply(Event::Review { reason: reason::INTERNAL_ERROR }, now).unwrap().changed()
+                });
             });
         }
         if open && from.sweeps > 0 {
             self.push(Who::Sweeper, "dispatches it again", false, |w| {
                 w.sweeps -= 1;
-                let job = job_id(&w.order.id, w.order.generation);
-                change(w, |order, now| order.dispatch_again(&job, now) != Again::MovedOn);
+                let job = job_id(w.order.id(), w.order.generation());
+                change(w, |order, now| order.job_lost(&job, now) != Again::MovedOn);
             });
         }
         if let Some(at) = from.next_moment() {

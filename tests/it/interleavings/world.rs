@@ -302,7 +302,7 @@ impl World {
 
     /// Whether the end of the order's last call stands in the order.
     pub(super) fn has_ended(&self) -> bool {
-        self.order.parcelx_response_ref_id == self.order.attempt.as_ref().map(|a| a.request_log_id.clone())
+        self.order.has_ended()
     }
 
     /// Nobody is at anything, and nothing is under way.
@@ -313,7 +313,8 @@ impl World {
             && self.reviewers.iter().all(Option::is_none)
             && self
                 .order
-                .shipment_cancellations
+                .cancellation()
+                .shipments()
                 .iter()
                 .all(|cancel| cancel.state != ShipmentCancellationState::Sending)
             && self.creates.iter().all(|create| create.done.is_some())
@@ -324,16 +325,16 @@ impl World {
         let order = &self.order;
         let mut moments: Vec<Timestamp> =
             self.calls.iter().filter(|call| call.is_unsent()).map(|call| call.send_by).collect();
-        if order.provider_sync_status == SyncStatus::Processing {
-            moments.extend(order.attempt.iter().map(|a| a.settle_after));
+        if order.provider_sync_status() == SyncStatus::Processing {
+            moments.extend(order.attempt().into_iter().map(|a| a.settle_after));
         }
         if self.scenario.ops > 0
-            && matches!(order.provider_sync_status, SyncStatus::NeedsReview | SyncStatus::Queued)
+            && matches!(order.provider_sync_status(), SyncStatus::NeedsReview | SyncStatus::Queued)
             && !self.has_ended()
         {
-            moments.extend(order.attempt.iter().map(|a| a.settle_after));
+            moments.extend(order.attempt().into_iter().map(|a| a.settle_after));
         }
-        moments.extend(order.next_check_at);
+        moments.extend(order.next_check_at());
         moments.into_iter().filter(|at| *at > self.now).min()
     }
 }

@@ -5,9 +5,10 @@ use std::{rc::Rc, time::Duration};
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        lifecycle::{NextAction, reason},
-        model::{Actor, Order},
+        model::{Actor, Event, NextAction, Order},
+        reason,
     },
+    platform::store::Document,
 };
 
 use super::{
@@ -19,7 +20,7 @@ pub(super) const CALL: Duration = Duration::from_secs(25);
 
 /// What the order's own decision says to a worker that looks at `copy` now.
 pub(super) fn decide(from: &World, worker: usize, copy: &Rc<Order>) -> (&'static str, Run) {
-    match copy.next_action(Some(copy.generation), from.now) {
+    match copy.next_action(Some(copy.generation()), from.now) {
         NextAction::Done | NextAction::Wait(_) => ("finds nothing to do now", Run::Idle),
         NextAction::Close(_) if from.scenario.broken == Break::NeverCloses => {
             ("finds nothing to do now", Run::Idle)
@@ -27,7 +28,7 @@ pub(super) fn decide(from: &World, worker: usize, copy: &Rc<Order>) -> (&'static
         NextAction::Close(attempt) => ("begins to close the attempt", Run::Tombstone(Id::of(&attempt))),
         NextAction::LookUp(attempt) => ("begins to look it up", Run::LookUp(Id::of(&attempt))),
         NextAction::Take => {
-            let no = copy.attempt.as_ref().map_or(1, |a| a.no + 1);
+            let no = copy.attempt().map_or(1, |a| a.no + 1);
             if no > from.scenario.takes {
                 return ("is at the end of what is searched", Run::Idle);
             }
@@ -35,7 +36,7 @@ pub(super) fn decide(from: &World, worker: usize, copy: &Rc<Order>) -> (&'static
             // Of two that take the same, one is first; who is not never uses its id.
             let letter = if from.scenario.broken == Break::TakeUnchecked { worker } else { 0 };
             let id = Id::new(no, letter);
-            taken.take(id.text(), CALL, from.now);
+            taken.apply(Event::Take { log_id: &id.text(), times: CALL.into() }, from.now).unwrap();
             ("begins to take it", Run::Take(Rc::new(taken)))
         }
     }
@@ -66,26 +67,7 @@ pub(super) fn write(from: &World, writing: &Writing) -> (&'static str, World, Op
     match writing {
         Writing::Decide(change) => {
             let mut copy = Order::clone(&from.order);
-            let changed = match change {
-                Change::Settle(id, known) => {
-                    copy.resolve(&id.text(), &known.finding(*id), POLLS[0], from.now)
-                }
-                Change::Found(id, shipment) => {
-                    copy.resolve(&id.text(), &Known::Booked.finding(*shipment), POLLS[0], from.now)
-                }
-                Change::Absent(id) => copy.absent(&id.text(), from.now),
-                Change::PollAgain(id, at) => {
-                    let awaits = copy.awaits(&id.text());
-                    if awaits {
-                        copy.poll_again(*at, from.now);
-                    }
-                    awaits
-                }
-                Change::GiveUp(id, found) => {
-                    copy.give_up(&id.text(), *found, reason::OUTCOME_UNKNOWN, from.now)
-                }
-                Change::CancelDecision => copy.request_cancel(Actor::Merchant, None, from.now).changes(),
-            };
+            let changed = apply(&mut copy, change, from.now);
             let left = changed.then(|| Writing::Save(*change, Rc::new(copy)));
             (if changed { "loads and decides" } else { "finds that it changes nothing" }, world, left)
         }
@@ -94,7 +76,7 @@ pub(super) fn write(from: &World, writing: &Writing) -> (&'static str, World, Op
                 Change::CancelDecision => from.scenario.broken == Break::CancelUnchecked,
                 _ => from.scenario.broken == Break::SettleUnchecked,
             };
-            if copy.version != from.order.version && !unchecked {
+            if copy.version() != from.order.version() && !unchecked {
                 return ("was too late to save it", world, Some(Writing::Decide(*change)));
             }
             save(&mut world, copy);
@@ -103,9 +85,29 @@ pub(super) fn write(from: &World, writing: &Writing) -> (&'static str, World, Op
     }
 }
 
+fn apply(order: &mut Order, change: &Change, now: Timestamp) -> bool {
+    let ended = |order: &mut Order, id: Id, outcome| {
+        order.apply(Event::CallEnded { log_id: &id.text(), outcome: &outcome, first_poll: POLLS[0] }, now)
+    };
+    let applied = match change {
+        Change::Settle(id, known) => ended(order, *id, known.finding(*id)),
+        Change::Found(id, shipment) => ended(order, *id, Known::Booked.finding(*shipment)),
+        Change::Absent(id) => order.apply(Event::ProvenAbsent { log_id: &id.text() }, now),
+        Change::PollAgain(id, at) => order.apply(Event::PollAgain { log_id: &id.text(), at: *at }, now),
+        Change::GiveUp(id, found) => {
+            let (log_id, reason) = (id.text(), reason::OUTCOME_UNKNOWN);
+            order.apply(Event::GiveUp { log_id: &log_id, found: *found, reason }, now)
+        }
+        Change::CancelDecision => {
+            order.apply(Event::RequestCancel { actor: Actor::Merchant, reason: None }, now)
+        }
+    };
+    applied.unwrap().changed()
+}
+
 pub(super) fn save(world: &mut World, copy: &Rc<Order>) {
     let mut order = Order::clone(copy);
-    order.version = world.order.version + 1;
+    order.set_version(world.order.version() + 1);
     world.order = Rc::new(order);
 }
 

@@ -31,7 +31,7 @@ async fn stored(app: &TestApp, id: &str) -> Order {
 /// How an order stands, and why.
 async fn stands(app: &TestApp, id: &str) -> (String, String) {
     let order = stored(app, id).await;
-    (order.provider_sync_status.as_str().to_owned(), order.sync_reason.unwrap_or_default())
+    (order.provider_sync_status().as_str().to_owned(), order.sync_reason().unwrap_or_default().to_owned())
 }
 
 fn given_up(count: usize) -> Report {
@@ -109,12 +109,12 @@ async fn a_cancel_that_cannot_be_sent_for_a_day_comes_to_a_person() {
     assert_eq!(app.run_pending_jobs().await, 0, "shut");
     app.advance(DAY - Duration::from_millis(1));
     assert_eq!(pass(&app).await.given_up, 0);
-    assert_eq!(stored(&app, &id).await.cancellation.state, CancellationState::Requested);
+    assert_eq!(stored(&app, &id).await.cancellation().state(), CancellationState::Requested);
 
     app.advance(Duration::from_secs(3600));
     assert_eq!(pass(&app).await, given_up(1));
-    let cancellation = stored(&app, &id).await.cancellation;
-    assert_eq!((cancellation.state, cancellation.detail), (CancellationState::Review, Some(unreachable().1)));
+    let request = stored(&app, &id).await.cancellation().request().clone();
+    assert_eq!((request.state, request.detail), (CancellationState::Review, Some(unreachable().1)));
     app.app.accounts.refresh().await.unwrap();
     for _ in 0..3 {
         app.advance(Duration::from_secs(900));

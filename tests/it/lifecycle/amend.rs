@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 use waybill::{
-    features::orders::{lifecycle::NextAction, model::Order},
+    features::orders::model::{NextAction, Order},
     platform::queue::NewJob,
     provider::{
         carrier::{CallOutcome, Shipment},
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Client, TestApp,
-    orders::{order, with},
+    orders::{order, rewritten, with},
 };
 
 const REFUSED: &str = "Pincode is not served";
@@ -44,7 +44,7 @@ async fn stored(app: &TestApp, id: &str) -> Order {
 
 /// Writes what a late answer of the order's last attempt would.
 async fn late_booking(app: &TestApp, id: &str, awb: &str) {
-    let attempt = stored(app, id).await.attempt.unwrap();
+    let attempt = stored(app, id).await.attempt().cloned().unwrap();
     let booking =
         Shipment { awb: awb.to_owned(), courier_name: None, courier_code: None, order_number: None };
     let orders = &app.app.state.orders;
@@ -64,7 +64,10 @@ async fn a_refused_order_is_corrected_under_its_own_number_and_booked_once() {
     let answer = merchant.post(&amend_path(&id), &corrected()).await;
     assert_eq!(answer.status, 202, "{}", answer.text());
     let data = answer.json()["data"].clone();
-    assert_eq!((data["id"].as_str(), &data["orderNumber"]), (Some(id.as_str()), &json!(before.order_number)));
+    assert_eq!(
+        (data["id"].as_str(), &data["orderNumber"]),
+        (Some(id.as_str()), &json!(before.order_number()))
+    );
     assert_eq!(
         (&data["providerSyncStatus"], &data["status"], &data["syncReason"]),
         (&json!("queued"), &json!("pending"), &Value::Null)
@@ -76,8 +79,12 @@ async fn a_refused_order_is_corrected_under_its_own_number_and_booked_once() {
         (&json!("merchant"), &json!("queued"), &json!("amended"))
     );
     let amended = stored(&app, &id).await;
-    assert_eq!((amended.generation, amended.created_at), (before.generation + 1, before.created_at));
-    assert_eq!(amended.trying_since, Some(app.clock.now()), "the day to reach ParcelX in begins anew");
+    assert_eq!((amended.generation(), amended.created_at()), (before.generation() + 1, before.created_at()));
+    assert_eq!(
+        amended.booking().trying_since(),
+        Some(app.clock.now()),
+        "the day to reach ParcelX in begins anew"
+    );
 
     // The same create now means the corrected order; what was refused is another payload.
     let replay = merchant.post("/orders/create", &corrected()).await;
@@ -93,7 +100,7 @@ async fn a_refused_order_is_corrected_under_its_own_number_and_booked_once() {
     );
     let sent = app.simulator.ledger().last().unwrap().request.as_ref().unwrap().get().to_owned();
     assert!(
-        sent.contains("560002") && !sent.contains("560001") && sent.contains(&before.order_number),
+        sent.contains("560002") && !sent.contains("560001") && sent.contains(before.order_number()),
         "{sent}"
     );
     assert_eq!(app.simulator.shipments().iter().filter(|s| s.live).count(), 1);
@@ -104,7 +111,7 @@ async fn a_repeat_changes_nothing_and_another_payload_is_told_where_the_order_st
     let app = TestApp::start().await;
     let (merchant, id) = refused(&app).await;
     assert_eq!(merchant.post(&amend_path(&id), &corrected()).await.status, 202);
-    let mut version = stored(&app, &id).await.version;
+    let mut version = stored(&app, &id).await.version();
     for (state, words) in [("queued", "on its way"), ("success", "booked")] {
         let again = merchant.post(&amend_path(&id), &corrected()).await;
         assert_eq!(
@@ -121,11 +128,11 @@ async fn a_repeat_changes_nothing_and_another_payload_is_told_where_the_order_st
         let problem = merchant.post(&amend_path(&id), &order("A-1")).await.problem(409, "conflict-state");
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(state) && detail.contains(words), "{detail}");
-        assert_eq!(stored(&app, &id).await.version, version);
+        assert_eq!(stored(&app, &id).await.version(), version);
         if state == "queued" {
             app.run_pending_jobs().await;
             app.assert_calls(&[("create", 1)]);
-            version = stored(&app, &id).await.version;
+            version = stored(&app, &id).await.version();
         }
     }
 }
@@ -141,7 +148,7 @@ async fn an_order_that_fails_again_may_be_amended_again_also_with_the_same_paylo
         app.assert_calls(&[("create", 1)]);
         assert_eq!(merchant.order(&id).await["syncReason"], REFUSED);
     }
-    assert_eq!(stored(&app, &id).await.attempt.unwrap().no, 4);
+    assert_eq!(stored(&app, &id).await.attempt().unwrap().no, 4);
 }
 
 #[tokio::test]
@@ -171,7 +178,7 @@ async fn of_many_amends_at_once_one_wins() {
 async fn what_may_not_be_amended_is_refused_and_left_alone() {
     let app = TestApp::start().await;
     let (merchant, id) = refused(&app).await;
-    let version = stored(&app, &id).await.version;
+    let version = stored(&app, &id).await.version();
     app.merchant("u2").post(&amend_path(&id), &corrected()).await.problem(404, "not-found");
     merchant.post(&amend_path("ord_none"), &corrected()).await.problem(404, "not-found");
     app.anybody().post(&amend_path(&id), &corrected()).await.problem(401, "unauthenticated");
@@ -185,7 +192,7 @@ async fn what_may_not_be_amended_is_refused_and_left_alone() {
         pointers.contains(&"/consignee/mobile") && pointers.contains(&"/items/0/quantity"),
         "{pointers:?}"
     );
-    assert_eq!(stored(&app, &id).await.version, version);
+    assert_eq!(stored(&app, &id).await.version(), version);
 
     // The mismatch of a create names the way.
     let detail = merchant
@@ -234,13 +241,16 @@ async fn a_late_shipment_of_the_refused_attempt_is_cancelled_and_the_corrected_o
     assert_eq!(merchant.post(&amend_path(&id), &corrected()).await.status, 202);
     late_booking(&app, &id, "77000000000001").await;
     let seen = stored(&app, &id).await;
-    assert_eq!((seen.duplicate_awbs.as_slice(), seen.awb), (["77000000000001".to_owned()].as_slice(), None));
+    assert_eq!(
+        (seen.booking().duplicate_awbs(), seen.awb()),
+        (["77000000000001".to_owned()].as_slice(), None)
+    );
     app.run_pending_jobs().await;
     // The double does not know that shipment, so its cancel is refused, looked into, and ends with a person.
     let seen = stored(&app, &id).await;
-    assert!(seen.awb.is_some_and(|awb| awb != "77000000000001"));
+    assert!(seen.awb().is_some_and(|awb| awb != "77000000000001"));
     for _ in 0..20 {
-        let Some(due) = stored(&app, &id).await.overdue_at else { break };
+        let Some(due) = stored(&app, &id).await.overdue_at() else { break };
         app.advance(due.since(app.clock.now()));
         app.run_pending_jobs().await;
     }
@@ -278,7 +288,7 @@ async fn an_answer_that_repeats_a_cancelled_shipment_is_not_shown_as_booked() {
     late_booking(&app, &id, &awb).await;
     for _ in 0..20 {
         app.run_pending_jobs().await;
-        let Some(due) = stored(&app, &id).await.overdue_at else { break };
+        let Some(due) = stored(&app, &id).await.overdue_at() else { break };
         app.advance(due.since(app.clock.now()));
     }
     assert!(app.simulator.shipments().iter().all(|s| !s.live), "it was cancelled");
@@ -321,9 +331,12 @@ async fn an_attempt_whose_end_nobody_knows_is_shut_out_before_the_corrected_one_
     let (merchant, id) = refused(&app).await;
     // As a person may fail an order whose worker vanished: taken, and nothing learnt of it.
     let taken = app.app.store.update::<Order, (), waybill::platform::store::StoreError>(&id, |order| {
-        let attempt = order.attempt.as_mut().unwrap();
-        attempt.request_log_id = "plog_vanished".to_owned();
-        attempt.settle_after = app.clock.now() + Duration::from_secs(40);
+        let later = json!(app.clock.now() + Duration::from_secs(40));
+        let changes = [
+            ("/booking/attempt/requestLogId", json!("plog_vanished")),
+            ("/booking/attempt/settleAfter", later),
+        ];
+        *order = rewritten(order, &changes);
         Ok(waybill::platform::store::Decision::Save(()))
     });
     taken.await.unwrap();
@@ -356,7 +369,7 @@ async fn a_look_up_that_shows_the_recalled_shipment_does_not_settle_the_new_call
     let stored: Order = app.app.store.get(&id).await.unwrap().unwrap();
     let awb = app.simulator.shipments()[0].awb.clone();
     let booking = Shipment { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
-    let log_id = stored.attempt.unwrap().request_log_id;
+    let log_id = stored.attempt().unwrap().request_log_id.clone();
     app.app.state.orders.resolve(&id, &log_id, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1), ("cancel", 1)]);

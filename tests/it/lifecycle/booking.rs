@@ -9,7 +9,10 @@ use waybill::{
 
 use serde_json::json;
 
-use crate::support::{TestApp, orders::order};
+use crate::support::{
+    TestApp,
+    orders::{order, rewritten},
+};
 
 #[tokio::test]
 async fn an_order_is_booked_and_linked_to_its_logs() {
@@ -66,12 +69,12 @@ async fn the_outbox_entry_goes_with_the_take() {
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
     let stored = app.app.store.get::<Order>(&id).await.unwrap().unwrap();
-    assert_eq!(stored.outbox.unwrap().job_id, format!("create-order-{id}-1"));
+    assert_eq!(stored.outbox()[0].job, format!("create-order-{id}-1"));
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
     let stored = app.app.store.get::<Order>(&id).await.unwrap().unwrap();
-    assert_eq!(stored.outbox, None);
-    let attempt = stored.attempt.unwrap();
+    assert_eq!((stored.outbox(), stored.outbox_at()), (&[][..], None));
+    let attempt = stored.attempt().unwrap();
     assert_eq!(attempt.settle_after, attempt.send_by + Duration::from_secs(30));
 }
 
@@ -120,7 +123,7 @@ async fn a_worker_leaves_the_other_environments_orders_alone() {
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
     let updated = app.app.store.update::<Order, _, waybill::platform::store::StoreError>(&id, |order| {
-        order.provider_env = ProviderEnv::Simulator;
+        *order = rewritten(order, &[("/providerEnv", json!(ProviderEnv::Simulator))]);
         Ok(waybill::platform::store::Decision::Save(()))
     });
     updated.await.unwrap();

@@ -39,7 +39,7 @@ async fn until_settled(app: &TestApp, id: &str) -> Order {
     for _ in 0..100 {
         app.run_pending_jobs().await;
         let order = stored(app, id).await;
-        let Some(due) = order.overdue_at else { return order };
+        let Some(due) = order.overdue_at() else { return order };
         app.advance(due.since(app.clock.now()));
     }
     panic!("the order never settles: {:#?}", stored(app, id).await);
@@ -169,10 +169,10 @@ async fn many_cancels_at_once_are_one() {
         1
     );
     // A repeat says how it stands, and does nothing.
-    let version = order.version;
+    let version = order.version();
     assert_eq!(words(&cancel(&merchant, &id).await), ("cancelled", "success", "done"));
     assert_eq!(merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await.status, 200);
-    assert_eq!(stored(&app, &id).await.version, version);
+    assert_eq!(stored(&app, &id).await.version(), version);
 }
 
 #[tokio::test]

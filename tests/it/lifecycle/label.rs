@@ -16,7 +16,10 @@ use waybill::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, TestApp, orders::order};
+use crate::support::{
+    Answer, Client, TestApp,
+    orders::{order, rewritten},
+};
 
 const QUEUE: &str = "parcelx-labels-queue";
 
@@ -265,7 +268,7 @@ async fn an_address_elsewhere_is_never_handed_out() {
         let shown =
             format!("{}{:?}{}", answer.text(), merchant.provider_logs(&id).await, merchant.order(&id).await);
         assert!(!shown.contains("example.test") && !shown.contains("evil"), "{shown}");
-        assert!(stored(&app, &id).await.label.unwrap().url.is_none());
+        assert!(stored(&app, &id).await.label().unwrap().url.is_none());
     }
     let app = TestApp::builder().setting("WAYBILL_PARCELX__LABEL_HOSTS", "files.example.test").start().await;
     let (merchant, id) = booked(&app).await;
@@ -344,7 +347,7 @@ async fn a_worker_of_another_provider_fetches_nothing() {
     let app = hasty().await;
     let (merchant, id) = booked(&app).await;
     let moved = app.app.store.update::<Order, (), waybill::platform::store::StoreError>(&id, |order| {
-        order.provider_env = ProviderEnv::Live;
+        *order = rewritten(order, &[("/providerEnv", json!(ProviderEnv::Live))]);
         Ok(waybill::platform::store::Decision::Save(()))
     });
     moved.await.unwrap();

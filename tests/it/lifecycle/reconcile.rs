@@ -235,7 +235,8 @@ async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
     let app = TestApp::start().await;
     app.simulator.change_faults(|f| f.lookup = Lookup::Never);
     let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
-    let first = app.app.store.get::<Order>(&id).await.unwrap().unwrap().attempt.unwrap().request_log_id;
+    let first =
+        app.app.store.get::<Order>(&id).await.unwrap().unwrap().attempt().unwrap().request_log_id.clone();
     let seen = until_settled(&app, &merchant, &id).await;
     assert_eq!(seen["providerSyncStatus"], "needs_review");
     app.assert_calls(&[("track", 5)]);
@@ -251,18 +252,18 @@ async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
             .unwrap()
     };
     let order = settle("00000000000001").await;
-    assert_eq!(order.awb.as_deref(), Some("00000000000001"));
+    assert_eq!(order.awb(), Some("00000000000001"));
     assert_eq!(merchant.order(&id).await["providerSyncStatus"], "success");
     // The same again is nothing new; another one is a second live shipment, and is not lost from sight.
-    assert_eq!(settle("00000000000001").await.version, order.version);
+    assert_eq!(settle("00000000000001").await.version(), order.version());
     let order = settle("00000000000002").await;
     assert_eq!(
-        (order.awb.as_deref(), order.duplicate_awbs.as_slice()),
+        (order.awb(), order.booking().duplicate_awbs()),
         (Some("00000000000001"), &["00000000000002".to_owned()][..])
     );
     let seen = merchant.order(&id).await;
     assert_eq!(seen["history"].as_array().unwrap().last().unwrap()["reason"], json!("second-shipment"));
-    assert_eq!(order.shipment_cancellations[0].awb, "00000000000002", "it is to be cancelled");
+    assert_eq!(order.cancellation().shipments()[0].awb, "00000000000002", "it is to be cancelled");
     app.leave_jobs();
 }
 
@@ -313,9 +314,13 @@ async fn an_awb_that_comes_before_the_next_call_takes_its_place() {
     use waybill::{features::orders::model::Order, provider::carrier::Shipment};
     let app = TestApp::start().await;
     let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
-    let first = app.app.store.get::<Order>(&id).await.unwrap().unwrap().attempt.unwrap().request_log_id;
+    let first =
+        app.app.store.get::<Order>(&id).await.unwrap().unwrap().attempt().unwrap().request_log_id.clone();
     let orders = &app.app.state.orders;
-    assert_eq!(orders.absent(&id, &first).await.unwrap().unwrap().provider_sync_status.as_str(), "retrying");
+    assert_eq!(
+        orders.absent(&id, &first).await.unwrap().unwrap().provider_sync_status().as_str(),
+        "retrying"
+    );
     let awb = app.simulator.shipments()[0].awb.clone();
     let booking = Shipment { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
     orders.resolve(&id, &first, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap().unwrap();

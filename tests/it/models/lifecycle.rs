@@ -8,32 +8,31 @@ mod history;
 mod rules;
 
 use std::{collections::BTreeSet, time::Duration};
-use waybill::{
-    base::timestamp::Timestamp,
-    features::orders::{
-        amend::Amend,
-        cancellation::{NextCancelAction, PollSchedule},
-        lifecycle::{NextAction, job_id},
-        model::{Actor, Order},
-        payload::NewOrder,
-        request::CreateOrder,
-        review::Fate,
-    },
-    platform::outbox::{Again, Dispatched, Times},
-    provider::carrier::{CallOutcome, ProviderEnv},
-};
-
-use crate::support::Tracking;
 
 use proptest::{
     prop_assert_eq,
     test_runner::{TestCaseError, TestRunner},
+};
+use waybill::{
+    base::timestamp::Timestamp,
+    features::orders::{
+        model::{Actor, Event, NextAction, NextCancelAction, OperatorAction, Order, PollSchedule, job_id},
+        payload::NewOrder,
+        request::CreateOrder,
+        review::Fate,
+    },
+    platform::{
+        outbox::{Again, Dispatched, Times},
+        store::Document,
+    },
+    provider::carrier::{CallOutcome, ProviderEnv},
 };
 
 use self::{
     history::{Hand, Op, Step, WORKERS, Which, histories},
     rules::Rules,
 };
+use crate::support::Tracking;
 use crate::support::orders::{order, with};
 
 const CASES: u32 = 3000;
@@ -104,36 +103,31 @@ impl World {
             }
             return Ok(());
         };
-        let job = job_id(&known.id, known.generation);
+        let job = job_id(known.id(), known.generation());
         match op {
             Op::Advance(by) => self.now = now + *by,
             Op::Load => self.copies[worker] = Some(self.stored.clone()),
             Op::Forget => self.copies[worker] = None,
             Op::Take => self.take(worker, known),
             Op::Settle { attempt, finding } => {
-                let own = known.attempt.map(|a| a.request_log_id);
+                let own = known.attempt().map(|a| a.request_log_id.clone());
                 let Some(id) = attempt.of(&self.attempts).or(own) else { return Ok(()) };
                 let finding = finding.of(&id);
-                self.update(|order| order.resolve(&id, &finding, FIRST_POLL, now))?;
+                let (log_id, outcome) = (&id, &finding);
+                self.apply(Event::CallEnded { log_id, outcome, first_poll: FIRST_POLL })?;
             }
             Op::PollAgain(after) => {
                 // Whoever schedule again has looked once: the attempt is past its call.
                 let NextAction::LookUp(attempt) = known.next_action(None, now) else { return Ok(()) };
-                self.update(|order| {
-                    let awaits = order.awaits(&attempt.request_log_id);
-                    if awaits {
-                        order.poll_again(now + *after, now);
-                    }
-                    awaits
-                })?;
+                self.apply(Event::PollAgain { log_id: &attempt.request_log_id, at: now + *after })?;
             }
             Op::Absent => {
                 let NextAction::LookUp(attempt) = known.next_action(None, now) else { return Ok(()) };
-                self.update(|order| order.absent(&attempt.request_log_id, now))?;
+                self.apply(Event::ProvenAbsent { log_id: &attempt.request_log_id })?;
             }
-            Op::Review => self.update(|order| order.review("internal-error: its job died", now))?,
+            Op::Review => self.apply(Event::Review { reason: "internal-error: its job died" })?,
             Op::CancelDecision => {
-                self.update(|order| order.request_cancel(Actor::Merchant, None, now).changes())?
+                self.apply(Event::RequestCancel { actor: Actor::Merchant, reason: None })?
             }
             Op::Recall(which, finding, tracking) => {
                 self.cancel_shipment(worker, known, which, finding, *tracking)?
@@ -142,14 +136,17 @@ impl World {
                 let body =
                     with(order("A-1"), "/invoiceNumber", format!("INV-{}", self.attempts.len()).into());
                 let draft = NewOrder::from(serde_json::from_value::<CreateOrder>(body).unwrap());
-                self.update(|order| order.amend(draft, now) == Amend::Accepted)?;
+                self.apply(Event::Amend { draft: &draft })?;
             }
             Op::Person(hand) => self.person(*hand)?,
-            Op::Relayed => self.update(|order| order.relayed(&job, now))?,
+            Op::Relayed => {
+                let entry = format!("dispatch-{}", known.generation());
+                self.update(|order| order.relayed(&entry, now))?
+            }
             Op::StillQueued => {
                 self.update(|order| order.still_queued(&job, &TIMES, now) != Again::MovedOn)?
             }
-            Op::DispatchAgain => self.update(|order| order.dispatch_again(&job, now) != Again::MovedOn)?,
+            Op::DispatchAgain => self.update(|order| order.job_lost(&job, now) != Again::MovedOn)?,
             Op::Waits(_) => {}
         }
         Ok(())
@@ -159,25 +156,25 @@ impl World {
     /// booked.
     fn person(&mut self, hand: Hand) -> Result<(), TestCaseError> {
         let (now, order) = (self.now, &self.stored);
-        let unheard =
-            order.parcelx_response_ref_id != order.attempt.as_ref().map(|a| a.request_log_id.clone());
-        let doubtful = order.unresolved.is_some() || unheard;
+        let unheard = !order.has_ended();
+        let doubtful = order.booking().unresolved().is_some() || unheard;
         let waiting = order
-            .shipment_cancellations
+            .cancellation()
+            .shipments()
             .iter()
             .find(|cancel| order.waiting_cancellation(Some(&cancel.awb)).is_ok());
         let waiting = waiting.map(|cancel| cancel.awb.clone()).unwrap_or_default();
         let new = format!("AWB-seen-{}", self.attempts.len());
+        let action = match hand {
+            Hand::Adopt => OperatorAction::Adopt { awb: &new },
+            Hand::Rebook => OperatorAction::Rebook { doubtful },
+            Hand::Fail => OperatorAction::Fail { words: "given up" },
+            Hand::Again => OperatorAction::CancelAgain { awb: &waiting },
+            Hand::Ended(fate) => OperatorAction::CancelEnded { awb: &waiting, fate },
+        };
         let mut done = false;
         self.update(|order| {
-            done = match hand {
-                Hand::Adopt => order.adopt(&new, now),
-                Hand::Rebook => order.rebook(doubtful, now),
-                Hand::Fail => order.fail("given up", now),
-                Hand::Again => order.cancel_again(&waiting, now),
-                Hand::Ended(fate) => order.record_cancel_end(&waiting, fate, now),
-            }
-            .is_ok();
+            done = order.apply(Event::Operator { action, audit_id: None }, now).unwrap().changed();
             done
         })?;
         if done && matches!(hand, Hand::Ended(Fate::Cancelled)) {
@@ -201,15 +198,17 @@ impl World {
         if let Some(id) = which.of(&ids) {
             let awb = self.cancels.iter().find(|(other, _)| *other == id).unwrap().1.clone();
             self.gone.extend((*finding == CallOutcome::Done(())).then_some(awb));
-            return self.update(|order| order.resolve_cancel(&id, finding, &schedule(), now));
+            let (log_id, outcome) = (&id, finding);
+            return self.apply(Event::CancelEnded { log_id, outcome, schedule: &schedule() });
         }
-        match known.next_cancel_action(Some(known.generation), now) {
+        match known.next_cancel_action(Some(known.generation()), now) {
             NextCancelAction::Send(awb) => {
                 self.copies[worker] = None;
                 let id = format!("plog_cancel_{}", ids.len() + 1);
-                assert!(known.take_cancel(&awb, id.clone(), CALL, now));
-                if known.version == self.stored.version {
-                    known.version += 1;
+                let take = Event::TakeCancel { awb: &awb, log_id: &id, times: CALL.into() };
+                assert!(known.apply(take, now).unwrap().changed());
+                if known.version() == self.stored.version() {
+                    known.set_version(known.version() + 1);
                     self.stored = known;
                     self.cancels.push((id, awb));
                 }
@@ -217,11 +216,16 @@ impl World {
             }
             NextCancelAction::Close(awb, attempt) => {
                 self.gone.extend((*finding == CallOutcome::Done(())).then_some(awb));
-                self.update(|order| order.resolve_cancel(&attempt.request_log_id, finding, &schedule(), now))
+                let (log_id, outcome) = (&attempt.request_log_id, finding);
+                self.apply(Event::CancelEnded { log_id, outcome, schedule: &schedule() })
             }
             NextCancelAction::Look(awb) => {
                 self.gone.extend((tracking == Tracking::Cancelled).then(|| awb.clone()));
-                self.update(|order| order.record_tracking(&awb, &tracking.outcome(), &schedule(), now))
+                self.apply(Event::TrackingSeen {
+                    awb: &awb,
+                    tracked: &tracking.outcome(),
+                    schedule: &schedule(),
+                })
             }
             NextCancelAction::Wait(_) | NextCancelAction::Done => Ok(()),
         }
@@ -230,17 +234,22 @@ impl World {
     /// Decided and changed on the worker's copy; saved if that is still the order.
     fn take(&mut self, worker: usize, mut known: Order) {
         self.copies[worker] = None;
-        if known.next_action(Some(known.generation), self.now) != NextAction::Take {
+        if known.next_action(Some(known.generation()), self.now) != NextAction::Take {
             return;
         }
         let id = format!("plog_{}", self.attempts.len() + 1);
-        known.take(id.clone(), CALL, self.now);
-        if known.version == self.stored.version {
-            known.version += 1;
+        known.apply(Event::Take { log_id: &id, times: CALL.into() }, self.now).unwrap();
+        if known.version() == self.stored.version() {
+            known.set_version(known.version() + 1);
             self.copies[worker] = Some(known.clone());
             self.stored = known;
             self.attempts.push(id);
         }
+    }
+
+    fn apply(&mut self, event: Event<'_>) -> Result<(), TestCaseError> {
+        let now = self.now;
+        self.update(|order| order.apply(event, now).unwrap().changed())
     }
 
     /// Load, decide, save; nobody can be faster here. A decision that says it changed nothing must have
@@ -248,7 +257,7 @@ impl World {
     fn update(&mut self, decide: impl FnOnce(&mut Order) -> bool) -> Result<(), TestCaseError> {
         let mut order = self.stored.clone();
         if decide(&mut order) {
-            order.version += 1;
+            order.set_version(order.version() + 1);
             self.stored = order;
         } else {
             prop_assert_eq!(&order, &self.stored, "a decision to leave it changed the order");

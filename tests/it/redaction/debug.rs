@@ -67,9 +67,9 @@ async fn what_a_service_gives_prints_nobody() {
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
     let order: Order = app.app.store.get(&id).await.unwrap().unwrap();
-    assert_eq!(order.payload.consignee.mobile, canaries::MOBILE);
+    assert_eq!(order.payload().consignee.mobile, canaries::MOBILE);
     assert_clean(
-        &format!("{order:?} {:?} {:?} {:#?}", order.payload.consignee, order.payload.items, Some(&order)),
+        &format!("{order:?} {:?} {:?} {:#?}", order.payload().consignee, order.payload().items, Some(&order)),
         "an order",
     );
     assert!(format!("{order:?}").contains(&id));

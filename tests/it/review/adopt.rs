@@ -5,8 +5,8 @@ use waybill::{
     features::{
         audit::Outcome,
         orders::{
-            lifecycle::reason,
             model::{CancellationState, ShipmentCancellationState},
+            reason,
             review::Refusal,
             service::review::Trust,
             status::SyncStatus,
@@ -31,16 +31,16 @@ async fn what_the_provider_shows_under_our_reference_is_adopted() {
     for lookup in [Lookup::Works, Lookup::WithoutAwb] {
         let app = TestApp::start().await;
         let (merchant, id) = unclear(&app, true).await;
-        let doubted = stored(&app, &id).await.unresolved.unwrap().since;
+        let doubted = stored(&app, &id).await.booking().unresolved().unwrap().since;
         app.simulator.change_faults(|f| f.lookup = lookup);
         let awb = real_awb(&app, &id).await;
         let adopted = reviewer(&app).adopt(&id, &format!(" {awb} "), Trust::Verify).await.unwrap();
         app.assert_calls(&[("track", if lookup == Lookup::Works { 1 } else { 2 })]);
         assert_eq!(
-            (adopted.provider_sync_status, adopted.awb.as_deref()),
+            (adopted.provider_sync_status(), adopted.awb()),
             (SyncStatus::Success, Some(awb.as_str()))
         );
-        assert_eq!(adopted.booked_at, Some(doubted), "no control look-up may take it for a new booking");
+        assert_eq!(adopted.booked_at(), Some(doubted), "no control look-up may take it for a new booking");
         assert_eq!(line(&app, &id).await, ("order.adopt".to_owned(), Outcome::Done, None));
         let audit = lines(&app, &id).await.remove(0);
         assert_eq!(
@@ -48,7 +48,7 @@ async fn what_the_provider_shows_under_our_reference_is_adopted() {
             (Some("needs_review"), Some("success"))
         );
         // The step leads to its line, but not for the merchant.
-        assert_eq!(stored(&app, &id).await.history.last().unwrap().audit_id, Some(audit.id));
+        assert_eq!(stored(&app, &id).await.history().last().unwrap().audit_id, Some(audit.id));
         let seen = merchant.order(&id).await;
         let step = seen["history"].as_array().unwrap().last().unwrap().clone();
         assert_eq!((step["actor"].as_str(), step.get("auditId")), (Some("operator"), None), "{step}");
@@ -107,11 +107,8 @@ async fn an_operator_may_vouch_for_an_awb() {
     let app = TestApp::start().await;
     let (_, id) = unsent(&app).await;
     let adopted = reviewer_at(&app, nobody().await).adopt(&id, "PX-0017", Trust::Unverified).await.unwrap();
-    assert_eq!(
-        (adopted.provider_sync_status, adopted.awb.as_deref()),
-        (SyncStatus::Success, Some("PX-0017"))
-    );
-    assert_eq!(adopted.booked_at, Some(adopted.created_at));
+    assert_eq!((adopted.provider_sync_status(), adopted.awb()), (SyncStatus::Success, Some("PX-0017")));
+    assert_eq!(adopted.booked_at(), Some(adopted.created_at()));
 }
 
 #[tokio::test]
@@ -124,8 +121,11 @@ async fn an_adopted_order_that_its_merchant_called_off_is_cancelled() {
     app.assert_calls(&[("track", 1)]);
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
-    assert_eq!((ended.cancellation.state, ended.status.as_str()), (CancellationState::Done, "cancelled"));
-    assert_eq!(super::live(&app, &ended.order_number), 0);
+    assert_eq!(
+        (ended.cancellation().state(), ended.status().as_str()),
+        (CancellationState::Done, "cancelled")
+    );
+    assert_eq!(super::live(&app, ended.order_number()), 0);
 }
 
 /// The answer to the first call came while the second was under way, so its shipment is one too many; nothing
@@ -134,7 +134,8 @@ async fn an_adopted_order_that_its_merchant_called_off_is_cancelled() {
 async fn a_shipment_that_was_cancelled_for_the_order_is_not_adopted() {
     let app = TestApp::start().await;
     let (_, id) = unclear(&app, true).await;
-    let (awb, first) = (real_awb(&app, &id).await, stored(&app, &id).await.attempt.unwrap().request_log_id);
+    let (awb, first) =
+        (real_awb(&app, &id).await, stored(&app, &id).await.attempt().unwrap().request_log_id.clone());
     let rebooked = reviewer(&app).rebook(&id, true).await.unwrap();
     let orders = &app.app.state.orders;
     orders.take(&rebooked, "plog_2", Duration::from_secs(25)).await.unwrap().unwrap();
@@ -144,7 +145,7 @@ async fn a_shipment_that_was_cancelled_for_the_order_is_not_adopted() {
     orders.review(&id, reason::OUTCOME_UNKNOWN).await.unwrap();
     let ended = until_settled(&app, &id).await;
     assert_eq!(
-        (ended.provider_sync_status, ended.shipment_cancellations[0].state),
+        (ended.provider_sync_status(), ended.cancellation().shipments()[0].state),
         (SyncStatus::NeedsReview, ShipmentCancellationState::Confirmed)
     );
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
@@ -152,7 +153,7 @@ async fn a_shipment_that_was_cancelled_for_the_order_is_not_adopted() {
 
     let told = refusal(reviewer(&app).adopt(&id, &awb, Trust::Unverified).await);
     assert_eq!(told, Refusal::BeingCancelled(awb));
-    assert_eq!(stored(&app, &id).await.awb, None);
+    assert_eq!(stored(&app, &id).await.awb(), None);
     app.assert_calls(&[]);
 }
 
@@ -190,10 +191,10 @@ async fn nothing_is_adopted_while_a_call_may_be_under_way() {
         .unwrap()
         .unwrap();
     let at = (app.clock.now(), app.clock.now());
-    let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
+    let log = RequestLog::new("plog_1", "create_order", &id, taken.order_number(), json!({}), 1, at);
     app.app.logs.begin(&log).await.unwrap();
     app.app.state.orders.review(&id, reason::POISON).await.unwrap();
-    let until = taken.attempt.unwrap().settle_after;
+    let until = taken.attempt().unwrap().settle_after;
     assert_eq!(
         refusal(reviewer(&app).adopt(&id, "PX-0017", Trust::Unverified).await),
         Refusal::UnderWay(until)
@@ -202,7 +203,7 @@ async fn nothing_is_adopted_while_a_call_may_be_under_way() {
     app.assert_calls(&[]);
     app.advance(until.since(app.clock.now()));
     let adopted = reviewer(&app).adopt(&id, "PX-0017", Trust::Unverified).await.unwrap();
-    assert_eq!(adopted.provider_sync_status, SyncStatus::Success);
+    assert_eq!(adopted.provider_sync_status(), SyncStatus::Success);
     let logs = merchant.provider_logs(&id).await;
     assert_eq!(logs[0]["outcome"]["verdict"], "unknown", "{logs:?}");
     app.run_pending_jobs().await; // its first one: nothing is left for it
@@ -218,6 +219,6 @@ async fn an_answer_on_record_is_adopted_whatever_was_asked_for() {
     app.advance(Duration::from_secs(1));
     let told = refusal(reviewer(&app).adopt(&id, "00000000099999", Trust::Verify).await);
     assert_eq!(told, Refusal::BookedAfterAll(awb.clone()));
-    assert_eq!(stored(&app, &id).await.awb, Some(awb));
+    assert_eq!(stored(&app, &id).await.awb(), Some(awb.as_str()));
     app.assert_calls(&[]);
 }

@@ -4,10 +4,9 @@
 use std::{sync::Arc, time::Duration};
 use waybill::{
     features::orders::{
-        cancellation::PollSchedule,
         jobs::{CancelOrderJob, Context, CreateOrderJob},
-        lifecycle::reason,
-        model::{Order, ShipmentCancellationState},
+        model::{Order, PollSchedule, ShipmentCancellationState},
+        reason,
         status::SyncStatus,
     },
     platform::queue::{
@@ -38,7 +37,7 @@ use crate::support::{
 /// What the answer to the order's last create would have been, written down after somebody else wrote that
 /// there was none.
 pub(super) async fn answer_late(app: &TestApp, id: &str, awb: &str) {
-    let log_id = stored(app, id).await.attempt.unwrap().request_log_id;
+    let log_id = stored(app, id).await.attempt().unwrap().request_log_id.clone();
     answer_to(app, id, &log_id, awb).await;
 }
 
@@ -51,7 +50,7 @@ pub(super) async fn answer_to(app: &TestApp, id: &str, log_id: &str, awb: &str) 
     outcome.end = waybill::provider::parcelx::log::End::new(&unheard, "unknown");
     assert!(app.app.store.replace(&outcome).await.unwrap());
     let body = json!({ "status": true, "responsemsg": "Order Created Successfully",
-                       "data": { "awb_number": awb, "client_order_id": order.order_number } });
+                       "data": { "awb_number": awb, "client_order_id": order.order_number() } });
     let wire = CallResult::Answer(Answer { status: 200, retry_after: None, body: Body::Json(body) });
     app.app.logs.end(&request, &wire, "booked", Duration::from_secs(90)).await.unwrap();
 }
@@ -115,7 +114,7 @@ async fn taken(app: &TestApp, sent: bool) -> Order {
         .unwrap();
     if sent {
         let at = (app.clock.now(), app.clock.now());
-        let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
+        let log = RequestLog::new("plog_1", "create_order", &id, taken.order_number(), json!({}), 1, at);
         app.app.logs.begin(&log).await.unwrap();
     }
     taken
@@ -126,7 +125,7 @@ async fn a_call_that_may_be_under_way_is_not_judged() {
     let app = TestApp::start().await;
     let order = taken(&app, true).await;
     assert!(matches!(dies(&app, &order, 1).await, Err(JobError::Unavailable(_))));
-    assert_eq!(stored(&app, &order.id).await, order);
+    assert_eq!(stored(&app, order.id()).await, order);
 }
 
 #[tokio::test]
@@ -136,22 +135,18 @@ async fn a_call_that_may_have_booked_is_looked_for() {
     let order = taken(&app, true).await;
     app.advance(Duration::from_secs(60));
     dies(&app, &order, 1).await.unwrap();
-    let after = stored(&app, &order.id).await;
+    let after = stored(&app, order.id()).await;
     assert_eq!(
-        (after.provider_sync_status, after.generation, after.review),
+        (after.provider_sync_status(), after.generation(), after.review()),
         (SyncStatus::Reconciling, 2, None)
     );
-    let logs = app.merchant("u1").provider_logs(&order.id).await;
+    let logs = app.merchant("u1").provider_logs(order.id()).await;
     assert_eq!(logs[0]["outcome"]["errorCode"], "no-answer-recorded");
     // A job of its own goes on at once.
-    let ended = until_settled(&app, &order.id).await;
+    let ended = until_settled(&app, order.id()).await;
     let tracks = app.simulator.ledger().len();
     app.assert_calls(&[("track", tracks)]);
-    assert_eq!(
-        ended.sync_reason.as_deref(),
-        Some(reason::OUTCOME_UNKNOWN),
-        "nothing newer was booked in a day"
-    );
+    assert_eq!(ended.sync_reason(), Some(reason::OUTCOME_UNKNOWN), "nothing newer was booked in a day");
 }
 
 #[tokio::test]
@@ -160,10 +155,10 @@ async fn a_call_that_never_went_out_is_shut_out_and_given_to_a_person() {
     let order = taken(&app, false).await;
     app.advance(Duration::from_secs(60));
     dies(&app, &order, 1).await.unwrap();
-    let after = stored(&app, &order.id).await;
-    assert_eq!(after.review.as_ref().unwrap().reason, reason::INTERNAL_ERROR);
-    assert_eq!(after.unresolved, None);
-    assert_eq!(app.merchant("u1").provider_logs(&order.id).await[0]["neverSent"], true);
+    let after = stored(&app, order.id()).await;
+    assert_eq!(after.review().unwrap().reason, reason::INTERNAL_ERROR);
+    assert_eq!(after.booking().unresolved(), None);
+    assert_eq!(app.merchant("u1").provider_logs(order.id()).await[0]["neverSent"], true);
 }
 
 #[tokio::test]
@@ -174,14 +169,14 @@ async fn the_death_of_an_older_dispatch_is_nothing_to_a_newer_one() {
     let before = stored(&app, &id).await;
     app.app.state.orders.dispatch_again(&before).await.unwrap();
     let newer = stored(&app, &id).await;
-    assert_eq!(newer.generation, 2);
+    assert_eq!(newer.generation(), 2);
     dies(&app, &newer, 1).await.unwrap();
     assert_eq!(stored(&app, &id).await, newer);
     // What was seen before another dispatch is too old to bury it.
     app.app.state.orders.bury(&before, reason::INTERNAL_ERROR).await.unwrap();
     assert_eq!(stored(&app, &id).await, newer);
     dies(&app, &newer, 2).await.unwrap();
-    assert_eq!(stored(&app, &id).await.review.unwrap().reason, reason::INTERNAL_ERROR);
+    assert_eq!(stored(&app, &id).await.review().unwrap().reason, reason::INTERNAL_ERROR);
     app.run_pending_jobs().await;
     app.assert_calls(&[]);
 }
@@ -199,15 +194,15 @@ async fn an_answer_that_was_written_down_late_is_read_before_anybody_is_asked() 
         answer_late(&app, &id, &awb).await;
         if !own {
             // A second call on the same reference, unanswered as well.
-            let first = stored(&app, &id).await.attempt.unwrap().request_log_id;
+            let first = stored(&app, &id).await.attempt().unwrap().request_log_id.clone();
             app.app.state.orders.absent(&id, &first).await.unwrap();
             app.simulator.script(Rule::create(Scripted::LostBeforeBooking));
             app.advance(Duration::from_secs(5)); // until its job is due
         }
         let ended = until_settled(&app, &id).await;
         app.assert_calls(&[("create", if own { 1 } else { 2 })]);
-        assert_eq!((ended.provider_sync_status, ended.awb), (SyncStatus::Success, Some(awb)));
-        assert_eq!(live(&app, &ended.order_number), 1);
+        assert_eq!((ended.provider_sync_status(), ended.awb()), (SyncStatus::Success, Some(awb.as_str())));
+        assert_eq!(live(&app, ended.order_number()), 1);
     }
 }
 
@@ -245,7 +240,7 @@ async fn an_answer_with_another_orders_awb_does_not_stop_the_look_ups() {
     answer_late(&app, &id, &real_awb(&app, &other).await).await;
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("create", 2), ("track", 1)]);
-    assert_eq!(ended.awb, Some(real_awb(&app, &id).await));
+    assert_eq!(ended.awb(), Some(real_awb(&app, &id).await.as_str()));
 }
 
 /// An older call's shipment is on record too: it was cancelled, and must not hide the newer one's.
@@ -256,12 +251,12 @@ async fn a_recalled_shipment_on_record_does_not_hide_a_later_one() {
     let first = real_awb(&app, &id).await;
     super::reviewer(&app).fail(&id).await.unwrap();
     answer_late(&app, &id, &first).await;
-    let log_id = stored(&app, &id).await.attempt.unwrap().request_log_id;
+    let log_id = stored(&app, &id).await.attempt().unwrap().request_log_id.clone();
     let booking = Shipment { awb: first.clone(), courier_name: None, courier_code: None, order_number: None };
     app.app.state.orders.resolve(&id, &log_id, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
     let order = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
-    assert_eq!((order.provider_sync_status, live(&app, &order.order_number)), (SyncStatus::Failed, 0));
+    assert_eq!((order.provider_sync_status(), live(&app, order.order_number())), (SyncStatus::Failed, 0));
 
     let corrected = with(crate::support::orders::order("unclear"), "/consignee/pincode", json!("560002"));
     assert_eq!(merchant.post(&format!("/v1/orders/{id}/amend"), &corrected).await.status, 202);
@@ -272,13 +267,13 @@ async fn a_recalled_shipment_on_record_does_not_hide_a_later_one() {
         .simulator
         .shipments()
         .into_iter()
-        .find(|s| s.live && s.reference == order.order_number)
+        .find(|s| s.live && s.reference == order.order_number())
         .unwrap()
         .awb;
     answer_late(&app, &id, &second).await;
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[]);
-    assert_eq!((ended.provider_sync_status, ended.awb), (SyncStatus::Success, Some(second)));
+    assert_eq!((ended.provider_sync_status(), ended.awb()), (SyncStatus::Success, Some(second.as_str())));
 }
 
 /// The order was settled by a late answer while the worker that looked for it was dead: its look-up has an
@@ -298,9 +293,9 @@ async fn the_look_up_of_a_vanished_worker_gets_its_end_also_when_the_order_needs
     assert_eq!(leased.len(), 1);
     let waiting = stored(&app, &id).await;
     let at = (app.clock.now(), app.clock.now());
-    let log = RequestLog::new("plog_look", "track_order", &id, &waiting.order_number, json!({}), 1, at);
+    let log = RequestLog::new("plog_look", "track_order", &id, waiting.order_number(), json!({}), 1, at);
     app.app.logs.begin(&log).await.unwrap();
-    let attempt = waiting.attempt.unwrap();
+    let attempt = waiting.attempt().unwrap();
     let booking = Shipment {
         awb: real_awb(&app, &id).await,
         courier_name: None,
@@ -336,16 +331,16 @@ async fn a_cancel_whose_job_died_is_closed_and_gone_on_with() {
     let claimed = queue.claim(QUEUE, 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
     let _gone = queue.fail(&claimed[0], "its worker vanished too often").await.unwrap();
     let booked = stored(&app, &id).await;
-    let awb = booked.awb.clone().unwrap();
+    let awb = booked.awb().map(str::to_owned).unwrap();
     let taken =
         app.app.state.orders.take_cancel(&booked, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
-    let attempt = taken.shipment_cancellations[0].attempt.clone().unwrap();
+    let attempt = taken.cancellation().shipments()[0].attempt.clone().unwrap();
     let at = (app.clock.now(), app.clock.now());
     let log = RequestLog::new(
         &attempt.request_log_id,
         "cancel_order",
         &id,
-        &taken.order_number,
+        taken.order_number(),
         json!({ "awb": awb }),
         1,
         at,
@@ -359,8 +354,8 @@ async fn a_cancel_whose_job_died_is_closed_and_gone_on_with() {
     dies().await.unwrap();
     let order = stored(&app, &id).await;
     assert_eq!(
-        (order.review.is_none(), order.shipment_cancellations[0].unresolved_calls, order.generation),
-        (true, 1, taken.generation + 1)
+        (order.review().is_none(), order.cancellation().shipments()[0].unresolved_calls, order.generation()),
+        (true, 1, taken.generation() + 1)
     );
     let logs = merchant.provider_logs(&id).await;
     assert!(logs.iter().all(|log| log["outcome"]["verdict"].is_string()), "{logs:?}");
@@ -368,5 +363,5 @@ async fn a_cancel_whose_job_died_is_closed_and_gone_on_with() {
     assert_eq!(stored(&app, &id).await, order, "an older generation's death says nothing");
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 5)]);
-    assert_eq!(ended.shipment_cancellations[0].state, ShipmentCancellationState::Confirmed);
+    assert_eq!(ended.cancellation().shipments()[0].state, ShipmentCancellationState::Confirmed);
 }

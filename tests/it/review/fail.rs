@@ -4,7 +4,7 @@ use std::time::Duration;
 use waybill::{
     features::{
         audit::Outcome,
-        orders::{lifecycle::reason, review::Refusal, service::review::ReviewError, status::SyncStatus},
+        orders::{reason, review::Refusal, service::review::ReviewError, status::SyncStatus},
     },
     provider::{
         carrier::{CallOutcome, Shipment},
@@ -26,7 +26,7 @@ async fn the_merchant_reads_the_operators_words() {
     let app = TestApp::start().await;
     let (merchant, id) = unsent(&app).await;
     let failed = reviewer(&app).fail(&id).await.unwrap();
-    assert_eq!(failed.review, None);
+    assert_eq!(failed.review(), None);
     let seen = merchant.order(&id).await;
     assert_eq!(
         (seen["status"].as_str(), seen["syncReason"].as_str()),
@@ -48,8 +48,8 @@ async fn a_shipment_that_comes_to_light_later_is_cancelled_and_a_wish_is_fulfill
     let (merchant, id) = unclear(&app, true).await;
     merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
     let failed = reviewer(&app).fail(&id).await.unwrap();
-    assert_eq!(serde_json::to_value(failed.cancellation.state).unwrap(), "done");
-    let log_id = stored(&app, &id).await.attempt.unwrap().request_log_id;
+    assert_eq!(serde_json::to_value(failed.cancellation().state()).unwrap(), "done");
+    let log_id = stored(&app, &id).await.attempt().unwrap().request_log_id.clone();
     let booking = Shipment {
         awb: real_awb(&app, &id).await,
         courier_name: None,
@@ -59,7 +59,7 @@ async fn a_shipment_that_comes_to_light_later_is_cancelled_and_a_wish_is_fulfill
     app.app.state.orders.resolve(&id, &log_id, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("cancel", 1), ("track", 1)]);
-    assert_eq!((ended.provider_sync_status, live(&app, &ended.order_number)), (SyncStatus::Failed, 0));
+    assert_eq!((ended.provider_sync_status(), live(&app, ended.order_number())), (SyncStatus::Failed, 0));
 }
 
 /// A worker vanished in its call, and a person failed the order: that the corrected one is refused proves
@@ -78,7 +78,7 @@ async fn an_unanswered_call_stays_a_doubt_when_the_order_is_amended() {
         .unwrap()
         .unwrap();
     let at = (app.clock.now(), app.clock.now());
-    let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
+    let log = RequestLog::new("plog_1", "create_order", &id, taken.order_number(), json!({}), 1, at);
     app.app.logs.begin(&log).await.unwrap();
     app.app.state.orders.review(&id, reason::POISON).await.unwrap();
     app.run_pending_jobs().await;
@@ -89,7 +89,7 @@ async fn an_unanswered_call_stays_a_doubt_when_the_order_is_amended() {
     assert_eq!(merchant.post(&format!("/v1/orders/{id}/amend"), &corrected).await.status, 202);
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
-    assert_eq!(stored(&app, &id).await.provider_sync_status, SyncStatus::Reconciling);
+    assert_eq!(stored(&app, &id).await.provider_sync_status(), SyncStatus::Reconciling);
     app.leave_jobs();
 }
 
@@ -99,19 +99,22 @@ async fn what_an_earlier_call_booked_is_not_called_failed() {
     let app = TestApp::start().await;
     let (_, id) = unclear(&app, true).await;
     let awb = real_awb(&app, &id).await;
-    let first = stored(&app, &id).await.attempt.unwrap().request_log_id;
+    let first = stored(&app, &id).await.attempt().unwrap().request_log_id.clone();
     reviewer(&app).rebook(&id, true).await.unwrap();
     app.simulator.script(Rule::create(Answer::LostBeforeBooking));
     app.run_pending_jobs().await;
     app.advance(Duration::from_secs(1));
     app.merchant("u1").create(&order("later still")).await;
-    assert_eq!(until_settled(&app, &id).await.provider_sync_status, SyncStatus::NeedsReview);
+    assert_eq!(until_settled(&app, &id).await.provider_sync_status(), SyncStatus::NeedsReview);
     app.assert_calls(&[("create", 2), ("track", 5)]);
 
     super::dead::answer_to(&app, &id, &first, &awb).await;
     assert_eq!(refusal(reviewer(&app).fail(&id).await), Refusal::BookedAfterAll(awb.clone()));
     let booked = until_settled(&app, &id).await;
-    assert_eq!((booked.provider_sync_status, booked.awb), (SyncStatus::Success, Some(awb)));
-    assert_eq!((booked.parcelx_response_ref_id, live(&app, &booked.order_number)), (Some(first), 1));
+    assert_eq!((booked.provider_sync_status(), booked.awb()), (SyncStatus::Success, Some(awb.as_str())));
+    assert_eq!(
+        (booked.parcelx_response_ref_id(), live(&app, booked.order_number())),
+        (Some(first.as_str()), 1)
+    );
     app.assert_calls(&[]);
 }

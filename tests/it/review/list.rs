@@ -15,7 +15,7 @@ async fn ids(app: &TestApp, filter: &ReviewFilter) -> Vec<String> {
         .unwrap()
         .orders
         .into_iter()
-        .map(|order| order.id)
+        .map(|order| order.id().to_owned())
         .collect()
 }
 
@@ -67,7 +67,7 @@ async fn those_that_wait_longest_come_first_and_filters_narrow() {
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
             let page = app.app.state.orders.in_review(&filter, cursor, 1).await.unwrap();
-            seen.extend(page.orders.iter().map(|order| order.id.clone()));
+            seen.extend(page.orders.iter().map(|order| order.id().to_owned()));
             cursor = page.next;
             if cursor.is_none() {
                 break;

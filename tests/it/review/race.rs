@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 use waybill::{
     features::{
         audit::{AuditContext, Via},
-        orders::{lifecycle::reason, review::Refusal, service::OrderService, status::SyncStatus},
+        orders::{reason, review::Refusal, service::OrderService, status::SyncStatus},
     },
     platform::store::StoreError,
     provider::carrier::{
@@ -35,8 +35,8 @@ impl Carrier for Ignorant {
         let now = orders.load(&call.order_id).await.unwrap().unwrap();
         orders.take(&now, "plog_theirs", Duration::from_secs(25)).await.unwrap().unwrap();
         let unknown = CallOutcome::unanswered("unknown: timed out");
-        orders.resolve(&now.id, "plog_theirs", &unknown, Duration::ZERO).await.unwrap();
-        orders.review(&now.id, reason::OUTCOME_UNKNOWN).await.unwrap();
+        orders.resolve(now.id(), "plog_theirs", &unknown, Duration::ZERO).await.unwrap();
+        orders.review(now.id(), reason::OUTCOME_UNKNOWN).await.unwrap();
         Ok(CallOutcome::Done(Tracking::NotFound))
     }
 
@@ -103,7 +103,7 @@ async fn a_look_up_that_is_older_than_the_last_call_proves_nothing() {
     );
     assert_eq!(refusal(reviewer.rebook(&id, false).await), Refusal::MovedOn);
     let order = stored(&app, &id).await;
-    assert_eq!((order.provider_sync_status, order.generation), (SyncStatus::NeedsReview, 2));
+    assert_eq!((order.provider_sync_status(), order.generation()), (SyncStatus::NeedsReview, 2));
     let lines = lines(&app, &id).await;
     assert_eq!(lines.iter().map(|line| line.outcome.as_str()).collect::<Vec<_>>(), ["refused", "done"]);
     app.run_pending_jobs().await;

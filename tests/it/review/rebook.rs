@@ -5,8 +5,7 @@ use waybill::{
     features::{
         audit::Outcome,
         orders::{
-            lifecycle::reason, model::CancellationState, review::Refusal, service::review::Trust,
-            status::SyncStatus,
+            model::CancellationState, reason, review::Refusal, service::review::Trust, status::SyncStatus,
         },
     },
     provider::{
@@ -22,7 +21,10 @@ use super::{
     line, lines, live, nobody, real_awb, refusal, reviewer, reviewer_at, stored, unclear, unsent,
     until_settled,
 };
-use crate::support::{TestApp, orders::order};
+use crate::support::{
+    TestApp,
+    orders::{order, rewritten},
+};
 
 #[tokio::test]
 async fn what_was_never_sent_is_booked_without_asking() {
@@ -30,8 +32,11 @@ async fn what_was_never_sent_is_booked_without_asking() {
     let (merchant, id) = unsent(&app).await;
     app.advance(Duration::from_secs(40 * 3600));
     let rebooked = reviewer_at(&app, nobody().await).rebook(&id, false).await.unwrap();
-    assert_eq!((rebooked.provider_sync_status, rebooked.generation), (SyncStatus::Retrying, 2));
-    assert_eq!((rebooked.trying_since, rebooked.waits, rebooked.review), (Some(app.clock.now()), 0, None));
+    assert_eq!((rebooked.provider_sync_status(), rebooked.generation()), (SyncStatus::Retrying, 2));
+    assert_eq!(
+        (rebooked.booking().trying_since(), rebooked.booking().waits(), rebooked.review()),
+        (Some(app.clock.now()), 0, None)
+    );
     assert_eq!(line(&app, &id).await, ("order.rebook".to_owned(), Outcome::Done, None));
     // Busy does not make it a case again at once: its day begins anew.
     app.simulator.script(Rule::create(waybill::provider::simulator::Answer::Status {
@@ -42,7 +47,7 @@ async fn what_was_never_sent_is_booked_without_asking() {
     assert_eq!(merchant.order(&id).await["providerSyncStatus"], "retrying");
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("create", 2)]);
-    assert_eq!((ended.provider_sync_status, live(&app, &ended.order_number)), (SyncStatus::Success, 1));
+    assert_eq!((ended.provider_sync_status(), live(&app, ended.order_number())), (SyncStatus::Success, 1));
     assert_eq!(refusal(reviewer(&app).rebook(&id, true).await), Refusal::NotInReview(SyncStatus::Success));
 }
 
@@ -66,13 +71,13 @@ async fn what_the_provider_shows_is_not_booked_again_unless_forced() {
     app.assert_calls(&[("create", 1)]);
     let order = stored(&app, &id).await;
     assert_eq!(
-        (order.provider_sync_status, order.unresolved.as_ref().map(|d| d.calls)),
+        (order.provider_sync_status(), order.booking().unresolved().map(|d| d.calls)),
         (SyncStatus::Reconciling, Some(1))
     );
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("track", 1)]);
-    assert_eq!((ended.provider_sync_status, live(&app, &ended.order_number)), (SyncStatus::Success, 1));
+    assert_eq!((ended.provider_sync_status(), live(&app, ended.order_number())), (SyncStatus::Success, 1));
 }
 
 #[tokio::test]
@@ -90,11 +95,11 @@ async fn what_the_provider_does_not_find_or_shows_cancelled_is_booked_again() {
         let ended = until_settled(&app, &id).await;
         app.assert_calls(&[("create", 1)]);
         assert_eq!(
-            (ended.provider_sync_status, live(&app, &ended.order_number)),
+            (ended.provider_sync_status(), live(&app, ended.order_number())),
             (SyncStatus::Success, 1),
             "{cancelled}"
         );
-        assert_eq!(ended.unresolved, None);
+        assert_eq!(ended.booking().unresolved(), None);
     }
 }
 
@@ -118,21 +123,24 @@ async fn a_call_that_may_be_under_way_is_waited_for_and_then_closed() {
             app.app.state.orders.take(&fresh, "plog_1", Duration::from_secs(25)).await.unwrap().unwrap();
         if sent {
             let at = (app.clock.now(), app.clock.now());
-            let log = RequestLog::new("plog_1", "create_order", &id, &taken.order_number, json!({}), 1, at);
+            let log = RequestLog::new("plog_1", "create_order", &id, taken.order_number(), json!({}), 1, at);
             app.app.logs.begin(&log).await.unwrap();
         }
         app.app.state.orders.review(&id, reason::POISON).await.unwrap();
-        let until = taken.attempt.unwrap().settle_after;
+        let until = taken.attempt().unwrap().settle_after;
         assert_eq!(refusal(reviewer(&app).rebook(&id, true).await), Refusal::UnderWay(until));
         assert_eq!(refusal(reviewer(&app).fail(&id).await), Refusal::UnderWay(until));
         app.advance(until.since(app.clock.now()));
         app.simulator.change_faults(|f| f.lookup = Lookup::Works);
         let rebooked = reviewer(&app).rebook(&id, false).await.unwrap();
         app.assert_calls(&[("track", usize::from(sent))]);
-        assert_eq!(rebooked.unresolved.is_some(), sent, "what may have been sent is doubtful");
+        assert_eq!(rebooked.booking().unresolved().is_some(), sent, "what may have been sent is doubtful");
         let ended = until_settled(&app, &id).await;
         app.assert_calls(&[("create", 1)]);
-        assert_eq!((ended.provider_sync_status, live(&app, &ended.order_number)), (SyncStatus::Success, 1));
+        assert_eq!(
+            (ended.provider_sync_status(), live(&app, ended.order_number())),
+            (SyncStatus::Success, 1)
+        );
         // The dead attempt can never send, or has its outcome.
         let logs = merchant.provider_logs(&id).await;
         let dead = logs.iter().find(|l| l["id"] == "plog_1").unwrap();
@@ -157,7 +165,7 @@ async fn however_many_book_it_again_it_is_booked_once() {
     assert_eq!(done, 1);
     let ended = until_settled(&app, &id).await;
     app.assert_calls(&[("create", 1)]);
-    assert_eq!((ended.generation, live(&app, &ended.order_number)), (2, 1));
+    assert_eq!((ended.generation(), live(&app, ended.order_number())), (2, 1));
     assert_eq!(lines(&app, &id).await.len(), 8);
 }
 
@@ -170,7 +178,7 @@ async fn what_was_answered_after_all_is_not_booked_again() {
     assert_eq!(refusal(reviewer(&app).rebook(&id, true).await), Refusal::BookedAfterAll(awb.clone()));
     let order = until_settled(&app, &id).await;
     app.assert_calls(&[]);
-    assert_eq!((order.provider_sync_status, order.awb), (SyncStatus::Success, Some(awb)));
+    assert_eq!((order.provider_sync_status(), order.awb()), (SyncStatus::Success, Some(awb.as_str())));
 }
 
 #[tokio::test]
@@ -178,7 +186,7 @@ async fn another_providers_order_is_left_alone() {
     let app = TestApp::start().await;
     let (_, id) = unsent(&app).await;
     let mut order = stored(&app, &id).await;
-    order.provider_env = ProviderEnv::Live;
+    order = rewritten(&order, &[("/providerEnv", json!(ProviderEnv::Live))]);
     assert!(app.app.store.replace(&order).await.unwrap());
     assert_eq!(refusal(reviewer(&app).rebook(&id, true).await), Refusal::OtherEnvironment(ProviderEnv::Live));
     reviewer(&app).fail(&id).await.unwrap();
@@ -204,17 +212,20 @@ async fn an_order_that_is_booked_again_in_doubt_is_not_called_off_as_if_it_were_
         }
         let order = until_settled(&app, &id).await;
         app.assert_calls(&[]);
-        assert_eq!(live(&app, &order.order_number), 1);
+        assert_eq!(live(&app, order.order_number()), 1);
         assert_eq!(
-            (order.provider_sync_status, order.cancellation.state),
+            (order.provider_sync_status(), order.cancellation().state()),
             (SyncStatus::NeedsReview, CancellationState::Requested)
         );
-        assert_eq!(order.review.unwrap().reason, reason::OUTCOME_UNKNOWN);
+        assert_eq!(order.review().unwrap().reason, reason::OUTCOME_UNKNOWN);
         // The person who finds it cancels it thereby.
         reviewer(&app).adopt(&id, &real_awb(&app, &id).await, Trust::Unverified).await.unwrap();
         let ended = until_settled(&app, &id).await;
         app.assert_calls(&[("cancel", 1), ("track", 1)]);
-        assert_eq!((ended.cancellation.state, live(&app, &ended.order_number)), (CancellationState::Done, 0));
+        assert_eq!(
+            (ended.cancellation().state(), live(&app, ended.order_number())),
+            (CancellationState::Done, 0)
+        );
     }
 }
 
@@ -228,7 +239,7 @@ async fn a_shipment_that_came_to_light_meanwhile_is_kept_and_no_other_is_booked(
     ] {
         let app = TestApp::start().await;
         let (merchant, id) = unclear(&app, true).await;
-        let first = stored(&app, &id).await.attempt.unwrap().request_log_id;
+        let first = stored(&app, &id).await.attempt().unwrap().request_log_id.clone();
         let rebooked = reviewer(&app).rebook(&id, true).await.unwrap();
         let orders = &app.app.state.orders;
         orders.take(&rebooked, "plog_2", Duration::from_secs(25)).await.unwrap().unwrap();
@@ -236,21 +247,18 @@ async fn a_shipment_that_came_to_light_meanwhile_is_kept_and_no_other_is_booked(
         let booking =
             Shipment { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
         orders.resolve(&id, &first, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
-        assert_eq!(stored(&app, &id).await.duplicate_awbs, [awb.as_str()]);
+        assert_eq!(stored(&app, &id).await.booking().duplicate_awbs(), [awb.as_str()]);
         if requested {
             merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
         }
         orders.resolve(&id, "plog_2", &finding, Duration::ZERO).await.unwrap();
         let ended = until_settled(&app, &id).await;
         app.assert_calls(if requested { &[("cancel", 1), ("track", 1)] } else { &[] });
+        assert_eq!((ended.provider_sync_status(), ended.awb()), (SyncStatus::Success, Some(awb.as_str())));
         assert_eq!(
-            (ended.provider_sync_status, ended.awb.as_deref()),
-            (SyncStatus::Success, Some(awb.as_str()))
-        );
-        assert_eq!(
-            (ended.duplicate_awbs.len(), live(&app, &ended.order_number)),
+            (ended.booking().duplicate_awbs().len(), live(&app, ended.order_number())),
             (0, usize::from(!requested))
         );
-        assert_eq!(ended.cancellation.state == CancellationState::Done, requested);
+        assert_eq!(ended.cancellation().state() == CancellationState::Done, requested);
     }
 }

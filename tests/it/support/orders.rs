@@ -1,6 +1,7 @@
 //! Bodies of orders.
 
 use serde_json::{Value, json};
+use waybill::features::orders::model::Order;
 
 /// 300 varied orders.
 pub(crate) fn valid() -> Vec<Value> {
@@ -38,4 +39,11 @@ pub(crate) fn with(mut order: Value, pointer: &str, value: Value) -> Value {
         other => other[key] = value,
     }
     order
+}
+
+/// The stored order with other values in its document, as no event would leave it; `null` takes a field out.
+pub(crate) fn rewritten(order: &Order, changes: &[(&str, Value)]) -> Order {
+    let document = serde_json::to_value(order).unwrap();
+    let changed = changes.iter().fold(document, |doc, (pointer, value)| with(doc, pointer, value.clone()));
+    serde_json::from_value(changed).unwrap()
 }

@@ -5,12 +5,17 @@
 //! worker's cancel did, see what tracking shows, or wait. It may run any number of times; a cancel whose end
 //! is not plain is never repeated before tracking was asked.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Context, call, words::words};
 use crate::{
     base::fault,
     features::orders::{
-        cancellation::NextCancelAction,
-        lifecycle::reason,
-        model::{CancellationState, Order, ReviewOf, ShipmentCancellationState},
+        model::{CancellationState, NextCancelAction, Order, ReviewOf, ShipmentCancellationState},
+        reason,
     },
     platform::queue::{
         ActiveJob,
@@ -18,12 +23,6 @@ use crate::{
     },
     provider::carrier::{Attempt, By, CallError, CallPermit, redact},
 };
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-
-use super::{Context, call, words::words};
 
 /// How often one run follows its order when others change it.
 const STEPS: usize = 20;
@@ -53,11 +52,11 @@ impl Payload for CancelOrderJob {
 impl From<&Order> for CancelOrderJob {
     fn from(order: &Order) -> Self {
         Self {
-            order_id: order.id.clone(),
-            user_id: order.user_id.clone(),
-            client_order_id: order.client_order_id.clone(),
+            order_id: order.id().to_owned(),
+            user_id: order.user_id().to_owned(),
+            client_order_id: order.client_order_id().map(str::to_owned),
             cancellation_reason: None,
-            generation: Some(order.generation),
+            generation: Some(order.generation()),
         }
     }
 }
@@ -71,8 +70,8 @@ impl Job for CancelOrderJob {
             return Ok(Outcome::Failed { reason: "no such order".to_owned() });
         };
         let requested = |order: &Order| {
-            order.user_id == self.user_id
-                && order.cancellation.requested_at.is_some_and(|at| at >= job.added_at)
+            order.user_id() == self.user_id
+                && order.cancellation().request().requested_at.is_some_and(|at| at >= job.added_at)
         };
         if self.generation.is_none() && !requested(&order) {
             // Another producer's job is the merchant's request itself, once.
@@ -85,15 +84,16 @@ impl Job for CancelOrderJob {
         }
         for _ in 0..STEPS {
             let next_action = order.next_cancel_action(self.generation, ctx.clock.now());
-            if order.provider_env != ctx.orders.env() && next_action != NextCancelAction::Done {
+            if order.provider_env() != ctx.orders.env() && next_action != NextCancelAction::Done {
                 order = ctx
-                    .settled(ctx.orders.review_cancellations(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
+                    .settled(ctx.orders.review_cancellations(order.id(), reason::OTHER_ENVIRONMENT).await?)?;
                 continue;
             }
             order = match next_action {
                 NextCancelAction::Done => return Ok(job_outcome(&order)),
                 NextCancelAction::Wait(until) => {
-                    let reason = order.cancellation.detail.as_deref().unwrap_or("until tracking shows it");
+                    let reason =
+                        order.cancellation().request().detail.as_deref().unwrap_or("until tracking shows it");
                     return Ok(Outcome::Delay {
                         after: until.since(ctx.clock.now()),
                         reason: words(&order, reason),
@@ -117,12 +117,13 @@ impl Job for CancelOrderJob {
     async fn on_dead(&self, ctx: &Context, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let Some(order) = ctx.orders.load(&self.order_id).await? else { return Ok(()) };
-        if self.generation.is_some_and(|g| g < order.generation) {
+        if self.generation.is_some_and(|g| g < order.generation()) {
             return Ok(()); // a newer dispatch goes on with it
         }
         // A cancel that may have been sent gets its end first, and the next job sees what came of it.
         if order
-            .shipment_cancellations
+            .cancellation()
+            .shipments()
             .iter()
             .any(|cancel| cancel.state == ShipmentCancellationState::Sending)
         {
@@ -151,10 +152,10 @@ impl Context {
         job: &ActiveJob,
     ) -> Result<Order, JobError> {
         let Some(taken) = self.orders.take_cancel(order, awb, self.call_times).await? else {
-            return self.settled(self.orders.load(&order.id).await?);
+            return self.settled(self.orders.load(order.id()).await?);
         };
         fault::reach("cancel:after-take");
-        let cancel = taken.shipment_cancellations.iter().find(|cancel| cancel.awb == awb);
+        let cancel = taken.cancellation().shipments().iter().find(|cancel| cancel.awb == awb);
         let Some((attempt, wanted_at)) = cancel.and_then(|r| Some((r.attempt.clone()?, r.wanted_at))) else {
             return Err(JobError::Retry("a taken cancel has no attempt".to_owned()));
         };
@@ -165,9 +166,9 @@ impl Context {
             let outcome = carrier.cancel(&call, &awb, (&attempt, permit)).await?;
             fault::reach("cancel:after-outcome");
             let word = outcome.as_str("accepted");
-            tracing::info!(order.id = taken.id, verdict = word, "cancel of order {}: {word}", taken.id);
+            tracing::info!(order.id = taken.id(), verdict = word, "cancel of order {}: {word}", taken.id());
             orders
-                .resolve_cancel(&taken.id, &attempt.request_log_id, &outcome, &schedule)
+                .resolve_cancel(taken.id(), &attempt.request_log_id, &outcome, &schedule)
                 .await
                 .map_err(CallError::Store)
         };
@@ -176,7 +177,7 @@ impl Context {
                 fault::reach("cancel:after-settle");
                 self.settled(order)
             }
-            Err(CallError::ShutOut) => self.settled(self.orders.load(&order.id).await?),
+            Err(CallError::ShutOut) => self.settled(self.orders.load(order.id()).await?),
             Err(error) => Err(error.into()),
         }
     }
@@ -189,36 +190,36 @@ impl Context {
         attempt: &Attempt,
         job: &ActiveJob,
     ) -> Result<Order, JobError> {
-        tracing::debug!(order.id = order.id, awb, "closing a cancel whose worker vanished");
-        let call = call(order, attempt.no, order.created_at, job);
+        tracing::debug!(order.id = order.id(), awb, "closing a cancel whose worker vanished");
+        let call = call(order, attempt.no, order.created_at(), job);
         let outcome = self.carrier.close_cancel(&call, attempt).await?;
         self.settled(
-            self.orders.resolve_cancel(&order.id, &attempt.request_log_id, &outcome, &self.schedule).await?,
+            self.orders.resolve_cancel(order.id(), &attempt.request_log_id, &outcome, &self.schedule).await?,
         )
     }
 
     /// Asks tracking about a shipment that is being cancelled.
     async fn see(&self, order: &Order, awb: &str, job: &ActiveJob) -> Result<Order, JobError> {
-        self.carrier.close_look_ups(&order.id).await?;
-        let tracked = self.track(order, By::Awb(awb.to_owned()), &order.order_number, job).await?;
-        self.settled(self.orders.record_tracking(&order.id, awb, &tracked, &self.schedule).await?)
+        self.carrier.close_look_ups(order.id()).await?;
+        let tracked = self.track(order, By::Awb(awb.to_owned()), order.order_number(), job).await?;
+        self.settled(self.orders.record_tracking(order.id(), awb, &tracked, &self.schedule).await?)
     }
 }
 
 /// The job ends as its order stands, so that a queue board tells the truth.
 fn job_outcome(order: &Order) -> Outcome {
-    let detail = || words(order, order.cancellation.detail.as_deref().unwrap_or("without words"));
-    let message = match order.cancellation.state {
+    let detail = || words(order, order.cancellation().request().detail.as_deref().unwrap_or("without words"));
+    let message = match order.cancellation().state() {
         CancellationState::Refused => return Outcome::Failed { reason: detail() },
-        _ if order.review.as_ref().is_some_and(|review| review.of == ReviewOf::Cancellation) => {
+        _ if order.review().is_some_and(|review| review.of == ReviewOf::Cancellation) => {
             return Outcome::Failed { reason: format!("needs_review: {}", detail()) };
         }
         CancellationState::Done => "Order cancelled",
         CancellationState::Requested => "Cancelled once it is known whether it is booked",
         _ => "Nothing to do",
     };
-    let done = order.cancellation.state == CancellationState::Done;
+    let done = order.cancellation().state() == CancellationState::Done;
     Outcome::Completed(
-        json!({ "orderId": order.id, "success": done, "message": message, "parcelX": { "awb": order.awb } }),
+        json!({ "orderId": order.id(), "success": done, "message": message, "parcelX": { "awb": order.awb() } }),
     )
 }

@@ -5,11 +5,17 @@
 //! create is sent only after the order was taken in one write, every earlier attempt is shut out or settled,
 //! and the request log is written.
 
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Context, call, words::words};
 use crate::{
     base::{fault, ids},
     features::orders::{
-        lifecycle::{NextAction, reason},
-        model::Order,
+        model::{NextAction, Order},
+        reason,
         status::SyncStatus,
     },
     platform::{
@@ -21,12 +27,6 @@ use crate::{
     },
     provider::carrier::{Attempt, CallError, CallPermit, redact},
 };
-use std::{sync::Arc, time::Duration};
-
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-
-use super::{Context, call, words::words};
 
 /// How often one run follows its order when others change it.
 const STEPS: usize = 10;
@@ -52,10 +52,10 @@ impl Payload for CreateOrderJob {
 impl From<&Order> for CreateOrderJob {
     fn from(order: &Order) -> Self {
         Self {
-            order_id: order.id.clone(),
-            user_id: order.user_id.clone(),
-            client_order_id: order.client_order_id.clone(),
-            generation: Some(order.generation),
+            order_id: order.id().to_owned(),
+            user_id: order.user_id().to_owned(),
+            client_order_id: order.client_order_id().map(str::to_owned),
+            generation: Some(order.generation()),
         }
     }
 }
@@ -69,8 +69,8 @@ impl Job for CreateOrderJob {
             return Ok(Outcome::Failed { reason: "no such order".to_owned() });
         };
         for _ in 0..STEPS {
-            if order.provider_env != ctx.orders.env() && order.provider_sync_status.is_open() {
-                order = ctx.settled(ctx.orders.review(&order.id, reason::OTHER_ENVIRONMENT).await?)?;
+            if order.provider_env() != ctx.orders.env() && order.provider_sync_status().is_open() {
+                order = ctx.settled(ctx.orders.review(order.id(), reason::OTHER_ENVIRONMENT).await?)?;
             }
             order = match order.next_action(self.generation, ctx.clock.now()) {
                 NextAction::Done => return Ok(job_outcome(&order, self.generation)),
@@ -78,10 +78,7 @@ impl Job for CreateOrderJob {
                     let after = until.since(ctx.clock.now());
                     return Ok(Outcome::Delay {
                         after,
-                        reason: words(
-                            &order,
-                            order.sync_reason.as_deref().unwrap_or("another worker has it"),
-                        ),
+                        reason: words(&order, order.sync_reason().unwrap_or("another worker has it")),
                     });
                 }
                 NextAction::Take => match ctx.carrier.permit().await {
@@ -100,10 +97,10 @@ impl Job for CreateOrderJob {
     async fn on_dead(&self, ctx: &Context, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
         ctx.close_calls_of_the_dead(&self.order_id, job).await?;
         let Some(mut order) = ctx.orders.load(&self.order_id).await? else { return Ok(()) };
-        if self.generation.is_some_and(|g| g < order.generation) {
+        if self.generation.is_some_and(|g| g < order.generation()) {
             return Ok(()); // a newer dispatch goes on with it
         }
-        if order.provider_sync_status == SyncStatus::Processing {
+        if order.provider_sync_status() == SyncStatus::Processing {
             match order.next_action(self.generation, ctx.clock.now()) {
                 // Buried later, or found by the sweeper: what is under way must not be judged.
                 NextAction::Wait(_) => {
@@ -113,7 +110,7 @@ impl Job for CreateOrderJob {
                 _ => {}
             }
             // It may be live, and look-ups can tell: the next job asks.
-            if order.provider_sync_status == SyncStatus::Reconciling {
+            if order.provider_sync_status() == SyncStatus::Reconciling {
                 ctx.orders.dispatch_again(&order).await?;
                 return Ok(());
             }
@@ -129,21 +126,21 @@ impl Context {
     async fn book(&self, order: &Order, permit: CallPermit, job: &ActiveJob) -> Result<Order, JobError> {
         let log_id = ids::provider_log(self.clock.now());
         let Some(taken) = self.orders.take(order, &log_id, self.call_times).await? else {
-            return self.settled(self.orders.load(&order.id).await?);
+            return self.settled(self.orders.load(order.id()).await?);
         };
         fault::reach("book:after-take");
-        let Some(attempt) = taken.attempt.clone() else {
+        let Some(attempt) = taken.attempt().cloned() else {
             return Err(JobError::Retry("a taken order has no attempt".to_owned()));
         };
         let (carrier, orders) = (Arc::clone(&self.carrier), self.orders.clone());
-        let (first_poll, call) = (self.first_poll(), call(&taken, attempt.no, taken.created_at, job));
+        let (first_poll, call) = (self.first_poll(), call(&taken, attempt.no, taken.created_at(), job));
         let booking = async move {
-            let outcome = carrier.create(&call, &taken.payload, (&attempt, permit)).await?;
+            let outcome = carrier.create(&call, taken.payload(), (&attempt, permit)).await?;
             fault::reach("book:after-outcome");
             let word = outcome.as_str("booked");
-            tracing::info!(order.id = taken.id, verdict = word, "order {}: {word}", taken.id);
+            tracing::info!(order.id = taken.id(), verdict = word, "order {}: {word}", taken.id());
             orders
-                .resolve(&taken.id, &attempt.request_log_id, &outcome, first_poll)
+                .resolve(taken.id(), &attempt.request_log_id, &outcome, first_poll)
                 .await
                 .map_err(CallError::Store)
         };
@@ -153,7 +150,7 @@ impl Context {
                 self.settled(order)
             }
             // Somebody gave this attempt up for dead; the order shows what they made of it.
-            Err(CallError::ShutOut) => self.settled(self.orders.load(&order.id).await?),
+            Err(CallError::ShutOut) => self.settled(self.orders.load(order.id()).await?),
             Err(error) => Err(error.into()),
         }
     }
@@ -161,11 +158,11 @@ impl Context {
     /// Shuts an attempt out whose worker vanished, or settles the order by what it did; then the order can be
     /// taken anew.
     async fn close(&self, order: &Order, attempt: &Attempt, job: &ActiveJob) -> Result<Order, JobError> {
-        let call = call(order, attempt.no, order.created_at, job);
+        let call = call(order, attempt.no, order.created_at(), job);
         let outcome = self.carrier.close_create(&call, attempt).await?;
         fault::reach("close:before-settle");
         self.settled(
-            self.orders.resolve(&order.id, &attempt.request_log_id, &outcome, self.first_poll()).await?,
+            self.orders.resolve(order.id(), &attempt.request_log_id, &outcome, self.first_poll()).await?,
         )
     }
 
@@ -195,14 +192,14 @@ impl Context {
 
 /// The job ends as its order stands, so that a queue board tells the truth.
 fn job_outcome(order: &Order, generation: Option<i64>) -> Outcome {
-    if generation.is_some_and(|g| g < order.generation) {
+    if generation.is_some_and(|g| g < order.generation()) {
         return Outcome::Completed(answer(order, "A newer dispatch took over", &Value::Null));
     }
     // A board shows this to people who need not know whom the order is for.
-    let reason = || words(order, order.sync_reason.as_deref().unwrap_or("without words"));
-    match order.provider_sync_status {
+    let reason = || words(order, order.sync_reason().unwrap_or("without words"));
+    match order.provider_sync_status() {
         SyncStatus::Success => {
-            let parcelx = json!({ "awb": order.awb, "courierName": order.courier_name, "orderNumber": order.provider_order_number });
+            let parcelx = json!({ "awb": order.awb(), "courierName": order.courier_name(), "orderNumber": order.provider_order_number() });
             Outcome::Completed(answer(order, "Order created at ParcelX", &parcelx))
         }
         SyncStatus::Failed => Outcome::Failed { reason: reason() },
@@ -213,7 +210,7 @@ fn job_outcome(order: &Order, generation: Option<i64>) -> Outcome {
 
 /// The return value existing readers of the queue know.
 fn answer(order: &Order, message: &str, parcelx: &Value) -> Value {
-    json!({ "orderId": order.id, "success": order.provider_sync_status == SyncStatus::Success, "message": message, "parcelX": parcelx })
+    json!({ "orderId": order.id(), "success": order.provider_sync_status() == SyncStatus::Success, "message": message, "parcelX": parcelx })
 }
 
 impl From<StoreError> for JobError {

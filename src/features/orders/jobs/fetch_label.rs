@@ -12,8 +12,8 @@ use serde_json::json;
 use super::{Context, call, words::words};
 use crate::{
     features::orders::{
-        lifecycle::reason,
         model::{LabelFailure, Order},
+        reason,
     },
     platform::queue::{
         ActiveJob,
@@ -48,12 +48,12 @@ impl Job for FetchLabelJob {
         let Some(awb) = order.label_to_fetch(self.request).map(str::to_owned) else {
             return Ok(nothing_to_do(&order));
         };
-        let settled = if order.provider_env == ctx.orders.env() {
+        let settled = if order.provider_env() == ctx.orders.env() {
             let outcome = ctx.fetch_label(&order, &awb, job).await?;
-            ctx.orders.resolve_label(&order.id, self.request, &outcome).await?
+            ctx.orders.resolve_label(order.id(), self.request, &outcome).await?
         } else {
             let failure = LabelFailure::Unreachable(reason::OTHER_ENVIRONMENT.to_owned());
-            ctx.orders.fail_label(&order.id, self.request, &failure).await?
+            ctx.orders.fail_label(order.id(), self.request, &failure).await?
         };
         let settled = ctx.settled(settled)?;
         Ok(self.job_outcome(ctx, &settled))
@@ -71,7 +71,7 @@ impl Job for FetchLabelJob {
 impl FetchLabelJob {
     /// The job ends as its request did. The address itself is not for boards.
     fn job_outcome(&self, ctx: &Context, order: &Order) -> Outcome {
-        let Some(label) = order.label.as_ref().filter(|label| label.request == self.request) else {
+        let Some(label) = order.label().filter(|label| label.request == self.request) else {
             return nothing_to_do(order);
         };
         if label.answered < label.request {
@@ -82,7 +82,7 @@ impl FetchLabelJob {
         }
         match &label.failure {
             None => Outcome::Completed(
-                json!({ "orderId": order.id, "success": true, "message": "Label fetched" }),
+                json!({ "orderId": order.id(), "success": true, "message": "Label fetched" }),
             ),
             Some(LabelFailure::Refused(why)) => Outcome::Failed { reason: words(order, why) },
             Some(LabelFailure::Unusable) => {
@@ -94,7 +94,7 @@ impl FetchLabelJob {
 }
 
 fn nothing_to_do(order: &Order) -> Outcome {
-    Outcome::Completed(json!({ "orderId": order.id, "success": false, "message": "Nothing to do" }))
+    Outcome::Completed(json!({ "orderId": order.id(), "success": false, "message": "Nothing to do" }))
 }
 
 impl Context {
@@ -104,13 +104,13 @@ impl Context {
         awb: &str,
         job: &ActiveJob,
     ) -> Result<CallOutcome<LabelUrl>, JobError> {
-        self.carrier.close_label_calls(&order.id).await?;
-        let attempt = order.label.as_ref().map_or(1, |label| i64::from(label.tries.saturating_add(1)));
-        let call = call(order, attempt, order.created_at, job);
+        self.carrier.close_label_calls(order.id()).await?;
+        let attempt = order.label().map_or(1, |label| i64::from(label.tries.saturating_add(1)));
+        let call = call(order, attempt, order.created_at(), job);
         let (carrier, awb) = (Arc::clone(&self.carrier), awb.to_owned());
         let outcome = self.detached(async move { carrier.label(&call, &awb).await }).await??;
         let word = outcome.as_str("fetched");
-        tracing::info!(order.id = order.id, verdict = word, "label of order {}: {word}", order.id);
+        tracing::info!(order.id = order.id(), verdict = word, "label of order {}: {word}", order.id());
         Ok(outcome)
     }
 }

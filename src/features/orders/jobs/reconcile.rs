@@ -6,19 +6,19 @@
 //! last look, and only if a control look-up in the same pass, before it, finds a booking of ours that is as
 //! new as the doubtful call, does it count as absence. Everything else ends with a person.
 
+use std::{sync::Arc, time::Duration};
+
+use super::{Context, call};
 use crate::{
     base::timestamp::Timestamp,
     features::orders::{
-        lifecycle::{UNRESOLVED_FOR_AT_MOST, reason},
-        model::{Order, ShipmentCancellationState},
+        model::{Order, ShipmentCancellationState, UNRESOLVED_FOR_AT_MOST},
+        reason,
         status::SyncStatus,
     },
     platform::queue::{ActiveJob, job::JobError},
     provider::carrier::{Attempt, By, Call, CallOutcome, Heard, Shipment, Tracking},
 };
-use std::{sync::Arc, time::Duration};
-
-use super::{Context, call};
 
 /// What the control look-up says of look-ups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,8 @@ enum Control {
 fn told_apart(order: &Order, tracked: CallOutcome<Tracking>) -> CallOutcome<Tracking> {
     let cancelled = |awb: &String| {
         order
-            .shipment_cancellations
+            .cancellation()
+            .shipments()
             .iter()
             .any(|cancel| cancel.awb == *awb && cancel.state != ShipmentCancellationState::Wanted)
     };
@@ -67,8 +68,8 @@ impl Context {
         attempt: &Attempt,
         job: &ActiveJob,
     ) -> Result<Order, JobError> {
-        let (id, log_id) = (order.id.as_str(), attempt.request_log_id.as_str());
-        let since = order.unresolved.as_ref().map_or(order.updated_at, |d| d.since);
+        let (id, log_id) = (order.id(), attempt.request_log_id.as_str());
+        let since = order.booking().unresolved().map_or(order.updated_at(), |d| d.since);
         self.carrier.close_look_ups(id).await?;
         if let Some(settled) = self.adopt_recorded(order).await? {
             return Ok(settled);
@@ -81,8 +82,8 @@ impl Context {
         } else {
             Control::Fails
         };
-        let by = By::Reference(order.order_number.clone());
-        let tracked = self.track(order, by, &order.order_number, job).await?;
+        let by = By::Reference(order.order_number().to_owned());
+        let tracked = self.track(order, by, order.order_number(), job).await?;
         let after = match (told_apart(order, tracked), next) {
             // It was booked, and is not any more: nobody here did that.
             (CallOutcome::Done(Tracking::Cancelled { .. }), _) => {
@@ -113,24 +114,27 @@ impl Context {
 
     /// An answer may have been written down late, by a worker that did not live to act on it.
     async fn adopt_recorded(&self, order: &Order) -> Result<Option<Order>, JobError> {
-        let (id, reference, known) = (&order.id, &order.order_number, &order.duplicate_awbs);
+        let (id, reference, known) = (order.id(), order.order_number(), order.booking().duplicate_awbs());
         let on_record = self.carrier.booking_on_record(id, reference, known).await?;
         let Some((log_id, shipment)) = on_record else { return Ok(None) };
         let finding = CallOutcome::Done(shipment);
-        let settled = self.orders.resolve(&order.id, &log_id, &finding, self.first_poll()).await?;
+        let settled = self.orders.resolve(order.id(), &log_id, &finding, self.first_poll()).await?;
         // Else its AWB is another order's, and look-ups go on.
-        Ok(settled.filter(|order| order.provider_sync_status != SyncStatus::Reconciling))
+        Ok(settled.filter(|order| order.provider_sync_status() != SyncStatus::Reconciling))
     }
 
     async fn adopt(&self, order: &Order, attempt: &Attempt, awb: String) -> Result<Option<Order>, JobError> {
         let booking = Shipment { awb, courier_name: None, courier_code: None, order_number: None };
         let finding = CallOutcome::Done(booking);
         Ok(
-            match self.orders.resolve(&order.id, &attempt.request_log_id, &finding, self.first_poll()).await?
+            match self
+                .orders
+                .resolve(order.id(), &attempt.request_log_id, &finding, self.first_poll())
+                .await?
             {
                 // The shipment that was found is another order's: no look-up will find a better one.
-                Some(order) if order.provider_sync_status == SyncStatus::Reconciling => {
-                    self.orders.review(&order.id, reason::AWB_OF_ANOTHER_ORDER).await?
+                Some(order) if order.provider_sync_status() == SyncStatus::Reconciling => {
+                    self.orders.review(order.id(), reason::AWB_OF_ANOTHER_ORDER).await?
                 }
                 settled => settled,
             },
@@ -141,10 +145,10 @@ impl Context {
     /// found, nothing that look-ups do not find can be believed to be absent.
     async fn control(&self, order: &Order, since: Timestamp, job: &ActiveJob) -> Result<Control, JobError> {
         let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::NotYet) };
-        let by = By::Reference(known.order_number.clone());
-        Ok(match self.track(order, by, &known.order_number, job).await? {
+        let by = By::Reference(known.order_number().to_owned());
+        Ok(match self.track(order, by, known.order_number(), job).await? {
             CallOutcome::Done(Tracking::Live { awb } | Tracking::Cancelled { awb })
-                if awb.is_none() || awb == known.awb =>
+                if awb.is_none() || awb.as_deref() == known.awb() =>
             {
                 Control::Works
             }
@@ -161,8 +165,8 @@ impl Context {
         reference: &str,
         job: &ActiveJob,
     ) -> Result<CallOutcome<Tracking>, JobError> {
-        let no = order.attempt.as_ref().map_or(0, |a| a.no);
-        let call = Call { reference: reference.to_owned(), ..call(order, no, order.created_at, job) };
+        let no = order.attempt().map_or(0, |a| a.no);
+        let call = Call { reference: reference.to_owned(), ..call(order, no, order.created_at(), job) };
         let carrier = Arc::clone(&self.carrier);
         Ok(self.detached(async move { carrier.track(&call, &by).await }).await??)
     }

@@ -7,7 +7,7 @@ use crate::{features::orders::model::Order, provider::carrier::redact};
 
 /// `text` without numbers, addresses, secrets, or any word of the order's personal fields.
 pub(super) fn words(order: &Order, text: &str) -> String {
-    let to = &order.payload.consignee;
+    let to = &order.payload().consignee;
     let fields = [
         Some(&to.name),
         to.email.as_ref(),
@@ -16,7 +16,7 @@ pub(super) fn words(order: &Order, text: &str) -> String {
         Some(&to.city),
         Some(&to.state),
     ];
-    let descriptions = order.payload.items.iter().filter_map(|item| item.description.as_ref());
+    let descriptions = order.payload().items.iter().filter_map(|item| item.description.as_ref());
     let personal = fields.into_iter().flatten().chain(descriptions).map(String::as_str);
     redact::words_without(text, personal)
 }

@@ -5,8 +5,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use super::{OrderId, TAG, no_such_order};
 use crate::{
     features::orders::{
-        amend::Amend,
-        model::Order,
+        model::{Amend, Order},
         payload::NewOrder,
         request::CreateOrder,
         service::OrderService,
@@ -42,7 +41,7 @@ pub(super) async fn amend_order(
 ) -> Result<Response, Problem> {
     let (order, came_to) =
         orders.amend(&merchant.user_id, &id, &NewOrder::from(body)).await?.ok_or_else(no_such_order)?;
-    tracing::Span::current().record("order.id", order.id.as_str());
+    tracing::Span::current().record("order.id", order.id());
     let status = match came_to {
         Amend::Accepted => StatusCode::ACCEPTED,
         Amend::Repeated => StatusCode::OK,
@@ -57,7 +56,7 @@ const SHIPMENT_LIVE: &str = "ParcelX booked this order after it had refused it, 
 
 /// Where it stands, and what to do instead.
 fn not_failed(order: &Order) -> String {
-    let what = match order.provider_sync_status {
+    let what = match order.provider_sync_status() {
         SyncStatus::Success => "it is booked. Cancel it and create a new order",
         SyncStatus::Cancelled => "it was called off. Create a new order",
         SyncStatus::NeedsReview => "a person is looking into it. Wait for their decision",
@@ -69,7 +68,7 @@ fn not_failed(order: &Order) -> String {
     };
     format!(
         "Only a failed order can be amended. This one has another payload and is {}: {what}.",
-        order.provider_sync_status.as_str()
+        order.provider_sync_status().as_str()
     )
 }
 

@@ -8,8 +8,7 @@ use validator::Validate;
 use super::{OrderId, TAG, no_such_order};
 use crate::{
     features::orders::{
-        lifecycle::CancelDecision,
-        model::{Cancellation, CancellationState, Order},
+        model::{CancelDecision, CancelRequest, CancellationState, Order},
         service::OrderService,
         status::{OrderStatus, SyncStatus},
         text::{Lines, Text},
@@ -65,23 +64,23 @@ pub(super) struct CancelledOrder {
     pub(super) client_order_id: Option<String>,
     pub(super) status: OrderStatus,
     pub(super) provider_sync_status: SyncStatus,
-    pub(super) cancellation: Cancellation,
+    pub(super) cancellation: CancelRequest,
 }
 
 impl From<Order> for CancelOrderResponse {
     fn from(order: Order) -> Self {
-        let message = match order.cancellation.state {
+        let message = match order.cancellation().state() {
             _ if is_off(&order) => "Order is cancelled",
             CancellationState::Review => "Order cancellation needs a person's decision",
             _ => "Order cancellation request has been queued for processing",
         };
         let data = CancelledOrder {
-            order_id: order.id,
-            reason: order.cancellation.reason.clone(),
-            client_order_id: order.client_order_id,
-            status: order.status,
-            provider_sync_status: order.provider_sync_status,
-            cancellation: order.cancellation,
+            order_id: order.id().to_owned(),
+            reason: order.cancellation().request().reason.clone(),
+            client_order_id: order.client_order_id().map(str::to_owned),
+            status: order.status(),
+            provider_sync_status: order.provider_sync_status(),
+            cancellation: order.cancellation().request().clone(),
         };
         Self { message, success: true, data }
     }
@@ -135,7 +134,7 @@ pub(super) async fn cancel_order_v1(
 
 /// Whether the request is carried out: also by a refusal, of an order that is then shown as failed.
 fn is_off(order: &Order) -> bool {
-    order.status == OrderStatus::Cancelled || order.cancellation.state == CancellationState::Done
+    order.status() == OrderStatus::Cancelled || order.cancellation().state() == CancellationState::Done
 }
 
 async fn request_cancel(
@@ -152,7 +151,7 @@ async fn request_cancel(
             "ParcelX refused this order, so there is nothing to cancel.",
         )),
         Some((order, _)) => {
-            tracing::Span::current().record("order.id", order.id.as_str());
+            tracing::Span::current().record("order.id", order.id());
             Ok(order)
         }
     }

@@ -80,7 +80,7 @@ pub(super) async fn get_label(
             pending.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(AGAIN));
             Ok(pending)
         }
-        LabelResult::NotBooked(order) => Err(not_booked(order.provider_sync_status)),
+        LabelResult::NotBooked(order) => Err(not_booked(order.provider_sync_status())),
         LabelResult::Cancelled(_) => Err(Problem::new(
             Kind::ConflictState,
             "This order's shipment is cancelled, or being cancelled: there is no label for it.",

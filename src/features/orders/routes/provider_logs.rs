@@ -39,5 +39,5 @@ pub(super) async fn list_provider_logs(
     OrderId(id): OrderId,
 ) -> Result<Response, Problem> {
     let order = orders.of_user(&merchant.user_id, &id).await?.ok_or_else(no_such_order)?;
-    Ok(answer::ok(&ProviderLogList { success: true, data: records.of_order(&order.id).await? }))
+    Ok(answer::ok(&ProviderLogList { success: true, data: records.of_order(order.id()).await? }))
 }

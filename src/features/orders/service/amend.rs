@@ -1,7 +1,10 @@
 //! Correcting orders that the provider refused.
 
 use super::{OrderService, StoreError};
-use crate::features::orders::{amend::Amend, model::Order, payload::NewOrder};
+use crate::features::orders::{
+    model::{Amend, Applied, Event, Order},
+    payload::NewOrder,
+};
 
 impl OrderService {
     /// A merchant corrects an order of theirs. Of several at once one is first; the others are decided on
@@ -15,16 +18,9 @@ impl OrderService {
         id: &str,
         draft: &NewOrder,
     ) -> Result<Option<(Order, Amend)>, StoreError> {
-        let mut came_to = None;
-        let order = self.change(id, |order, now| {
-            if order.user_id != user_id {
-                return false;
-            }
-            let what = order.amend(draft.clone(), now);
-            came_to = Some(what);
-            what == Amend::Accepted
-        });
-        let order = order.await?;
-        Ok(order.zip(came_to))
+        Ok(match self.apply_own(user_id, id, Event::Amend { draft }).await? {
+            Some((order, Applied::Amend(what))) => Some((order, what)),
+            _ => None,
+        })
     }
 }

@@ -3,11 +3,7 @@
 use super::{OrderService, StoreError};
 use crate::{
     base::ids,
-    features::orders::{
-        cancellation::PollSchedule,
-        lifecycle::CancelDecision,
-        model::{Actor, Order},
-    },
+    features::orders::model::{Actor, Applied, CancelDecision, Event, Order, PollSchedule},
     provider::carrier::{CallOutcome, CallTimes, Tracking},
 };
 
@@ -22,17 +18,11 @@ impl OrderService {
         id: &str,
         reason: Option<&str>,
     ) -> Result<Option<(Order, CancelDecision)>, StoreError> {
-        let mut came_to = None;
-        let order = self.change(id, |order, now| {
-            if order.user_id != user_id {
-                return false;
-            }
-            let what = order.request_cancel(Actor::Merchant, reason.map(str::to_owned), now);
-            came_to = Some(what);
-            what.changes()
-        });
-        let order = order.await?;
-        Ok(order.zip(came_to))
+        let request = Event::RequestCancel { actor: Actor::Merchant, reason };
+        Ok(match self.apply_own(user_id, id, request).await? {
+            Some((order, Applied::Cancel(what))) => Some((order, what)),
+            _ => None,
+        })
     }
 
     /// Takes the cancellation of `awb` for one call under a request log id that is given back, if `seen` is
@@ -46,12 +36,9 @@ impl OrderService {
         awb: &str,
         times: impl Into<CallTimes>,
     ) -> Result<Option<Order>, StoreError> {
-        let (mut order, now) = (seen.clone(), self.clock.now());
-        if !order.take_cancel(awb, ids::provider_log(now), times, now) || !self.store.replace(&order).await? {
-            return Ok(None);
-        }
-        order.version += 1;
-        Ok(Some(order))
+        let now = self.clock.now();
+        let (log_id, times) = (ids::provider_log(now), times.into());
+        self.save_after(seen, Event::TakeCancel { awb, log_id: &log_id, times }, now).await
     }
 
     /// Writes down what became of the cancel under `request_log_id`, and gives the order as it then stands.
@@ -65,7 +52,7 @@ impl OrderService {
         finding: &CallOutcome<()>,
         schedule: &PollSchedule,
     ) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.resolve_cancel(request_log_id, finding, schedule, now)).await
+        self.apply(id, Event::CancelEnded { log_id: request_log_id, outcome: finding, schedule }).await
     }
 
     /// Takes in what a look-up shows of a shipment that is being cancelled.
@@ -79,7 +66,7 @@ impl OrderService {
         tracked: &CallOutcome<Tracking>,
         schedule: &PollSchedule,
     ) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.record_tracking(awb, tracked, schedule, now)).await
+        self.apply(id, Event::TrackingSeen { awb, tracked, schedule }).await
     }
 
     /// Hands what is being cancelled of an order to a person.
@@ -87,6 +74,6 @@ impl OrderService {
     /// # Errors
     /// When the store fails.
     pub async fn review_cancellations(&self, id: &str, reason: &str) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.review_cancellations(reason, now)).await
+        self.apply(id, Event::ReviewCancellations { reason }).await
     }
 }

@@ -7,8 +7,7 @@ use crate::{
     base::timestamp::Timestamp,
     features::orders::{
         jobs::FetchLabelJob,
-        label::{LabelRequest, label_job_id},
-        model::{LabelFailure, Order},
+        model::{Applied, Event, LabelFailure, LabelRequest, Order, label_job_id},
     },
     platform::queue::{NewJob, job::Payload},
     provider::carrier::{CallOutcome, LabelUrl},
@@ -57,16 +56,10 @@ impl Labels {
     /// # Errors
     /// When the store fails.
     pub async fn get(&self, user_id: &str, id: &str) -> Result<Option<LabelResult>, StoreError> {
-        let mut came_to = None;
-        let order = self.orders.change(id, |order, now| {
-            if order.user_id != user_id {
-                return false;
-            }
-            let what = order.request_label(self.life, now);
-            came_to = Some(what);
-            matches!(what, LabelRequest::Requested(_))
-        });
-        let Some((order, what)) = order.await?.zip(came_to) else { return Ok(None) };
+        let request = Event::RequestLabel { life: self.life };
+        let Some((order, Applied::Label(what))) = self.orders.apply_own(user_id, id, request).await? else {
+            return Ok(None);
+        };
         Ok(Some(match what {
             LabelRequest::NotBooked => LabelResult::NotBooked(Box::new(order)),
             LabelRequest::Cancelled => LabelResult::Cancelled(Box::new(order)),
@@ -80,9 +73,10 @@ impl Labels {
 
     /// Whether the queue has the job now. It is in no outbox: if it is lost, the next request makes another.
     async fn offer(&self, order: &Order, request: u32) -> bool {
-        let payload = FetchLabelJob { order_id: order.id.clone(), user_id: order.user_id.clone(), request };
+        let payload =
+            FetchLabelJob { order_id: order.id().to_owned(), user_id: order.user_id().to_owned(), request };
         let job = NewJob::of(
-            label_job_id(&order.id, request),
+            label_job_id(order.id(), request),
             &payload,
             &self.orders.policies.of(FetchLabelJob::QUEUE),
         );
@@ -92,14 +86,14 @@ impl Labels {
         }
     }
 
-    /// PollSchedule until `request` is answered, or the time for that is over.
+    /// Looks until `request` is answered, or the time for that is over.
     async fn wait_for(&self, mut order: Order, request: u32) -> Result<LabelResult, StoreError> {
         let over = tokio::time::Instant::now() + self.wait;
         let mut pause = FIRST_PAUSE;
         while order.label_to_fetch(request).is_some() && tokio::time::Instant::now() < over {
             tokio::time::sleep_until(over.min(tokio::time::Instant::now() + pause)).await;
             pause = LONGEST_PAUSE.min(pause * 2);
-            match self.orders.load(&order.id).await? {
+            match self.orders.load(order.id()).await? {
                 Some(now) => order = now,
                 None => break, // orders are never removed
             }
@@ -109,9 +103,9 @@ impl Labels {
 }
 
 /// How the order answers the request of this number as it stands.
-fn answer(mut order: Order, request: u32) -> LabelResult {
-    let awb = order.awb.clone().unwrap_or_default();
-    match order.label.take().filter(|label| label.answered >= request) {
+fn answer(order: Order, request: u32) -> LabelResult {
+    let awb = order.awb().unwrap_or_default().to_owned();
+    match order.label().filter(|label| label.answered >= request).cloned() {
         _ if !order.has_labelled_shipment() => LabelResult::Cancelled(Box::new(order)),
         Some(label) => match (label.url, label.fetched_at, label.failure) {
             (Some(url), Some(fetched_at), _) => LabelResult::Ready { awb, url, fetched_at },
@@ -134,10 +128,10 @@ impl OrderService {
         request: u32,
         outcome: &CallOutcome<LabelUrl>,
     ) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.resolve_label(request, outcome, now)).await
+        self.apply(id, Event::LabelEnded { request, outcome }).await
     }
 
-    /// Writes down why `request` comes to nothing.
+    /// Ends `request` without a label.
     ///
     /// # Errors
     /// When the store fails.
@@ -147,6 +141,6 @@ impl OrderService {
         request: u32,
         failure: &LabelFailure,
     ) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.fail_label(request, failure, now)).await
+        self.apply(id, Event::LabelFailed { request, failure }).await
     }
 }

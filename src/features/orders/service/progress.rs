@@ -1,14 +1,17 @@
 //! How jobs move an order on: taken for a call, settled by what came of it, handed on or given up.
 
-use crate::{
-    base::timestamp::Timestamp,
-    features::orders::{lifecycle::reason, model::Order},
-    platform::store::{self, Query, StoreError},
-    provider::carrier::{CallOutcome, CallTimes, Shipment},
-};
 use std::time::Duration;
 
 use super::OrderService;
+use crate::{
+    base::timestamp::Timestamp,
+    features::orders::{
+        model::{Event, Order},
+        reason,
+    },
+    platform::store::{self, Document, Query, StoreError},
+    provider::carrier::{CallOutcome, CallTimes, Shipment},
+};
 
 impl OrderService {
     /// The order as a job sees it: whoever it belongs to.
@@ -30,12 +33,22 @@ impl OrderService {
         request_log_id: &str,
         times: impl Into<CallTimes>,
     ) -> Result<Option<Order>, StoreError> {
-        let mut order = seen.clone();
-        order.take(request_log_id.to_owned(), times, self.clock.now());
-        if !self.store.replace(&order).await? {
+        let event = Event::Take { log_id: request_log_id, times: times.into() };
+        self.save_after(seen, event, self.clock.now()).await
+    }
+
+    /// Applies `event` to the order as it was `seen`, and saves it if it still stands so.
+    pub(super) async fn save_after(
+        &self,
+        seen: &Order,
+        event: Event<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Order>, StoreError> {
+        let (mut order, applied) = seen.after(event, now)?;
+        if !applied.changed() || !self.store.replace(&order).await? {
             return Ok(None);
         }
-        order.version += 1;
+        order.set_version(order.version() + 1);
         Ok(Some(order))
     }
 
@@ -83,10 +96,11 @@ impl OrderService {
     ) -> Result<(Option<Order>, Option<String>), StoreError> {
         let mut duplicate = None;
         let settled = self.change(id, |order, now| {
-            let known = order.duplicate_awbs.len();
-            let changed = order.resolve(request_log_id, finding, first_poll, now);
-            duplicate = order.duplicate_awbs.get(known).filter(|_| !unheld).cloned();
-            changed && duplicate.is_none()
+            let known = order.booking().duplicate_awbs().len();
+            let event = Event::CallEnded { log_id: request_log_id, outcome: finding, first_poll };
+            let changed = order.apply(event, now)?.changed();
+            duplicate = order.booking().duplicate_awbs().get(known).filter(|_| !unheld).cloned();
+            Ok(changed && duplicate.is_none())
         });
         Ok((settled.await?, duplicate))
     }
@@ -102,7 +116,7 @@ impl OrderService {
     /// # Errors
     /// When the store fails.
     pub async fn review(&self, id: &str, reason: &str) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.review(reason, now)).await
+        self.apply(id, Event::Review { reason }).await
     }
 
     /// Hands an order whose job has died to a person, unless somebody has gone on with it since it was
@@ -111,11 +125,13 @@ impl OrderService {
     /// # Errors
     /// When the store fails.
     pub async fn bury(&self, seen: &Order, reason: &str) -> Result<Option<Order>, StoreError> {
-        let stands = |order: &Order| {
-            (order.generation, order.provider_sync_status, order.attempt.as_ref().map(|a| a.no))
-        };
+        let stands =
+            |order: &Order| (order.generation(), order.provider_sync_status(), order.attempt().map(|a| a.no));
         let at = stands(seen);
-        self.change(&seen.id, |order, now| stands(order) == at && order.review(reason, now)).await
+        let review = |order: &mut Order, now| {
+            Ok(stands(order) == at && order.apply(Event::Review { reason }, now)?.changed())
+        };
+        self.change(seen.id(), review).await
     }
 
     /// Gives an order that is gone on with a job of the next generation, if `seen` is still the current one:
@@ -124,19 +140,11 @@ impl OrderService {
     /// # Errors
     /// When the store fails.
     pub async fn dispatch_again(&self, seen: &Order) -> Result<Option<Order>, StoreError> {
-        let dispatch = |order: &mut Order, now| {
-            let open = order.provider_sync_status.is_open() || order.cancellations_open();
-            let again = open && order.generation == seen.generation;
-            if again {
-                order.dispatch(now);
-            }
-            again
-        };
-        self.change(&seen.id, dispatch).await
+        self.apply(seen.id(), Event::DispatchAgain { generation: seen.generation() }).await
     }
 
     /// Hands an order whose unanswered call, the attempt `request_log_id`, could not be settled to a person;
-    /// see [`Order::give_up`].
+    /// see [`Event::GiveUp`].
     ///
     /// # Errors
     /// When the store fails.
@@ -144,10 +152,10 @@ impl OrderService {
         &self,
         id: &str,
         request_log_id: &str,
-        shipped: bool,
+        found: bool,
         reason: &str,
     ) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.give_up(request_log_id, shipped, reason, now)).await
+        self.apply(id, Event::GiveUp { log_id: request_log_id, found, reason }).await
     }
 
     /// The unanswered call on the attempt `request_log_id` is proven to have booked nothing.
@@ -155,7 +163,7 @@ impl OrderService {
     /// # Errors
     /// When the store fails.
     pub async fn absent(&self, id: &str, request_log_id: &str) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| order.absent(request_log_id, now)).await
+        self.apply(id, Event::ProvenAbsent { log_id: request_log_id }).await
     }
 
     /// The order that was booked last, at `since` or later: what a look-up that works must know.
@@ -180,13 +188,6 @@ impl OrderService {
         request_log_id: &str,
         at: Timestamp,
     ) -> Result<Option<Order>, StoreError> {
-        let put_off = |order: &mut Order, now| {
-            let waits = order.awaits(request_log_id);
-            if waits {
-                order.poll_again(at, now);
-            }
-            waits
-        };
-        self.change(id, put_off).await
+        self.apply(id, Event::PollAgain { log_id: request_log_id, at }).await
     }
 }

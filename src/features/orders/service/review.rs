@@ -16,7 +16,7 @@ use crate::{
     features::{
         audit::{Audit, AuditContext, AuditedAction, Outcome},
         orders::{
-            model::Order,
+            model::{Applied, Event, OperatorAction, Order},
             review::{self, Fate, Refusal},
         },
     },
@@ -96,17 +96,13 @@ impl ReviewService {
         let awb = review::awb(awb)?;
         order.reviewed()?;
         if let Known::Booked(order) = self.on_record(order).await? {
-            return if order.awb.as_deref() == Some(awb) {
-                Ok(*order)
-            } else {
-                Err(booked_after_all(&order))
-            };
+            return if order.awb() == Some(awb) { Ok(*order) } else { Err(booked_after_all(&order)) };
         }
         if trust == Trust::Verify {
             self.our_provider(order)?;
             self.verify(order, awb).await?;
         }
-        self.decide(order, line, |order, now| order.adopt(awb, now)).await
+        self.decide(order, line, OperatorAction::Adopt { awb }).await
     }
 
     /// Looks for the order's shipment by its reference and adopts it.
@@ -127,7 +123,7 @@ impl ReviewService {
         }
         self.our_provider(order)?;
         let awb = self.found(order).await?;
-        self.decide(order, line, |order, now| order.adopt(&awb, now)).await
+        self.decide(order, line, OperatorAction::Adopt { awb: &awb }).await
     }
 
     /// Books an order again that waits for a person. When an earlier call may have booked it, the provider is
@@ -144,7 +140,8 @@ impl ReviewService {
 
     async fn try_rebook(&self, order: &Order, line: &str, force: bool) -> Result<Order, ReviewError> {
         self.our_provider(order)?;
-        order.clone().rebook(false, self.orders.clock.now())?; // what the order alone forbids needs no look-up
+        // What the order alone forbids needs no look-up.
+        order.allows(OperatorAction::Rebook { doubtful: false }, self.orders.clock.now())?;
         let doubtful = match self.on_record(order).await? {
             Known::Booked(order) => return Err(booked_after_all(&order)),
             Known::Doubtful(doubtful) => doubtful,
@@ -156,7 +153,7 @@ impl ReviewService {
                 Tracking::Cancelled { .. } | Tracking::NotFound => {}
             }
         }
-        self.decide(order, line, |order, now| order.rebook(doubtful, now)).await
+        self.decide(order, line, OperatorAction::Rebook { doubtful }).await
     }
 
     /// Gives an order up that waits for a person; its merchant reads the reason. A shipment that comes to
@@ -176,7 +173,7 @@ impl ReviewService {
         if let Known::Booked(order) = self.on_record(order).await? {
             return Err(booked_after_all(&order));
         }
-        self.decide(order, line, |order, now| order.fail(self.by.reason(), now)).await
+        self.decide(order, line, OperatorAction::Fail { words: self.by.reason() }).await
     }
 
     /// Sends the cancel of a shipment anew that waits for a person: `awb`, or the only one.
@@ -198,7 +195,7 @@ impl ReviewService {
     ) -> Result<Order, ReviewError> {
         self.our_provider(order)?;
         let awb = self.close_cancellation(order, awb).await?;
-        self.decide(order, line, |order, now| order.cancel_again(&awb, now)).await
+        self.decide(order, line, OperatorAction::CancelAgain { awb: &awb }).await
     }
 
     /// Writes down what a person found out about a shipment that waits for one: `awb`, or the only one.
@@ -220,7 +217,7 @@ impl ReviewService {
         fate: Fate,
     ) -> Result<Order, ReviewError> {
         let awb = self.close_cancellation(order, awb).await?;
-        self.decide(order, line, |order, now| order.record_cancel_end(&awb, fate, now)).await
+        self.decide(order, line, OperatorAction::CancelEnded { awb: &awb, fate }).await
     }
 
     /// The shipment that waits for a person, its last call shut out or ended.
@@ -229,7 +226,7 @@ impl ReviewService {
         // its end.
         let cancel = order.ended_cancellation(awb, self.orders.clock.now())?;
         if let Some(attempt) = &cancel.attempt {
-            self.carrier.close_cancel(&self.call(order, attempt.no, order.created_at), attempt).await?;
+            self.carrier.close_cancel(&self.call(order, attempt.no, order.created_at()), attempt).await?;
         }
         Ok(cancel.awb.clone())
     }
@@ -237,36 +234,36 @@ impl ReviewService {
     /// Looks at what the calls came to, and shuts the last one out if it never sent. One that may be under way
     /// is a refusal: it could send after the order has ended, or die without an outcome that anybody writes.
     async fn on_record(&self, order: &Order) -> Result<Known, ReviewError> {
-        let doubtful = order.unresolved.is_some();
-        let Some(attempt) = &order.attempt else { return Ok(Known::Doubtful(doubtful)) };
+        let doubtful = order.booking().unresolved().is_some();
+        let Some(attempt) = order.attempt() else { return Ok(Known::Doubtful(doubtful)) };
         order.not_under_way(self.orders.clock.now())?;
-        let call = self.call(order, attempt.no, order.created_at);
+        let call = self.call(order, attempt.no, order.created_at());
         let last = self.carrier.close_create(&call, attempt).await?;
         // The order need not show it: a worker may have written the answer down and not lived to act on it.
-        let (id, reference, known) = (&order.id, &order.order_number, &order.duplicate_awbs);
+        let (id, reference, known) = (order.id(), order.order_number(), order.booking().duplicate_awbs());
         let Some((log_id, shipment)) = self.carrier.booking_on_record(id, reference, known).await? else {
             // A booking that the order knows of as one too many says nothing of this one.
             let unclear = matches!(last, CallOutcome::Done(_) | CallOutcome::Unknown { .. });
             return Ok(Known::Doubtful(doubtful || unclear));
         };
         let finding = CallOutcome::Done(shipment);
-        let settled = self.orders.resolve(&order.id, &log_id, &finding, std::time::Duration::ZERO).await?;
+        let settled = self.orders.resolve(order.id(), &log_id, &finding, std::time::Duration::ZERO).await?;
         match settled {
-            Some(order) if order.awb.is_some() => Ok(Known::Booked(Box::new(order))),
+            Some(order) if order.awb().is_some() => Ok(Known::Booked(Box::new(order))),
             // Its AWB is another order's, so it is not known what it booked.
             _ => Ok(Known::Doubtful(true)),
         }
     }
 
     fn call(&self, order: &Order, attempt: i64, queued_at: Timestamp) -> Call {
-        let (order_id, reference) = (order.id.clone(), order.order_number.clone());
+        let (order_id, reference) = (order.id().to_owned(), order.order_number().to_owned());
         Call { order_id, reference, attempt, queued_at, token: None }
     }
 
     /// What the provider shows, or why it cannot be asked.
     async fn look_up(&self, order: &Order, by: By) -> Result<Result<Tracking, Refusal>, StoreError> {
-        self.carrier.close_look_ups(&order.id).await?; // those of a person who did not wait for the answer
-        let no = order.attempt.as_ref().map_or(0, |a| a.no);
+        self.carrier.close_look_ups(order.id()).await?; // those of a person who did not wait for the answer
+        let no = order.attempt().map_or(0, |a| a.no);
         let why = match self.carrier.track(&self.call(order, no, self.orders.clock.now()), &by).await {
             Ok(CallOutcome::Done(tracking)) => return Ok(Ok(tracking)),
             Ok(outcome) => redact::words(&outcome.reason().unwrap_or_default()),
@@ -277,14 +274,14 @@ impl ReviewService {
     }
 
     async fn by_reference(&self, order: &Order) -> Result<Result<Tracking, Refusal>, StoreError> {
-        self.look_up(order, By::Reference(order.order_number.clone())).await
+        self.look_up(order, By::Reference(order.order_number().to_owned())).await
     }
 
     fn our_provider(&self, order: &Order) -> Result<(), Refusal> {
-        if order.provider_env == self.orders.env {
+        if order.provider_env() == self.orders.env {
             Ok(())
         } else {
-            Err(Refusal::OtherEnvironment(order.provider_env))
+            Err(Refusal::OtherEnvironment(order.provider_env()))
         }
     }
 
@@ -327,27 +324,29 @@ impl ReviewService {
     }
 
     async fn begin(&self, order: &Order, action: &str) -> Result<String, StoreError> {
-        let (before, user_id) = (Some(order.provider_sync_status.as_str()), Some(order.user_id.as_str()));
-        let act = AuditedAction { action, collection: Order::COLLECTION, id: &order.id, user_id, before };
+        let (before, user_id) = (Some(order.provider_sync_status().as_str()), Some(order.user_id()));
+        let act = AuditedAction { action, collection: Order::COLLECTION, id: order.id(), user_id, before };
         let line = self.audit.begin(&self.by, &act).await?;
         fault::reach("review:after-begin");
         Ok(line)
     }
 
-    /// Saves what `decision` makes of the order, if nobody has called for it since `seen`.
+    /// Saves what `action` makes of the order, if nobody has called for it since `seen`.
     async fn decide(
         &self,
         seen: &Order,
         line: &str,
-        mut decision: impl FnMut(&mut Order, Timestamp) -> Result<(), Refusal>,
+        action: OperatorAction<'_>,
     ) -> Result<Order, ReviewError> {
-        let updated = self.orders.store.update::<Order, (), ReviewError>(&seen.id, |order| {
+        let updated = self.orders.store.update::<Order, (), ReviewError>(seen.id(), |order| {
             if !order.called_as_in(seen) {
                 return Err(Refusal::MovedOn.into());
             }
-            decision(order, self.orders.clock.now())?;
-            order.sign(line);
-            Ok(Decision::Save(()))
+            let event = Event::Operator { action, audit_id: Some(line) };
+            match order.apply(event, self.orders.clock.now()).map_err(StoreError::from)? {
+                Applied::Refused(refusal) => Err(refusal.into()),
+                _ => Ok(Decision::Save(())),
+            }
         });
         let order = match updated.await {
             Ok(Updated::Done(order, ())) => order,
@@ -358,9 +357,7 @@ impl ReviewService {
             Err(error) => return Err(error),
         };
         fault::reach("review:after-act");
-        if order.outbox.is_some() {
-            self.orders.offer(&order).await;
-        }
+        self.orders.offer(&order).await;
         Ok(order)
     }
 
@@ -368,7 +365,7 @@ impl ReviewService {
     async fn end(&self, line: &str, result: Result<Order, ReviewError>) -> Result<Order, ReviewError> {
         let detail = result.as_ref().err().map(ToString::to_string);
         let (outcome, after) = match &result {
-            Ok(order) => (Outcome::Done, Some(order.provider_sync_status.as_str())),
+            Ok(order) => (Outcome::Done, Some(order.provider_sync_status().as_str())),
             Err(ReviewError::NoSuchOrder | ReviewError::Refused(_)) => (Outcome::Refused, None),
             // Nothing is known about the write: the order's history says whether it was done.
             Err(ReviewError::Store(StoreError::Unavailable(_))) => return result,
@@ -382,5 +379,5 @@ impl ReviewService {
 }
 
 fn booked_after_all(order: &Order) -> ReviewError {
-    Refusal::BookedAfterAll(order.awb.clone().unwrap_or_default()).into()
+    Refusal::BookedAfterAll(order.awb().map(str::to_owned).unwrap_or_default()).into()
 }

@@ -6,13 +6,13 @@ mod error;
 
 use std::borrow::Cow;
 
+use access::{Map, Seq, Variant};
+pub(super) use error::ShapeError;
 use serde::de::{Deserializer, Expected, Visitor};
 use serde_json::{Number, Value};
 
 use super::ctx::Ctx;
 use crate::platform::http::FieldError;
-use access::{Map, Seq, Variant};
-pub(super) use error::ShapeError;
 
 /// A longer unknown key is not repeated to its sender.
 const MAX_KEY: usize = 64;

@@ -1,6 +1,10 @@
 //! Books an order: one call creates it, chooses the courier and gives the AWB. Not known to be idempotent, so
 //! never repeated by itself.
 
+use http::Method;
+use serde::Serialize;
+use serde_json::Value;
+
 use crate::{
     base::money::Money,
     features::orders::{
@@ -16,9 +20,6 @@ use crate::{
         },
     },
 };
-use http::Method;
-use serde::Serialize;
-use serde_json::Value;
 
 #[derive(Debug)]
 pub(in crate::provider::parcelx) struct CreateOrder<'a> {

@@ -1,14 +1,14 @@
 //! What may be done to an order, and how likely.
 
 use std::{fmt, time::Duration};
+
+use proptest::{collection::vec, prelude::*, sample};
 use waybill::{
     features::orders::review::Fate,
     provider::carrier::{CallOutcome, Cause, Shipment},
 };
 
 use crate::support::Tracking;
-
-use proptest::{collection::vec, prelude::*, sample};
 
 pub(super) const WORKERS: usize = 3;
 

@@ -6,9 +6,10 @@ use proptest::{prop_assert, prop_assert_eq, test_runner::TestCaseError};
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        cancellation::NextCancelAction,
-        lifecycle::{MAX_UNRESOLVED_CALLS, NextAction, cancel_job_id, job_id},
-        model::{CancellationState, HISTORY_KEPT, Order, ShipmentCancellationState},
+        model::{
+            CancellationState, HISTORY_KEPT, MAX_UNRESOLVED_CALLS, NextAction, NextCancelAction, Order,
+            ShipmentCancellationState, cancel_job_id, job_id,
+        },
         status::{OrderStatus, SyncStatus},
     },
 };
@@ -26,7 +27,7 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn new(fresh: &Order) -> Self {
-        Self { reference: fresh.order_number.clone(), ever_unknown: false }
+        Self { reference: fresh.order_number().to_owned(), ever_unknown: false }
     }
 
     pub(super) fn check(
@@ -36,10 +37,10 @@ impl Rules {
         now: Timestamp,
     ) -> Result<(), TestCaseError> {
         // A person's word ends what nobody knows.
-        let given_up = before.provider_sync_status == SyncStatus::NeedsReview
-            && after.provider_sync_status == SyncStatus::Failed;
+        let given_up = before.provider_sync_status() == SyncStatus::NeedsReview
+            && after.provider_sync_status() == SyncStatus::Failed;
         self.ever_unknown &= !given_up;
-        self.ever_unknown |= after.provider_sync_status == SyncStatus::Reconciling;
+        self.ever_unknown |= after.provider_sync_status() == SyncStatus::Reconciling;
         self.statuses(before, after)?;
         bookings(before, after)?;
         history(before, after, now)?;
@@ -48,116 +49,117 @@ impl Rules {
     }
 
     fn statuses(&self, before: &Order, after: &Order) -> Result<(), TestCaseError> {
-        let (was, is) = (before.provider_sync_status, after.provider_sync_status);
+        let (was, is) = (before.provider_sync_status(), after.provider_sync_status());
         // A cancel request is carried out in the same write that shows that nothing was booked.
         let cancel_requested =
-            is == SyncStatus::Cancelled && before.cancellation.state == CancellationState::Requested;
+            is == SyncStatus::Cancelled && before.cancellation().state() == CancellationState::Requested;
         let called_off = cancel_requested && was.may_become(SyncStatus::Retrying);
         prop_assert!(was == is || was.may_become(is) || called_off, "{was:?} became {is:?}");
-        let cancelled = is == SyncStatus::Success && after.cancellation.state == CancellationState::Done;
-        prop_assert_eq!(after.status, if cancelled { OrderStatus::Cancelled } else { is.order_status() });
+        let cancelled = is == SyncStatus::Success && after.cancellation().state() == CancellationState::Done;
+        prop_assert_eq!(after.status(), if cancelled { OrderStatus::Cancelled } else { is.order_status() });
         prop_assert!(
             !(self.ever_unknown && is == SyncStatus::Failed),
             "failed, although a call on {} is unknown",
             self.reference
         );
-        prop_assert_eq!(&after.order_number, &self.reference);
+        prop_assert_eq!(after.order_number(), &self.reference);
         if matches!(is, SyncStatus::NeedsReview | SyncStatus::Failed) {
-            prop_assert!(
-                after.sync_reason.as_deref().is_some_and(|r| !r.is_empty()),
-                "{is:?} without a reason"
-            );
+            prop_assert!(after.sync_reason().is_some_and(|r| !r.is_empty()), "{is:?} without a reason");
         }
         Ok(())
     }
 }
 
 fn bookings(before: &Order, after: &Order) -> Result<(), TestCaseError> {
-    if before.awb.is_some() {
-        prop_assert_eq!(&after.awb, &before.awb, "an AWB is never changed, nor lost");
-        prop_assert_eq!(after.provider_sync_status, SyncStatus::Success, "what was booked stays booked");
+    if before.awb().is_some() {
+        prop_assert_eq!(&after.awb(), &before.awb(), "an AWB is never changed, nor lost");
+        prop_assert_eq!(after.provider_sync_status(), SyncStatus::Success, "what was booked stays booked");
     }
     prop_assert!(
         before
-            .duplicate_awbs
+            .booking()
+            .duplicate_awbs()
             .iter()
-            .all(|awb| after.duplicate_awbs.contains(awb) || after.awb.as_ref() == Some(awb)),
+            .all(|awb| after.booking().duplicate_awbs().contains(awb) || after.awb() == Some(awb)),
         "an AWB was lost"
     );
-    prop_assert_eq!(after.awb.is_some(), after.provider_sync_status == SyncStatus::Success);
+    prop_assert_eq!(after.awb().is_some(), after.provider_sync_status() == SyncStatus::Success);
     Ok(())
 }
 
 fn history(before: &Order, after: &Order, now: Timestamp) -> Result<(), TestCaseError> {
-    prop_assert!((1..=HISTORY_KEPT).contains(&after.history.len()));
-    for pair in after.history.windows(2) {
+    prop_assert!((1..=HISTORY_KEPT).contains(&after.history().len()));
+    for pair in after.history().windows(2) {
         prop_assert_eq!(pair[1].seq, pair[0].seq + 1);
         prop_assert!(pair[1].at >= pair[0].at);
     }
-    let (old, new) = (before.history.last().unwrap(), after.history.last().unwrap());
+    let (old, new) = (before.history().last().unwrap(), after.history().last().unwrap());
     // A step that shows that it was not booked, and the cancelling that waited for it.
     prop_assert!((old.seq..=old.seq + 2).contains(&new.seq), "one step, at most two entries");
-    prop_assert_eq!(new.status, after.provider_sync_status, "the last entry is where the order stands");
+    prop_assert_eq!(new.status, after.provider_sync_status(), "the last entry is where the order stands");
     prop_assert!(new.seq > old.seq || new == old, "an entry was changed");
-    let seq_at = |order: &Order, n: usize| order.history.get(n).map(|e| e.seq);
+    let seq_at = |order: &Order, n: usize| order.history().get(n).map(|e| e.seq);
     prop_assert!(
-        after.history.len() == HISTORY_KEPT || seq_at(after, 0) == Some(1),
+        after.history().len() == HISTORY_KEPT || seq_at(after, 0) == Some(1),
         "entries are gone before there are too many"
     );
-    prop_assert!(after.updated_at >= before.updated_at && after.updated_at <= now);
-    prop_assert_eq!(after.created_at, before.created_at);
+    prop_assert!(after.updated_at() >= before.updated_at() && after.updated_at() <= now);
+    prop_assert_eq!(after.created_at(), before.created_at());
     Ok(())
 }
 
 fn counters(before: &Order, after: &Order) -> Result<(), TestCaseError> {
-    let no = |order: &Order| order.attempt.as_ref().map_or(0, |a| a.no);
-    prop_assert!(after.generation >= before.generation, "the generation only grows");
+    let no = |order: &Order| order.attempt().map_or(0, |a| a.no);
+    prop_assert!(after.generation() >= before.generation(), "the generation only grows");
     prop_assert!(no(after) == no(before) || no(after) == no(before) + 1, "attempts only grow");
     if no(after) == no(before) {
-        prop_assert_eq!(&after.attempt, &before.attempt, "an attempt never changes");
+        prop_assert_eq!(after.attempt(), before.attempt(), "an attempt never changes");
     }
-    prop_assert!(after.dispatches <= MOST_DISPATCHES);
+    prop_assert!(after.dispatch().tries() <= MOST_DISPATCHES);
     prop_assert!(
-        after.unresolved.as_ref().is_none_or(|d| d.calls <= MAX_UNRESOLVED_CALLS),
+        after.booking().unresolved().is_none_or(|d| d.calls <= MAX_UNRESOLVED_CALLS),
         "booked again and again without an answer"
     );
-    prop_assert_eq!(after.version - before.version, i64::from(after != before), "one step, one write");
+    prop_assert_eq!(after.version() - before.version(), i64::from(after != before), "one step, one write");
     Ok(())
 }
 
 /// Open orders have a time at which the service goes on by itself; all others have none.
 fn looked_at_again(before: &Order, after: &Order, now: Timestamp) -> Result<(), TestCaseError> {
-    let status = after.provider_sync_status;
+    let status = after.provider_sync_status();
     match status {
         SyncStatus::Reconciling => {
-            prop_assert!(after.next_check_at.is_some(), "nobody knows when the next look is")
+            prop_assert!(after.next_check_at().is_some(), "nobody knows when the next look is")
         }
         SyncStatus::Retrying => {} // without one it is due at once
-        _ => prop_assert_eq!(after.next_check_at, None, "{:?} and its next check", status),
+        _ => prop_assert_eq!(after.next_check_at(), None, "{:?} and its next check", status),
     }
     let shipment_cancellations =
-        !status.is_open() && after.shipment_cancellations.iter().any(|cancel| cancel.state.is_open());
+        !status.is_open() && after.cancellation().shipments().iter().any(|cancel| cancel.state.is_open());
     prop_assert_eq!(
-        after.overdue_at.is_some(),
+        after.overdue_at().is_some(),
         status.is_open() || shipment_cancellations,
         "{:?} and when somebody schedule",
         status
     );
-    if after.next_check_at.is_some() && after.next_check_at != before.next_check_at {
+    if after.next_check_at().is_some() && after.next_check_at() != before.next_check_at() {
         prop_assert_eq!(
-            after.overdue_at,
-            after.next_check_at,
+            after.overdue_at(),
+            after.next_check_at(),
             "somebody schedule when it is put off to, not before"
         );
     }
-    if let Some(entry) = &after.outbox {
+    let entries = after.outbox();
+    prop_assert_eq!(after.outbox_at(), entries.iter().map(|entry| entry.at).min(), "the oldest entry");
+    prop_assert!(entries.len() <= 1, "a dispatch takes the place of the one before");
+    for entry in entries {
         let id = if status.is_open() { job_id } else { cancel_job_id };
-        prop_assert_eq!(&entry.job_id, &id(&after.id, after.generation), "the outbox names the job of now");
+        prop_assert_eq!(&entry.job, &id(after.id(), after.generation()), "the outbox names the job of now");
     }
-    let Some(overdue) = after.overdue_at else { return Ok(()) };
+    let Some(overdue) = after.overdue_at() else { return Ok(()) };
     prop_assert!(overdue <= now + LONGEST_POLL, "nobody schedule for {:?}", overdue.since(now));
-    let then = overdue.max(after.next_check_at.unwrap_or(overdue)).max(now);
-    for generation in [Some(after.generation), None] {
+    let then = overdue.max(after.next_check_at().unwrap_or(overdue)).max(now);
+    for generation in [Some(after.generation()), None] {
         let idle = after.next_action(generation, then) == NextAction::Done
             && after.next_cancel_action(generation, then) == NextCancelAction::Done;
         prop_assert!(!idle, "whoever schedule at {:?} in time finds nothing to do", status);
@@ -172,8 +174,8 @@ pub(super) fn shipment_cancellations(
     after: &Order,
     gone: &BTreeSet<String>,
 ) -> Result<(), TestCaseError> {
-    for cancel in &after.shipment_cancellations {
-        let was = before.shipment_cancellations.iter().find(|other| other.awb == cancel.awb);
+    for cancel in after.cancellation().shipments() {
+        let was = before.cancellation().shipments().iter().find(|other| other.awb == cancel.awb);
         if matches!(cancel.state, ShipmentCancellationState::Accepted | ShipmentCancellationState::Confirmed)
         {
             prop_assert!(gone.contains(&cancel.awb), "{} is cancelled, and nobody ever said so", cancel.awb);
@@ -185,7 +187,7 @@ pub(super) fn shipment_cancellations(
         let begun = cancel.state == ShipmentCancellationState::Sending
             && was.is_none_or(|was| was.state != ShipmentCancellationState::Sending);
         prop_assert!(
-            !(begun && after.provider_sync_status.is_open()),
+            !(begun && after.provider_sync_status().is_open()),
             "a cancel begins while the order is on its way"
         );
         prop_assert!(
@@ -194,38 +196,35 @@ pub(super) fn shipment_cancellations(
         );
         if cancel.state == ShipmentCancellationState::Review {
             prop_assert!(
-                after.review.is_some() && cancel.detail.is_some(),
+                after.review().is_some() && cancel.detail.is_some(),
                 "a person must look, and cannot find it"
             );
         }
     }
-    for awb in &after.duplicate_awbs {
+    for awb in after.booking().duplicate_awbs() {
         prop_assert!(
-            after.shipment_cancellations.iter().any(|cancel| cancel.awb == *awb),
+            after.cancellation().shipments().iter().any(|cancel| cancel.awb == *awb),
             "nobody cancels the second shipment {awb}"
         );
     }
-    if after.status == OrderStatus::Cancelled && after.provider_sync_status == SyncStatus::Success {
-        prop_assert!(
-            after.awb.as_ref().is_some_and(|awb| gone.contains(awb)),
-            "cancelled, and nobody ever said so"
-        );
+    if after.status() == OrderStatus::Cancelled && after.provider_sync_status() == SyncStatus::Success {
+        prop_assert!(after.awb().is_some_and(|awb| gone.contains(awb)), "cancelled, and nobody ever said so");
     }
-    let requested = |order: &Order| order.cancellation.state != CancellationState::None;
+    let requested = |order: &Order| order.cancellation().state() != CancellationState::None;
     // Who amends wants it shipped.
-    let amended =
-        after.provider_sync_status == SyncStatus::Queued && before.provider_sync_status == SyncStatus::Failed;
+    let amended = after.provider_sync_status() == SyncStatus::Queued
+        && before.provider_sync_status() == SyncStatus::Failed;
     prop_assert!(!requested(before) || requested(after) || amended, "a request to cancel was forgotten");
     prop_assert_eq!(
-        after.review.is_some(),
-        after.provider_sync_status == SyncStatus::NeedsReview || needs_a_look(after)
+        after.review().is_some(),
+        after.provider_sync_status() == SyncStatus::NeedsReview || needs_a_look(after)
     );
     Ok(())
 }
 
 fn needs_a_look(order: &Order) -> bool {
-    let own = |awb: &String| order.awb.as_ref() == Some(awb);
-    order.shipment_cancellations.iter().any(|r| {
+    let own = |awb: &String| order.awb() == Some(awb);
+    order.cancellation().shipments().iter().any(|r| {
         r.state == ShipmentCancellationState::Review
             || (r.state == ShipmentCancellationState::Refused && !r.left_live && !own(&r.awb))
     })

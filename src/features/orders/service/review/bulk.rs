@@ -15,7 +15,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{Refusal, ReviewError, ReviewFilter, ReviewService, StoreError};
 use crate::{
-    features::orders::model::{Order, ReviewOf},
+    features::orders::model::{OperatorAction, Order, ReviewOf},
     platform::store::Cursor,
 };
 
@@ -126,7 +126,7 @@ impl ReviewService {
     }
 
     async fn one(&self, action: Action, order: Order, dry: bool) -> Item {
-        let (id, order_number) = (order.id.clone(), order.order_number.clone());
+        let (id, order_number) = (order.id().to_owned(), order.order_number().to_owned());
         let result = match (dry, action) {
             (true, action) => self.would(action, order).await,
             (false, Action::AdoptFound) => self.adopt_found(&id).await.map(drop),
@@ -138,20 +138,20 @@ impl ReviewService {
 
     /// What would become of an order. Whether one that may be booked can be booked again is only asked when
     /// it is to be.
-    async fn would(&self, action: Action, mut order: Order) -> Result<(), ReviewError> {
+    async fn would(&self, action: Action, order: Order) -> Result<(), ReviewError> {
         let now = self.orders.clock.now();
         match action {
             Action::AdoptFound => {
                 order.reviewed()?;
                 self.our_provider(&order)?;
                 let awb = self.found(&order).await?;
-                Ok(order.adopt(&awb, now)?)
+                Ok(order.allows(OperatorAction::Adopt { awb: &awb }, now)?)
             }
             Action::Rebook { .. } => {
                 self.our_provider(&order)?;
-                Ok(order.rebook(false, now)?)
+                Ok(order.allows(OperatorAction::Rebook { doubtful: false }, now)?)
             }
-            Action::Fail => Ok(order.fail("", now)?),
+            Action::Fail => Ok(order.allows(OperatorAction::Fail { words: "" }, now)?),
         }
     }
 }

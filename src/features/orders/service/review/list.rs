@@ -13,7 +13,7 @@ const CHUNK: usize = 200;
 /// Which of them. What is not named does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReviewFilter {
-    /// One of [`crate::features::orders::lifecycle::reason`], or the beginning of one and a `*`.
+    /// One of [`crate::features::orders::reason`], or the beginning of one and a `*`.
     pub code: Option<String>,
     pub of: Option<ReviewOf>,
     pub user_id: Option<String>,
@@ -51,7 +51,7 @@ impl ReviewFilter {
 
     /// What the query cannot ask.
     fn takes(&self, order: &Order) -> bool {
-        let Some(review) = &order.review else { return false };
+        let Some(review) = order.review() else { return false };
         let begins = |code: &str| code.strip_suffix('*').is_none_or(|start| review.reason.starts_with(start));
         self.of.is_none_or(|of| review.of == of) && self.code.as_deref().is_none_or(begins)
     }
@@ -77,8 +77,8 @@ impl OrderService {
             let chunk = self.store.find::<Order>(&query).await?;
             let whole = chunk.len() == CHUNK;
             for order in chunk {
-                let Some(since) = order.review.as_ref().map(|review| review.since) else { continue };
-                let here = Cursor { key: Key::Time(since), id: order.id.clone() };
+                let Some(since) = order.review().map(|review| review.since) else { continue };
+                let here = Cursor { key: Key::Time(since), id: order.id().to_owned() };
                 if filter.takes(&order) {
                     if orders.len() == limit {
                         return Ok(ReviewPage { orders, next: cursor });

@@ -1,11 +1,13 @@
-use crate::{
-    features::orders::{payload::NewOrder, request},
-    provider::parcelx::answer::Body,
-};
 use serde_json::json;
 
 use super::*;
-use crate::provider::carrier::{AccountProblem, Cause};
+use crate::{
+    features::orders::{payload::NewOrder, request},
+    provider::{
+        carrier::{AccountProblem, Cause},
+        parcelx::answer::Body,
+    },
+};
 
 fn payload(body: Value) -> Value {
     let request: request::CreateOrder = serde_json::from_value(body).unwrap();

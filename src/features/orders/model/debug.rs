@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::model::Order;
+use super::Order;
 
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -14,9 +14,9 @@ impl fmt::Debug for Order {
             .field("order_number", &self.order_number)
             .field("status", &self.status)
             .field("provider_sync_status", &self.provider_sync_status)
-            .field("generation", &self.generation)
-            .field("attempt", &self.attempt)
-            .field("unresolved", &self.unresolved)
+            .field("generation", &self.dispatch.generation())
+            .field("attempt", &self.booking.attempt())
+            .field("unresolved", &self.booking.unresolved())
             .field("overdue_at", &self.overdue_at)
             .finish_non_exhaustive()
     }

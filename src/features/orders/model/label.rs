@@ -7,12 +7,12 @@
 
 use std::time::Duration;
 
-use super::{
-    model::{CancellationState, Label, LabelFailure, Order},
-    status::SyncStatus,
-};
+use serde::{Deserialize, Serialize};
+
+use super::{CancellationState, Order};
 use crate::{
     base::{ids, timestamp::Timestamp},
+    features::orders::status::SyncStatus,
     platform::queue::retry,
     provider::carrier::{CallOutcome, LabelUrl, redact},
 };
@@ -28,6 +28,44 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How long a failure is told again before another call is made.
 const FAILURE_TTL: Duration = Duration::from_secs(30);
+
+/// The request for a label, and how the last one ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Label {
+    /// Counts the requests. Each has a job of its own, so that a finished one that the queue keeps never
+    /// blocks the next.
+    pub request: u32,
+    /// The last request that was answered; the fields from `url` on say how.
+    #[serde(default)]
+    pub answered: u32,
+    /// When something should be done for the request.
+    pub due_at: Timestamp,
+    /// Its calls that came to nothing so far.
+    #[serde(default)]
+    pub tries: u32,
+    /// Where the label is. May give access to personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<LabelFailure>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Timestamp>,
+}
+
+/// Why a request was not fulfilled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "words", rename_all = "snake_case")]
+pub enum LabelFailure {
+    /// The provider said no, in these words.
+    Refused(String),
+    /// It gave an address that must not be handed out.
+    Unusable,
+    /// No answer to go by, for this reason, at every try.
+    Unreachable(String),
+}
 
 /// What a request for the label comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,15 +105,14 @@ impl Label {
 }
 
 impl Order {
-    pub(super) fn has_labelled_shipment(&self) -> bool {
+    pub(crate) fn has_labelled_shipment(&self) -> bool {
         // A cancel that was refused leaves the shipment as it was.
         self.provider_sync_status == SyncStatus::Success
-            && matches!(self.cancellation.state, CancellationState::None | CancellationState::Refused)
+            && matches!(self.cancellation.state(), CancellationState::None | CancellationState::Refused)
     }
 
-    /// The merchant requests the label; one that is younger than `life` will do. Only
-    /// [`LabelRequest::Requested`] changes the order.
-    pub fn request_label(&mut self, life: Duration, now: Timestamp) -> LabelRequest {
+    /// Only [`LabelRequest::Requested`] changes the order.
+    pub(super) fn request_label(&mut self, life: Duration, now: Timestamp) -> LabelRequest {
         if !self.has_labelled_shipment() {
             return if self.provider_sync_status == SyncStatus::Success {
                 LabelRequest::Cancelled
@@ -118,9 +155,14 @@ impl Order {
         self.awb.as_deref().filter(|_| waits && self.has_labelled_shipment())
     }
 
-    /// Writes down what became of a call for `request`. `false`: nobody waits for it, nothing was changed.
-    /// What settles nothing is tried again, and not for ever.
-    pub fn resolve_label(&mut self, request: u32, outcome: &CallOutcome<LabelUrl>, now: Timestamp) -> bool {
+    /// Records what a call for `request` came to. Returns `false` if nobody waits for it. What settles nothing is
+    /// tried again, a few times.
+    pub(super) fn label_ended(
+        &mut self,
+        request: u32,
+        outcome: &CallOutcome<LabelUrl>,
+        now: Timestamp,
+    ) -> bool {
         let Some(label) = self.label_waiting_for(request) else { return false };
         match outcome {
             CallOutcome::Done(LabelUrl::Usable(url)) => {
@@ -135,9 +177,8 @@ impl Order {
         true
     }
 
-    /// Writes down why `request` comes to nothing, whatever calls may say. `false`: nobody waits for it,
-    /// nothing was changed.
-    pub fn fail_label(&mut self, request: u32, failure: &LabelFailure, now: Timestamp) -> bool {
+    /// Ends `request` without a label. Returns `false` if nobody waits for it.
+    pub(super) fn fail_label(&mut self, request: u32, failure: &LabelFailure, now: Timestamp) -> bool {
         let label = self.label_waiting_for(request);
         label.map(|label| label.fail(failure.clone(), now)).is_some()
     }

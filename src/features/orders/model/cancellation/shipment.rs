@@ -2,16 +2,67 @@
 
 use std::time::Duration;
 
-use super::{NextCancelAction, PollSchedule};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::booking::{FIRST_WAIT, MAX_UNRESOLVED_CALLS, UNREACHABLE_AFTER, is_zero},
+    NextCancelAction, PollSchedule,
+};
 use crate::{
     base::{ids, timestamp::Timestamp},
-    features::orders::{
-        lifecycle::{FIRST_WAIT, MAX_UNRESOLVED_CALLS, UNREACHABLE_AFTER, reason},
-        model::{ShipmentCancellation, ShipmentCancellationState},
-    },
+    features::orders::{reason, review::Fate},
     platform::queue::retry,
-    provider::carrier::{CallOutcome, Tracking},
+    provider::carrier::{Attempt, CallOutcome, CallTimes, Tracking},
 };
+
+/// How far the cancelling of one shipment at the provider is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShipmentCancellationState {
+    /// To be sent.
+    Wanted,
+    /// A call may be under way.
+    Sending,
+    /// A call ended without an answer, or was refused: what `ParcelX` shows of the shipment decides.
+    Unclear,
+    /// Accepted; `ParcelX` does not show it yet.
+    Accepted,
+    /// `ParcelX` shows the shipment as cancelled.
+    Confirmed,
+    /// `ParcelX` said no, and the shipment is live.
+    Refused,
+    /// Cannot be settled without a person.
+    Review,
+}
+
+/// The cancelling of one shipment. An order has one for its own AWB when its merchant wants that, and one for
+/// each shipment too many. Its fields can be read by all, since an order lends them and no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentCancellation {
+    pub awb: String,
+    pub state: ShipmentCancellationState,
+    pub wanted_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Attempt>,
+    /// From when the present looks are counted: the end of the call.
+    pub since: Timestamp,
+    /// Not before this time, in the states that wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_check_at: Option<Timestamp>,
+    /// How many calls ended without an answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unresolved_calls: u32,
+    /// How often in a row it had to wait for the provider.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waits: u32,
+    /// The provider's words of a refusal, or why a person must look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// A person has seen that the shipment stays live.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_live: bool,
+}
 
 impl ShipmentCancellationState {
     /// Whether the service itself goes on with it.
@@ -46,7 +97,7 @@ impl ShipmentCancellation {
         }
     }
 
-    pub(super) fn next_action(&self) -> NextCancelAction {
+    pub(super) fn next(&self) -> NextCancelAction {
         match (self.state, &self.attempt) {
             (ShipmentCancellationState::Sending, Some(attempt)) => {
                 NextCancelAction::Close(self.awb.clone(), attempt.clone())
@@ -67,10 +118,37 @@ impl ShipmentCancellation {
         }
     }
 
-    pub(super) fn resolve(&mut self, finding: &CallOutcome<()>, schedule: &PollSchedule, now: Timestamp) {
+    /// Whether its last call is the one of this log.
+    pub(super) fn is_on(&self, log_id: &str) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| attempt.request_log_id == log_id)
+    }
+
+    pub(super) fn begin(&mut self, log_id: &str, times: CallTimes, now: Timestamp) {
+        self.attempt = Some(Attempt::begin(self.attempt.as_ref(), log_id, times, now));
+        (self.state, self.next_check_at) = (ShipmentCancellationState::Sending, None);
+    }
+
+    /// Takes the end of its last call in. A yes is evidence whenever it comes, also after a person saw the
+    /// shipment live; all else only counts for the call that is waited for. `false`: it does not count.
+    pub(super) fn call_ended(
+        &mut self,
+        outcome: &CallOutcome<()>,
+        schedule: &PollSchedule,
+        now: Timestamp,
+    ) -> bool {
+        let late_yes = *outcome == CallOutcome::Done(())
+            && matches!(
+                self.state,
+                ShipmentCancellationState::Unclear
+                    | ShipmentCancellationState::Review
+                    | ShipmentCancellationState::Refused
+            );
+        if self.state != ShipmentCancellationState::Sending && !late_yes {
+            return false;
+        }
         self.since = now;
         let next = |offsets: &[Duration]| Some(now + offsets.first().copied().unwrap_or(FIRST_WAIT));
-        match finding {
+        match outcome {
             CallOutcome::Done(()) => {
                 (self.state, self.detail) = (ShipmentCancellationState::Accepted, None);
                 self.next_check_at = next(&schedule.confirm);
@@ -89,6 +167,7 @@ impl ShipmentCancellation {
                 self.next_check_at = next(&schedule.unclear);
             }
         }
+        true
     }
 
     fn wait(&mut self, after: Option<Duration>, reason: &str, now: Timestamp) {
@@ -106,9 +185,9 @@ impl ShipmentCancellation {
         self.detail = Some(why.to_owned());
     }
 
-    /// Takes a look-up in. `false`: nothing waits for one. That the provider does not know the shipment proves
-    /// nothing: it did.
-    pub(super) fn record_tracking(
+    /// Records a look-up. Returns `false` if nothing waits for one. That the provider does not know the shipment
+    /// proves nothing: it did.
+    pub(super) fn tracking_seen(
         &mut self,
         tracked: &CallOutcome<Tracking>,
         schedule: &PollSchedule,
@@ -148,5 +227,34 @@ impl ShipmentCancellation {
             _ => self.review(reason::CANCEL_UNCLEAR),
         }
         true
+    }
+
+    /// A person has it sent anew. It counts anew, but a call before that may yet take effect stays: a refusal
+    /// of the next one proves nothing of it.
+    pub(in super::super) fn again(&mut self, now: Timestamp) {
+        let doubtful = self.unresolved_calls > 0
+            || (self.state == ShipmentCancellationState::Review && self.attempt.is_some());
+        (self.unresolved_calls, self.waits) = (u32::from(doubtful), 0);
+        (self.state, self.detail, self.next_check_at) = (ShipmentCancellationState::Wanted, None, None);
+        (self.wanted_at, self.since) = (now, now);
+    }
+
+    /// A person found out what became of it.
+    pub(in super::super) fn end_seen(&mut self, fate: Fate) {
+        self.next_check_at = None;
+        match fate {
+            Fate::Cancelled => (self.state, self.detail) = (ShipmentCancellationState::Confirmed, None),
+            Fate::Live => (self.state, self.left_live) = (ShipmentCancellationState::Refused, true),
+        }
+    }
+
+    /// Of its own shipment `own` the merchant is told; a second one is nobody's else.
+    #[must_use]
+    pub fn waits_for_a_person(&self, own: Option<&str>) -> bool {
+        match self.state {
+            ShipmentCancellationState::Review => true,
+            ShipmentCancellationState::Refused => !self.left_live && own != Some(&self.awb),
+            _ => false,
+        }
     }
 }

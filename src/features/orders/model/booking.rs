@@ -1,0 +1,289 @@
+//! From the take to the AWB: what is to be done for a booking next, and what is done to it.
+
+mod outcome;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use self::outcome::found;
+use super::{Actor, CancellationState, IllegalStep, Order};
+use crate::{
+    base::{ids, timestamp::Timestamp},
+    features::orders::{reason, status::SyncStatus},
+    platform::queue::retry,
+    provider::carrier::{Attempt, CallTimes},
+};
+
+/// The first wait for a provider that cannot be reached; doubles to five minutes.
+pub(super) const FIRST_WAIT: Duration = Duration::from_secs(5);
+/// How long an order may go without its provider being reached.
+pub(super) const UNREACHABLE_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// How many calls on one reference may end without an answer.
+pub const MAX_UNRESOLVED_CALLS: u32 = 3;
+/// How long after an unanswered call a look-up that can be believed is waited for.
+pub const UNRESOLVED_FOR_AT_MOST: Duration = Duration::from_secs(24 * 3600);
+
+/// An unanswered call that is being looked into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnresolvedCall {
+    /// When the call ended; look-ups are counted from here.
+    pub since: Timestamp,
+    /// How many calls on this reference have ended so.
+    pub calls: u32,
+}
+
+/// The calls that are to book an order, but for what is shown of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Booking {
+    /// The last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<Attempt>,
+    /// A call on our reference ended without an answer, and nothing has cleared that up yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unresolved: Option<UnresolvedCall>,
+    /// How often in a row it had to wait for the provider; sets how long the next wait is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    waits: u32,
+    /// From when it counts how long the provider could not be reached; absent: from the order's creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trying_since: Option<Timestamp>,
+    /// Shipments that came to light after the order was booked under another AWB, failed or was cancelled:
+    /// each is cancelled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    duplicate_awbs: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+pub(super) fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What a create job finds when it looks at its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextAction {
+    /// Nobody has it: take it and send.
+    Take,
+    /// Another attempt took it and has had its time: find out what it did before anything else.
+    Close(Attempt),
+    /// A call ended without an answer, and it is time to ask.
+    LookUp(Attempt),
+    /// Not before this time.
+    Wait(Timestamp),
+    /// Nothing is left for this job.
+    Done,
+}
+
+impl Booking {
+    #[must_use]
+    pub fn attempt(&self) -> Option<&Attempt> {
+        self.attempt.as_ref()
+    }
+
+    #[must_use]
+    pub fn unresolved(&self) -> Option<&UnresolvedCall> {
+        self.unresolved.as_ref()
+    }
+
+    #[must_use]
+    pub fn duplicate_awbs(&self) -> &[String] {
+        &self.duplicate_awbs
+    }
+
+    #[must_use]
+    pub fn trying_since(&self) -> Option<Timestamp> {
+        self.trying_since
+    }
+
+    #[must_use]
+    pub fn waits(&self) -> u32 {
+        self.waits
+    }
+
+    /// Whether the last attempt is the one of this log.
+    fn is_on(&self, log_id: &str) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| attempt.request_log_id == log_id)
+    }
+
+    /// What is right now for an order that stands so. `open`: its attempt whose end nobody wrote into it.
+    fn next(
+        &self,
+        status: SyncStatus,
+        check_at: Option<Timestamp>,
+        open: Option<&Attempt>,
+        now: Timestamp,
+    ) -> NextAction {
+        let due = check_at.filter(|at| *at > now);
+        let close = |attempt: &Attempt| match attempt.settle_after {
+            until if now < until => NextAction::Wait(until),
+            _ => NextAction::Close(attempt.clone()),
+        };
+        match (status, due, &self.attempt) {
+            (SyncStatus::Queued, ..) => open.map_or(NextAction::Take, close),
+            (SyncStatus::Retrying | SyncStatus::Reconciling, Some(at), _) => NextAction::Wait(at),
+            (SyncStatus::Retrying, None, _) => NextAction::Take,
+            (SyncStatus::Processing, _, Some(attempt)) => close(attempt),
+            (SyncStatus::Processing, _, None) => NextAction::Take,
+            (SyncStatus::Reconciling, None, Some(attempt)) => NextAction::LookUp(attempt.clone()),
+            // Reconciling what was never sent cannot be: the end of a call is the only way there.
+            (SyncStatus::Reconciling, None, None) => NextAction::Done,
+            (
+                SyncStatus::Success | SyncStatus::Failed | SyncStatus::NeedsReview | SyncStatus::Cancelled,
+                ..,
+            ) => NextAction::Done,
+        }
+    }
+
+    fn begin(&mut self, log_id: &str, times: CallTimes, now: Timestamp) {
+        self.attempt = Some(Attempt::begin(self.attempt.as_ref(), log_id, times, now));
+    }
+
+    fn left_unanswered(&mut self, now: Timestamp) {
+        let calls = self.unresolved.as_ref().map_or(0, |call| call.calls).saturating_add(1);
+        self.unresolved = Some(UnresolvedCall { since: now, calls });
+        self.waits = 0;
+    }
+
+    /// The wait of one that could not be booked just now grows.
+    fn pause(&mut self, after: Option<Duration>) -> Duration {
+        self.waits = self.waits.saturating_add(1);
+        after.unwrap_or_else(|| retry::exponential(FIRST_WAIT, self.waits, ids::fraction()))
+    }
+
+    /// It is to be tried again as if it were new.
+    pub(super) fn start_anew(&mut self, now: Timestamp) {
+        (self.trying_since, self.waits) = (Some(now), 0);
+    }
+
+    /// A person has it booked again. It counts anew, but stays: if the next call is refused, that may be
+    /// because of the one that was not answered.
+    pub(super) fn rebook(&mut self, doubtful: bool, now: Timestamp) {
+        let since = self.unresolved.take().map_or(now, |call| call.since);
+        self.unresolved = doubtful.then_some(UnresolvedCall { since, calls: 0 });
+        self.start_anew(now);
+    }
+}
+
+impl Order {
+    /// What a job of `generation` (absent: made by another producer, counts as current) has to do with the
+    /// order now.
+    #[must_use]
+    pub fn next_action(&self, generation: Option<i64>, now: Timestamp) -> NextAction {
+        if generation.is_some_and(|g| g < self.dispatch.generation()) {
+            return NextAction::Done;
+        }
+        self.booking.next(self.provider_sync_status, self.next_check_at, self.open_attempt(), now)
+    }
+
+    /// The last attempt to book it.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&Attempt> {
+        self.booking.attempt()
+    }
+
+    /// Whether the order knows how its last attempt ended: whoever writes an outcome down notes it here.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.parcelx_response_ref_id() == self.attempt().map(|attempt| attempt.request_log_id.as_str())
+    }
+
+    /// Whether `log_id` is the attempt whose end the order waits for.
+    #[must_use]
+    pub fn awaits(&self, log_id: &str) -> bool {
+        matches!(self.provider_sync_status, SyncStatus::Processing | SyncStatus::Reconciling)
+            && self.booking.is_on(log_id)
+    }
+
+    /// The attempt of an order that waits to be sent anew whose end nobody has written into the order: a
+    /// person failed the order without it. It must be shut out, or read, before the next one.
+    #[must_use]
+    pub fn open_attempt(&self) -> Option<&Attempt> {
+        self.attempt().filter(|_| self.provider_sync_status == SyncStatus::Queued && !self.has_ended())
+    }
+
+    /// A person had it booked again although a call may have booked it: nothing has proven since that it did
+    /// not.
+    pub(super) fn rebooked_unresolved(&self) -> bool {
+        self.provider_sync_status == SyncStatus::Retrying
+            && self.booking.unresolved.as_ref().is_some_and(|call| call.calls == 0)
+    }
+
+    pub(super) fn take(&mut self, log_id: &str, times: CallTimes, now: Timestamp) -> Result<(), IllegalStep> {
+        self.booking.begin(log_id, times, now);
+        self.undispatch();
+        self.next_check_at = None;
+        self.step(SyncStatus::Processing, Actor::Worker, None, now)
+    }
+
+    /// `false`: it is already final or with a person.
+    pub(super) fn hand_over(&mut self, reason: &str, now: Timestamp) -> Result<bool, IllegalStep> {
+        if !self.provider_sync_status.is_open() {
+            return Ok(false);
+        }
+        self.next_check_at = None;
+        self.undispatch();
+        self.step(SyncStatus::NeedsReview, Actor::Worker, Some(reason.to_owned()), now)?;
+        Ok(true)
+    }
+
+    pub(super) fn poll_again(&mut self, log_id: &str, at: Timestamp, now: Timestamp) -> bool {
+        let awaits = self.awaits(log_id);
+        if awaits {
+            self.next_check_at = Some(at);
+            self.dispatch.moved_on();
+            self.updated_at = now;
+        }
+        awaits
+    }
+
+    /// Nothing is sent for ever: after [`MAX_UNRESOLVED_CALLS`] unanswered calls a person looks.
+    pub(super) fn proven_absent(&mut self, log_id: &str, now: Timestamp) -> Result<bool, IllegalStep> {
+        if self.provider_sync_status != SyncStatus::Reconciling || !self.awaits(log_id) {
+            return Ok(false);
+        }
+        if self.booking.unresolved.as_ref().is_some_and(|call| call.calls >= MAX_UNRESOLVED_CALLS) {
+            return self.hand_over(reason::OUTCOME_UNKNOWN, now);
+        }
+        self.next_check_at = None;
+        self.dispatch.moved_on();
+        let why = "ParcelX does not know the order: booking again".to_owned();
+        self.step(SyncStatus::Retrying, Actor::Worker, Some(why), now)?;
+        self.keep_found(now)?;
+        self.carry_out_cancel_request(now)?;
+        Ok(true)
+    }
+
+    /// A person looks, unless somebody else has moved the order on. `found` also stops an order that is to be
+    /// sent again; one whose next call is under way finds it out by itself.
+    pub(super) fn give_up(
+        &mut self,
+        log_id: &str,
+        found: bool,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, IllegalStep> {
+        let stands = match self.provider_sync_status {
+            SyncStatus::Reconciling => found || self.awaits(log_id),
+            SyncStatus::Queued | SyncStatus::Retrying => found,
+            _ => false,
+        };
+        if stands { self.hand_over(reason, now) } else { Ok(false) }
+    }
+
+    pub(super) fn trying_since(&self) -> Timestamp {
+        self.booking.trying_since.unwrap_or(self.created_at)
+    }
+
+    fn wait(&mut self, after: Option<Duration>, reason: &str, now: Timestamp) -> Result<(), IllegalStep> {
+        let cancel_requested = self.cancellation.state() == CancellationState::Requested;
+        if now.since(self.trying_since()) >= UNREACHABLE_AFTER && !cancel_requested {
+            self.next_check_at = None;
+            let why = format!("{}: {reason}", reason::PROVIDER_UNREACHABLE);
+            return self.step(SyncStatus::NeedsReview, Actor::Worker, Some(why), now);
+        }
+        self.next_check_at = Some(now + self.booking.pause(after));
+        self.step(SyncStatus::Retrying, Actor::Worker, Some(reason.to_owned()), now)
+    }
+}

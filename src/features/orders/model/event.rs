@@ -1,0 +1,191 @@
+//! Everything that can happen to an order, and the one way to have it happen: [`Order::apply`].
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        payload::NewOrder,
+        review::{Fate, Refusal},
+        status::SyncStatus,
+    },
+    Actor, Amend, CancelDecision, LabelFailure, LabelRequest, Order, PollSchedule,
+};
+use crate::{
+    base::timestamp::Timestamp,
+    platform::outbox::{Again, Times},
+    provider::carrier::{CallOutcome, CallTimes, LabelUrl, Shipment, Tracking},
+};
+
+/// A change of an order. What it says is a fact or a wish; what the order makes of it, the order decides.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// A worker takes the order for one call: from here on nobody else may send for it, unless this attempt
+    /// is provably dead.
+    Take { log_id: &'a str, times: CallTimes },
+    /// It is known what became of the attempt `log_id`.
+    CallEnded { log_id: &'a str, outcome: &'a CallOutcome<Shipment>, first_poll: Duration },
+    /// The provider proved not to know the reference: the unanswered call `log_id` booked nothing.
+    ProvenAbsent { log_id: &'a str },
+    /// A look-up for the attempt `log_id` settled nothing and is to be made again.
+    PollAgain { log_id: &'a str, at: Timestamp },
+    /// The last look-up for the attempt `log_id` settled nothing. `found`: there is a shipment, only its AWB
+    /// is wanting.
+    GiveUp { log_id: &'a str, found: bool, reason: &'a str },
+    /// The service can do no more for its booking.
+    Review { reason: &'a str },
+
+    /// The merchant wants it cancelled.
+    RequestCancel { actor: Actor, reason: Option<&'a str> },
+    /// A worker takes the cancellation of `awb` for one call.
+    TakeCancel { awb: &'a str, log_id: &'a str, times: CallTimes },
+    /// It is known what became of the cancel `log_id`.
+    CancelEnded { log_id: &'a str, outcome: &'a CallOutcome<()>, schedule: &'a PollSchedule },
+    /// What a look-up shows of a shipment that is being cancelled.
+    TrackingSeen { awb: &'a str, tracked: &'a CallOutcome<Tracking>, schedule: &'a PollSchedule },
+    /// The service can do no more for what is being cancelled.
+    ReviewCancellations { reason: &'a str },
+
+    /// The merchant requests the label; one that is younger than `life` will do.
+    RequestLabel { life: Duration },
+    /// It is known what became of a call for the label.
+    LabelEnded { request: u32, outcome: &'a CallOutcome<LabelUrl> },
+    /// No call can bring the label, whatever its outcome.
+    LabelFailed { request: u32, failure: &'a LabelFailure },
+    /// The merchant corrects what is to be shipped.
+    Amend { draft: &'a NewOrder },
+    /// A person acts; `audit_id` is the line in the audit log.
+    Operator { action: OperatorAction<'a>, audit_id: Option<&'a str> },
+
+    /// The queue has the job of this entry of the outbox.
+    Relayed { entry: &'a str },
+    /// The queue still has the job, and it is overdue.
+    StillQueued { job: &'a str, times: &'a Times },
+    /// The job is gone, or ended without moving the order.
+    JobLost { job: &'a str },
+    /// The job of this generation has died, and the next one is to go on.
+    DispatchAgain { generation: i64 },
+}
+
+/// What a person does with an order that waits for one.
+#[derive(Debug, Clone, Copy)]
+pub enum OperatorAction<'a> {
+    /// The order gets this shipment of the provider's. Whether it is the order's, was found out before.
+    Adopt { awb: &'a str },
+    /// It is sent once more. `doubtful`: an earlier call may have booked it.
+    Rebook { doubtful: bool },
+    /// It is given up, with words for its merchant.
+    Fail { words: &'a str },
+    /// The cancel of a shipment that waits for a person is sent anew.
+    CancelAgain { awb: &'a str },
+    /// What the person found out about a shipment that waits for one.
+    CancelEnded { awb: &'a str, fate: Fate },
+}
+
+/// What an event came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// It found nothing to do.
+    Unchanged,
+    Changed,
+    Cancel(CancelDecision),
+    Label(LabelRequest),
+    Amend(Amend),
+    Swept(Again),
+    /// A person's action is not right for the order.
+    Refused(Refusal),
+}
+
+impl Applied {
+    /// Whether the order was changed, and is to be saved.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        match self {
+            Self::Unchanged | Self::Refused(_) => false,
+            Self::Changed => true,
+            Self::Cancel(decision) => decision.changes(),
+            Self::Label(request) => matches!(request, LabelRequest::Requested(_)),
+            Self::Amend(what) => *what == Amend::Accepted,
+            Self::Swept(what) => *what != Again::MovedOn,
+        }
+    }
+}
+
+impl From<bool> for Applied {
+    fn from(changed: bool) -> Self {
+        if changed { Self::Changed } else { Self::Unchanged }
+    }
+}
+
+/// A step that the table in [`crate::features::orders::status`] forbids: a fault of ours. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an order that is {} may not become {}", .from.as_str(), .to.as_str())]
+pub struct IllegalStep {
+    pub from: SyncStatus,
+    pub to: SyncStatus,
+}
+
+impl Order {
+    /// The only way to change an order. An event that finds nothing to do leaves it as it is.
+    ///
+    /// # Errors
+    /// A step that is forbidden; then nothing was changed.
+    pub fn apply(&mut self, event: Event<'_>, now: Timestamp) -> Result<Applied, IllegalStep> {
+        let (next, applied) = self.after(event, now)?;
+        if applied.changed() {
+            *self = next;
+        }
+        Ok(applied)
+    }
+
+    /// The order as `event` leaves it, and what that came to.
+    ///
+    /// # Errors
+    /// As [`Order::apply`].
+    pub fn after(&self, event: Event<'_>, now: Timestamp) -> Result<(Self, Applied), IllegalStep> {
+        let mut next = self.clone();
+        let applied = next.run(event, now).inspect_err(|step| {
+            tracing::error!(order.id = self.id, "order {}: {step}; nothing was changed", self.id);
+        })?;
+        if applied.changed() {
+            next.overdue_at = next.overdue_after(&event, &applied, now);
+            next.derive(now);
+        }
+        Ok((next, applied))
+    }
+
+    /// Hands the event to the part that it is about.
+    fn run(&mut self, event: Event<'_>, now: Timestamp) -> Result<Applied, IllegalStep> {
+        match event {
+            Event::Take { log_id, times } => self.take(log_id, times, now).map(|()| Applied::Changed),
+            Event::CallEnded { log_id, outcome, first_poll } => {
+                self.call_ended(log_id, outcome, first_poll, now).map(Applied::from)
+            }
+            Event::ProvenAbsent { log_id } => self.proven_absent(log_id, now).map(Applied::from),
+            Event::PollAgain { log_id, at } => Ok(self.poll_again(log_id, at, now).into()),
+            Event::GiveUp { log_id, found, reason } => {
+                self.give_up(log_id, found, reason, now).map(Applied::from)
+            }
+            Event::Review { reason } => self.hand_over(reason, now).map(Applied::from),
+            Event::RequestCancel { actor, reason } => {
+                self.request_cancel(actor, reason, now).map(Applied::Cancel)
+            }
+            Event::TakeCancel { awb, log_id, times } => Ok(self.take_cancel(awb, log_id, times, now).into()),
+            Event::CancelEnded { log_id, outcome, schedule } => {
+                Ok(self.cancel_ended(log_id, outcome, schedule, now).into())
+            }
+            Event::TrackingSeen { awb, tracked, schedule } => {
+                Ok(self.tracking_seen(awb, tracked, schedule, now).into())
+            }
+            Event::ReviewCancellations { reason } => Ok(self.review_cancellations(reason, now).into()),
+            Event::RequestLabel { life } => Ok(Applied::Label(self.request_label(life, now))),
+            Event::LabelEnded { request, outcome } => Ok(self.label_ended(request, outcome, now).into()),
+            Event::LabelFailed { request, failure } => Ok(self.fail_label(request, failure, now).into()),
+            Event::Amend { draft } => self.amend(draft, now).map(Applied::Amend),
+            Event::Operator { action, audit_id } => self.operator(action, audit_id, now),
+            Event::Relayed { entry } => Ok(self.entry_relayed(entry).into()),
+            Event::StillQueued { job, .. } => self.job_waits(job, now).map(Applied::Swept),
+            Event::JobLost { job } => self.job_is_lost(job, now).map(Applied::Swept),
+            Event::DispatchAgain { generation } => Ok(self.dispatch_again(generation, now).into()),
+        }
+    }
+}

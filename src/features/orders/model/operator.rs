@@ -1,0 +1,168 @@
+//! What a person does with an order that waits for one. What must be known of the provider first is found out
+//! by [`crate::features::orders::service::review`].
+//!
+//! Guards against a hand that is quicker than the evidence: nothing is booked again or called failed while a
+//! call may be under way, and a doubt that nobody has cleared up goes along with the order, since a refusal
+//! of its next call proves nothing of the last one.
+
+use super::{
+    Actor, Applied, CancellationState, IllegalStep, OperatorAction, Order, ShipmentCancellation,
+    ShipmentCancellationState, booking::found,
+};
+use crate::{
+    base::timestamp::Timestamp,
+    features::orders::{
+        review::{Fate, Refusal},
+        status::SyncStatus,
+    },
+};
+
+impl Order {
+    pub(super) fn operator(
+        &mut self,
+        action: OperatorAction<'_>,
+        audit_id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Applied, IllegalStep> {
+        if let Err(refusal) = self.allows(action, now) {
+            return Ok(Applied::Refused(refusal));
+        }
+        match action {
+            OperatorAction::Adopt { awb } => self.book(&found(awb.to_owned()), Actor::Operator, now)?,
+            OperatorAction::Rebook { doubtful } => self.rebook(doubtful, now)?,
+            OperatorAction::Fail { words } => {
+                self.next_check_at = None;
+                self.end_cancel_request(now);
+                self.step(SyncStatus::Failed, Actor::Operator, Some(words.to_owned()), now)?;
+            }
+            OperatorAction::CancelAgain { awb } => self.cancel_again(awb, now),
+            OperatorAction::CancelEnded { awb, fate } => self.cancel_end_seen(awb, fate, now),
+        }
+        if let Some(audit_id) = audit_id {
+            self.sign(audit_id);
+        }
+        Ok(Applied::Changed)
+    }
+
+    /// Whether an action is right for the order as it stands.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn allows(&self, action: OperatorAction<'_>, now: Timestamp) -> Result<(), Refusal> {
+        match action {
+            OperatorAction::CancelAgain { awb } | OperatorAction::CancelEnded { awb, .. } => {
+                return self.ended_cancellation(Some(awb), now).map(drop);
+            }
+            OperatorAction::Adopt { .. } | OperatorAction::Rebook { .. } | OperatorAction::Fail { .. } => {
+                self.reviewed()?;
+                self.not_under_way(now)?;
+            }
+        }
+        let wanted = ShipmentCancellationState::Wanted;
+        let cancelling = |awb| self.cancellation.of(awb).is_some_and(|cancel| cancel.state != wanted);
+        match action {
+            OperatorAction::Adopt { awb } if cancelling(awb) => Err(Refusal::BeingCancelled(awb.to_owned())),
+            OperatorAction::Rebook { .. } if self.cancellation.state() != CancellationState::None => {
+                Err(Refusal::CancelRequested)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn rebook(&mut self, doubtful: bool, now: Timestamp) -> Result<(), IllegalStep> {
+        self.booking.rebook(doubtful, now);
+        self.dispatch.moved_on();
+        self.next_check_at = None;
+        let why = "booked again by an operator".to_owned();
+        self.step(SyncStatus::Retrying, Actor::Operator, Some(why), now)?;
+        self.dispatch_next(now);
+        Ok(())
+    }
+
+    fn cancel_again(&mut self, awb: &str, now: Timestamp) {
+        if let Some(cancel) = self.cancellation.of_mut(awb) {
+            cancel.again(now);
+        }
+        self.dispatch.moved_on();
+        self.after_cancellation(awb, None, now);
+        self.note(Actor::Operator, "cancelled again by an operator", now);
+        if self.cancellations_open() {
+            self.dispatch_next(now);
+        }
+    }
+
+    fn cancel_end_seen(&mut self, awb: &str, fate: Fate, now: Timestamp) {
+        if let Some(cancel) = self.cancellation.of_mut(awb) {
+            cancel.end_seen(fate);
+        }
+        self.after_cancellation(awb, None, now);
+        let what = match fate {
+            Fate::Cancelled => "an operator saw the shipment cancelled",
+            Fate::Live => "an operator saw the shipment live: it stays",
+        };
+        self.note(Actor::Operator, what, now);
+    }
+
+    /// The cancelling that waits for a person: of the shipment `named`, or the only one.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn waiting_cancellation(&self, named: Option<&str>) -> Result<&ShipmentCancellation, Refusal> {
+        let waiting = |cancel: &&ShipmentCancellation| cancel.waits_for_a_person(self.awb());
+        let waiting: Vec<_> = self.cancellation.shipments().iter().filter(waiting).collect();
+        match (named, waiting.as_slice()) {
+            (Some(awb), all) => {
+                all.iter().copied().find(|cancel| cancel.awb == awb).ok_or(Refusal::NothingToCancel)
+            }
+            (None, []) => Err(Refusal::NothingToCancel),
+            (None, [one]) => Ok(one),
+            (None, several) => Err(Refusal::SeveralShipments(
+                several.iter().map(|r| r.awb.as_str()).collect::<Vec<_>>().join(", "),
+            )),
+        }
+    }
+
+    /// The same, once its last call has had its time.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn ended_cancellation(
+        &self,
+        named: Option<&str>,
+        now: Timestamp,
+    ) -> Result<&ShipmentCancellation, Refusal> {
+        let cancel = self.waiting_cancellation(named)?;
+        match cancel.attempt.as_ref().map(|a| a.settle_after).filter(|until| *until > now) {
+            Some(until) => Err(Refusal::UnderWay(until)),
+            None => Ok(cancel),
+        }
+    }
+
+    /// Whether it waits for a person to decide on its booking.
+    ///
+    /// # Errors
+    /// [`Refusal::NotInReview`].
+    pub fn reviewed(&self) -> Result<(), Refusal> {
+        let status = self.provider_sync_status;
+        if status == SyncStatus::NeedsReview { Ok(()) } else { Err(Refusal::NotInReview(status)) }
+    }
+
+    /// Whether its last call has ended, or has had its time.
+    ///
+    /// # Errors
+    /// [`Refusal::UnderWay`].
+    pub fn not_under_way(&self, now: Timestamp) -> Result<(), Refusal> {
+        match self.attempt() {
+            Some(attempt) if !self.has_ended() && attempt.settle_after > now => {
+                Err(Refusal::UnderWay(attempt.settle_after))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it still stands as it did in `seen`, as far as its calls go.
+    #[must_use]
+    pub fn called_as_in(&self, seen: &Self) -> bool {
+        self.dispatch.generation() == seen.dispatch.generation() && self.attempt() == seen.attempt()
+    }
+}
