@@ -1,11 +1,11 @@
 //! Every interleaving of two workers that cancel a booked shipment, their calls, the provider, tracking and
-//! the clock, over the real decisions of [`waybill::features::orders::cancellation`]; the store, the logs and
+//! the clock, over the real decisions of [`waybill::features::orders::model`]; the store, the logs and
 //! the provider are modelled, one atomic effect at a time.
 //!
 //! | who | step | effect |
 //! | --- | --- | --- |
 //! | worker | load; decide | `next_cancel_action` on a copy that may be stale by then |
-//! | worker | take | compare-and-set of `take_cancel`; won: the call begins |
+//! | worker | take | compare-and-set of `Event::TakeCancel`; won: the call begins |
 //! | call | log request; check sendBy; send; answer; log outcome; settle | as for a create, each a step of its own |
 //! | provider | accept, refuse, be busy | at any time after the send; what is cancelled is refused, in words that cannot be told from others |
 //! | tracking | show it as cancelled | at any time after it is, however late |

@@ -183,10 +183,10 @@ mod tests {
 
     fn request(change: impl FnOnce(&mut Value)) -> NewOrder {
         let mut body = json!({
-            "clientOrderId": "A-1", "invoiceNumber": "INV-1", "paymentMethod": "COD", "expressType": "surface",
-            "pickAddressId": "61",
-            "consignee": { "name": "A", "mobile": "9123456789", "pincode": "110001", "address1": "B", "city": "C",
-                "state": "D" },
+            "clientOrderId": "A-1", "invoiceNumber": "INV-1", "paymentMethod": "COD",
+            "expressType": "surface", "pickAddressId": "61",
+            "consignee": { "name": "A", "mobile": "9123456789", "pincode": "110001",
+                "address1": "B", "city": "C", "state": "D" },
             "items": [{ "sku": "E", "name": "F", "quantity": 1, "unitPrice": 10 }],
             "charges": { "orderAmount": 10, "codAmount": 10 },
             "shipment": { "width": [1], "height": [2], "length": [3], "weight": [0.5] },

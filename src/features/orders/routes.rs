@@ -71,14 +71,14 @@ async fn create_order(
     match created {
         Ok(Created::New(order)) => {
             let location = HeaderValue::try_from(format!("/v1/orders/{}", order.id())).ok();
-            let mut created = answer::json(StatusCode::CREATED, &CreateOrderResponse::new(*order, false));
+            let mut created = answer::json(StatusCode::CREATED, &CreateOrderResponse::new(&order, false));
             if let Some(location) = location {
                 created.headers_mut().insert(header::LOCATION, location);
             }
             Ok(created)
         }
         Ok(Created::Replayed(order)) => {
-            let mut replayed = answer::ok(&CreateOrderResponse::new(*order, true));
+            let mut replayed = answer::ok(&CreateOrderResponse::new(&order, true));
             replayed.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             Ok(replayed)
         }

@@ -44,13 +44,13 @@ pub struct CreatedOrder {
 
 impl CreateOrderResponse {
     #[must_use]
-    pub fn new(order: Order, replayed: bool) -> Self {
+    pub fn new(order: &Order, replayed: bool) -> Self {
         let message = if replayed {
             "Duplicate request detected. Returning existing order"
         } else {
             "Order accepted and queued for provider creation"
         };
-        Self { message, success: true, idempotent_replay: replayed, data: (&order).into() }
+        Self { message, success: true, idempotent_replay: replayed, data: order.into() }
     }
 }
 

@@ -34,6 +34,8 @@ async fn an_order_of_an_older_version_is_replayed_and_no_other_order() {
     assert_eq!(merchant.post("/orders/create", &other).await.status, 422);
     let stored = app.app.store.get::<Order>(&id).await.unwrap().unwrap();
     assert_eq!(stored.fingerprint(), &old, "what is stored stays as it is");
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
 }
 
 /// What a newer binary wrote cannot be compared: refused, which can be repeated, and nothing ships.

@@ -6,16 +6,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{
-        jobs::{CancelOrderJob, CreateOrderJob},
-        reason,
-    },
     Actor, Applied, Event, IllegalStep, Order, ShipmentCancellation, ShipmentCancellationState,
     booking::{UNREACHABLE_AFTER, UNRESOLVED_FOR_AT_MOST, is_zero},
 };
 use crate::{
     base::timestamp::Timestamp,
-    features::orders::status::SyncStatus,
+    features::orders::{
+        jobs::{CancelOrderJob, CreateOrderJob},
+        reason,
+        status::SyncStatus,
+    },
     platform::{
         outbox::{Again, Dispatched, Entry, Times},
         queue::job::Payload,

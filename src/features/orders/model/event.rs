@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use super::{
-    super::{
+use super::{Actor, Amend, CancelDecision, LabelFailure, LabelRequest, Order, PollSchedule};
+use crate::{
+    base::timestamp::Timestamp,
+    features::orders::{
         payload::NewOrder,
         review::{Fate, Refusal},
         status::SyncStatus,
     },
-    Actor, Amend, CancelDecision, LabelFailure, LabelRequest, Order, PollSchedule,
-};
-use crate::{
-    base::timestamp::Timestamp,
     platform::outbox::{Again, Times},
     provider::carrier::{CallOutcome, CallTimes, LabelUrl, Shipment, Tracking},
 };
@@ -116,7 +114,8 @@ impl From<bool> for Applied {
     }
 }
 
-/// A step that the table in [`crate::features::orders::status`] forbids: a fault of ours. Nothing was changed.
+/// A step that the table in [`crate::features::orders::status`] forbids: a fault of ours. Nothing was
+/// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an order that is {} may not become {}", .from.as_str(), .to.as_str())]
 pub struct IllegalStep {

@@ -159,7 +159,7 @@ impl ShipmentCancellation {
             }
             CallOutcome::Deferred { after, cause } => self.wait(*after, &cause.to_string(), now),
             CallOutcome::NotSent => {
-                (self.state, self.next_check_at) = (ShipmentCancellationState::Wanted, None)
+                (self.state, self.next_check_at) = (ShipmentCancellationState::Wanted, None);
             }
             CallOutcome::Unknown { .. } => {
                 (self.state, self.detail) = (ShipmentCancellationState::Unclear, None);
