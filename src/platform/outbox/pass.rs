@@ -1,21 +1,32 @@
 //! One pass of relay and sweeper over the collections.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
 
 use super::{Again, Dispatched, Times};
 use crate::{
     base::{clock::Clock, fault, timestamp::Timestamp},
     platform::{
-        queue::{NewJob, Queue, QueueError, retry::Policies},
-        store::{Decision, Order, Query, Store, StoreError, Updated},
+        queue::{Added, NewJob, Queue, QueueError, retry::Policies},
+        store::{Decision, Order as Sort, Query, Store, StoreError, Updated},
         telemetry,
     },
 };
 
-/// Documents of one kind that one pass takes; the rest is taken by the next one.
+/// Most documents of one kind that one pass takes; the rest is taken by the next one.
 const BATCH: usize = 500;
+/// The least. A long backlog whose jobs the queue all has is not worth hundreds of writes a second.
+const WELL: usize = 16;
+/// Of which so many are written at a time.
+const TOGETHER: usize = 32;
 
 #[derive(Debug, thiserror::Error)]
 pub enum WalkerError {
@@ -82,7 +93,12 @@ impl Walker {
     /// Adds a collection, whose jobs follow `policies`.
     #[must_use]
     pub fn over<D: Dispatched>(mut self, policies: Policies) -> Self {
-        self.collections.push(Arc::new(Typed::<D> { policies, document: std::marker::PhantomData }));
+        self.collections.push(Arc::new(Typed::<D> {
+            policies,
+            relay: Batch::default(),
+            sweep: Batch::default(),
+            document: std::marker::PhantomData,
+        }));
         self
     }
 
@@ -120,6 +136,27 @@ impl Walker {
     }
 }
 
+/// How many documents the next pass takes: few while the queue has every job that was looked for, many at once
+/// where it has not.
+struct Batch(AtomicUsize);
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self(AtomicUsize::new(BATCH))
+    }
+}
+
+impl Batch {
+    fn size(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn learn(&self, missing: bool) {
+        let size = self.size();
+        self.0.store(if missing { (size * 8).min(BATCH) } else { (size / 8).max(WELL) }, Ordering::Relaxed);
+    }
+}
+
 /// A [`Dispatched`] whose type is forgotten.
 #[async_trait]
 trait Collection: Send + Sync {
@@ -129,6 +166,8 @@ trait Collection: Send + Sync {
 
 struct Typed<D> {
     policies: Policies,
+    relay: Batch,
+    sweep: Batch,
     document: std::marker::PhantomData<fn() -> D>,
 }
 
@@ -142,7 +181,7 @@ impl<D: Dispatched> Collection for Typed<D> {
 
     async fn lag(&self, parts: &Parts) -> Result<(Duration, Duration), StoreError> {
         let now = parts.clock.now();
-        let oldest = |field| Query::sorted_by(field, Order::Ascending).limit(1);
+        let oldest = |field| Query::sorted_by(field, Sort::Ascending).limit(1);
         let entry = parts.store.find::<D>(&oldest(D::OUTBOX)).await?.pop();
         let outbox = entry.as_ref().and_then(D::outbox).map_or(Duration::ZERO, |entry| now.since(entry.at));
         let late = parts.store.find::<D>(&oldest(D::OVERDUE)).await?.pop();
@@ -154,19 +193,26 @@ impl<D: Dispatched> Collection for Typed<D> {
 impl<D: Dispatched> Typed<D> {
     async fn relay(&self, parts: &Parts) -> Result<Report, WalkerError> {
         let now = parts.clock.now();
-        let old =
-            Query::sorted_by(D::OUTBOX, Order::Ascending).before(now - parts.times.relay_after).limit(BATCH);
+        let old = Query::sorted_by(D::OUTBOX, Sort::Ascending)
+            .before(now - parts.times.relay_after)
+            .limit(self.relay.size());
         let found = parts.store.find::<D>(&old).await?;
         let oldest = found.first().and_then(D::outbox).map(|entry| entry.at);
         let lag = oldest.map_or(Duration::ZERO, |at: Timestamp| now.since(at));
         let mut report = Report { lag, ..Report::default() };
         let jobs: Vec<_> = found.iter().filter_map(|doc| doc.job(&self.policies, now)).collect();
-        self.add(parts, &jobs, "relay:after-add").await?;
-        for (doc, job_id) in found.iter().filter_map(|doc| Some((doc, doc.outbox()?.job_id.clone()))) {
-            let out = parts.store.update::<D, bool, StoreError>(doc.id(), |doc| {
+        let added = self.add(parts, &jobs, "relay:after-add").await?;
+        self.relay.learn(added.contains(&Added::New));
+        // Several at a time, so that they share commits; not all, so that nobody else waits long behind them.
+        let updates = found.into_iter().filter_map(|doc| {
+            let job_id = doc.outbox()?.job_id.clone();
+            Some(parts.store.update_seen::<D, bool, StoreError>(doc, move |doc| {
                 Ok(if doc.relayed(&job_id, now) { Decision::Save(true) } else { Decision::Leave(false) })
-            });
-            report.relayed += usize::from(matches!(out.await?, Updated::Done(_, true)));
+            }))
+        });
+        let mut updates = stream::iter(updates).buffer_unordered(TOGETHER);
+        while let Some(updated) = updates.next().await {
+            report.relayed += usize::from(matches!(updated?, Updated::Done(_, true)));
         }
         if report.relayed > 0 {
             tracing::info!(jobs = report.relayed, "the relay added {} jobs to the queue", report.relayed);
@@ -176,8 +222,9 @@ impl<D: Dispatched> Typed<D> {
 
     async fn sweep(&self, parts: &Parts) -> Result<Report, WalkerError> {
         let now = parts.clock.now();
-        let overdue =
-            Query::sorted_by(D::OVERDUE, Order::Ascending).before(now - parts.times.grace).limit(BATCH);
+        let overdue = Query::sorted_by(D::OVERDUE, Sort::Ascending)
+            .before(now - parts.times.grace)
+            .limit(self.sweep.size());
         let mut report = Report::default();
         let mut jobs = Vec::new();
         for doc in parts.store.find::<D>(&overdue).await? {
@@ -223,17 +270,23 @@ impl<D: Dispatched> Typed<D> {
                 Updated::Done(_, Again::Waiting | Again::MovedOn) | Updated::Missing => {}
             }
         }
+        self.sweep.learn(report.dispatched + report.given_up > 0);
         // A crash right here is what the outbox entries of the new dispatches are for.
         self.add(parts, &jobs, "sweep:after-add").await?;
         Ok(report)
     }
 
-    async fn add(&self, parts: &Parts, jobs: &[NewJob], then: &'static str) -> Result<(), WalkerError> {
+    async fn add(
+        &self,
+        parts: &Parts,
+        jobs: &[NewJob],
+        then: &'static str,
+    ) -> Result<Vec<Added>, WalkerError> {
+        let added = parts.queue.broker.add(jobs).await?;
         if !jobs.is_empty() {
-            parts.queue.broker.add(jobs).await?;
             fault::reach(then);
         }
-        Ok(())
+        Ok(added)
     }
 }
 
