@@ -186,8 +186,7 @@ impl Store {
         mut seen: Option<D>,
         mut decide: impl FnMut(&mut D) -> Result<Decision<T>, E>,
     ) -> Result<Updated<D, T>, E> {
-        // One more: a document that was seen before may be old.
-        for _ in 0..=UPDATE_TRIES {
+        for _ in 0..UPDATE_TRIES + usize::from(seen.is_some()) {
             let (mut doc, fresh) = match seen.take() {
                 Some(doc) => (doc, false),
                 None => match self.get::<D>(id).await? {
