@@ -20,6 +20,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Builder;
 
 use crate::platform::config::{Config, ConfigError};
 
@@ -94,7 +95,7 @@ struct WorkerArgs {
 #[must_use]
 pub fn waybill() -> ExitCode {
     let args = Waybill::parse();
-    let result = run(async {
+    let result = run(Builder::new_multi_thread(), async {
         if let Some(Command::Openapi) = args.command {
             return openapi(); // needs no settings
         }
@@ -121,7 +122,9 @@ pub fn waybill() -> ExitCode {
 #[must_use]
 pub fn worker() -> ExitCode {
     let args = WorkerArgs::parse();
-    finish("worker", run(async { serve::worker(settings(args.config.as_deref())?).await }))
+    // Most of a job is waiting: one thread that hands nothing to another books thousands of orders a second.
+    let runtime = Builder::new_current_thread();
+    finish("worker", run(runtime, async { serve::worker(settings(args.config.as_deref())?).await }))
 }
 
 fn settings(file: Option<&Path>) -> Result<Config, ConfigError> {
@@ -130,8 +133,8 @@ fn settings(file: Option<&Path>) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-fn run(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+fn run(mut runtime: Builder, command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = runtime.enable_all().build()?;
     let result = runtime.block_on(command);
     // A blocking read of the database must not hold the exit up.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

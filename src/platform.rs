@@ -6,5 +6,6 @@ pub mod config;
 pub mod http;
 pub mod outbox;
 pub mod queue;
+mod sqlite;
 pub mod store;
 pub mod telemetry;

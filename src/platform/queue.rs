@@ -12,8 +12,8 @@ pub mod runner;
 mod sqlite;
 
 pub use broker::{
-    ActiveJob, Added, Broker, Count, Counts, Inspect, JobState, JobView, Keep, LeaseState, NewJob, Queue,
-    QueueError, Recovered,
+    ActiveJob, Added, Broker, Claim, Count, Counts, End, Inspect, JobState, JobView, Keep, LeaseState,
+    NewJob, Queue, QueueError, Recovered,
 };
 
 use crate::base::clock::Clock;

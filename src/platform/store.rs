@@ -5,10 +5,12 @@
 
 pub mod document;
 mod plan;
+mod recent;
 mod sqlite;
 
 use std::collections::BTreeMap;
 
+use self::recent::Recent;
 pub(crate) use document::id_and_version;
 pub use document::{Cursor, Document, Index, Key, Order, Query};
 
@@ -52,7 +54,10 @@ pub enum Updated<D, T> {
 
 /// A handle on the database; clones share it.
 #[derive(Clone, Debug)]
-pub struct Store(Adapter);
+pub struct Store {
+    adapter: Adapter,
+    recent: Recent,
+}
 
 #[derive(Clone, Debug)]
 enum Adapter {
@@ -62,7 +67,7 @@ enum Adapter {
 /// Calls the same method of whichever adapter is behind the store.
 macro_rules! adapter {
     ($store:ident, $adapter:ident => $call:expr) => {
-        match &$store.0 {
+        match &$store.adapter {
             Adapter::Sqlite($adapter) => $call.await,
         }
     };
@@ -75,7 +80,8 @@ impl Store {
     /// [`StoreError::Unavailable`], with the path or host and what to do about it.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if let Some(path) = url.strip_prefix("sqlite:") {
-            return sqlite::Sqlite::open(path).await.map(|s| Self(Adapter::Sqlite(s)));
+            let adapter = Adapter::Sqlite(sqlite::Sqlite::open(path).await?);
+            return Ok(Self { adapter, recent: Recent::default() });
         }
         Err(StoreError::Unavailable("the store's URL must start with `sqlite:`".to_owned()))
     }
@@ -135,6 +141,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the change would break a unique index.
     pub async fn replace<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
+        let saved = self.save(doc).await?;
+        if saved {
+            self.recent.keep(doc);
+        }
+        Ok(saved)
+    }
+
+    async fn save<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
         adapter!(self, a => a.replace(doc))
     }
 
@@ -147,18 +161,50 @@ impl Store {
     pub async fn update<D: Document, T, E: From<StoreError>>(
         &self,
         id: &str,
+        decide: impl FnMut(&mut D) -> Result<Decision<T>, E>,
+    ) -> Result<Updated<D, T>, E> {
+        self.update_from(id, self.recent.take(id), decide).await
+    }
+
+    /// [`Store::update`] of a document that the caller has just read: it is read again only if somebody else has
+    /// changed it since.
+    ///
+    /// # Errors
+    /// As [`Store::update`].
+    pub async fn update_seen<D: Document, T, E: From<StoreError>>(
+        &self,
+        seen: D,
+        decide: impl FnMut(&mut D) -> Result<Decision<T>, E>,
+    ) -> Result<Updated<D, T>, E> {
+        let id = seen.id().to_owned();
+        self.update_from(&id, Some(seen), decide).await
+    }
+
+    async fn update_from<D: Document, T, E: From<StoreError>>(
+        &self,
+        id: &str,
+        mut seen: Option<D>,
         mut decide: impl FnMut(&mut D) -> Result<Decision<T>, E>,
     ) -> Result<Updated<D, T>, E> {
-        for _ in 0..UPDATE_TRIES {
-            let Some(mut doc) = self.get::<D>(id).await? else { return Ok(Updated::Missing) };
-            match decide(&mut doc)? {
-                Decision::Leave(word) => return Ok(Updated::Done(doc, word)),
-                Decision::Save(word) => {
-                    if self.replace(&doc).await? {
+        for _ in 0..UPDATE_TRIES + usize::from(seen.is_some()) {
+            let (mut doc, fresh) = match seen.take() {
+                Some(doc) => (doc, false),
+                None => match self.get::<D>(id).await? {
+                    Some(doc) => (doc, true),
+                    None => return Ok(Updated::Missing),
+                },
+            };
+            match decide(&mut doc) {
+                Ok(Decision::Save(word)) => {
+                    if self.save(&doc).await? {
                         doc.set_version(doc.version() + 1);
                         return Ok(Updated::Done(doc, word));
                     }
                 }
+                // Saving proves that nobody has changed it since; nothing else does.
+                _ if !fresh => {}
+                Ok(Decision::Leave(word)) => return Ok(Updated::Done(doc, word)),
+                Err(error) => return Err(error),
             }
         }
         Err(StoreError::Contended.into())

@@ -15,8 +15,8 @@ use waybill::{
     platform::{
         outbox::{Lease, Report},
         queue::{
-            ActiveJob, Added, Broker, Count, LeaseState, NewJob, QueueError, Recovered, producer::Producer,
-            retry::Policy,
+            ActiveJob, Added, Broker, Claim, End, LeaseState, NewJob, QueueError, Recovered,
+            producer::Producer, retry::Policy,
         },
         store::Store,
     },
@@ -45,13 +45,11 @@ impl Broker for Gone {
     async fn extend(&self, _: &[ActiveJob], _: Duration) -> Result<Vec<LeaseState>, QueueError> {
         Err(gone())
     }
-    async fn complete(&self, _: &ActiveJob, _: &str) -> Result<LeaseState, QueueError> {
-        Err(gone())
-    }
-    async fn delay(&self, _: &ActiveJob, _: Duration, _: Count, _: &str) -> Result<LeaseState, QueueError> {
-        Err(gone())
-    }
-    async fn fail(&self, _: &ActiveJob, _: &str) -> Result<LeaseState, QueueError> {
+    async fn end(
+        &self,
+        _: &[(ActiveJob, End)],
+        _: Option<Claim<'_>>,
+    ) -> Result<(Vec<LeaseState>, Vec<ActiveJob>), QueueError> {
         Err(gone())
     }
     async fn recover_stalled(&self, _: &str, _: u32) -> Result<Recovered, QueueError> {

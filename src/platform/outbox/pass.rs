@@ -1,21 +1,33 @@
 //! One pass of relay and sweeper over the collections.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
 
-use super::{Again, Dispatched, Times};
+use super::{Again, Dispatched, Entry, Times};
 use crate::{
     base::{clock::Clock, fault, timestamp::Timestamp},
     platform::{
-        queue::{NewJob, Queue, QueueError, retry::Policies},
-        store::{Decision, Order, Query, Store, StoreError, Updated},
+        queue::{Added, NewJob, Queue, QueueError, retry::Policies},
+        store::{Decision, Order as Sort, Query, Store, StoreError, Updated},
         telemetry,
     },
 };
 
-/// Documents of one kind that one pass takes; the rest is taken by the next one.
+/// Most documents of one kind that one pass takes; the rest is taken by the next one.
 const BATCH: usize = 500;
+/// The least. A long backlog whose jobs the queue all has is not worth hundreds of writes a second.
+const WELL: usize = 16;
+/// Of which so many are written at a time.
+const TOGETHER: usize = 32;
 
 #[derive(Debug, thiserror::Error)]
 pub enum WalkerError {
@@ -82,7 +94,12 @@ impl Walker {
     /// Adds a collection, whose jobs follow `policies`.
     #[must_use]
     pub fn over<D: Dispatched>(mut self, policies: Policies) -> Self {
-        self.collections.push(Arc::new(Typed::<D> { policies, document: std::marker::PhantomData }));
+        self.collections.push(Arc::new(Typed::<D> {
+            policies,
+            relay: Batch::default(),
+            sweep: Batch::default(),
+            document: std::marker::PhantomData,
+        }));
         self
     }
 
@@ -120,6 +137,27 @@ impl Walker {
     }
 }
 
+/// How many documents the next pass takes: few while the queue has every job that was looked for, many at once
+/// where it has not.
+struct Batch(AtomicUsize);
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self(AtomicUsize::new(BATCH))
+    }
+}
+
+impl Batch {
+    fn size(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn learn(&self, missing: bool) {
+        let size = self.size();
+        self.0.store(if missing { (size * 8).min(BATCH) } else { (size / 8).max(WELL) }, Ordering::Relaxed);
+    }
+}
+
 /// A [`Dispatched`] whose type is forgotten.
 #[async_trait]
 trait Collection: Send + Sync {
@@ -129,6 +167,8 @@ trait Collection: Send + Sync {
 
 struct Typed<D> {
     policies: Policies,
+    relay: Batch,
+    sweep: Batch,
     document: std::marker::PhantomData<fn() -> D>,
 }
 
@@ -142,7 +182,7 @@ impl<D: Dispatched> Collection for Typed<D> {
 
     async fn lag(&self, parts: &Parts) -> Result<(Duration, Duration), StoreError> {
         let now = parts.clock.now();
-        let oldest = |field| Query::sorted_by(field, Order::Ascending).limit(1);
+        let oldest = |field| Query::sorted_by(field, Sort::Ascending).limit(1);
         let entry = parts.store.find::<D>(&oldest(D::OUTBOX)).await?.pop();
         let outbox = entry.as_ref().and_then(oldest_entry).map_or(Duration::ZERO, |at| now.since(at));
         let late = parts.store.find::<D>(&oldest(D::OVERDUE)).await?.pop();
@@ -154,21 +194,32 @@ impl<D: Dispatched> Collection for Typed<D> {
 impl<D: Dispatched> Typed<D> {
     async fn relay(&self, parts: &Parts) -> Result<Report, WalkerError> {
         let now = parts.clock.now();
-        let old =
-            Query::sorted_by(D::OUTBOX, Order::Ascending).before(now - parts.times.relay_after).limit(BATCH);
+        let old = Query::sorted_by(D::OUTBOX, Sort::Ascending)
+            .before(now - parts.times.relay_after)
+            .limit(self.relay.size());
         let found = parts.store.find::<D>(&old).await?;
         let lag = found.first().and_then(oldest_entry).map_or(Duration::ZERO, |at| now.since(at));
         let mut report = Report { lag, ..Report::default() };
-        let entries = found.iter().flat_map(|doc| doc.outbox().iter().map(move |entry| (doc.id(), entry)));
-        let (added, jobs): (Vec<_>, Vec<_>) = entries
-            .filter_map(|(doc, entry)| Some(((doc, &entry.id), entry.to_job::<D>(&self.policies, now)?)))
-            .unzip();
-        self.add(parts, &jobs, "relay:after-add").await?;
-        for (doc, entry) in added {
-            let out = parts.store.update::<D, bool, StoreError>(doc, |doc| {
-                Ok(if doc.relayed(entry, now) { Decision::Save(true) } else { Decision::Leave(false) })
-            });
-            report.relayed += usize::from(matches!(out.await?, Updated::Done(_, true)));
+        let job = |entry: &Entry| entry.to_job::<D>(&self.policies, now);
+        let jobs: Vec<_> = found.iter().flat_map(D::outbox).filter_map(job).collect();
+        let added = self.add(parts, &jobs, "relay:after-add").await?;
+        self.relay.learn(added.contains(&Added::New));
+        // Several at a time, so that they share commits; not all, so that nobody else waits long behind them.
+        let known: HashSet<_> = jobs.into_iter().map(|job| job.id).collect();
+        let known = &known;
+        let updates = found.into_iter().map(|doc| {
+            parts.store.update_seen::<D, usize, StoreError>(doc, move |doc| {
+                let told = doc.outbox().iter().filter(|entry| known.contains(&entry.job));
+                let told: Vec<_> = told.map(|entry| entry.id.clone()).collect();
+                let told = told.iter().filter(|entry| doc.relayed(entry, now)).count();
+                Ok(if told > 0 { Decision::Save(told) } else { Decision::Leave(0) })
+            })
+        });
+        let mut updates = stream::iter(updates).buffer_unordered(TOGETHER);
+        while let Some(updated) = updates.next().await {
+            if let Updated::Done(_, told) = updated? {
+                report.relayed += told;
+            }
         }
         if report.relayed > 0 {
             tracing::info!(jobs = report.relayed, "the relay added {} jobs to the queue", report.relayed);
@@ -178,8 +229,9 @@ impl<D: Dispatched> Typed<D> {
 
     async fn sweep(&self, parts: &Parts) -> Result<Report, WalkerError> {
         let now = parts.clock.now();
-        let overdue =
-            Query::sorted_by(D::OVERDUE, Order::Ascending).before(now - parts.times.grace).limit(BATCH);
+        let overdue = Query::sorted_by(D::OVERDUE, Sort::Ascending)
+            .before(now - parts.times.grace)
+            .limit(self.sweep.size());
         let mut report = Report::default();
         let mut jobs = Vec::new();
         for doc in parts.store.find::<D>(&overdue).await? {
@@ -219,17 +271,23 @@ impl<D: Dispatched> Typed<D> {
                 Updated::Done(_, Again::Waiting | Again::MovedOn) | Updated::Missing => {}
             }
         }
+        self.sweep.learn(report.dispatched + report.given_up > 0);
         // A crash right here is what the outbox entries of the new dispatches are for.
         self.add(parts, &jobs, "sweep:after-add").await?;
         Ok(report)
     }
 
-    async fn add(&self, parts: &Parts, jobs: &[NewJob], then: &'static str) -> Result<(), WalkerError> {
+    async fn add(
+        &self,
+        parts: &Parts,
+        jobs: &[NewJob],
+        then: &'static str,
+    ) -> Result<Vec<Added>, WalkerError> {
+        let added = parts.queue.broker.add(jobs).await?;
         if !jobs.is_empty() {
-            parts.queue.broker.add(jobs).await?;
             fault::reach(then);
         }
-        Ok(())
+        Ok(added)
     }
 }
 

@@ -61,6 +61,25 @@ pub enum LeaseState {
     Lost,
 }
 
+/// How a claimed job ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Well, with a return value (JSON).
+    Complete(String),
+    /// Put off; zero: it waits again at once, behind the others. With the reason.
+    Delay(Duration, Count, String),
+    /// For good, with the reason.
+    Fail(String),
+}
+
+/// Up to `max` jobs of `queue`, oldest first, each under a lease of `lease`.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    pub queue: &'a str,
+    pub max: usize,
+    pub lease: Duration,
+}
+
 /// Whether a delay uses up one of the job's attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
@@ -145,7 +164,7 @@ pub struct JobView {
     pub reason: Option<String>,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum QueueError {
     /// The queue did not answer, or not in time: whether it acted is not known. Every operation may be
     /// repeated.
@@ -173,20 +192,37 @@ pub trait Broker: Send + Sync {
     /// Renews leases to last `lease` from now; one answer each, in order.
     async fn extend(&self, jobs: &[ActiveJob], lease: Duration) -> Result<Vec<LeaseState>, QueueError>;
 
-    /// Ends a job well, with a return value (JSON).
-    async fn complete(&self, job: &ActiveJob, return_value: &str) -> Result<LeaseState, QueueError>;
+    /// Tells how jobs ended, one answer each, in order; and with `next` claims at once, without waiting. All in one
+    /// step: what ended makes room for what is claimed.
+    async fn end(
+        &self,
+        ended: &[(ActiveJob, End)],
+        next: Option<Claim<'_>>,
+    ) -> Result<(Vec<LeaseState>, Vec<ActiveJob>), QueueError>;
 
-    /// Puts a job off for `delay`; zero: it waits again at once, behind the others.
+    /// [`Broker::end`] for one job.
+    async fn end_one(&self, job: &ActiveJob, end: End) -> Result<LeaseState, QueueError> {
+        let (states, _) = self.end(&[(job.clone(), end)], None).await?;
+        states.first().copied().ok_or_else(|| QueueError::Unavailable("it gave no answer".to_owned()))
+    }
+
+    async fn complete(&self, job: &ActiveJob, return_value: &str) -> Result<LeaseState, QueueError> {
+        self.end_one(job, End::Complete(return_value.to_owned())).await
+    }
+
     async fn delay(
         &self,
         job: &ActiveJob,
         delay: Duration,
         count: Count,
         reason: &str,
-    ) -> Result<LeaseState, QueueError>;
+    ) -> Result<LeaseState, QueueError> {
+        self.end_one(job, End::Delay(delay, count, reason.to_owned())).await
+    }
 
-    /// Ends a job for good.
-    async fn fail(&self, job: &ActiveJob, reason: &str) -> Result<LeaseState, QueueError>;
+    async fn fail(&self, job: &ActiveJob, reason: &str) -> Result<LeaseState, QueueError> {
+        self.end_one(job, End::Fail(reason.to_owned())).await
+    }
 
     /// Jobs whose lease has run out wait again, ahead of the others; those that stalled more than
     /// `max_stalled` times fail.

@@ -7,6 +7,7 @@
 //! to be shut ([`gate`]).
 
 pub mod gate;
+mod queue_loop;
 mod run;
 mod watch;
 
@@ -16,12 +17,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::gate::{Admission, AlwaysOpen, Gate, Probe};
-use super::{ActiveJob, Queue, registry::Registry, retry};
-use crate::base::ids;
+use self::{
+    gate::{Admission, AlwaysOpen, Gate, Probe},
+    queue_loop::{Desk, QueueLoop},
+};
+use super::{ActiveJob, Queue, registry::Registry};
 
 /// How one queue is worked.
 #[derive(Debug, Clone)]
@@ -58,9 +60,6 @@ struct Inner<C> {
     /// What runs now, by lease token: for renewal.
     held: Mutex<HashMap<String, ActiveJob>>,
 }
-
-/// How long one claim waits for jobs. Only bounds how long a lost wake-up could go unnoticed.
-const CLAIM_WAIT: Duration = Duration::from_secs(30);
 
 impl<C: Send + Sync + 'static> Runner<C> {
     /// A runner of those `queues` that the registry has handlers for. The others are left to whoever has
@@ -100,7 +99,8 @@ impl<C: Send + Sync + 'static> Runner<C> {
         // Nothing is claimed before it is known what is shut.
         self.0.gate.refresh().await;
         watchers.spawn(watch::refresh_gate(Arc::clone(&self.0.gate), over.clone()));
-        let claimers = self.0.queues.iter().map(|settings| self.claim_loop(settings, &jobs, stop, &over));
+        let claimers =
+            self.0.queues.iter().map(|settings| QueueLoop::new(self, settings, &jobs, &over).run(stop));
         futures_util::future::join_all(claimers).await;
         jobs.close();
         if !jobs.is_empty() {
@@ -111,57 +111,6 @@ impl<C: Send + Sync + 'static> Runner<C> {
         over.cancel();
         watchers.close();
         watchers.wait().await;
-    }
-
-    async fn claim_loop(
-        &self,
-        settings: &QueueSettings,
-        jobs: &TaskTracker,
-        stop: &CancellationToken,
-        over: &CancellationToken,
-    ) {
-        let permits = Arc::new(Semaphore::new(settings.concurrency));
-        let mut failures = 0;
-        while !stop.is_cancelled() {
-            let Some(mut held) = stop.run_until_cancelled(take_permits(&permits)).await else { return };
-            let admission = self.0.gate.admit(&settings.name);
-            let (max, wait) = match &admission {
-                Admission::Open => (held.len(), CLAIM_WAIT),
-                Admission::Probe(_) => (1, gate::AGAIN),
-                Admission::Closed { look_again } => {
-                    drop(held);
-                    let _stopped = stop.run_until_cancelled(tokio::time::sleep(*look_again)).await;
-                    continue;
-                }
-            };
-            let claim = self.0.queue.broker.claim(&settings.name, max, settings.lease, wait);
-            match stop.run_until_cancelled(claim).await {
-                None => return,
-                Some(Ok(claimed)) => {
-                    failures = 0;
-                    let admitted = self.admitted(claimed, admission).await;
-                    if admitted.is_none() {
-                        let _stopped = stop.run_until_cancelled(tokio::time::sleep(gate::AGAIN)).await;
-                    }
-                    for (job, probe) in admitted.unwrap_or_default() {
-                        let permit = held.pop();
-                        let (runner, over) = (self.clone(), over.clone());
-                        jobs.spawn(async move {
-                            over.run_until_cancelled(runner.run_admitted(job, probe)).await;
-                            drop(permit);
-                        });
-                    }
-                }
-                Some(Err(error)) => {
-                    drop(held);
-                    failures += 1;
-                    let pause = retry::exponential(Duration::from_millis(100), failures, ids::fraction())
-                        .min(Duration::from_secs(5));
-                    tracing::warn!(queue = settings.name, %error, "cannot claim from {}; trying again in {pause:?}", settings.name);
-                    let _stopped = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
-                }
-            }
-        }
     }
 
     /// The jobs that may run of those that were claimed, the probe with its own. Nothing: the gate was shut
@@ -190,8 +139,8 @@ impl<C: Send + Sync + 'static> Runner<C> {
         None
     }
 
-    async fn run_admitted(&self, job: ActiveJob, probe: Option<Box<dyn Probe>>) {
-        self.run_one(job).await;
+    async fn run_admitted(&self, job: ActiveJob, probe: Option<Box<dyn Probe>>, desk: Option<Desk>) {
+        self.run_one(job, desk).await;
         if let Some(probe) = probe {
             probe.end().await;
         }
@@ -216,7 +165,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
                 let claimed =
                     self.0.queue.broker.claim(&settings.name, 1, settings.lease, Duration::ZERO).await?;
                 for (job, probe) in self.admitted(claimed, admission).await.unwrap_or_default() {
-                    self.run_admitted(job, probe).await;
+                    self.run_admitted(job, probe, None).await;
                     runs += 1;
                 }
             }
@@ -250,17 +199,4 @@ impl<C> Drop for InHand<'_, C> {
     fn drop(&mut self) {
         self.inner.held().remove(self.token);
     }
-}
-
-/// Waits for one permit and takes with it all that are free.
-async fn take_permits(permits: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
-    let mut held = Vec::new();
-    // The semaphore is never closed.
-    if let Ok(first) = Arc::clone(permits).acquire_owned().await {
-        held.push(first);
-    }
-    while let Ok(more) = Arc::clone(permits).try_acquire_owned() {
-        held.push(more);
-    }
-    held
 }

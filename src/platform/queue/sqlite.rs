@@ -28,10 +28,13 @@ use self::{
     writer::Writer,
 };
 use super::broker::{
-    ActiveJob, Added, Broker, Count, Counts, Inspect, JobState, JobView, Keep, LeaseState, NewJob, Queue,
-    QueueError, Recovered,
+    ActiveJob, Added, Broker, Claim, Counts, End, Inspect, JobState, JobView, Keep, LeaseState, NewJob,
+    Queue, QueueError, Recovered,
 };
-use crate::base::{clock::Clock, timestamp::Timestamp};
+use crate::{
+    base::{clock::Clock, timestamp::Timestamp},
+    platform::sqlite::file::explain,
+};
 
 /// The longest a claim waits, whatever it was told; so that deadlines can be computed.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
@@ -84,7 +87,7 @@ impl SqliteQueue {
         let result = tokio::task::spawn_blocking(move || read(&lock(&conn)))
             .await
             .map_err(|_| gone("the read was broken off"))?;
-        result.map_err(|e| QueueError::Unavailable(file::explain(&self.shared.path, &e)))
+        result.map_err(|e| QueueError::Unavailable(explain(&self.shared.path, &e)))
     }
 }
 
@@ -148,25 +151,22 @@ impl Broker for SqliteQueue {
         self.writer.call(move |step| ops::extend(step, &jobs, lease)).await
     }
 
-    async fn complete(&self, job: &ActiveJob, return_value: &str) -> Result<LeaseState, QueueError> {
-        let (job, value) = (job.clone(), return_value.to_owned());
-        self.writer.call(move |step| ops::complete(step, &job, &value)).await
-    }
-
-    async fn delay(
+    async fn end(
         &self,
-        job: &ActiveJob,
-        delay: Duration,
-        count: Count,
-        reason: &str,
-    ) -> Result<LeaseState, QueueError> {
-        let (job, reason) = (job.clone(), reason.to_owned());
-        self.writer.call(move |step| ops::delay(step, &job, delay, count, &reason)).await
-    }
-
-    async fn fail(&self, job: &ActiveJob, reason: &str) -> Result<LeaseState, QueueError> {
-        let (job, reason) = (job.clone(), reason.to_owned());
-        self.writer.call(move |step| ops::fail(step, &job, &reason)).await
+        ended: &[(ActiveJob, End)],
+        next: Option<Claim<'_>>,
+    ) -> Result<(Vec<LeaseState>, Vec<ActiveJob>), QueueError> {
+        let (ended, mut grant) = (ended.to_vec(), self.writer.grant());
+        let next = next.map(|claim| (claim.queue.to_owned(), claim.max, claim.lease));
+        let end = move |step: &mut step::Step<'_>| {
+            let states = ended.iter().map(|(job, end)| ops::end(step, job, end)).collect::<Result<_, _>>()?;
+            if let Some((queue, max, lease)) = next {
+                ops::claim(step, &queue, max, lease, &mut grant.jobs)?;
+            }
+            Ok((states, grant))
+        };
+        let (states, grant) = self.writer.call(end).await?;
+        Ok((states, grant.take()))
     }
 
     async fn recover_stalled(&self, queue: &str, max_stalled: u32) -> Result<Recovered, QueueError> {
@@ -250,6 +250,7 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
+    use crate::platform::queue::Count;
 
     const LEASE: Duration = Duration::from_secs(60);
     const LONG: Duration = Duration::from_secs(3600);
@@ -315,28 +316,5 @@ mod tests {
             drop(dropped);
         };
         woken_by(&queue, given_back).await;
-    }
-
-    #[tokio::test]
-    async fn an_operation_that_fails_undoes_itself_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("queue.db");
-        let queue =
-            SqliteQueue::start(path.to_str().unwrap(), Clock::default(), Keep::default()).await.unwrap();
-        // While the writer is busy the other two come together, into one transaction.
-        let busy = queue.writer.call(|_| {
-            std::thread::sleep(Duration::from_millis(50));
-            Ok(())
-        });
-        let fails = queue.writer.call(|step| {
-            ops::add(step, &[NewJob { id: "half done".to_owned(), ..job(Duration::ZERO) }])?;
-            step.conn.execute("INSERT INTO nowhere VALUES (1)", [])
-        });
-        let jobs = [job(Duration::ZERO)];
-        let (busy, failed, added) = tokio::join!(busy, fails, queue.add(&jobs));
-        busy.unwrap();
-        assert!(failed.unwrap_err().to_string().contains("nowhere"));
-        assert_eq!(added.unwrap(), [Added::New]);
-        assert_eq!(queue.counts("q").await.unwrap(), Counts { waiting: 1, ..Counts::default() });
     }
 }

@@ -2,36 +2,40 @@
 //! text, and expression indexes over that JSON.
 //!
 //! Guards against lost orders (an answered write is on the disk) and against slow ones: waiting writes share
-//! a commit (`writer.rs`), reads have connections of their own (`readers.rs`), and no query runs without its
+//! a commit (`platform/sqlite/writer.rs`), reads have connections of their own (`readers.rs`), and no query runs without its
 //! index (`sql.rs`).
 
 mod connection;
 mod readers;
 mod sql;
-mod writer;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use tokio::task;
 
 use self::{
-    connection::meaning,
+    connection::{Documents, meaning, undone},
     readers::Readers,
-    sql::Statement,
-    writer::{Work, Writer},
+    sql::{Schema, Statement},
 };
 use super::{Document, Key, Query, StoreError};
-use crate::base::timestamp::Timestamp;
+use crate::{base::timestamp::Timestamp, platform::sqlite::writer::Writer};
 
 /// A handle on the file; clones share it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Sqlite {
-    writer: Writer,
+    writer: Writer<()>,
     readers: Readers,
+}
+
+impl std::fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sqlite").field("readers", &self.readers).finish_non_exhaustive()
+    }
 }
 
 impl Sqlite {
@@ -50,15 +54,17 @@ impl Sqlite {
     }
 
     fn open_now(path: &Path) -> Result<Self, StoreError> {
-        connection::create(path)?;
-        let conn = connection::open_writer(path)?;
-        let (writer, _thread) = Writer::start(conn).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        Ok(Self { writer, readers: Readers::new(path.to_owned()) })
+        let refused = |why| StoreError::Unavailable(format!("cannot open the database: {why}"));
+        let (conn, file) = connection::open_writer(path).map_err(refused)?;
+        let documents = Documents { file: file.clone(), conn: Some(conn) };
+        let (writer, _thread) =
+            Writer::start("sqlite-writer", documents).map_err(|e| refused(e.to_string()))?;
+        Ok(Self { writer, readers: Readers::new(file) })
     }
 
     pub(super) async fn prepare<D: Document>(&self) -> Result<(), StoreError> {
         let schema = sql::schema(D::COLLECTION, D::INDEXES)?;
-        self.writer.run(Work::Prepare(schema)).await.map(drop).map_err(|e| match e {
+        self.writer.run(move |step| prepare(step.conn, &schema)).await.map_err(|e| match undone(e) {
             StoreError::Conflict { index } => StoreError::Fault(format!(
                 "{}: stored documents break the unique index {index}",
                 D::COLLECTION
@@ -68,7 +74,9 @@ impl Sqlite {
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
-        self.writer.alive()?;
+        if !self.writer.alive() {
+            return Err(StoreError::Unavailable("the thread that writes has ended".to_owned()));
+        }
         let read = |conn: &Connection| {
             let mut statement =
                 conn.prepare_cached("SELECT COUNT(*) FROM sqlite_schema").map_err(|e| meaning(&e))?;
@@ -120,7 +128,11 @@ impl Sqlite {
     }
 
     async fn write<D: Document>(&self, statement: Statement) -> Result<usize, StoreError> {
-        self.writer.run(Work::Run(statement)).await.map_err(|e| match e {
+        let Statement { sql, values } = statement;
+        let write = self
+            .writer
+            .statement(move |step| step.conn.prepare_cached(&sql)?.execute(params_from_iter(values)));
+        write.await.map_err(|e| match undone(e) {
             StoreError::Conflict { index } => {
                 StoreError::Conflict { index: declared_name(D::COLLECTION, &index).to_owned() }
             }
@@ -176,4 +188,25 @@ fn counts(conn: &Connection, statement: &Statement) -> rusqlite::Result<BTreeMap
         Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0)))
     })?;
     rows.collect()
+}
+
+/// Makes what is missing. An index whose declaration has changed is made anew.
+fn prepare(conn: &Connection, schema: &Schema) -> rusqlite::Result<()> {
+    conn.execute_batch(&schema.create_table)?;
+    for index in &schema.indexes {
+        let stored: Option<String> = conn
+            .query_row(
+                "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1 AND tbl_name = ?2",
+                [&index.name, &schema.table],
+                |row| row.get(0),
+            )
+            .optional()?;
+        match stored {
+            Some(sql) if sql == index.create => continue,
+            Some(_) => conn.execute_batch(&format!("DROP INDEX \"{}\"", index.name))?,
+            None => {}
+        }
+        conn.execute_batch(&index.create)?;
+    }
+    Ok(())
 }

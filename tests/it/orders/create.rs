@@ -214,3 +214,22 @@ async fn both_paths_do_the_same() {
     let again = one.post("/v1/orders", &order("both")).await;
     assert_eq!((again.status.as_u16(), &again.json()["data"]["id"]), (200, &json!(first)));
 }
+
+#[tokio::test]
+async fn nothing_is_accepted_while_the_database_is_not_in_its_place() {
+    let app = TestApp::start().await;
+    app.leave_jobs();
+    let merchant = app.merchant("u1");
+    merchant.create(&order("A-1")).await;
+    let (path, away) = (app.folder.path().join("waybill.db"), app.folder.path().join("away.db"));
+    std::fs::rename(&path, &away).unwrap();
+    merchant.post("/orders/create", &order("A-2")).await.problem(503, "temporarily-unavailable");
+    merchant.post("/orders/create", &order("A-1")).await.problem(503, "temporarily-unavailable");
+    let ready = app.anybody().get("/readyz").await;
+    assert_eq!(ready.problem(503, "temporarily-unavailable")["checks"]["store"], "failed");
+
+    std::fs::rename(&away, &path).unwrap();
+    assert_eq!(app.anybody().get("/readyz").await.status, 200);
+    assert_eq!(merchant.post("/orders/create", &order("A-1")).await.status, 200, "it was not lost");
+    merchant.create(&order("A-2")).await;
+}

@@ -89,9 +89,11 @@ async fn a_file_that_cannot_be_used_is_named_in_one_line() {
     fs::write(&text, "these are my notes, not a database\n".repeat(100)).unwrap();
     let newer = dir.path().join("newer.db");
     rusqlite::Connection::open(&newer).unwrap().execute_batch("PRAGMA user_version = 999").unwrap();
-    for (path, word) in
-        [(text.clone(), "not a SQLite database"), (newer, "newer version"), (text.join("queue.db"), "folder")]
-    {
+    for (path, word) in [
+        (text.clone(), "not an SQLite database"),
+        (newer, "newer version"),
+        (text.join("queue.db"), "directory"),
+    ] {
         let Err(QueueError::Unavailable(why)) = open(&path, &clock(), Keep::default()).await else {
             panic!("{path:?} was opened")
         };

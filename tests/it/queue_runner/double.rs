@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use waybill::platform::queue::{
-    ActiveJob, Added, Broker, Count, LeaseState, NewJob, Queue, QueueError, Recovered,
+    ActiveJob, Added, Broker, Claim, End, LeaseState, NewJob, Queue, QueueError, Recovered,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +40,8 @@ struct State {
     in_hand: usize,
     most_in_hand: usize,
     most_asked_for: usize,
+    /// Claimed, and the answer was lost.
+    orphans: usize,
     ends: Vec<(String, LeaseState)>,
     queues: BTreeSet<String>,
 }
@@ -76,6 +78,11 @@ impl Double {
         self.state.lock().unwrap().most_asked_for
     }
 
+    /// Claimed jobs that nobody knows he has.
+    pub(super) fn orphans(&self) -> u64 {
+        u64::try_from(self.state.lock().unwrap().orphans).unwrap()
+    }
+
     /// The answers to every complete, delay and fail that came through.
     pub(super) fn ends(&self) -> Vec<(String, LeaseState)> {
         self.state.lock().unwrap().ends.clone()
@@ -91,32 +98,29 @@ impl Double {
         op: Op,
         call: impl Future<Output = Result<T, QueueError>> + Send,
     ) -> Result<T, QueueError> {
-        let fault = {
-            let mut state = self.state.lock().unwrap();
-            *state.calls.entry(op).or_default() += 1;
-            state.faults.get_mut(&op).filter(|(left, _)| *left > 0).map(|(left, fault)| {
-                *left -= 1;
-                *fault
-            })
-        };
-        match fault {
+        match self.called(op) {
             None => call.await,
             Some(Fault::Away) => Err(away()),
             Some(Fault::AnswerLost) => call.await.and_then(|_| Err(away())),
         }
     }
 
-    async fn end(
-        &self,
-        op: Op,
-        job: &ActiveJob,
-        call: impl Future<Output = Result<LeaseState, QueueError>> + Send,
-    ) -> Result<LeaseState, QueueError> {
-        let held = self.pass(op, call).await?;
+    /// Counts a call, and tells what goes wrong with it.
+    fn called(&self, op: Op) -> Option<Fault> {
         let mut state = self.state.lock().unwrap();
-        state.in_hand -= 1;
-        state.ends.push((job.id.clone(), held));
-        Ok(held)
+        *state.calls.entry(op).or_default() += 1;
+        state.faults.get_mut(&op).filter(|(left, _)| *left > 0).map(|(left, fault)| {
+            *left -= 1;
+            *fault
+        })
+    }
+}
+
+fn op(end: &End) -> Op {
+    match end {
+        End::Complete(_) => Op::Complete,
+        End::Delay(..) => Op::Delay,
+        End::Fail(_) => Op::Fail,
     }
 }
 
@@ -142,8 +146,14 @@ impl Broker for Double {
             state.queues.insert(queue.to_owned());
             state.most_asked_for = state.most_asked_for.max(state.in_hand + max);
         }
-        let jobs = self.pass(Op::Claim, self.inner.claim(queue, max, lease, wait)).await?;
+        let jobs = self.pass(Op::Claim, async {
+            let jobs = self.inner.claim(queue, max, lease, wait).await?;
+            self.state.lock().unwrap().orphans += jobs.len();
+            Ok(jobs)
+        });
+        let jobs = jobs.await?;
         let mut state = self.state.lock().unwrap();
+        state.orphans -= jobs.len();
         state.in_hand += jobs.len();
         state.most_in_hand = state.most_in_hand.max(state.in_hand);
         Ok(jobs)
@@ -153,22 +163,32 @@ impl Broker for Double {
         self.pass(Op::Extend, self.inner.extend(jobs, lease)).await
     }
 
-    async fn complete(&self, job: &ActiveJob, return_value: &str) -> Result<LeaseState, QueueError> {
-        self.end(Op::Complete, job, self.inner.complete(job, return_value)).await
-    }
-
-    async fn delay(
+    /// Counts each end and the claim; what goes wrong with one of them goes wrong with the whole call.
+    async fn end(
         &self,
-        job: &ActiveJob,
-        delay: Duration,
-        count: Count,
-        reason: &str,
-    ) -> Result<LeaseState, QueueError> {
-        self.end(Op::Delay, job, self.inner.delay(job, delay, count, reason)).await
-    }
-
-    async fn fail(&self, job: &ActiveJob, reason: &str) -> Result<LeaseState, QueueError> {
-        self.end(Op::Fail, job, self.inner.fail(job, reason)).await
+        ended: &[(ActiveJob, End)],
+        next: Option<Claim<'_>>,
+    ) -> Result<(Vec<LeaseState>, Vec<ActiveJob>), QueueError> {
+        let ops = ended.iter().map(|(_, end)| op(end)).chain(next.map(|_| Op::Claim));
+        let faults: Vec<_> = ops.filter_map(|op| self.called(op)).collect();
+        if faults.contains(&Fault::Away) {
+            return Err(away());
+        }
+        if let Some(claim) = next {
+            let mut state = self.state.lock().unwrap();
+            state.most_asked_for = state.most_asked_for.max(state.in_hand - ended.len() + claim.max);
+        }
+        let (held, claimed) = self.inner.end(ended, next).await?;
+        let mut state = self.state.lock().unwrap();
+        if !faults.is_empty() {
+            state.orphans += claimed.len();
+            return Err(away());
+        }
+        state.in_hand = state.in_hand - ended.len() + claimed.len();
+        state.most_in_hand = state.most_in_hand.max(state.in_hand);
+        let ids = ended.iter().map(|(job, _)| job.id.clone());
+        state.ends.extend(ids.zip(held.iter().copied()));
+        Ok((held, claimed))
     }
 
     async fn recover_stalled(&self, queue: &str, max_stalled: u32) -> Result<Recovered, QueueError> {

@@ -11,7 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use waybill::platform::queue::{
-    ActiveJob, Added, Broker, Count, JobState, LeaseState, NewJob, QueueError, Recovered, producer::Producer,
+    ActiveJob, Added, Broker, Claim, End, JobState, LeaseState, NewJob, QueueError, Recovered,
+    producer::Producer,
 };
 
 use super::{
@@ -37,13 +38,11 @@ impl Broker for Silent {
     async fn extend(&self, _: &[ActiveJob], _: Duration) -> Result<Vec<LeaseState>, QueueError> {
         pending().await
     }
-    async fn complete(&self, _: &ActiveJob, _: &str) -> Result<LeaseState, QueueError> {
-        pending().await
-    }
-    async fn delay(&self, _: &ActiveJob, _: Duration, _: Count, _: &str) -> Result<LeaseState, QueueError> {
-        pending().await
-    }
-    async fn fail(&self, _: &ActiveJob, _: &str) -> Result<LeaseState, QueueError> {
+    async fn end(
+        &self,
+        _: &[(ActiveJob, End)],
+        _: Option<Claim<'_>>,
+    ) -> Result<(Vec<LeaseState>, Vec<ActiveJob>), QueueError> {
         pending().await
     }
     async fn recover_stalled(&self, _: &str, _: u32) -> Result<Recovered, QueueError> {

@@ -215,3 +215,29 @@ async fn an_index_that_is_declared_differently_is_made_anew() {
     assert!(text.contains("parcels_awb"), "{text}");
     store.insert(&parcel(3)).await.unwrap();
 }
+
+#[tokio::test]
+async fn while_another_file_or_none_is_in_its_place_nothing_is_written_or_read() {
+    let (store, folder) = fresh().await;
+    let (path, away) = (folder.path().join("waybill.db"), folder.path().join("away.db"));
+    let store = prepared(store).await;
+    store.insert(&parcel(1)).await.unwrap();
+    let refused = async || {
+        assert!(matches!(store.insert(&parcel(2)).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.get::<Parcel>(&id(1)).await, Err(StoreError::Unavailable(_))));
+        let Err(StoreError::Unavailable(text)) = store.ping().await else { panic!("it passes for well") };
+        assert!(text.contains(path.to_str().unwrap()), "{text}");
+    };
+    fs::rename(&path, &away).unwrap();
+    refused().await;
+    assert!(!path.exists(), "it is not made anew");
+    fs::copy(&away, &path).unwrap();
+    refused().await;
+    fs::rename(&away, &path).unwrap();
+    store.ping().await.unwrap();
+    store.insert(&parcel(2)).await.unwrap();
+    let again = open(&path).await.unwrap();
+    for n in 1..=2 {
+        assert_eq!(again.get::<Parcel>(&id(n)).await.unwrap(), Some(parcel(n)));
+    }
+}

@@ -5,12 +5,12 @@ use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::{InHand, Runner, gate};
+use super::{InHand, Runner, gate, queue_loop::Desk};
 use crate::{
     base::ids,
     platform::{
         queue::{
-            ActiveJob, Count, LeaseState, QueueError,
+            ActiveJob, Count, End, LeaseState,
             job::{DeathCause, JobError, Outcome},
             registry::Handler,
             retry,
@@ -26,32 +26,22 @@ const ACK_TRIES: u32 = 5;
 /// How long a job is put off when it should end for good but nothing could be moved on.
 const MOVE_ON_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
-/// What the queue is to be told.
-enum End {
-    Complete(String),
-    Delay(Duration, Count, String),
-    Fail(String),
-}
-
 impl<C: Send + Sync + 'static> Runner<C> {
     /// Gives a claimed job back unrun: its queue was shut meanwhile.
     pub(super) async fn put_back(&self, job: &ActiveJob) {
-        self.acknowledge(
-            job,
-            &End::Delay(gate::AGAIN, Count::Nothing, "its queue is shut for now".to_owned()),
-        )
-        .await;
+        let end = End::Delay(gate::AGAIN, Count::Nothing, "its queue is shut for now".to_owned());
+        self.acknowledge(job, &end, None).await;
     }
 
-    pub(super) async fn run_one(&self, job: ActiveJob) {
+    pub(super) async fn run_one(&self, job: ActiveJob, desk: Option<Desk>) {
         // At the highest level, so that no log level takes the id from the lines that are left.
         let span = tracing::error_span!("job", job.queue = job.queue, job.name = job.name, job.id = job.id);
         async {
             let started = tokio::time::Instant::now();
             let in_hand = InHand::new(&self.0, &job);
             let end = self.work(&job).await;
-            let outcome = end.as_str();
-            self.acknowledge(&job, &end).await;
+            let outcome = outcome(&end);
+            self.acknowledge(&job, &end, desk).await;
             drop(in_hand);
             telemetry::job(&job.queue, &job.name, outcome, started.elapsed());
         }
@@ -118,9 +108,14 @@ impl<C: Send + Sync + 'static> Runner<C> {
         }
     }
 
-    async fn acknowledge(&self, job: &ActiveJob, end: &End) {
+    /// Tells the queue, at the `desk` if there is one, where others' ends are told too.
+    async fn acknowledge(&self, job: &ActiveJob, end: &End, mut desk: Option<Desk>) {
         for attempt in 1..=ACK_TRIES {
-            match self.tell(job, end).await {
+            let told = match desk.take() {
+                Some(desk) => desk.tell(job, end).await,
+                None => self.0.queue.broker.end_one(job, end.clone()).await.map_err(|error| (error, None)),
+            };
+            match told {
                 Ok(LeaseState::Owned) => return,
                 Ok(LeaseState::Lost) => {
                     tracing::warn!(
@@ -129,37 +124,24 @@ impl<C: Send + Sync + 'static> Runner<C> {
                     );
                     return;
                 }
-                Err(error) => {
+                Err((error, again)) => {
+                    desk = again;
                     tracing::warn!(%error, attempt, "the end of job {} could not be told", job.id);
-                    tokio::time::sleep(retry::exponential(
-                        Duration::from_millis(50),
-                        attempt,
-                        ids::fraction(),
-                    ))
-                    .await;
+                    let pause = retry::exponential(Duration::from_millis(50), attempt, ids::fraction());
+                    tokio::time::sleep(pause).await;
                 }
             }
         }
     }
-
-    async fn tell(&self, job: &ActiveJob, end: &End) -> Result<LeaseState, QueueError> {
-        let broker = &self.0.queue.broker;
-        match end {
-            End::Complete(value) => broker.complete(job, value).await,
-            End::Delay(after, count, reason) => broker.delay(job, *after, *count, reason).await,
-            End::Fail(reason) => broker.fail(job, reason).await,
-        }
-    }
 }
 
-impl End {
-    fn as_str(&self) -> &'static str {
-        match self {
-            Self::Complete(_) => "completed",
-            Self::Delay(_, Count::Attempt, _) => "retried",
-            Self::Delay(_, Count::Nothing, _) => "delayed",
-            Self::Fail(_) => "failed",
-        }
+/// For the metrics.
+fn outcome(end: &End) -> &'static str {
+    match end {
+        End::Complete(_) => "completed",
+        End::Delay(_, Count::Attempt, _) => "retried",
+        End::Delay(_, Count::Nothing, _) => "delayed",
+        End::Fail(_) => "failed",
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{sql, step::Step};
 use crate::{
     base::{ids, timestamp::Timestamp},
-    platform::queue::broker::{ActiveJob, Added, Count, Keep, LeaseState, NewJob, Recovered},
+    platform::queue::broker::{ActiveJob, Added, Count, End, Keep, LeaseState, NewJob, Recovered},
 };
 
 /// Why a job failed that no holder has failed.
@@ -18,12 +18,12 @@ pub(super) fn add(step: &mut Step<'_>, jobs: &[NewJob]) -> rusqlite::Result<Vec<
 }
 
 fn add_one(step: &mut Step<'_>, job: &NewJob) -> rusqlite::Result<Added> {
-    let (backoff, now) = (millis(job.backoff), step.now.as_millis());
+    let (backoff, now) = (millis(job.backoff), step.effects.now.as_millis());
     let added = if job.delay.is_zero() {
         let values = params![job.queue, job.id, job.name, job.data, job.attempts, backoff, now];
         step.conn.prepare_cached(sql::ADD_WAITING)?.execute(values)?
     } else {
-        let due = (step.now + job.delay).as_millis();
+        let due = (step.effects.now + job.delay).as_millis();
         let values = params![job.queue, job.id, job.name, job.data, job.attempts, backoff, now, due];
         step.conn.prepare_cached(sql::ADD_DELAYED)?.execute(values)?
     };
@@ -45,7 +45,7 @@ pub(super) fn claim(
     promote_due(step, queue)?;
     let limit = i64::try_from(max).unwrap_or(i64::MAX);
     let head = leased(step, sql::HEAD, queue, limit)?;
-    let due = (step.now + lease).as_millis();
+    let due = (step.effects.now + lease).as_millis();
     let mut update = step.conn.prepare_cached(sql::LEASE)?;
     for (seq, mut job) in head {
         job.token = ids::lease_token();
@@ -62,7 +62,7 @@ pub(super) fn claim(
 fn promote_due(step: &Step<'_>, queue: &str) -> rusqlite::Result<()> {
     let mut due = step.conn.prepare_cached(sql::DUE)?;
     let due = due
-        .query_map(params![queue, step.now.as_millis()], |r| r.get(0))?
+        .query_map(params![queue, step.effects.now.as_millis()], |r| r.get(0))?
         .collect::<rusqlite::Result<Vec<i64>>>()?;
     let mut promote = step.conn.prepare_cached(sql::PROMOTE)?;
     due.iter().try_for_each(|seq| promote.execute(params![queue, seq]).map(drop))
@@ -82,45 +82,37 @@ pub(super) fn extend(
     jobs: &[ActiveJob],
     lease: Duration,
 ) -> rusqlite::Result<Vec<LeaseState>> {
-    let due = (step.now + lease).as_millis();
+    let due = (step.effects.now + lease).as_millis();
     let mut update = step.conn.prepare_cached(sql::EXTEND)?;
     jobs.iter().map(|job| update.execute(params![job.queue, job.id, job.token, due]).map(held)).collect()
 }
 
-pub(super) fn complete(
-    step: &mut Step<'_>,
-    job: &ActiveJob,
-    return_value: &str,
-) -> rusqlite::Result<LeaseState> {
-    step.effects.completed.insert(job.queue.clone());
-    let values = params![job.queue, job.id, job.token, step.now.as_millis(), return_value];
-    step.conn.prepare_cached(sql::COMPLETE)?.execute(values).map(held)
-}
-
-pub(super) fn fail(step: &mut Step<'_>, job: &ActiveJob, reason: &str) -> rusqlite::Result<LeaseState> {
-    step.effects.failed.insert(job.queue.clone());
-    let values = params![job.queue, job.id, job.token, step.now.as_millis(), reason];
-    step.conn.prepare_cached(sql::FAIL)?.execute(values).map(held)
-}
-
-pub(super) fn delay(
-    step: &mut Step<'_>,
-    job: &ActiveJob,
-    delay: Duration,
-    count: Count,
-    reason: &str,
-) -> rusqlite::Result<LeaseState> {
-    let counted = match count {
-        Count::Attempt => 1,
-        Count::Nothing => 0,
+pub(super) fn end(step: &mut Step<'_>, job: &ActiveJob, end: &End) -> rusqlite::Result<LeaseState> {
+    let (conn, now) = (step.conn, step.effects.now);
+    let (queue, id, token) = (&job.queue, &job.id, &job.token);
+    let changed = match end {
+        End::Complete(value) => {
+            step.effects.finished(queue, Finished::Completed);
+            let values = params![queue, id, token, now.as_millis(), value];
+            conn.prepare_cached(sql::COMPLETE)?.execute(values)?
+        }
+        End::Fail(reason) => {
+            step.effects.finished(queue, Finished::Failed);
+            let values = params![queue, id, token, now.as_millis(), reason];
+            conn.prepare_cached(sql::FAIL)?.execute(values)?
+        }
+        End::Delay(delay, count, reason) => {
+            let counted = i64::from(*count == Count::Attempt);
+            step.effects.woken.insert(queue.clone());
+            if delay.is_zero() {
+                conn.prepare_cached(sql::REQUEUE)?.execute(params![queue, id, token, counted, reason])?
+            } else {
+                let due = (now + *delay).as_millis();
+                conn.prepare_cached(sql::DELAY)?.execute(params![queue, id, token, counted, reason, due])?
+            }
+        }
     };
-    step.effects.woken.insert(job.queue.clone());
-    if delay.is_zero() {
-        let values = params![job.queue, job.id, job.token, counted, reason];
-        return step.conn.prepare_cached(sql::REQUEUE)?.execute(values).map(held);
-    }
-    let values = params![job.queue, job.id, job.token, counted, reason, (step.now + delay).as_millis()];
-    step.conn.prepare_cached(sql::DELAY)?.execute(values).map(held)
+    Ok(held(changed))
 }
 
 pub(super) fn recover_stalled(
@@ -129,7 +121,7 @@ pub(super) fn recover_stalled(
     max_stalled: u32,
 ) -> rusqlite::Result<Recovered> {
     let mut recovered = Recovered::default();
-    let now = step.now.as_millis();
+    let now = step.effects.now.as_millis();
     // From the last on, since each goes ahead of all others: the one that stalled first is then claimed
     // first.
     for (seq, mut job) in leased(step, sql::STALLED, queue, now)?.into_iter().rev() {
@@ -148,20 +140,34 @@ pub(super) fn recover_stalled(
         step.effects.woken.insert(queue.to_owned());
     }
     if !recovered.dead.is_empty() {
-        step.effects.failed.insert(queue.to_owned());
+        step.effects.finished(queue, Finished::Failed);
     }
     Ok(recovered)
 }
 
-/// Removes what is too much, oldest first, in the queues where something finished.
-pub(super) fn trim(step: &Step<'_>, keep: Keep) -> rusqlite::Result<()> {
-    for queue in &step.effects.completed {
-        step.conn.prepare_cached(sql::TRIM_COMPLETED)?.execute(params![queue, keep.completed])?;
+/// How a job can have finished.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Finished {
+    Completed,
+    Failed,
+}
+
+impl Finished {
+    pub(super) fn keep(self, keep: Keep) -> u32 {
+        match self {
+            Self::Completed => keep.completed,
+            Self::Failed => keep.failed,
+        }
     }
-    for queue in &step.effects.failed {
-        step.conn.prepare_cached(sql::TRIM_FAILED)?.execute(params![queue, keep.failed])?;
-    }
-    Ok(())
+}
+
+/// Removes all but the newest `keep` of a queue.
+pub(super) fn trim(conn: &Connection, queue: &str, which: Finished, keep: u32) -> rusqlite::Result<()> {
+    let sql = match which {
+        Finished::Completed => sql::TRIM_COMPLETED,
+        Finished::Failed => sql::TRIM_FAILED,
+    };
+    conn.prepare_cached(sql)?.execute(params![queue, keep]).map(drop)
 }
 
 /// Jobs as they are handed out, without a token, each with its row. `second` is the statement's second

@@ -1,24 +1,28 @@
 //! The writer's transaction, as operations see it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::Connection;
+use super::ops::Finished;
+use crate::{base::timestamp::Timestamp, platform::sqlite::writer};
 
-use crate::base::timestamp::Timestamp;
-
-/// A transaction as an operation sees it.
-pub(super) struct Step<'a> {
-    pub(super) conn: &'a Connection,
-    pub(super) now: Timestamp,
-    pub(super) effects: &'a mut Effects,
-}
+pub(super) type Step<'a> = writer::Step<'a, Effects>;
 
 /// What is left to do for a transaction as a whole.
-#[derive(Default)]
 pub(super) struct Effects {
+    /// The one time of all its operations.
+    pub(super) now: Timestamp,
     /// Queues that have more to claim, now or soon.
     pub(super) woken: BTreeSet<String>,
-    /// Queues in which jobs were completed, or failed.
-    pub(super) completed: BTreeSet<String>,
-    pub(super) failed: BTreeSet<String>,
+    /// How many jobs of which queue were completed, or failed.
+    pub(super) finished: BTreeMap<(String, Finished), u32>,
+}
+
+impl Effects {
+    pub(super) fn at(now: Timestamp) -> Self {
+        Self { now, woken: BTreeSet::new(), finished: BTreeMap::new() }
+    }
+
+    pub(super) fn finished(&mut self, queue: &str, which: Finished) {
+        *self.finished.entry((queue.to_owned(), which)).or_default() += 1;
+    }
 }

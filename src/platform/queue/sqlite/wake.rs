@@ -13,7 +13,8 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::Notify;
 
-use super::file::{Identity, Opened};
+use super::file::Opened;
+use crate::platform::sqlite::file::{Identity, Pinned};
 
 const POLL: Duration = Duration::from_millis(20);
 
@@ -30,7 +31,7 @@ pub(super) struct Shared {
 struct Views {
     read: Arc<Mutex<Connection>>,
     watch: Connection,
-    identity: Identity,
+    file: Arc<Pinned>,
     /// The last answer of `watch`.
     seen: Option<i64>,
 }
@@ -58,10 +59,11 @@ impl Shared {
     }
 
     /// Takes the reading connections of a newly opened file and gives the writing one back.
-    pub(super) fn adopt(&self, opened: Opened) -> (Connection, Identity, Option<Identity>) {
-        let Opened { write, read, watch, identity, wal } = opened;
-        *lock(&self.views) = Some(Views { read: Arc::new(Mutex::new(read)), watch, identity, seen: None });
-        (write, identity, wal)
+    pub(super) fn adopt(&self, opened: Opened) -> (Connection, Arc<Pinned>, Option<Identity>) {
+        let Opened { write, read, watch, file, wal } = opened;
+        let (read, file) = (Arc::new(Mutex::new(read)), Arc::new(file));
+        *lock(&self.views) = Some(Views { read, watch, file: Arc::clone(&file), seen: None });
+        (write, file, wal)
     }
 
     /// Closes the reading connections. A look at jobs that is under way keeps its own until it ends.
@@ -73,7 +75,7 @@ impl Shared {
     pub(super) fn reader(&self) -> Option<Arc<Mutex<Connection>>> {
         let views = lock(&self.views);
         let views = views.as_ref()?;
-        (Identity::of(&self.path) == Some(views.identity)).then(|| Arc::clone(&views.read))
+        views.file.in_place().then(|| Arc::clone(&views.read))
     }
 
     pub(super) fn notify(&self, queue: &str) -> Arc<Notify> {
@@ -140,8 +142,7 @@ impl Shared {
             .prepare_cached("PRAGMA data_version")
             .and_then(|mut s| s.query_row([], |r| r.get(0)))
             .ok();
-        let wrote =
-            version.is_none() || views.seen != version || Identity::of(&self.path) != Some(views.identity);
+        let wrote = version.is_none() || views.seen != version || !views.file.in_place();
         views.seen = version;
         wrote
     }

@@ -1,81 +1,54 @@
-//! The one thread of a process that writes to the queue's file.
+//! The queue's side of the one thread that writes to its file.
 //!
-//! Guards against a commit per operation: operations that wait together go into one transaction, each in a
-//! savepoint of its own, and are answered after the commit. Guards against a file that was deleted or
-//! replaced under the process: it looks before every transaction.
+//! Guards against a file that was deleted or replaced under the process: it looks before every transaction, and
+//! opens anew. Guards against jobs that nobody has in hand because whoever claimed them went away meanwhile.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{mpsc, oneshot};
+use rusqlite::{Connection, Error};
 
 use super::{
-    file::{self, Identity},
-    ops,
+    file, ops,
     step::{Effects, Step},
     wake::{Shared, lock},
 };
 use crate::{
-    base::{clock::Clock, ids},
-    platform::queue::broker::{ActiveJob, Keep, QueueError},
+    base::clock::Clock,
+    platform::{
+        queue::broker::{ActiveJob, Keep, QueueError},
+        sqlite::{
+            file::{Identity, Pinned, explain, is_busy},
+            writer::{self, Target, Undone},
+        },
+    },
 };
-
-/// Operations that may wait for the writer; further callers wait to hand theirs in.
-const BACKLOG: usize = 1024;
-/// Operations in one transaction.
-const GROUP: usize = 256;
-/// How long the writer tries to get the file's write lock from other processes.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-trait Work: Send {
-    fn run(&mut self, step: &mut Step<'_>) -> rusqlite::Result<()>;
-    fn answer(self: Box<Self>, outcome: Result<(), String>);
-}
-
-struct Task<T, F> {
-    work: Option<F>,
-    result: Option<T>,
-    reply: oneshot::Sender<Result<T, QueueError>>,
-}
-
-impl<T: Send, F: Send + FnOnce(&mut Step<'_>) -> rusqlite::Result<T>> Work for Task<T, F> {
-    fn run(&mut self, step: &mut Step<'_>) -> rusqlite::Result<()> {
-        if let Some(work) = self.work.take() {
-            self.result = Some(work(step)?);
-        }
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<(), String>) {
-        let Self { result, reply, .. } = *self;
-        let answer = outcome.and_then(|()| result.ok_or_else(ended)).map_err(QueueError::Unavailable);
-        // When the caller has gone, its answer is dropped: jobs that it claimed go back (`Grant`).
-        drop(reply.send(answer));
-    }
-}
-
-fn ended() -> String {
-    "the queue's writer has ended".to_owned()
-}
 
 /// Hands operations to the writer's thread.
 pub(super) struct Writer {
-    work: mpsc::Sender<Box<dyn Work>>,
+    work: writer::Writer<Effects>,
     returned: Arc<Mutex<Vec<ActiveJob>>>,
+    shared: Arc<Shared>,
 }
 
 impl Writer {
     /// Starts the thread; it ends when the handle is dropped.
     pub(super) fn start(shared: Arc<Shared>, clock: Clock, keep: Keep) -> std::io::Result<Self> {
-        let (work, inbox) = mpsc::channel(BACKLOG);
         let returned = Arc::default();
-        let thread =
-            Thread { shared, clock, keep, inbox, returned: Arc::clone(&returned), open: None, proven: false };
-        std::thread::Builder::new().name("queue-writer".to_owned()).spawn(move || thread.run())?;
-        Ok(Self { work, returned })
+        let file = Jobs {
+            shared: Arc::clone(&shared),
+            clock,
+            keep,
+            returned: Arc::clone(&returned),
+            taken_back: Vec::new(),
+            open: None,
+            proven: false,
+            untrimmed: HashMap::new(),
+        };
+        let (work, _thread) = writer::Writer::start("queue-writer", file)?;
+        Ok(Self { work, returned, shared })
     }
 
     /// Runs `work` in the next transaction and gives its result after the commit.
@@ -83,24 +56,27 @@ impl Writer {
         &self,
         work: impl FnOnce(&mut Step<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, QueueError> {
-        let (reply, answer) = oneshot::channel();
-        let task = Task { work: Some(work), result: None, reply };
-        self.work.send(Box::new(task)).await.map_err(|_| QueueError::Unavailable(ended()))?;
-        answer.await.map_err(|_| QueueError::Unavailable(ended()))?
+        self.work.run(work).await.map_err(|undone| {
+            QueueError::Unavailable(match undone {
+                Undone::Own(error) => explain(&self.shared.path, &error),
+                Undone::All(why) => why,
+            })
+        })
     }
 
     /// A grant for a claim that is about to be made.
     pub(super) fn grant(&self) -> Grant {
-        Grant { jobs: Vec::new(), returned: Arc::clone(&self.returned), nudge: self.work.downgrade() }
+        let nudge = Box::new(self.work.nudge());
+        Grant { jobs: Vec::new(), returned: Arc::clone(&self.returned), nudge }
     }
 }
 
-/// Claimed jobs on their way to the caller. Dropped on the way, because the caller has gone, they wait again
-/// at once.
+/// Claimed jobs on their way to the caller. Dropped on the way, because the caller has gone, they wait again at
+/// once.
 pub(super) struct Grant {
     pub(super) jobs: Vec<ActiveJob>,
     returned: Arc<Mutex<Vec<ActiveJob>>>,
-    nudge: mpsc::WeakSender<Box<dyn Work>>,
+    nudge: Box<dyn Fn() + Send>,
 }
 
 impl Grant {
@@ -111,148 +87,123 @@ impl Grant {
 
 impl Drop for Grant {
     fn drop(&mut self) {
-        if self.jobs.is_empty() {
-            return;
-        }
-        lock(&self.returned).append(&mut self.jobs);
-        // A full inbox or a closed one needs no nudge: the writer looks at what was returned anyway.
-        if let Some(sender) = self.nudge.upgrade() {
-            let nothing =
-                Task { work: Some(|_: &mut Step<'_>| Ok(())), result: None, reply: oneshot::channel().0 };
-            drop(sender.try_send(Box::new(nothing)));
+        if !self.jobs.is_empty() {
+            lock(&self.returned).append(&mut self.jobs);
+            (self.nudge)();
         }
     }
 }
 
-struct Thread {
+/// The file, as the thread that writes has it.
+struct Jobs {
     shared: Arc<Shared>,
     clock: Clock,
     keep: Keep,
-    inbox: mpsc::Receiver<Box<dyn Work>>,
+    /// Claimed by callers who have gone.
     returned: Arc<Mutex<Vec<ActiveJob>>>,
-    open: Option<(Connection, Identity, Option<Identity>)>,
+    /// Those that the current transaction gives back.
+    taken_back: Vec<ActiveJob>,
+    open: Option<Open>,
     /// A transaction has succeeded.
     proven: bool,
+    /// Jobs that finished since the last time that there was a look for those that are too many.
+    untrimmed: HashMap<(String, ops::Finished), u32>,
 }
 
-/// An operation of the current transaction, and how it went.
-struct Slot(Box<dyn Work>, Result<(), String>);
+struct Open {
+    /// Away while a transaction is under way.
+    conn: Option<Connection>,
+    file: Arc<Pinned>,
+    wal: Option<Identity>,
+}
 
-impl Thread {
-    fn run(mut self) {
-        while let Some(first) = self.inbox.blocking_recv() {
-            let mut group = vec![Slot(first, Ok(()))];
-            while group.len() < GROUP
-                && let Ok(next) = self.inbox.try_recv()
-            {
-                group.push(Slot(next, Ok(())));
-            }
-            self.transact(group);
-        }
-        if !lock(&self.returned).is_empty() {
-            self.transact(Vec::new());
-        }
-        // The writing connection is closed last: so it tidies the side files up, unless another process has
-        // the file open.
-        self.shared.retire();
-    }
-
-    fn transact(&mut self, mut group: Vec<Slot>) {
-        let mut effects = Effects::default();
-        let outcome = self.ready().and_then(|()| self.attempt(&mut group, &mut effects));
-        self.proven |= outcome.is_ok();
-        // A file that never worked is told to whoever opens it, once.
-        if let Err(why) = &outcome
-            && self.proven
-        {
-            tracing::warn!(reason = %why, operations = group.len(), "the queue file could not be written");
-        }
-        self.shared.ring(&effects.woken);
-        for Slot(work, own) in group {
-            work.answer(outcome.clone().and(own));
-        }
-    }
-
+impl Jobs {
     /// Makes sure that the open file is the one at the path.
-    fn ready(&mut self) -> Result<(), String> {
-        let path = &self.shared.path;
-        let before = self.open.as_ref().map(|(_, identity, wal)| (*identity, *wal));
-        if before.is_some_and(|(identity, _)| Identity::of(path) == Some(identity)) {
-            return Ok(());
+    fn ready(&mut self) -> Result<&mut Open, String> {
+        let stands = self.open.as_ref().is_some_and(|open| open.file.in_place());
+        if !stands {
+            let path = &self.shared.path;
+            let before = self.open.as_ref().map(|open| (open.file.identity(), open.wal));
+            if before.is_some() {
+                tracing::warn!(path = %path.display(), "the queue file was deleted or replaced; opening it anew");
+            }
+            let opened = file::open(path, before);
+            // Only now: while they were open, nobody else could get the numbers of the old files.
+            self.shared.retire();
+            if let Some(conn) = self.open.take().and_then(|open| open.conn) {
+                file::retire(conn);
+            }
+            let (conn, file, wal) = self.shared.adopt(opened?);
+            self.open = Some(Open { conn: Some(conn), file, wal });
         }
-        if before.is_some() {
-            tracing::warn!(path = %path.display(), "the queue file was deleted or replaced; opening it anew");
+        self.open.as_mut().ok_or_else(|| "the queue file is not open".to_owned())
+    }
+}
+
+impl Target for Jobs {
+    type Effects = Effects;
+
+    fn begin(&mut self) -> Result<(Connection, Effects), String> {
+        let now = self.clock.now();
+        let conn = self.ready().and_then(|open| open.conn.take().ok_or("its connection was lost".to_owned()));
+        // A file that never worked is told to whoever opens it, once.
+        if let (Err(why), true) = (&conn, self.proven) {
+            tracing::warn!(reason = %why, "the queue file could not be opened");
         }
-        let opened = file::open(path, before);
-        // Only now: while they were open, nobody else could get the numbers of the old files.
-        self.shared.retire();
-        if let Some((old, ..)) = self.open.take() {
-            file::retire(old);
+        Ok((conn?, Effects::at(now)))
+    }
+
+    fn first(&mut self, step: &mut Step<'_>) -> rusqlite::Result<()> {
+        self.taken_back = std::mem::take(&mut *lock(&self.returned));
+        ops::give_back(step, &self.taken_back)
+    }
+
+    /// Looking for jobs that are too many means walking over all that are kept: not after each one.
+    fn last(&mut self, step: &mut Step<'_>) -> rusqlite::Result<()> {
+        for ((queue, which), finished) in &step.effects.finished {
+            let keep = which.keep(self.keep);
+            let untrimmed = self.untrimmed.entry((queue.clone(), *which)).or_default();
+            *untrimmed = untrimmed.saturating_add(*finished);
+            if *untrimmed > keep / 16 {
+                ops::trim(step.conn, queue, *which, keep)?;
+                *untrimmed = 0;
+            }
         }
-        self.open = Some(self.shared.adopt(opened?));
         Ok(())
     }
 
-    fn attempt(&mut self, group: &mut [Slot], effects: &mut Effects) -> Result<(), String> {
-        let Some((conn, ..)) = &self.open else { return Err(ended()) };
-        let returned = std::mem::take(&mut *lock(&self.returned));
-        let outcome = begin(conn).and_then(|()| {
-            let mut step = Step { conn, now: self.clock.now(), effects };
-            ops::give_back(&mut step, &returned)?;
-            for slot in group.iter_mut() {
-                if let Err(e) = in_savepoint(&mut step, slot.0.as_mut()) {
-                    if conn.is_autocommit() {
-                        return Err(e); // SQLite itself has undone the whole transaction: disk full, read error.
-                    }
-                    slot.1 = Err(file::explain(&self.shared.path, &e));
-                }
+    fn end(&mut self, conn: Connection, effects: Effects, outcome: Result<(), Error>) -> Result<(), String> {
+        let taken_back = std::mem::take(&mut self.taken_back);
+        let usable = outcome.as_ref().map_or_else(is_busy, |()| true) && conn.is_autocommit();
+        match self.open.as_mut().filter(|_| usable) {
+            Some(open) => open.conn = Some(conn),
+            None => {
+                // Whatever is wrong with it, the next operation starts from fresh connections.
+                self.shared.retire();
+                self.open = None;
             }
-            ops::trim(&step, self.keep)?;
-            run(conn, "COMMIT")
-        });
-        let Err(e) = outcome else { return Ok(()) };
-        lock(&self.returned).extend(returned);
-        if !is_busy(&e) || !conn.is_autocommit() {
-            // Whatever is wrong with it, the next operation starts from fresh connections.
-            self.shared.retire();
-            self.open = None;
         }
-        Err(file::explain(&self.shared.path, &e))
-    }
-}
-
-/// A failing operation undoes its own statements and leaves the others of the group alone.
-fn in_savepoint(step: &mut Step<'_>, work: &mut dyn Work) -> rusqlite::Result<()> {
-    run(step.conn, "SAVEPOINT operation")?;
-    let outcome = work.run(step);
-    if outcome.is_err() {
-        if step.conn.is_autocommit() {
-            return outcome;
-        }
-        run(step.conn, "ROLLBACK TO operation")?;
-    }
-    run(step.conn, "RELEASE operation")?;
-    outcome
-}
-
-/// Takes the write lock. SQLite's own waiting is not fair between processes, so short waits with jitter are
-/// added.
-fn begin(conn: &Connection) -> rusqlite::Result<()> {
-    let start = Instant::now();
-    loop {
-        match run(conn, "BEGIN IMMEDIATE") {
-            Err(e) if is_busy(&e) && start.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(10).mul_f64(ids::fraction()))
+        self.proven |= outcome.is_ok();
+        self.shared.ring(&effects.woken);
+        outcome.map_err(|error| {
+            lock(&self.returned).extend(taken_back);
+            let why = explain(&self.shared.path, &error);
+            if self.proven {
+                tracing::warn!(reason = %why, "the queue file could not be written");
             }
-            other => return other,
-        }
+            why
+        })
+    }
+
+    fn close(&mut self) -> bool {
+        !lock(&self.returned).is_empty()
     }
 }
 
-fn run(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
-    conn.prepare_cached(sql)?.execute([]).map(drop)
-}
-
-fn is_busy(e: &rusqlite::Error) -> bool {
-    matches!(e.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        // The writing connection is closed last: so it tidies the side files up, unless another process has the file
+        // open.
+        self.shared.retire();
+    }
 }

@@ -2,16 +2,13 @@
 //!
 //! Guards against slow queries taking every blocking thread of the runtime.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use tokio::{sync::Semaphore, task};
 
 use super::connection::{meaning, open_reader};
-use crate::platform::store::StoreError;
+use crate::platform::{sqlite::file::Pinned, store::StoreError};
 
 /// Most reads at once; further ones wait.
 const READERS: usize = 4;
@@ -22,14 +19,14 @@ pub(super) struct Readers(Arc<Pool>);
 
 #[derive(Debug)]
 struct Pool {
-    path: PathBuf,
+    file: Arc<Pinned>,
     free: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self(Arc::new(Pool { path, free: Arc::new(Semaphore::new(READERS)), idle: Mutex::new(Vec::new()) }))
+    pub(super) fn new(file: Arc<Pinned>) -> Self {
+        Self(Arc::new(Pool { file, free: Arc::new(Semaphore::new(READERS)), idle: Mutex::new(Vec::new()) }))
     }
 
     /// Runs `read` off the runtime's threads. A connection that gave an error is not used again.
@@ -46,8 +43,10 @@ impl Readers {
             let _permit = permit; // held until the read is over, even if the caller goes away
             let conn = match pool.take() {
                 Some(conn) => conn,
-                None => open_reader(&pool.path).map_err(|e| meaning(&e))?,
+                None => open_reader(&pool.file.path).map_err(|e| meaning(&e))?,
             };
+            // After a new one was opened: it must be of the same file.
+            pool.file.check().map_err(StoreError::Unavailable)?;
             let result = read(&conn)?;
             pool.give_back(conn);
             Ok(result)

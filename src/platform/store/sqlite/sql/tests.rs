@@ -83,7 +83,7 @@ fn every_kind_of_page_seeks_in_its_index_and_sorts_nothing() {
         for (sort, index) in [("createdAt", "created"), ("outbox.at", "due")] {
             let all = || Query::sorted_by(sort, order);
             let check = |query: Query, seeks: &[&str]| {
-                assert_seeks(&conn, &find("orders", INDEXES, &query).unwrap(), index, seeks)
+                assert_seeks(&conn, &find("orders", INDEXES, &query).unwrap(), index, seeks);
             };
             check(all(), &["(<expr>>?)"]);
             check(all().from(time(5000)), &["(<expr>>?)"]);
@@ -99,7 +99,7 @@ fn every_kind_of_page_seeks_in_its_index_and_sorts_nothing() {
 fn equal_fields_narrow_the_seek() {
     let conn = database();
     let check = |query: &Query, index: &str, seek: &str| {
-        assert_seeks(&conn, &find("orders", INDEXES, query).unwrap(), index, &[seek])
+        assert_seeks(&conn, &find("orders", INDEXES, query).unwrap(), index, &[seek]);
     };
     for order in [Order::Ascending, Order::Descending] {
         let user = || Query::sorted_by("createdAt", order).equal("userId", "u1");

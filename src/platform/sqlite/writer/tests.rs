@@ -1,6 +1,6 @@
 //! What a shared commit promises to each of its callers.
 
-use rusqlite::types::Value;
+use rusqlite::ErrorCode;
 use tokio::sync::oneshot::Receiver;
 
 use super::*;
@@ -8,29 +8,54 @@ use super::*;
 const TABLES: &str = "PRAGMA foreign_keys = ON; CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, doc TEXT);
     CREATE TABLE child (id TEXT REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED)";
 
-fn memory() -> Connection {
+struct Memory(Option<Connection>);
+
+impl Target for Memory {
+    type Effects = ();
+
+    fn begin(&mut self) -> Result<(Connection, ()), String> {
+        Ok((self.0.take().unwrap(), ()))
+    }
+
+    fn end(&mut self, conn: Connection, (): (), outcome: Result<(), Error>) -> Result<(), String> {
+        self.0 = Some(conn);
+        outcome.map_err(|e| e.to_string())
+    }
+}
+
+impl std::ops::Deref for Memory {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.0.as_ref().unwrap()
+    }
+}
+
+fn memory() -> Memory {
     let conn = Connection::open_in_memory().unwrap();
     conn.execute_batch(TABLES).unwrap();
-    conn
+    Memory(Some(conn))
 }
 
-fn job(sql: &str, id: &str) -> (Job, Receiver<Result<usize, StoreError>>) {
-    let (reply, answer) = oneshot::channel();
-    let statement = Statement { sql: sql.to_owned(), values: vec![Value::Text(id.to_owned())] };
-    (Job { work: Work::Run(statement), reply }, answer)
+type Answer = Receiver<Result<usize, Undone>>;
+
+fn job(sql: &'static str, id: &str) -> (Box<dyn Work<()>>, Answer) {
+    let ((reply, answer), id) = (oneshot::channel(), id.to_owned());
+    let work = move |step: &mut Step<'_, ()>| step.conn.prepare_cached(sql)?.execute([id]);
+    (Box::new(Task { work: Some(work), result: None, has_parts: false, reply }), answer)
 }
 
-fn put(id: &str) -> (Job, Receiver<Result<usize, StoreError>>) {
+fn put(id: &str) -> (Box<dyn Work<()>>, Answer) {
     job("INSERT INTO t (id) VALUES (?1)", id)
 }
 
 /// Lets the jobs wait together and commits once. Tells how many were taken.
-fn commit(conn: &mut Connection, jobs: Vec<Job>) -> usize {
+fn commit(file: &mut Memory, jobs: Vec<Box<dyn Work<()>>>) -> usize {
     let (sender, mut waiting) = mpsc::channel(WAITING);
     let mut jobs = jobs.into_iter();
     let first = jobs.next().unwrap();
-    jobs.for_each(|job| sender.try_send(job).unwrap());
-    commit_waiting(conn, first, &mut waiting)
+    jobs.for_each(|job| assert!(sender.try_send(job).is_ok()));
+    commit_waiting(file, Some(first), &mut waiting)
 }
 
 fn rows(conn: &Connection) -> Vec<String> {
@@ -54,7 +79,8 @@ fn a_conflict_fails_its_own_caller_only() {
     assert_eq!(commit(&mut conn, jobs), 4);
     let told: Vec<_> = answers.into_iter().map(|mut a| a.try_recv().unwrap()).collect();
     assert!(
-        matches!(&told[..], [Ok(1), Ok(1), Err(StoreError::Conflict { index }), Ok(1)] if index == "t.id"),
+        matches!(&told[..], [Ok(1), Ok(1), Err(Undone::Own(e)), Ok(1)]
+            if e.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)),
         "{told:?}"
     );
     assert_eq!(rows(&conn), ["a", "b", "c"]);
@@ -68,7 +94,7 @@ fn when_the_commit_fails_nobody_hears_anything_else() {
     let (jobs, answers): (Vec<_>, Vec<_>) = [put("a"), put("a"), orphan].into_iter().unzip();
     commit(&mut conn, jobs);
     for mut answer in answers {
-        assert!(matches!(answer.try_recv(), Ok(Err(StoreError::Unavailable(_)))));
+        assert!(matches!(answer.try_recv(), Ok(Err(Undone::All(_)))));
     }
     assert!(rows(&conn).is_empty());
     let (next, mut answer) = put("a");
@@ -86,7 +112,7 @@ fn a_full_disk_is_told_to_all_and_the_writer_goes_on() {
     assert_eq!(commit(&mut conn, jobs), 2, "what waits behind it has its own try");
     for answer in &mut answers[..2] {
         let told = answer.try_recv().unwrap();
-        assert!(matches!(&told, Err(StoreError::Unavailable(why)) if why.contains("full")), "{told:?}");
+        assert!(matches!(&told, Err(Undone::All(why)) if why.contains("full")), "{told:?}");
     }
     let (next, mut answer) = put("c");
     commit(&mut conn, vec![next]);
@@ -101,7 +127,7 @@ fn without_a_transaction_nothing_is_done() {
     let (jobs, answers): (Vec<_>, Vec<_>) = ["a", "b"].map(put).into_iter().unzip();
     assert_eq!(commit(&mut conn, jobs), 2);
     for mut answer in answers {
-        assert!(matches!(answer.try_recv(), Ok(Err(StoreError::Unavailable(_)))));
+        assert!(matches!(answer.try_recv(), Ok(Err(Undone::All(_)))));
     }
     assert!(rows(&conn).is_empty());
     let (next, mut answer) = put("c");
@@ -120,13 +146,42 @@ fn a_caller_that_has_gone_changes_nothing() {
 }
 
 #[test]
+fn an_operation_that_fails_half_way_undoes_itself_alone() {
+    let mut conn = memory();
+    let (reply, mut answer) = oneshot::channel();
+    let halfway = |step: &mut Step<'_, ()>| {
+        step.conn.execute("INSERT INTO t (id) VALUES ('half')", [])?;
+        step.conn.execute("INSERT INTO nowhere VALUES (1)", [])
+    };
+    let task = Task { work: Some(halfway), result: None, has_parts: true, reply };
+    let (other, mut others) = put("a");
+    commit(&mut conn, vec![Box::new(task), other]);
+    assert!(matches!(answer.try_recv(), Ok(Err(Undone::Own(_)))) && matches!(others.try_recv(), Ok(Ok(1))));
+    assert_eq!(rows(&conn), ["a"]);
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+#[test]
 fn the_thread_ends_with_the_last_handle_and_not_before() {
-    let (writer, thread) = Writer::start(memory()).unwrap();
+    let (writer, thread) = Writer::start("test", memory()).unwrap();
     let clone = writer.clone();
     drop(writer);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let work = Work::Run(Statement { sql: "INSERT INTO t (id) VALUES ('a')".to_owned(), values: Vec::new() });
-    assert!(matches!(runtime.block_on(clone.run(work)), Ok(1)));
+    let put = |step: &mut Step<'_, ()>| step.conn.execute("INSERT INTO t (id) VALUES ('a')", []);
+    assert!(matches!(block_on(clone.run(put)), Ok(1)));
     drop(clone);
     thread.join().unwrap();
+}
+
+#[test]
+fn a_thread_that_died_is_told() {
+    let (writer, thread) = Writer::start("test", memory()).unwrap();
+    assert!(writer.alive());
+    let dies = |_: &mut Step<'_, ()>| -> rusqlite::Result<()> { panic!("on purpose") };
+    assert!(matches!(block_on(writer.run(dies)), Err(Undone::All(_))));
+    assert!(thread.join().is_err());
+    assert!(!writer.alive());
+    assert!(matches!(block_on(writer.statement(|_| Ok(1))), Err(Undone::All(_))));
 }

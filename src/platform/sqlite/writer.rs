@@ -1,0 +1,287 @@
+//! The one thread of a process that writes to a file: it puts all operations that wait into one transaction.
+//!
+//! Guards against a commit per operation (a disk gives a few hundred a second), against a caller hearing of success
+//! before the commit, and against one caller's error undoing the others' work.
+
+use std::{
+    io,
+    thread::{self, JoinHandle},
+};
+
+use rusqlite::{Connection, Error};
+use tokio::sync::{mpsc, oneshot};
+
+use super::file::Patience;
+
+/// Most operations in one commit: bounds how long the first one waits and how long other processes are kept out.
+const BATCH: usize = 256;
+/// Operations that may wait before callers are made to.
+const WAITING: usize = 1024;
+
+/// The file that a thread writes to.
+pub(in crate::platform) trait Target: Send + 'static {
+    /// What operations leave to be done for their transaction as a whole.
+    type Effects;
+
+    /// The connection for one transaction, and what it starts with; or why there can be none.
+    fn begin(&mut self) -> Result<(Connection, Self::Effects), String>;
+
+    /// Before the operations, in their transaction.
+    fn first(&mut self, _step: &mut Step<'_, Self::Effects>) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
+    /// After them, before the commit.
+    fn last(&mut self, _step: &mut Step<'_, Self::Effects>) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
+    /// The transaction is over, and nobody has been told yet. An error is told to all.
+    fn end(
+        &mut self,
+        conn: Connection,
+        effects: Self::Effects,
+        outcome: Result<(), Error>,
+    ) -> Result<(), String>;
+
+    /// The last handle has gone. `true`: there is something for one more transaction.
+    fn close(&mut self) -> bool {
+        false
+    }
+}
+
+/// A transaction as an operation sees it.
+pub(in crate::platform) struct Step<'a, E> {
+    pub(in crate::platform) conn: &'a Connection,
+    pub(in crate::platform) effects: &'a mut E,
+}
+
+/// Why an operation did nothing.
+#[derive(Debug)]
+pub(in crate::platform) enum Undone {
+    /// Its own error; the others of its transaction were done.
+    Own(Error),
+    /// The whole transaction came to nothing, or there was none.
+    All(String),
+}
+
+trait Work<E>: Send {
+    fn run(&mut self, step: &mut Step<'_, E>) -> rusqlite::Result<()>;
+    /// Whether a part of it could be done when it fails.
+    fn has_parts(&self) -> bool;
+    fn answer(self: Box<Self>, outcome: Result<(), Undone>);
+}
+
+struct Task<T, F> {
+    work: Option<F>,
+    result: Option<T>,
+    has_parts: bool,
+    reply: oneshot::Sender<Result<T, Undone>>,
+}
+
+impl<T, E, F> Work<E> for Task<T, F>
+where
+    T: Send,
+    F: Send + FnOnce(&mut Step<'_, E>) -> rusqlite::Result<T>,
+{
+    fn run(&mut self, step: &mut Step<'_, E>) -> rusqlite::Result<()> {
+        if let Some(work) = self.work.take() {
+            self.result = Some(work(step)?);
+        }
+        Ok(())
+    }
+
+    fn has_parts(&self) -> bool {
+        self.has_parts
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), Undone>) {
+        let Self { result, reply, .. } = *self;
+        // When the caller has gone, its answer is dropped.
+        drop(reply.send(outcome.and_then(|()| result.ok_or_else(ended))));
+    }
+}
+
+fn ended() -> Undone {
+    Undone::All("the thread that writes has ended".to_owned())
+}
+
+/// A handle on the thread, which ends when the last one is dropped.
+pub(in crate::platform) struct Writer<E>(mpsc::Sender<Box<dyn Work<E>>>);
+
+impl<E> Clone for Writer<E> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<E: 'static> Writer<E> {
+    pub(in crate::platform) fn start<F: Target<Effects = E>>(
+        name: &str,
+        mut file: F,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
+        let (sender, mut waiting) = mpsc::channel(WAITING);
+        let body = move || {
+            while let Some(first) = waiting.blocking_recv() {
+                commit_waiting(&mut file, Some(first), &mut waiting);
+            }
+            if file.close() {
+                commit_waiting(&mut file, None, &mut waiting);
+            }
+        };
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(body)?;
+        Ok((Self(sender), thread))
+    }
+
+    /// Does `work`, as a whole or not at all, and gives its result after the commit. A caller that goes away in the
+    /// meantime is not waited for; its work is done nevertheless.
+    pub(in crate::platform) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Step<'_, E>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Undone> {
+        self.hand_over(true, work).await
+    }
+
+    /// The same for one single statement, which undoes itself when it fails.
+    pub(in crate::platform) async fn statement<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Step<'_, E>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Undone> {
+        self.hand_over(false, work).await
+    }
+
+    async fn hand_over<T: Send + 'static>(
+        &self,
+        has_parts: bool,
+        work: impl FnOnce(&mut Step<'_, E>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Undone> {
+        let (reply, answer) = oneshot::channel();
+        let task = Task { work: Some(work), result: None, has_parts, reply };
+        self.0.send(Box::new(task)).await.map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+
+    pub(in crate::platform) fn alive(&self) -> bool {
+        !self.0.is_closed()
+    }
+
+    /// Has a transaction made soon, if none is waiting to be.
+    pub(in crate::platform) fn nudge(&self) -> impl Fn() + Send + use<E> {
+        let waiting = self.0.downgrade();
+        move || {
+            let nothing = Task {
+                work: Some(|_: &mut Step<'_, E>| Ok(())),
+                result: None,
+                has_parts: false,
+                reply: oneshot::channel().0,
+            };
+            if let Some(sender) = waiting.upgrade() {
+                drop(sender.try_send(Box::new(nothing)));
+            }
+        }
+    }
+}
+
+type Done<E> = Vec<(Box<dyn Work<E>>, Result<(), Error>)>;
+
+/// One transaction over `first` and what else waits. Tells how many operations it took.
+fn commit_waiting<F: Target>(
+    file: &mut F,
+    first: Option<Box<dyn Work<F::Effects>>>,
+    waiting: &mut mpsc::Receiver<Box<dyn Work<F::Effects>>>,
+) -> usize {
+    let mut done = Vec::new();
+    let outcome = match file.begin() {
+        Ok((conn, mut effects)) => {
+            let mut step = Step { conn: &conn, effects: &mut effects };
+            let outcome = attempt(file, &mut step, first, waiting, &mut done);
+            file.end(conn, effects, outcome)
+        }
+        Err(why) => {
+            let all = first.into_iter().chain(std::iter::from_fn(|| waiting.try_recv().ok()));
+            done.extend(all.take(BATCH).map(|work| (work, Ok(()))));
+            Err(why)
+        }
+    };
+    let taken = done.len();
+    for (work, own) in done {
+        // Without the commit nothing counts, not even a conflict: the other document may be one that was undone.
+        work.answer(match &outcome {
+            Ok(()) => own.map_err(Undone::Own),
+            Err(why) => Err(Undone::All(why.clone())),
+        });
+    }
+    taken
+}
+
+fn attempt<F: Target>(
+    file: &mut F,
+    step: &mut Step<'_, F::Effects>,
+    first: Option<Box<dyn Work<F::Effects>>>,
+    waiting: &mut mpsc::Receiver<Box<dyn Work<F::Effects>>>,
+    done: &mut Done<F::Effects>,
+) -> Result<(), Error> {
+    let conn = step.conn;
+    let mut next = first;
+    let mut transaction = || {
+        begin(conn)?;
+        file.first(step)?;
+        while let Some(mut work) = next.take() {
+            let own = if work.has_parts() { whole(step, work.as_mut()) } else { work.run(step) };
+            if conn.is_autocommit() {
+                // A full disk or the like: SQLite has taken back the whole transaction. What waits has its own try.
+                let error = own.err().unwrap_or(Error::InvalidQuery);
+                done.push((work, Ok(())));
+                return Err(error);
+            }
+            done.push((work, own));
+            next = if done.len() < BATCH { waiting.try_recv().ok() } else { None };
+        }
+        file.last(step)?;
+        execute(conn, "COMMIT")
+    };
+    let outcome = transaction();
+    if outcome.is_err() {
+        // All that waited while the file was busy give up together.
+        let all = next.into_iter().chain(std::iter::from_fn(|| waiting.try_recv().ok()));
+        if done.is_empty() {
+            done.extend(all.take(BATCH).map(|work| (work, Ok(()))));
+        }
+        if !conn.is_autocommit() {
+            drop(execute(conn, "ROLLBACK"));
+        }
+    }
+    outcome
+}
+
+/// A failing operation undoes its own statements and leaves the others of the transaction alone.
+fn whole<E>(step: &mut Step<'_, E>, work: &mut dyn Work<E>) -> rusqlite::Result<()> {
+    execute(step.conn, "SAVEPOINT operation")?;
+    let outcome = work.run(step);
+    if outcome.is_err() {
+        if step.conn.is_autocommit() {
+            return outcome;
+        }
+        execute(step.conn, "ROLLBACK TO operation")?;
+    }
+    execute(step.conn, "RELEASE operation")?;
+    outcome
+}
+
+/// Takes the file's write lock at once: a transaction that reads first could not get it later.
+fn begin(conn: &Connection) -> rusqlite::Result<()> {
+    let patience = Patience::new();
+    loop {
+        match execute(conn, "BEGIN IMMEDIATE") {
+            Err(e) if patience.bears(&e) => {}
+            begun => return begun,
+        }
+    }
+}
+
+fn execute(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+#[cfg(test)]
+mod tests;
