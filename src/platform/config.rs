@@ -99,7 +99,7 @@ impl Config {
             match (name.into_string(), value.into_string()) {
                 (Ok(name), Ok(value)) => variables.push((name, value)),
                 (Ok(name), Err(_)) if name.starts_with("WAYBILL_") => {
-                    problems.push(Problem::new(&name, "is not UTF-8"))
+                    problems.push(Problem::new(&name, "is not UTF-8"));
                 }
                 _ => {} // not ours
             }

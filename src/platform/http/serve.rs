@@ -70,7 +70,7 @@ pub async fn serve(
                 });
             }
             Err(error) if is_of_connection(&error) => {
-                tracing::debug!(%error, "a connection ended before it was accepted")
+                tracing::debug!(%error, "a connection ended before it was accepted");
             }
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections; trying again");

@@ -96,10 +96,8 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
             // The last general level counts. A library's debug lines may contain any data that it was given,
             // so they are logged only if the library is named.
             None => {
-                general = format!(
-                    "{},{OURS}={word}",
-                    if FINE.iter().any(|l| l.eq_ignore_ascii_case(word)) { "info" } else { word }
-                )
+                let fine = FINE.iter().any(|l| l.eq_ignore_ascii_case(word));
+                general = format!("{},{OURS}={word}", if fine { "info" } else { word });
             }
         }
     }
