@@ -1,18 +1,20 @@
 # shellcheck shell=bash
-# Shared by the scripts beside it. Sourcing it moves into the repo's root.
-# Written for bash 3.2 and up; cargo's flags and RUSTFLAGS are left as they are, so that no script builds twice what another has built.
+# Shared by the other scripts. Sourcing it changes to the repository's root.
+# Written for bash 3.2 and later. cargo's flags and RUSTFLAGS are not changed, so that no script rebuilds what
+# another one has built.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 target=${CARGO_TARGET_DIR:-target}
 
-# What every build of these scripts has: the fault points that tests/faults kill processes at. One set, so that nothing is built twice.
+# The features of every build of these scripts: the fault points where tests/faults kill processes. The same
+# everywhere, so that nothing is built twice.
 # shellcheck disable=SC2034 # used by the scripts that source this
 features=(--features fault-points)
 
-# The tools that cargo installs for these scripts: outside of the clone, a folder per version, so that neither a new clone nor
-# `cargo clean` builds them again and nobody's own tools are replaced.
+# The tools that cargo installs for these scripts: outside of the clone with one folder per version. So they
+# survive a new clone and `cargo clean`, and do not replace the user's own tools.
 tools=${TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/waybill-tools}
 
 say() { printf '%s\n' "$*"; }
@@ -35,7 +37,7 @@ run_quietly() {
     }
 }
 
-# debian_package COMMAND PACKAGE WHY: installs the package that has COMMAND where that needs nobody's leave.
+# debian_package COMMAND PACKAGE WHY: installs the package of COMMAND if this user may do so without asking.
 debian_package() {
     have "$1" && return
     if ! have apt-get || [ "$(id -u)" != 0 ]; then
@@ -44,10 +46,12 @@ debian_package() {
     say "installing $2 (Debian) for $3"
     export DEBIAN_FRONTEND=noninteractive
     run_quietly "$target/scripts/apt.log" apt-get update || die "apt-get update failed (above)"
-    run_quietly "$target/scripts/apt.log" apt-get install -y --no-install-recommends "$2" || die "apt-get install $2 failed (above)"
+    run_quietly "$target/scripts/apt.log" apt-get install -y --no-install-recommends "$2" ||
+        die "apt-get install $2 failed (above)"
 }
 
-# cargo_tool NAME VERSION HOW-LONG: leaves in $tool the path of that very version, built first where it is missing.
+# cargo_tool NAME VERSION HOW-LONG: sets $tool to the path of exactly this version, and builds it if it is
+# missing.
 cargo_tool() {
     tool=$tools/$1-$2/bin/$1
     [ -x "$tool" ] && return
@@ -56,18 +60,19 @@ cargo_tool() {
         return
     fi
     say "installing $1 $2 into $tools: once on this machine, $3 on two cores"
-    # Unoptimised: it runs for a second or two, and optimising it would take minutes.
+    # Not optimised: it runs only for a second or two, and an optimised build takes minutes.
     CARGO_PROFILE_DEV_DEBUG=0 run_quietly "$target/scripts/$1.log" nice -n 10 \
-        cargo install --quiet --debug --locked --root "$tools/$1-$2" "$1" --version "$2" || die "cargo install $1 --version $2 failed (above)"
+        cargo install --quiet --debug --locked --root "$tools/$1-$2" "$1" --version "$2" ||
+        die "cargo install $1 --version $2 failed (above)"
 }
 
-# The settings of whoever runs the scripts must not reach the programs that they start.
+# The user's own settings must not reach the programs that the scripts start.
 forget_settings() {
     local name
     for name in ${!WAYBILL_@}; do unset "$name"; done
 }
 
-# newer FILE FOLDER…: whether anything in the folders is newer than the file, or the file is missing.
+# newer FILE FOLDER…: succeeds if anything in the folders is newer than the file, or if the file is missing.
 newer() {
     local file=$1
     shift

@@ -1,4 +1,4 @@
-//! The ground floor: time, randomness, money, and named places for fault tests. Knows nobody.
+//! The lowest layer: time, randomness, money, and fault points for tests. It imports no other layer.
 
 pub mod clock;
 pub mod fault;

@@ -1,5 +1,4 @@
-//! The command line. Each command is a file; this one reads the arguments and turns an error into one clear
-//! line.
+//! The command line. Each command has its own file; this one reads the arguments and prints errors.
 
 mod account;
 mod audit;
@@ -27,46 +26,45 @@ use crate::platform::config::{Config, ConfigError};
 const EXAMPLES: &str = "\
 Examples:
   waybill                                     all in one on 127.0.0.1:3000
-  waybill demo                                send 22 orders, watch them end
+  waybill demo                                send 22 orders, check the results
   waybill token --user u1 --ttl 1h            a token for merchant u1
   WAYBILL_HTTP__BIND=127.0.0.1:3100 waybill   on another port
-  waybill --config waybill.toml api           the API alone, beside `worker`s
+  waybill --config waybill.toml api           only the API; add `worker`s
 
 Every setting is described in config/default.toml.";
 
-/// Takes shipping orders and books them with ParcelX, once and only once.
+/// Accepts shipping orders and books each of them exactly once with ParcelX.
 #[derive(Debug, Parser)]
 #[command(name = "waybill", version, after_help = EXAMPLES)]
 struct Waybill {
     /// A TOML file with settings; also WAYBILL_CONFIG.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Without a command: API and worker in one process, and the simulator when no ParcelX credentials are
-    /// set.
+    /// Without a command: API and worker in one process, and the simulator if no ParcelX credentials are set.
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API alone.
+    /// Serve only the API.
     Api,
-    /// Run the ParcelX simulator alone, on a loopback address.
+    /// Run only the ParcelX simulator, on a loopback address.
     Simulator(simulator::Args),
-    /// Send 22 varied orders to the running instance, or to one of its own, and check how each ends.
+    /// Send 22 different orders to the running instance, or to a temporary one, and check how each ends.
     Demo,
-    /// Make one pass of relay and sweeper and print what it did.
+    /// Run the outbox relay and the sweeper once and print what they did.
     Sweep,
-    /// Check settings, database and queue, and print how the orders stand.
+    /// Check settings, database and queue, and print how many orders are in each state.
     Doctor,
     /// Show whether the ParcelX account is held, or lift its hold.
     Account(account::Args),
-    /// Make a few calls to the real ParcelX by hand, and print a redacted record.
+    /// Make a few calls to the real ParcelX, and print a redacted record.
     Probe(probe::Args),
     /// Orders that wait for a person: list, adopt, book again, fail, cancellation.
     #[command(subcommand)]
     Review(review::Command),
-    /// Print what people did by hand, newest first.
+    /// Print the audit log of manual actions, newest first.
     Audit(audit::Args),
     /// Print a merchant's bearer token.
     Token(token::Args),
@@ -76,13 +74,13 @@ enum Command {
 
 const WORKER_EXAMPLES: &str = "\
 Examples:
-  worker                                 books orders until Ctrl-C or SIGTERM
+  worker                                 book orders until Ctrl-C or SIGTERM
   WAYBILL_QUEUE__CONCURRENCY=20 worker   more calls at the same time
   worker --config waybill.toml           settings from a file
 
 Every setting is described in config/default.toml.";
 
-/// Books the orders that `waybill api` has accepted with ParcelX.
+/// Books with ParcelX the orders that `waybill api` has accepted.
 #[derive(Debug, Parser)]
 #[command(name = "worker", version, after_help = WORKER_EXAMPLES)]
 struct WorkerArgs {
@@ -136,14 +134,14 @@ fn settings(file: Option<&Path>) -> Result<Config, ConfigError> {
 fn run(mut runtime: Builder, command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = runtime.enable_all().build()?;
     let result = runtime.block_on(command);
-    // A blocking read of the database must not hold the exit up.
+    // A blocking read of the database must not delay the exit.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     result
 }
 
 fn finish(program: &str, result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
-    // Who reads through `| head` has what they wanted.
+    // A closed pipe, as after `| head`, is not a failure.
     if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
@@ -153,7 +151,7 @@ fn finish(program: &str, result: anyhow::Result<()>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The error and its causes, without those that an outer text already quotes.
+/// The error and its causes, without those that an outer text already contains.
 fn explain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -164,20 +162,20 @@ fn explain(error: &anyhow::Error) -> String {
     text
 }
 
-/// A line to standard error. When even that is closed there is nobody left to tell.
+/// Prints a line to standard error. Ignores a failure: there is no other place to report it.
 fn complain(line: &str) {
     let _closed = writeln!(io::stderr(), "{line}");
 }
 
-/// A line to standard output.
+/// Prints a line to standard output.
 ///
 /// # Errors
-/// When it is closed, as behind `| head`.
+/// Fails if it is closed, as after `| head`.
 fn say(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
 
-/// Says that a service has started. It serves whether or not anybody reads that.
+/// Prints that a service has started. The service runs even if that fails.
 fn announce(text: &str) {
     let _closed = say(text);
 }

@@ -1,12 +1,11 @@
-//! Fails on a line of src/ or workers/ that names what `imports.txt` forbids it to name.
+//! Fails if a line of src/ or workers/ names a path that `imports.txt` forbids there.
 //!
-//! It reads paths, not types: `use` declarations (grouped, renamed, globs, `super`) and paths in the middle
-//! of the code, each resolved through the file's own `use` lines. What it cannot see is a re-export:
-//! `pub use` under another name hides where a type comes from, so modules that must stay inside a folder
-//! should be private there as well.
+//! It reads paths, not types: `use` declarations (grouped, renamed, globs, `super`) and paths in the code,
+//! each resolved through the file's own `use` lines. It cannot see re-exports: `pub use` under another name
+//! hides where a type comes from, so modules that must stay inside a folder should also be private there.
 //!
-//! It needs nothing but rustc (`scripts/check imports` builds and runs it) and begins with a test of itself:
-//! for each row it plants what the row forbids, in every form, and what it permits.
+//! It needs only rustc (`scripts/check imports` builds and runs it). It starts with a self-test: for each
+//! row, samples of what the row forbids, in every form, and of what it allows.
 
 use std::{collections::BTreeSet, fs, io, path::Path, process::ExitCode};
 
@@ -22,8 +21,8 @@ fn module_of(file: &str) -> Vec<String> {
     std::iter::once("crate").chain(parts).map(str::to_owned).collect()
 }
 
-/// What `source`, the text of `file`, breaks: line, row and path of each.
-fn breaches<'r>(
+/// The forbidden paths in `file`: line, row, path and reason.
+fn violations<'r>(
     rows: &'r [Row],
     file: &str,
     reading: &source::Reading,
@@ -37,12 +36,12 @@ fn breaches<'r>(
     found
 }
 
-/// Plants what each row forbids, and what it permits, into made-up files.
+/// Checks samples of what each row forbids and of what it allows, and counts them.
 fn self_test(rows: &[Row]) -> Result<usize, String> {
-    let mut tried = 0;
+    let mut samples = 0;
     let mut expect = |row: &Row, file: &str, source: &str, wanted: bool| {
-        tried += 1;
-        let found = breaches(std::slice::from_ref(row), file, &source::read(source, &module_of(file)));
+        samples += 1;
+        let found = violations(std::slice::from_ref(row), file, &source::read(source, &module_of(file)));
         let wrong = if wanted { "not found" } else { "found wrongly" };
         if found.is_empty() == wanted {
             Err(format!("line {}: {wrong} in {file}: {source}", row.line))
@@ -51,13 +50,13 @@ fn self_test(rows: &[Row]) -> Result<usize, String> {
         }
     };
     for row in rows {
-        let planted_in = |pattern: &String| pattern.replace('*', "wallet") + "/planted";
+        let sample_of = |pattern: &String| pattern.replace('*', "wallet") + "/sample";
         for forbidden in &row.forbidden {
             let mut path = forbidden.clone();
             if path == ["crate"] {
-                path.push("planted".into())
+                path.push("sample".into())
             }
-            for file in row.files.iter().map(planted_in) {
+            for file in row.files.iter().map(sample_of) {
                 forms_of(&path, &module_of(&file))
                     .iter()
                     .try_for_each(|source| expect(row, &file, source, true))?;
@@ -66,12 +65,12 @@ fn self_test(rows: &[Row]) -> Result<usize, String> {
                     expect(row, &file, &format!("use {}::Thing;", allowed.join("::")), false)
                 })?;
             }
-            for file in row.excepted.iter().map(planted_in) {
+            for file in row.excepted.iter().map(sample_of) {
                 expect(row, &file, &format!("use {}::Thing;", path.join("::")), false)?;
             }
         }
     }
-    Ok(tried)
+    Ok(samples)
 }
 
 /// The ways in which code in `module` can name `path`.
@@ -107,13 +106,14 @@ fn forms_of(path: &[String], module: &[String]) -> Vec<String> {
     forms
 }
 
-/// Where `whole` stands without being named by the program.
+/// Source that contains `whole` without using it: in comments, strings and tests.
 fn harmless(whole: &str) -> [String; 3] {
     [
         format!("// use {whole}::Thing;\n/* /* */ {whole}::thing() */ const A: &str = \"{whole}::thing()\";"),
         format!("const A: &str = r#\"\" {whole}::thing()\"#; const B: &[u8] = b\"\\\" {whole}::thing()\";"),
         format!(
-            "#[cfg(test)]\n#[allow(unused)]\nmod tests {{ use {whole}::Thing; fn f() {{ {whole}::thing() }} }}"
+            "#[cfg(test)]\n#[allow(unused)]\nmod tests {{ use {whole}::Thing; \
+             fn f() {{ {whole}::thing() }} }}"
         ),
     ]
 }
@@ -138,7 +138,7 @@ fn run() -> Result<String, String> {
         .map_err(|e| e.to_string())
         .and_then(|t| table::parse(&t))
         .map_err(|e| format!("scripts/imports.txt: {e}"))?;
-    let planted = self_test(&rows).map_err(|e| format!("the check is broken, scripts/imports.txt {e}"))?;
+    let samples = self_test(&rows).map_err(|e| format!("the self-test failed, scripts/imports.txt {e}"))?;
     let mut found = Vec::new();
     files(Path::new("src"), "", &mut found)
         .and_then(|()| files(Path::new("workers"), "workers/", &mut found))
@@ -155,24 +155,21 @@ fn run() -> Result<String, String> {
         if tests.iter().any(|t| module.starts_with(t)) {
             continue;
         }
-        for (line, row, named, because) in breaches(&rows, name, reading) {
-            faults.push(format!("{path}:{line}: names {named}, which line {row} of scripts/imports.txt forbids there: {because}"));
+        for (line, row, named, because) in violations(&rows, name, reading) {
+            let rule = format!("line {row} of scripts/imports.txt forbids there: {because}");
+            faults.push(format!("{path}:{line}: names {named}, which {rule}"));
         }
     }
     for row in &rows {
-        for pattern in row.files.iter().filter(|p| !found.iter().any(|(name, _)| table::means(p, name))) {
+        for pattern in row.files.iter().filter(|p| !found.iter().any(|(name, _)| table::matches(p, name))) {
             faults.push(format!(
-                "scripts/imports.txt:{}: no file is called {pattern}; the row guards nothing",
+                "scripts/imports.txt:{}: no file matches {pattern}; the row has no effect",
                 row.line
             ));
         }
     }
     if faults.is_empty() {
-        Ok(format!(
-            "{} files keep to {} rows ({planted} planted samples judged rightly)",
-            found.len(),
-            rows.len()
-        ))
+        Ok(format!("{} files follow {} rows (self-test: {samples} samples)", found.len(), rows.len()))
     } else {
         Err(faults.join("\n"))
     }
@@ -180,12 +177,12 @@ fn run() -> Result<String, String> {
 
 fn main() -> ExitCode {
     match run() {
-        Ok(said) => {
-            println!("{said}");
+        Ok(summary) => {
+            println!("{summary}");
             ExitCode::SUCCESS
         }
-        Err(said) => {
-            eprintln!("{said}");
+        Err(faults) => {
+            eprintln!("{faults}");
             ExitCode::FAILURE
         }
     }

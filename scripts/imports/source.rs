@@ -4,8 +4,7 @@ use crate::tokens::{Token, tokens};
 
 pub type Segments = Vec<String>;
 
-/// What a file says: the paths it names, made absolute, and its out-of-line modules that are there for tests
-/// alone.
+/// The absolute paths that a file names, and its out-of-line modules that exist only for tests.
 pub struct Reading {
     pub named: Vec<(Segments, usize)>,
     pub test_modules: Vec<Segments>,
@@ -14,7 +13,7 @@ pub struct Reading {
 struct Reader {
     tokens: Vec<Token>,
     i: usize,
-    /// The module that the next token stands in; inline modules push to it.
+    /// The module of the next token; inline modules push to it.
     module: Segments,
     /// Depths at which an inline module ends.
     inline: Vec<usize>,
@@ -144,7 +143,7 @@ impl Reader {
         }
     }
 
-    /// One tree of a `use`, from behind `prefix::`; afterwards at the mark that follows it.
+    /// Reads one tree of a `use`, starting after `prefix::` and ending at the mark that follows the tree.
     fn use_tree(&mut self, mut prefix: Segments) {
         let line = self.line();
         loop {
@@ -185,7 +184,7 @@ impl Reader {
         }
     }
 
-    /// `self::` and `super::` written out, and the library's name as the programs say it.
+    /// Resolves `self::`, `super::` and the library's name in the programs.
     fn absolute(&self, path: Segments) -> Segments {
         let ups = path.iter().take_while(|s| *s == "super" || *s == "self").count();
         let supers = path[..ups].iter().filter(|s| *s == "super").count();
@@ -197,7 +196,7 @@ impl Reader {
         [&base[..], &path[ups.max(usize::from(ups == 0))..]].concat()
     }
 
-    /// Over the item behind `#[cfg(test)]`.
+    /// Skips the item after `#[cfg(test)]`.
     fn skip_item(&mut self) {
         while self.is(0, "#") && self.is(1, "[") {
             let mut open = 0;

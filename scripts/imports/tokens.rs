@@ -1,6 +1,6 @@
-//! Rust source cut into names, `::` and single marks.
+//! Splits Rust source into names, `::` and single marks.
 
-/// A name or a mark, and the line it stands on.
+/// A name or a mark, and its line.
 pub struct Token {
     pub text: String,
     pub line: usize,
@@ -80,8 +80,8 @@ pub fn tokens(source: &str) -> Vec<Token> {
     out
 }
 
-/// Behind the closing quote of a string that opens at `i` and closes with `hashes` marks; 0 means that
-/// backslashes escape.
+/// The position after the closing quote of a string that opens at `i` and closes with `hashes` marks; 0 means
+/// that backslashes escape.
 fn string_end(c: &[char], mut i: usize, hashes: usize) -> usize {
     i += 1;
     while i < c.len() {

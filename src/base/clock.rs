@@ -1,4 +1,4 @@
-//! The one place that reads the time. Tests put a clock of their own in and move it by hand.
+//! The only place that reads the system time. Tests use a manual clock and move it themselves.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use crate::base::timestamp::Timestamp;
 
-/// Tells the time. Cheap to clone; clones of a manual clock move together.
+/// The current time. Cheap to clone; clones of a manual clock share the same time.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Source);
 
@@ -27,14 +27,14 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// A clock that stands still until [`Clock::advance`] moves it.
+    /// A clock that moves only through [`Clock::advance`].
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(AtomicI64::new(start.as_millis()))))
     }
 
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the time")]
+    #[expect(clippy::disallowed_methods, reason = "this is the only place that reads the time")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => {
@@ -45,7 +45,7 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock forward. The system's clock is not ours to move: there it does nothing.
+    /// Moves a manual clock forward. Has no effect on the system clock.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(ms) = &self.0 {
             ms.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);

@@ -1,12 +1,10 @@
-//! Named places at which a test can have the process die or freeze; without the feature `fault-points` they
-//! do not exist.
+//! Named places in the code where a test can kill or freeze the process. They are compiled in only with the
+//! feature `fault-points`.
 //!
-//! Guards against promises that are only tested between the steps that a test can see: what a power cut
-//! between two writes leaves behind is tried at exactly that place.
+//! They let a test check the state that a power cut leaves between two particular writes.
 //!
 //! `WAYBILL_FAULT_POINT` names the place: `create:after-insert`, or `create:after-insert:3` for the third
-//! time that it is reached. `stop:` before it freezes the process there (as `kill -STOP` does) instead of
-//! ending it.
+//! time it is reached. With the prefix `stop:` the process freezes (as after `kill -STOP`) instead of ending.
 
 /// Ends or freezes the process if this is the armed point.
 #[cfg(not(feature = "fault-points"))]
@@ -31,7 +29,7 @@ mod armed {
     #[derive(Debug)]
     struct Armed {
         point: String,
-        /// Which time it is reached, from 1.
+        /// The visit, counted from 1, that triggers the fault.
         nth: u32,
         stop: bool,
         reached: AtomicU32,
@@ -50,7 +48,7 @@ mod armed {
         }
     }
 
-    /// Arms one point for the life of the process. What is armed first stays.
+    /// Arms one point for the life of the process. Later calls have no effect.
     pub fn arm(text: &str) {
         let _armed = ARMED.get_or_init(|| Armed::read(text));
     }
@@ -60,7 +58,7 @@ mod armed {
         let Some(armed) = ARMED.get().filter(|armed| armed.due(point)) else { return };
         tracing::error!("fault point {point}");
         if armed.stop {
-            // The shell's parent is this process: it stands still until somebody sends SIGCONT.
+            // The shell's parent is this process: it stays stopped until it receives SIGCONT.
             drop(Command::new("sh").args(["-c", "kill -STOP $PPID"]).status());
         } else {
             std::process::abort();

@@ -1,6 +1,6 @@
-//! The one place that reads randomness: every id of the service is made here.
+//! The only place that reads randomness: every id of the service is generated here.
 //!
-//! Document ids are `prefix_` and a version 7 UUID: unguessable, and in the order of their making.
+//! A document id is `prefix_` and a version 7 UUID: unguessable, and sorted by creation time.
 
 use uuid::{ContextV7, Uuid};
 
@@ -20,19 +20,19 @@ pub fn order(now: Timestamp) -> String {
     sortable("ord", now)
 }
 
-/// `plog_…`: one wire attempt; its request log and its outcome log share it.
+/// `plog_…`: one call to ParcelX; its request log and its outcome log share it.
 #[must_use]
 pub fn provider_log(now: Timestamp) -> String {
     sortable("plog", now)
 }
 
-/// `aud_…`: what a person did by hand.
+/// `aud_…`: one manual action.
 #[must_use]
 pub fn audit(now: Timestamp) -> String {
     sortable("aud", now)
 }
 
-/// `req_…`: a request without an `X-Request-Id` of its own.
+/// `req_…`: a request that came without an `X-Request-Id`.
 #[must_use]
 pub fn request(now: Timestamp) -> String {
     sortable("req", now)
@@ -45,12 +45,12 @@ pub fn lease_token() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-/// The letters of Crockford's base 32: none that is read for another.
+/// Crockford's base 32: no two of its characters are easily confused.
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// `ORD-` and 13 letters (65 bits), the reference ParcelX knows an order by. Random, not counted: another
-/// account's or an earlier installation's reference must never come again, since ParcelX is not known to keep
-/// references apart.
+/// `ORD-` and 13 characters (65 bits): the order's reference at ParcelX. It is random, not a counter, so that
+/// it never repeats one of another account or of an earlier installation: nothing says that ParcelX keeps
+/// equal references apart.
 #[must_use]
 pub fn order_number() -> String {
     let bits = random_u128();
@@ -74,7 +74,7 @@ pub fn fraction() -> f64 {
     f64::from(bits) / (f64::from(u32::MAX) + 1.0)
 }
 
-/// 122 random bits of a version 4 UUID, folded so that its six fixed ones do not show in the low 64.
+/// A version 4 UUID has 122 random bits and six fixed ones; two are combined to hide the fixed bits.
 #[expect(clippy::disallowed_methods, reason = "ids are made here")]
 fn random_u128() -> u128 {
     let (a, b) = (Uuid::new_v4().as_u128(), Uuid::new_v4().as_u128());
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_sort_in_the_order_of_their_making() {
+    fn ids_sort_by_creation_time() {
         let ids: Vec<_> =
             (0..2000).map(|i| order(Timestamp::from_millis(1_763_687_100_000 + i / 100))).collect();
         assert!(ids.is_sorted());

@@ -1,13 +1,13 @@
-//! Rupees: decimal strings outside, whole paise inside. No floating point in between.
+//! Rupees: decimal strings in the API, whole paise inside, and never calculated in floating point.
 //!
-//! Guards against amounts that change on their way: 299.99 arrives as a JSON number, is kept as 29999 and
-//! leaves as `"299.99"`.
+//! So an amount cannot change on its way: 299.99 arrives as a JSON number, is stored as 29999 and is sent
+//! as `"299.99"`.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// An amount in paise. In documents it is a plain integer; at the edge it is wrapped in [`Rupees`].
+/// An amount in paise. In documents it is a plain integer; in the API it is wrapped in [`Rupees`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Money(i64);
@@ -36,7 +36,7 @@ impl Money {
     /// Reads `1499`, `1499.5`, `1499.50`: digits, at most two decimals, no sign, no exponent.
     ///
     /// # Errors
-    /// A [`MoneyError`] that says which of these rules is broken.
+    /// The [`MoneyError`] of the broken rule.
     pub fn parse(text: &str) -> Result<Self, MoneyError> {
         if let Some(rest) = text.strip_prefix('-') {
             let zero = !rest.is_empty() && rest.chars().all(|c| matches!(c, '0' | '.'));
@@ -81,7 +81,7 @@ pub enum MoneyError {
     TooLarge,
 }
 
-/// [`Money`] as clients write and read it: a JSON number or decimal string of rupees in, `"1499.00"` out.
+/// [`Money`] in the API: requests use a JSON number or a decimal string, responses use `"1499.00"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rupees(pub Money);
 
@@ -144,7 +144,7 @@ impl utoipa::PartialSchema for Rupees {
 
 impl utoipa::ToSchema for Rupees {}
 
-/// The form of [`Rupees`] in a request, for the API's document: looser than in an answer.
+/// The OpenAPI schema of [`Rupees`] in a request: it accepts more forms than a response uses.
 #[derive(Clone, Copy, Debug)]
 pub struct RupeesInput;
 
@@ -191,8 +191,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_amount_is_refused_with_its_rule() {
-        for (json, says) in [
+    fn an_invalid_amount_is_refused_with_the_broken_rule() {
+        for (json, expected) in [
             ("1.005", "two decimals"),
             ("-0.01", "0 or more"),
             ("-5", "0 or more"),
@@ -205,7 +205,7 @@ mod tests {
             ("true", "amount in rupees"),
         ] {
             let err = read(json).unwrap_err();
-            assert!(err.contains(says), "{json}: {err}");
+            assert!(err.contains(expected), "{json}: {err}");
         }
     }
 

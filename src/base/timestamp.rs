@@ -1,7 +1,7 @@
-//! One time type for documents, jobs and answers: whole milliseconds since 1970 in UTC.
+//! One time type for documents, jobs and responses: whole milliseconds since 1970 in UTC.
 //!
-//! Guards against two stores that sort times differently: in JSON it is always 24 characters of RFC 3339
-//! (`2026-11-21T01:05:00.123Z`), so text order is time order. Finer parts are cut off when it is made.
+//! In JSON it is always 24 characters of RFC 3339 (`2026-11-21T01:05:00.123Z`), so text order is time order
+//! and every store sorts times alike. Anything finer than a millisecond is cut off.
 
 use std::{fmt, time::Duration};
 
@@ -10,10 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The first and last milliseconds whose year has four digits: outside, text order would no longer be time
-/// order.
+/// Years outside 1 to 9999 do not have four digits, and text order would no longer be time order.
 const MIN: i64 = -62_135_596_800_000;
-const MAX: i64 = 253_402_207_200_000; // the largest a formatter takes, some hours before the year ends
+const MAX: i64 = 253_402_207_200_000; // the largest that jiff can format, some hours before the year ends
 
 impl Timestamp {
     /// Clamped to the years 1 to 9999.
@@ -27,15 +26,15 @@ impl Timestamp {
         self.0
     }
 
-    /// Reads any RFC 3339 time, whatever its offset.
+    /// Reads an RFC 3339 time with any offset.
     ///
     /// # Errors
-    /// When `text` is no RFC 3339 time.
+    /// Fails if `text` is not an RFC 3339 time.
     pub fn parse(text: &str) -> Result<Self, jiff::Error> {
         text.parse::<jiff::Timestamp>().map(|t| Self::from_millis(t.as_millisecond()))
     }
 
-    /// How long it is from `earlier` to `self`; nothing when `earlier` is later.
+    /// The time from `earlier` to `self`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

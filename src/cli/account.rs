@@ -1,4 +1,4 @@
-//! `waybill account`: why nothing is booked, and the word that it may be tried again.
+//! `waybill account`: shows why an account is held, and lifts the hold.
 
 use anyhow::{Context, anyhow};
 
@@ -21,15 +21,15 @@ pub(super) struct Args {
 enum Command {
     /// Print every account and whether it is held.
     List,
-    /// Lift an account's hold: what waits is sent at once. It is held again by the next call that fails in
-    /// the same way.
+    /// Lift an account's hold: waiting orders are sent at once. The next call that fails in the same way
+    /// holds it again.
     Lift {
-        /// Which account; without it the one that these settings are for.
+        /// The account; by default the one of these settings.
         id: Option<String>,
         /// Who lifts it; by default the user of this machine.
         #[arg(long, value_name = "NAME")]
         actor: Option<String>,
-        /// Why, in your words: kept in the audit log.
+        /// The reason, which is kept in the audit log.
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
@@ -41,7 +41,7 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         Command::List => {
             let accounts = app.accounts.list().await.context("database")?;
             if accounts.is_empty() {
-                super::say("no account yet: no worker has run")?;
+                super::say("no account yet: no worker has run so far")?;
             }
             for account in accounts {
                 super::say(&line(&account))?;
@@ -59,7 +59,6 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An account in one line.
 pub(super) fn line(account: &Account) -> String {
     let Some(hold) = &account.hold else { return format!("{}: ok", account.id) };
     format!(

@@ -1,4 +1,4 @@
-//! `waybill audit`: what people did by hand.
+//! `waybill audit`: prints the log of manual actions.
 
 use crate::{
     features::audit::{Audit, AuditLine},
@@ -6,25 +6,24 @@ use crate::{
     provider::carrier::redact,
 };
 
-/// The most lines that are printed.
-const MOST: usize = 1000;
+const MAX_LINES: usize = 1000;
 
 const EXAMPLES: &str = "\
 Examples:
   waybill audit                        the last 50 actions
-  waybill audit --subject ord_019a…    all that was done to one order
+  waybill audit --subject ord_019a…    the actions on one order
   waybill audit --limit 500 --json     one JSON object per line
 
-An action that stays `begun` did not tell its end: its process died, or the
-database went away. The history of what it was about tells whether it was done.";
+The outcome of an action that stays `begun` was not recorded: its process died,
+or lost the database. The subject's own history shows whether it was done.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Only what was done to this order or account.
+    /// Only actions on this order or account.
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
-    /// How many lines, 1 to 1000.
+    /// The number of lines, 1 to 1000.
     #[arg(long, default_value_t = 50)]
     limit: usize,
     /// One JSON object per line.
@@ -35,7 +34,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let app = super::open::open(config).await?;
     let audit = Audit::new(app.store.clone(), app.clock.clone());
-    for line in audit.list(args.subject.as_deref(), None, args.limit.clamp(1, MOST)).await? {
+    for line in audit.list(args.subject.as_deref(), None, args.limit.clamp(1, MAX_LINES)).await? {
         super::say(&if args.json { serde_json::to_string(&line)? } else { text(&line) })?;
     }
     Ok(())

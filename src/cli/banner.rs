@@ -1,4 +1,4 @@
-//! What a program says when it has started: one screen.
+//! The text that a program prints when it has started.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -30,13 +30,13 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
          Health   {url}/readyz, {url}/metrics\n  \
          ParcelX  {provider}\n  Data     {orders}, {jobs}\n"
     );
-    // A token is printed where whoever can read the screen can read the key beside the database, too.
+    // Only on a local installation: someone who reads the screen can also read the signing secret.
     if app.config.is_local() && app.env == ProviderEnv::Simulator {
         let token = app.state.tokens.issue("demo", Role::Merchant, TOKEN_LIFE)?;
         text += &format!(
-            "\nToken of merchant `demo`, good for 30 days (`waybill token` makes others):\n{token}\n"
+            "\nToken of merchant `demo`, valid for 30 days (`waybill token` makes others):\n{token}\n"
         );
-        text += &format!("\nCreate an order; paste this line as it is:\n{}", curl(&url, &token));
+        text += &format!("\nTo create an order, paste this line:\n{}", curl(&url, &token));
     }
     Ok(text.trim_end().to_owned())
 }
@@ -44,7 +44,8 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
 pub(super) fn api(address: SocketAddr) -> String {
     let url = url(address);
     format!(
-        "Waybill {VERSION}: API on {url}, docs on {url}/docs. `waybill token --user ID` makes tokens, `worker` books the orders."
+        "Waybill {VERSION}: API on {url}, docs on {url}/docs. `waybill token --user ID` makes tokens, \
+         `worker` books the orders."
     )
 }
 
@@ -53,7 +54,7 @@ pub(super) fn worker(config: &Config) -> String {
     format!("Waybill {VERSION}: worker on {queue}, {jobs} jobs per queue at the same time")
 }
 
-/// An address that can be asked: `0.0.0.0` is none.
+/// An address that clients can use: not `0.0.0.0`.
 fn url(mut address: SocketAddr) -> String {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -67,21 +68,22 @@ fn path(url: &str) -> &str {
     url.strip_prefix("sqlite:").unwrap_or(url)
 }
 
-/// One line, to be pasted as it is. Each start has its own `clientOrderId`, so that the first paste creates
-/// and the second replays. Only what an order must have: the line is long enough.
+/// One line to paste, with only the required fields. Each start uses a new `clientOrderId`, so the first
+/// paste creates an order and the second one replays it.
 fn curl(url: &str, token: &str) -> String {
-    let number = ids::order_number();
-    let id = number.trim_start_matches("ORD-");
     let body = format!(
         concat!(
-            r#"{{"clientOrderId":"SHOP-{id}","invoiceNumber":"INV-1","paymentMethod":"COD","expressType":"surface","pickAddressId":"10001","#,
-            r#""consignee":{{"name":"Asha Example","mobile":"9000000001","pincode":"560001","address1":"12 Sample Street","#,
-            r#""city":"Bengaluru","state":"Karnataka"}},"items":[{{"sku":"MUG-7","name":"Blue mug","quantity":2,"unitPrice":374.5}}],"#,
-            r#""charges":{{"orderAmount":749,"codAmount":749}},"shipment":{{"width":[10],"height":[10],"length":[15],"weight":[0.5]}}}}"#,
+            r#"{{"clientOrderId":"SHOP-{id}","invoiceNumber":"INV-1","paymentMethod":"COD","#,
+            r#""expressType":"surface","pickAddressId":"10001","consignee":{{"name":"Asha Example","#,
+            r#""mobile":"9000000001","pincode":"560001","address1":"12 Sample Street","city":"Bengaluru","#,
+            r#""state":"Karnataka"}},"items":[{{"sku":"MUG-7","name":"Blue mug","quantity":2,"#,
+            r#""unitPrice":374.5}}],"charges":{{"orderAmount":749,"codAmount":749}},"shipment":"#,
+            r#"{{"width":[10],"height":[10],"length":[15],"weight":[0.5]}}}}"#,
         ),
-        id = id
+        id = ids::order_number().trim_start_matches("ORD-")
     );
     format!(
-        "curl -sS -w '\\n' {url}/orders/create -H 'authorization: Bearer {token}' -H 'content-type: application/json' -d '{body}'"
+        "curl -sS -w '\\n' {url}/orders/create -H 'authorization: Bearer {token}' \
+         -H 'content-type: application/json' -d '{body}'"
     )
 }

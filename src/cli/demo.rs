@@ -1,4 +1,4 @@
-//! `waybill demo`: sends 22 varied orders and checks how each one ends.
+//! `waybill demo`: sends 22 different orders and checks how each one ends.
 
 mod client;
 mod screen;
@@ -23,8 +23,8 @@ use crate::{
 
 const ORDERS: &str = include_str!("../../config/demo-orders.jsonl");
 
-/// How long the last order may take to end. A simulator that was told to be slow needs a while.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time limit for all orders to end. A simulator that is set to be slow needs a while.
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
 const BETWEEN_POLLS: Duration = Duration::from_millis(100);
 const TOKEN_LIFE: Duration = Duration::from_secs(600);
 
@@ -33,14 +33,14 @@ const TOKEN_LIFE: Duration = Duration::from_secs(600);
 #[serde(rename_all = "lowercase")]
 enum Expect {
     Booked,
-    /// A repeat of an earlier line: the same order again.
+    /// The same order as on an earlier line.
     Replay,
     /// An earlier line's `clientOrderId` with another payload.
     Mismatch,
     Refused,
-    /// The simulator books it and loses the answer: looked for, found, and not booked twice.
+    /// The simulator books it and loses the answer: the order is looked up, found, and not booked twice.
     Lost,
-    /// Booked, and then cancelled.
+    /// Booked, then cancelled.
     Cancelled,
 }
 
@@ -50,7 +50,7 @@ struct Line {
     order: Value,
 }
 
-/// One line's state, as the screen shows it.
+/// The state of one line, as the screen shows it.
 #[derive(Debug, Clone)]
 struct Row {
     client_order_id: String,
@@ -61,11 +61,10 @@ struct Row {
     courier: Option<String>,
     /// Why it ended as it did.
     reason: Option<String>,
-    /// It was seen `reconciling`.
-    doubted: bool,
-    called_off: bool,
-    /// Nothing while it is under way.
-    well: Option<bool>,
+    was_reconciling: bool,
+    cancel_sent: bool,
+    /// `None` until the order has ended.
+    passed: Option<bool>,
 }
 
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
@@ -80,21 +79,21 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             send_all(&running).await
         }
         Instance::Live => bail!(
-            "the instance on {} books with ParcelX itself: the demo only speaks to a simulator",
+            "the instance on {} uses the real ParcelX: the demo runs only against a simulator",
             config.http.bind
         ),
         Instance::Foreign => {
-            bail!("http.bind: {} is taken by a program that is no Waybill", config.http.bind)
+            bail!("http.bind: {} is in use by a program that is not Waybill", config.http.bind)
         }
         Instance::Absent => own(config, &token).await,
     }
 }
 
-/// Starts an instance, and stops it after the demo.
+/// Starts an instance for the demo and stops it afterwards.
 async fn own(config: Config, token: &str) -> anyhow::Result<()> {
     let program = AllInOne::build(config).await?;
     if program.app.env != crate::provider::carrier::ProviderEnv::Simulator {
-        bail!("ParcelX credentials are set: the demo only speaks to a simulator");
+        bail!("ParcelX credentials are set: the demo runs only against a simulator");
     }
     let client = Client::new(&format!("http://{}", program.address), token)?;
     let stop = super::serve::stop_on_signals()?;
@@ -128,24 +127,24 @@ async fn send_all(client: &Client) -> anyhow::Result<()> {
             client.lose_answer(line.order.get("invoiceNumber")).await?;
         }
         let reply = client.create(&line.order).await?;
-        rows.push(answered(&rows, client_order_id, line.expect, reply));
+        rows.push(row(&rows, client_order_id, line.expect, reply));
         screen.show(&rows)?;
     }
     watch(client, &mut rows, &mut screen).await?;
     let shipments = client.booked().await?;
     check_ledger(&mut rows, &before, &shipments);
     screen.table(&rows)?;
-    let wrong = rows.iter().filter(|r| r.well != Some(true)).count();
+    let wrong = rows.iter().filter(|r| r.passed != Some(true)).count();
     if wrong > 0 {
         bail!("{wrong} of {} orders did not end as they should", rows.len());
     }
     Ok(())
 }
 
-/// A row from the answer to its create.
-fn answered(earlier: &[Row], client_order_id: String, expect: Expect, reply: Reply) -> Row {
+/// The row of an order after its create.
+fn row(earlier: &[Row], client_order_id: String, expect: Expect, reply: Reply) -> Row {
     let first = earlier.iter().find(|r| r.client_order_id == client_order_id);
-    let (state, well) = match (&reply, expect) {
+    let (state, passed) = match (&reply, expect) {
         (Reply::Created { .. }, Expect::Booked | Expect::Refused | Expect::Lost | Expect::Cancelled) => {
             ("queued".to_owned(), None)
         }
@@ -171,36 +170,36 @@ fn answered(earlier: &[Row], client_order_id: String, expect: Expect, reply: Rep
         awb: None,
         courier: None,
         reason: None,
-        doubted: false,
-        called_off: false,
-        well,
+        was_reconciling: false,
+        cancel_sent: false,
+        passed,
     }
 }
 
-/// Asks until every order has ended.
+/// Polls until every order has ended.
 async fn watch(client: &Client, rows: &mut [Row], screen: &mut Screen) -> anyhow::Result<()> {
-    let limit = tokio::time::Instant::now() + PATIENCE;
-    while rows.iter().any(|r| r.well.is_none()) && tokio::time::Instant::now() < limit {
-        for row in rows.iter_mut().filter(|r| r.well.is_none()) {
+    let limit = tokio::time::Instant::now() + WAIT_LIMIT;
+    while rows.iter().any(|r| r.passed.is_none()) && tokio::time::Instant::now() < limit {
+        for row in rows.iter_mut().filter(|r| r.passed.is_none()) {
             let Some(id) = row.id.clone() else { continue };
             let order = client.order(&id).await?;
-            row.doubted |= order.state == "reconciling";
+            row.was_reconciling |= order.state == "reconciling";
             row.state = if order.cancelled { "cancelled".to_owned() } else { order.state };
             row.awb = order.awb;
             row.courier = order.courier;
             row.reason = order.reason;
             if row.expect == Expect::Cancelled && row.state == "success" {
-                if !row.called_off {
+                if !row.cancel_sent {
                     client.cancel(&id).await?;
-                    row.called_off = true;
+                    row.cancel_sent = true;
                 }
                 continue;
             }
-            row.well = match (row.state.as_str(), row.expect) {
+            row.passed = match (row.state.as_str(), row.expect) {
                 ("success", Expect::Booked) => Some(row.awb.is_some()),
-                ("success", Expect::Lost) => Some(row.awb.is_some() && row.doubted),
+                ("success", Expect::Lost) => Some(row.awb.is_some() && row.was_reconciling),
                 ("failed", Expect::Refused) => Some(true),
-                ("cancelled", Expect::Cancelled) => Some(row.called_off),
+                ("cancelled", Expect::Cancelled) => Some(row.cancel_sent),
                 ("success" | "failed" | "needs_review" | "cancelled", _) => Some(false),
                 _ => None,
             };
@@ -208,31 +207,31 @@ async fn watch(client: &Client, rows: &mut [Row], screen: &mut Screen) -> anyhow
         screen.show(rows)?;
         tokio::time::sleep(BETWEEN_POLLS).await;
     }
-    for row in rows.iter_mut().filter(|r| r.well.is_none()) {
+    for row in rows.iter_mut().filter(|r| r.passed.is_none()) {
         row.state = format!("still {}", row.state);
-        row.well = Some(false);
+        row.passed = Some(false);
     }
     Ok(())
 }
 
-/// The double's own books: one shipment for each booked order, live unless it was cancelled, none for the
-/// others.
+/// The simulator's ledger must have one shipment for each booked order, live unless it was cancelled, and
+/// none for the others.
 fn check_ledger(rows: &mut [Row], before: &BTreeMap<String, Booked>, after: &BTreeMap<String, Booked>) {
     for row in rows.iter_mut() {
         let Some(awb) = &row.awb else { continue };
         let live = row.expect != Expect::Cancelled;
         if before.contains_key(awb) || after.get(awb) != Some(&Booked { times: 1, live }) {
-            row.state = "not so in the simulator's ledger".to_owned();
-            row.well = Some(false);
+            row.state = "differs from the simulator's ledger".to_owned();
+            row.passed = Some(false);
         }
     }
     let booked = rows.iter().filter(|r| !matches!(r.expect, Expect::Replay) && r.awb.is_some()).count();
     let new = after.keys().filter(|awb| !before.contains_key(*awb)).count();
-    // Others may use the same instance; fewer new shipments than orders cannot be.
+    // Other clients may use the same instance, so there may be more new shipments than orders, but not fewer.
     if new < booked
         && let Some(last) = rows.last_mut()
     {
         last.state = format!("{new} shipments for {booked} orders");
-        last.well = Some(false);
+        last.passed = Some(false);
     }
 }

@@ -1,4 +1,4 @@
-//! `waybill doctor` and `waybill sweep`: how things stand, and one repair pass by hand.
+//! `waybill doctor` prints the state of the installation; `waybill sweep` runs one repair pass.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::{
     platform::{config::Config, outbox::LeaseDocument},
 };
 
-/// Jobs that nobody was told of for this long mean that no worker runs.
-const LATE: Duration = Duration::from_secs(60);
+/// An outbox entry older than this means that no worker is running.
+const MAX_OUTBOX_AGE: Duration = Duration::from_secs(60);
 
 pub(super) async fn sweep(config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
     let report = app.walker().pass().await?;
     super::say(&format!(
-        "told the queue of {} jobs (the oldest {} s late)",
+        "added {} jobs to the queue (the oldest {} s late)",
         report.relayed,
         report.lag.as_secs()
     ))?;
     super::say(&format!(
-        "overdue orders: {} still queued, {} dispatched again, {} given to review",
+        "overdue orders: {} still queued, {} dispatched again, {} moved to review",
         report.waiting, report.dispatched, report.given_up
     ))?;
     Ok(())
@@ -30,7 +30,6 @@ pub(super) async fn sweep(config: Config) -> anyhow::Result<()> {
 
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
-    let mut sick = Vec::new();
     super::say(&format!("settings   ok\ndatabase   {}", app.config.store.url))?;
     app.store.ping().await.context("database")?;
     for (status, count) in app.store.count_by::<Order>("providerSyncStatus").await? {
@@ -53,14 +52,14 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         outbox.as_secs(),
         overdue.as_secs()
     ))?;
-    if outbox > LATE {
-        sick.push("jobs wait to be told to the queue: is a worker running?");
-    }
     let lease = app.store.get::<LeaseDocument>("outbox").await?;
     let leader = lease.filter(|l| l.holder.is_some() && l.until > app.clock.now());
     super::say(&format!(
         "leader     {}",
         leader.map_or_else(|| "none: no worker is running".to_owned(), |l| format!("until {}", l.until))
     ))?;
-    if sick.is_empty() { Ok(()) } else { bail!(sick.join("\n")) }
+    if outbox > MAX_OUTBOX_AGE {
+        bail!("jobs are waiting to be added to the queue: is a worker running?");
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The database and the queue, for commands that look at what a service has made of them.
+//! Opens the database and the queue for commands that read or change a service's data.
 
 use anyhow::Context;
 
@@ -9,7 +9,7 @@ use crate::{
     provider::carrier::ProviderEnv,
 };
 
-/// Which orders a tool sees does not depend on the provider; with credentials it acts for the live one.
+/// A tool sees all orders, whatever their provider; with credentials it acts for the live one.
 pub(super) async fn open(config: Config) -> anyhow::Result<App> {
     let env = match config.provider(Role::AllInOne) {
         Ok(Provider::Live(_)) => ProviderEnv::Live,
@@ -17,5 +17,5 @@ pub(super) async fn open(config: Config) -> anyhow::Result<App> {
     };
     App::open_without_merchants(config, env, Clock::system())
         .await
-        .context("cannot open what the settings name")
+        .context("cannot open the database or the queue")
 }

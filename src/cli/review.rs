@@ -1,4 +1,4 @@
-//! `waybill review …`: orders that wait for a person. Works beside running instances, on the same database.
+//! `waybill review …`: orders in review. Uses the same database as the running instances.
 
 mod args;
 mod list;
@@ -65,11 +65,11 @@ pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> 
     done.finish(json, &provider.base_url)
 }
 
-/// The provider whose shipments orders are compared with, and the database.
+/// The provider account to look up shipments with, and the database.
 async fn open(config: Config) -> anyhow::Result<(Account, App)> {
     let (env, account) = match config.provider(Role::Worker).or_else(|_| config.provider(Role::AllInOne))? {
         Provider::Live(account) => (ProviderEnv::Live, account),
-        // The simulator lives in the running all-in-one program, which knows what it has booked.
+        // The simulator is part of the running all-in-one program, which has its ledger.
         Provider::Simulator => {
             let key = SecretString::from(ids::secret());
             let base_url = Url::parse(&format!("http://{}{SIMULATOR}", config.http.bind))?;
@@ -78,7 +78,7 @@ async fn open(config: Config) -> anyhow::Result<(Account, App)> {
     };
     let app = App::open_without_merchants(config, env, Clock::system())
         .await
-        .context("cannot open what the settings name")?;
+        .context("cannot open the database or the queue")?;
     Ok((account, app))
 }
 
@@ -128,14 +128,14 @@ async fn item(app: &App, id: &str, result: Result<Order, ReviewError>) -> Item {
     }
 }
 
-/// Named orders, or all that a filter names.
+/// Acts on the named orders, or on all orders that match the filter.
 async fn many(app: &App, reviews: &ReviewService, args: &Many, action: Action) -> anyhow::Result<Printer> {
     let json = args.change.json;
     if args.all {
         return all(app, reviews, action, &args.filter.read()?, args.yes, args.dry_run, json).await;
     }
     if args.dry_run {
-        bail!("--dry-run is for --all: an order that is named is changed or refused");
+        bail!("--dry-run works only with --all");
     }
     args.filter.unused()?;
     confirm(args.ids.len(), args.yes)?;
@@ -176,7 +176,7 @@ async fn all(
     Ok(printer)
 }
 
-/// How many orders a filter names.
+/// The number of orders that match the filter.
 async fn count(app: &App, filter: &ReviewFilter) -> anyhow::Result<usize> {
     let filter = ReviewFilter { of: Some(ReviewOf::Booking), ..filter.clone() };
     let (mut count, mut cursor) = (0, None);
@@ -190,15 +190,15 @@ async fn count(app: &App, filter: &ReviewFilter) -> anyhow::Result<usize> {
     }
 }
 
-/// More than one order is changed only when somebody has said so.
+/// More than one order is changed only with a confirmation.
 fn confirm(orders: usize, yes: bool) -> anyhow::Result<()> {
     if yes || orders <= 1 {
         return Ok(());
     }
     if !io::stdin().is_terminal() {
-        bail!("{orders} orders would be changed: say --yes, or look first with --dry-run");
+        bail!("{orders} orders would be changed: confirm with --yes, or check first with --dry-run");
     }
-    write!(io::stderr(), "{orders} orders will be changed. Type {orders} to go on: ")?;
+    write!(io::stderr(), "{orders} orders will be changed. Type {orders} to continue: ")?;
     let mut typed = String::new();
     io::stdin().read_line(&mut typed)?;
     if typed.trim() == orders.to_string() { Ok(()) } else { bail!("nothing was changed") }

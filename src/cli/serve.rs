@@ -1,6 +1,6 @@
-//! The long-running commands: all in one, the API alone, the worker alone.
+//! The long-running commands: all in one, only the API, only the worker.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use axum::Router;
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// Where the built-in simulator is mounted.
+/// The path of the built-in simulator.
 pub(super) const SIMULATOR: &str = "/simulator";
 
 /// A running all-in-one program.
@@ -42,7 +42,7 @@ pub(super) struct AllInOne {
 }
 
 impl AllInOne {
-    /// Builds all parts; nothing runs yet.
+    /// Builds all parts without starting them.
     pub(super) async fn build(config: Config) -> anyhow::Result<Self> {
         let provider = config.provider(Role::AllInOne)?;
         let listener = listen(config.http.bind, "http.bind").await?;
@@ -62,11 +62,10 @@ impl AllInOne {
                 let base_url = Url::parse(&format!("http://{address}{SIMULATOR}"))?;
                 let account = Account { base_url, access_key: key.clone(), secret_key: key };
                 let ledger_file = Some(folder.join("simulator-ledger.jsonl"));
-                // Any token will do: the double answers on a loopback address only, and an order's lifecycle
-                // must not end at a key.
+                // Accepts any token: it is only on a loopback address, and each process makes its own key.
                 let settings = Settings { access_token: None, ledger_file, profile: Profile::Friendly };
                 let simulator = Simulator::new(settings, Clock::system())?;
-                // Beside the API's layers, not inside: the double is another service.
+                // Outside the API's middleware: the simulator is another service.
                 (account, Router::new().nest(SIMULATOR, simulator.router()).fallback_service(router))
             }
         };
@@ -74,8 +73,8 @@ impl AllInOne {
         Ok(Self { app, address, worker, listener, router, draining })
     }
 
-    /// Runs until `stop`: first the worker ends what it has in hand, with the API (and the simulator) still
-    /// answering; then the API does.
+    /// Runs until `stop`. Then the worker finishes its jobs first, while the API and the simulator still
+    /// respond; after it, the API stops.
     pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let drain = self.app.config.worker.drain.get();
         let closing = CancellationToken::new();
@@ -142,7 +141,7 @@ pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the worker until it is stopped, and then lets it end what it has in hand, for at most `drain`.
+/// Runs the worker until `stop`, and then waits for at most `drain` until it has finished its jobs.
 async fn drained(worker: &Worker, stop: &CancellationToken, drain: Duration) {
     let too_long = async {
         stop.cancelled().await;
@@ -150,18 +149,20 @@ async fn drained(worker: &Worker, stop: &CancellationToken, drain: Duration) {
     };
     tokio::select! {
         () = worker.run(stop) => {}
-        () = too_long => tracing::warn!("jobs were still running at the end of the drain; other workers will find and settle them"),
+        () = too_long => tracing::warn!(
+            "jobs were still running at the end of the drain; other workers will find and resolve them"
+        ),
     }
 }
 
-/// `timeout`, terminals and process managers signal a process and its group: what comes this soon is an echo
-/// of the first signal.
-const ECHO: Duration = Duration::from_millis(300);
+/// `timeout`, terminals and process managers signal both a process and its group: a second signal within this
+/// time belongs to the first one.
+const DUPLICATE_SIGNAL: Duration = Duration::from_millis(300);
 
-/// Cancelled by the first SIGTERM or Ctrl-C; a second one, of its own, ends the process at once.
+/// Cancelled by the first SIGTERM or Ctrl-C; a later one ends the process at once.
 ///
 /// # Errors
-/// When signals cannot be listened to.
+/// Fails if the signal handlers cannot be installed.
 pub(super) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -176,11 +177,11 @@ pub(super) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
             match first {
                 None => {
                     first = Some(Instant::now());
-                    tracing::info!("stopping: ending what is in hand; a second signal does not wait");
+                    tracing::info!("stopping: finishing the current work; a second signal ends at once");
                     stopping.cancel();
                 }
-                Some(at) if at.elapsed() >= ECHO => {
-                    tracing::warn!("told twice: ending at once");
+                Some(at) if at.elapsed() >= DUPLICATE_SIGNAL => {
+                    tracing::warn!("second signal: ending at once");
                     std::process::exit(1);
                 }
                 Some(_) => {}
@@ -190,20 +191,24 @@ pub(super) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Listens on `address`, or says how to mend it; `key` names the setting.
+/// Listens on `address`; the error names the setting `key` and how to fix it.
 pub(super) async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    use std::io::ErrorKind;
+    let setting = if key == "http.bind" { "WAYBILL_HTTP__BIND=" } else { "--bind " };
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            let setting = if key == "http.bind" { "WAYBILL_HTTP__BIND=" } else { "--bind " };
-            anyhow!("{key}: {address} is taken by another program: stop it, or choose another port ({setting}127.0.0.1:3100)")
+        ErrorKind::AddrInUse => anyhow!(
+            "{key}: {address} is in use by another program: stop it, or choose another port \
+             ({setting}127.0.0.1:3100)"
+        ),
+        ErrorKind::PermissionDenied => {
+            anyhow!("{key}: {address} may not be used by this user: choose a port from 1024 up")
         }
-        std::io::ErrorKind::PermissionDenied => anyhow!("{key}: {address} may not be used by this user: choose a port from 1024 up"),
-        std::io::ErrorKind::AddrNotAvailable => anyhow!("{key}: {address} is no address of this machine"),
+        ErrorKind::AddrNotAvailable => anyhow!("{key}: {address} is not an address of this machine"),
         _ => anyhow!("{key}: cannot listen on {address}: {error}"),
     })
 }
 
-/// Opens the files, or says which setting names another.
+/// Opens the databases; the error names the setting to change.
 async fn open(config: Config, env: ProviderEnv) -> anyhow::Result<App> {
     App::open(config, env, Clock::system()).await.map_err(explain)
 }
@@ -215,9 +220,3 @@ fn explain(error: AppError) -> anyhow::Error {
         other => other.into(),
     }
 }
-
-/// The parts are shared by several tasks.
-const _: fn() = || {
-    fn shared<T: Send + Sync>() {}
-    shared::<Arc<App>>();
-};

@@ -1,4 +1,4 @@
-//! `waybill simulator`: the ParcelX double as a process of its own.
+//! `waybill simulator`: the ParcelX simulator as a separate process.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -15,13 +15,13 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where it listens; a loopback address.
+    /// The address to listen on; a loopback address.
     #[arg(long, default_value = "127.0.0.1:4000")]
     bind: SocketAddr,
-    /// Keep what it really did in this file, one JSON object per line.
+    /// Keep its ledger in this file, one JSON object per line.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// What it does where nobody knows what ParcelX does.
+    /// How it behaves where ParcelX's behaviour is not known.
     #[arg(long, value_enum, default_value = "friendly")]
     profile: ProfileArg,
 }
@@ -32,7 +32,7 @@ enum ProfileArg {
     Unpleasant,
 }
 
-/// Expects the credentials that are set, or takes any.
+/// Requires the configured credentials; accepts any if none are set.
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     telemetry::init(&config.log.level, config.log.format)?;
     if !args.bind.ip().is_loopback() {

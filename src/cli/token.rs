@@ -1,4 +1,4 @@
-//! `waybill token`: prints a bearer token and nothing else, so that it can be used in `$(…)`.
+//! `waybill token`: prints only the bearer token, so that it can be used in `$(…)`.
 
 use std::time::Duration;
 
@@ -12,18 +12,17 @@ use crate::{
     },
 };
 
-/// Longest life of a token.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const MAX_TTL: Duration = Duration::from_secs(366 * 24 * 3600);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The merchant's user id; its orders belong to it.
+    /// The merchant's user id, which owns the orders.
     #[arg(long, value_name = "ID")]
     user: String,
-    /// Only `merchant`: admin roles get no tokens here.
+    /// Only `merchant`: this command makes no tokens for admin roles.
     #[arg(long, default_value = "merchant")]
     role: String,
-    /// How long it is good for: 15m, 1h, 30d.
+    /// How long it is valid: 15m, 1h, 30d.
     #[arg(long, default_value = "1h", value_name = "DURATION")]
     ttl: String,
 }
@@ -31,11 +30,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     if args.role != "merchant" {
         bail!(
-            "--role {}: only merchant tokens are made here",
+            "--role {}: this command makes only merchant tokens",
             args.role.chars().filter(|c| !c.is_control()).take(20).collect::<String>()
         );
     }
-    let ttl = duration::parse_up_to(&args.ttl, LONGEST)
+    let ttl = duration::parse_up_to(&args.ttl, MAX_TTL)
         .ok()
         .filter(|ttl| ttl.as_secs() >= 1)
         .ok_or_else(|| anyhow!("--ttl: must be a duration from 1s to 366d, such as 15m, 1h or 30d"))?;

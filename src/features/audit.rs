@@ -1,12 +1,10 @@
-//! What people did by hand: who, to what, why, and how it ended.
+//! Audit log for manual actions: who did what, to which subject, why, and how it ended.
 //!
-//! Guards against an action without a line. A line is written *before* its action, as `begun`, and gets its
-//! end after it: a process that dies in between leaves the line, never the action alone. A line that stays
-//! `begun` says that nobody knows from here whether it was done; what it was about does. Lines are never
-//! changed otherwise, and never removed.
+//! A line is written as `begun` *before* its action and completed after it, so no action is without a line,
+//! even if the process dies in between. A line that stays `begun` does not say whether the action was done:
+//! the subject's own state does. Lines are not changed in any other way, and never removed.
 //!
-//! Knows no business type: what an action is about is named by its collection and id, and its states are
-//! words.
+//! Uses no business types: a subject is a collection and an id, and its states are strings.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,18 +17,18 @@ use crate::{
     },
 };
 
-/// What the audit log declares of itself.
+/// The parts of the audit log that `app` registers.
 #[must_use]
 pub fn feature() -> Feature {
     Feature::new().collection::<AuditLine>()
 }
 
-/// Longest name of who acts, in characters.
+/// Longest name of an actor, in characters.
 pub const LONGEST_NAME: usize = 100;
 /// Longest reason, in characters.
 pub const LONGEST_REASON: usize = 500;
 
-/// Where an action came in.
+/// The interface that an action came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Via {
@@ -38,21 +36,21 @@ pub enum Via {
     Http,
 }
 
-/// Who acts.
+/// The actor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
     pub name: String,
     pub via: Via,
 }
 
-/// Who answers for an action, and why they took it: nothing is done without both.
+/// The actor of an action and the reason: no action is taken without both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditContext {
     who: Who,
     reason: String,
 }
 
-/// A signature that says too little, or too much.
+/// The name or the reason is empty, too long, or has control characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AuditContextError {
     #[error("the actor must be a name of 1 to {LONGEST_NAME} characters, without control characters")]
@@ -65,14 +63,14 @@ impl AuditContext {
     /// # Errors
     /// [`AuditContextError`].
     pub fn new(name: &str, via: Via, reason: &str) -> Result<Self, AuditContextError> {
-        let fine = |text: &str, longest| {
+        let valid = |text: &str, longest| {
             (1..=longest).contains(&text.chars().count()) && !text.chars().any(char::is_control)
         };
         let (name, reason) = (name.trim(), reason.trim());
-        if !fine(name, LONGEST_NAME) {
+        if !valid(name, LONGEST_NAME) {
             return Err(AuditContextError::Name);
         }
-        if !fine(reason, LONGEST_REASON) {
+        if !valid(reason, LONGEST_REASON) {
             return Err(AuditContextError::Reason);
         }
         Ok(Self { who: Who { name: name.to_owned(), via }, reason: reason.to_owned() })
@@ -88,12 +86,12 @@ impl AuditContext {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Not known: it is under way, or its process died, or the database went away under it.
+    /// Not known: still running, or the process died or lost the database.
     Begun,
     Done,
-    /// It was not right to do; nothing was changed.
+    /// Not allowed; nothing was changed.
     Refused,
-    /// A fault; nothing was changed.
+    /// An error; nothing was changed.
     Failed,
 }
 
@@ -109,23 +107,23 @@ impl Outcome {
     }
 }
 
-/// What an action is about.
+/// The document that an action changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     pub collection: String,
     pub id: String,
 }
 
-/// An action that is about to be taken.
+/// An action that is about to start.
 #[derive(Debug, Clone)]
 pub struct AuditedAction<'a> {
-    /// In dots: `order.rebook`, `account.lift`.
+    /// Separated by dots: `order.rebook`, `account.lift`.
     pub action: &'a str,
     pub collection: &'a str,
     pub id: &'a str,
-    /// Whose it is, where it is somebody's.
+    /// The account that owns the subject, if any.
     pub user_id: Option<&'a str>,
-    /// Its state before, in words that name no person.
+    /// The subject's state before, without personal data.
     pub before: Option<&'a str>,
 }
 
@@ -141,7 +139,7 @@ pub struct AuditLine {
     pub subject: Subject,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// The words of whoever acted.
+    /// As the actor wrote it.
     pub reason: String,
     pub outcome: Outcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -166,7 +164,7 @@ impl Document for AuditLine {
     id_and_version!();
 }
 
-/// The log. Cheap to clone.
+/// Writes and reads the audit log. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Audit {
     store: Store,
@@ -179,10 +177,10 @@ impl Audit {
         Self { store, clock }
     }
 
-    /// Writes the line of an action that follows, and gives its id.
+    /// Writes the line of an action that is about to start, and returns its id.
     ///
     /// # Errors
-    /// When the store fails; then the action must not be taken.
+    /// Fails if the store fails; then the action must not be taken.
     pub async fn begin(&self, by: &AuditContext, act: &AuditedAction<'_>) -> Result<String, StoreError> {
         let now = self.clock.now();
         let line = AuditLine {
@@ -205,10 +203,10 @@ impl Audit {
         Ok(line.id)
     }
 
-    /// Writes down how the action of the line `id` ended: once, what is written stays.
+    /// Records how the action of the line `id` ended. The first outcome stays.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Fails if the store fails.
     pub async fn end(
         &self,
         id: &str,
@@ -228,10 +226,10 @@ impl Audit {
         ended.await.map(|_: Updated<AuditLine, ()>| ())
     }
 
-    /// Lines, newest first: of one subject, or all. At most `limit`, behind `after`.
+    /// At most `limit` lines of one subject, or of all, newest first, starting after the cursor.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Fails if the store fails.
     pub async fn list(
         &self,
         subject: Option<&str>,
@@ -254,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_signs_without_a_name_and_a_reason() {
+    fn a_name_and_a_reason_are_required() {
         let sign = |name: &str, reason: &str| AuditContext::new(name, Via::Cli, reason);
         assert_eq!(sign(" asha ", " the panel shows it ").unwrap().reason(), "the panel shows it");
         let long = "x".repeat(501);

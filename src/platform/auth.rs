@@ -1,4 +1,4 @@
-//! Who is asking: bearer tokens and what they allow.
+//! Authentication: bearer tokens and the roles they carry.
 
 mod extract;
 mod hs256;

@@ -1,8 +1,7 @@
 //! Settings: compiled-in defaults, then a file, then the environment.
 //!
-//! Guards against a typo that silently changes nothing (unknown keys are refused), against mending one
-//! problem per start (all are told at once), against pairs of values that cannot work together, and against
-//! secrets in error texts.
+//! Unknown keys are refused, so a typo cannot silently have no effect. All problems are reported at once,
+//! also pairs of values that cannot work together. Error texts contain no secrets.
 
 mod check;
 mod debug;
@@ -36,7 +35,7 @@ use crate::platform::queue::{
     runner::QueueSettings,
 };
 
-/// Everything that can be set. `config/default.toml` says what each key means.
+/// All settings. `config/default.toml` documents each key.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -50,21 +49,21 @@ pub struct Config {
     pub log: Log,
 }
 
-/// How the program is run; what a setting must be depends on it.
+/// How the program is run. The rules for some settings depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// API, worker and, without credentials, the simulator.
+    /// API and worker, and without credentials also the simulator.
     AllInOne,
     Api,
     Worker,
-    /// A command that only reads or writes what is stored.
+    /// A command that only reads or writes the databases.
     Tool,
 }
 
-/// Which `ParcelX` a process talks to.
+/// Which `ParcelX` a process calls.
 #[derive(Debug, Clone)]
 pub enum Provider {
-    /// The built-in double.
+    /// The built-in simulator.
     Simulator,
     Live(Account),
 }
@@ -81,7 +80,7 @@ impl Config {
     /// Defaults, then `file`, then the `WAYBILL_…` variables among `environment`.
     ///
     /// # Errors
-    /// Every problem of form and every pair of values that cannot work together.
+    /// Lists every invalid value and every pair of values that cannot work together.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -89,7 +88,7 @@ impl Config {
         layers::read(file, environment)
     }
 
-    /// The process's own environment.
+    /// As [`Config::load`], with the environment of this process.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -100,7 +99,7 @@ impl Config {
             match (name.into_string(), value.into_string()) {
                 (Ok(name), Ok(value)) => variables.push((name, value)),
                 (Ok(name), Err(_)) if name.starts_with("WAYBILL_") => {
-                    problems.push(Problem::new(&name, "is not UTF-8"))
+                    problems.push(Problem::new(&name, "is not UTF-8"));
                 }
                 _ => {} // not ours
             }
@@ -117,43 +116,42 @@ impl Config {
         Self::load(file.or(named.as_deref()), variables)
     }
 
-    /// Refuses settings for queues that are not among `known`: such a name is a slip that would change
-    /// nothing.
+    /// Refuses settings of queues that are not in `known`: such a typo would have no effect.
     ///
     /// # Errors
-    /// Each such name.
+    /// Lists every unknown name.
     pub fn only_queues(&self, known: &[&str]) -> Result<(), ConfigError> {
         let unknown = self.queue.per_queue.keys().filter(|name| !known.contains(&name.as_str()));
-        let detail = format!("is no queue; there are: {}", known.join(", "));
+        let detail = format!("is not a queue; there are: {}", known.join(", "));
         let problems: Vec<_> =
             unknown.map(|name| Problem::new(&format!("queue.per_queue.{name}"), detail.clone())).collect();
         if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
     }
 
-    /// The `ParcelX` this process talks to.
+    /// The `ParcelX` this process calls.
     ///
     /// # Errors
-    /// When credentials are missing where there must be some, or half of them are, and when the key of the
-    /// bearer tokens is missing where none may be generated.
+    /// Fails if required credentials are missing, if only one of the two keys is set, or if the signing secret
+    /// of the bearer tokens is missing and may not be generated.
     pub fn provider(&self, role: Role) -> Result<Provider, ConfigError> {
         check::provider(self, role)
     }
 
-    /// The key of the bearer tokens: the set one, or one generated beside the database.
+    /// The signing secret of the bearer tokens: the configured one, or one generated next to the database.
     ///
     /// # Errors
-    /// When none is set and none may be generated, or its file cannot be read or written.
+    /// Fails if none is set and none may be generated, or if its file cannot be read or written.
     pub fn jwt_secret(&self) -> Result<SecretString, ConfigError> {
         secrets::jwt_secret(self)
     }
 
-    /// Where a worker process shows its health and metrics, if anywhere.
+    /// Where a worker process serves its health and metrics; `None` if it does not.
     #[must_use]
     pub fn worker_bind(&self) -> Option<SocketAddr> {
         self.worker.bind.trim().parse().ok()
     }
 
-    /// Where the database's file lies; on SQLite only.
+    /// The directory of the database file (SQLite only).
     #[must_use]
     pub fn data_folder(&self) -> PathBuf {
         let file = Path::new(self.store.url.strip_prefix("sqlite:").unwrap_or_default());
@@ -165,7 +163,7 @@ impl Config {
         Keep { completed: self.queue.keep_completed, failed: self.queue.keep_failed }
     }
 
-    /// How jobs of `queue` are retried.
+    /// The retry policy of `queue`.
     #[must_use]
     pub fn policy(&self, queue: &str) -> Policy {
         let own = self.queue.per_queue.get(queue);
@@ -175,7 +173,7 @@ impl Config {
         }
     }
 
-    /// The same for every queue.
+    /// The retry policies of all queues.
     #[must_use]
     pub fn policies(&self) -> Policies {
         let of_queues =
@@ -183,7 +181,7 @@ impl Config {
         Policies::new(Policy { attempts: self.queue.attempts, backoff: self.queue.backoff.get() }, of_queues)
     }
 
-    /// How `queue` is worked.
+    /// The settings of the workers of `queue`.
     #[must_use]
     pub fn queue_settings(&self, queue: &str) -> QueueSettings {
         let own = self.queue.per_queue.get(queue);
@@ -196,13 +194,12 @@ impl Config {
         }
     }
 
-    /// Longest time one call may take.
     #[must_use]
     pub fn call_timeout(&self) -> Duration {
         self.parcelx.timeout.get()
     }
 
-    /// Whether generated secrets and the simulator are allowed: on one machine, reachable from it alone.
+    /// Whether generated secrets and the simulator are allowed: only on SQLite and a loopback address.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.http.bind.ip().is_loopback()

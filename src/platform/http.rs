@@ -1,7 +1,7 @@
-//! The HTTP edge: what every request passes before and after its handler. Knows no resource.
+//! The HTTP layer: everything that runs before and after a handler. Contains no resource.
 //!
-//! Guards against answers that differ in form: whatever refuses a request (routing, an extractor, a time-out,
-//! a panic), the client gets the same problem document with the same headers.
+//! Every error response has the same form: whatever refuses a request (routing, an extractor, a timeout, a
+//! panic), the client gets a problem document with the same headers.
 
 pub mod answer;
 pub mod extract;

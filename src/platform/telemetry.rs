@@ -1,7 +1,6 @@
 //! Logs and metrics.
 //!
-//! Guards against metrics whose names and labels differ from place to place: the rest of the program calls
-//! the functions here and never names one.
+//! Only this module contains the names and labels of metrics, so that they are the same everywhere.
 
 mod logs;
 mod metrics;

@@ -1,13 +1,11 @@
-//! The `ParcelX` double: answers as the real service is known to, keeps a ledger of what it *really* did, and
-//! can be told to misbehave.
+//! The `ParcelX` simulator: responds as the real service is known to, keeps a ledger of what it *really* did,
+//! and can be set to misbehave.
 //!
-//! Guards against a client that is only tested against its author's idea of the service: nothing here is
-//! shared with `parcelx/`, and what nobody knows about the real service is a switch ([`Faults`]) whose
-//! unpleasant side is the default in tests.
+//! It shares no code with `parcelx/`, so that the client is not tested against its own assumptions. Where the
+//! real service's behaviour is not known, there is a switch ([`Faults`]), and tests use its worse setting.
 //!
-//! A connection that is closed without a byte of answer works wherever the router is mounted: the answer's
-//! body fails when it is first asked for anything, and hyper then drops the connection with the head still in
-//! its buffer.
+//! Closing a connection without a byte works wherever the router is mounted: the response body fails at its
+//! first poll, and hyper then drops the connection with the headers still in its buffer.
 
 mod admin;
 mod answer;
@@ -55,14 +53,13 @@ pub use self::{
 use self::{ledger::Journal, state::State};
 use crate::base::{clock::Clock, timestamp::Timestamp};
 
-/// How a double is set up.
+/// The settings of a simulator.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// The `access-token` header that is expected, as it stands on the wire (base64). `None`: any that is not
-    /// empty.
+    /// The expected `access-token` header, as sent (base64). `None`: any that is not empty.
     pub access_token: Option<String>,
-    /// Where the ledger is kept as JSON lines. An existing file is read back: shipments, warehouses and
-    /// numbers go on. One process at a time.
+    /// The file of the ledger, in JSON lines. An existing file is read first: shipments, warehouses and
+    /// numbers continue. Only one process may use it at a time.
     pub ledger_file: Option<PathBuf>,
     pub profile: Profile,
 }
@@ -76,23 +73,23 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// Why a double cannot be made.
+/// The simulator cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulatorError {
     #[error("the simulator's ledger {path} cannot be used: {source}", path = path.display())]
     Ledger { path: PathBuf, source: std::io::Error },
-    #[error("line {line} of {path} is no line of a simulator's ledger: {reason}", path = path.display())]
+    #[error("line {line} of {path} is not a line of a simulator's ledger: {reason}", path = path.display())]
     Line { path: PathBuf, line: usize, reason: String },
 }
 
-/// What the double knows of one parcel.
+/// One parcel in the simulator.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShipmentView {
     pub awb: String,
     pub reference: String,
-    /// No cancel was accepted (one that never takes effect does not count), or it was moved on after its
-    /// cancel; and it was not moved to 227 or 229.
+    /// No cancel was accepted (except one that never takes effect), or its status changed after the cancel;
+    /// and it was not moved to 227 or 229.
     pub live: bool,
     pub status_code: u16,
     pub booked_at: Timestamp,
@@ -102,7 +99,7 @@ pub struct ShipmentView {
     pub booking: Booking,
 }
 
-/// A handle; clones share one double.
+/// A handle; clones share one simulator.
 #[derive(Clone)]
 pub struct Simulator(Arc<Inner>);
 
@@ -119,34 +116,34 @@ impl fmt::Debug for Simulator {
     }
 }
 
-/// 2025-01-01, where serial numbers begin.
+/// 2025-01-01, where serial numbers start.
 const SERIAL_EPOCH_MS: i64 = 1_735_689_600_000;
 
 impl Simulator {
     /// # Errors
-    /// When the ledger file cannot be opened or holds other things.
+    /// Fails if the ledger file cannot be opened or has other content.
     pub fn new(settings: Settings, clock: Clock) -> Result<Self, SimulatorError> {
         let Settings { access_token, ledger_file, profile } = settings;
-        // Tenths of seconds: a double whose ledger was lost, or never kept, gives no AWB out again unless it
-        // booked more than ten a second all its life.
+        // Tenths of seconds: a simulator restarted without its ledger file repeats an AWB only if it booked
+        // more than ten a second over its whole life.
         let tenths = clock.now().as_millis().saturating_sub(SERIAL_EPOCH_MS) / 100;
         let mut state = State::new(profile, u64::try_from(tenths).unwrap_or(0));
         let journal = match ledger_file {
             Some(path) => Journal::open(&path, |event| state.replay(event))?,
             None => Journal::default(),
         };
-        state.go_on(journal);
+        state.resume(journal);
         let changed = Arc::clone(&state.changed);
         Ok(Self(Arc::new(Inner { access_token, clock, state: Mutex::new(state), changed })))
     }
 
-    /// All entries, oldest first; with friendly profile the latest 10,000 at least.
+    /// All entries, oldest first; with the friendly profile at least the latest 10,000.
     #[must_use]
     pub fn ledger(&self) -> Vec<Entry> {
         self.lock().entries.clone()
     }
 
-    /// All shipments, in the order of their booking; with friendly profile the latest 50,000.
+    /// All shipments in booking order; with the friendly profile the latest 50,000.
     #[must_use]
     pub fn shipments(&self) -> Vec<ShipmentView> {
         let now = self.now();
@@ -158,7 +155,7 @@ impl Simulator {
         self.lock().faults().clone()
     }
 
-    /// Sets all switches, the wallet among them.
+    /// Sets all switches, including the wallet.
     pub fn set_faults(&self, faults: Faults) {
         self.lock().set_faults(faults);
     }
@@ -171,30 +168,30 @@ impl Simulator {
         state.set_faults(faults);
     }
 
-    /// Queues a behaviour for the next call or calls that match.
+    /// Queues a behaviour for the next matching calls.
     pub fn script(&self, rule: Rule) {
         self.lock().rules.push_back(rule);
     }
 
-    /// How many scripted rules have not been used up.
+    /// The number of scripted rules that are not used up.
     #[must_use]
     pub fn scripted(&self) -> usize {
         self.lock().rules.len()
     }
 
-    /// What became of the status webhooks.
+    /// Counts of the status webhooks by result.
     #[must_use]
     pub fn webhooks(&self) -> WebhookCounts {
         self.lock().webhooks.counts()
     }
 
-    /// Moves a shipment to a status code of the table. `false`: no such AWB or code.
+    /// Moves a shipment to a status code of the table. Returns `false` if there is no such AWB or code.
     #[must_use]
     pub fn move_to(&self, awb: &str, code: u16) -> bool {
         admin::move_to(self, awb, code).is_ok()
     }
 
-    /// Waits until the ledger's entries meet `condition`. Put a time-out around it.
+    /// Waits until the ledger's entries meet `condition`. Has no timeout of its own.
     pub async fn wait_for(&self, mut condition: impl FnMut(&[Entry]) -> bool) {
         let mut changes = self.0.changed.subscribe();
         loop {

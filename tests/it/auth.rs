@@ -46,7 +46,10 @@ fn head() -> Value {
 }
 
 fn claims() -> Value {
-    json!({ "iss": "waybill", "aud": "waybill-api", "sub": "user-7", "role": "merchant", "iat": NOW, "nbf": NOW, "exp": NOW + 3600 })
+    json!({
+        "iss": "waybill", "aud": "waybill-api", "sub": "user-7", "role": "merchant",
+        "iat": NOW, "nbf": NOW, "exp": NOW + 3600
+    })
 }
 
 fn with(name: &str, value: Value) -> Value {

@@ -112,16 +112,20 @@ async fn said(call: RequestBuilder) -> (StatusCode, Value) {
 
 fn order(reference: &str) -> Value {
     json!({
-        "client_order_id": reference, "consignee_name": "Asha Example", "consignee_mobile": "9000000001", "consignee_phone": "",
-        "consignee_emailid": "asha@example.test", "consignee_address1": "12 Sample Street", "consignee_address2": "",
-        "consignee_pincode": "560001", "address_type": "Home", "invoice_number": "INV-1", "express_type": "surface",
-        "pick_address_id": "10001", "return_address_id": "", "payment_mode": "Cod", "cod_amount": "749.00", "order_amount": "749.00",
+        "client_order_id": reference, "consignee_name": "Asha Example", "consignee_mobile": "9000000001",
+        "consignee_phone": "", "consignee_emailid": "asha@example.test",
+        "consignee_address1": "12 Sample Street", "consignee_address2": "", "consignee_pincode": "560001",
+        "address_type": "Home", "invoice_number": "INV-1", "express_type": "surface",
+        "pick_address_id": "10001", "return_address_id": "", "payment_mode": "Cod", "cod_amount": "749.00",
+        "order_amount": "749.00",
         "tax_amount": "0", "extra_charges": "0", "mps": "0", "courier_type": 1, "courier_code": "PXDEL01",
         "products": [{
-            "product_sku": "SKU-7", "product_name": "Blue mug", "product_value": "374.50", "product_quantity": "2", "product_hsnsac": "",
+            "product_sku": "SKU-7", "product_name": "Blue mug", "product_value": "374.50",
+            "product_quantity": "2", "product_hsnsac": "",
             "product_taxper": 0, "product_category": "General", "product_description": ""
         }],
-        "shipment_length": ["15"], "shipment_width": ["10"], "shipment_height": ["10"], "shipment_weight": ["0.5"]
+        "shipment_length": ["15"], "shipment_width": ["10"], "shipment_height": ["10"],
+        "shipment_weight": ["0.5"]
     })
 }
 

@@ -1,4 +1,4 @@
-//! The demo as a client of the API, and as a reader of the simulator's ledger.
+//! The demo's client for the API and the simulator's ledger.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,16 +13,16 @@ pub(super) struct Client {
     token: String,
 }
 
-/// Who answers at the address.
+/// The program that listens on the address.
 pub(super) enum Instance {
     Simulator,
     Live,
-    /// Somebody, but no Waybill.
+    /// Not Waybill.
     Foreign,
     Absent,
 }
 
-/// The answer to a create.
+/// The response to a create.
 pub(super) enum Reply {
     Created { id: String },
     Replayed { id: String },
@@ -41,7 +41,6 @@ pub(super) struct Order {
     pub(super) cancelled: bool,
     pub(super) awb: Option<String>,
     pub(super) courier: Option<String>,
-    /// Why it is where it is: a refusal's words.
     pub(super) reason: Option<String>,
 }
 
@@ -53,10 +52,10 @@ impl Client {
     }
 
     pub(super) async fn instance(&self) -> Instance {
-        let Ok(answer) = self.http.get(format!("{}/version", self.url)).send().await else {
+        let Ok(response) = self.http.get(format!("{}/version", self.url)).send().await else {
             return Instance::Absent;
         };
-        let about = answer.json::<Value>().await.unwrap_or_default();
+        let about = response.json::<Value>().await.unwrap_or_default();
         match (about.get("name").and_then(Value::as_str), about.get("providerEnv").and_then(Value::as_str)) {
             (Some("waybill"), Some("simulator")) => Instance::Simulator,
             (Some("waybill"), _) => Instance::Live,
@@ -67,15 +66,16 @@ impl Client {
     pub(super) async fn create(&self, order: &Value) -> anyhow::Result<Reply> {
         let request =
             self.http.post(format!("{}/orders/create", self.url)).bearer_auth(&self.token).json(order);
-        let answer = request.send().await.context("an order could not be sent")?;
-        let status = answer.status().as_u16();
-        let body: Value = answer.json().await.context("an answer to a create is no JSON")?;
+        let response = request.send().await.context("an order could not be sent")?;
+        let status = response.status().as_u16();
+        let body: Value = response.json().await.context("the response to a create is not JSON")?;
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         Ok(match (status, text("/data/id")) {
             (201, Some(id)) => Reply::Created { id },
             (200, Some(id)) => Reply::Replayed { id },
             (401, _) => bail!(
-                "the instance does not know our token: it runs with another auth.jwt_secret or another data folder"
+                "the instance refuses our token: it runs with another auth.jwt_secret or another data \
+                 directory"
             ),
             _ => Reply::Refused { status, code: text("/code").unwrap_or_default() },
         })
@@ -93,23 +93,21 @@ impl Client {
         })
     }
 
-    /// Calls an order off.
     pub(super) async fn cancel(&self, id: &str) -> anyhow::Result<()> {
-        let body = serde_json::json!({ "reason": "called off by the demo" });
-        let request = self
-            .http
-            .post(format!("{}/v1/orders/{id}/cancel", self.url))
-            .bearer_auth(&self.token)
-            .json(&body);
+        let body = serde_json::json!({ "reason": "cancelled by the demo" });
+        let url = format!("{}/v1/orders/{id}/cancel", self.url);
+        let request = self.http.post(url).bearer_auth(&self.token).json(&body);
         request.send().await?.error_for_status().context("the cancel was refused")?;
         Ok(())
     }
 
-    /// Has the simulator book the order with this invoice number and lose the answer.
+    /// Tells the simulator to book the order with this invoice number and lose the answer.
     pub(super) async fn lose_answer(&self, invoice: Option<&Value>) -> anyhow::Result<()> {
-        let rule = serde_json::json!({ "operation": "create", "invoiceNumber": invoice, "answer": "lostAfterBooking" });
+        let rule = serde_json::json!({
+            "operation": "create", "invoiceNumber": invoice, "answer": "lostAfterBooking"
+        });
         let request = self.http.post(format!("{}{SIMULATOR}/_sim/script", self.url)).json(&rule);
-        request.send().await?.error_for_status().context("the simulator does not take the demo's script")?;
+        request.send().await?.error_for_status().context("the simulator refused the demo's script")?;
         Ok(())
     }
 
@@ -131,7 +129,8 @@ impl Client {
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let answer = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await?;
-        answer.error_for_status()?.json().await.with_context(|| format!("the answer of {path} is no JSON"))
+        let response = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await?;
+        let response = response.error_for_status()?;
+        response.json().await.with_context(|| format!("the response of {path} is not JSON"))
     }
 }

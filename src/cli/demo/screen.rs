@@ -1,4 +1,4 @@
-//! One line per order: redrawn in place on a terminal, printed once per change elsewhere; then a table.
+//! One line per order, redrawn in place on a terminal and otherwise printed after each change; then a table.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -6,9 +6,9 @@ use super::{Expect, Row};
 
 pub(super) struct Screen {
     live: bool,
-    /// Lines on the terminal that belong to the orders.
+    /// The number of lines drawn on the terminal.
     drawn: usize,
-    /// What was last printed of each order.
+    /// The last printed line of each order.
     printed: Vec<String>,
 }
 
@@ -58,8 +58,8 @@ impl Screen {
                 writeln!(out, "{} {}: {reason}", row.client_order_id, row.state)?;
             }
         }
-        let well = rows.iter().filter(|r| r.well == Some(true)).count();
-        writeln!(out, "{well} of {} orders ended as they should.", rows.len())?;
+        let passed = rows.iter().filter(|r| r.passed == Some(true)).count();
+        writeln!(out, "{passed} of {} orders ended as they should.", rows.len())?;
         out.flush()
     }
 }
@@ -77,7 +77,7 @@ fn line(row: &Row) -> String {
 }
 
 fn mark(row: &Row) -> &'static str {
-    match row.well {
+    match row.passed {
         None => "..",
         Some(true) => "ok",
         Some(false) => "BAD",
@@ -91,6 +91,6 @@ fn expected(expect: Expect) -> &'static str {
         Expect::Mismatch => "mismatch",
         Expect::Refused => "refused",
         Expect::Lost => "found",
-        Expect::Cancelled => "called off",
+        Expect::Cancelled => "cancelled",
     }
 }

@@ -9,7 +9,7 @@ use crate::{
 
 const LIST: &str = "\
 Examples:
-  waybill review list                              those that wait longest first
+  waybill review list                              longest waiting first
   waybill review list --code outcome-unknown --json
   waybill review list --code 'cancel-*' --of cancellation
   waybill review list --user shop-1 --before 2026-01-31T09:30:00Z";
@@ -18,36 +18,36 @@ const ADOPT: &str = "\
 Examples:
   waybill review adopt ord_019a… --awb 00000000000017 --reason 'seen there'
   waybill review adopt ord_019a… --awb 00000000000017 --unverified \\
-    --reason 'ParcelX support named it on the phone'
+    --reason 'ParcelX support gave it on the phone'
   waybill review adopt --all-found --code outcome-unknown --dry-run --reason x
   waybill review adopt --all-found --yes --reason 'after the outage'
 
 ParcelX must show the AWB for our reference, and not as cancelled, unless you
-say --unverified. An AWB of another order is never taken.";
+use --unverified. An AWB of another order is never accepted.";
 
 const REBOOK: &str = "\
 Examples:
   waybill review rebook ord_019a… --reason 'not in the panel'
   waybill review rebook --all --code provider-unreachable --yes \\
-    --reason 'ParcelX is back'
+    --reason 'ParcelX is available again'
   waybill review rebook --all --dry-run --reason 'what would happen?'
 
-Where an earlier call may have booked it, ParcelX is asked first and must not
-show the order. --force books without that: it may ship twice.";
+If an earlier call may have booked the order, ParcelX is asked first and must
+not show it. --force skips that check: the order may ship twice.";
 
 const FAIL: &str = "\
 Examples:
   waybill review fail ord_019a… --reason 'Not booked: please order again'
   waybill review fail --all --code poison --user shop-1 --yes --reason Tests
 
-The merchant reads the reason. A shipment that comes to light later is
-cancelled by itself.";
+The merchant can read the reason. A shipment that is found later is cancelled
+automatically.";
 
 const CANCEL_SHIPMENT: &str = "\
 Examples:
-  waybill review cancel-shipment ord_019a… --reason 'the courier can now'
+  waybill review cancel-shipment ord_019a… --reason 'the courier allows it now'
   waybill review cancel-shipment ord_019a… --awb 00000000000017 \\
-    --reason 'once more'";
+    --reason 'second attempt'";
 
 const CLOSE: &str = "\
 Examples:
@@ -58,52 +58,51 @@ Examples:
 
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Orders that wait for a person, those that wait longest first.
+    /// List the orders in review, longest waiting first.
     #[command(after_help = LIST)]
     List(List),
-    /// Give an order its shipment.
+    /// Record a shipment that exists at ParcelX as the order's own.
     #[command(after_help = ADOPT)]
     Adopt(Adopt),
-    /// Send orders to ParcelX once more.
+    /// Send orders to ParcelX again.
     #[command(after_help = REBOOK)]
     Rebook(Rebook),
-    /// Give orders up, with words for their merchant.
+    /// Mark orders as failed, with a reason for the merchant.
     #[command(after_help = FAIL)]
     Fail(Many),
-    /// Send the cancel of a shipment anew.
+    /// Send the cancel of a shipment again.
     #[command(after_help = CANCEL_SHIPMENT)]
     CancelShipment(One),
-    /// Write down what became of a shipment whose cancel was not clear.
+    /// Record whether a shipment with an unclear cancel is cancelled or live.
     #[command(after_help = CLOSE)]
     CloseCancellation(CloseCancellation),
 }
 
-/// Which orders.
 #[derive(Debug, clap::Args)]
 pub(super) struct Filter {
-    /// Why they wait: outcome-unknown, or the beginning of it as outcome-*.
+    /// Only with this review code, such as outcome-unknown, or its beginning, such as outcome-*.
     #[arg(long)]
     code: Option<String>,
-    /// Of this merchant.
+    /// Only of this merchant.
     #[arg(long, value_name = "ID")]
     user: Option<String>,
-    /// Waiting since this time or later, as 2026-01-31T09:30:00Z.
+    /// Only those in review since this time or later, such as 2026-01-31T09:30:00Z.
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Waiting since before this time.
+    /// Only those in review since before this time.
     #[arg(long, value_name = "TIME")]
     before: Option<String>,
 }
 
 impl Filter {
-    /// Beside orders that are named it would be left out of account: somebody who gave one means something
-    /// else than what would be done.
+    /// Fails if a filter is set together with named orders: it would have no effect, which is not what the
+    /// caller expects.
     pub(super) fn unused(&self) -> anyhow::Result<()> {
         let none = [&self.code, &self.user, &self.from, &self.before].iter().all(|given| given.is_none());
         if none {
             Ok(())
         } else {
-            Err(anyhow!("--code, --user, --from and --before choose among all orders, and these are named"))
+            Err(anyhow!("--code, --user, --from and --before cannot be used with named orders"))
         }
     }
 
@@ -126,13 +125,13 @@ impl Filter {
 pub(in crate::cli) struct List {
     #[command(flatten)]
     pub(super) filter: Filter,
-    /// Only what is unclear of a booking, or of a cancellation.
+    /// Only reviews of a booking, or of a cancellation.
     #[arg(long, value_enum)]
     pub(super) of: Option<Of>,
-    /// How many, 1 to 1000.
+    /// The number of orders, 1 to 1000.
     #[arg(long, default_value_t = 50)]
     pub(super) limit: usize,
-    /// Go on behind a page: what it gave as next.
+    /// Continue after a page: the `next` of that page.
     #[arg(long, value_name = "CURSOR")]
     pub(super) after: Option<String>,
     /// One JSON object.
@@ -155,16 +154,16 @@ impl From<Of> for ReviewOf {
     }
 }
 
-/// What every change needs.
+/// The arguments of every change.
 #[derive(Debug, clap::Args)]
 pub(super) struct Change {
     /// Who acts; by default the user of this machine.
     #[arg(long, value_name = "NAME")]
     pub(super) actor: Option<String>,
-    /// Why, in your words: kept in the audit log.
+    /// The reason, which is kept in the audit log.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
-    /// JSON: an object for each order, and one at the end.
+    /// JSON: an object for each order, and a summary at the end.
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -174,21 +173,21 @@ pub(in crate::cli) struct Adopt {
     /// The order.
     #[arg(required_unless_present = "all_found", requires = "awb", conflicts_with = "all_found")]
     pub(super) id: Option<String>,
-    /// Its shipment.
+    /// The AWB of its shipment.
     #[arg(long, conflicts_with = "all_found", requires = "id")]
     pub(super) awb: Option<String>,
-    /// Take the AWB without asking ParcelX.
+    /// Accept the AWB without asking ParcelX.
     #[arg(long, conflicts_with = "all_found")]
     pub(super) unverified: bool,
-    /// Ask ParcelX about each order that waits, and adopt what it shows.
+    /// Ask ParcelX about each order in review, and adopt the shipments it shows.
     #[arg(long)]
     pub(super) all_found: bool,
     #[command(flatten)]
     pub(super) filter: Filter,
-    /// Only say what would be done.
+    /// Only print what would be done.
     #[arg(long, requires = "all_found")]
     pub(super) dry_run: bool,
-    /// Change more than one order without asking.
+    /// Change more than one order without a question.
     #[arg(long)]
     pub(super) yes: bool,
     #[command(flatten)]
@@ -200,15 +199,15 @@ pub(in crate::cli) struct Many {
     /// The orders.
     #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
     pub(super) ids: Vec<String>,
-    /// Every order whose booking waits for a person, or those that the filter names.
+    /// Every order whose booking is in review, or those that match the filter.
     #[arg(long)]
     pub(super) all: bool,
     #[command(flatten)]
     pub(super) filter: Filter,
-    /// Only say what would be done, as far as that is known without asking ParcelX.
+    /// Only print what would be done, as far as that is known without asking ParcelX.
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Change more than one order without asking.
+    /// Change more than one order without a question.
     #[arg(long)]
     pub(super) yes: bool,
     #[command(flatten)]
@@ -219,7 +218,7 @@ pub(in crate::cli) struct Many {
 pub(in crate::cli) struct Rebook {
     #[command(flatten)]
     pub(super) many: Many,
-    /// Do not ask ParcelX first: it may ship twice.
+    /// Do not ask ParcelX first: the order may ship twice.
     #[arg(long)]
     pub(super) force: bool,
 }
@@ -228,7 +227,7 @@ pub(in crate::cli) struct Rebook {
 pub(in crate::cli) struct One {
     /// The order.
     pub(super) id: String,
-    /// Which shipment, where several wait.
+    /// The shipment, if several are in review.
     #[arg(long)]
     pub(super) awb: Option<String>,
     #[command(flatten)]
@@ -240,10 +239,10 @@ pub(in crate::cli) struct One {
 pub(in crate::cli) struct CloseCancellation {
     #[command(flatten)]
     pub(super) one: One,
-    /// It is cancelled.
+    /// The shipment is cancelled.
     #[arg(long, required_unless_present = "live", conflicts_with = "live")]
     pub(super) cancelled: bool,
-    /// It is live, and stays.
+    /// The shipment stays live.
     #[arg(long)]
     pub(super) live: bool,
 }

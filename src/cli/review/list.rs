@@ -1,4 +1,4 @@
-//! `waybill review list`.
+//! `waybill review list`: the orders in review.
 
 use anyhow::anyhow;
 use serde_json::{Value, json};
@@ -15,13 +15,12 @@ use crate::{
     provider::carrier::redact,
 };
 
-/// The most orders that are printed at once.
-const MOST: usize = 1000;
+const MAX_ORDERS: usize = 1000;
 
 pub(super) async fn run(app: &App, args: List) -> anyhow::Result<()> {
     let filter = ReviewFilter { of: args.of.map(ReviewOf::from), ..args.filter.read()? };
     let after = args.after.as_deref().map(cursor).transpose()?;
-    let page = app.state.orders.in_review(&filter, after, args.limit.clamp(1, MOST)).await?;
+    let page = app.state.orders.in_review(&filter, after, args.limit.clamp(1, MAX_ORDERS)).await?;
     let next = page.next.as_ref().map(token);
     if args.json {
         let orders: Vec<Value> = page.orders.iter().map(row).collect();
@@ -32,18 +31,11 @@ pub(super) async fn run(app: &App, args: List) -> anyhow::Result<()> {
         super::super::say("no order waits for a person")?;
         return Ok(());
     }
-    super::super::say(&line("waiting since", "order", "number", "merchant", "of", "why"))?;
+    super::super::say(&line("waiting since", "order", "number", "merchant", "of", "reason"))?;
     for order in &page.orders {
         let Some(review) = order.review() else { continue };
-        let (since, why) = (review.since.to_string(), why(order));
-        super::super::say(&line(
-            &since,
-            order.id(),
-            order.order_number(),
-            order.user_id(),
-            of(review.of),
-            &why,
-        ))?;
+        let (since, of, reason) = (review.since.to_string(), of(review.of), reason(order));
+        super::super::say(&line(&since, order.id(), order.order_number(), order.user_id(), of, &reason))?;
     }
     if let Some(next) = next {
         super::super::say(&format!("\nmore: --after {next}"))?;
@@ -51,8 +43,8 @@ pub(super) async fn run(app: &App, args: List) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn line(since: &str, id: &str, number: &str, user: &str, of: &str, why: &str) -> String {
-    format!("{since:<24}  {id:<36}  {number:<17}  {user:<16}  {of:<12}  {why}")
+fn line(since: &str, id: &str, number: &str, user: &str, of: &str, reason: &str) -> String {
+    format!("{since:<24}  {id:<36}  {number:<17}  {user:<16}  {of:<12}  {reason}")
 }
 
 fn of(of: ReviewOf) -> &'static str {
@@ -62,17 +54,17 @@ fn of(of: ReviewOf) -> &'static str {
     }
 }
 
-/// Why it waits, without what names a person.
-fn why(order: &Order) -> String {
+/// Why the order is in review, without personal data.
+fn reason(order: &Order) -> String {
     let Some(review) = order.review() else { return String::new() };
     match review.of {
         ReviewOf::Booking => redact::words(order.sync_reason().unwrap_or(&review.reason)),
-        ReviewOf::Cancellation => format!("{} ({})", review.reason, stuck(order).join(", ")),
+        ReviewOf::Cancellation => format!("{} ({})", review.reason, in_review(order).join(", ")),
     }
 }
 
-/// The shipments whose cancel waits for a person.
-fn stuck(order: &Order) -> Vec<&str> {
+/// The shipments whose cancel is in review.
+fn in_review(order: &Order) -> Vec<&str> {
     let waits =
         |state| matches!(state, ShipmentCancellationState::Review | ShipmentCancellationState::Refused);
     order
@@ -87,10 +79,12 @@ fn stuck(order: &Order) -> Vec<&str> {
 fn row(order: &Order) -> Value {
     let review = order.review();
     json!({
-        "id": order.id(), "orderNumber": order.order_number(), "userId": order.user_id(), "clientOrderId": order.client_order_id(),
-        "of": review.map(|r| r.of), "reason": review.map(|r| r.reason.as_str()), "detail": why(order), "since": review.map(|r| r.since),
-        "providerSyncStatus": order.provider_sync_status(), "providerEnv": order.provider_env(), "cancellation": order.cancellation().state(),
-        "awb": order.awb(), "shipments": stuck(order), "createdAt": order.created_at(),
+        "id": order.id(), "orderNumber": order.order_number(), "userId": order.user_id(),
+        "clientOrderId": order.client_order_id(), "of": review.map(|r| r.of),
+        "reason": review.map(|r| r.reason.as_str()), "detail": reason(order),
+        "since": review.map(|r| r.since), "providerSyncStatus": order.provider_sync_status(),
+        "providerEnv": order.provider_env(), "cancellation": order.cancellation().state(), "awb": order.awb(),
+        "shipments": in_review(order), "createdAt": order.created_at(),
     })
 }
 
@@ -101,6 +95,6 @@ fn token(cursor: &Cursor) -> String {
 
 fn cursor(text: &str) -> anyhow::Result<Cursor> {
     let read = text.split_once('/').and_then(|(at, id)| Some((Timestamp::parse(at).ok()?, id)));
-    let (at, id) = read.ok_or_else(|| anyhow!("--after: must be what an earlier page gave"))?;
+    let (at, id) = read.ok_or_else(|| anyhow!("--after: must be the `next` of an earlier page"))?;
     Ok(Cursor { key: Key::Time(at), id: id.to_owned() })
 }

@@ -1,4 +1,4 @@
-//! What became of each order, and of all.
+//! Prints the result for each order, and the summary.
 
 use std::io;
 
@@ -14,21 +14,21 @@ use crate::{
     provider::carrier::redact,
 };
 
-/// Prints orders as they are decided on, and counts them.
+/// Prints each order as soon as its result is known, and counts the results.
 pub(super) struct Printer {
     dry: bool,
     report: Report,
-    unasked: bool,
+    provider_unreachable: bool,
 }
 
 impl Printer {
     pub(super) fn new(dry: bool) -> Self {
-        Self { dry, report: Report::default(), unasked: false }
+        Self { dry, report: Report::default(), provider_unreachable: false }
     }
 
     pub(super) fn item(&mut self, item: &Item, json: bool) -> io::Result<()> {
         self.report.count(item.result.as_ref().copied());
-        self.unasked |= matches!(item.result, Err(ReviewError::Refused(Refusal::CannotAsk(_))));
+        self.provider_unreachable |= matches!(item.result, Err(ReviewError::Refused(Refusal::CannotAsk(_))));
         match &item.result {
             Ok(()) => self.show(item, "done", "", json),
             Err(error) => self.show(item, "refused", &error.to_string(), json),
@@ -39,9 +39,10 @@ impl Printer {
         let (id, number, dry) = (&item.id, &item.order_number, self.dry);
         if json {
             let detail = Some(detail).filter(|text| !text.is_empty());
-            return super::super::say(
-                &json!({ "id": id, "orderNumber": number, "outcome": outcome, "detail": detail, "dryRun": dry }).to_string(),
-            );
+            let line = json!({
+                "id": id, "orderNumber": number, "outcome": outcome, "detail": detail, "dryRun": dry
+            });
+            return super::super::say(&line.to_string());
         }
         let would = if dry { "would be " } else { "" };
         let colon = if detail.is_empty() { "" } else { ": " };
@@ -52,25 +53,28 @@ impl Printer {
         self.report.stopped = why;
     }
 
-    /// The sum. Fails when anything was refused.
+    /// Prints the summary. Fails if an order was refused.
     pub(super) fn finish(self, json: bool, provider: &Url) -> anyhow::Result<()> {
         let Report { done, refused, reasons, stopped } = &self.report;
         if json {
-            let sum = json!({ "done": done, "refused": refused, "reasons": reasons, "stopped": stopped, "dryRun": self.dry });
-            super::super::say(&sum.to_string())?;
+            let dry = self.dry;
+            let summary = json!({
+                "done": done, "refused": refused, "reasons": reasons, "stopped": stopped, "dryRun": dry
+            });
+            super::super::say(&summary.to_string())?;
         } else if done + refused != 1 {
-            let by: Vec<_> = reasons.iter().map(|(word, count)| format!("{count} {word}")).collect();
+            let by: Vec<_> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
             let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
             let would = if self.dry { "would be " } else { "" };
             super::super::say(&format!("{would}done {done}, refused {refused}{by}"))?;
         }
         if let Some(why) = stopped {
-            bail!("stopped before the end: {}; run it again to go on", redact::words(why));
+            bail!("stopped before the end: {}; run it again to continue", redact::words(why));
         }
-        if self.unasked {
+        if self.provider_unreachable {
             bail!(
-                "{refused} refused: {provider} cannot be asked. Is it running? `adopt --unverified` takes an AWB that you have seen \
-                 yourself, `rebook --force` books without asking"
+                "{refused} refused: {provider} cannot be asked. Is it running? `adopt --unverified` accepts \
+                 an AWB that you have seen yourself, `rebook --force` books without asking"
             );
         }
         if *refused > 0 {

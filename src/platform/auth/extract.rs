@@ -1,4 +1,4 @@
-//! Takes the caller from a request. Runs before the body is read, so that a stranger's body costs nothing.
+//! Authenticates a request. Runs before the body is read: no work is done for the body of an unknown caller.
 
 use axum::extract::{FromRef, FromRequestParts};
 use http::{HeaderMap, HeaderValue, header, request::Parts};
@@ -6,9 +6,9 @@ use http::{HeaderMap, HeaderValue, header, request::Parts};
 use super::{Claims, Role, Tokens};
 use crate::platform::http::{Kind, Problem};
 
-/// A merchant's account, proven by its token.
+/// A merchant's account, authenticated by its token.
 ///
-/// Refusals: 401 with `WWW-Authenticate` without a good token, 403 for a good token of another role.
+/// Fails with 401 and `WWW-Authenticate` without a valid token, and with 403 for a token of another role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merchant {
     pub user_id: String,
@@ -35,7 +35,7 @@ fn authenticate(headers: &HeaderMap, tokens: &Tokens) -> Result<Claims, Problem>
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     match (given.next(), given.next()) {
         (None, _) => Err(missing()),
-        // Two credentials: which one would count?
+        // Ambiguous: nothing says which of the two is meant.
         (Some(_), Some(_)) => Err(invalid("The request has more than one Authorization header.")),
         (Some(one), None) => match bearer(one) {
             Some(token) => tokens.verify(token).map_err(|e| invalid(e.to_string())),
@@ -44,13 +44,13 @@ fn authenticate(headers: &HeaderMap, tokens: &Tokens) -> Result<Claims, Problem>
     }
 }
 
-/// The token of `Bearer <token>`; `None` for another scheme.
+/// The token in `Bearer <token>`; `None` for another scheme.
 fn bearer(value: &HeaderValue) -> Option<&str> {
     let (scheme, token) = value.to_str().ok()?.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }
 
-/// No error word for those who sent no token (RFC 6750 section 3.1).
+/// RFC 6750 section 3.1: no `error` attribute if the request had no token.
 fn missing() -> Problem {
     Problem::new(Kind::Unauthenticated, "Send an access token: Authorization: Bearer <token>.")
         .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"waybill\""))

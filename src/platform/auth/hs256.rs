@@ -1,5 +1,5 @@
-//! HS256 and nothing else: a provider for `jsonwebtoken` that cannot be talked into another algorithm, and no
-//! RSA or EC code in the program.
+//! A crypto provider for `jsonwebtoken` with HS256 only: no token can select another algorithm, and the
+//! program contains no RSA or EC code.
 
 use std::sync::Once;
 
@@ -12,12 +12,12 @@ use jsonwebtoken::{
 use sha2::Sha256;
 use signature::{Signer, Verifier};
 
-/// Makes it the program's provider. Any number of calls.
+/// Installs the provider for the whole program. May be called any number of times.
 pub(super) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         if PROVIDER.install_default().is_err() {
-            tracing::error!("another token provider is in place");
+            tracing::error!("another token provider is already installed");
         }
     });
 }
@@ -84,11 +84,12 @@ mod tests {
     // RFC 7515, appendix A.1.
     const KEY: &str =
         "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
-    const SIGNED: &str = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    const SIGNED: &str = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzM\
+                          DA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     const SIGNATURE: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
     #[test]
-    fn signs_and_verifies_the_vector_of_the_standard() {
+    fn signs_and_verifies_the_test_vector_of_the_rfc() {
         let key = URL_SAFE_NO_PAD.decode(KEY).unwrap();
         let signer = signer(&Algorithm::HS256, &EncodingKey::from_secret(&key)).unwrap();
         let signature = signer.try_sign(SIGNED.as_bytes()).unwrap();
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_no_other_algorithm() {
+    fn refuses_every_other_algorithm() {
         for algorithm in
             [Algorithm::HS384, Algorithm::HS512, Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]
         {

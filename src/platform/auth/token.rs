@@ -1,8 +1,7 @@
-//! Access tokens: issued and verified here and nowhere else.
+//! Issues and verifies access tokens.
 //!
-//! Guards against every known way to be taken in by a token: the algorithm is the server's choice, headers
-//! that name keys are not looked at, each claim must be there and have its type, and the time is that of our
-//! own clock.
+//! Guards against the known attacks on JWTs: the server chooses the algorithm, headers that name keys are
+//! ignored, every claim must be present and of the right type, and times are compared with our own clock.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,22 +15,22 @@ use crate::base::{clock::Clock, timestamp::Timestamp};
 const ISSUER: &str = "waybill";
 const AUDIENCE: &str = "waybill-api";
 
-/// What the clocks of two machines may differ by, in seconds.
+/// The allowed difference between the clocks of two machines, in seconds.
 const LEEWAY: i64 = 30;
 
-/// Checked before anything is decoded. Ours have about 350 bytes.
+/// In bytes, checked before anything is decoded. Ours have about 350.
 const MAX_TOKEN: usize = 4096;
 
 /// In characters.
 const MAX_SUBJECT: usize = 128;
 
-/// What a caller may be.
+/// The role of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Places and reads orders of one account.
+    /// Creates and reads the orders of one account.
     Merchant,
-    /// Watches queues and orders of all accounts, and settles what needs a decision.
+    /// Watches queues and orders of all accounts, and resolves orders in review.
     Operator,
     Admin,
 }
@@ -53,18 +52,17 @@ impl fmt::Display for Role {
     }
 }
 
-/// Whom a verified token speaks for.
+/// The caller that a verified token identifies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     pub user_id: String,
     pub role: Role,
 }
 
-/// Why a token is refused. The texts are safe to send: none says which key or algorithm would have been
-/// right.
+/// Why a token is refused. The texts are safe to send: none names the right key or algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not ours, or changed: form, algorithm, signature, a missing or wrong claim.
+    /// Wrong format, algorithm or signature, or a missing or wrong claim.
     #[error("The access token is not valid.")]
     Invalid,
     #[error("The access token has expired.")]
@@ -73,7 +71,7 @@ pub enum TokenError {
     NotYetValid,
 }
 
-/// A secret that cannot sign, or claims that cannot be written.
+/// The secret cannot sign, or the claims are not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token could not be signed")]
 pub struct IssueError;
@@ -86,7 +84,7 @@ struct Wire {
     iat: i64,
     nbf: i64,
     exp: i64,
-    /// Written as one text; read by `jsonwebtoken`, which also takes a list that has ours in it.
+    /// Written as one string. `jsonwebtoken` checks it when reading, and also accepts a list with ours.
     #[serde(skip_deserializing)]
     aud: &'static str,
 }
@@ -109,7 +107,7 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// The secret's length is the configuration's to judge (at least 32 bytes).
+    /// Does not check the secret's length: the configuration does (at least 32 bytes).
     #[must_use]
     pub fn new(secret: &SecretString, clock: Clock) -> Self {
         hs256::install();
@@ -118,7 +116,7 @@ impl Tokens {
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
-        // It would read the system's clock: `check_times` does both with ours.
+        // The library would read the system clock; `check_times` checks both with ours.
         validation.validate_exp = false;
         validation.validate_nbf = false;
         Self(Arc::new(Inner {
@@ -129,10 +127,11 @@ impl Tokens {
         }))
     }
 
-    /// A token for `user_id`, good from now for `ttl`.
+    /// A token for `user_id`, valid from now for `ttl`.
     ///
     /// # Errors
-    /// When `user_id` could not be verified again (empty, too long, control characters), or signing fails.
+    /// Fails if [`Tokens::verify`] would refuse `user_id` (empty, too long, control characters), or if
+    /// signing fails.
     pub fn issue(&self, user_id: &str, role: Role, ttl: Duration) -> Result<String, IssueError> {
         if !is_subject(user_id) {
             return Err(IssueError);
@@ -150,10 +149,10 @@ impl Tokens {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &wire, &self.0.signing).map_err(|_| IssueError)
     }
 
-    /// Whom `token` speaks for.
+    /// The caller that `token` identifies.
     ///
     /// # Errors
-    /// When it is not one of ours, or not now.
+    /// Fails if the token is not one of ours, or is not valid now.
     pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
         if token.len() > MAX_TOKEN || token.split('.').count() != 3 {
             return Err(TokenError::Invalid);
@@ -165,8 +164,7 @@ impl Tokens {
                 _ => TokenError::Invalid,
             },
         )?;
-        // Headers that must be understood (RFC 7515 section 4.1.11) are not; another type of token is none of
-        // ours.
+        // We support no critical header (RFC 7515 section 4.1.11) and no other type of token.
         let typed = data.header.typ.as_deref().is_none_or(|t| t.eq_ignore_ascii_case("JWT"));
         let wire = data.claims;
         if data.header.crit.is_some() || !typed || wire.iss != ISSUER || !is_subject(&wire.sub) {

@@ -1,4 +1,4 @@
-//! Rules over several settings.
+//! Checks that concern several settings, and the limits of single ones.
 
 use std::time::Duration;
 
@@ -10,14 +10,13 @@ use crate::platform::telemetry;
 
 const LIVE: &str = "https://app.parcelx.in";
 
-/// Between the end of a call and the end of the wait for it there must be time to write down how it ended.
-pub(super) const SETTLING: Duration = Duration::from_secs(2);
+/// A stopping worker needs this long after the end of a call to store its outcome.
+const OUTCOME_MARGIN: Duration = Duration::from_secs(2);
 
-/// The least that the writes before and after a call are given.
-const LEAST_MARGIN: Duration = Duration::from_millis(200);
+/// The minimum time for the database writes before and after a call.
+const MIN_WRITE_TIME: Duration = Duration::from_millis(200);
 
-/// The longest that a request may wait for a label.
-const LONGEST_LABEL_WAIT: Duration = Duration::from_secs(5);
+const MAX_LABEL_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -44,20 +43,20 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
         ("parcelx.settle_within", config.parcelx.settle_within),
     ] {
         unless(
-            span.get() >= LEAST_MARGIN,
+            span.get() >= MIN_WRITE_TIME,
             key,
-            "must be 200ms or more: the database is written to in that time",
+            "must be 200ms or more: the database is written in that time",
         );
     }
     unless(
-        config.parcelx.label_wait.get() <= LONGEST_LABEL_WAIT,
+        config.parcelx.label_wait.get() <= MAX_LABEL_WAIT,
         "parcelx.label_wait",
-        "must be 5s or less: a merchant is waiting for the answer",
+        "must be 5s or less: a merchant is waiting for the response",
     );
     unless(
-        config.worker.drain.get() >= call + SETTLING,
+        config.worker.drain.get() >= call + OUTCOME_MARGIN,
         "worker.drain",
-        "must be at least parcelx.timeout and 2s more, else a stopping worker leaves its calls without an outcome",
+        "must be at least parcelx.timeout plus 2s: a stopping worker stores the outcome of its calls",
     );
     unless(
         config.worker.bind.trim().is_empty() || config.worker_bind().is_some(),
@@ -68,7 +67,7 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
         unless(
             lease >= Duration::from_millis(500),
             &name,
-            "must be 500ms or more: it is renewed every quarter",
+            "must be 500ms or more: it is renewed four times in that time",
         );
     }
     unless(config.queue.attempts >= 1, "queue.attempts", "must be 1 or more");
@@ -133,20 +132,20 @@ fn base_url(config: &Config) -> Result<Url, ConfigError> {
         || url.fragment().is_some()
     {
         return Err(refuse(
-            "must be a plain address, such as https://app.parcelx.in: credentials have keys of their own",
+            "must be a plain address, such as https://app.parcelx.in: credentials have their own keys",
         ));
     }
     match url.scheme() {
         "https" => Ok(url),
         "http" if loopback => Ok(url),
-        "http" => Err(refuse("must be https: credentials and addresses would travel in the open")),
+        "http" => Err(refuse("must be https: credentials and addresses would be sent unencrypted")),
         _ => Err(refuse("must start with https://")),
     }
 }
 
-/// All that a process in this role lacks, at once.
+/// Reports all missing credentials at once.
 pub(super) fn provider(config: &Config, role: Role) -> Result<Provider, ConfigError> {
-    // A worker answers nobody, and checks no token.
+    // A worker checks no tokens.
     let secret = if role == Role::Worker { None } else { secrets::missing(config) };
     match (account(config, role), secret) {
         (provider, None) => provider,
@@ -178,16 +177,19 @@ fn account(config: &Config, role: Role) -> Result<Provider, ConfigError> {
         }
         (false, false) if role != Role::AllInOne => problem(
             "parcelx.access_key",
-            "ParcelX credentials are missing: set WAYBILL_PARCELX__ACCESS_KEY and WAYBILL_PARCELX__SECRET_KEY \
-             (only the all-in-one program, `waybill` without a command, runs without them, on its simulator)",
+            "ParcelX credentials are missing: set WAYBILL_PARCELX__ACCESS_KEY and \
+             WAYBILL_PARCELX__SECRET_KEY (only the all-in-one program, `waybill` without a command, runs \
+             without them, on its simulator)",
         ),
         (false, false) if !config.parcelx.base_url.trim().is_empty() => problem(
             "parcelx.base_url",
-            "is set without credentials: set parcelx.access_key and parcelx.secret_key too, or leave all three out for the simulator",
+            "is set without credentials: set parcelx.access_key and parcelx.secret_key too, or leave all \
+             three out for the simulator",
         ),
         (false, false) if !config.is_local() => problem(
             "parcelx.access_key",
-            "ParcelX credentials are missing, and the simulator runs only on SQLite and a loopback address (http.bind = 127.0.0.1:…)",
+            "ParcelX credentials are missing, and the simulator runs only on SQLite and a loopback address \
+             (http.bind = 127.0.0.1:…)",
         ),
         (false, false) => Ok(Provider::Simulator),
     }
@@ -198,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_times_around_a_call_are_its_own_settings_and_leave_room_for_a_write() {
+    fn the_times_around_a_call_are_settings_and_leave_time_for_a_write() {
         let set = |send: &str, settle: &str| {
             let variable = |key: &str, value: &str| (format!("WAYBILL_PARCELX__{key}"), value.to_owned());
             Config::load(None, [variable("SEND_WITHIN", send), variable("SETTLE_WITHIN", settle)])

@@ -1,10 +1,10 @@
-//! `{:?}` of settings whose URLs may hold a password.
+//! `Debug` for settings whose URLs may contain a password.
 
 use std::fmt;
 
 use super::{Queues, StoreUrl};
 
-/// A file's path whole, of anything else the scheme.
+/// The whole URL of a SQLite file; only the scheme of any other URL.
 fn shown(url: &str) -> &str {
     if url.starts_with("sqlite:") { url } else { url.split(':').next().unwrap_or_default() }
 }

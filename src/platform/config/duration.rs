@@ -32,10 +32,10 @@ fn parse(text: &str) -> Result<Duration, &'static str> {
     parse_up_to(text, Duration::from_secs(24 * 3600))
 }
 
-/// Reads one duration of at least a millisecond and at most `longest`.
+/// Reads a duration of at least a millisecond and at most `longest`.
 ///
 /// # Errors
-/// A text that says the form.
+/// A text that describes the format.
 pub fn parse_up_to(text: &str, longest: Duration) -> Result<Duration, &'static str> {
     let text = text.trim();
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or(FORM)?;
@@ -55,7 +55,7 @@ pub fn parse_up_to(text: &str, longest: Duration) -> Result<Duration, &'static s
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        /// A number without a unit, as in `lease = 60`, must be told the form too.
+        /// Makes the error for a number without a unit, as in `lease = 60`, describe the format too.
         struct Form;
         impl de::Visitor<'_> for Form {
             type Value = Span;
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_people_write() {
+    fn reads_valid_durations() {
         for (text, ms) in
             [("250ms", 250), (" 5s ", 5000), ("2m", 120_000), ("24h", 86_400_000), ("1d", 86_400_000)]
         {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_the_rest() {
+    fn refuses_invalid_durations() {
         for text in ["", "5", "s", "-5s", "5 s", "1.5s", "0s", "25h", "5sec", "99999999999999999999s", "५s"]
         {
             assert!(parse(text).is_err(), "{text}");

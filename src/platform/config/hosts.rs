@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
 
-/// Host names in lower case; `*.` in front stands for any host below that name. A list, or one text with
-/// commas.
+/// Host names in lower case; a leading `*.` matches any host below the name. A list, or a string with commas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostNames(Vec<String>);
 
@@ -16,7 +15,8 @@ impl HostNames {
     }
 }
 
-const FORM: &str = "must be host names such as files.example.com or *.example.com, without scheme and port, separated by commas";
+const FORM: &str = "must be host names such as files.example.com or *.example.com, without scheme and port, \
+                    separated by commas";
 
 fn parse(text: &str) -> Result<String, &'static str> {
     let name = text.trim().to_ascii_lowercase();
@@ -25,7 +25,7 @@ fn parse(text: &str) -> Result<String, &'static str> {
         let inner = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         (1..=63).contains(&label.len()) && inner && !label.starts_with('-') && !label.ends_with('-')
     };
-    // The last one is no number: that would be an address.
+    // The last label contains a letter: otherwise it would be an IP address.
     let top = labels.last().is_some_and(|label| label.bytes().any(|b| b.is_ascii_alphabetic()));
     if labels.len() >= 2 && top && labels.iter().all(good) { Ok(name) } else { Err(FORM) }
 }
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_list_or_a_text() {
+    fn reads_a_list_or_a_string() {
         let both = vec!["files.example.com".to_owned(), "*.example.org".to_owned()];
         assert_eq!(read(json!(" Files.example.com , *.example.org")), Some(both.clone()));
         assert_eq!(read(json!(["files.example.com", "*.example.org"])), Some(both));

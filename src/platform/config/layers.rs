@@ -1,4 +1,4 @@
-//! Puts defaults, file and environment on top of each other and reads the result, every problem at once.
+//! Merges defaults, file and environment, and reports all problems of the result at once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,9 +12,9 @@ use crate::platform::http::{FieldError, extract::read_value};
 
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 const PREFIX: &str = "WAYBILL_";
-const NO_SETTING: &str = "is no setting: look for its name in config/default.toml";
+const NO_SETTING: &str = "is not a setting: look for its name in config/default.toml";
 
-/// Who set a key last: the name of a variable or a file.
+/// Where each key was set last: the name of a variable or a file.
 type Places = BTreeMap<String, String>;
 
 pub(super) fn read(
@@ -55,7 +55,7 @@ pub(super) fn read(
     let config = shape(settings, &defaults, &places, &mut problems);
     match config {
         Some(mut config) if problems.is_empty() => {
-            // Other programs write `sqlite://PATH`; it means the same here, everywhere.
+            // Other programs write `sqlite://PATH`, which means the same.
             for url in [&mut config.store.url, &mut config.queue.url] {
                 if let Some(path) = url.strip_prefix("sqlite://") {
                     *url = format!("sqlite:{path}");
@@ -67,35 +67,34 @@ pub(super) fn read(
     }
 }
 
-/// The settings as a [`Config`], with what is wrong added to `problems`.
+/// Reads the settings into a [`Config`] and adds what is wrong to `problems`.
 fn shape(
     mut settings: Map<String, Value>,
     defaults: &Map<String, Value>,
     places: &Places,
     problems: &mut Vec<Problem>,
 ) -> Option<Config> {
-    let mut said = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     loop {
         match read_value::<Config>(&Value::Object(settings.clone())) {
             Ok(config) => {
-                let pairs = check::pairs(&config).into_iter().filter(|p| !said.contains(&p.key));
+                let pairs = check::pairs(&config).into_iter().filter(|p| !reported.contains(&p.key));
                 problems.extend(pairs.map(|p| Problem::new(&with_place(&p.key, places), p.detail)));
                 return Some(config);
             }
             Err(errors) => {
-                // A setting that does not read gives way to its default, so that the next reading gets past
-                // it.
-                let mended = errors
+                // Replaces each invalid value by its default, so that the next attempt gets past it.
+                let replaced = errors
                     .iter()
-                    .filter(|e| mend(&mut settings, defaults, e.pointer.as_deref().unwrap_or_default()))
+                    .filter(|e| reset(&mut settings, defaults, e.pointer.as_deref().unwrap_or_default()))
                     .count();
                 for error in errors {
                     let key = dotted(&error);
                     let detail = if error.code == "unknown" { NO_SETTING.to_owned() } else { error.detail };
                     problems.push(Problem::new(&with_place(&key, places), detail));
-                    said.insert(key);
+                    reported.insert(key);
                 }
-                if mended == 0 {
+                if replaced == 0 {
                     return None;
                 }
             }
@@ -107,7 +106,7 @@ fn dotted(error: &FieldError) -> String {
     error.pointer.as_deref().unwrap_or_default().trim_start_matches('/').replace('/', ".")
 }
 
-/// The key and, where it was set by somebody, the variable or file.
+/// The key and, unless it has its default, the variable or file that sets it.
 fn with_place(key: &str, places: &Places) -> String {
     let below = format!("{key}.");
     let place = places.get(key).or_else(|| {
@@ -126,8 +125,8 @@ fn leaves(table: &Map<String, Value>, above: &str, note: &mut impl FnMut(String)
     }
 }
 
-/// Puts the default at `pointer`, or takes away what has none. Tells whether anything changed.
-fn mend(settings: &mut Map<String, Value>, defaults: &Map<String, Value>, pointer: &str) -> bool {
+/// Puts the default at `pointer`, or removes the key if it has none. Returns whether anything changed.
+fn reset(settings: &mut Map<String, Value>, defaults: &Map<String, Value>, pointer: &str) -> bool {
     let mut parts: Vec<_> =
         pointer.split('/').skip(1).map(|p| p.replace("~1", "/").replace("~0", "~")).collect();
     let Some(last) = parts.pop() else { return false };
@@ -162,9 +161,9 @@ fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
     }
 }
 
-/// `WAYBILL_HTTP__BIND=…` as the table `{"http": {"bind": …}}`. Variables of other programs that share the
-/// prefix (a cluster's `WAYBILL_SERVICE_HOST`) are left alone, but one that names a section with a single `_`
-/// is a slip.
+/// `WAYBILL_HTTP__BIND=…` as the table `{"http": {"bind": …}}`. Ignores variables of other programs with the
+/// same prefix (Kubernetes sets `WAYBILL_SERVICE_HOST`), but refuses a section followed by a single `_`: that
+/// is a typo.
 fn variable(
     name: &str,
     text: &str,
@@ -174,7 +173,7 @@ fn variable(
     let lower = rest.to_ascii_lowercase();
     let parts: Vec<_> = lower.split("__").collect();
     if parts.len() == 1 {
-        if of_a_cluster(&lower, text) {
+        if set_by_kubernetes(&lower, text) {
             return Ok(None);
         }
         let section = defaults.keys().find(|s| lower == **s || lower.starts_with(&format!("{s}_")));
@@ -182,7 +181,7 @@ fn variable(
             let s = s.to_ascii_uppercase();
             Err(Problem::new(
                 name,
-                format!("is no setting: two underscores follow the section, as in {PREFIX}{s}__…"),
+                format!("is not a setting: two underscores follow the section, as in {PREFIX}{s}__…"),
             ))
         });
     }
@@ -193,10 +192,10 @@ fn variable(
     if default.is_some() {
         return Err(Problem::new(name, "names a whole section, not a setting"));
     }
-    let (last, path) = parts.split_last().ok_or_else(|| Problem::new(name, "is no setting"))?;
+    let (last, path) = parts.split_last().ok_or_else(|| Problem::new(name, NO_SETTING))?;
     let known =
         path.iter().try_fold(defaults, |at, part| at.get(*part)?.as_object()).and_then(|at| at.get(*last));
-    // A value is text, but for the few settings that are numbers.
+    // A value is a string, except for the few settings that are numbers.
     let value = match (known, text.trim().parse::<i64>()) {
         (Some(Value::String(_)), _) | (_, Err(_)) => Value::String(text.to_owned()),
         (_, Ok(number)) => number.into(),
@@ -208,9 +207,9 @@ fn variable(
     Ok(Some(nested))
 }
 
-/// What a cluster tells every container about a service: one called `waybill-queue` gives
+/// Kubernetes describes each service in every container's environment: `waybill-queue` becomes
 /// `WAYBILL_QUEUE_SERVICE_HOST`, `WAYBILL_QUEUE_PORT=tcp://…` and `WAYBILL_QUEUE_PORT_6379_TCP`.
-fn of_a_cluster(lower: &str, text: &str) -> bool {
+fn set_by_kubernetes(lower: &str, text: &str) -> bool {
     lower.ends_with("_service_host")
         || lower.contains("_service_port")
         || lower.contains("_port_")

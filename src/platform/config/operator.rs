@@ -1,13 +1,13 @@
-//! Who sits at this machine, for the lines that say who did something by hand.
+//! The default actor of manual actions in the audit log.
 
-/// The name of the user who runs this program, as the environment has it; `cli` where it has none.
+/// The user who runs this program, from the environment; `cli` if it names none.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "settings and the environment are read here")]
 pub fn operator() -> String {
-    named(["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok()))
+    first_name(["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok()))
 }
 
-fn named(names: impl Iterator<Item = String>) -> String {
+fn first_name(names: impl Iterator<Item = String>) -> String {
     let clean = |name: String| {
         name.chars().filter(|c| !c.is_control()).take(64).collect::<String>().trim().to_owned()
     };
@@ -19,8 +19,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_name_that_is_one_counts() {
-        let of = |names: &[&str]| named(names.iter().map(|n| (*n).to_owned()));
+    fn the_first_name_that_is_not_blank_counts() {
+        let of = |names: &[&str]| first_name(names.iter().map(|n| (*n).to_owned()));
         assert_eq!(of(&["asha", "root"]), "asha");
         assert_eq!(of(&[" ", "ro\not"]), "root");
         assert_eq!(of(&[]), "cli");

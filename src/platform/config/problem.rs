@@ -1,16 +1,15 @@
-//! What is wrong with the settings.
+//! Problems with the settings.
 
 use std::fmt;
 
-/// One thing that is wrong: where it was set, or what it is about, and how to mend it. Never holds a value
-/// that could be secret.
+/// One problem: the key, variable or file, and how to fix it. Never contains a value that may be secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub key: String,
     pub detail: String,
 }
 
-/// Everything that is wrong with the settings.
+/// All problems with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError(pub Vec<Problem>);
 

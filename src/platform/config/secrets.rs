@@ -1,4 +1,4 @@
-//! The generated secret of a program that runs on one machine for itself.
+//! The signing secret of the bearer tokens, which is generated on a local installation.
 
 use std::{
     fs::{self, OpenOptions},
@@ -14,14 +14,14 @@ use crate::base::ids;
 
 const FILE: &str = "jwt.secret";
 
-/// What is wrong when a secret must be set and is not.
+/// The problem to report if a secret must be set and is not.
 pub(super) fn missing(config: &Config) -> Option<Problem> {
     let set = !config.auth.jwt_secret.expose_secret().is_empty();
     (!set && !config.is_local()).then(|| {
         Problem::new(
             "auth.jwt_secret",
             "is missing: set WAYBILL_AUTH__JWT_SECRET to 32 bytes or more; `openssl rand -hex 32` makes one \
-             (Waybill itself does so only on SQLite and a loopback address)",
+             (Waybill generates one only on SQLite and a loopback address)",
         )
     })
 }
@@ -37,22 +37,23 @@ pub(super) fn jwt_secret(config: &Config) -> Result<SecretString, ConfigError> {
     let path = folder.join(FILE);
     let problem = |key: &str, detail: String| ConfigError(vec![Problem::new(key, detail)]);
     let name = path.display().to_string();
-    match read_or_make(folder, &path) {
+    match read_or_generate(folder, &path) {
         Ok(secret) if secret.expose_secret().len() >= 32 => Ok(secret),
-        Ok(_) => Err(problem(
-            &name,
-            "the generated key of the bearer tokens is shorter than 32 bytes: remove the file, and a new one is made".to_owned(),
-        )),
-        Err(e) if path.exists() => Err(problem(&name, format!("the generated key of the bearer tokens cannot be read: {e}"))),
-        Err(e) => Err(problem(
-            "store.url",
-            format!("the directory {} cannot be used: {e}; name a writable one (WAYBILL_STORE__URL=sqlite:PATH)", folder.display()),
-        )),
+        Ok(_) => {
+            let detail = "the generated key is shorter than 32 bytes: remove the file, and a new one is made";
+            Err(problem(&name, detail.to_owned()))
+        }
+        Err(e) if path.exists() => Err(problem(&name, format!("the generated key cannot be read: {e}"))),
+        Err(e) => {
+            let folder = folder.display();
+            let hint = "name a writable one (WAYBILL_STORE__URL=sqlite:PATH)";
+            Err(problem("store.url", format!("the directory {folder} cannot be used: {e}; {hint}")))
+        }
     }
 }
 
-/// Several processes may start at once: the first to link its finished file in wins, and all read that one.
-fn read_or_make(folder: &Path, path: &Path) -> std::io::Result<SecretString> {
+/// Several processes may start at once: the first to link its complete file wins, and all of them read it.
+fn read_or_generate(folder: &Path, path: &Path) -> std::io::Result<SecretString> {
     match fs::read_to_string(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => {}
         found => return found.map(|text| SecretString::from(text.trim())),

@@ -1,4 +1,4 @@
-//! The sections of the settings, key by key. What each key means is said in `config/default.toml`.
+//! The sections of the settings. `config/default.toml` documents each key.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -43,7 +43,7 @@ pub struct Queues {
     pub per_queue: BTreeMap<String, PerQueue>,
 }
 
-/// What one queue does differently.
+/// The settings in which one queue differs from the others.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PerQueue {
@@ -74,7 +74,7 @@ pub struct ParcelX {
     pub label_hosts: HostNames,
 }
 
-/// Whether a look-up that finds nothing can be believed.
+/// Whether an empty result of a look-up proves that there is no shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lookup {
@@ -92,7 +92,7 @@ pub struct Auth {
 #[serde(deny_unknown_fields)]
 pub struct Worker {
     pub drain: Span,
-    /// Empty, or an address.
+    /// An address, or empty for none.
     pub bind: String,
 }
 

@@ -1,4 +1,4 @@
-//! Answers as JSON.
+//! JSON responses.
 
 use axum::{
     body::Body,
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Problem;
 
-/// `value` as JSON. What cannot be written is a fault of ours and answered so.
+/// A response with `value` as JSON; 500 if it cannot be serialised.
 pub fn json<T: Serialize + ?Sized>(status: StatusCode, value: &T) -> Response {
     match serde_json::to_vec(value) {
         Ok(bytes) => {
@@ -22,7 +22,7 @@ pub fn json<T: Serialize + ?Sized>(status: StatusCode, value: &T) -> Response {
     }
 }
 
-/// `value` as JSON with status 200.
+/// A response with `value` as JSON and status 200.
 pub fn ok<T: Serialize + ?Sized>(value: &T) -> Response {
     json(StatusCode::OK, value)
 }

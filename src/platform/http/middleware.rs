@@ -1,5 +1,5 @@
-//! The one list of layers. Every answer of this service passes here, so every answer has a request id, the
-//! security headers, a metric and a log line, and every refusal is a problem document.
+//! The middleware that wraps every route: each response gets a request id, the security headers, a metric and
+//! a log line, and every error response is a problem document.
 
 mod request_id;
 
@@ -21,19 +21,15 @@ use tower_http::compression::{
 };
 use tracing::Instrument;
 
-use super::{
-    Kind, Problem,
-    extract::BodyLimit,
-    problem::{self},
-};
+use super::{Kind, Problem, extract::BodyLimit, problem};
 use crate::{base::clock::Clock, platform::telemetry};
 
-/// What one request may take.
+/// The limits of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The largest body in bytes.
     pub body: usize,
-    /// From the end of the headers to the start of the answer.
+    /// From the end of the request headers to the start of the response.
     pub timeout: Duration,
 }
 
@@ -43,16 +39,16 @@ impl Default for Limits {
     }
 }
 
-/// All header fields of a request together, in bytes. Above, but below the server's own limit, the client
-/// still gets a problem document.
+/// The limit for all header fields of a request, in bytes. It is below the server's own limit, so that the
+/// client gets a problem document.
 const MAX_HEADERS: usize = 16 * 1024;
 
-/// Below, gzip costs more than it saves.
+/// In bytes. Compressing smaller bodies costs more than it saves.
 const MIN_GZIP: u64 = 1024;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Set unless the handler has set its own.
+/// Set unless the handler has set them.
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -66,44 +62,43 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// Wraps a finished router. Nothing may be added to it afterwards: a later route would be without all this.
+/// Wraps a finished router. A route added later would not have the middleware.
 ///
 /// From the outside in:
-/// 1. gzip, outermost, so that what is inside sees plain bodies and problem documents are compressed too;
-/// 2. everything else in one function, [`around`], whose order it explains. One layer costs one boxed future
-///    per request; six would cost six.
+/// 1. gzip, so that everything inside sees plain bodies and problem documents are compressed too;
+/// 2. everything else in one function, [`around`], because each layer costs a boxed future per request.
 pub fn apply(router: Router, limits: &Limits, clock: Clock) -> Router {
     let gzip = CompressionLayer::new()
         .gzip(true)
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(MIN_GZIP).and(NotForContentType::IMAGES).and(NotForContentType::SSE));
-    let edge = Arc::new(Edge { limits: *limits, clock });
+    let settings = Arc::new(Settings { limits: *limits, clock });
     router
         .fallback(async || Problem::new(Kind::NotFound, Kind::NotFound.stock_detail()))
         .method_not_allowed_fallback(async || {
             Problem::new(Kind::MethodNotAllowed, Kind::MethodNotAllowed.stock_detail())
         })
-        .layer((gzip, from_fn_with_state(edge, around)))
+        .layer((gzip, from_fn_with_state(settings, around)))
 }
 
 #[derive(Debug)]
-struct Edge {
+struct Settings {
     limits: Limits,
     clock: Clock,
 }
 
-/// The span is outside the guard, so that what a panic or a time-out logs has the request's id; the problem
-/// is written outside the guard, since the guard makes problems too; the log line and the metric come last,
-/// when the status is final.
-async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
+/// The span is outside [`guarded`], so that the log lines of a panic or a timeout have the request's id. The
+/// problem document is written outside it too, because it also returns problems. The log line and the metric
+/// come last, when the status is final.
+async fn around(State(settings): State<Arc<Settings>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now(); // monotonic: a duration, not a time
-    let id = RequestId::of(request.headers(), &edge.clock);
+    let id = RequestId::of(request.headers(), &settings.clock);
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let uri = request.uri().clone();
-    // At the highest level, so that no log level takes the id from the lines that are left.
-    // A handler may fill `order.id` in, so that the line of a create leads to the lines of its job.
+    // At level error, so that no level filter removes the span, and with it the id, from the remaining lines.
+    // A handler may set `order.id`: it links the log line of a create to the lines of its job.
     let span = tracing::error_span!(
         "request",
         method,
@@ -118,10 +113,10 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
 
     let extensions = request.extensions_mut();
     extensions.insert(id.clone());
-    extensions.insert(BodyLimit(edge.limits.body));
-    DefaultBodyLimit::max(edge.limits.body).apply(&mut request);
+    extensions.insert(BodyLimit(settings.limits.body));
+    DefaultBodyLimit::max(settings.limits.body).apply(&mut request);
 
-    let response = guarded(request, next, edge.limits.timeout).instrument(span.clone()).await;
+    let response = guarded(request, next, settings.limits.timeout).instrument(span.clone()).await;
     let mut response = problem::render(response, uri.path(), id.as_str());
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);
@@ -134,18 +129,18 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
     response
 }
 
-/// Runs the handler. Whatever it does, an answer comes out, and in time.
+/// Runs the handler, and returns a response in time even if it panics or hangs.
 async fn guarded(request: Request, next: Next, limit: Duration) -> Response {
     if header_size(request.headers()) > MAX_HEADERS {
         return Problem::new(Kind::HeadersTooLarge, Kind::HeadersTooLarge.stock_detail()).into_response();
     }
-    // Unwind safety: what the handler left half done is dropped with it; shared state keeps its own locks.
+    // Unwind safety: a panicking handler's own state is dropped, and shared state is behind locks.
     let caught = AssertUnwindSafe(async { next.run(request).await }).catch_unwind();
     match tokio::time::timeout(limit, caught).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Problem::internal(&"the handler panicked").into_response(),
         Err(_) => {
-            tracing::warn!(limit_ms = millis(limit), "a request was given up");
+            tracing::warn!(limit_ms = millis(limit), "a request timed out");
             Problem::new(Kind::RequestTimeout, Kind::RequestTimeout.stock_detail())
                 .retry_after(Duration::from_secs(1))
                 .into_response()
@@ -157,7 +152,7 @@ fn header_size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
 }
 
-/// One line per request; failures of ours stand out, and what machines ask every few seconds does not.
+/// One line per request: server errors as warnings, and the frequent health checks only at level debug.
 fn log(route: &str, status: u16, took: Duration) {
     let duration_ms = millis(took);
     match route {
@@ -172,7 +167,7 @@ fn millis(d: Duration) -> f64 {
     (d.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// Anybody may invent a method; a metric's label must not follow.
+/// A client may send any method; as a label it would add a time series for each.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

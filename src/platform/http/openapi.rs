@@ -1,7 +1,7 @@
-//! The API's document and the page that shows it.
+//! The OpenAPI document and the page that shows it.
 //!
-//! Guards against a document that says less than the service does (errors that any route can answer are added
-//! to every operation here), and against schemas that nothing could satisfy.
+//! The errors that any route can return are added to every operation here, and schemas that no value could
+//! satisfy are corrected.
 
 use axum::{
     Router,
@@ -26,30 +26,36 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{FieldError, Kind, ProblemBody};
 
-/// What the page needs and no more. The hash is that of the one inline style Swagger UI sets.
+/// Allows only what the page needs. The hash is that of Swagger UI's one inline style.
 const DOCS_CSP: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-hashes' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; \
+    "default-src 'none'; script-src 'self'; \
+     style-src 'self' 'unsafe-hashes' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; \
      img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
 
 const PROBLEM: &str = "application/problem+json";
 
 const GUIDE: &str = "\
-Takes shipping orders and books them with the courier aggregator ParcelX, once and only once.
+Accepts shipping orders and books each of them exactly once with the courier aggregator ParcelX.
 
-**Authentication.** Send `Authorization: Bearer <token>`. On this page: press *Authorize* and paste the token without the word Bearer.
+**Authentication.** Send `Authorization: Bearer <token>`. On this page, press *Authorize* and paste the \
+token without the word Bearer.
 
-**Idempotency.** An order is kept once per account and `clientOrderId`. Sending the same order again answers 200 with the existing one and the \
-header `Idempotent-Replayed: true`; the same `clientOrderId` with other content answers 422 `idempotency-payload-mismatch`. Without a \
-`clientOrderId` every call makes a new order.
+**Idempotency.** There is one order per account and `clientOrderId`. Sending the same order again returns \
+200 with the existing order and the header `Idempotent-Replayed: true`; the same `clientOrderId` with \
+different content returns 422 `idempotency-payload-mismatch`. Without a `clientOrderId`, every call creates \
+a new order.
 
-**Errors** are `application/problem+json` (RFC 9457). Branch on `code`; `retryable` says whether the same request may succeed later; `errors[]` \
-names every fault of the request with a JSON Pointer. The types are listed at [/problems](/problems).
+**Errors** are `application/problem+json` (RFC 9457). Branch on `code`; `retryable` says whether the same \
+request may succeed later; `errors[]` lists every error of the request with a JSON Pointer. All types are \
+listed at [/problems](/problems).
 
-**Booking happens later.** A create answers as soon as the order is stored. Read the order to follow `providerSyncStatus`; `reconciling` means that \
-the provider's answer is not known yet, not that it failed. Ignore enum values and fields you do not know: new ones may come.
+**Booking is asynchronous.** A create returns as soon as the order is stored. Read the order to follow \
+`providerSyncStatus`; `reconciling` means that the outcome at ParcelX is not known yet, not that it failed. \
+Ignore enum values and fields that you do not know: new ones may be added.
 
-**Request ids.** Every answer has `X-Request-Id`: yours, if it is 1 to 128 of the characters `A-Za-z0-9._-`, else one of ours.";
+**Request ids.** Every response has `X-Request-Id`: yours, if it is 1 to 128 of the characters \
+`A-Za-z0-9._-`, else a generated one.";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -72,20 +78,20 @@ impl Modify for Bearer {
     }
 }
 
-/// The document without any route, to start an `OpenApiRouter` with. Operations need the bearer token unless
-/// they say `security(())`.
+/// The document without routes, from which an `OpenApiRouter` starts. An operation requires the bearer token
+/// unless it has `security(())`.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     Base::openapi()
 }
 
-/// Swagger UI at `/docs` (from files inside the program) and the finished document at `/openapi.json`.
+/// Swagger UI at `/docs` (its files are embedded in the program) and the document at `/openapi.json`.
 pub fn docs(mut openapi: utoipa::openapi::OpenApi) -> Router {
     complete(&mut openapi);
     let json = match openapi.to_json() {
         Ok(json) => Bytes::from(json),
         Err(error) => {
-            tracing::error!(%error, "the API document cannot be written");
+            tracing::error!(%error, "the OpenAPI document cannot be serialised");
             Bytes::from_static(b"{}")
         }
     };
@@ -94,11 +100,11 @@ pub fn docs(mut openapi: utoipa::openapi::OpenApi) -> Router {
         .persist_authorization(true)
         .try_it_out_enabled(true)
         .display_request_duration(true)
-        .use_base_layout() // without the bar that asks for the address of another document
+        .use_base_layout() // without the field for another document's address
         .default_models_expand_depth(0)
-        .validator_url("none"); // else the page asks a stranger's server to check the document
+        .validator_url("none"); // otherwise the page sends the document to a third party's validator
     let page: Router = SwaggerUi::new("/docs").config(config).into();
-    page.layer(from_fn(for_a_page)).route(
+    page.layer(from_fn(docs_headers)).route(
         "/openapi.json",
         get(async move || {
             ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], json)
@@ -106,8 +112,8 @@ pub fn docs(mut openapi: utoipa::openapi::OpenApi) -> Router {
     )
 }
 
-/// The page's own policy, and leave to keep its large files for a while.
-async fn for_a_page(request: Request, next: Next) -> Response {
+/// Sets the page's own security policy, and allows the browser to cache its large files.
+async fn docs_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await.into_response();
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, DOCS_CSP);
     if response.status().is_success() {
@@ -118,8 +124,7 @@ async fn for_a_page(request: Request, next: Next) -> Response {
     response
 }
 
-/// Adds the errors that the edge answers on its own, where an operation does not say more about them itself,
-/// and mends schemas.
+/// Adds the errors of the HTTP layer that the operation does not describe itself, and corrects schemas.
 pub fn complete(openapi: &mut utoipa::openapi::OpenApi) {
     for schema in openapi.components.iter_mut().flat_map(|c| c.schemas.values_mut()) {
         let RefOr::T(Schema::Object(object)) = schema else { continue };
@@ -131,16 +136,16 @@ pub fn complete(openapi: &mut utoipa::openapi::OpenApi) {
 }
 
 fn complete_operation(path: &str, operation: &mut Operation) {
-    let open = operation
+    let public = operation
         .security
         .as_ref()
         .is_some_and(|s| s.iter().all(|r| *r == utoipa::openapi::SecurityRequirement::default()));
     let has_body = operation.request_body.is_some();
     let mut statuses = vec![
         ("500", "Something went wrong on our side"),
-        ("503", "Took too long, or not available just now"),
+        ("503", "Took too long, or temporarily unavailable"),
     ];
-    if !open {
+    if !public {
         statuses.extend([("401", "No valid access token"), ("403", "The token's role may not do this")]);
     }
     if has_body {
@@ -148,18 +153,18 @@ fn complete_operation(path: &str, operation: &mut Operation) {
             ("400", "The body is not valid JSON"),
             ("413", "The body is too large"),
             ("415", "The body is not sent as JSON"),
-            ("422", "Fields or rules are broken; every one is listed"),
+            ("422", "Fields are missing or not valid; every one is listed"),
         ]);
     }
     let responses = &mut operation.responses.responses;
     for (status, description) in statuses {
         responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(description)));
     }
-    if let Some(RefOr::T(busy)) = responses.get_mut("503") {
-        busy.headers.entry("Retry-After".to_owned()).or_insert_with(|| RefOr::T(retry_after()));
+    if let Some(RefOr::T(unavailable)) = responses.get_mut("503") {
+        unavailable.headers.entry("Retry-After".to_owned()).or_insert_with(|| RefOr::T(retry_after()));
     }
     for (status, response) in responses {
-        // An error that an operation describes has the same body as every other one.
+        // Every error has the same body, also one that the operation describes itself.
         if let RefOr::T(response) = response
             && status.starts_with(['4', '5'])
             && response.content.is_empty()
@@ -178,21 +183,21 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     }
 }
 
-/// A schema has one example; here each status shows the problems that it may come with.
+/// A schema has only one example, so each status shows its own problems here.
 fn example(kind: Kind, path: &str) -> Example {
     ExampleBuilder::new().summary(kind.title()).value(Some(ProblemBody::example(kind, path))).build()
 }
 
-/// A described field with an inlined schema comes as "all of: the schema, an object with the description". A
-/// text is no object, so that no value would do: the description moves to the schema.
+/// utoipa writes a described field with an inlined schema as `allOf` the schema and an object with the
+/// description. No string is also an object, so the description moves into the schema.
 fn describe_directly(field: &mut RefOr<Schema>) {
     let RefOr::T(Schema::AllOf(AllOf { items, .. })) = field else { return };
-    let [RefOr::T(Schema::Object(inlined)), RefOr::T(Schema::Object(words))] = items.as_mut_slice() else {
+    let [RefOr::T(Schema::Object(inlined)), RefOr::T(Schema::Object(other))] = items.as_mut_slice() else {
         return;
     };
-    if words.description.is_some() && words.properties.is_empty() && words.required.is_empty() {
+    if other.description.is_some() && other.properties.is_empty() && other.required.is_empty() {
         let mut described = inlined.clone();
-        described.description = words.description.take();
+        described.description = other.description.take();
         *field = RefOr::T(Schema::Object(described));
     }
 }

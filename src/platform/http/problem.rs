@@ -1,8 +1,7 @@
-//! Errors as RFC 9457 problem documents, the only form in which this service says no.
+//! Errors as RFC 9457 problem documents: every error response of this service is one.
 //!
-//! Guards against errors that leave in a form of their own or say too much. A [`Problem`] made anywhere
-//! becomes a bare response that carries it as an extension; the middleware, which alone knows the request's
-//! id and path, writes the body (see [`body::render`]).
+//! A [`Problem`] becomes a response without a body that carries it as an extension. The middleware writes the
+//! body (see [`body::render`]), because only it knows the request's id and path.
 
 mod body;
 mod kind;
@@ -22,10 +21,10 @@ pub(in crate::platform::http) use body::render;
 pub use kind::Kind;
 pub use pages::{ProblemType, routes};
 
-/// One thing that is wrong with a request, and where. Never holds what the client sent, only where it stands.
+/// One error in a request, and its place. Never contains the value that the client sent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 pub struct FieldError {
-    /// JSON Pointer (RFC 6901) into the body; the empty text is the whole body.
+    /// JSON Pointer (RFC 6901) into the body; the empty string is the whole body.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "/consignee/mobile")]
     pub pointer: Option<String>,
@@ -33,11 +32,11 @@ pub struct FieldError {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "limit")]
     pub parameter: Option<String>,
-    /// A stable word for programs: `missing`, `unknown`, `duplicate`, `type`, `enum`, `invalid`, or the
+    /// A stable code for programs: `missing`, `unknown`, `duplicate`, `type`, `enum`, `invalid`, or the
     /// broken rule (`length`, `range` …).
     #[schema(value_type = String, example = "length")]
     pub code: Cow<'static, str>,
-    /// For people.
+    /// A message for people.
     #[schema(example = "must be exactly 10 digits")]
     pub detail: String,
 }
@@ -62,7 +61,7 @@ impl FieldError {
     }
 }
 
-/// A refusal or failure on its way to the client.
+/// An error response.
 #[derive(Clone, Debug)]
 pub struct Problem(Box<Inner>);
 
@@ -77,8 +76,8 @@ struct Inner {
 }
 
 impl Problem {
-    /// `detail` is about this occurrence, for people, and is sent as it is: no submitted value, no error text
-    /// of a library.
+    /// `detail` describes this occurrence for people. It is sent unchanged, so it must not contain a
+    /// submitted value or a library's error text.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
@@ -91,7 +90,7 @@ impl Problem {
         }))
     }
 
-    /// A fault of ours: `error` goes to the log, under the request's id, and the client learns nothing of it.
+    /// Logs `error` with the request's id. The response does not contain it.
     #[must_use]
     pub fn internal(error: &dyn fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");
@@ -117,8 +116,7 @@ impl Problem {
         self
     }
 
-    /// A further member of the document (RFC 9457 section 3.2). It cannot replace one of the members every
-    /// problem has.
+    /// An extension member of the document (RFC 9457 section 3.2). It cannot replace a standard member.
     #[must_use]
     pub fn member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.members.push((name, value.into()));
@@ -141,9 +139,9 @@ impl Problem {
     }
 }
 
-/// How a problem travels from where it was made to the layer that writes it.
+/// The response extension that carries a problem to the middleware.
 #[derive(Clone)]
-pub(in crate::platform::http) struct Carried(pub(in crate::platform::http) Arc<Problem>);
+pub(in crate::platform::http) struct ProblemExt(pub(in crate::platform::http) Arc<Problem>);
 
 impl IntoResponse for Problem {
     fn into_response(mut self) -> Response {
@@ -153,7 +151,7 @@ impl IntoResponse for Problem {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response.extensions_mut().insert(Carried(Arc::new(self)));
+        response.extensions_mut().insert(ProblemExt(Arc::new(self)));
         response
     }
 }

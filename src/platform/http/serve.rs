@@ -1,7 +1,7 @@
-//! Accepts connections and serves them until it is told to stop.
+//! Accepts connections and serves them until shutdown.
 //!
-//! Guards against what `axum::serve` leaves open: clients that never finish their headers, a drain without an
-//! end, and an accept loop that dies or spins when file descriptors run out.
+//! Adds what `axum::serve` does not have: a timeout for the headers, a limit for the drain, and an accept
+//! loop that neither ends nor spins when file descriptors run out.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -19,24 +19,24 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// From the opening of a connection, or from the end of the last answer on it, to the end of the next
-/// request's headers. So it also ends idle connections.
+/// From the start of a connection, or from the end of the last response on it, to the end of the next
+/// request's headers. So it also closes idle connections.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The read buffer of a connection, and with it the largest block of headers; hyper answers a larger one with
-/// a bare 431.
+/// The read buffer of a connection, which also limits the size of the headers; hyper refuses larger ones with
+/// a 431 without a body.
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// How long to wait when the system has no room for another connection: long enough for some to end, short
-/// enough not to be noticed.
+/// The wait when the system cannot accept another connection: long enough for some to end, short enough not
+/// to be noticed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `router` on `listener` until `shutdown`, then lets running requests end for at most `drain`, and
-/// cuts the rest. No new connection is taken meanwhile. Handlers find the client's address as
+/// Serves `router` on `listener` until `shutdown`. Then it accepts no new connection, waits for running
+/// requests for at most `drain`, and closes the rest. Handlers find the client's address as
 /// `ConnectInfo<SocketAddr>`.
 ///
 /// # Errors
-/// None at present: failures of single connections are logged and survived.
+/// None at present: errors of single connections are only logged.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -55,7 +55,7 @@ pub async fn serve(
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
-            Some(_) = connections.join_next() => continue, // lets go of an ended one
+            Some(_) = connections.join_next() => continue, // removes a finished one
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -70,7 +70,7 @@ pub async fn serve(
                 });
             }
             Err(error) if is_of_connection(&error) => {
-                tracing::debug!(%error, "a connection ended before it was accepted")
+                tracing::debug!(%error, "a connection ended before it was accepted");
             }
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections; trying again");
@@ -85,7 +85,7 @@ pub async fn serve(
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         tracing::warn!(
             connections = connections.len(),
-            "requests were still running at the end of the drain; they are cut"
+            "requests were still running at the end of the drain; their connections are closed"
         );
     }
     connections.shutdown().await;
@@ -93,14 +93,14 @@ pub async fn serve(
 }
 
 fn prepare(stream: TcpStream) -> TcpStream {
-    // Small answers must not wait for more bytes. A socket that cannot do this is served all the same.
+    // A small response must not wait for more bytes. If this fails, the connection is served anyway.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     stream
 }
 
-/// One connection's service: the shared router, told who is asking.
+/// The service of one connection: the shared router, with the client's address.
 fn service(
     router: Router,
     peer: SocketAddr,
@@ -118,7 +118,7 @@ fn service(
     })
 }
 
-/// Errors that belong to the connection that was about to be accepted, not to the listener.
+/// Whether the error concerns only the connection that was about to be accepted, not the listener.
 fn is_of_connection(e: &io::Error) -> bool {
     matches!(
         e.kind(),

@@ -1,24 +1,24 @@
-//! Log lines: for people on a terminal, one JSON object per line elsewhere. They go to standard error, since
-//! standard output belongs to the commands.
+//! Log lines: readable text on a terminal, otherwise one JSON object per line. They go to standard error;
+//! standard output is for the results of commands.
 //!
-//! Guards against silence by a typing error (`inof` would be read as the name of a target) and against panics
-//! that print whatever they hold.
+//! A typo in a level is refused (`inof` would otherwise be a target's name, and nothing would be logged), and
+//! a panic's text is logged only if it cannot contain data.
 
 use std::io::{self, IsTerminal};
 
 use serde::Deserialize;
-
 use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LogError {
     #[error(
-        "`{0}` is no log level: use off, error, warn, info, debug or trace, or `target=level`, separated by commas"
+        "`{0}` is not a log level: use off, error, warn, info, debug or trace, or `target=level`, separated \
+         by commas"
     )]
     Level(String),
 }
 
-/// The form of the lines.
+/// The format of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -30,16 +30,16 @@ pub enum LogFormat {
 
 /// The target of our own lines.
 const OURS: &str = "waybill";
-/// Levels at which only our own parts log, unless others are named.
+/// Levels that apply only to our own targets unless another target is named.
 const FINE: [&str; 2] = ["debug", "trace"];
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Starts logging. `level` is a level (`info`), or levels by target (`info,waybill::http=debug`); where it
-/// names no general level, other parts of the program log at `warn`. Libraries log at `info` at most, unless
-/// they are named (`hyper=trace`). Later calls check `level` and change nothing: the first one wins.
+/// Starts logging. `level` is a level (`info`), or levels by target (`info,waybill::http=debug`). Without a
+/// general level, all other targets log at `warn`. Libraries log at `info` at most unless they are named
+/// (`hyper=trace`). Later calls only check `level`: the first call applies.
 ///
 /// # Errors
-/// When `level` cannot be read.
+/// Fails if `level` is not valid.
 pub fn init(level: &str, format: LogFormat) -> Result<(), LogError> {
     let filter = filter(level)?;
     let pretty = match format {
@@ -56,8 +56,7 @@ pub fn init(level: &str, format: LogFormat) -> Result<(), LogError> {
                 .with_filter(filter),
         )
     } else {
-        // The list of spans, not only the innermost: a line inside an order's span still has its request's
-        // id.
+        // All spans, not only the innermost: a line inside an order's span also needs the request's id.
         let json = tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
@@ -71,10 +70,10 @@ pub fn init(level: &str, format: LogFormat) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Whether [`init`] can read `level`.
+/// Checks `level` as [`init`] does.
 ///
 /// # Errors
-/// When it cannot.
+/// Fails if `level` is not valid.
 pub fn check_level(level: &str) -> Result<(), LogError> {
     filter(level).map(drop)
 }
@@ -94,28 +93,26 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
         }
         match target {
             Some(target) => targets.push_str(&format!(",{target}={word}")),
-            // The last general level counts. A library's finer lines may print whatever it was given: only
-            // who names it gets them.
+            // The last general level counts. A library's debug lines may contain any data that it was given,
+            // so they are logged only if the library is named.
             None => {
-                general = format!(
-                    "{},{OURS}={word}",
-                    if FINE.iter().any(|l| l.eq_ignore_ascii_case(word)) { "info" } else { word }
-                )
+                let fine = FINE.iter().any(|l| l.eq_ignore_ascii_case(word));
+                general = format!("{},{OURS}={word}", if fine { "info" } else { word });
             }
         }
     }
     EnvFilter::try_new(general + &targets).map_err(|_| bad())
 }
 
-/// A panic's text may hold anything a value printed into it, a password in a URL for one: only texts that
-/// stand in the source are logged.
+/// A formatted panic message may contain any data, such as a password in a URL: only messages that are string
+/// literals in the source are logged.
 fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let at = panic.location().map(ToString::to_string).unwrap_or_default();
     let text = panic
         .payload()
         .downcast_ref::<&'static str>()
         .copied()
-        .unwrap_or("(its text is withheld: it may hold data)");
+        .unwrap_or("(message not logged: it may contain data)");
     tracing::error!(at, text, thread = std::thread::current().name().unwrap_or(""), "panic");
 }
 
@@ -124,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_are_read_and_typing_errors_refused() {
+    fn levels_are_read_and_typos_refused() {
         for good in
             ["info", "INFO", "off", "waybill=debug", "info,waybill::http=trace", " warn , waybill = debug "]
         {

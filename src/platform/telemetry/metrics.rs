@@ -1,5 +1,5 @@
-//! Every metric of the program, and the only functions that touch one. Labels take few values: routes,
-//! queues, outcomes; never an id.
+//! All metrics, and the only functions that record them. Labels have few values (routes, queues, outcomes),
+//! never ids.
 
 use std::{sync::OnceLock, thread, time::Duration};
 
@@ -7,7 +7,6 @@ use http::StatusCode;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// What is counted or measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     HttpRequests,
@@ -24,7 +23,6 @@ pub enum Metric {
     ProviderThrottled,
 }
 
-/// All of them, as `/metrics` describes them.
 pub const ALL: [Metric; 12] = [
     Metric::HttpRequests,
     Metric::HttpDuration,
@@ -61,25 +59,25 @@ impl Metric {
 
     const fn help(self) -> &'static str {
         match self {
-            Self::HttpRequests => "Requests answered, by method, route and status.",
-            Self::HttpDuration => "From the end of a request's headers to its answer, by method and route.",
-            Self::Jobs => "Runs of jobs, by queue, name and outcome.",
-            Self::JobDuration => "How long runs of jobs took, by queue and name.",
+            Self::HttpRequests => "HTTP requests, by method, route and status.",
+            Self::HttpDuration => "From the end of a request's headers to its response, by method and route.",
+            Self::Jobs => "Job runs, by queue, name and outcome.",
+            Self::JobDuration => "Duration of job runs, by queue and name.",
             Self::ProviderCalls => "Calls to ParcelX, by operation and verdict.",
-            Self::ProviderDuration => "How long calls to ParcelX took, by operation.",
+            Self::ProviderDuration => "Duration of calls to ParcelX, by operation.",
             Self::QueueAdds => {
                 "Jobs a request could not add itself (result: skipped or failed); the outbox relay adds them."
             }
-            Self::JobsStalled => "Jobs whose worker vanished, by queue.",
-            Self::OutboxLag => "Age of the oldest job that the queue was not told of.",
+            Self::JobsStalled => "Jobs whose worker stopped renewing its lease, by queue.",
+            Self::OutboxLag => "Age of the oldest job that is still to be added to the queue.",
             Self::AccountHeld => {
                 "1 while the ParcelX account is held, by kind: wallet, configuration or credentials."
             }
             Self::ProviderBreaker => {
-                "Circuit breaker of this process: 0 closed, 1 half open, 2 open (ParcelX is left alone)."
+                "Circuit breaker of this process: 0 closed, 1 half open, 2 open (no calls to ParcelX)."
             }
             Self::ProviderThrottled => {
-                "Calls that had to wait for their turn (result: waited) or were put off (put-off)."
+                "Calls delayed by the rate or concurrency limit (result: waited) or postponed (put-off)."
             }
         }
     }
@@ -98,37 +96,39 @@ impl Metric {
     }
 }
 
-/// One answered request. `route` is the route's template, `unmatched` where there was none.
+/// One finished request. `route` is the route's template, or `unmatched`.
 pub fn http_request(method: &'static str, route: &str, status: StatusCode, took: Duration) {
-    counter!(Metric::HttpRequests.name(), "method" => method, "route" => route.to_owned(), "status" => status.as_str().to_owned())
+    let (status, route) = (status.as_str().to_owned(), route.to_owned());
+    counter!(Metric::HttpRequests.name(), "method" => method, "route" => route.clone(), "status" => status)
         .increment(1);
-    histogram!(Metric::HttpDuration.name(), "method" => method, "route" => route.to_owned()).record(took);
+    histogram!(Metric::HttpDuration.name(), "method" => method, "route" => route).record(took);
 }
 
 /// One run of a job. `outcome`: a fixed word such as `completed`, `delayed`, `retried`, `failed`, `panicked`.
 pub fn job(queue: &str, name: &str, outcome: &'static str, took: Duration) {
-    counter!(Metric::Jobs.name(), "queue" => queue.to_owned(), "name" => name.to_owned(), "outcome" => outcome).increment(1);
-    histogram!(Metric::JobDuration.name(), "queue" => queue.to_owned(), "name" => name.to_owned())
-        .record(took);
+    let (queue, name) = (queue.to_owned(), name.to_owned());
+    counter!(Metric::Jobs.name(), "queue" => queue.clone(), "name" => name.clone(), "outcome" => outcome)
+        .increment(1);
+    histogram!(Metric::JobDuration.name(), "queue" => queue, "name" => name).record(took);
 }
 
-/// One wire attempt. `verdict`: a fixed word such as `booked`, `refused`, `busy`, `unknown`.
+/// One call to ParcelX. `verdict`: a fixed word such as `booked`, `refused`, `busy`, `unknown`.
 pub fn provider_call(operation: &'static str, verdict: &'static str, took: Duration) {
     counter!(Metric::ProviderCalls.name(), "operation" => operation, "verdict" => verdict).increment(1);
     histogram!(Metric::ProviderDuration.name(), "operation" => operation).record(took);
 }
 
-/// A job that a request did not add: `skipped` (adding was known to fail just before) or `failed`.
+/// A job that a request did not add: `skipped` (adding had failed shortly before) or `failed`.
 pub fn queue_add(queue: &str, result: &'static str) {
     counter!(Metric::QueueAdds.name(), "queue" => queue.to_owned(), "result" => result).increment(1);
 }
 
-/// A job whose worker vanished.
+/// A job whose worker stopped renewing its lease.
 pub fn job_stalled(queue: &str) {
     counter!(Metric::JobsStalled.name(), "queue" => queue.to_owned()).increment(1);
 }
 
-/// How old the oldest outbox entry was at the last pass.
+/// The age of the oldest outbox entry at the last pass of the relay.
 pub fn outbox_lag(lag: Duration) {
     gauge!(Metric::OutboxLag.name()).set(lag.as_secs_f64());
 }
@@ -138,22 +138,22 @@ pub fn account_held(kind: &'static str, held: bool) {
     gauge!(Metric::AccountHeld.name(), "kind" => kind).set(if held { 1.0 } else { 0.0 });
 }
 
-/// Where the circuit breaker stands: 0 closed, 1 half open, 2 open.
+/// The state of the circuit breaker: 0 closed, 1 half open, 2 open.
 pub fn provider_breaker(state: u8) {
     gauge!(Metric::ProviderBreaker.name()).set(f64::from(state));
 }
 
-/// A call that had no turn at once: it `waited`, or was `put-off`.
+/// A call that could not start at once: it `waited`, or was `put-off`.
 pub fn provider_throttled(result: &'static str) {
     counter!(Metric::ProviderThrottled.name(), "result" => result).increment(1);
 }
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Histograms keep every value until they are folded; without a scraper nobody else would.
-const FOLD_EVERY: Duration = Duration::from_secs(5);
+/// Histograms keep every value until upkeep aggregates them. Otherwise only a scrape would do so.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// Starts counting. Later calls do nothing.
+/// Starts the recorder. Later calls have no effect.
 pub fn install() {
     recorder();
 }
@@ -169,14 +169,14 @@ fn recorder() -> &'static PrometheusHandle {
         let mut builder = PrometheusBuilder::new();
         for (metric, buckets) in ALL.iter().filter_map(|m| m.buckets().map(|b| (m, b))) {
             let name = Matcher::Full(metric.name().to_owned());
-            // Fails on empty buckets only; then the histogram would be a summary.
+            // Fails only on empty buckets; then the histogram would be a summary.
             builder =
                 builder.set_buckets_for_metric(name, buckets).unwrap_or_else(|_| PrometheusBuilder::new());
         }
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
-            tracing::warn!("another metrics recorder is in place; /metrics stays empty");
+            tracing::warn!("another metrics recorder is already installed; /metrics stays empty");
             return handle;
         }
         for metric in ALL {
@@ -188,15 +188,15 @@ fn recorder() -> &'static PrometheusHandle {
                 None => describe_counter!(metric.name(), metric.help()),
             }
         }
-        let folded = handle.clone();
-        let folder = thread::Builder::new().name("metrics".to_owned()).spawn(move || {
+        let recorded = handle.clone();
+        let upkeep = thread::Builder::new().name("metrics".to_owned()).spawn(move || {
             loop {
-                thread::sleep(FOLD_EVERY);
-                folded.run_upkeep();
+                thread::sleep(UPKEEP_EVERY);
+                recorded.run_upkeep();
             }
         });
-        if let Err(error) = folder {
-            tracing::warn!(%error, "metrics are folded only when they are read");
+        if let Err(error) = upkeep {
+            tracing::warn!(%error, "metrics are aggregated only when they are read");
         }
         handle
     })

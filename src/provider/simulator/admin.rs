@@ -1,8 +1,6 @@
-//! The surface for the people and tests behind the double: switches, scripts, ledger. Not part of the
-//! `ParcelX` API.
+//! The routes that control the simulator: switches, scripts, ledger. They are not part of the `ParcelX` API.
 //!
-//! Guards against strangers: peers that are known not to be on this machine are refused, and so are pages of
-//! other sites in a browser on this machine.
+//! Refuses peers that are known to be on another machine, and web pages of other sites.
 
 use std::net::SocketAddr;
 
@@ -39,16 +37,15 @@ pub(super) fn router(simulator: Simulator) -> Router<Simulator> {
         .route("/_sim/ledger", get(ledger))
         .route("/_sim/status", post(set_status))
         .route("/_sim/reset", post(reset))
-        .route_layer(middleware::from_fn(only_from_here))
+        .route_layer(middleware::from_fn(only_local))
         .with_state(simulator);
     Router::new().merge(guarded).route("/_sim/label/{file}", get(label_pdf))
 }
 
-/// A refusal with its words.
+/// The status and the message of a refusal.
 type Refused = (StatusCode, String);
-type Answered200 = Result<Response, Response>;
 
-fn said(result: Result<Value, Refused>) -> Response {
+fn render(result: Result<Value, Refused>) -> Response {
     let (status, body) = match result {
         Ok(value) => (StatusCode::OK, value),
         Err((status, text)) => (status, json!({ "error": text })),
@@ -56,16 +53,16 @@ fn said(result: Result<Value, Refused>) -> Response {
     response(status.as_u16(), "application/json", Body::from(format!("{body}\n")))
 }
 
-async fn only_from_here(request: Request, next: Next) -> Answered200 {
+async fn only_local(request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
-    if peer.is_some_and(|ip| !ip.is_loopback()) || foreign_page(request.headers()) {
-        return Err(said(Err((StatusCode::FORBIDDEN, "only for clients on this machine".to_owned()))));
+    if peer.is_some_and(|ip| !ip.is_loopback()) || other_site(request.headers()) {
+        return render(Err((StatusCode::FORBIDDEN, "only for clients on this machine".to_owned())));
     }
-    Ok(next.run(request).await)
+    next.run(request).await
 }
 
-/// A browser says from which page a request comes; other programs say nothing.
-fn foreign_page(headers: &HeaderMap) -> bool {
+/// A browser sends the origin of the page that made the request; other programs send none.
+fn other_site(headers: &HeaderMap) -> bool {
     headers.get(header::ORIGIN).is_some_and(|origin| {
         let url = origin.to_str().ok().and_then(|o| url::Url::parse(o).ok());
         !url.is_some_and(|u| matches!(u.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")))
@@ -85,8 +82,8 @@ fn unprocessable(text: impl Into<String>) -> Refused {
 
 async fn index(Extracted(simulator): Extracted<Simulator>) -> Response {
     let state = simulator.lock();
-    said(Ok(json!({
-        "about": "A stand-in for ParcelX. Its API is under /api; nothing here ships anything.",
+    render(Ok(json!({
+        "about": "A simulator of ParcelX. Its API is under /api; nothing here ships anything.",
         "entries": state.entries.len(),
         "entriesDropped": state.dropped,
         "shipments": state.shipments().len(),
@@ -96,30 +93,34 @@ async fn index(Extracted(simulator): Extracted<Simulator>) -> Response {
         "webhooks": state.webhooks.counts(),
         "endpoints": {
             "GET /_sim/faults": "all switches",
-            "PATCH /_sim/faults": "changes the switches that are named, such as {\"latencyMs\":200,\"answer\":\"lostAfterBooking\"}; webhooks go to webhookUrl, an http address on this machine",
-            "PUT /_sim/faults": "sets those that are named and puts all others back",
-            "POST /_sim/script": "one rule or a list of them: {\"operation\":\"create\",\"clientOrderId\":\"ORD-1\",\"times\":1,\"skip\":0,\"answer\":{\"status\":{\"code\":503}},\"acts\":true,\"refuse\":null,\"latencyMs\":0,\"latencyAfterMs\":0}",
-            "GET /_sim/ledger": "what was really done (friendly: older calls and shipments are dropped from memory, not from the file); ?reference= for one order, ?since= for entries after a number",
+            "PATCH /_sim/faults": "changes the named switches, such as {\"latencyMs\":200,\
+                \"answer\":\"lostAfterBooking\"}; webhooks go to webhookUrl, an http address on this machine",
+            "PUT /_sim/faults": "sets the named switches and resets all others",
+            "POST /_sim/script": "one rule or a list of rules: {\"operation\":\"create\",\
+                \"clientOrderId\":\"ORD-1\",\"times\":1,\"skip\":0,\"answer\":{\"status\":{\"code\":503}},\
+                \"acts\":true,\"refuse\":null,\"latencyMs\":0,\"latencyAfterMs\":0}",
+            "GET /_sim/ledger": "what was really done (friendly: older calls and shipments are dropped from \
+                memory, not from the file); ?reference= for one order, ?since= for entries after a number",
             "POST /_sim/status": "moves a shipment: {\"awb\":\"…\",\"code\":226}",
-            "POST /_sim/reset": "forgets everything but the counters",
+            "POST /_sim/reset": "deletes everything except the counters",
         },
     })))
 }
 
 async fn faults(Extracted(simulator): Extracted<Simulator>) -> Response {
-    said(Ok(json!(simulator.faults())))
+    render(Ok(json!(simulator.faults())))
 }
 
 async fn put_faults(Extracted(simulator): Extracted<Simulator>, body: Bytes) -> Response {
     let mut state = simulator.lock();
     let base = state.default_faults();
-    said(merge(&mut state, &base, &body))
+    render(merge(&mut state, &base, &body))
 }
 
 async fn patch_faults(Extracted(simulator): Extracted<Simulator>, body: Bytes) -> Response {
     let mut state = simulator.lock();
     let base = state.faults().clone();
-    said(merge(&mut state, &base, &body))
+    render(merge(&mut state, &base, &body))
 }
 
 fn merge(state: &mut State, base: &Faults, body: &[u8]) -> Result<Value, Refused> {
@@ -138,7 +139,7 @@ fn merge(state: &mut State, base: &Faults, body: &[u8]) -> Result<Value, Refused
 async fn script(Extracted(simulator): Extracted<Simulator>, body: Bytes) -> Response {
     let list = body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[');
     let rules = if list { read::<Vec<Rule>>(&body) } else { read::<Rule>(&body).map(|rule| vec![rule]) };
-    said(rules.and_then(|rules| {
+    render(rules.and_then(|rules| {
         for rule in &rules {
             rule.answer.check().map_err(unprocessable)?;
             if rule.times == 0 {
@@ -178,10 +179,10 @@ async fn ledger(Extracted(simulator): Extracted<Simulator>, Query(filter): Query
             .map(|s| view(s, now))
             .collect(),
     };
-    // Not by way of a `Value`: the payloads stay as they came.
+    // Serialised without a `Value`, which would change the recorded payloads.
     match serde_json::to_vec(&listing) {
         Ok(text) => response(200, "application/json", Body::from(text)),
-        Err(error) => said(Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))),
+        Err(error) => render(Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))),
     }
 }
 
@@ -193,13 +194,13 @@ struct Move {
 }
 
 async fn set_status(Extracted(simulator): Extracted<Simulator>, body: Bytes) -> Response {
-    said(read::<Move>(&body).and_then(|m| move_to(&simulator, &m.awb, m.code)))
+    render(read::<Move>(&body).and_then(|m| move_to(&simulator, &m.awb, m.code)))
 }
 
-/// Moves a shipment and notes it in the ledger.
+/// Moves a shipment and records the move in the ledger.
 pub(super) fn move_to(simulator: &Simulator, awb: &str, code: u16) -> Result<Value, Refused> {
     if status::describe(code).is_none() {
-        return Err(unprocessable(format!("code: {code} is no status code")));
+        return Err(unprocessable(format!("code: {code} is not a status code")));
     }
     let now = simulator.now();
     let mut state = simulator.lock();
@@ -234,14 +235,14 @@ pub(super) fn move_to(simulator: &Simulator, awb: &str, code: u16) -> Result<Val
 async fn reset(Extracted(simulator): Extracted<Simulator>) -> Response {
     let now = simulator.now();
     simulator.lock().reset(now);
-    said(Ok(json!({ "reset": true })))
+    render(Ok(json!({ "reset": true })))
 }
 
-/// Public, as the real one seems to be: a browser is sent there.
+/// Public, as the real one seems to be: browsers open it.
 async fn label_pdf(Extracted(simulator): Extracted<Simulator>, Path(file): Path<String>) -> Response {
     let awb = file.strip_suffix(".pdf").unwrap_or_default();
     if simulator.lock().shipments().get(awb).is_none() {
-        return said(Err((StatusCode::NOT_FOUND, "there is no such label".to_owned())));
+        return render(Err((StatusCode::NOT_FOUND, "there is no such label".to_owned())));
     }
     response(200, "application/pdf", Body::from(label::pdf(awb)))
 }

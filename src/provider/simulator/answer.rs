@@ -1,50 +1,50 @@
-//! What can become of an answer, and the one-shot orders for it.
+//! The ways in which an answer can go wrong, and the rules that request one for single calls.
 
 use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
 
-/// What becomes of the answer to a call.
+/// How a call is answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Answer {
     #[default]
     Normal,
-    /// Does the effect, then closes the connection without a byte.
+    /// Executes the call, then closes the connection without a byte.
     LostAfterBooking,
-    /// Closes the connection without a byte; nothing was done.
+    /// Closes the connection without a byte; nothing is done.
     LostBeforeBooking,
-    /// Does the effect, is silent for `ms`, then closes without a byte or answers after all.
+    /// Executes the call, waits for `ms`, then closes the connection without a byte or answers normally.
     HangAfterBooking { ms: u64, then: Then },
-    /// Full `Content-Length`, half of the body, then closes.
+    /// The full `Content-Length`, half of the body, then the connection is closed.
     CutBody,
     /// An HTML page with code 200.
     Html200,
     /// An HTML page with code 502.
     Html502,
-    /// Code 200 and no body.
+    /// Code 200 without a body.
     Empty200,
     /// Half of the JSON, with the `Content-Length` of that half.
     TruncatedJson,
-    /// The right JSON as `text/html`.
+    /// The correct JSON as `text/html`.
     WrongContentType,
-    /// The right JSON with a byte in it that is no UTF-8.
+    /// The correct JSON with a byte that is not UTF-8.
     InvalidUtf8,
     /// `status` twice, first the wrong one.
     DuplicateKeys,
-    /// Valid gzip: 64 MiB of blanks, then the right JSON.
+    /// Valid gzip: 64 MiB of blanks, then the correct JSON.
     GzipBomb,
     /// 50 MB of JSON, streamed without a `Content-Length`.
     HugeBody,
-    /// The success answer with an empty (create) or absent (track) AWB.
+    /// A success with an empty (create) or missing (track) AWB.
     StatusTrueWithoutAwb,
-    /// A success that names another order as `client_order_id`.
+    /// A success with another order's `client_order_id`.
     OtherReference,
-    /// A success with an AWB that another order has; the own one while there is no other order.
+    /// A success with the AWB of another order; with the order's own if there is no other order.
     AwbOfAnother,
     /// 307 to the same path at `to` (`http://host:port`).
     Redirect { to: String },
-    /// An HTTP code (300 to 599) with `status:false`; `retry_after` is sent as it stands, sane or not.
+    /// An HTTP code (300 to 599) with `status:false`; `retry_after` is sent unchanged, valid or not.
     Status {
         code: u16,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ pub enum Answer {
     },
 }
 
-/// How a silence ends.
+/// What follows the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Then {
@@ -61,8 +61,8 @@ pub enum Then {
 }
 
 impl Answer {
-    /// Whether the effect (booking, cancelling) is done before this answer. A rule or switch may say
-    /// otherwise, to have for instance a 503 that booked.
+    /// Whether the call is executed (books, cancels) before this answer. A rule or switch can override it,
+    /// for example for a 503 that booked.
     #[must_use]
     pub fn acts(&self) -> bool {
         !matches!(self, Self::LostBeforeBooking | Self::Redirect { .. } | Self::Status { .. })
@@ -73,7 +73,7 @@ impl Answer {
     }
 
     /// # Errors
-    /// Says what of it cannot be sent.
+    /// Names the part that cannot be sent.
     pub(super) fn check(&self) -> Result<(), String> {
         let sendable = |text: &str| http::HeaderValue::from_str(text).is_ok();
         match self {
@@ -81,16 +81,15 @@ impl Answer {
                 Err(format!("status.code: {code} is not between 300 and 599"))
             }
             Self::Status { retry_after: Some(text), .. } if !sendable(text) => {
-                Err("status.retryAfter: no header value".to_owned())
+                Err("status.retryAfter: not a header value".to_owned())
             }
-            Self::Redirect { to } if !sendable(to) => Err("redirect.to: no header value".to_owned()),
+            Self::Redirect { to } if !sendable(to) => Err("redirect.to: not a header value".to_owned()),
             _ => Ok(()),
         }
     }
 }
 
-/// A behaviour for the next call or calls that match. The oldest rule that matches is used, before any
-/// standing switch.
+/// A behaviour for the next matching calls. The oldest matching rule is used, before the switches.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Rule {
@@ -100,14 +99,14 @@ pub struct Rule {
     pub client_order_id: Option<String>,
     /// Only creates with this `invoice_number`; `null`: any.
     pub invoice_number: Option<String>,
-    /// So many matching calls pass untouched first.
+    /// The number of matching calls that are left alone first.
     pub skip: u32,
-    /// How many calls it is for.
+    /// The number of calls it applies to.
     pub times: u32,
     pub answer: Answer,
     /// Overrides [`Answer::acts`].
     pub acts: Option<bool>,
-    /// Refuses with these words (create and cancel).
+    /// Refuses with this message (create and cancel).
     pub refuse: Option<String>,
     pub latency_ms: Option<u64>,
     pub latency_after_ms: Option<u64>,
@@ -162,7 +161,7 @@ impl Rule {
         self
     }
 
-    /// Whether the effect is done, whatever the answer.
+    /// Sets whether the call is executed, whatever the answer.
     #[must_use]
     pub fn acting(mut self, acts: bool) -> Self {
         self.acts = Some(acts);

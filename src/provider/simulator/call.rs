@@ -1,4 +1,4 @@
-//! A call as it came in, and what an operation makes of it.
+//! A received call, and the effect that an operation has.
 
 use http::{HeaderMap, Method, header};
 use serde_json::{Map, Value, value::RawValue};
@@ -20,26 +20,26 @@ pub(super) struct Call {
     /// Path and query.
     pub(super) target: String,
     pub(super) query: Vec<(String, String)>,
-    /// Empty unless the body is a JSON object sent as JSON: the real service reads no other.
+    /// Empty unless the body is a JSON object sent as JSON: the real service reads nothing else.
     pub(super) body: Map<String, Value>,
     pub(super) raw: Option<Box<RawValue>>,
-    /// `http://host[/prefix]` that this double was reached under.
+    /// The `http://host[/prefix]` under which the client called the simulator.
     pub(super) base: Option<String>,
     pub(super) received_at: Timestamp,
 }
 
 impl Call {
-    /// A text or number of the body as text, trimmed; `None` when it is absent, blank or of another type.
+    /// A string or number of the body as text, trimmed; `None` if it is missing, blank or of another type.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.body.get(name).and_then(text)
     }
 
-    /// A query parameter; `None` when it is absent or blank.
+    /// A query parameter; `None` if it is missing or blank.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(n, v)| n == name && !v.trim().is_empty()).map(|(_, v)| v.trim())
     }
 
-    /// The order that the call is about, as far as it can be told before anything is done.
+    /// The reference of the call's order, if it is known before the call is executed.
     pub(super) fn reference(&self, state: &State) -> Option<String> {
         let of_awb = |awb: &str| state.shipments().get(awb).map(|s| s.reference.clone());
         match self.operation {
@@ -63,8 +63,8 @@ pub(super) fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Which operation lies behind a path and a verb. Both versions take the same calls, save the two warehouse
-/// calls that were only ever seen on version 3.
+/// The operation of a path and a method. Both versions have the same calls, except two warehouse calls that
+/// were seen only on version 3.
 pub(super) fn operation(method: &Method, path: &str) -> Operation {
     let Some((version, name)) = path.strip_prefix("/api/").and_then(|rest| rest.split_once('/')) else {
         return Operation::Unknown;
@@ -81,15 +81,14 @@ pub(super) fn operation(method: &Method, path: &str) -> Operation {
     }
 }
 
-/// The body as JSON object and as it came. Without `Content-Type: application/json` there is none.
+/// The body as a JSON object and as received. Without `Content-Type: application/json` there is none.
 pub(super) fn body(headers: &HeaderMap, bytes: &[u8]) -> (Map<String, Value>, Option<Box<RawValue>>) {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         return (Map::new(), None);
     }
-    // A line break outside a string is a blank, and inside one it is never bare: the ledger keeps one line
-    // per entry.
+    // The ledger has one line per entry. In JSON, a bare line break is always whitespace.
     let one_line: Vec<u8> =
         bytes.iter().map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b }).collect();
     let raw = serde_json::from_slice(&one_line).ok();
@@ -117,7 +116,7 @@ impl Reply {
         Self { status: 405, body: r#"{"status":false,"error":"Unknown method"}"#.to_owned() }
     }
 
-    /// A refusal in the shape and with the code that the switches say.
+    /// A refusal with the shape and the code that the switches set.
     pub(super) fn failure(state: &mut State, texts: &[String]) -> Self {
         let status = state.faults().failure_status.into();
         Self { status, body: Self::shaped(state, texts) }
@@ -133,18 +132,18 @@ impl Reply {
             chosen => chosen,
         };
         let one = texts.join(" ");
-        let (key, said) = match shape {
+        let (key, value) = match shape {
             FailureShape::List => ("responsemsg", Value::from(texts)),
             FailureShape::Object => ("responsemsg", serde_json::json!({ "response": one })),
             FailureShape::Errors => ("errors", Value::from(texts)),
             FailureShape::Message => ("message", Value::from(one)),
             FailureShape::String | FailureShape::Random => ("responsemsg", Value::from(one)),
         };
-        format!(r#"{{"status":false,"{key}":{said}}}"#)
+        format!(r#"{{"status":false,"{key}":{value}}}"#)
     }
 }
 
-/// How a success answer lies, whatever was done.
+/// What is wrong in a success answer, whatever was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Distortion {
     #[default]
@@ -165,7 +164,7 @@ impl Distortion {
     }
 }
 
-/// What an operation did (or, as long as it is not committed, will do) and says.
+/// What an operation does once it is committed, and its reply.
 #[derive(Debug)]
 pub(super) struct Effect {
     pub(super) what: What,
@@ -203,7 +202,7 @@ impl Effect {
         Self { refusal: Some(text.to_owned()), ..Self::new(What::NotFound, Reply::failure(state, &texts)) }
     }
 
-    /// The ledger entry of this effect; its number comes with the commit. Gives the reply back.
+    /// The ledger entry of this effect, which gets its number when it is committed, and the reply.
     pub(super) fn into_entry(self, call: &Call, answer: Answer, now: Timestamp) -> (Entry, Reply) {
         let entry = Entry {
             seq: 0,

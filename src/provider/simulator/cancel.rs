@@ -1,4 +1,4 @@
-//! `cancel_order`: by AWB alone, one at a time.
+//! `cancel_order`: one shipment, by its AWB only.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(super) fn run(state: &mut State, call: &Call, refuse: Option<String>, now: T
     };
     let reference = Some(shipment.reference.clone());
     let code = shipment.code(now);
-    // Also of one that never shows: the words then say what tracking denies.
+    // Also if the first cancel never takes effect: the message then contradicts tracking.
     let already = shipment.cancelled_from.is_some() || shipment.cancel_ignored || code == status::CANCELLED;
     let charged = shipment.charged_paise;
     let effect = if let Some(text) = refuse {
@@ -33,7 +33,7 @@ pub(super) fn run(state: &mut State, call: &Call, refuse: Option<String>, now: T
     } else if status::before_pickup(code) {
         accepted(state, charged, now)
     } else {
-        // Has the word "cancelled" in it, and is not.
+        // A refusal, although its text contains "cancelled".
         Effect::refused(state, &["Order can not be cancelled at this stage.".to_owned()])
     };
     Effect { reference, awb: Some(awb), ..effect }

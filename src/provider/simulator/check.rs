@@ -1,15 +1,15 @@
-//! What a create body must hold, as far as the real service is known or taken to look.
+//! The rules for a create body, as far as they are known or assumed for the real service.
 //!
-//! Loose where it is loose: numbers may be text or JSON numbers, unknown fields are ignored. All faults are
-//! said at once.
+//! As lenient as the real service: numbers may be strings or JSON numbers, unknown fields are ignored. All
+//! errors are reported at once.
 
 use serde_json::{Map, Value};
 
 use super::{call::text, state::State};
 
-/// Heaviest box that is believed; `500` is a client that sends grams.
+/// The heaviest box that is accepted; `500` would come from a client that sends grams.
 const MAX_GRAMS: i64 = 50_000;
-/// Longest side of a box, in hundredths of a centimetre.
+/// The longest side of a box, in hundredths of a centimetre.
 const MAX_SIDE: i64 = 30_000;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -29,13 +29,13 @@ const COURIERS: &[Courier] = &[
     Courier { code: "PXSMUTI01", name: "Shree Maruti", awb_digits: 11 },
 ];
 
-/// The parts of a good body that a booking needs.
+/// The parts of a valid body that a booking needs.
 #[derive(Debug)]
 pub(super) struct Order {
     pub(super) reference: String,
     pub(super) pincode: String,
     pub(super) courier: &'static Courier,
-    /// A non-zero amount to collect books cash on delivery, whatever `payment_mode` says.
+    /// A `cod_amount` above zero means cash on delivery, whatever `payment_mode` is.
     pub(super) cod: bool,
     pub(super) cod_paise: i64,
     pub(super) grams: i64,
@@ -43,10 +43,8 @@ pub(super) struct Order {
     pub(super) pick_address_id: String,
 }
 
-/// Reads `body`.
-///
 /// # Errors
-/// Every fault, one sentence each.
+/// Every error in `body`, one sentence each.
 pub(super) fn order(body: &Map<String, Value>, state: &State) -> Result<Order, Vec<String>> {
     let mut form = Form { body, faults: Vec::new() };
     let reference = form.text("client_order_id");
@@ -88,7 +86,7 @@ impl Form<'_> {
         self.faults.push(text);
     }
 
-    /// A required text; empty when it is missing, which is then noted.
+    /// A required string; if it is missing, empty with an error.
     fn text(&mut self, name: &str) -> String {
         self.body.get(name).and_then(text).unwrap_or_else(|| {
             self.fault(format!("{name} is required."));
@@ -146,7 +144,7 @@ impl Form<'_> {
         }
     }
 
-    /// The four lists of the boxes; the weight of all together in grams.
+    /// Checks the four lists of the boxes; returns the total weight in grams.
     fn boxes(&mut self) -> i64 {
         let lengths = ["shipment_length", "shipment_width", "shipment_height"]
             .map(|name| self.list(name, 2, MAX_SIDE).len());
@@ -159,7 +157,7 @@ impl Form<'_> {
         weights.into_iter().sum()
     }
 
-    /// Entries that are no fitting number are noted and count as 0.
+    /// An entry that is not a valid number is an error and counts as 0.
     fn list(&mut self, name: &str, places: usize, max: i64) -> Vec<i64> {
         let entries = self.body.get(name).and_then(Value::as_array).filter(|l| !l.is_empty());
         let Some(entries) = entries else {
@@ -202,7 +200,7 @@ impl Form<'_> {
     }
 }
 
-/// A decimal without sign or exponent in units of `10^-places`; finer digits are cut off.
+/// A decimal without sign or exponent, in units of `10^-places`; further digits are cut off.
 pub(super) fn scaled(decimal: &str, places: usize) -> Option<i64> {
     let (whole, finer) = decimal.split_once('.').unwrap_or((decimal, "0"));
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());

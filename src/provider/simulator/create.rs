@@ -1,4 +1,4 @@
-//! `create_order`: one call books the courier, charges the wallet and gives the AWB.
+//! `create_order`: one call books the courier, charges the wallet and returns the AWB.
 
 use serde::Serialize;
 
@@ -23,14 +23,14 @@ pub(super) fn run(
     let effect = match refuse {
         Some(text) => Effect::refused(state, &[text]),
         None => match check::order(&call.body, state) {
-            Ok(order) => placed(state, &order, distortion, now),
+            Ok(order) => place(state, &order, distortion, now),
             Err(faults) => Effect::refused(state, &faults),
         },
     };
     Effect { reference, ..effect }
 }
 
-fn placed(state: &mut State, order: &Order, distortion: Distortion, now: Timestamp) -> Effect {
+fn place(state: &mut State, order: &Order, distortion: Distortion, now: Timestamp) -> Effect {
     let charge = charge(order);
     let duplicate = state.faults().duplicate;
     let earlier =
@@ -57,8 +57,8 @@ fn placed(state: &mut State, order: &Order, distortion: Distortion, now: Timesta
     Effect { awb: Some(awb), charged_paise, booking: new, ..Effect::new(what, reply) }
 }
 
-/// 45 rupees for the first half kilogram and 30 for each further one begun, half as much again by air, 30 for
-/// collecting cash.
+/// 45 rupees for the first half kilogram, 30 for each further half kilogram or part of one, 50 % more by air,
+/// and 30 for cash on delivery.
 fn charge(order: &Order) -> i64 {
     let further = order.grams.saturating_sub(1) / 500;
     let freight = 4_500 + 3_000 * further.max(0);
@@ -66,8 +66,8 @@ fn charge(order: &Order) -> i64 {
     freight + if order.cod { 3_000 } else { 0 }
 }
 
-/// The serial number written backwards and a check digit: numbers look like a courier's, one in ten begins
-/// with a zero, and none comes twice.
+/// The digits of the serial number in reverse order, and a check digit: looks like a courier's number, is
+/// unique, and starts with a zero in one of ten cases.
 fn awb(serial: u64, digits: usize) -> String {
     let width = digits.saturating_sub(1);
     let body: String = format!("{serial:0width$}").chars().rev().collect();
@@ -91,7 +91,7 @@ fn booking(order: &Order, serial: u64) -> Booking {
     Booking {
         serial,
         order_number: (90_000_000 + serial).to_string(),
-        // Captured as a number for one courier and as an empty text for another.
+        // In the captured answers, a number for one courier and an empty string for another.
         pickup_id: if order.courier.awb_digits == 14 {
             (4_000_000 + serial).to_string()
         } else {
@@ -115,7 +115,7 @@ struct Placed<'a> {
     data: Data<'a>,
 }
 
-/// The keys in the order in which they were captured.
+/// The keys are in the order of the captured answers.
 #[derive(Serialize)]
 struct Data<'a> {
     awb_number: &'a str,
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn awbs_have_the_courier_length_differ_and_some_begin_with_a_zero() {
+    fn awbs_have_the_couriers_length_are_unique_and_some_start_with_a_zero() {
         for digits in [11, 14] {
             let all: BTreeSet<_> = (1..=5_000).map(|serial| awb(serial, digits)).collect();
             assert_eq!(all.len(), 5_000);

@@ -1,8 +1,6 @@
-//! The switches: what nobody knows about `ParcelX` is a choice here, and what goes wrong on a wire can be
-//! ordered.
+//! The switches: for each unknown behaviour of `ParcelX` there is one, and network failures can be requested.
 //!
-//! Guards against a double that is kinder than the real service: the choices marked *tests* are the
-//! unpleasant ones.
+//! The choices marked *tests* are the worse ones, so that the simulator is not easier than the real service.
 
 use std::collections::BTreeSet;
 
@@ -14,80 +12,80 @@ use super::{
     webhooks::settings::{WebhookForm, WebhookUrl},
 };
 
-/// Which defaults [`Faults`] start from.
+/// The defaults of [`Faults`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
-    /// Everything unknown turns out well (`cargo run`).
+    /// The better choice for every unknown behaviour (`cargo run`).
     #[default]
     Friendly,
-    /// Everything unknown turns out badly (tests).
+    /// The worse choice for every unknown behaviour (tests).
     Unpleasant,
 }
 
-/// All standing switches. camelCase JSON; an unknown name is refused; a missing one keeps its default.
+/// All switches. In JSON with camelCase names; an unknown name is refused; a missing one keeps its default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Faults {
-    /// Waited before anything is done (milliseconds). The work is done even when the client has gone by then.
+    /// The wait before the call is executed (milliseconds). It is executed even if the client disconnects.
     pub latency_ms: u64,
-    /// Waited between the effect and the answer (milliseconds).
+    /// The wait between the effect and the answer (milliseconds).
     pub latency_after_ms: u64,
     /// What a second create with a known `client_order_id` does.
     pub duplicate: Duplicate,
     /// HTTP code of a refusal: 200, 400, 406 or 422.
     pub failure_status: FailureStatus,
-    /// Where the words of a refusal stand.
+    /// Where the message of a refusal is.
     pub failure_shape: FailureShape,
     /// HTTP code for a missing or wrong `access-token`: 401 or 200.
     pub bad_token: BadToken,
     pub second_cancel: SecondCancel,
     /// When an accepted cancel shows as 227, if ever.
     pub cancel_effect: TakesEffect,
-    /// Refuses every cancel with these words.
+    /// Refuses every cancel with this message.
     pub refuse_cancel: Option<String>,
-    /// Whether a cancel gives the charge back to the wallet.
+    /// Whether a cancel refunds the charge to the wallet.
     pub cancel_refunds: bool,
     /// JSON type of warehouse ids and of `status_code`.
     pub ids: Ids,
     pub track_order: TrackOrder,
     /// What a look-up by `channel_order_no` finds.
     pub lookup: Lookup,
-    /// `{awb}` stands for the number; `null` gives the address of a small PDF served here.
+    /// `{awb}` is replaced by the number; `null`: the address of a small PDF served here.
     pub label_url: Option<String>,
-    /// What the prepaid wallet holds now, in paise. Each booking lowers it.
+    /// The current balance of the prepaid wallet, in paise. Each booking lowers it.
     pub wallet_paise: i64,
-    /// Refuses creates with these words.
+    /// Refuses creates with this message.
     pub refuse: Option<String>,
     /// Only every n-th create is refused; 0 and 1: every one.
     pub refuse_every: u64,
     /// The priority list of the account is empty: `courier_type` 0 cannot book.
     pub no_priority_list: bool,
-    /// Consignee pincodes that begin so are not served.
+    /// Consignee pincodes with these prefixes are not serviceable.
     pub unserviceable: Vec<String>,
-    /// The standing behaviour of answers.
+    /// How calls are answered without a matching rule.
     pub answer: Answer,
-    /// Overrides whether `answer` does the effect first; `null`: see [`Answer::acts`].
+    /// Overrides whether the call is executed before `answer`; `null`: see [`Answer::acts`].
     pub answer_acts: Option<bool>,
-    /// Operations that `answer` is for.
+    /// The operations that `answer` applies to.
     pub answer_for: BTreeSet<Operation>,
-    /// Only every n-th call that `answer` is for gets it; 0 and 1: every one.
+    /// Only every n-th call of these operations gets `answer`; 0 and 1: every one.
     pub answer_every: u64,
-    /// Where changes of status are told (`POST`). `null`: nowhere.
+    /// The address for changes of status (`POST`). `null`: none.
     pub webhook_url: Option<WebhookUrl>,
     pub webhook_form: WebhookForm,
-    /// How long after the change a webhook is sent (milliseconds).
+    /// The wait between the change and its webhook (milliseconds).
     pub webhook_delay_ms: u64,
-    /// How many times each one is tried, until a 2xx answers it: a second later, then four, sixteen and so
-    /// on. 0 and 1: once; at most 10.
+    /// The number of attempts for each webhook until it gets a 2xx: after a second, then four, sixteen and so
+    /// on. 0 and 1: one; at most 10.
     pub webhook_attempts: u32,
-    /// How many more times each one is sent, a second after another; at most 10.
+    /// The number of extra copies of each webhook, one second apart; at most 10.
     pub webhook_duplicates: u32,
-    /// A shipment's first, third, fifth … change waits so much longer (milliseconds), so that the next one
+    /// Delays a shipment's first, third, fifth … change by this time (milliseconds), so that the next one
     /// overtakes it.
     pub webhook_swap_ms: u64,
-    /// Every n-th change is not told at all; 0: none.
+    /// Every n-th change is not sent at all; 0: none.
     pub webhook_lose_every: u64,
-    /// Start of the pseudo-random choices. Setting it anew starts them again.
+    /// The seed of the pseudo-random choices. Changing it restarts their sequence.
     pub seed: u64,
 }
 
@@ -167,9 +165,9 @@ pub enum Duplicate {
     /// A second shipment, charged (*tests*).
     NewAwb,
     Refuse,
-    /// The earlier answer again, nothing charged.
+    /// The earlier answer again, without a charge.
     SameAwb,
-    /// The earlier answer again, charged a second time.
+    /// The earlier answer again, with a second charge.
     AnswerSameAwbButCharge,
 }
 
@@ -186,14 +184,14 @@ pub enum FailureShape {
     Errors,
     /// `"message": "text"`, no `responsemsg`.
     Message,
-    /// String, list or object by turns of the seeded sequence (*tests*).
+    /// String, list or object, chosen by the seeded sequence (*tests*).
     Random,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SecondCancel {
-    /// A refusal that says "already" (*tests*).
+    /// A refusal with "already" in its message (*tests*).
     Refuse,
     Succeed,
 }
@@ -202,9 +200,9 @@ pub enum SecondCancel {
 #[serde(rename_all = "camelCase")]
 pub enum TakesEffect {
     AtOnce,
-    /// So many milliseconds later (*tests*).
+    /// This many milliseconds later (*tests*).
     After(u64),
-    /// The answer says yes and the parcel goes out all the same.
+    /// The cancel is accepted, and the parcel is shipped anyway.
     Never,
 }
 
@@ -228,14 +226,14 @@ pub enum TrackOrder {
 #[serde(rename_all = "camelCase")]
 pub enum Lookup {
     Works,
-    /// A shipment is found so many milliseconds after its booking (*tests*).
+    /// A shipment is found this many milliseconds after its booking (*tests*).
     After(u64),
     Never,
-    /// Found, but the status object carries no `awb`.
+    /// Found, but the status object has no `awb`.
     WithoutAwb,
 }
 
-/// An HTTP code out of a short list.
+/// An HTTP code from a short list.
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident: $($code:literal),+) => {
         $(#[$doc])*
@@ -246,7 +244,9 @@ macro_rules! codes {
         impl TryFrom<u16> for $name {
             type Error = String;
             fn try_from(code: u16) -> Result<Self, String> {
-                if [$($code),+].contains(&code) { Ok(Self(code)) } else { Err(format!("{code} is not one of {:?}", [$($code),+])) }
+                let allowed = [$($code),+];
+                let refusal = || format!("{code} is not one of {allowed:?}");
+                allowed.contains(&code).then_some(Self(code)).ok_or_else(refusal)
             }
         }
 

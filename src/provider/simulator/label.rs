@@ -1,4 +1,4 @@
-//! `label`: the address of a PDF, and the PDF behind it while the address is one of this double.
+//! `label`: the address of a PDF, and the PDF itself if the address is one of the simulator.
 
 use serde_json::json;
 
@@ -40,7 +40,9 @@ pub(super) fn pdf(awb: &str) -> String {
     let objects = [
         "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
-        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 288 432] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>".to_owned(),
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 288 432] /Contents 4 0 R \
+         /Resources << /Font << /F1 5 0 R >> >> >>"
+            .to_owned(),
         format!("<< /Length {} >>\nstream\n{drawing}\nendstream", drawing.len()),
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned(),
     ];

@@ -1,7 +1,7 @@
-//! The append-only record of what the double really did, told apart from what its client heard of it.
+//! The append-only record of what the simulator really did, separate from what the client received.
 //!
-//! Guards against a double that lies: an entry is written when the effect is done, before any answer; how the
-//! answer fared is a second line. A restarted double knows its shipments from the file.
+//! An entry is written with its effect and before any answer; whether the answer was delivered is a second
+//! line. After a restart the simulator reads its shipments from the file.
 
 use std::{
     fs::{File, OpenOptions},
@@ -21,11 +21,11 @@ use crate::base::timestamp::Timestamp;
 pub enum What {
     /// A new shipment.
     Booked,
-    /// The answer repeats an earlier effect; no new shipment, though perhaps a charge.
+    /// The answer repeats an earlier one; no new shipment, but possibly a charge.
     Repeated,
     Refused,
     Cancelled,
-    /// A cancel that was accepted and will never happen.
+    /// A cancel that was accepted and never takes effect.
     Acknowledged,
     Found,
     NotFound,
@@ -33,7 +33,7 @@ pub enum What {
     Added,
     /// A warehouse was removed.
     Removed,
-    /// A shipment was moved by hand.
+    /// A shipment was moved through the admin routes.
     Moved,
     /// Nothing was done.
     None,
@@ -42,19 +42,19 @@ pub enum What {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answered {
-    /// Done, and no answer yet.
+    /// Executed, and not answered yet.
     Pending,
-    /// Handed to the connection.
+    /// Given to the connection.
     Answered,
-    /// Withheld or cut on purpose, or the client had gone.
+    /// Withheld or cut on purpose, or the client had disconnected.
     Unheard,
 }
 
-/// What a booking fixed about a shipment.
+/// The details that a booking gives to a shipment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Booking {
-    /// Counts bookings of all time in this ledger.
+    /// Counts all bookings in this ledger.
     pub serial: u64,
     pub order_number: String,
     pub pickup_id: String,
@@ -69,36 +69,36 @@ pub struct Booking {
     pub pick_address_id: String,
 }
 
-/// One call and what came of it.
+/// One call and its effect.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// 1, 2, 3, … also over restarts.
+    /// 1, 2, 3, …, continued after a restart.
     pub seq: u64,
     pub received_at: Timestamp,
-    /// When the effect was done.
+    /// The time of the effect.
     pub at: Timestamp,
     pub operation: Operation,
     pub path: String,
-    /// `client_order_id`, where the call or its AWB tells it.
+    /// `client_order_id`, if the call or its AWB determines it.
     pub reference: Option<String>,
     pub awb: Option<String>,
     pub what: What,
-    /// Taken from the wallet; negative when given back.
+    /// Charged to the wallet; negative for a refund.
     pub charged_paise: i64,
     #[serde(default, skip_serializing_if = "Answer::is_normal")]
     pub answer: Answer,
     pub answered: Answered,
     pub http_status: Option<u16>,
-    /// Words of a refusal.
+    /// The message of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
-    /// The body as it came, where it was JSON; only its line breaks are blanks here.
+    /// The body as received, if it was JSON, with blanks instead of line breaks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub booking: Option<Booking>,
-    /// When an accepted cancel shows.
+    /// When an accepted cancel takes effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_at: Option<Timestamp>,
     /// The status that a shipment was moved to.
@@ -108,7 +108,7 @@ pub struct Entry {
     pub warehouse: Option<Warehouse>,
 }
 
-/// How the answer to an entry fared.
+/// Whether the answer to an entry was delivered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Outcome {
@@ -126,12 +126,12 @@ struct Line<E, O> {
     entry: Option<E>,
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<O>,
-    /// Everything above is forgotten, save the counters.
+    /// Everything before this line is deleted, except the counters.
     #[serde(skip_serializing_if = "Option::is_none")]
     reset: Option<Timestamp>,
 }
 
-/// What is read back from a file.
+/// A line that was read from a file.
 #[derive(Debug)]
 pub(super) enum Event {
     Entry(Box<Entry>),
@@ -139,21 +139,21 @@ pub(super) enum Event {
     Reset,
 }
 
-/// The file, or nothing at all.
+/// The ledger file, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct Journal(Option<File>);
 
 impl Journal {
-    /// Opens or makes `path` and reads it back to `event`, line by line: it may be larger than what is kept
-    /// of it. A last line that was cut by the death of the process is dropped.
+    /// Opens or creates `path` and passes it to `event` line by line, since it may not fit in memory. Drops
+    /// an incomplete last line, which the death of the process can leave.
     ///
     /// # Errors
-    /// When the file cannot be used or a line other than the last is no ledger line.
+    /// Fails if the file cannot be used, or if a line other than the last is not a ledger line.
     pub(super) fn open(path: &Path, mut event: impl FnMut(Event)) -> Result<Self, SimulatorError> {
         let failed = |source| SimulatorError::Ledger { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)] // it holds names and addresses
+        #[cfg(unix)] // it contains names and addresses
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path).map_err(failed)?;
         let mut reader = BufReader::new(&mut file);
@@ -191,8 +191,8 @@ impl Journal {
         self.write(&Line::<Entry, Outcome> { entry: None, answer: None, reset: Some(at) });
     }
 
-    /// One `write` per line, so that another process reads whole lines. A full disk does not stop the double:
-    /// the ledger in memory stays right.
+    /// One `write` per line, so that another process reads whole lines. A full disk does not stop the
+    /// simulator: the ledger in memory stays correct.
     fn write<T: Serialize>(&mut self, line: &T) {
         let Some(file) = &mut self.0 else { return };
         let written = serde_json::to_vec(line).map_err(std::io::Error::from).and_then(|mut text| {

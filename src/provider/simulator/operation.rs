@@ -1,4 +1,4 @@
-//! What a call is for.
+//! The operations of the API.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,8 @@ pub enum Operation {
     WarehouseCreate,
     WarehouseList,
     WarehouseRemove,
-    /// A shipment moved over the admin surface; no call of a client.
+    /// A shipment moved through the admin routes; not a client's call.
     Status,
-    /// A path or verb that does not exist.
+    /// A path or method that does not exist.
     Unknown,
 }

@@ -1,10 +1,10 @@
-//! Which behaviour a call meets: the oldest scripted rule that matches, else the standing switches.
+//! How a call is handled: by the oldest matching rule, otherwise by the switches.
 
 use std::time::Duration;
 
 use super::{answer::Answer, call::Call, operation::Operation, state::State};
 
-/// What a call meets, chosen when it arrives.
+/// How one call is handled, decided when it arrives.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) answer: Answer,
@@ -33,15 +33,15 @@ impl Plan {
             }
         }
         state.rules.retain(|r| r.times > 0);
-        let standing_refusal = standing_refusal(state, call.operation);
+        let default_refusal = default_refusal(state, call.operation);
         let faults = state.faults();
         let before = chosen.as_ref().and_then(|r| r.latency_ms).unwrap_or(faults.latency_ms);
         let after = chosen.as_ref().and_then(|r| r.latency_after_ms).unwrap_or(faults.latency_after_ms);
         let (answer, acts, refuse) = match chosen {
-            Some(rule) => (rule.answer, rule.acts, rule.refuse.or(standing_refusal)),
+            Some(rule) => (rule.answer, rule.acts, rule.refuse.or(default_refusal)),
             None => {
-                let (answer, acts) = standing_answer(state, call.operation);
-                (answer, acts, standing_refusal)
+                let (answer, acts) = default_answer(state, call.operation);
+                (answer, acts, default_refusal)
             }
         };
         let acts = acts.unwrap_or(answer.acts());
@@ -55,7 +55,7 @@ impl Plan {
     }
 }
 
-fn standing_refusal(state: &mut State, operation: Operation) -> Option<String> {
+fn default_refusal(state: &mut State, operation: Operation) -> Option<String> {
     match operation {
         Operation::Create => {
             state.creates = state.creates.saturating_add(1);
@@ -67,13 +67,13 @@ fn standing_refusal(state: &mut State, operation: Operation) -> Option<String> {
     }
 }
 
-fn standing_answer(state: &mut State, operation: Operation) -> (Answer, Option<bool>) {
+fn default_answer(state: &mut State, operation: Operation) -> (Answer, Option<bool>) {
     if state.faults().answer.is_normal() || !state.faults().answer_for.contains(&operation) {
         return (Answer::Normal, None);
     }
-    state.standing_calls = state.standing_calls.saturating_add(1);
+    state.default_answers = state.default_answers.saturating_add(1);
     let faults = state.faults();
-    if state.standing_calls.is_multiple_of(faults.answer_every.max(1)) {
+    if state.default_answers.is_multiple_of(faults.answer_every.max(1)) {
         (faults.answer.clone(), faults.answer_acts)
     } else {
         (Answer::Normal, None)

@@ -1,8 +1,7 @@
-//! The router, the life of one call, and a server of its own.
+//! The router, the handling of one call, and a standalone server.
 //!
-//! Guards against a double whose effects depend on its client's patience: a call runs in a task of its own,
-//! so a client that goes away during the wait before a booking is booked all the same, as with the real
-//! service.
+//! A call runs in its own task: if the client disconnects during the wait before a booking, the order is
+//! booked anyway, as with the real service.
 
 use std::{net::SocketAddr, pin::pin, time::Duration};
 
@@ -32,20 +31,18 @@ use super::{
 };
 use crate::base::timestamp::Timestamp;
 
-/// Larger bodies are read as none.
+/// A larger body is treated as missing.
 const MAX_BODY: usize = 4 << 20;
-/// How long [`Simulator::serve`] waits for calls under way when it is told to stop.
+/// How long [`Simulator::serve`] waits for running calls after the shutdown signal.
 const DRAIN: Duration = Duration::from_secs(1);
 
 impl Simulator {
-    /// Everything: the API under `/api` and the admin surface under `/_sim`. May be nested under any path, or
-    /// served alone.
+    /// The API under `/api` and the admin routes under `/_sim`. May be nested under any path.
     pub fn router(&self) -> Router {
         admin::router(self.clone()).fallback(answer_call).with_state(self.clone())
     }
 
-    /// Serves the router on `listener` until `shutdown` is ready, and tells the admin surface who its peers
-    /// are.
+    /// Serves the router on `listener` until `shutdown` is ready. The admin routes get the peer's address.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
         let router = self.router();
         let graceful = GracefulShutdown::new();
@@ -56,7 +53,7 @@ impl Simulator {
                 accepted = listener.accept() => match accepted {
                     Ok(accepted) => accepted,
                     Err(error) => {
-                        // No file handles left, most likely: they come back.
+                        // Most likely no file handle is free; some will be after a while.
                         tracing::warn!(%error, "the simulator cannot accept a connection");
                         sleep(Duration::from_millis(50)).await;
                         continue;
@@ -77,7 +74,7 @@ impl Simulator {
             });
         }
         if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-            tracing::debug!("the simulator was stopped with calls under way");
+            tracing::debug!("the simulator was stopped with calls still running");
         }
     }
 }
@@ -101,10 +98,10 @@ async fn answer_call(Extracted(simulator): Extracted<Simulator>, request: Reques
         received_at,
         path,
     };
-    let known = simulator.knows(&parts.headers);
-    let (answer, heard) = oneshot::channel();
-    tokio::spawn(async move { simulator.run(call, known, answer).await });
-    match heard.await {
+    let authorized = simulator.accepts_token(&parts.headers);
+    let (sender, receiver) = oneshot::channel();
+    tokio::spawn(async move { simulator.run(call, authorized, sender).await });
+    match receiver.await {
         Ok((response, guard)) => {
             if let Some(guard) = guard {
                 guard.settle(Answered::Answered, Some(response.status().as_u16()));
@@ -120,10 +117,10 @@ fn base(headers: &HeaderMap, prefix: &str) -> Option<String> {
     Some(format!("http://{host}{prefix}"))
 }
 
-type Heard = oneshot::Sender<(Response, Option<DeliveryGuard>)>;
+type Sender = oneshot::Sender<(Response, Option<DeliveryGuard>)>;
 
 impl Simulator {
-    fn knows(&self, headers: &HeaderMap) -> bool {
+    fn accepts_token(&self, headers: &HeaderMap) -> bool {
         let sent = headers.get("access-token").map(|v| v.as_bytes()).unwrap_or_default();
         match &self.0.access_token {
             Some(expected) => sent == expected.as_bytes(),
@@ -131,9 +128,9 @@ impl Simulator {
         }
     }
 
-    /// One call from its plan to its answer. Runs to its end whether or not anybody listens.
-    async fn run(self, call: Call, known: bool, mut heard: Heard) {
-        let plan = match (call.operation, known) {
+    /// Handles one call. Runs to its end even if the client has disconnected.
+    async fn run(self, call: Call, authorized: bool, mut sender: Sender) {
+        let plan = match (call.operation, authorized) {
             (Operation::Unknown, _) => Err(Reply::unknown_method()),
             (_, false) => Err(self.wrong_token()),
             (_, true) => Ok(Plan::choose(&mut self.lock(), &call)),
@@ -142,7 +139,7 @@ impl Simulator {
             Ok(plan) => plan,
             Err(reply) => {
                 let (guard, reply) = self.commit(&call, Effect::new(What::None, reply), Answer::Normal);
-                return hand_over(heard, wire::build(&Answer::Normal, reply, &call.target), guard);
+                return deliver(sender, wire::build(&Answer::Normal, reply, &call.target), guard);
             }
         };
         if !plan.before.is_zero() {
@@ -157,12 +154,12 @@ impl Simulator {
         if !pause.is_zero() {
             tokio::select! {
                 () = sleep(pause) => {}
-                () = heard.closed() => return, // and the guard says unheard
+                () = sender.closed() => return, // the guard records `Unheard`
             }
         }
         let sent =
             if then == Then::Close { Sent::Silence } else { wire::build(&plan.answer, reply, &call.target) };
-        hand_over(heard, sent, guard);
+        deliver(sender, sent, guard);
     }
 
     fn wrong_token(&self) -> Reply {
@@ -171,7 +168,7 @@ impl Simulator {
         Reply { status, body: Reply::shaped(&mut state, &["Invalid access token.".to_owned()]) }
     }
 
-    /// Does the effect and writes it down, under one lock.
+    /// Executes the call and records it, under one lock.
     fn act(&self, call: &Call, plan: &Plan) -> (DeliveryGuard, Reply) {
         let now = self.now();
         let mut state = self.lock();
@@ -227,9 +224,8 @@ fn perform(state: &mut State, call: &Call, plan: &Plan, now: Timestamp) -> Effec
     }
 }
 
-/// Gives the response to the connection, if it is still there, and the guard with it when the response is
-/// whole.
-fn hand_over(heard: Heard, sent: Sent, guard: DeliveryGuard) {
+/// Passes the response to the connection, if it is still open, with the guard if the response is whole.
+fn deliver(sender: Sender, sent: Sent, guard: DeliveryGuard) {
     let message = match sent {
         Sent::Whole(response) => (response, Some(guard)),
         Sent::Cut(response, status) => {
@@ -241,11 +237,11 @@ fn hand_over(heard: Heard, sent: Sent, guard: DeliveryGuard) {
             (wire::closed(), None)
         }
     };
-    // When nobody listens the message comes back and is dropped here: its guard says unheard.
-    drop(heard.send(message));
+    // If the client has disconnected, the message is returned and dropped here: its guard records `Unheard`.
+    drop(sender.send(message));
 }
 
-/// Says in the ledger how the answer to an entry fared. Dropped without a word, it says that nobody heard it.
+/// Records in the ledger whether the answer to an entry was delivered: `Unheard` if it is dropped unsettled.
 #[derive(Debug)]
 struct DeliveryGuard {
     simulator: Simulator,

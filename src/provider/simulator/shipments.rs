@@ -1,7 +1,7 @@
-//! The parcels: by AWB, by reference, and in the order of their booking.
+//! The parcels: by AWB, by reference, and in booking order.
 //!
-//! Guards against a double that grows for as long as it runs: with a bound, the oldest booking is forgotten
-//! for each one too many, and is then answered like one that never was.
+//! With a limit, the oldest booking is removed for each one above it, so that memory does not grow without
+//! end. A removed booking is answered like one that never existed.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -18,23 +18,23 @@ pub(super) struct Shipment {
     pub(super) booking: Booking,
     /// Status codes in the order they were set, without the cancel.
     pub(super) events: Vec<(Timestamp, u16)>,
-    /// An accepted cancel, and when it shows.
+    /// When an accepted cancel takes effect.
     pub(super) cancelled_from: Option<Timestamp>,
-    /// A cancel was accepted, and never happens.
+    /// A cancel was accepted and never takes effect.
     pub(super) cancel_ignored: bool,
 }
 
 impl Shipment {
-    /// The events that show at `now`, oldest first.
+    /// The events visible at `now`, oldest first.
     pub(super) fn events(&self, now: Timestamp) -> Vec<(Timestamp, u16)> {
         let cancel = self.cancelled_from.map(|at| (at, status::CANCELLED));
-        let mut shown: Vec<_> =
+        let mut visible: Vec<_> =
             self.events.iter().copied().chain(cancel).filter(|(at, _)| *at <= now).collect();
-        shown.sort_by_key(|(at, _)| *at);
-        shown
+        visible.sort_by_key(|(at, _)| *at);
+        visible
     }
 
-    /// How many changes of status it has had, one that is still to come included.
+    /// The number of its changes of status, including a cancel that has not taken effect yet.
     pub(super) fn changes(&self) -> usize {
         self.events.len().saturating_add(usize::from(self.cancelled_from.is_some()))
     }
@@ -43,42 +43,41 @@ impl Shipment {
         self.events(now).last().map_or(status::BOOKED, |(_, code)| *code)
     }
 
-    /// Whether a courier would carry it: no cancel was accepted, or it was moved on after its cancel, and it
-    /// was not moved to cancelled or failed by hand.
+    /// Whether a courier would carry it: no cancel was accepted, or its status changed after the cancel; and
+    /// it was not moved to cancelled or failed.
     pub(super) fn live(&self, now: Timestamp) -> bool {
         let carried = self.cancelled_from.is_none_or(|from| self.events.iter().any(|(at, _)| *at > from));
         carried && !matches!(self.code(now), status::CANCELLED | 229)
     }
 }
 
-/// The parcels that the double knows.
+/// The parcels in memory.
 #[derive(Debug)]
 pub(super) struct Shipments {
     by_awb: HashMap<String, Shipment>,
     by_reference: HashMap<String, Vec<String>>,
     booking_order: VecDeque<String>,
-    /// No more than these are known.
-    most: usize,
+    limit: usize,
     forgotten: u64,
 }
 
 impl Shipments {
-    pub(super) fn at_most(most: usize) -> Self {
+    pub(super) fn at_most(limit: usize) -> Self {
         Self {
             by_awb: HashMap::new(),
             by_reference: HashMap::new(),
             booking_order: VecDeque::new(),
-            most,
+            limit,
             forgotten: 0,
         }
     }
 
-    /// Adds the latest one, and forgets the oldest if that is one too many.
+    /// Adds the latest one, and removes the oldest if there are now too many.
     pub(super) fn add(&mut self, shipment: Shipment) {
         self.by_reference.entry(shipment.reference.clone()).or_default().push(shipment.awb.clone());
         self.booking_order.push_back(shipment.awb.clone());
         self.by_awb.insert(shipment.awb.clone(), shipment);
-        if self.booking_order.len() > self.most {
+        if self.booking_order.len() > self.limit {
             self.forget_oldest();
         }
     }
@@ -96,7 +95,7 @@ impl Shipments {
         }
     }
 
-    /// How many are not known any more.
+    /// The number of removed parcels.
     pub(super) fn forgotten(&self) -> u64 {
         self.forgotten
     }
@@ -113,12 +112,12 @@ impl Shipments {
         self.by_awb.get_mut(awb)
     }
 
-    /// In the order of their booking.
+    /// In booking order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Shipment> {
         self.booking_order.iter().filter_map(|awb| self.by_awb.get(awb))
     }
 
-    /// What a look-up by reference finds: the latest live shipment, else the latest.
+    /// The result of a look-up by reference: the latest live shipment, otherwise the latest.
     pub(super) fn by_reference(&self, reference: &str, now: Timestamp) -> Option<&Shipment> {
         let all = self.by_reference.get(reference)?;
         let latest = || all.iter().rev().filter_map(|awb| self.by_awb.get(awb));
@@ -141,8 +140,9 @@ mod tests {
 
     fn shipment(awb: usize, reference: &str) -> Shipment {
         let booking = serde_json::json!({
-            "serial": awb, "orderNumber": "", "pickupId": "", "routingCode": "", "courierCode": "", "courierName": "", "paymentMode": "PPD",
-            "codPaise": 0, "grams": 500, "expressType": "surface", "pickAddressId": "10001"
+            "serial": awb, "orderNumber": "", "pickupId": "", "routingCode": "", "courierCode": "",
+            "courierName": "", "paymentMode": "PPD", "codPaise": 0, "grams": 500, "expressType": "surface",
+            "pickAddressId": "10001"
         });
         Shipment {
             awb: awb.to_string(),
@@ -157,10 +157,10 @@ mod tests {
     }
 
     #[test]
-    fn no_index_keeps_what_is_forgotten() {
+    fn a_removed_shipment_is_in_no_index() {
         let mut shipments = Shipments::at_most(3);
         for n in 0..100 {
-            // One reference goes on being booked, the others are booked once.
+            // One reference is booked again and again, the others once.
             shipments.add(shipment(2 * n, "always"));
             shipments.add(shipment(2 * n + 1, &format!("once-{n}")));
         }

@@ -1,7 +1,7 @@
-//! Everything the double knows, behind one lock that is never held over an await.
+//! The whole state of the simulator, behind one lock that is never held over an await.
 //!
-//! Guards against a restarted double that differs from the one before it: a effect changes the state only
-//! through [`State::apply`], which reading the file back uses as well.
+//! An effect changes the state only through [`State::apply`], which is also used to read the file, so that a
+//! restarted simulator has the same state.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,10 +21,10 @@ use super::{
 };
 use crate::base::timestamp::Timestamp;
 
-/// So many calls at least are remembered with friendly profile; twice as many at most.
+/// The minimum number of calls kept in memory with the friendly profile; the maximum is twice this.
 const KEPT: usize = 10_000;
-/// So many shipments at most are known with friendly profile: the latest.
-const MOST_SHIPMENTS: usize = 50_000;
+/// The maximum number of shipments kept in memory with the friendly profile: the latest.
+const MAX_SHIPMENTS: usize = 50_000;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -32,11 +32,11 @@ pub(super) struct State {
     faults: Faults,
     random: u64,
     pub(super) rules: VecDeque<Rule>,
-    /// Calls that the standing answer was for.
-    pub(super) standing_calls: u64,
+    /// Calls that `Faults::answer` applied to.
+    pub(super) default_answers: u64,
     pub(super) creates: u64,
     pub(super) entries: Vec<Entry>,
-    /// How many older ones are not in `entries` any more.
+    /// The number of older entries that are no longer in `entries`.
     pub(super) dropped: u64,
     next_seq: u64,
     serial: u64,
@@ -45,13 +45,13 @@ pub(super) struct State {
     next_warehouse: u64,
     journal: Journal,
     pub(super) webhooks: Outgoing,
-    /// Told of every change of the entries.
+    /// Notified of every change of the entries.
     pub(super) changed: Arc<watch::Sender<u64>>,
 }
 
 impl State {
-    /// `first_serial`: AWBs are made from the numbers after it, unless events that are read back tell of
-    /// later ones.
+    /// AWBs are made from the numbers after `first_serial`, or after the last one in the ledger file if that
+    /// is higher.
     pub(super) fn new(profile: Profile, first_serial: u64) -> Self {
         let faults = Faults::new(profile);
         Self {
@@ -59,13 +59,13 @@ impl State {
             random: faults.seed,
             faults,
             rules: VecDeque::new(),
-            standing_calls: 0,
+            default_answers: 0,
             creates: 0,
             entries: Vec::new(),
             dropped: 0,
             next_seq: 1,
             serial: first_serial,
-            shipments: shipments_known(profile),
+            shipments: shipments_for(profile),
             warehouses: warehouse::preloaded(),
             next_warehouse: warehouse::FIRST_NEW,
             journal: Journal::default(),
@@ -74,10 +74,10 @@ impl State {
         }
     }
 
-    /// After all events were read back: writes to `journal` from here on.
-    pub(super) fn go_on(&mut self, journal: Journal) {
+    /// Writes to `journal` from now on; called after all its events have been replayed.
+    pub(super) fn resume(&mut self, journal: Journal) {
         self.journal = journal;
-        // Answers are noted before they are sent: what the last process left pending was never sent.
+        // An outcome is recorded before its answer is sent: an answer that is still pending was never sent.
         for entry in self.entries.iter_mut().filter(|e| e.answered == Answered::Pending) {
             entry.answered = Answered::Unheard;
         }
@@ -110,7 +110,7 @@ impl State {
         Faults::new(self.profile)
     }
 
-    /// The next of the seeded sequence (splitmix64), below `limit`.
+    /// The next number of the seeded sequence (splitmix64), below `limit`.
     pub(super) fn random(&mut self, limit: u64) -> u64 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.random;
@@ -131,7 +131,7 @@ impl State {
         &self.shipments
     }
 
-    /// Writes `entry` down and lets it take effect. Gives its number.
+    /// Records and applies `entry`. Returns its number.
     pub(super) fn commit(&mut self, mut entry: Entry) -> u64 {
         let seq = self.next_seq;
         entry.seq = seq;
@@ -139,16 +139,16 @@ impl State {
         self.apply(&entry);
         let changes = entry.awb.as_ref().and_then(|awb| self.shipments.get(awb)).map_or(0, Shipment::changes);
         if let Some(change) = Change::of(&entry, changes) {
-            self.webhooks.tell(&self.faults, &change);
+            self.webhooks.add(&self.faults, &change);
         }
         self.journal.entry(&entry);
         self.keep(entry);
-        self.tell();
+        self.notify();
         seq
     }
 
-    /// Remembers a call. With friendly profile the double runs for days beside a service that is being tried
-    /// out: it drops the older half of its calls when there are too many. The file has every line.
+    /// Keeps an entry in memory. With the friendly profile, which may run for days, the older half is dropped
+    /// when there are too many. The file has every line.
     fn keep(&mut self, entry: Entry) {
         if self.profile == Profile::Friendly && self.entries.len() >= 2 * KEPT {
             self.entries.drain(..KEPT);
@@ -157,23 +157,23 @@ impl State {
         self.entries.push(entry);
     }
 
-    /// Notes how the answer to entry `seq` fared.
+    /// Records whether the answer to an entry was delivered.
     pub(super) fn settle(&mut self, outcome: &Outcome) {
         self.note(outcome);
         self.journal.outcome(outcome);
-        self.tell();
+        self.notify();
     }
 
-    /// Forgets shipments, entries, rules and switches, but no counter: no AWB comes twice.
+    /// Deletes shipments, entries, rules and switches, but no counter, so that no AWB is used twice.
     pub(super) fn reset(&mut self, now: Timestamp) {
         self.forget();
         self.journal.reset(now);
         self.set_faults(self.default_faults());
         self.random = self.faults.seed;
-        self.tell();
+        self.notify();
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         self.changed.send_modify(|n| *n = n.wrapping_add(1));
     }
 
@@ -182,9 +182,9 @@ impl State {
         self.webhooks.forget();
         self.entries.clear();
         self.dropped = 0;
-        self.shipments = shipments_known(self.profile);
+        self.shipments = shipments_for(self.profile);
         self.warehouses = warehouse::preloaded();
-        (self.creates, self.standing_calls) = (0, 0);
+        (self.creates, self.default_answers) = (0, 0);
         self.faults.wallet_paise = self.default_faults().wallet_paise;
     }
 
@@ -245,10 +245,10 @@ impl State {
     }
 }
 
-/// With unpleasant profile nothing is forgotten: tests compare what they asked for with all that was done.
-fn shipments_known(profile: Profile) -> Shipments {
+/// With the unpleasant profile nothing is removed: tests compare their calls with everything that was done.
+fn shipments_for(profile: Profile) -> Shipments {
     Shipments::at_most(match profile {
-        Profile::Friendly => MOST_SHIPMENTS,
+        Profile::Friendly => MAX_SHIPMENTS,
         Profile::Unpleasant => usize::MAX,
     })
 }

@@ -1,4 +1,4 @@
-//! The status codes of `ParcelX` and the times as it writes them.
+//! The status codes of `ParcelX`, and its format of times.
 
 use std::time::Duration;
 
@@ -36,17 +36,17 @@ const TABLE: &[(u16, &str, &str)] = &[
     (532, "Child Shipment", "Part of a larger shipment"),
 ];
 
-/// Title and description of a code; `None` when there is no such code.
+/// The title and the description of a code.
 pub(super) fn describe(code: u16) -> Option<(&'static str, &'static str)> {
     TABLE.iter().find(|(c, ..)| *c == code).map(|(_, title, text)| (*title, *text))
 }
 
-/// Whether a shipment in this status has not left the sender yet, so that a cancel is still possible.
+/// Whether a shipment in this status can still be cancelled, because it has not left the sender.
 pub(super) fn before_pickup(code: u16) -> bool {
     matches!(code, 220 | BOOKED | 222 | 231 | 232 | 238)
 }
 
-/// Indian time without a zone, `2025-06-02 11:20:00`.
+/// Indian time without a time zone, such as `2025-06-02 11:20:00`.
 pub(super) fn event_date(at: Timestamp) -> String {
     let india = at + Duration::from_secs(19_800);
     india.to_string().chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
@@ -62,7 +62,6 @@ pub(super) struct Event {
     event_date: String,
 }
 
-/// `at` and `code` as an event of tracking.
 pub(super) fn event(at: Timestamp, code: u16, ids: Ids) -> Event {
     let (title, description) = describe(code).unwrap_or_default();
     Event {

@@ -1,4 +1,4 @@
-//! `track_order`: by `awb`, or by `channel_order_no`, the only look-up by one's own reference that is known.
+//! `track_order`: by `awb`, or by `channel_order_no`, the only known look-up by the client's own reference.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ fn visible(shipment: &Shipment, lookup: Lookup, now: Timestamp) -> bool {
 #[derive(Serialize)]
 struct Tracked<'a> {
     status: bool,
-    /// Beside `data`, not in it.
+    /// Next to `data`, not inside it.
     current_status: Current<'a>,
     data: Vec<Event>,
 }

@@ -1,10 +1,10 @@
-//! A pickup address, and those that every account of this double has.
+//! A pickup address, and the ones that every account has in the simulator.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The number that the first new warehouse gets.
+/// The id of the first new warehouse.
 pub(super) const FIRST_NEW: u64 = 10_004;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct Warehouse {
     pub pincode: String,
 }
 
-/// What every account of this double has from the start: 10001, 10002 and 10003.
+/// The addresses of every account at the start: 10001, 10002 and 10003.
 pub(super) fn preloaded() -> BTreeMap<u64, Warehouse> {
     let one = |id: u64, title: &str, pincode: &str| Warehouse {
         id,

@@ -1,4 +1,4 @@
-//! Pickup addresses: create (both versions), list and remove (version 3).
+//! Pickup addresses: create (both API versions), list and remove (version 3).
 
 use serde_json::{Value, json};
 
@@ -45,13 +45,13 @@ pub(super) fn create(state: &mut State, call: &Call) -> Effect {
     let warehouse =
         Warehouse { id: state.next_warehouse(), title, sender_name, full_address, phone, pincode };
     let id = id_value(warehouse.id, state.faults().ids);
-    let reply = Reply::ok(
-        &json!({ "status": true, "responsemsg": "Warehouse Created Successfully.", "data": { "pick_address_id": id } }),
-    );
+    let reply = Reply::ok(&json!({
+        "status": true, "responsemsg": "Warehouse Created Successfully.", "data": { "pick_address_id": id }
+    }));
     Effect { warehouse: Some(warehouse), ..Effect::new(What::Added, reply) }
 }
 
-/// The list spells `ciity` so.
+/// `ciity` is ParcelX's own spelling.
 pub(super) fn list(state: &State) -> Effect {
     let ids = state.faults().ids;
     let row = |w: &Warehouse| {
@@ -63,8 +63,9 @@ pub(super) fn list(state: &State) -> Effect {
             _ => ("Bengaluru", "Karnataka"),
         };
         json!({
-            "warehouse_id": id_value(w.id, ids), "title": w.title, "addressee": w.sender_name, "full_address": w.full_address,
-            "ciity": city, "state": region, "pincode": w.pincode, "phone": w.phone,
+            "warehouse_id": id_value(w.id, ids), "title": w.title, "addressee": w.sender_name,
+            "full_address": w.full_address, "ciity": city, "state": region, "pincode": w.pincode,
+            "phone": w.phone,
         })
     };
     let rows: Vec<_> = state.warehouses.values().map(row).collect();

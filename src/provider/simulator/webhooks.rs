@@ -1,9 +1,8 @@
-//! Status webhooks: one address on this machine is told when a shipment's status changes.
+//! Status webhooks: sent to one address on this machine when a shipment's status changes.
 //!
-//! Guards against a receiver that trusts them: nobody knows whether the real ones repeat, overtake each
-//! other, get lost or are tried again, so each is a switch of [`Faults`]. Guards also against a double that
-//! waits for its listener, or fills up when nobody listens: changes are queued, at most [`MOST_WAITING`], and
-//! sent by a task of their own when the double's clock says so.
+//! It is not known whether the real ones repeat, overtake each other, get lost or are retried: each has a
+//! switch in [`Faults`]. Changes are queued, at most [`MAX_WAITING`], and sent by a separate task at the time
+//! of the simulator's clock, so that the simulator never waits for the receiver.
 
 mod again;
 mod send;
@@ -26,28 +25,28 @@ use super::{
 };
 use crate::base::timestamp::Timestamp;
 
-/// More than these are not kept waiting: later ones are dropped, and counted.
-const MOST_WAITING: usize = 10_000;
-/// How long after one copy the next one is due.
+/// The limit of the queue: later webhooks are dropped, and counted.
+const MAX_WAITING: usize = 10_000;
+/// The time between two copies.
 const BETWEEN_COPIES: Duration = Duration::from_secs(1);
-/// Copies of one change, whatever the switch says.
-const MOST_COPIES: u32 = 11;
+/// The maximum number of copies of one change, whatever the switch is.
+const MAX_COPIES: u32 = 11;
 
-/// What became of the webhooks since the start or the last reset.
+/// Webhooks since the start or the last reset, by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookCounts {
-    /// Queued: not due, not sent yet, or to be tried again.
+    /// Queued: not due, not sent yet, or to be retried.
     pub waiting: u64,
-    /// Answered by the receiver with a 2xx.
+    /// The receiver answered with a 2xx.
     pub delivered: u64,
-    /// Tries after the first one, of any.
+    /// Attempts after the first one.
     pub retried: u64,
-    /// Tried as often as `webhookAttempts` says without such an answer. They are not sent again.
+    /// Without a 2xx after `webhookAttempts` attempts. They are not sent again.
     pub failed: u64,
-    /// Never sent, by `webhookLoseEvery`.
+    /// Not sent, because of `webhookLoseEvery`.
     pub lost: u64,
-    /// Never sent, because too many were waiting or the address was taken away.
+    /// Not sent, because too many were waiting or the address was removed.
     pub dropped: u64,
 }
 
@@ -58,12 +57,12 @@ pub(super) struct Change<'a> {
     pub(super) reference: &'a str,
     pub(super) code: u16,
     pub(super) at: Timestamp,
-    /// 1 for the shipment's first.
+    /// 1 for the shipment's first change.
     pub(super) number: usize,
 }
 
 impl<'a> Change<'a> {
-    /// What `entry`, which has taken effect, changed; `changes`: how many its shipment has had by now.
+    /// The change that `entry` made, if any. `changes`: the number of the shipment's changes so far.
     pub(super) fn of(entry: &'a Entry, changes: usize) -> Option<Self> {
         let (code, at) = match entry.what {
             What::Booked => (status::BOOKED, entry.at),
@@ -84,24 +83,24 @@ impl<'a> Change<'a> {
 /// One copy of a change.
 #[derive(Debug)]
 struct Delivery {
-    /// Of its own among all of all time.
+    /// Unique, and never reused after a reset.
     number: u64,
     awb: String,
     body: String,
-    /// How often it was sent without success.
+    /// The number of failed attempts.
     tries: u32,
 }
 
-/// What is to be sent, by the time it is due.
+/// The queue, sorted by due time.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     waiting: BTreeMap<(Timestamp, u64), Delivery>,
-    /// Shipments with a delivery that failed and is tried again, and what waits behind it.
+    /// Shipments with a delivery that is being retried, and what waits behind it.
     failing: HashMap<String, Failing>,
-    /// How many wait behind others.
+    /// The number of deliveries that wait behind others.
     behind: usize,
     numbered: u64,
-    /// Numbers up to this one are of before the last reset.
+    /// Numbers up to this one are from before the last reset.
     forgotten: u64,
     changes: u64,
     counts: WebhookCounts,
@@ -118,7 +117,7 @@ impl Outgoing {
         self.waiting.len().saturating_add(self.behind)
     }
 
-    /// Forgets what waits, and the counts.
+    /// Deletes the queue and the counts.
     pub(super) fn forget(&mut self) {
         *self = Self {
             sending: self.sending,
@@ -128,8 +127,8 @@ impl Outgoing {
         };
     }
 
-    /// Queues what the switches make of a change.
-    pub(super) fn tell(&mut self, faults: &Faults, change: &Change<'_>) {
+    /// Queues the webhooks of a change according to the switches.
+    pub(super) fn add(&mut self, faults: &Faults, change: &Change<'_>) {
         if faults.webhook_url.is_none() {
             return;
         }
@@ -144,18 +143,18 @@ impl Outgoing {
             WebhookForm::Alternating => self.changes.is_multiple_of(2),
         };
         let body = body(change, wrapped, faults.ids);
-        // Waits only the first of two: the second overtakes it.
+        // Only the first of two waits, and the second overtakes it.
         let swap = if change.number % 2 == 1 { faults.webhook_swap_ms } else { 0 };
         let mut due =
             change.at + Duration::from_millis(faults.webhook_delay_ms) + Duration::from_millis(swap);
-        for _ in 0..faults.webhook_duplicates.saturating_add(1).min(MOST_COPIES) {
+        for _ in 0..faults.webhook_duplicates.saturating_add(1).min(MAX_COPIES) {
             self.queue(due, change.awb, &body);
             due = due + BETWEEN_COPIES;
         }
     }
 
     fn queue(&mut self, due: Timestamp, awb: &str, body: &str) {
-        if self.queued() >= MOST_WAITING {
+        if self.queued() >= MAX_WAITING {
             self.counts.dropped = self.counts.dropped.saturating_add(1);
             return;
         }
@@ -166,7 +165,7 @@ impl Outgoing {
     }
 }
 
-/// The status object as tracking has it.
+/// The same status object as in tracking.
 fn body(change: &Change<'_>, wrapped: bool, ids: Ids) -> String {
     let mut fields = Map::new();
     fields.insert("awb".to_owned(), change.awb.into());

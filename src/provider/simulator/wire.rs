@@ -1,4 +1,4 @@
-//! From what an operation says to what goes over the wire.
+//! Turns a reply into an HTTP response, or into one that is broken on purpose.
 
 use std::{
     io::{self, Write},
@@ -14,19 +14,20 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::{answer::Answer, call::Reply};
 
-/// A response, and whether it is one that a client can make something of.
+/// A response, and how much of it reaches the client.
 #[derive(Debug)]
 pub(super) enum Sent {
     Whole(Response),
-    /// Cut on purpose, after this code was sent.
+    /// Cut on purpose, after this status was sent.
     Cut(Response, u16),
-    /// Not a byte.
+    /// Closed without a byte.
     Silence,
 }
 
 const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=UTF-8";
-const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>An Error Was Encountered</h1></body></html>\n";
+const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Error</title></head>\
+    <body><h1>An Error Was Encountered</h1></body></html>\n";
 
 /// `target`: path and query of the call.
 pub(super) fn build(answer: &Answer, reply: Reply, target: &str) -> Sent {
@@ -46,8 +47,8 @@ pub(super) fn build(answer: &Answer, reply: Reply, target: &str) -> Sent {
         Answer::Empty200 => whole(200, JSON, Bytes::new()),
         Answer::TruncatedJson => whole(status, JSON, half),
         Answer::WrongContentType => whole(status, HTML, full),
-        Answer::InvalidUtf8 => whole(status, JSON, spoilt(&full)),
-        Answer::DuplicateKeys => whole(status, JSON, doubled(&full)),
+        Answer::InvalidUtf8 => whole(status, JSON, invalid_utf8(&full)),
+        Answer::DuplicateKeys => whole(status, JSON, duplicate_status(&full)),
         Answer::GzipBomb => match bomb(&full) {
             Ok(body) => Sent::Whole(with(
                 response(status, JSON, Body::from(body)),
@@ -55,7 +56,7 @@ pub(super) fn build(answer: &Answer, reply: Reply, target: &str) -> Sent {
                 HeaderValue::from_static("gzip"),
             )),
             Err(error) => {
-                tracing::error!(%error, "no gzip bomb could be made");
+                tracing::error!(%error, "the gzip bomb could not be built");
                 Sent::Silence
             }
         },
@@ -93,14 +94,14 @@ fn torn() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "cut on purpose")
 }
 
-/// Closes the connection without a byte. hyper writes head and first body frame into its buffer before it
-/// flushes: a body that fails at the first poll drops the connection with the head unsent. Layers around the
-/// router pass the failure on.
+/// Closes the connection without a byte. hyper writes the headers and the first body frame into its buffer
+/// before it flushes: if the body fails at the first poll, the connection is dropped with the headers unsent.
+/// Layers around the router pass the error on.
 pub(super) fn closed() -> Response {
     Response::new(Body::from_stream(stream::once(async { Err::<Bytes, _>(torn()) })))
 }
 
-/// The pause in between lets hyper, and a compressing layer above, flush what they have.
+/// The pause lets hyper, and a compressing layer around the router, flush their data.
 fn cut_after(part: Bytes) -> Body {
     let end = async {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -118,25 +119,25 @@ fn huge() -> Body {
     Body::from_stream(pieces.map(Ok::<_, io::Error>))
 }
 
-/// A byte that is no UTF-8 at the start of the first text, of the text if there is none.
-fn spoilt(json: &[u8]) -> Bytes {
+/// Inserts a byte that is not UTF-8 at the start of the first string, or of the whole text if there is none.
+fn invalid_utf8(json: &[u8]) -> Bytes {
     let at = json.windows(2).position(|w| w == b":\"").map_or(0, |at| at.saturating_add(2));
     let (before, after) = json.split_at_checked(at).unwrap_or((json, &[]));
     [before, b"\xFF", after].concat().into()
 }
 
-/// `status` twice: a reader that keeps the first is told the opposite of one that keeps the last.
-fn doubled(json: &[u8]) -> Bytes {
-    let lie: &[u8] =
+/// `status` twice: a reader that keeps the first value gets the opposite of one that keeps the last.
+fn duplicate_status(json: &[u8]) -> Bytes {
+    let wrong: &[u8] =
         if json.starts_with(br#"{"status":true"#) { br#"{"status":false,"# } else { br#"{"status":true,"# };
-    [lie, json.strip_prefix(b"{").unwrap_or(json)].concat().into()
+    [wrong, json.strip_prefix(b"{").unwrap_or(json)].concat().into()
 }
 
 const BLANK: usize = 1 << 20;
 const BLANKS: usize = 64;
 
-/// One gzip member that inflates to 64 MiB of blanks and `json`: the deflate blocks of one mebibyte, which
-/// refer to nothing before them, are made once and repeated.
+/// One gzip member that inflates to 64 MiB of blanks and `json`. The deflate blocks of one mebibyte are made
+/// once and repeated, since they do not refer to earlier data.
 fn bomb(json: &[u8]) -> io::Result<Bytes> {
     static BLANK_BLOCKS: OnceLock<(Vec<u8>, Crc)> = OnceLock::new();
     let blank = match BLANK_BLOCKS.get() {
@@ -166,7 +167,7 @@ fn sum(text: &[u8]) -> Crc {
     crc
 }
 
-/// Raw deflate of `text`, ended as `flush` says.
+/// Raw deflate of `text`, ended with `flush`.
 fn blocks(text: &[u8], flush: FlushCompress) -> io::Result<Vec<u8>> {
     let mut packed = Vec::with_capacity(text.len().saturating_add(256));
     let status = Compress::new(Compression::best(), false)
@@ -196,10 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn spoilt_and_doubled_bodies_are_just_that() {
+    fn bodies_get_the_invalid_byte_and_the_second_status() {
         let json = br#"{"status":true,"responsemsg":"ok"}"#;
-        assert!(std::str::from_utf8(&spoilt(json)).is_err());
-        assert_eq!(doubled(json), &br#"{"status":false,"status":true,"responsemsg":"ok"}"#[..]);
-        assert_eq!(doubled(br#"{"status":false}"#), &br#"{"status":true,"status":false}"#[..]);
+        assert!(std::str::from_utf8(&invalid_utf8(json)).is_err());
+        assert_eq!(duplicate_status(json), &br#"{"status":false,"status":true,"responsemsg":"ok"}"#[..]);
+        assert_eq!(duplicate_status(br#"{"status":false}"#), &br#"{"status":true,"status":false}"#[..]);
     }
 }

@@ -29,7 +29,7 @@ fn it_starts_an_instance_of_its_own_and_ends_it() {
     let rows = rows(&ended);
     assert_eq!(rows.len(), 22, "{rows:#?}");
     assert!(rows.iter().all(|row| row.starts_with("ok ")), "{rows:#?}");
-    for expected in ["replay", "mismatch", "refused", "found", "called off"] {
+    for expected in ["replay", "mismatch", "refused", "found", "cancelled"] {
         assert_eq!(rows.iter().filter(|row| row.contains(expected)).count(), 1, "{expected}: {rows:#?}");
     }
     assert!(ended.out.contains("22 of 22"), "{}", ended.out);
@@ -82,7 +82,7 @@ fn it_does_not_speak_to_parcelx_itself() {
     let mut waybill = live(Run::waybill(folder.path())).start();
     let url = waybill.url();
     let run = Run::waybill(folder.path()).set("HTTP__BIND", host(&url)).args(&["demo"]);
-    run.end().refused(&[&[host(&url), "ParcelX itself", "simulator"]]);
+    run.end().refused(&[&[host(&url), "the real ParcelX", "simulator"]]);
     waybill.stop();
 
     let other = tempfile::tempdir().unwrap();
@@ -99,7 +99,7 @@ async fn a_strangers_port_is_left_alone() {
     Run::waybill(folder.path()).set("HTTP__BIND", &address).args(&["demo"]).end().refused(&[&[
         "http.bind",
         &address,
-        "no Waybill",
+        "not Waybill",
     ]]);
     serving.abort();
 
@@ -108,7 +108,7 @@ async fn a_strangers_port_is_left_alone() {
     let address = mute.local_addr().unwrap().to_string();
     std::thread::spawn(move || mute.incoming().for_each(drop));
     let ended = Run::waybill(folder.path()).set("HTTP__BIND", &address).args(&["demo"]).end();
-    ended.refused(&[&["http.bind", &address, "taken"]]);
+    ended.refused(&[&["http.bind", &address, "in use"]]);
 }
 
 #[test]

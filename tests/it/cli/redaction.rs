@@ -127,7 +127,8 @@ impl World {
         self.web.order_becomes(&id, "success").await;
         let conn = rusqlite::Connection::open(self.folder.path().join("data/waybill.db")).unwrap();
         conn.busy_timeout(Duration::from_secs(20)).unwrap();
-        let sql = r#"UPDATE orders SET json = json_set(json, '$.consignee.pincode', 683147, '$.status', 'zuqstatus') WHERE id = ?1"#;
+        let sql = "UPDATE orders SET json = json_set(json, '$.consignee.pincode', 683147, \
+                   '$.status', 'zuqstatus') WHERE id = ?1";
         let column = "SELECT name FROM pragma_table_info('orders') WHERE cid = 2";
         let column: String = conn.query_row(column, [], |row| row.get(0)).unwrap();
         assert_eq!(

@@ -14,20 +14,20 @@ fn a_taken_port_says_how_to_take_another_and_touches_no_data() {
     Run::waybill(folder.path()).set("HTTP__BIND", &address).end().refused(&[&[
         "http.bind",
         &address,
-        "taken",
+        "in use",
         "WAYBILL_HTTP__BIND=",
     ]]);
     Run::waybill(folder.path()).args(&["simulator", "--bind", &address]).end().refused(&[&[
         "--bind",
         &address,
-        "taken",
+        "in use",
         "--bind 127.0.0.1:",
     ]]);
     let keys = |run: Run| run.set("PARCELX__ACCESS_KEY", CANARY).set("PARCELX__SECRET_KEY", CANARY);
     keys(Run::waybill(folder.path()).args(&["api"])).set("HTTP__BIND", &address).end().refused(&[&[
         "http.bind",
         &address,
-        "taken",
+        "in use",
     ]]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -39,7 +39,7 @@ fn addresses_that_cannot_be_listened_on_are_refused() {
     off.set("PARCELX__ACCESS_KEY", "k").set("PARCELX__SECRET_KEY", "k").end().refused(&[&[
         "http.bind",
         "192.0.2.1:3000",
-        "no address of",
+        "not an address of",
     ]]);
     Run::waybill(folder.path())
         .args(&["simulator", "--bind", "0.0.0.0:0"])
@@ -96,9 +96,9 @@ fn wrong_settings_are_told_all_at_once_by_every_command() {
             .set("AUTH__JTW_SECRET", CANARY);
         let ended = run.set("WORKER__DRAIN", "1s").end();
         ended.refused(&[
-            &["auth.jtw_secret", "WAYBILL_AUTH__JTW_SECRET", "no setting"],
+            &["auth.jtw_secret", "WAYBILL_AUTH__JTW_SECRET", "not a setting"],
             &["http.bind", "WAYBILL_HTTP__BIND", "127.0.0.1:3000"],
-            &["http.bond", "waybill.toml", "no setting"],
+            &["http.bond", "waybill.toml", "not a setting"],
             &["queue.lease", "waybill.toml", "5s"],
             &["worker.drain", "WAYBILL_WORKER__DRAIN", "parcelx.timeout"],
         ]);

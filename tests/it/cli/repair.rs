@@ -41,12 +41,12 @@ async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
     }
     let sweep = credentials(Run::waybill(folder.path()).args(&["sweep"])).end();
     assert!(sweep.status.success(), "{}", sweep.err);
-    assert!(text(&sweep).starts_with("told the queue of 1 jobs"), "{}", text(&sweep));
+    assert!(text(&sweep).starts_with("added 1 jobs to the queue"), "{}", text(&sweep));
     let doctor = credentials(Run::waybill(folder.path()).args(&["doctor"])).end();
     assert!(text(&doctor).contains("1 waiting"), "{}", text(&doctor));
     let again = credentials(Run::waybill(folder.path()).args(&["sweep"])).end();
     assert!(
-        text(&again).contains("told the queue of 0 jobs") && text(&again).contains("0 dispatched again"),
+        text(&again).contains("added 0 jobs to the queue") && text(&again).contains("0 dispatched again"),
         "{id}: {}",
         text(&again)
     );

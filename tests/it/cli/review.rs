@@ -194,7 +194,7 @@ fn nothing_is_changed_without_a_name_and_a_reason() {
     for named in [&["fail", "ord_1"][..], &["rebook", "ord_1"], &["adopt", "ord_1", "--awb", "1"]] {
         run(&[named, &["--code", "poison", "--reason", "why"]].concat())
             .end()
-            .refused(&[&["--code", "are named"]]);
+            .refused(&[&["--code", "named orders"]]);
     }
     // The user of the machine answers for it where nobody is named.
     let none = run(&["fail", "ord_1", "--reason", "why"]);

@@ -105,7 +105,8 @@ fn secrets_arrive_from_both() {
 
 #[test]
 fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
-    let file = "[queue]\nattempts = 7\nconcurrency = 8\n[queue.per_queue.parcelx-orders-queue]\nattempts = 9\nbackoff = \"9s\"";
+    let file = "[queue]\nattempts = 7\nconcurrency = 8\n\
+                [queue.per_queue.parcelx-orders-queue]\nattempts = 9\nbackoff = \"9s\"";
     let config = load_file(
         file,
         &[

@@ -62,9 +62,9 @@ fn all_problems_are_told_at_once_each_with_its_key_and_how_to_mend_it() {
             &["parcelx.reconcile (WAYBILL_PARCELX__RECONCILE): must be growing durations"],
             &["worker.drain (WAYBILL_WORKER__DRAIN): must be at least parcelx.timeout"],
             &["auth.jwt_secret (WAYBILL_AUTH__JWT_SECRET): must have 32 bytes"],
-            &["auth.jtw_secret (WAYBILL_AUTH__JTW_SECRET): is no setting"],
-            &["log.level (", "waybill.toml): `inof` is no log level"],
-            &["WAYBILL_HTTP_BIND: is no setting: two underscores"],
+            &["auth.jtw_secret (WAYBILL_AUTH__JTW_SECRET): is not a setting"],
+            &["log.level (", "waybill.toml): `inof` is not a log level"],
+            &["WAYBILL_HTTP_BIND: is not a setting: two underscores"],
         ],
     );
     assert!(!lines.iter().any(|l| l.contains("c4n4ry")), "{lines:?}");

@@ -18,7 +18,9 @@ struct Body {
 }
 
 /// Makes one
-#[utoipa::path(post, path = "/made", request_body = Body, responses((status = 200, description = "made"), (status = 503, description = "its own text")))]
+#[utoipa::path(post, path = "/made", request_body = Body, responses(
+    (status = 200, description = "made"), (status = 503, description = "its own text"),
+))]
 async fn make() {}
 
 fn router() -> Router {

@@ -170,7 +170,10 @@ async fn every_fault_of_shape_and_rule_is_reported_at_once() {
     body["speed"] = json!(["air"]);
     body["surprise/~"] = json!(1);
     body["consignee"] = json!({ "email": "nobody", "mobile": "१२३४५६७८९०", "age": 5 });
-    body["items"] = json!([{ "sku": "ab", "quantity": 0 }, { "quantity": "2" }, 7, { "sku": "abc", "quantity": -1, "unitWeight": 0 }]);
+    body["items"] = json!([
+        { "sku": "ab", "quantity": 0 }, { "quantity": "2" }, 7,
+        { "sku": "abc", "quantity": -1, "unitWeight": 0 }
+    ]);
     body["boxWeights"] = json!([0.5, 0, "heavy", 51, null]);
     body["charges"] = json!({ "orderAmount": "1.005", "codAmount": -1 });
     body["extra"] = json!({ "fragile": { "heightLimit": "tall" } });

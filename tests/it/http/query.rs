@@ -55,7 +55,10 @@ async fn ask(query: &str) -> Answer {
 async fn good_queries_arrive_typed() {
     assert_eq!(ask("").await.text(), "None None - None None None");
     assert_eq!(
-        ask("limit=20&clientOrderId=a%20b%2Bc+d&status=booked&createdAfter=1970-01-01T00:00:01Z&newest=true&ratio=2").await.text(),
+        ask("limit=20&clientOrderId=a%20b%2Bc+d&status=booked&createdAfter=1970-01-01T00:00:01Z\
+             &newest=true&ratio=2")
+        .await
+        .text(),
         "Some(20) Some(\"a b+c d\") b Some(1000) Some(true) Some(2.0)"
     );
     assert_eq!(
@@ -67,7 +70,9 @@ async fn good_queries_arrive_typed() {
 
 #[tokio::test]
 async fn every_bad_parameter_is_named_and_none_repeated() {
-    let a = ask("limit=ten&limt=5&status=SECRET&createdAfter=SECRET&newest=yes&ratio=&clientOrderId=1&clientOrderId=2").await;
+    let a = ask("limit=ten&limt=5&status=SECRET&createdAfter=SECRET&newest=yes&ratio=\
+                 &clientOrderId=1&clientOrderId=2")
+    .await;
     let expected = [
         ("clientOrderId", "duplicate"),
         ("createdAfter", "invalid"),

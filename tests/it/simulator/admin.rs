@@ -25,7 +25,10 @@ async fn switches_are_read_changed_and_put_back() {
         (&all["duplicate"], &all["failureStatus"], &all["lookup"]),
         (&json!("newAwb"), &json!(200), &json!({ "after": 1000 }))
     );
-    let changes = json!({ "lookup": "never", "badToken": 200, "answer": { "hangAfterBooking": { "ms": 5, "then": "close" } }, "answerFor": ["cancel"] });
+    let changes = json!({
+        "lookup": "never", "badToken": 200, "answerFor": ["cancel"],
+        "answer": { "hangAfterBooking": { "ms": 5, "then": "close" } }
+    });
     assert_eq!(ask(&double, Method::PATCH, "/faults", changes).await.0, 200);
     let faults = double.simulator.faults();
     assert_eq!(
@@ -68,7 +71,10 @@ async fn rules_come_one_by_one_or_as_a_list() {
         ask(&double, Method::POST, "/script", json!({ "operation": "create", "answer": "html502" })).await.0,
         200
     );
-    let list = json!([{ "clientOrderId": "ORD-2", "refuse": "no" }, { "answer": { "status": { "code": 429, "retryAfter": "9" } }, "acts": false }]);
+    let list = json!([
+        { "clientOrderId": "ORD-2", "refuse": "no" },
+        { "answer": { "status": { "code": 429, "retryAfter": "9" } }, "acts": false }
+    ]);
     assert_eq!(ask(&double, Method::POST, "/script", list).await.1["rulesWaiting"], 3);
     for (bad, says) in [
         (json!({ "time": 2 }), "time"),

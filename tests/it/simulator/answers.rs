@@ -21,7 +21,8 @@ use super::{Double, order, said, words};
 async fn raw(address: &str, prefix: &str) -> String {
     let body = order("ORD-1").to_string();
     let call = format!(
-        "POST {prefix}/api/v3/order/create_order HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\naccess-token: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST {prefix}/api/v3/order/create_order HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\
+         access-token: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut socket = TcpStream::connect(address).await.unwrap();

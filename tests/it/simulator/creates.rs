@@ -63,7 +63,10 @@ async fn couriers_and_payment_follow_the_request() {
         (json!({ "payment_mode": "Prepaid", "cod_amount": "10" }), 14, "Delhivery", "COD"),
         // Numbers where others send text.
         (
-            json!({ "cod_amount": 749, "pick_address_id": 10003, "shipment_weight": [0.5], "consignee_pincode": 560_001 }),
+            json!({
+                "cod_amount": 749, "pick_address_id": 10003, "shipment_weight": [0.5],
+                "consignee_pincode": 560_001
+            }),
             14,
             "Delhivery",
             "COD",

@@ -24,7 +24,10 @@ async fn a_restarted_double_knows_its_shipments() {
     let (first, second) = (double.booked("ORD-1").await, double.booked("ORD-2").await);
     double.cancel(&first).await;
     assert!(double.simulator.move_to(&second, 223));
-    let body = json!({ "address_title": "N", "sender_name": "E", "full_address": "5 Demo Road", "phone": "9000000002", "pincode": "400001" });
+    let body = json!({
+        "address_title": "N", "sender_name": "E", "full_address": "5 Demo Road", "phone": "9000000002",
+        "pincode": "400001"
+    });
     double.post("/api/v3/create_warehouse", &body).send().await.unwrap();
     double.simulator.script(Rule::create(Answer::LostAfterBooking));
     double.create_call("ORD-3").send().await.unwrap_err();

@@ -147,7 +147,10 @@ async fn a_label_is_an_address_and_the_own_one_leads_to_a_pdf() {
 #[tokio::test]
 async fn warehouses_are_made_listed_used_and_removed() {
     let double = Double::unpleasant().await;
-    let body = json!({ "address_title": "New store 9", "sender_name": "Example Traders", "full_address": "5 Demo Road", "phone": "9000000002", "pincode": "400001" });
+    let body = json!({
+        "address_title": "New store 9", "sender_name": "Example Traders", "full_address": "5 Demo Road",
+        "phone": "9000000002", "pincode": "400001"
+    });
     let (_, answer) = said(double.post("/api/v1/create_warehouse", &body)).await;
     assert_eq!(answer["data"]["pick_address_id"], 10_004, "unpleasant: a number");
     words(&said(double.post("/api/v3/create_warehouse", &body)).await.1);

@@ -112,7 +112,8 @@ async fn every_change_is_told_once_in_order_and_nothing_else_is() {
     assert_eq!(
         first,
         json!({
-            "awb": awb, "client_order_id": "ORD-1", "status_code": "221", "status_title": "Booked", "status_description": "Order booked",
+            "awb": awb, "client_order_id": "ORD-1", "status_code": "221", "status_title": "Booked",
+            "status_description": "Order booked",
             "status_location": "", "event_date": "2026-11-21 06:35:00"
         })
     );

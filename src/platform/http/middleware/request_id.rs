@@ -1,4 +1,4 @@
-//! The name of a request: the client's, when it is harmless, else one of ours.
+//! The id of a request: the client's if it has only safe characters, else a generated one.
 
 use std::{fmt, sync::Arc};
 
@@ -7,14 +7,14 @@ use http::{HeaderMap, HeaderValue};
 use super::X_REQUEST_ID;
 use crate::base::{clock::Clock, ids};
 
-/// Stands in the answer's `X-Request-Id`, in its problem document and in every log line of the request.
+/// Appears in the response's `X-Request-Id`, in its problem document and in every log line of the request.
 /// Handlers find it in the request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
     pub(super) fn of(headers: &HeaderMap, clock: &Clock) -> Self {
-        let given = headers.get(X_REQUEST_ID).and_then(|v| v.to_str().ok()).filter(|v| harmless(v));
+        let given = headers.get(X_REQUEST_ID).and_then(|v| v.to_str().ok()).filter(|v| is_safe(v));
         Self(given.map_or_else(|| ids::request(clock.now()).into(), Arc::from))
     }
 
@@ -24,7 +24,7 @@ impl RequestId {
     }
 
     pub(super) fn header(&self) -> HeaderValue {
-        // Letters, digits and hyphens always make a header; the fallback is never seen.
+        // Letters, digits and hyphens are always valid in a header; the fallback is never used.
         HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static("unknown"))
     }
 }
@@ -36,12 +36,12 @@ impl fmt::Display for RequestId {
 }
 
 /// `[A-Za-z0-9._-]{1,128}`: nothing that could break a log line, a header or a page.
-fn harmless(id: &str) -> bool {
+fn is_safe(id: &str) -> bool {
     (1..=128).contains(&id.len())
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// The trace id of a W3C `traceparent` header, so that our log lines are found under the caller's trace.
+/// The trace id of a W3C `traceparent` header, which links our log lines to the caller's trace.
 pub(super) fn trace_id(headers: &HeaderMap) -> Option<&str> {
     let mut parts = headers.get("traceparent")?.to_str().ok()?.split('-');
     let (version, trace, parent) = (parts.next()?, parts.next()?, parts.next()?);
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whole_trace_parents_are_taken() {
+    fn only_valid_trace_parents_are_used() {
         let read = |text: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert("traceparent", HeaderValue::from_static(text));

@@ -1,4 +1,4 @@
-//! Writes the problem document. The one place where its members and their names are decided.
+//! Writes the problem document. Its members and their names are defined only here.
 
 use std::borrow::Cow;
 
@@ -8,39 +8,39 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Carried, FieldError, Kind};
+use super::{FieldError, Kind, ProblemExt};
 
-/// The body of every answer with a status of 400 or more (RFC 9457, `application/problem+json`).
+/// The body of every response with a status of 400 or more (RFC 9457, `application/problem+json`).
 ///
-/// Branch on `code` or `type`, never on `title`, `detail` or `message`. Further members may appear: ignore
-/// what you do not know.
+/// Branch on `code` or `type`, never on `title`, `detail` or `message`. Ignore members that you do not know:
+/// new ones may be added.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemBody<'a> {
-    /// Leads to the description of this type of problem.
+    /// The address of this problem type's description.
     #[schema(value_type = String, example = "/problems/validation-failed")]
     pub r#type: Cow<'a, str>,
-    /// Always the same for this type.
+    /// The same for every problem of this type.
     #[schema(value_type = String, example = "The request breaks a rule")]
     pub title: Cow<'a, str>,
-    /// The status of the answer.
+    /// The status of the response.
     #[schema(example = 422)]
     pub status: u16,
-    /// What happened this time, for people.
+    /// What happened in this request, for people.
     #[schema(value_type = String, example = "/consignee/mobile must be exactly 10 digits")]
     pub detail: Cow<'a, str>,
-    /// The path that was asked for.
+    /// The path of the request.
     #[schema(value_type = String, example = "/orders/create")]
     pub instance: &'a str,
-    /// The stable word for programs.
+    /// A stable code for programs.
     #[schema(value_type = String, example = "validation-failed")]
     pub code: Cow<'a, str>,
-    /// Also in the header `X-Request-Id`. Name it when you report a fault.
+    /// Also in the header `X-Request-Id`. Include it when you report a problem.
     #[schema(value_type = String, example = "req_019aa3f1c2d47e5f8a9b0c1d2e3f4a5b")]
     pub request_id: &'a str,
     /// Whether the same request may succeed later.
     pub retryable: bool,
-    /// Each fault of the request, when there are several or they have a place.
+    /// The errors in the request, if there are several or if they have a place.
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     #[schema(required = false, value_type = Vec<FieldError>)]
     pub errors: &'a [FieldError],
@@ -53,7 +53,7 @@ pub struct ProblemBody<'a> {
 }
 
 impl ProblemBody<'_> {
-    /// A problem of this kind as it might come, for the API's document.
+    /// An example of this kind for the OpenAPI document.
     pub(in crate::platform::http) fn example(kind: Kind, instance: &str) -> Value {
         let at = |pointer, code, detail| vec![FieldError::pointer(pointer, code, detail)];
         let errors = match kind {
@@ -74,19 +74,19 @@ impl ProblemBody<'_> {
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// Gives an error answer its document. Answers below 400, and documents that a handler wrote itself, pass
-/// unchanged; what a library answered in a form of its own is replaced, and only its headers stay.
+/// Writes the problem document of an error response. Responses below 400, and problem documents that a
+/// handler wrote itself, stay unchanged. A library's own error body is replaced; its headers stay.
 pub(in crate::platform::http) fn render(response: Response, instance: &str, request_id: &str) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
     }
-    let carried = response.extensions().get::<Carried>().cloned();
-    if carried.is_none() && response.headers().get(header::CONTENT_TYPE) == Some(&CONTENT_TYPE) {
+    let problem = response.extensions().get::<ProblemExt>().cloned();
+    if problem.is_none() && response.headers().get(header::CONTENT_TYPE) == Some(&CONTENT_TYPE) {
         return response;
     }
-    let bytes = match &carried {
-        Some(Carried(problem)) => {
+    let bytes = match &problem {
+        Some(ProblemExt(problem)) => {
             let mut body = of_kind(problem.kind(), instance, request_id);
             body.detail = Cow::Borrowed(problem.detail());
             body.message = Cow::Borrowed(problem.detail());
@@ -99,7 +99,7 @@ pub(in crate::platform::http) fn render(response: Response, instance: &str, requ
         },
     };
     let (mut parts, _) = response.into_parts();
-    parts.extensions.remove::<Carried>();
+    parts.extensions.remove::<ProblemExt>();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.remove(header::CONTENT_ENCODING);
     parts.headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
@@ -122,8 +122,7 @@ fn of_kind<'a>(kind: Kind, instance: &'a str, request_id: &'a str) -> ProblemBod
     }
 }
 
-/// A status that has no entry in the catalogue says everything by itself: `about:blank` with the standard
-/// phrase.
+/// A status without a kind of its own: `about:blank` with the standard phrase.
 fn of_status<'a>(status: StatusCode, instance: &'a str, request_id: &'a str) -> ProblemBody<'a> {
     let phrase = status.canonical_reason().unwrap_or("Error");
     ProblemBody {
@@ -153,6 +152,6 @@ fn write(body: &ProblemBody<'_>, members: &[(&'static str, Value)]) -> Vec<u8> {
             serde_json::to_vec(&all)
         })
     };
-    // Texts, numbers and lists always serialise; an empty body would still have its status.
+    // Strings, numbers and lists always serialise; otherwise the body is empty.
     written.unwrap_or_default()
 }

@@ -1,5 +1,4 @@
-//! The catalogue: every type of problem this service answers with. What a client may rely on stands here and
-//! nowhere else.
+//! The catalogue of all problem types. Everything that clients may rely on is defined here.
 
 use http::StatusCode;
 
@@ -27,7 +26,6 @@ pub enum Kind {
     Internal,
 }
 
-/// What the catalogue says of one kind.
 #[derive(Clone, Copy)]
 struct Entry {
     code: &'static str,
@@ -75,121 +73,140 @@ impl Kind {
                 "validation-failed",
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The request breaks a rule",
-                "The body is JSON, but fields are missing, unknown, of the wrong type or outside their bounds. `errors` lists each of them with \
-                 a JSON Pointer, at most 100 at once. Mend them and send again; the same body will be refused again. An idempotency key is not used up.",
+                "The body is JSON, but fields are missing, unknown, of the wrong type or out of range. \
+                 `errors` lists each of them with a JSON Pointer, at most 100 at once. Correct them and send \
+                 the request again; the same body will be refused again. The `clientOrderId` is still free.",
             ),
             Self::MalformedBody => entry(
                 "malformed-body",
                 StatusCode::BAD_REQUEST,
                 "The body is not valid JSON",
-                "The body could not be read as JSON in UTF-8; `detail` names the line and column. Check how the client writes JSON and whether the body was cut off on its way.",
+                "The body could not be read as JSON in UTF-8; `detail` names the line and column. Check how \
+                 the client writes JSON, and whether the body was truncated.",
             ),
             Self::InvalidQuery => entry(
                 "invalid-query",
                 StatusCode::BAD_REQUEST,
                 "A query parameter is not valid",
-                "A parameter is unknown, given twice or has a value it cannot take. `errors` names each of them in `parameter`. Unknown parameters are refused so that a misspelt filter is never ignored.",
+                "A parameter is unknown, is repeated or has an invalid value. `errors` names each of them in \
+                 `parameter`. Unknown parameters are refused so that a misspelt filter is never ignored.",
             ),
             Self::InvalidCursor => entry(
                 "invalid-cursor",
                 StatusCode::BAD_REQUEST,
                 "The cursor is not valid",
-                "A cursor is only good for the list, the filters and the account it was given for, and must be sent back unchanged. Start again without a cursor.",
+                "A cursor is valid only for the list, the filters and the account that it was issued for, \
+                 and must be sent unchanged. Start again without a cursor.",
             ),
             Self::BadRequest => entry(
                 "bad-request",
                 StatusCode::BAD_REQUEST,
                 "The request cannot be understood",
-                "Something about the request line or its headers is not as HTTP or this API wants it. Sending it again unchanged will not help.",
+                "The request line or a header does not follow HTTP or this API. Sending the same request \
+                 again will not help.",
             ),
             Self::Unauthenticated => entry(
                 "unauthenticated",
                 StatusCode::UNAUTHORIZED,
                 "A valid access token is required",
-                "Send `Authorization: Bearer <token>` with a token that has not expired. Get a new token, then send the request again.",
+                "Send `Authorization: Bearer <token>` with a token that has not expired. Get a new token, \
+                 then send the request again.",
             ),
             Self::Forbidden => entry(
                 "forbidden",
                 StatusCode::FORBIDDEN,
                 "The token does not allow this",
-                "The token is good, but its role may not call this operation. Use a token of the right role; a new token of the same role will not help.",
+                "The token is valid, but its role may not call this operation. Use a token of the right \
+                 role; a new token of the same role will not help.",
             ),
             Self::NotFound => entry(
                 "not-found",
                 StatusCode::NOT_FOUND,
                 "There is nothing here",
-                "The path does not exist, or what it names does not exist for this account. Both are answered alike. Paths have no slash at their end.",
+                "The path does not exist, or the resource does not exist for this account; the response is \
+                 the same. Paths have no trailing slash.",
             ),
             Self::MethodNotAllowed => entry(
                 "method-not-allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
                 "The method is not allowed here",
-                "The path exists, but not with this method. The `Allow` header lists the methods it has.",
+                "The path exists, but does not support this method. The `Allow` header lists the methods it \
+                 supports.",
             ),
             Self::ConflictState => entry(
                 "conflict-state",
                 StatusCode::CONFLICT,
                 "The current state does not allow this",
-                "What the request acts on is in a state in which this cannot be done. Read it again and decide anew.",
+                "The resource is in a state that does not allow this operation. Read it again before you \
+                 decide what to do.",
             ),
             Self::IdempotencyPayloadMismatch => entry(
                 "idempotency-payload-mismatch",
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The same key was used with another payload",
-                "An order with this `clientOrderId` exists, but with other content. Nothing was changed. Use a new `clientOrderId` for a new order, or send the first content again to read the existing order. If that order failed, `POST /v1/orders/{id}/amend` corrects it; `detail` names its id.",
+                "An order with this `clientOrderId` exists, but with different content. Nothing was changed. \
+                 Use a new `clientOrderId` for a new order, or send the original content again to read the \
+                 existing order. If that order failed, `POST /v1/orders/{id}/amend` corrects it; `detail` \
+                 names its id.",
             ),
             Self::ProviderRefused => entry(
                 "provider-refused",
                 StatusCode::CONFLICT,
                 "ParcelX refused this",
-                "ParcelX was asked and said no; `detail` has its words, without numbers and addresses. Mend what they name. The same request asks ParcelX again.",
+                "ParcelX refused the request; `detail` has its message, without numbers and addresses. \
+                 Correct what the message names. Sending the same request again asks ParcelX again.",
             ),
             Self::ProviderAnswer => retryable(entry(
                 "provider-answer",
                 StatusCode::BAD_GATEWAY,
                 "ParcelX gave an answer that cannot be used",
-                "ParcelX answered, but what it gave cannot be trusted or read, and is not passed on. The same request asks ParcelX again; if it keeps failing, report the `requestId`.",
+                "ParcelX answered, but its answer cannot be read or trusted, and is not passed on. Sending \
+                 the same request again asks ParcelX again; if it keeps failing, report the `requestId`.",
             )),
             Self::PayloadTooLarge => entry(
                 "payload-too-large",
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "The body is too large",
-                "The body is larger than this operation takes. Send less at once.",
+                "The body is larger than this operation allows. Send less at once.",
             ),
             Self::UnsupportedMediaType => entry(
                 "unsupported-media-type",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "The body must be JSON",
-                "Send `Content-Type: application/json`, in UTF-8 and without a `Content-Encoding`. Answers are always JSON, whatever `Accept` says.",
+                "Send `Content-Type: application/json`, in UTF-8 and without a `Content-Encoding`. Responses \
+                 are always JSON, whatever `Accept` says.",
             ),
             Self::HeadersTooLarge => entry(
                 "headers-too-large",
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "The headers are too large",
-                "All header fields together are larger than this service takes. Send fewer or shorter ones.",
+                "All header fields together are larger than this service allows. Send fewer or shorter ones.",
             ),
             Self::RequestTimeout => retryable(entry(
                 "request-timeout",
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The request took too long",
-                "The request was given up before it was answered; whether it had an effect is not known. Send the same request again: an order with a `clientOrderId` is never made twice.",
+                "The request was stopped before it had a response; it is not known whether it had an effect. \
+                 Send the same request again: an order with a `clientOrderId` is never created twice.",
             )),
             Self::TemporarilyUnavailable => retryable(entry(
                 "temporarily-unavailable",
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The service cannot do this just now",
-                "Something the service needs is out of reach, or the service is about to stop. Send the same request again after `Retry-After`, or after a few seconds, with growing pauses.",
+                "A dependency of the service is not available, or the service is about to stop. Send the \
+                 same request again after `Retry-After`, or after a few seconds, with growing pauses.",
             )),
             Self::Internal => retryable(entry(
                 "internal",
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "Something went wrong on our side",
-                "A fault of the service, not of the request. The same request may be sent again; if it keeps failing, report the `requestId`.",
+                "The error is in the service, not in the request. The same request may be sent again; if it \
+                 keeps failing, report the `requestId`.",
             )),
         }
     }
 
-    /// The stable word for programs.
+    /// The stable code for programs.
     #[must_use]
     pub fn code(self) -> &'static str {
         self.entry().code
@@ -200,7 +217,7 @@ impl Kind {
         self.entry().status
     }
 
-    /// One line, always the same for this kind.
+    /// One line, the same for every problem of this kind.
     #[must_use]
     pub fn title(self) -> &'static str {
         self.entry().title
@@ -224,7 +241,7 @@ impl Kind {
         format!("/problems/{}", self.code())
     }
 
-    /// Whether it can be the answer to a request that has a body, or that has none; for the API's document.
+    /// Whether a request with or without a body can get this problem; for the OpenAPI document.
     pub(in crate::platform::http) fn fits(self, has_body: bool) -> bool {
         match self {
             Self::MalformedBody | Self::BadRequest => has_body,
@@ -240,8 +257,7 @@ impl Kind {
         Self::ALL.into_iter().find(|k| k.code() == code)
     }
 
-    /// The kind for an error that came without one: a library's own answer. `None` where the status alone
-    /// must speak.
+    /// The kind for a library's own error response; `None` if only the status describes it.
     pub(super) fn of_status(status: StatusCode) -> Option<Self> {
         Some(match status {
             StatusCode::BAD_REQUEST => Self::BadRequest,
@@ -260,16 +276,16 @@ impl Kind {
         })
     }
 
-    /// What to say when there is nothing particular to say.
+    /// The `detail` of a problem that has none of its own.
     #[must_use]
     pub fn stock_detail(self) -> &'static str {
         match self {
             Self::Internal => {
-                "The service failed to answer this request. The request id helps us to find out why."
+                "The service failed to process this request. The request id helps us to find out why."
             }
             Self::NotFound => "There is nothing at this path.",
-            Self::MethodNotAllowed => "This path does not have this method; see the Allow header.",
-            Self::RequestTimeout => "The request was given up because it took too long.",
+            Self::MethodNotAllowed => "This path does not support this method; see the Allow header.",
+            Self::RequestTimeout => "The request was stopped because it took too long.",
             other => other.title(),
         }
     }
@@ -282,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_distinct_words_and_lead_back_to_their_kind() {
+    fn codes_are_unique_and_lead_back_to_their_kind() {
         let codes: BTreeSet<_> = Kind::ALL.iter().map(|k| k.code()).collect();
         assert_eq!(codes.len(), Kind::ALL.len());
         for kind in Kind::ALL {

@@ -1,4 +1,4 @@
-//! The catalogue as answers, so that a problem's `type` leads somewhere.
+//! The routes of the catalogue: a problem's `type` is the path of one of them.
 
 use axum::{
     extract::Path,
@@ -50,7 +50,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
 
 /// Every type of problem
 ///
-/// Errors are problem documents (RFC 9457). This is the list of their types, with what to do about each.
+/// Errors are problem documents (RFC 9457). This lists their types, with advice for each.
 #[utoipa::path(get, path = "/problems", tag = "Errors", operation_id = "listProblemTypes", security(()),
     responses((status = 200, description = "All types", body = Vec<ProblemType>)))]
 async fn list_problem_types() -> Response {
@@ -59,7 +59,7 @@ async fn list_problem_types() -> Response {
 
 /// One type of problem
 ///
-/// What the `type` of a problem document leads to.
+/// The `type` of a problem document is this path.
 #[utoipa::path(
     get, path = "/problems/{code}", tag = "Errors", operation_id = "getProblemType", security(()),
     params(("code" = String, Path, description = "the `code` of a problem document", example = "not-found")),
@@ -71,6 +71,6 @@ async fn list_problem_types() -> Response {
 async fn get_problem_type(Path(code): Path<String>) -> Response {
     match Kind::of_code(&code) {
         Some(kind) => answer::ok(&ProblemType::from(kind)),
-        None => Problem::new(Kind::NotFound, "There is no problem type of this name.").into_response(),
+        None => Problem::new(Kind::NotFound, "There is no problem type with this code.").into_response(),
     }
 }

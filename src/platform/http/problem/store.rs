@@ -1,4 +1,4 @@
-//! A store that failed, as the client may know it.
+//! The problem for an error of the store.
 
 use std::time::Duration;
 

@@ -1,30 +1,27 @@
-//! What failed is tried again, and the later changes of its shipment wait behind it.
-//!
-//! Guards against a shipment whose changes are told in another order only because its receiver was away for a
-//! moment.
+//! Failed webhooks are retried, and later changes of the same shipment wait behind them: a receiver that was
+//! unavailable for a moment still gets the changes in order.
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{Delivery, MOST_WAITING, Outgoing};
+use super::{Delivery, MAX_WAITING, Outgoing};
 use crate::base::timestamp::Timestamp;
 
-/// After the first try that failed; four times as long after each further one.
+/// The pause after the first failed attempt; it is four times as long after each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// Tries of one delivery, whatever the switch says.
-const MOST_TRIES: u32 = 10;
+const MAX_PAUSE: Duration = Duration::from_secs(300);
+/// The maximum number of attempts, whatever the switch is.
+const MAX_TRIES: u32 = 10;
 
-/// A shipment that has a delivery to be tried again.
+/// A shipment with a delivery that is being retried.
 #[derive(Debug)]
 pub(super) struct Failing {
-    /// The one whose turn it is. It is in `waiting`, or under way.
+    /// The delivery that is next. It is in `waiting`, or being sent.
     first: u64,
     behind: VecDeque<Delivery>,
 }
 
 impl Outgoing {
-    /// Gives `delivery` back if it is its turn. Otherwise it waits behind the one of its shipment that
-    /// failed.
+    /// Returns `delivery` if it may be sent now. Otherwise queues it behind the failed one of its shipment.
     pub(super) fn in_turn(&mut self, delivery: Delivery) -> Option<Delivery> {
         match self.failing.get_mut(&delivery.awb) {
             Some(failing) if failing.first != delivery.number => {
@@ -36,7 +33,7 @@ impl Outgoing {
         }
     }
 
-    /// Notes how a try ended. `attempts`: how many there may be.
+    /// Records the result of an attempt. `attempts`: the maximum number.
     pub(super) fn ended(&mut self, delivery: Delivery, delivered: bool, attempts: u32, now: Timestamp) {
         if delivery.number <= self.forgotten {
             return;
@@ -44,17 +41,17 @@ impl Outgoing {
         let tries = delivery.tries.saturating_add(1);
         if delivered {
             self.counts.delivered = self.counts.delivered.saturating_add(1);
-        } else if tries >= attempts.min(MOST_TRIES) {
+        } else if tries >= attempts.min(MAX_TRIES) {
             self.counts.failed = self.counts.failed.saturating_add(1);
-        } else if self.queued() >= MOST_WAITING {
+        } else if self.queued() >= MAX_WAITING {
             self.counts.dropped = self.counts.dropped.saturating_add(1);
         } else {
-            return self.again(Delivery { tries, ..delivery }, now);
+            return self.retry(Delivery { tries, ..delivery }, now);
         }
         self.next_of(&delivery.awb, now);
     }
 
-    fn again(&mut self, delivery: Delivery, now: Timestamp) {
+    fn retry(&mut self, delivery: Delivery, now: Timestamp) {
         let first = delivery.number;
         self.failing
             .entry(delivery.awb.clone())
@@ -62,7 +59,7 @@ impl Outgoing {
         self.waiting.insert((now + pause(delivery.tries), first), delivery);
     }
 
-    /// The turn of the next delivery of a shipment, if one waited behind the one that has ended.
+    /// Queues the next delivery of a shipment, if one waits behind the one that has ended.
     fn next_of(&mut self, awb: &str, now: Timestamp) {
         let Some(failing) = self.failing.get_mut(awb) else { return };
         match failing.behind.pop_front() {
@@ -77,7 +74,7 @@ impl Outgoing {
         }
     }
 
-    /// The sending task was ended, perhaps with the delivery that others wait behind.
+    /// The sending task has ended, possibly together with a delivery that others wait behind.
     pub(super) fn interrupted(&mut self) {
         self.counts.dropped =
             self.counts.dropped.saturating_add(u64::try_from(self.behind).unwrap_or(u64::MAX));
@@ -85,7 +82,7 @@ impl Outgoing {
         self.behind = 0;
     }
 
-    /// Gives up everything that is queued.
+    /// Drops everything in the queue.
     pub(super) fn drop_all(&mut self) {
         self.counts.dropped = self.counts().waiting.saturating_add(self.counts.dropped);
         self.waiting.clear();
@@ -96,5 +93,5 @@ impl Outgoing {
 
 fn pause(tries: u32) -> Duration {
     let factor = 4_u32.saturating_pow(tries.saturating_sub(1));
-    FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
+    FIRST_PAUSE.saturating_mul(factor).min(MAX_PAUSE)
 }

@@ -1,4 +1,4 @@
-//! Sends what is due, one after the other, for as long as something waits.
+//! Sends due webhooks one after the other, as long as some are queued.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -15,16 +15,16 @@ use crate::{
 };
 
 /// A receiver that takes longer counts as failed.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How often the clock is looked at while something waits: a clock that is moved by hand wakes nobody.
-const LOOK: Duration = Duration::from_millis(10);
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// How often the clock is read while something waits: moving a manual clock wakes no task.
+const POLL: Duration = Duration::from_millis(10);
 
-/// Sees to it that a task sends what waits. Costs nothing when nothing does.
+/// Starts the sending task if something is queued and none is running.
 pub(in crate::provider::simulator) fn start(simulator: &Simulator, state: &mut State) {
     if state.webhooks.waiting.is_empty() || state.webhooks.sending {
         return;
     }
-    // Without a runtime (a shipment moved from outside) the next change starts it.
+    // Without a runtime (a shipment moved from outside one), the next change starts the task.
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         state.webhooks.sending = true;
         let sending = Sending(Arc::downgrade(&simulator.0));
@@ -39,8 +39,8 @@ enum Next {
     End,
 }
 
-/// The one sending task of a double, which does not keep the double alive. However it ends, another one may
-/// begin.
+/// The only sending task of a simulator; it does not keep the simulator alive. When it ends, in whatever way,
+/// another one may start.
 struct Sending(Weak<Inner>);
 
 impl Drop for Sending {
@@ -68,7 +68,7 @@ impl Sending {
                     self.done(delivery, delivered);
                 }
                 Next::Wait(time) => tokio::time::sleep(time).await,
-                // From here on another task may be sending, which this one's end must not touch.
+                // Another task may be sending from now on: dropping this one must not change the state.
                 Next::End => self.0 = Weak::new(),
             }
         }
@@ -91,7 +91,7 @@ impl Simulator {
         let mut state = self.lock();
         let url = state.faults().webhook_url.clone();
         let next = state.webhooks.next(url, now);
-        // Under the same lock as the look at what waits: what is queued afterwards starts a task anew.
+        // Under the same lock as the check of the queue: a webhook that is queued later starts a new task.
         state.webhooks.sending = !matches!(next, Next::End);
         next
     }
@@ -106,7 +106,7 @@ impl Outgoing {
         while let Some(first) = self.waiting.first_entry() {
             let (due, _) = *first.key();
             if due > now {
-                return Next::Wait(due.since(now).min(LOOK));
+                return Next::Wait(due.since(now).min(POLL));
             }
             let delivery = first.remove();
             if let Some(delivery) = self.in_turn(delivery) {
@@ -118,15 +118,15 @@ impl Outgoing {
     }
 }
 
-/// No proxy and no redirect: nothing leads off this machine, `localhost` neither.
+/// Without proxy and redirects, and with a fixed address for `localhost`: webhooks never leave this machine.
 fn client() -> reqwest::Result<Client> {
-    // Another part may have set it.
+    // Fails if another part has installed one, which is fine.
     drop(rustls::crypto::ring::default_provider().install_default());
     let here = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
     Client::builder()
         .no_proxy()
         .redirect(Policy::none())
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .resolve_to_addrs("localhost", &here)
         .build()
 }
@@ -138,5 +138,5 @@ async fn send(client: &Client, url: WebhookUrl, body: String) -> bool {
         .body(body)
         .send()
         .await;
-    sent.is_ok_and(|answer| answer.status().is_success())
+    sent.is_ok_and(|response| response.status().is_success())
 }

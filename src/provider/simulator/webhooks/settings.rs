@@ -1,9 +1,9 @@
-//! Where webhooks go, and what they look like.
+//! The address and the format of webhooks.
 
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-/// `http`, and a host that is this machine.
+/// An `http` URL on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WebhookUrl(Url);
@@ -11,7 +11,7 @@ pub struct WebhookUrl(Url);
 impl TryFrom<String> for WebhookUrl {
     type Error = String;
 
-    /// Names but `localhost` are refused even if they lead to this machine today.
+    /// Other names than `localhost` are refused, even if they resolve to this machine now.
     fn try_from(text: String) -> Result<Self, String> {
         let url = Url::parse(&text).map_err(|error| format!("webhookUrl: {error}"))?;
         let here = match url.host() {
@@ -23,7 +23,8 @@ impl TryFrom<String> for WebhookUrl {
         if here && url.scheme() == "http" {
             Ok(Self(url))
         } else {
-            Err("webhookUrl: only http and a loopback address, such as http://127.0.0.1:3000/path: webhooks never leave this machine"
+            Err("webhookUrl: only http and a loopback address, such as http://127.0.0.1:3000/path: webhooks \
+                 never leave this machine"
                 .to_owned())
         }
     }
@@ -40,8 +41,8 @@ impl From<WebhookUrl> for String {
 #[serde(rename_all = "camelCase")]
 pub enum WebhookForm {
     Flat,
-    /// All of it in `current_status`, and no `client_order_id`.
+    /// Everything inside `current_status`, without `client_order_id`.
     Wrapped,
-    /// By turns, flat first (*tests*).
+    /// In turn, flat first (*tests*).
     Alternating,
 }
