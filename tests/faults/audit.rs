@@ -214,7 +214,7 @@ fn stands_as_the_ledger_says(order: &Value, ledger: &Ledger, wrong: &mut Vec<Str
         // The look-up works here, so what was booked must be found. What was not may end with a person.
         "needs_review" if !live.is_empty() => say("given to a person though the provider has it"),
         "needs_review" if order["syncReason"].as_str().is_none_or(str::is_empty) => {
-            say("needs review without a reason")
+            say("needs review without a reason");
         }
         "needs_review" => {}
         _ if order["nextCheckAt"].is_null() => say("waits for nothing"),
@@ -265,7 +265,7 @@ fn calls_are_on_record(
     let mut received_at: Vec<&str> = calls.iter().map(|e| e.received_at.as_str()).collect();
     received_at.sort_unstable();
     let mut say = |what: &str| {
-        wrong.push(format!("{ours}: {what}: order {}, logs {sent_at:?}, calls {received_at:?}", order["id"]))
+        wrong.push(format!("{ours}: {what}: order {}, logs {sent_at:?}, calls {received_at:?}", order["id"]));
     };
     if received_at.len() > sent_at.len()
         || received_at.iter().zip(&sent_at).any(|(received, sent)| received < sent)

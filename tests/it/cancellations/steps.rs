@@ -134,7 +134,7 @@ impl Steps<'_> {
                 let seen = if from.shown { Tracking::Cancelled } else { live };
                 goes("schedule", Run::Write(Change::Sight(seen)));
                 self.push("schedule in vain", false, |w| {
-                    w.runs[n] = Run::Write(Change::Sight(Tracking::Failed))
+                    w.runs[n] = Run::Write(Change::Sight(Tracking::Failed));
                 });
             }
             Run::Write(change) => self.push("writes it down", first, |w| {
@@ -153,14 +153,14 @@ impl Steps<'_> {
         let mut goes = |what, usual, to: Stage| self.push(what, usual, |w| w.calls[n].stage = to);
         match stage {
             Stage::LogRequest if from.logs[id].tombstone => {
-                self.push("a call finds itself shut out", true, |w| w.end_call(n))
+                self.push("a call finds itself shut out", true, |w| w.end_call(n));
             }
             Stage::LogRequest => self.push("a call logs its request", true, |w| {
                 w.logs[id].request = true;
                 w.calls[n].stage = Stage::CheckTime;
             }),
             Stage::CheckTime if from.now >= send_by => {
-                goes("a call is too late to send", true, Stage::LogOutcome(Known::Unheard))
+                goes("a call is too late to send", true, Stage::LogOutcome(Known::Unheard));
             }
             Stage::CheckTime => goes("a call is in time", true, Stage::Send),
             Stage::Send => {

@@ -153,7 +153,7 @@ impl Steps<'_> {
     fn reviewer(&mut self, n: usize, action: &Action) {
         let (from, who) = (self.from, Who::Operator);
         let mut goes = |what, at: Option<At>| {
-            self.push(who, what, true, |w| w.reviewers[n] = at.map(|at| Action { at, ..action.clone() }))
+            self.push(who, what, true, |w| w.reviewers[n] = at.map(|at| Action { at, ..action.clone() }));
         };
         match action.at {
             At::Check => {
@@ -161,7 +161,7 @@ impl Steps<'_> {
                 goes(what, at);
             }
             At::Tombstone(id) if from.read(id).request => {
-                goes("finds the log of the attempt", Some(At::Read(id)))
+                goes("finds the log of the attempt", Some(At::Read(id)));
             }
             At::Tombstone(id) => self.push(who, "shuts the attempt out", true, |w| {
                 w.log(id).tombstone = true;
@@ -169,7 +169,7 @@ impl Steps<'_> {
             }),
             At::Read(id) => match from.read(id).best() {
                 Some(known) => self.push(who, "reads the outcome", true, |w| {
-                    w.reviewers[n] = on_record(w, action, id, known)
+                    w.reviewers[n] = on_record(w, action, id, known);
                 }),
                 None => goes("reads no outcome", Some(At::WriteUnknown(id))),
             },
@@ -197,7 +197,7 @@ impl Steps<'_> {
         let mut goes = |what, usual, found: Option<Option<Id>>| {
             let at = found.map(|found| At::Decide { doubtful, missed, found });
             self.push(Who::Operator, what, usual, |w| {
-                w.reviewers[n] = at.map(|at| Action { at, ..action.clone() })
+                w.reviewers[n] = at.map(|at| Action { at, ..action.clone() });
             });
         };
         match (action.act, shown) {
@@ -208,7 +208,7 @@ impl Steps<'_> {
             (Act::Rebook(_), None) => goes("is shown nothing, and goes on", true, Some(None)),
             (Act::AdoptFound, Some(id)) => goes("is shown the shipment", true, Some(Some(id))),
             (Act::Adopt(id, _), Some(own)) if id == own => {
-                goes("is shown the shipment", true, Some(Some(id)))
+                goes("is shown the shipment", true, Some(Some(id)));
             }
             (Act::Adopt(OF_ANOTHER, _), Some(_)) => {
                 goes("is shown another AWB, and is refused", true, None);

@@ -200,7 +200,7 @@ impl Steps<'_> {
             |what, usual, stage: Stage| self.push(Who::Call, what, usual, |w| w.calls[n].stage = stage);
         match &stage {
             Stage::LogRequest if from.read(id).tombstone => {
-                self.push(Who::Call, "is shut out", true, |w| drop(w.calls.remove(n)))
+                self.push(Who::Call, "is shut out", true, |w| drop(w.calls.remove(n)));
             }
             Stage::LogRequest => self.push(Who::Call, "logs its request", true, |w| {
                 w.log(id).request = !log_late;

@@ -127,10 +127,10 @@ impl World {
             }
             Op::Review => self.apply(Event::Review { reason: "internal-error: its job died" })?,
             Op::CancelDecision => {
-                self.apply(Event::RequestCancel { actor: Actor::Merchant, reason: None })?
+                self.apply(Event::RequestCancel { actor: Actor::Merchant, reason: None })?;
             }
             Op::Recall(which, finding, tracking) => {
-                self.cancel_shipment(worker, known, which, finding, *tracking)?
+                self.cancel_shipment(worker, known, which, finding, *tracking)?;
             }
             Op::Amend => {
                 let body =
@@ -141,10 +141,10 @@ impl World {
             Op::Person(hand) => self.person(*hand)?,
             Op::Relayed => {
                 let entry = format!("dispatch-{}", known.generation());
-                self.update(|order| order.relayed(&entry, now))?
+                self.update(|order| order.relayed(&entry, now))?;
             }
             Op::StillQueued => {
-                self.update(|order| order.still_queued(&job, &TIMES, now) != Again::MovedOn)?
+                self.update(|order| order.still_queued(&job, &TIMES, now) != Again::MovedOn)?;
             }
             Op::DispatchAgain => self.update(|order| order.job_lost(&job, now) != Again::MovedOn)?,
             Op::Waits(_) => {}

@@ -140,7 +140,7 @@ async fn refusals_come_in_every_shape_and_code() {
     ] {
         for code in [200, 400, 406, 422] {
             double.faults(|f| {
-                (f.failure_shape, f.failure_status) = (shape, FailureStatus::try_from(code).unwrap())
+                (f.failure_shape, f.failure_status) = (shape, FailureStatus::try_from(code).unwrap());
             });
             let (status, answer) = double.send(&bad).await;
             assert_eq!(status, code);

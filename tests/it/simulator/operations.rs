@@ -83,7 +83,7 @@ async fn tracking_lists_the_events_in_either_order() {
     assert_eq!(answer["data"][0]["event_date"], "2026-11-21 06:35:00");
 
     double.faults(|f| {
-        (f.track_order, f.ids) = (TrackOrder::NewestFirst, waybill::provider::simulator::Ids::Numbers)
+        (f.track_order, f.ids) = (TrackOrder::NewestFirst, waybill::provider::simulator::Ids::Numbers);
     });
     let (_, answer) = said(double.get(&format!("/api/v3/track_order?awb={awb}"))).await;
     assert_eq!(codes(&answer), [223, 221]);

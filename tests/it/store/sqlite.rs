@@ -198,7 +198,7 @@ async fn an_index_that_is_declared_differently_is_made_anew() {
     let store = prepared(store).await;
     let other = Connection::open(folder.path().join("waybill.db")).unwrap();
     let declare_differently = || {
-        other.execute_batch("DROP INDEX parcels_awb; CREATE INDEX parcels_awb ON parcels (version)").unwrap()
+        other.execute_batch("DROP INDEX parcels_awb; CREATE INDEX parcels_awb ON parcels (version)").unwrap();
     };
     declare_differently();
     fill(&store, [1], |d, _| d.awb = Some("A".to_owned())).await;

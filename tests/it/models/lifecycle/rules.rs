@@ -129,7 +129,7 @@ fn looked_at_again(before: &Order, after: &Order, now: Timestamp) -> Result<(), 
     let status = after.provider_sync_status();
     match status {
         SyncStatus::Reconciling => {
-            prop_assert!(after.next_check_at().is_some(), "nobody knows when the next look is")
+            prop_assert!(after.next_check_at().is_some(), "nobody knows when the next look is");
         }
         SyncStatus::Retrying => {} // without one it is due at once
         _ => prop_assert_eq!(after.next_check_at(), None, "{:?} and its next check", status),
