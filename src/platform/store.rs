@@ -5,12 +5,10 @@
 
 pub mod document;
 mod plan;
-mod recent;
 mod sqlite;
 
 use std::collections::BTreeMap;
 
-use self::recent::Recent;
 pub(crate) use document::id_and_version;
 pub use document::{Cursor, Document, Index, Key, Order, Query};
 
@@ -54,10 +52,7 @@ pub enum Updated<D, T> {
 
 /// A handle on the database; clones share it.
 #[derive(Clone, Debug)]
-pub struct Store {
-    adapter: Adapter,
-    recent: Recent,
-}
+pub struct Store(Adapter);
 
 #[derive(Clone, Debug)]
 enum Adapter {
@@ -67,7 +62,7 @@ enum Adapter {
 /// Calls the same method of whichever adapter is behind the store.
 macro_rules! adapter {
     ($store:ident, $adapter:ident => $call:expr) => {
-        match &$store.adapter {
+        match &$store.0 {
             Adapter::Sqlite($adapter) => $call.await,
         }
     };
@@ -80,8 +75,7 @@ impl Store {
     /// [`StoreError::Unavailable`], with the path or host and what to do about it.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if let Some(path) = url.strip_prefix("sqlite:") {
-            let adapter = Adapter::Sqlite(sqlite::Sqlite::open(path).await?);
-            return Ok(Self { adapter, recent: Recent::default() });
+            return sqlite::Sqlite::open(path).await.map(|s| Self(Adapter::Sqlite(s)));
         }
         Err(StoreError::Unavailable("the store's URL must start with `sqlite:`".to_owned()))
     }
@@ -141,14 +135,6 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the change would break a unique index.
     pub async fn replace<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
-        let saved = self.save(doc).await?;
-        if saved {
-            self.recent.keep(doc);
-        }
-        Ok(saved)
-    }
-
-    async fn save<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
         adapter!(self, a => a.replace(doc))
     }
 
@@ -163,11 +149,11 @@ impl Store {
         id: &str,
         decide: impl FnMut(&mut D) -> Result<Decision<T>, E>,
     ) -> Result<Updated<D, T>, E> {
-        self.update_from(id, self.recent.take(id), decide).await
+        self.update_from(id, None, decide).await
     }
 
-    /// [`Store::update`] of a document that the caller has just read: it is read again only if somebody else has
-    /// changed it since.
+    /// [`Store::update`] of a document that the caller has just read or saved: it is read again only if somebody
+    /// else has changed it since.
     ///
     /// # Errors
     /// As [`Store::update`].
@@ -196,7 +182,7 @@ impl Store {
             };
             match decide(&mut doc) {
                 Ok(Decision::Save(word)) => {
-                    if self.save(&doc).await? {
+                    if self.replace(&doc).await? {
                         doc.set_version(doc.version() + 1);
                         return Ok(Updated::Done(doc, word));
                     }

@@ -120,10 +120,22 @@ impl OrderService {
         id: &str,
         mut decide: impl FnMut(&mut Order, Timestamp) -> Result<bool, IllegalStep>,
     ) -> Result<Option<Order>, StoreError> {
-        let updated = self.store.update::<Order, bool, StoreError>(id, |order| {
-            Ok(if decide(order, self.clock.now())? { Decision::Save(true) } else { Decision::Leave(false) })
-        });
-        let Updated::Done(order, changed) = updated.await? else { return Ok(None) };
+        let updated = self.store.update(id, |order| decision(decide(order, self.clock.now())));
+        self.changed(updated.await?).await
+    }
+
+    /// The same of an order that was just `seen`: it is loaded only if somebody has changed it since.
+    async fn change_seen(
+        &self,
+        seen: Order,
+        mut decide: impl FnMut(&mut Order, Timestamp) -> Result<bool, IllegalStep>,
+    ) -> Result<Option<Order>, StoreError> {
+        let updated = self.store.update_seen(seen, |order| decision(decide(order, self.clock.now())));
+        self.changed(updated.await?).await
+    }
+
+    async fn changed(&self, updated: Updated<Order, bool>) -> Result<Option<Order>, StoreError> {
+        let Updated::Done(order, changed) = updated else { return Ok(None) };
         if changed {
             self.offer(&order).await;
         }
@@ -213,4 +225,8 @@ impl OrderService {
     pub fn env(&self) -> ProviderEnv {
         self.env
     }
+}
+
+fn decision(changed: Result<bool, IllegalStep>) -> Result<Decision<bool>, StoreError> {
+    Ok(if changed? { Decision::Save(true) } else { Decision::Leave(false) })
 }

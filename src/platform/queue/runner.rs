@@ -21,7 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     gate::{Admission, AlwaysOpen, Gate, Probe},
-    queue_loop::{Desk, QueueLoop},
+    queue_loop::{JobSlot, QueueLoop},
 };
 use super::{ActiveJob, Queue, registry::Registry};
 
@@ -139,8 +139,8 @@ impl<C: Send + Sync + 'static> Runner<C> {
         None
     }
 
-    async fn run_admitted(&self, job: ActiveJob, probe: Option<Box<dyn Probe>>, desk: Option<Desk>) {
-        self.run_one(job, desk).await;
+    async fn run_admitted(&self, job: ActiveJob, probe: Option<Box<dyn Probe>>, slot: Option<JobSlot>) {
+        self.run_one(job, slot).await;
         if let Some(probe) = probe {
             probe.end().await;
         }

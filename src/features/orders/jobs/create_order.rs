@@ -139,10 +139,8 @@ impl Context {
             fault::reach("book:after-outcome");
             let word = outcome.as_str("booked");
             tracing::info!(order.id = taken.id(), verdict = word, "order {}: {word}", taken.id());
-            orders
-                .resolve(taken.id(), &attempt.request_log_id, &outcome, first_poll)
-                .await
-                .map_err(CallError::Store)
+            let log_id = &attempt.request_log_id;
+            orders.resolve_taken(taken, log_id, &outcome, first_poll).await.map_err(CallError::Store)
         };
         match self.detached(booking).await? {
             Ok(order) => {

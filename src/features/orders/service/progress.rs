@@ -52,8 +52,8 @@ impl OrderService {
         Ok(Some(order))
     }
 
-    /// Writes down what became of an attempt, and gives the order as it then stands. An AWB that another
-    /// order already has is no booking of this one: such an answer counts as unknown.
+    /// Records what became of an attempt, and returns the order as it then stands. An AWB that another order
+    /// already has is no booking of this one: such an answer counts as unknown.
     ///
     /// # Errors
     /// When the store fails.
@@ -61,48 +61,76 @@ impl OrderService {
         &self,
         id: &str,
         request_log_id: &str,
-        finding: &CallOutcome<Shipment>,
+        outcome: &CallOutcome<Shipment>,
         first_poll: Duration,
     ) -> Result<Option<Order>, StoreError> {
+        self.resolve_from(id, None, (request_log_id, outcome, first_poll)).await
+    }
+
+    /// The same for the order as its attempt has `taken` it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn resolve_taken(
+        &self,
+        taken: Order,
+        request_log_id: &str,
+        outcome: &CallOutcome<Shipment>,
+        first_poll: Duration,
+    ) -> Result<Option<Order>, StoreError> {
+        let id = taken.id().to_owned();
+        self.resolve_from(&id, Some(taken), (request_log_id, outcome, first_poll)).await
+    }
+
+    async fn resolve_from(
+        &self,
+        id: &str,
+        mut seen: Option<Order>,
+        (log_id, outcome, first_poll): (&str, &CallOutcome<Shipment>, Duration),
+    ) -> Result<Option<Order>, StoreError> {
+        let ended = Event::CallEnded { log_id, outcome, first_poll };
         let unknown = CallOutcome::unanswered(reason::AWB_OF_ANOTHER_ORDER);
+        let unknown = Event::CallEnded { log_id, outcome: &unknown, first_poll };
         let mut unheld = false;
         loop {
-            match self.try_resolve(id, request_log_id, finding, first_poll, unheld).await {
+            match self.try_resolve(id, seen.take(), ended, unheld).await {
                 Err(StoreError::Conflict { index }) if index == Order::BY_AWB => {
-                    return Ok(self.try_resolve(id, request_log_id, &unknown, first_poll, true).await?.0);
+                    return Ok(self.try_resolve(id, None, unknown, true).await?.0);
                 }
                 Ok((_, Some(duplicate))) if self.has_awb(&duplicate).await? => {
                     tracing::warn!(
                         order.id = id,
                         "an answer for order {id} named the shipment of another one: it is left alone"
                     );
-                    return Ok(self.try_resolve(id, request_log_id, &unknown, first_poll, true).await?.0);
+                    return Ok(self.try_resolve(id, None, unknown, true).await?.0);
                 }
                 Ok((_, Some(_))) => unheld = true,
-                settled => return Ok(settled?.0),
+                resolved => return Ok(resolved?.0),
             }
         }
     }
 
-    /// Gives an AWB too many back, and changes nothing, unless it is known that no order has it: it will be
-    /// cancelled.
+    /// Returns a duplicate AWB, and changes nothing, unless it is known that no order has it (`unheld`): it will
+    /// be cancelled.
     async fn try_resolve(
         &self,
         id: &str,
-        request_log_id: &str,
-        finding: &CallOutcome<Shipment>,
-        first_poll: Duration,
+        seen: Option<Order>,
+        event: Event<'_>,
         unheld: bool,
     ) -> Result<(Option<Order>, Option<String>), StoreError> {
         let mut duplicate = None;
-        let settled = self.change(id, |order, now| {
+        let decide = |order: &mut Order, now| {
             let known = order.booking().duplicate_awbs().len();
-            let event = Event::CallEnded { log_id: request_log_id, outcome: finding, first_poll };
             let changed = order.apply(event, now)?.changed();
             duplicate = order.booking().duplicate_awbs().get(known).filter(|_| !unheld).cloned();
             Ok(changed && duplicate.is_none())
-        });
-        Ok((settled.await?, duplicate))
+        };
+        let resolved = match seen {
+            Some(seen) => self.change_seen(seen, decide).await?,
+            None => self.change(id, decide).await?,
+        };
+        Ok((resolved, duplicate))
     }
 
     /// Whether an order has the shipment `awb` for its own.

@@ -25,7 +25,7 @@ use crate::{
 const CLAIM_WAIT: Duration = Duration::from_secs(30);
 
 /// The right to run one job, and where its end is to be told.
-pub(super) struct Desk {
+pub(super) struct JobSlot {
     permit: OwnedSemaphorePermit,
     ended: mpsc::Sender<Ended>,
 }
@@ -37,7 +37,7 @@ struct Ended {
     answer: oneshot::Sender<Result<LeaseState, (QueueError, OwnedSemaphorePermit)>>,
 }
 
-impl Desk {
+impl JobSlot {
     /// Tells how the job ended; once that is done, the right to run one is used for another. When the queue did not
     /// answer, it is given back.
     pub(super) async fn tell(
@@ -193,9 +193,9 @@ impl<'a, C: Send + Sync + 'static> QueueLoop<'a, C> {
         };
         for ((job, probe), permit) in admitted.into_iter().zip(held.drain(..)) {
             let (runner, over) = (self.runner.clone(), self.over.clone());
-            let desk = Desk { permit, ended: self.tell.clone() };
+            let slot = JobSlot { permit, ended: self.tell.clone() };
             self.jobs.spawn(async move {
-                over.run_until_cancelled(runner.run_admitted(job, probe, Some(desk))).await;
+                over.run_until_cancelled(runner.run_admitted(job, probe, Some(slot))).await;
             });
         }
     }

@@ -5,7 +5,7 @@ use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::{InHand, Runner, gate, queue_loop::Desk};
+use super::{InHand, Runner, gate, queue_loop::JobSlot};
 use crate::{
     base::ids,
     platform::{
@@ -33,7 +33,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
         self.acknowledge(job, &end, None).await;
     }
 
-    pub(super) async fn run_one(&self, job: ActiveJob, desk: Option<Desk>) {
+    pub(super) async fn run_one(&self, job: ActiveJob, slot: Option<JobSlot>) {
         // At the highest level, so that no log level takes the id from the lines that are left.
         let span = tracing::error_span!("job", job.queue = job.queue, job.name = job.name, job.id = job.id);
         async {
@@ -41,7 +41,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
             let in_hand = InHand::new(&self.0, &job);
             let end = self.work(&job).await;
             let outcome = outcome(&end);
-            self.acknowledge(&job, &end, desk).await;
+            self.acknowledge(&job, &end, slot).await;
             drop(in_hand);
             telemetry::job(&job.queue, &job.name, outcome, started.elapsed());
         }
@@ -108,11 +108,11 @@ impl<C: Send + Sync + 'static> Runner<C> {
         }
     }
 
-    /// Tells the queue, at the `desk` if there is one, where others' ends are told too.
-    async fn acknowledge(&self, job: &ActiveJob, end: &End, mut desk: Option<Desk>) {
+    /// Tells the queue, at the `slot` if there is one, where others' ends are told too.
+    async fn acknowledge(&self, job: &ActiveJob, end: &End, mut slot: Option<JobSlot>) {
         for attempt in 1..=ACK_TRIES {
-            let told = match desk.take() {
-                Some(desk) => desk.tell(job, end).await,
+            let told = match slot.take() {
+                Some(slot) => slot.tell(job, end).await,
                 None => self.0.queue.broker.end_one(job, end.clone()).await.map_err(|error| (error, None)),
             };
             match told {
@@ -125,7 +125,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
                     return;
                 }
                 Err((error, again)) => {
-                    desk = again;
+                    slot = again;
                     tracing::warn!(%error, attempt, "the end of job {} could not be told", job.id);
                     let pause = retry::exponential(Duration::from_millis(50), attempt, ids::fraction());
                     tokio::time::sleep(pause).await;
