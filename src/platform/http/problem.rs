@@ -131,7 +131,7 @@ impl Problem {
 
 /// How a problem travels from where it was made to the layer that writes it.
 #[derive(Clone)]
-pub(in crate::platform::http) struct Carried(pub(in crate::platform::http) Arc<Problem>);
+pub(in crate::platform::http) struct ProblemExt(pub(in crate::platform::http) Arc<Problem>);
 
 impl IntoResponse for Problem {
     fn into_response(mut self) -> Response {
@@ -141,7 +141,7 @@ impl IntoResponse for Problem {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response.extensions_mut().insert(Carried(Arc::new(self)));
+        response.extensions_mut().insert(ProblemExt(Arc::new(self)));
         response
     }
 }

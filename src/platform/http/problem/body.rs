@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Carried, FieldError, Kind};
+use super::{FieldError, Kind, ProblemExt};
 
 /// The body of every answer with a status of 400 or more (RFC 9457, `application/problem+json`).
 ///
@@ -75,12 +75,12 @@ pub(in crate::platform::http) fn render(response: Response, instance: &str, requ
     if !status.is_client_error() && !status.is_server_error() {
         return response;
     }
-    let carried = response.extensions().get::<Carried>().cloned();
+    let carried = response.extensions().get::<ProblemExt>().cloned();
     if carried.is_none() && response.headers().get(header::CONTENT_TYPE) == Some(&CONTENT_TYPE) {
         return response;
     }
     let bytes = match &carried {
-        Some(Carried(problem)) => {
+        Some(ProblemExt(problem)) => {
             let mut body = of_kind(problem.kind(), instance, request_id);
             body.detail = Cow::Borrowed(problem.detail());
             body.message = Cow::Borrowed(problem.detail());
@@ -93,7 +93,7 @@ pub(in crate::platform::http) fn render(response: Response, instance: &str, requ
         },
     };
     let (mut parts, _) = response.into_parts();
-    parts.extensions.remove::<Carried>();
+    parts.extensions.remove::<ProblemExt>();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.remove(header::CONTENT_ENCODING);
     parts.headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
