@@ -2,6 +2,7 @@
 
 mod body;
 mod docs;
+mod faults;
 mod health;
 mod json;
 mod layers;

@@ -79,8 +79,9 @@ impl<const N: usize> Validate for Digits<N> {
 }
 
 fn trimmed<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
-    // Short texts without escapes are borrowed from the body and copied once, already trimmed.
-    Cow::<'de, str>::deserialize(d).map(|text| text.trim().to_owned())
+    let text = String::deserialize(d)?;
+    let trimmed = text.trim();
+    Ok(if trimmed.len() == text.len() { text } else { trimmed.to_owned() })
 }
 
 /// What the three have in common. `$bounds` are the OpenAPI keywords of the bounds.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{self, EnumAccess, VariantAccess, Visitor},
+    de::{self, Visitor},
 };
 use utoipa::ToSchema;
 
@@ -33,25 +33,21 @@ pub enum AddressType {
 
 /// An enum with a word for each variant.
 trait Words: Copy + 'static {
-    const NAME: &'static str;
     const WORDS: &'static [&'static str];
     const ALL: &'static [Self];
 }
 
 impl Words for PaymentMethod {
-    const NAME: &'static str = "PaymentMethod";
     const WORDS: &'static [&'static str] = &["COD", "PREPAID"];
     const ALL: &'static [Self] = &[Self::Cod, Self::Prepaid];
 }
 
 impl Words for ExpressType {
-    const NAME: &'static str = "ExpressType";
     const WORDS: &'static [&'static str] = &["surface", "air"];
     const ALL: &'static [Self] = &[Self::Surface, Self::Air];
 }
 
 impl Words for AddressType {
-    const NAME: &'static str = "AddressType";
     const WORDS: &'static [&'static str] = &["HOME", "OFFICE", "OTHER"];
     const ALL: &'static [Self] = &[Self::Home, Self::Office, Self::Other];
 }
@@ -75,7 +71,7 @@ impl<'de> Deserialize<'de> for AddressType {
 }
 
 fn folded<'de, D: Deserializer<'de>, W: Words>(d: D) -> Result<W, D::Error> {
-    d.deserialize_enum(W::NAME, W::WORDS, Folded::<W>(std::marker::PhantomData))
+    d.deserialize_str(Folded::<W>(std::marker::PhantomData))
 }
 
 struct Folded<W>(std::marker::PhantomData<W>);
@@ -87,11 +83,9 @@ impl<'de, W: Words> Visitor<'de> for Folded<W> {
         write!(f, "one of {}", W::WORDS.join(", "))
     }
 
-    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<W, A::Error> {
-        let (word, variant) = data.variant::<String>()?;
-        variant.unit_variant()?;
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<W, E> {
         let at = W::WORDS.iter().position(|w| w.eq_ignore_ascii_case(word.trim()));
-        at.and_then(|i| W::ALL.get(i).copied()).ok_or_else(|| de::Error::unknown_variant(&word, W::WORDS))
+        at.and_then(|i| W::ALL.get(i).copied()).ok_or_else(|| E::unknown_variant(word, W::WORDS))
     }
 }
 

@@ -1,25 +1,23 @@
-//! What handlers take from a request: typed, checked, or refused with every fault at once.
+//! What handlers take from a request: typed, checked, or refused with every fault at once and none of its
+//! values.
 //!
-//! Conventions for request types, without which a pointer would be wrong:
-//! - `#[serde(rename_all = "camelCase", deny_unknown_fields)]` on every struct; no single renames or aliases
-//!   of fields, no `flatten`, no untagged or internally tagged enums. Then a field's Rust name leads to its
-//!   JSON name.
-//! - A rule for the entries of a list lives on a newtype with a hand-written `Validate` that adds its error
-//!   under `__all__`; the list is `#[validate(nested)]`. Lists of structs need `Serialize` on the struct when
-//!   they have a `length` rule (validator wants it).
-//! - A rule over several fields is `#[validate(schema(function = "…", skip_on_field_errors = false))]` and
-//!   names its place in a parameter `at`, a pointer relative to the struct.
-//! - An enum that takes its names in any letter case (`#[serde(alias)]`) may say
-//!   `#[serde(expecting = "COD or PREPAID")]`, which becomes its error text.
+//! A request type is a plain serde struct with `deny_unknown_fields` and validator's derive, whose fields are
+//! newtypes that know their own bounds. What neither crate says by itself:
+//! - validator sees Rust names alone: a field has its Rust name or, by `rename_all`, the camelCase of it.
+//! - A rule over several fields may name the place of its fault in a parameter `at`, relative to its struct.
+//! - A type that reads itself says what it wants in a text that begins with `must`. Other texts are withheld,
+//!   as they could quote what was sent.
+//!
+//! Aliases of fields, `flatten`, untagged and internally tagged enums hide the place of a fault: none is
+//! used.
 
-mod ctx;
+mod faults;
 mod json;
-mod node;
 mod query;
+mod repeated;
 mod rules;
-mod shape;
 mod strict;
-mod value;
+mod words;
 
 pub(in crate::platform::http) use json::BodyLimit;
 pub use json::ValidJson;
@@ -29,8 +27,10 @@ pub use query::ValidQuery;
 ///
 /// # Errors
 /// All faults that could be found, each with its pointer.
-pub fn read_value<T: serde::de::DeserializeOwned + validator::Validate>(
-    value: &serde_json::Value,
-) -> Result<T, Vec<super::FieldError>> {
-    shape::collect(value, ctx::Ctx::default()).map_err(|faults| faults.list)
+pub fn read_value<T>(value: &serde_json::Value) -> Result<T, Vec<super::FieldError>>
+where
+    T: serde::de::DeserializeOwned + validator::Validate,
+{
+    let search = faults::Search { value: value.clone(), ..faults::Search::default() };
+    search.read().map_err(|found| found.list)
 }

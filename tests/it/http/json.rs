@@ -34,7 +34,6 @@ struct Order {
 }
 
 #[derive(Deserialize, PartialEq, Clone, Copy)]
-#[serde(expecting = "COD or PREPAID")]
 enum Payment {
     #[serde(rename = "COD", alias = "cod", alias = "Cod")]
     Cod,
@@ -233,7 +232,7 @@ async fn every_text_is_for_people_and_none_repeats_what_was_sent() {
     };
     for (at, says) in [
         ("/invoiceNumber", "must have 1 to 20 characters"),
-        ("/paymentMethod", "must be COD or PREPAID"),
+        ("/paymentMethod", "must be one of COD, PREPAID"),
         ("/speed", "must be one of Surface, Air"),
         ("/consignee/name", "must be a string"),
         ("/consignee/email", "must be an e-mail address"),
@@ -253,7 +252,7 @@ async fn every_text_is_for_people_and_none_repeats_what_was_sent() {
 }
 
 #[tokio::test]
-async fn rules_over_several_fields_name_their_place_and_never_judge_a_stand_in() {
+async fn rules_over_several_fields_name_their_place_and_never_judge_a_placeholder() {
     let mut body = good();
     body["paymentMethod"] = json!("prepaid");
     let a = send_json(&router(), "/orders", body.to_string()).await;

@@ -9,10 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use validator::Validate;
 
-use super::{
-    ctx::Ctx,
-    shape::{self, Faults},
-};
+use super::faults::Search;
 use crate::platform::http::{FieldError, Kind, Problem};
 
 /// The query string as a `T`, a flat struct whose fields are texts, numbers, booleans, unit enums or options
@@ -26,43 +23,34 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequestParts<S> for Val
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        parse(parts.uri.query().unwrap_or("")).map(Self)
-    }
-}
-
-fn parse<T: DeserializeOwned + Validate>(query: &str) -> Result<T, Problem> {
-    let mut values = Map::new();
-    let mut faults = BTreeSet::new();
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        // Bytes that are no UTF-8 arrive as this sign; nobody looks for it by name.
-        if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
-            faults.insert(FieldError::parameter(short(&name), "invalid", "must be UTF-8"));
-        } else if values.insert(name.clone().into_owned(), Value::String(value.into_owned())).is_some() {
-            faults.insert(FieldError::parameter(short(&name), "duplicate", "is given more than once"));
+        let (mut values, mut faults) = (Map::new(), BTreeSet::new());
+        let short = |name: &str| name.chars().take(64).collect::<String>();
+        for (name, value) in url::form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()) {
+            // Bytes that are no UTF-8 arrive as this sign; nobody looks for it by name.
+            if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
+                faults.insert(FieldError::parameter(short(&name), "invalid", "must be UTF-8"));
+            } else if values.insert(name.clone().into_owned(), Value::String(value.into_owned())).is_some() {
+                faults.insert(FieldError::parameter(short(&name), "duplicate", "is given more than once"));
+            }
         }
+        match (Search { value: Value::Object(values), texts: true, ..Search::default() }).read() {
+            Ok(query) if faults.is_empty() => return Ok(Self(query)),
+            Ok(_) => {}
+            Err(found) => faults.extend(found.list.into_iter().map(|fault| {
+                let name = fault
+                    .pointer
+                    .unwrap_or_default()
+                    .trim_start_matches('/')
+                    .replace("~1", "/")
+                    .replace("~0", "~");
+                FieldError::parameter(name, fault.code, fault.detail)
+            })),
+        }
+        let faults: Vec<_> = faults.into_iter().collect();
+        let detail = match faults.as_slice() {
+            [one] => format!("The parameter {} {}.", one.parameter.as_deref().unwrap_or(""), one.detail),
+            list => format!("The query has {} faults; `errors` lists them.", list.len()),
+        };
+        Err(Problem::new(Kind::InvalidQuery, detail).errors(faults))
     }
-    let found = match shape::collect::<T>(&Value::Object(values), Ctx::of_texts()) {
-        Ok(query) if faults.is_empty() => return Ok(query),
-        Ok(_) => Vec::new(),
-        Err(Faults { list, .. }) => list,
-    };
-    faults.extend(
-        found
-            .into_iter()
-            .map(|f| FieldError::parameter(name_of(f.pointer.as_deref().unwrap_or("")), f.code, f.detail)),
-    );
-    let faults: Vec<_> = faults.into_iter().collect();
-    let detail = match faults.as_slice() {
-        [one] => format!("The parameter {} {}.", one.parameter.as_deref().unwrap_or(""), one.detail),
-        list => format!("The query has {} faults; `errors` lists them.", list.len()),
-    };
-    Err(Problem::new(Kind::InvalidQuery, detail).errors(faults))
-}
-
-fn name_of(pointer: &str) -> String {
-    pointer.trim_start_matches('/').replace("~1", "/").replace("~0", "~")
-}
-
-fn short(name: &str) -> String {
-    name.chars().take(64).collect()
 }

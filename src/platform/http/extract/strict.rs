@@ -1,137 +1,99 @@
-//! Guards against two readings of serde's that no document of ours promises and no client means: a list for
-//! an object (a struct also takes its fields in order), and `{"COD": null}` for the word `"COD"`. All else
-//! passes through.
-//!
-//! An enum is read from a text only; one whose variants hold something fails here and is left to
-//! [`super::node`], which knows both.
+//! Guards against two readings of serde's that no client means: a list for an object, and `{"COD": null}` for
+//! the word `"COD"`. Everything else passes through at serde's own speed.
 
 use std::fmt;
 
-use serde::de::{
-    DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+        value::MapAccessDeserializer,
+    },
+    forward_to_deserialize_any,
 };
 
-/// A deserializer whose structs are objects and whose enums are texts, here and below.
-pub(super) struct Strict<D>(pub(super) D);
+/// What stands behind a word that wants nothing behind it.
+pub(super) const WORD_ALONE: &str = "must be the word alone";
 
-/// Hands what it meets to the visitor inside, with [`Strict`] around everything deeper.
-struct Below<V> {
-    visitor: V,
-    /// A struct is being read.
-    object_only: bool,
+/// Reads `json`, which must be all there is.
+pub(super) fn from_str<'de, T: Deserialize<'de>>(json: &'de str) -> serde_json::Result<T> {
+    let mut de = serde_json::Deserializer::from_str(json);
+    let value = T::deserialize(Strict(&mut de))?;
+    de.end().map(|()| value)
 }
 
-fn below<V>(visitor: V) -> Below<V> {
-    Below { visitor, object_only: false }
-}
+/// A deserializer, seed or access that is strict, here and below.
+pub(super) struct Strict<T>(pub(super) T);
 
-/// Scalars have nothing below them.
-macro_rules! as_it_is { ($($method:ident)*) => { $(
-    fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.$method(visitor)
-    })* } }
+/// A visitor that hands on everything below as strict; `.1`: an enum is wanted.
+struct Inside<V>(V, bool);
 
-macro_rules! strictly { ($($method:ident($($arg:ident: $type:ty),*);)*) => { $(
+macro_rules! hand_on { ($($method:ident($($arg:ident: $type:ty),*) => $to:ident, $word:expr;)*) => { $(
     fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, D::Error> {
-        self.0.$method($($arg,)* below(visitor))
+        self.0.$to(Inside(visitor, $word))
     })* } }
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
     type Error = D::Error;
 
-    as_it_is! {
-        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16 deserialize_u32
-        deserialize_u64 deserialize_f32 deserialize_f64 deserialize_char deserialize_str deserialize_string deserialize_bytes
-        deserialize_byte_buf deserialize_unit deserialize_identifier deserialize_ignored_any
+    hand_on! {
+        deserialize_any() => deserialize_any, false;
+        deserialize_option() => deserialize_option, false;
+        deserialize_map() => deserialize_map, false;
+        deserialize_struct(_name: &'static str, _fields: &'static [&'static str]) => deserialize_map, false;
+        deserialize_enum(_name: &'static str, _words: &'static [&'static str]) => deserialize_any, true;
     }
 
-    strictly! {
-        deserialize_any();
-        deserialize_option();
-        deserialize_seq();
-        deserialize_map();
-        deserialize_unit_struct(name: &'static str);
-        deserialize_newtype_struct(name: &'static str);
-        deserialize_tuple(len: usize);
-        deserialize_tuple_struct(name: &'static str, len: usize);
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_struct(name, fields, Below { visitor, object_only: true })
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_str(Word(visitor))
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, _: V) -> Result<V::Value, D::Error> {
+        Err(D::Error::custom(WORD_ALONE))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit_struct seq tuple tuple_struct
+        identifier ignored_any
     }
 }
 
-macro_rules! hand_on { ($($method:ident: $type:ty),*) => { $(
-    fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
-        self.visitor.$method(value)
+macro_rules! scalars { ($($method:ident($($arg:ident: $type:ty)?);)*) => { $(
+    fn $method<E: Error>(self $(, $arg: $type)?) -> Result<V::Value, E> {
+        self.0.$method($($arg)?)
     })* } }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Below<V> {
-    type Value = V::Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.visitor.expecting(f)
-    }
-
-    hand_on! {
-        visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_char: char, visit_str: &str, visit_borrowed_str: &'de str,
-        visit_string: String, visit_bytes: &[u8], visit_borrowed_bytes: &'de [u8], visit_byte_buf: Vec<u8>
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
-        self.visitor.visit_unit()
-    }
-
-    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
-        self.visitor.visit_none()
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<V::Value, D::Error> {
-        self.visitor.visit_some(Strict(d))
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, d: D) -> Result<V::Value, D::Error> {
-        self.visitor.visit_newtype_struct(Strict(d))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<V::Value, A::Error> {
-        if self.object_only {
-            return Err(A::Error::invalid_type(Unexpected::Seq, &self));
-        }
-        self.visitor.visit_seq(Strict(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_map(Strict(object))
-    }
-}
-
-/// Gives a text to a visitor of enums.
-struct Word<V>(V);
-
-impl<'de, V: Visitor<'de>> Visitor<'de> for Word<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for Inside<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.expecting(f)
     }
 
-    fn visit_str<E: Error>(self, word: &str) -> Result<V::Value, E> {
-        self.0.visit_enum(word.into_deserializer())
+    scalars! { visit_bool(b: bool); visit_i64(n: i64); visit_u64(n: u64); visit_f64(n: f64); visit_unit(); visit_none(); }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<V::Value, E> {
+        if self.1 { self.0.visit_enum(text.into_deserializer()) } else { self.0.visit_str(text) }
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<V::Value, D::Error> {
+        self.0.visit_some(Strict(d))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<V::Value, A::Error> {
+        self.0.visit_seq(Strict(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<V::Value, A::Error> {
+        if self.1 && object.size_hint().is_some_and(|entries| entries != 1) {
+            return Err(A::Error::invalid_type(Unexpected::Map, &self));
+        }
+        let object = Strict(object);
+        if self.1 { self.0.visit_enum(MapAccessDeserializer::new(object)) } else { self.0.visit_map(object) }
     }
 }
 
@@ -164,9 +126,5 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Strict<A> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
         self.0.next_value_seed(Strict(seed))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        self.0.size_hint()
     }
 }
