@@ -152,21 +152,12 @@ impl Store {
         self.update_from(id, None, decide).await
     }
 
-    /// [`Store::update`] of a document that the caller has just read or saved: it is read again only if somebody
-    /// else has changed it since.
+    /// [`Store::update`] of a document that the caller may have just `seen`, read or saved: it is read again only
+    /// if somebody else has changed it since.
     ///
     /// # Errors
     /// As [`Store::update`].
-    pub async fn update_seen<D: Document, T, E: From<StoreError>>(
-        &self,
-        seen: D,
-        decide: impl FnMut(&mut D) -> Result<Decision<T>, E>,
-    ) -> Result<Updated<D, T>, E> {
-        let id = seen.id().to_owned();
-        self.update_from(&id, Some(seen), decide).await
-    }
-
-    async fn update_from<D: Document, T, E: From<StoreError>>(
+    pub async fn update_from<D: Document, T, E: From<StoreError>>(
         &self,
         id: &str,
         mut seen: Option<D>,

@@ -114,28 +114,17 @@ impl OrderService {
     }
 
     /// Load, decide, save. `true` from `decide`: the order was changed. Jobs that are in the outbox then are
-    /// offered to the queue at once.
+    /// offered to the queue at once. An order that was just `seen` is loaded only if it was changed since.
     async fn change(
         &self,
         id: &str,
+        seen: Option<Order>,
         mut decide: impl FnMut(&mut Order, Timestamp) -> Result<bool, IllegalStep>,
     ) -> Result<Option<Order>, StoreError> {
-        let updated = self.store.update(id, |order| decision(decide(order, self.clock.now())));
-        self.changed(updated.await?).await
-    }
-
-    /// The same of an order that was just `seen`: it is loaded only if somebody has changed it since.
-    async fn change_seen(
-        &self,
-        seen: Order,
-        mut decide: impl FnMut(&mut Order, Timestamp) -> Result<bool, IllegalStep>,
-    ) -> Result<Option<Order>, StoreError> {
-        let updated = self.store.update_seen(seen, |order| decision(decide(order, self.clock.now())));
-        self.changed(updated.await?).await
-    }
-
-    async fn changed(&self, updated: Updated<Order, bool>) -> Result<Option<Order>, StoreError> {
-        let Updated::Done(order, changed) = updated else { return Ok(None) };
+        let updated = self.store.update_from::<Order, bool, StoreError>(id, seen, |order| {
+            Ok(if decide(order, self.clock.now())? { Decision::Save(true) } else { Decision::Leave(false) })
+        });
+        let Updated::Done(order, changed) = updated.await? else { return Ok(None) };
         if changed {
             self.offer(&order).await;
         }
@@ -144,7 +133,7 @@ impl OrderService {
 
     /// The order as it stands after `event`, whatever that came to.
     async fn apply(&self, id: &str, event: Event<'_>) -> Result<Option<Order>, StoreError> {
-        self.change(id, |order, now| Ok(order.apply(event, now)?.changed())).await
+        self.change(id, None, |order, now| Ok(order.apply(event, now)?.changed())).await
     }
 
     /// The same of an order of this merchant, with what the event came to. Nothing: they have no such order.
@@ -155,7 +144,7 @@ impl OrderService {
         event: Event<'_>,
     ) -> Result<Option<(Order, Applied)>, StoreError> {
         let mut came_to = None;
-        let order = self.change(id, |order, now| {
+        let order = self.change(id, None, |order, now| {
             if order.user_id() != user_id {
                 return Ok(false);
             }
@@ -225,8 +214,4 @@ impl OrderService {
     pub fn env(&self) -> ProviderEnv {
         self.env
     }
-}
-
-fn decision(changed: Result<bool, IllegalStep>) -> Result<Decision<bool>, StoreError> {
-    Ok(if changed? { Decision::Save(true) } else { Decision::Leave(false) })
 }

@@ -207,13 +207,15 @@ impl<D: Dispatched> Typed<D> {
         // Several at a time, so that they share commits; not all, so that nobody else waits long behind them.
         let known: HashSet<_> = jobs.into_iter().map(|job| job.id).collect();
         let known = &known;
-        let updates = found.into_iter().map(|doc| {
-            parts.store.update_seen::<D, usize, StoreError>(doc, move |doc| {
+        let updates = found.into_iter().map(|doc| async {
+            let id = doc.id().to_owned();
+            let update = parts.store.update_from::<D, usize, StoreError>(&id, Some(doc), |doc| {
                 let told = doc.outbox().iter().filter(|entry| known.contains(&entry.job));
                 let told: Vec<_> = told.map(|entry| entry.id.clone()).collect();
                 let told = told.iter().filter(|entry| doc.relayed(entry, now)).count();
                 Ok(if told > 0 { Decision::Save(told) } else { Decision::Leave(0) })
-            })
+            });
+            update.await
         });
         let mut updates = stream::iter(updates).buffer_unordered(TOGETHER);
         while let Some(updated) = updates.next().await {

@@ -64,7 +64,7 @@ impl OrderService {
         outcome: &CallOutcome<Shipment>,
         first_poll: Duration,
     ) -> Result<Option<Order>, StoreError> {
-        self.resolve_from(id, None, (request_log_id, outcome, first_poll)).await
+        Box::pin(self.resolve_from(id, None, (request_log_id, outcome, first_poll))).await
     }
 
     /// The same for the order as its attempt has `taken` it.
@@ -79,7 +79,7 @@ impl OrderService {
         first_poll: Duration,
     ) -> Result<Option<Order>, StoreError> {
         let id = taken.id().to_owned();
-        self.resolve_from(&id, Some(taken), (request_log_id, outcome, first_poll)).await
+        Box::pin(self.resolve_from(&id, Some(taken), (request_log_id, outcome, first_poll))).await
     }
 
     async fn resolve_from(
@@ -126,11 +126,7 @@ impl OrderService {
             duplicate = order.booking().duplicate_awbs().get(known).filter(|_| !unheld).cloned();
             Ok(changed && duplicate.is_none())
         };
-        let resolved = match seen {
-            Some(seen) => self.change_seen(seen, decide).await?,
-            None => self.change(id, decide).await?,
-        };
-        Ok((resolved, duplicate))
+        Ok((self.change(id, seen, decide).await?, duplicate))
     }
 
     /// Whether an order has the shipment `awb` for its own.
@@ -159,7 +155,7 @@ impl OrderService {
         let review = |order: &mut Order, now| {
             Ok(stands(order) == at && order.apply(Event::Review { reason }, now)?.changed())
         };
-        self.change(seen.id(), review).await
+        self.change(seen.id(), None, review).await
     }
 
     /// Gives an order that is gone on with a job of the next generation, if `seen` is still the current one:
