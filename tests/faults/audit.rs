@@ -20,7 +20,7 @@ use super::{
 const SETTLE: Duration = Duration::from_secs(90);
 
 /// The orders that the audit makes. A look-up that finds nothing needs a booking that is newer than the doubt
-/// to be believed, and a call of a dead worker is only doubted once it has had its time: the merchant goes on
+/// to be believed, and a call of a dead worker is only unresolved_since once it has had its time: the merchant goes on
 /// ordering, as merchants do.
 const CONTROL: &str = "control-";
 /// How often it does.
@@ -97,8 +97,8 @@ async fn settled(rig: &Rig, workers: &[Process]) {
     loop {
         let orders = rig.documents("orders");
         let mut open: Vec<String> = orders.iter().filter(|o| !is_settled(o)).map(stand).collect();
-        let doubted = orders.iter().any(|o| matches!(state(o), "processing" | "reconciling"));
-        if controls == 0 || (doubted && Instant::now() >= next_control) {
+        let unresolved_since = orders.iter().any(|o| matches!(state(o), "processing" | "reconciling"));
+        if controls == 0 || (unresolved_since && Instant::now() >= next_control) {
             controls += 1;
             next_control = Instant::now() + NEXT_CONTROL;
             rig.merchant.create(&format!("{CONTROL}{controls}")).await;

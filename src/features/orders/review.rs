@@ -16,7 +16,7 @@ pub enum Refusal {
     UnderWay(Timestamp),
     #[error("it was changed by others meanwhile: look again")]
     MovedOn,
-    #[error("its merchant requests it cancelled: fail it instead")]
+    #[error("its merchant has requested its cancellation: fail it instead")]
     CancelRequested,
     #[error("it belongs to the {} provider, and this installation talks to another", .0.as_str())]
     OtherEnvironment(ProviderEnv),

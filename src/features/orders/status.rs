@@ -35,7 +35,7 @@ pub enum SyncStatus {
     Reconciling,
     /// Cannot be settled without a person.
     NeedsReview,
-    /// Called off before it was booked.
+    /// Cancelled before it was booked.
     Cancelled,
 }
 

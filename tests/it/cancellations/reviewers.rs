@@ -12,7 +12,7 @@ use waybill::{
 
 use super::{
     steps::Steps,
-    world::{AWB, Act, At, Break, Desk, Known, World, current_id},
+    world::{AWB, Act, At, Break, Known, Reviewer, World, current_id},
 };
 
 impl World {
@@ -71,16 +71,16 @@ impl Steps<'_> {
                 };
                 self.push(what, false, |w| {
                     w.ops -= 1;
-                    w.reviewer = Some(Desk { act, seen: Rc::clone(&w.order), at: At::Check });
+                    w.reviewer = Some(Reviewer { act, seen: Rc::clone(&w.order), at: At::Check });
                 });
             }
         }
     }
 
-    fn reviewer(&mut self, reviewer: &Desk) {
+    fn reviewer(&mut self, reviewer: &Reviewer) {
         let from = self.from;
         let mut goes =
-            |what, at| self.push(what, false, |w| w.reviewer = Some(Desk { at, ..reviewer.clone() }));
+            |what, at| self.push(what, false, |w| w.reviewer = Some(Reviewer { at, ..reviewer.clone() }));
         match reviewer.at {
             At::Check => {
                 if reviewer.seen.ended_cancellation(Some(AWB), from.now).is_err() {
@@ -88,20 +88,20 @@ impl Steps<'_> {
                         .push("a person is refused: it may be under way", false, |w| w.reviewer = None);
                 }
                 match current_id(&reviewer.seen).filter(|_| from.broken_step != Break::RecordUnread) {
-                    Some(id) => goes("a person schedule at the last call", At::Tombstone(id)),
+                    Some(id) => goes("a person looks at the last call", At::Tombstone(id)),
                     None => goes("a person finds nothing to close", At::Decide),
                 }
             }
             At::Tombstone(id) if from.logs[id].request => goes("a person finds its log", At::Read(id)),
             At::Tombstone(id) => self.push("a person shuts the call out", false, |w| {
                 w.logs[id].tombstone = true;
-                w.reviewer = Some(Desk { at: At::Decide, ..reviewer.clone() });
+                w.reviewer = Some(Reviewer { at: At::Decide, ..reviewer.clone() });
             }),
             At::Read(id) if from.logs[id].outcome.is_some() => goes("a person finds its outcome", At::Decide),
             At::Read(id) => goes("a person finds no outcome", At::WriteUnknown(id)),
             At::WriteUnknown(id) => self.push("a person writes that there is none", false, |w| {
                 w.logs[id].end(Known::NoRecord);
-                w.reviewer = Some(Desk { at: At::Decide, ..reviewer.clone() });
+                w.reviewer = Some(Reviewer { at: At::Decide, ..reviewer.clone() });
             }),
             At::Decide => self.push("a person decides", false, |w| {
                 w.reviewer = None;
@@ -113,7 +113,7 @@ impl Steps<'_> {
 }
 
 /// Load, decide and compare-and-set in one step: nothing comes between those of one that is first.
-fn decide(world: &mut World, reviewer: &Desk) {
+fn decide(world: &mut World, reviewer: &Reviewer) {
     let mut order = Order::clone(&world.order);
     if !order.called_as_in(&reviewer.seen) {
         return;

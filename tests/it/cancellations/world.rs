@@ -124,7 +124,7 @@ pub(super) enum At {
 
 /// A person's action that is under way, as in [`waybill::features::orders::service::review`].
 #[derive(Debug, Clone)]
-pub(super) struct Desk {
+pub(super) struct Reviewer {
     pub(super) act: Act,
     /// The order as it was loaded.
     pub(super) seen: Rc<Order>,
@@ -197,7 +197,7 @@ pub(super) struct World {
     pub(super) ops: u8,
     pub(super) careful: bool,
     pub(super) deaths: u8,
-    pub(super) reviewer: Option<Desk>,
+    pub(super) reviewer: Option<Reviewer>,
     /// What a person said of the shipment was not so.
     pub(super) lied: bool,
 }
@@ -346,11 +346,11 @@ impl World {
                     .is_some_and(|a| a.request_log_id == id.to_string()),
                 Run::Idle | Run::Take(_) | Run::Look | Run::Write(Change::Sight(_)) => false,
             };
-            let of_desk = |reviewer: &Desk| current_id(&reviewer.seen) == Some(id);
+            let of_reviewer = |reviewer: &Reviewer| current_id(&reviewer.seen) == Some(id);
             current
                 || heard(id)
                 || self.runs.iter().any(of_run)
-                || self.reviewer.as_ref().is_some_and(of_desk)
+                || self.reviewer.as_ref().is_some_and(of_reviewer)
         };
         let closed = |log: &Log| log.tombstone || log.outcome.is_some();
         let read = |log: &Log| (log.request, log.outcome.is_some(), log.best());

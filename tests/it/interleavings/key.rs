@@ -326,9 +326,9 @@ impl Key {
             At::Read(id) => self.push(&[153, id.0]),
             At::WriteUnknown(id) => self.push(&[154, id.0]),
             At::ReadAgain(id) => self.push(&[155, id.0]),
-            At::Look(doubtful) => self.push(&[156, u8::from(*doubtful)]),
-            At::Decide { doubtful, missed, found } => {
-                self.push(&[157, u8::from(*doubtful), u8::from(*missed), found.map_or(0, |id| id.0)]);
+            At::Look(may_be_booked) => self.push(&[156, u8::from(*may_be_booked)]),
+            At::Decide { may_be_booked, missed, found } => {
+                self.push(&[157, u8::from(*may_be_booked), u8::from(*missed), found.map_or(0, |id| id.0)]);
             }
         }
     }

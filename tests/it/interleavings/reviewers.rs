@@ -54,7 +54,7 @@ pub(super) enum At {
     Look(bool),
     /// Whether it is in doubt, whether the provider was asked in vain for what may be there, what to adopt.
     Decide {
-        doubtful: bool,
+        may_be_booked: bool,
         missed: bool,
         found: Option<Id>,
     },
@@ -180,22 +180,22 @@ impl Steps<'_> {
             At::ReadAgain(id) => self.push(who, "reads the outcome again", true, |w| {
                 w.reviewers[n] = on_record(w, action, id, from.read(id).best().unwrap_or(Known::NoRecord));
             }),
-            At::Look(doubtful) => self.look(n, action, doubtful),
-            At::Decide { doubtful, missed, found } => self.push(who, "decides", true, |w| {
+            At::Look(may_be_booked) => self.look(n, action, may_be_booked),
+            At::Decide { may_be_booked, missed, found } => self.push(who, "decides", true, |w| {
                 w.reviewers[n] = None;
-                decide(w, action, (doubtful, missed, found));
+                decide(w, action, (may_be_booked, missed, found));
             }),
         }
         self.push(who, "dies", false, |w| w.reviewers[n] = None);
     }
 
     /// What the provider shows, and what the service makes of it. That it shows nothing need not be true.
-    fn look(&mut self, n: usize, action: &Action, doubtful: bool) {
+    fn look(&mut self, n: usize, action: &Action, may_be_booked: bool) {
         let from = self.from;
         let missed = from.may_be_live();
         let shown = from.creates.iter().find(|create| create.is_live()).map(|create| create.id);
         let mut goes = |what, usual, found: Option<Option<Id>>| {
-            let at = found.map(|found| At::Decide { doubtful, missed, found });
+            let at = found.map(|found| At::Decide { may_be_booked, missed, found });
             self.push(Who::Operator, what, usual, |w| {
                 w.reviewers[n] = at.map(|at| Action { at, ..action.clone() });
             });
@@ -296,11 +296,15 @@ fn begins(act: Act) -> &'static str {
 fn check(from: &World, action: &Action) -> (&'static str, Option<At>) {
     let (seen, now) = (&action.seen, from.now);
     let refused = match action.act {
-        Act::Rebook(_) => seen.allows(OperatorAction::Rebook { doubtful: false }, now).is_err(),
+        Act::Rebook(_) => seen.allows(OperatorAction::Rebook { may_be_booked: false }, now).is_err(),
         _ => seen.reviewed().is_err(),
     };
-    let next = |doubtful| {
-        if asks(action.act, doubtful) { At::Look(doubtful) } else { unasked(action.act, doubtful) }
+    let next = |may_be_booked| {
+        if asks(action.act, may_be_booked) {
+            At::Look(may_be_booked)
+        } else {
+            unasked(action.act, may_be_booked)
+        }
     };
     match seen.attempt() {
         _ if refused => ("is refused", None),
@@ -315,19 +319,19 @@ fn check(from: &World, action: &Action) -> (&'static str, Option<At>) {
     }
 }
 
-fn asks(act: Act, doubtful: bool) -> bool {
+fn asks(act: Act, may_be_booked: bool) -> bool {
     match act {
         Act::AdoptFound => true,
         Act::Adopt(_, verified) => verified,
-        Act::Rebook(force) => doubtful && !force,
+        Act::Rebook(force) => may_be_booked && !force,
         Act::Fail => false,
     }
 }
 
 /// Nobody but the person says that it is not there.
-fn unasked(act: Act, doubtful: bool) -> At {
+fn unasked(act: Act, may_be_booked: bool) -> At {
     let found = if let Act::Adopt(id, _) = act { Some(id) } else { None };
-    At::Decide { doubtful, missed: doubtful, found }
+    At::Decide { may_be_booked, missed: may_be_booked, found }
 }
 
 /// Goes on with what is on record of the attempt `id`; a booking ends the action.
@@ -340,18 +344,18 @@ fn on_record(world: &mut World, action: &Action, id: Id, known: Known) -> Option
         });
         return None;
     }
-    let doubtful = action.seen.booking().unresolved().is_some() || !known.is_unbooked();
+    let may_be_booked = action.seen.booking().unresolved().is_some() || !known.is_unbooked();
     let skips = world.scenario.broken == Break::Unasked && matches!(action.act, Act::Rebook(false));
-    let at = match asks(action.act, doubtful) {
-        true if skips => At::Decide { doubtful, missed: false, found: None },
-        true => At::Look(doubtful),
-        false => unasked(action.act, doubtful),
+    let at = match asks(action.act, may_be_booked) {
+        true if skips => At::Decide { may_be_booked, missed: false, found: None },
+        true => At::Look(may_be_booked),
+        false => unasked(action.act, may_be_booked),
     };
     Some(Action { at, ..action.clone() })
 }
 
 /// Load, decide and compare-and-set in one step, as for the merchant.
-fn decide(world: &mut World, action: &Action, (doubtful, missed, found): (bool, bool, Option<Id>)) {
+fn decide(world: &mut World, action: &Action, (may_be_booked, missed, found): (bool, bool, Option<Id>)) {
     let (mut order, now) = (Order::clone(&world.order), world.now);
     if !order.called_as_in(&action.seen) {
         return;
@@ -359,7 +363,7 @@ fn decide(world: &mut World, action: &Action, (doubtful, missed, found): (bool, 
     let shipment = found.map(awb);
     let decided = match (action.act, &shipment) {
         (Act::Adopt(..) | Act::AdoptFound, Some(awb)) => OperatorAction::Adopt { awb },
-        (Act::Rebook(_), _) => OperatorAction::Rebook { doubtful },
+        (Act::Rebook(_), _) => OperatorAction::Rebook { may_be_booked },
         (Act::Fail, _) => OperatorAction::Fail { words: "given up" },
         _ => return,
     };
@@ -373,9 +377,9 @@ fn decide(world: &mut World, action: &Action, (doubtful, missed, found): (bool, 
         Act::Adopt(id, false) => world.words.adopt |= !world.is_live(id),
         Act::Adopt(..) | Act::AdoptFound => {}
         Act::Rebook(_) => world.words.rebook |= missed && world.may_be_live(),
-        Act::Fail => world.words.fail |= doubtful && world.may_be_live(),
+        Act::Fail => world.words.fail |= may_be_booked && world.may_be_live(),
     }
-    if doubtful && matches!(action.act, Act::Rebook(_) | Act::Fail) {
+    if may_be_booked && matches!(action.act, Act::Rebook(_) | Act::Fail) {
         for id in world.taken.clone() {
             world.log(id).vouched = true;
         }

@@ -47,7 +47,7 @@ async fn a_day_under_a_hold_brings_orders_to_a_person_and_none_is_sent_afterward
     let app = TestApp::start().await;
     let merchant = app.merchant("u1");
     app.simulator.script(Rule::create(Answer::LostBeforeBooking));
-    let doubtful = merchant.create(&order("doubtful")).await;
+    let unresolved = merchant.create(&order("unresolved")).await;
     app.run_pending_jobs().await;
     app.simulator.change_faults(|f| f.answer = status(401));
     let tried = merchant.create(&order("tried")).await;
@@ -58,14 +58,14 @@ async fn a_day_under_a_hold_brings_orders_to_a_person_and_none_is_sent_afterward
 
     app.advance(DAY - Duration::from_millis(1));
     assert_eq!(pass(&app).await.given_up, 0, "not yet");
-    for (id, state) in [(&doubtful, "reconciling"), (&tried, "retrying"), (&untried, "queued")] {
+    for (id, state) in [(&unresolved, "reconciling"), (&tried, "retrying"), (&untried, "queued")] {
         assert_eq!(stands(&app, id).await.0, state);
     }
     // Looked at just now, so not again for a while; then each is found to have waited for too long.
     app.advance(DAY);
     assert_eq!(pass(&app).await, given_up(3));
     assert_eq!(
-        stands(&app, &doubtful).await,
+        stands(&app, &unresolved).await,
         ("needs_review".to_owned(), "outcome-unknown".to_owned()),
         "it may be booked"
     );

@@ -193,18 +193,18 @@ async fn what_was_answered_is_no_newer_than_its_call() {
         orders.take(&waiting, "plog_1", Duration::from_secs(25)).await.unwrap().unwrap();
         app.advance(Duration::from_secs(60) * minutes);
         // Another order's call is in doubt from now on; then the answer of the first is found.
-        let doubted = app.clock.now();
+        let unresolved_since = app.clock.now();
         app.advance(Duration::from_secs(1));
         let booking =
             Shipment { awb: "0017".to_owned(), courier_name: None, courier_code: None, order_number: None };
         orders.resolve(&id, "plog_1", &CallOutcome::Done(booking), Duration::ZERO).await.unwrap().unwrap();
-        assert_eq!(orders.last_booked(doubted).await.unwrap().is_some(), counts, "{minutes}");
+        assert_eq!(orders.last_booked(unresolved_since).await.unwrap().is_some(), counts, "{minutes}");
         app.run_pending_jobs().await;
     }
 }
 
 /// Look-ups lag, and what they lag behind comes to light between the two of the last pass: the newer booking
-/// is found, the doubtful one was not, and is there all the same.
+/// is found, the unresolved one was not, and is there all the same.
 #[tokio::test]
 async fn a_lag_that_ends_between_the_last_two_look_ups_proves_nothing() {
     let app = TestApp::start().await;

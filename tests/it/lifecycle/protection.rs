@@ -71,15 +71,15 @@ async fn a_broken_provider_leaves_five_orders_in_doubt_and_not_twenty() {
     app.simulator.script(Rule::create(broken).times(20));
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 5)]);
-    let mut doubtful = 0;
+    let mut unresolved = 0;
     for id in &ids {
         let seen = merchant.order(id).await;
         match seen["providerSyncStatus"].as_str().unwrap() {
-            "reconciling" => doubtful += 1,
+            "reconciling" => unresolved += 1,
             other => assert_eq!(other, "queued"),
         }
     }
-    assert_eq!(doubtful, 5);
+    assert_eq!(unresolved, 5);
     app.leave_jobs();
 }
 

@@ -27,10 +27,10 @@ async fn until_settled(app: &TestApp, merchant: &Client, id: &str) -> serde_json
 
 /// An order whose create ended with `answer`, and another one that was booked a little later: what a control
 /// look-up needs.
-async fn doubtful(app: &TestApp, answer: Answer) -> (Client, String) {
+async fn unresolved(app: &TestApp, answer: Answer) -> (Client, String) {
     let merchant = app.merchant("u1");
     app.simulator.script(Rule::create(answer));
-    let id = merchant.create(&order("doubtful")).await;
+    let id = merchant.create(&order("unresolved")).await;
     app.run_pending_jobs().await;
     assert_eq!(merchant.order(&id).await["providerSyncStatus"], "reconciling");
     app.advance(Duration::from_secs(1));
@@ -56,7 +56,7 @@ async fn a_booking_is_adopted_wherever_look_ups_find_it_in_time() {
     for lookup in [Lookup::Works, Lookup::After(20_000), Lookup::After(500_000)] {
         let app = TestApp::start().await;
         app.simulator.change_faults(|f| f.lookup = lookup);
-        let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+        let (merchant, id) = unresolved(&app, Answer::LostAfterBooking).await;
         let seen = until_settled(&app, &merchant, &id).await;
         assert_eq!(seen["providerSyncStatus"], "success", "{lookup:?}");
         assert_eq!(live(&app, &seen), [seen["awb"].as_str().unwrap()], "{lookup:?}");
@@ -73,7 +73,7 @@ async fn what_was_never_booked_is_booked_once_when_look_ups_prove_it() {
             f.lookup = Lookup::After(1000);
             f.duplicate = duplicate;
         });
-        let (merchant, id) = doubtful(&app, Answer::LostBeforeBooking).await;
+        let (merchant, id) = unresolved(&app, Answer::LostBeforeBooking).await;
         let seen = until_settled(&app, &merchant, &id).await;
         // Four schedule, the control look-up in the pass of the last one, and one more create.
         app.assert_calls(&[("track", 5), ("create", 1)]);
@@ -89,7 +89,7 @@ async fn look_ups_that_do_not_work_prove_nothing() {
         for lookup in [Lookup::Never, Lookup::After(3_600_000)] {
             let app = TestApp::start().await;
             app.simulator.change_faults(|f| f.lookup = lookup);
-            let (merchant, id) = doubtful(&app, answer.clone()).await;
+            let (merchant, id) = unresolved(&app, answer.clone()).await;
             let seen = until_settled(&app, &merchant, &id).await;
             app.assert_calls(&[("track", 5)]);
             assert_eq!(
@@ -118,7 +118,7 @@ async fn look_ups_that_do_not_work_prove_nothing() {
 async fn a_booking_without_its_awb_ends_with_a_person_at_once() {
     let app = TestApp::start().await;
     app.simulator.change_faults(|f| f.lookup = Lookup::WithoutAwb);
-    let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+    let (merchant, id) = unresolved(&app, Answer::LostAfterBooking).await;
     let seen = until_settled(&app, &merchant, &id).await;
     app.assert_calls(&[("track", 1)]);
     assert_eq!(
@@ -131,7 +131,7 @@ async fn a_booking_without_its_awb_ends_with_a_person_at_once() {
 async fn a_control_look_up_works_without_awbs_too() {
     let app = TestApp::start().await;
     app.simulator.change_faults(|f| f.lookup = Lookup::WithoutAwb);
-    let (merchant, id) = doubtful(&app, Answer::LostBeforeBooking).await;
+    let (merchant, id) = unresolved(&app, Answer::LostBeforeBooking).await;
     let seen = until_settled(&app, &merchant, &id).await;
     app.assert_calls(&[("track", 5), ("create", 1)]);
     assert_eq!(seen["providerSyncStatus"], "success");
@@ -144,7 +144,7 @@ async fn untrusted_look_ups_adopt_but_never_prove_absence() {
     {
         let app = TestApp::builder().setting("WAYBILL_PARCELX__LOOKUP", "untrusted").start().await;
         app.simulator.change_faults(|f| f.lookup = Lookup::Works);
-        let (merchant, id) = doubtful(&app, answer).await;
+        let (merchant, id) = unresolved(&app, answer).await;
         let seen = until_settled(&app, &merchant, &id).await;
         assert_eq!(seen["providerSyncStatus"], ended);
         let schedule = app.simulator.ledger().len() - 2;
@@ -157,12 +157,12 @@ async fn without_a_newer_booking_the_proof_is_waited_for_up_to_a_day() {
     let app = TestApp::start().await;
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     let merchant = app.merchant("u1");
-    // Booked before the doubtful call: proves nothing of what came later.
+    // Booked before the unresolved call: proves nothing of what came later.
     merchant.create(&order("before")).await;
     app.run_pending_jobs().await;
     app.advance(Duration::from_secs(1));
     app.simulator.script(Rule::create(Answer::LostBeforeBooking));
-    let id = merchant.create(&order("doubtful")).await;
+    let id = merchant.create(&order("unresolved")).await;
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 2)]);
     let from = app.clock.now();
@@ -183,7 +183,7 @@ async fn a_booking_that_comes_meanwhile_ends_the_wait() {
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     let merchant = app.merchant("u1");
     app.simulator.script(Rule::create(Answer::LostBeforeBooking));
-    let id = merchant.create(&order("doubtful")).await;
+    let id = merchant.create(&order("unresolved")).await;
     for _ in 0..6 {
         app.run_pending_jobs().await;
         let next = merchant.order(&id).await["nextCheckAt"].as_str().map(str::to_owned).unwrap();
@@ -201,7 +201,7 @@ async fn a_booking_that_comes_meanwhile_ends_the_wait() {
 async fn a_refusal_after_an_unanswered_call_is_not_believed_and_nothing_goes_on_for_ever() {
     let app = TestApp::start().await;
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
-    let (merchant, id) = doubtful(&app, Answer::LostBeforeBooking).await;
+    let (merchant, id) = unresolved(&app, Answer::LostBeforeBooking).await;
     let number = merchant.order(&id).await["orderNumber"].as_str().unwrap().to_owned();
     app.simulator.script(Rule::refuse("Duplicate client_order_id").about(&number).times(10));
     let mut others = 0;
@@ -234,7 +234,7 @@ async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
     use waybill::{features::orders::model::Order, provider::carrier::Shipment};
     let app = TestApp::start().await;
     app.simulator.change_faults(|f| f.lookup = Lookup::Never);
-    let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+    let (merchant, id) = unresolved(&app, Answer::LostAfterBooking).await;
     let first =
         app.app.store.get::<Order>(&id).await.unwrap().unwrap().attempt().unwrap().request_log_id.clone();
     let seen = until_settled(&app, &merchant, &id).await;
@@ -271,7 +271,7 @@ async fn an_awb_that_comes_late_is_adopted_or_kept_as_surplus() {
 async fn a_shipment_that_is_found_cancelled_is_not_adopted() {
     let app = TestApp::start().await;
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
-    let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+    let (merchant, id) = unresolved(&app, Answer::LostAfterBooking).await;
     let number = merchant.order(&id).await["orderNumber"].as_str().unwrap().to_owned();
     let awb = app.simulator.shipments().into_iter().find(|s| s.reference == number).unwrap().awb;
     assert!(app.simulator.move_to(&awb, 227));
@@ -291,7 +291,7 @@ async fn a_look_up_that_nobody_ended_gets_its_outcome() {
     use waybill::provider::parcelx::log::RequestLog;
     let app = TestApp::start().await;
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
-    let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+    let (merchant, id) = unresolved(&app, Answer::LostAfterBooking).await;
     let (from, payload) = (app.clock.now(), json!({}));
     let lost = RequestLog::new("plog_lost", "track_order", &id, "ORD-X", payload, 1, (from, from));
     app.app.logs.begin(&lost).await.unwrap();
@@ -313,7 +313,7 @@ async fn a_look_up_that_nobody_ended_gets_its_outcome() {
 async fn an_awb_that_comes_before_the_next_call_takes_its_place() {
     use waybill::{features::orders::model::Order, provider::carrier::Shipment};
     let app = TestApp::start().await;
-    let (merchant, id) = doubtful(&app, Answer::LostAfterBooking).await;
+    let (merchant, id) = unresolved(&app, Answer::LostAfterBooking).await;
     let first =
         app.app.store.get::<Order>(&id).await.unwrap().unwrap().attempt().unwrap().request_log_id.clone();
     let orders = &app.app.state.orders;

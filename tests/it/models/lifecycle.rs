@@ -157,7 +157,7 @@ impl World {
     fn person(&mut self, hand: Hand) -> Result<(), TestCaseError> {
         let (now, order) = (self.now, &self.stored);
         let unheard = !order.has_ended();
-        let doubtful = order.booking().unresolved().is_some() || unheard;
+        let may_be_booked = order.booking().unresolved().is_some() || unheard;
         let waiting = order
             .cancellation()
             .shipments()
@@ -167,7 +167,7 @@ impl World {
         let new = format!("AWB-seen-{}", self.attempts.len());
         let action = match hand {
             Hand::Adopt => OperatorAction::Adopt { awb: &new },
-            Hand::Rebook => OperatorAction::Rebook { doubtful },
+            Hand::Rebook => OperatorAction::Rebook { may_be_booked },
             Hand::Fail => OperatorAction::Fail { words: "given up" },
             Hand::Again => OperatorAction::CancelAgain { awb: &waiting },
             Hand::Ended(fate) => OperatorAction::CancelEnded { awb: &waiting, fate },

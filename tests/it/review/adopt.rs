@@ -31,7 +31,7 @@ async fn what_the_provider_shows_under_our_reference_is_adopted() {
     for lookup in [Lookup::Works, Lookup::WithoutAwb] {
         let app = TestApp::start().await;
         let (merchant, id) = unclear(&app, true).await;
-        let doubted = stored(&app, &id).await.booking().unresolved().unwrap().since;
+        let unresolved_since = stored(&app, &id).await.booking().unresolved().unwrap().since;
         app.simulator.change_faults(|f| f.lookup = lookup);
         let awb = real_awb(&app, &id).await;
         let adopted = reviewer(&app).adopt(&id, &format!(" {awb} "), Trust::Verify).await.unwrap();
@@ -40,7 +40,11 @@ async fn what_the_provider_shows_under_our_reference_is_adopted() {
             (adopted.provider_sync_status(), adopted.awb()),
             (SyncStatus::Success, Some(awb.as_str()))
         );
-        assert_eq!(adopted.booked_at(), Some(doubted), "no control look-up may take it for a new booking");
+        assert_eq!(
+            adopted.booked_at(),
+            Some(unresolved_since),
+            "no control look-up may take it for a new booking"
+        );
         assert_eq!(line(&app, &id).await, ("order.adopt".to_owned(), Outcome::Done, None));
         let audit = lines(&app, &id).await.remove(0);
         assert_eq!(

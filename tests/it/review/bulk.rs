@@ -25,13 +25,13 @@ use crate::support::{
 };
 
 /// Copies of an order that waits for a person, one a second.
-async fn outage(app: &TestApp, count: i64, doubtful: bool) -> Vec<String> {
+async fn outage(app: &TestApp, count: i64, may_be_booked: bool) -> Vec<String> {
     let (_, id) = unsent(app).await;
     let template = stored(app, &id).await;
     let mut ids = vec![id];
     for n in 1..count {
         let at = |from: Timestamp| Timestamp::from_millis(from.as_millis() + n * 1000);
-        let unresolved = doubtful.then_some(UnresolvedCall { since: template.created_at(), calls: 1 });
+        let unresolved = may_be_booked.then_some(UnresolvedCall { since: template.created_at(), calls: 1 });
         let copy = rewritten(
             &template,
             &[

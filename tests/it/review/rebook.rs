@@ -134,7 +134,11 @@ async fn a_call_that_may_be_under_way_is_waited_for_and_then_closed() {
         app.simulator.change_faults(|f| f.lookup = Lookup::Works);
         let rebooked = reviewer(&app).rebook(&id, false).await.unwrap();
         app.assert_calls(&[("track", usize::from(sent))]);
-        assert_eq!(rebooked.booking().unresolved().is_some(), sent, "what may have been sent is doubtful");
+        assert_eq!(
+            rebooked.booking().unresolved().is_some(),
+            sent,
+            "what may have been sent stays unresolved"
+        );
         let ended = until_settled(&app, &id).await;
         app.assert_calls(&[("create", 1)]);
         assert_eq!(

@@ -141,7 +141,7 @@ fn many_calls(simulator: &Simulator, awb: &str, calls: usize) {
 }
 
 #[tokio::test]
-async fn friendly_manners_forget_old_calls_and_not_what_they_did() {
+async fn friendly_profile_forgets_old_calls_and_not_what_they_did() {
     let folder = tempfile::tempdir().unwrap();
     let settings =
         || Settings { ledger_file: Some(folder.path().join("ledger.jsonl")), ..Settings::default() };
@@ -181,7 +181,7 @@ async fn many_bookings(path: &Path, bookings: u64) {
 }
 
 #[tokio::test]
-async fn friendly_manners_know_the_latest_50_000_shipments_and_answer_as_if_no_other_had_been() {
+async fn friendly_profile_knows_the_latest_50_000_shipments_and_answer_as_if_no_other_had_been() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.jsonl");
     many_bookings(&path, 50_000).await;
@@ -231,7 +231,7 @@ async fn friendly_manners_know_the_latest_50_000_shipments_and_answer_as_if_no_o
 }
 
 #[tokio::test]
-async fn unpleasant_manners_forget_nothing() {
+async fn unpleasant_profile_forgets_nothing() {
     let double = Double::unpleasant().await;
     let awb = double.booked("ORD-1").await;
     many_calls(&double.simulator, &awb, 20_000);

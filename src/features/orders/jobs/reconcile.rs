@@ -4,7 +4,7 @@
 //! The provider is asked for our reference at growing times after the call. A shipment that is found is
 //! adopted. That none is found proves nothing by itself, for look-ups may lag or not work at all: only at the
 //! last look, and only if a control look-up in the same pass, before it, finds a booking of ours that is as
-//! new as the doubtful call, does it count as absence. Everything else ends with a person.
+//! new as the unresolved call, does it count as absence. Everything else ends with a person.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ enum Control {
 }
 
 /// The reference outlives an amendment, so a look-up may show a shipment of an earlier payload that is being
-/// cancelled, or was: that says nothing of the call in doubt.
+/// cancelled, or was: that says nothing of the unresolved call.
 fn told_apart(order: &Order, tracked: CallOutcome<Tracking>) -> CallOutcome<Tracking> {
     let cancelled = |awb: &String| {
         order
@@ -141,7 +141,7 @@ impl Context {
         )
     }
 
-    /// Looks for the last order that was booked when the doubtful call had already been made: if that is not
+    /// Looks for the last order that was booked when the unresolved call had already been made: if that is not
     /// found, nothing that look-ups do not find can be believed to be absent.
     async fn control(&self, order: &Order, since: Timestamp, job: &ActiveJob) -> Result<Control, JobError> {
         let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::NotYet) };

@@ -159,9 +159,9 @@ impl Booking {
 
     /// A person has it booked again. It counts anew, but stays: if the next call is refused, that may be
     /// because of the one that was not answered.
-    pub(super) fn rebook(&mut self, doubtful: bool, now: Timestamp) {
+    pub(super) fn rebook(&mut self, may_be_booked: bool, now: Timestamp) {
         let since = self.unresolved.take().map_or(now, |call| call.since);
-        self.unresolved = doubtful.then_some(UnresolvedCall { since, calls: 0 });
+        self.unresolved = may_be_booked.then_some(UnresolvedCall { since, calls: 0 });
         self.start_anew(now);
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     provider::carrier::{CallOutcome, CallTimes, LabelUrl, Shipment, Tracking},
 };
 
-/// A change of an order. What it says is a fact or a wish; what the order makes of it, the order decides.
+/// A change of an order. It says what happened or what somebody wants; the order decides what follows.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// A worker takes the order for one call: from here on nobody else may send for it, unless this attempt
@@ -69,8 +69,8 @@ pub enum Event<'a> {
 pub enum OperatorAction<'a> {
     /// The order gets this shipment of the provider's. Whether it is the order's, was found out before.
     Adopt { awb: &'a str },
-    /// It is sent once more. `doubtful`: an earlier call may have booked it.
-    Rebook { doubtful: bool },
+    /// It is sent once more. `may_be_booked`: an earlier call may have booked it.
+    Rebook { may_be_booked: bool },
     /// It is given up, with words for its merchant.
     Fail { words: &'a str },
     /// The cancel of a shipment that waits for a person is sent anew.

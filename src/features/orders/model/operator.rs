@@ -2,7 +2,7 @@
 //! by [`crate::features::orders::service::review`].
 //!
 //! Guards against a hand that is quicker than the evidence: nothing is booked again or called failed while a
-//! call may be under way, and a doubt that nobody has cleared up goes along with the order, since a refusal
+//! call may be under way, and an unresolved call stays with the order, since a refusal
 //! of its next call proves nothing of the last one.
 
 use super::{
@@ -29,7 +29,7 @@ impl Order {
         }
         match action {
             OperatorAction::Adopt { awb } => self.book(&found(awb.to_owned()), Actor::Operator, now)?,
-            OperatorAction::Rebook { doubtful } => self.rebook(doubtful, now)?,
+            OperatorAction::Rebook { may_be_booked } => self.rebook(may_be_booked, now)?,
             OperatorAction::Fail { words } => {
                 self.next_check_at = None;
                 self.end_cancel_request(now);
@@ -69,8 +69,8 @@ impl Order {
         }
     }
 
-    fn rebook(&mut self, doubtful: bool, now: Timestamp) -> Result<(), IllegalStep> {
-        self.booking.rebook(doubtful, now);
+    fn rebook(&mut self, may_be_booked: bool, now: Timestamp) -> Result<(), IllegalStep> {
+        self.booking.rebook(may_be_booked, now);
         self.dispatch.moved_on();
         self.next_check_at = None;
         let why = "booked again by an operator".to_owned();

@@ -58,7 +58,7 @@ const SHIPMENT_LIVE: &str = "ParcelX booked this order after it had refused it, 
 fn not_failed(order: &Order) -> String {
     let what = match order.provider_sync_status() {
         SyncStatus::Success => "it is booked. Cancel it and create a new order",
-        SyncStatus::Cancelled => "it was called off. Create a new order",
+        SyncStatus::Cancelled => "it was cancelled. Create a new order",
         SyncStatus::NeedsReview => "a person is looking into it. Wait for their decision",
         SyncStatus::Queued
         | SyncStatus::Processing

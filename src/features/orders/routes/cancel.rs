@@ -1,4 +1,4 @@
-//! The HTTP edge of calling orders off: bodies, answers, routes.
+//! The routes that cancel orders: request bodies, responses, handlers.
 
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::{Deserialize, Serialize};
@@ -148,7 +148,7 @@ async fn request_cancel(
         None => Err(no_such_order()),
         Some((_, CancelDecision::NeverBooked)) => Err(Problem::new(
             Kind::ConflictState,
-            "ParcelX refused this order, so there is nothing to cancel.",
+            "This order failed, so there is nothing to cancel.",
         )),
         Some((order, _)) => {
             tracing::Span::current().record("order.id", order.id());

@@ -91,8 +91,8 @@ pub(super) async fn get_label(
 
 fn not_booked(stands: SyncStatus) -> Problem {
     let what = match stands {
-        SyncStatus::Failed => "ParcelX refused it. Amend it first",
-        SyncStatus::Cancelled => "it was called off before it was booked",
+        SyncStatus::Failed => "it failed. Amend it first",
+        SyncStatus::Cancelled => "it was cancelled before it was booked",
         SyncStatus::NeedsReview => "a person is looking into it",
         _ => "it is still on its way. Ask again when it is booked",
     };

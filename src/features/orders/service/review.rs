@@ -58,7 +58,7 @@ enum Known {
     /// The call was answered after all; the order has been booked.
     Booked(Box<Order>),
     /// Whether a call may have booked it.
-    Doubtful(bool),
+    MayBeBooked(bool),
 }
 
 impl OrderService {
@@ -141,19 +141,19 @@ impl ReviewService {
     async fn try_rebook(&self, order: &Order, line: &str, force: bool) -> Result<Order, ReviewError> {
         self.our_provider(order)?;
         // What the order alone forbids needs no look-up.
-        order.allows(OperatorAction::Rebook { doubtful: false }, self.orders.clock.now())?;
-        let doubtful = match self.on_record(order).await? {
+        order.allows(OperatorAction::Rebook { may_be_booked: false }, self.orders.clock.now())?;
+        let may_be_booked = match self.on_record(order).await? {
             Known::Booked(order) => return Err(booked_after_all(&order)),
-            Known::Doubtful(doubtful) => doubtful,
+            Known::MayBeBooked(may_be_booked) => may_be_booked,
         };
-        if doubtful && !force {
+        if may_be_booked && !force {
             match self.by_reference(order).await?? {
                 Tracking::Live { awb: Some(awb) } => return Err(Refusal::FoundAs(awb).into()),
                 Tracking::Live { awb: None } => return Err(Refusal::FoundWithoutAwb.into()),
                 Tracking::Cancelled { .. } | Tracking::NotFound => {}
             }
         }
-        self.decide(order, line, OperatorAction::Rebook { doubtful }).await
+        self.decide(order, line, OperatorAction::Rebook { may_be_booked }).await
     }
 
     /// Gives an order up that waits for a person; its merchant reads the reason. A shipment that comes to
@@ -234,8 +234,8 @@ impl ReviewService {
     /// Looks at what the calls came to, and shuts the last one out if it never sent. One that may be under way
     /// is a refusal: it could send after the order has ended, or die without an outcome that anybody writes.
     async fn on_record(&self, order: &Order) -> Result<Known, ReviewError> {
-        let doubtful = order.booking().unresolved().is_some();
-        let Some(attempt) = order.attempt() else { return Ok(Known::Doubtful(doubtful)) };
+        let may_be_booked = order.booking().unresolved().is_some();
+        let Some(attempt) = order.attempt() else { return Ok(Known::MayBeBooked(may_be_booked)) };
         order.not_under_way(self.orders.clock.now())?;
         let call = self.call(order, attempt.no, order.created_at());
         let last = self.carrier.close_create(&call, attempt).await?;
@@ -244,14 +244,14 @@ impl ReviewService {
         let Some((log_id, shipment)) = self.carrier.booking_on_record(id, reference, known).await? else {
             // A booking that the order knows of as one too many says nothing of this one.
             let unclear = matches!(last, CallOutcome::Done(_) | CallOutcome::Unknown { .. });
-            return Ok(Known::Doubtful(doubtful || unclear));
+            return Ok(Known::MayBeBooked(may_be_booked || unclear));
         };
         let finding = CallOutcome::Done(shipment);
         let settled = self.orders.resolve(order.id(), &log_id, &finding, std::time::Duration::ZERO).await?;
         match settled {
             Some(order) if order.awb().is_some() => Ok(Known::Booked(Box::new(order))),
             // Its AWB is another order's, so it is not known what it booked.
-            _ => Ok(Known::Doubtful(true)),
+            _ => Ok(Known::MayBeBooked(true)),
         }
     }
 

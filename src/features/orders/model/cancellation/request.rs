@@ -24,7 +24,7 @@ pub enum CancellationState {
     Review,
 }
 
-/// The merchant's request to call the order off.
+/// The merchant's request to cancel the order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Cancellation)]

@@ -232,9 +232,9 @@ impl ShipmentCancellation {
     /// A person has it sent anew. It counts anew, but a call before that may yet take effect stays: a refusal
     /// of the next one proves nothing of it.
     pub(in super::super) fn again(&mut self, now: Timestamp) {
-        let doubtful = self.unresolved_calls > 0
+        let may_be_booked = self.unresolved_calls > 0
             || (self.state == ShipmentCancellationState::Review && self.attempt.is_some());
-        (self.unresolved_calls, self.waits) = (u32::from(doubtful), 0);
+        (self.unresolved_calls, self.waits) = (u32::from(may_be_booked), 0);
         (self.state, self.detail, self.next_check_at) = (ShipmentCancellationState::Wanted, None, None);
         (self.wanted_at, self.since) = (now, now);
     }

@@ -149,7 +149,7 @@ impl ReviewService {
             }
             Action::Rebook { .. } => {
                 self.our_provider(&order)?;
-                Ok(order.allows(OperatorAction::Rebook { doubtful: false }, now)?)
+                Ok(order.allows(OperatorAction::Rebook { may_be_booked: false }, now)?)
             }
             Action::Fail => Ok(order.allows(OperatorAction::Fail { words: "" }, now)?),
         }
