@@ -1,7 +1,7 @@
 //! What keeps serde from going on must not keep the other faults from being told.
 
 use axum::{Router, routing::post};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Value, json};
 use validator::Validate;
 use waybill::{
@@ -22,6 +22,7 @@ struct Pickup {
     grid: Vec<Vec<i8>>,
     speed: Speed,
     token: Option<Token>,
+    extra: Option<Extra>,
     #[validate(length(min = 2))]
     zone: String,
 }
@@ -41,6 +42,13 @@ enum Speed {
     Surface,
 }
 
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum Extra {
+    Crate { side: u8 },
+    Note(String),
+}
+
 /// Reads itself, and says more than it should.
 struct Token;
 
@@ -54,7 +62,8 @@ impl<'de> Deserialize<'de> for Token {
 fn good() -> Value {
     json!({
         "fromTime": "2026-01-31T09:30:00Z", "count": 1, "fragile": true, "price": "5", "zone": "north",
-        "place": { "city": "Pune", "pair": [1, 2] }, "grid": [[1], [2, -3]], "speed": "air", "token": "good"
+        "place": { "city": "Pune", "pair": [1, 2] }, "grid": [[1], [2, -3]], "speed": "air", "token": "good",
+        "extra": { "crate": { "side": 3 } }
     })
 }
 
@@ -62,14 +71,9 @@ async fn ask(body: impl ToString) -> Answer {
     let handler = post(async |ValidJson(p): ValidJson<Pickup>| {
         let speed = matches!(p.speed, Speed::Air | Speed::Surface);
         let place = (p.place.city, p.place.street, p.place.pair);
-        format!(
-            "{} {} {} {place:?} {:?} {speed} {}",
-            p.count,
-            p.fragile,
-            p.price.0,
-            p.grid,
-            p.token.is_some()
-        ) + &p.from_time.to_string()
+        let more = (p.grid, p.token.is_some(), json!(p.extra));
+        format!("{} {} {} {place:?} {speed} {more:?}", p.count, p.fragile, p.price.0)
+            + &p.from_time.to_string()
             + &p.zone
     });
     send_json(&edge(Router::new().route("/pickups", handler)), "/pickups", body.to_string()).await
@@ -112,8 +116,17 @@ async fn each_type_has_a_placeholder_when_it_is_wrong_null_or_missing() {
         ("/speed", json!({ "air": null }), "enum"),
         ("/speed", json!({ "air": 1, "surface": 2 }), "enum"),
         ("/token", json!("SECRET"), "invalid"),
+        ("/place/pair", json!([1, 2, 3]), "length"),
+        ("/extra", json!("crate"), "type"),
+        ("/extra", json!("SECRET"), "enum"),
+        ("/extra", json!({ "crate": { "side": 1 }, "note": "SECRET" }), "enum"),
+        ("/extra/crate", json!("SECRET"), "type"),
+        ("/extra/crate/side", json!("SECRET"), "type"),
+        ("/extra/note", json!(["SECRET"]), "type"),
     ] {
-        let found = faults_with(&[(field, wrong.clone()), zone.clone()]).await;
+        let note = ("/extra", json!({ "note": "" }));
+        let before = if field == "/extra/note" { vec![note] } else { Vec::new() };
+        let found = faults_with(&[before, vec![(field, wrong.clone()), zone.clone()]].concat()).await;
         assert_eq!(found, listed(&[(field, code), ("/zone", "length")]), "{wrong}");
     }
     let fields = ["/count", "/fragile", "/fromTime", "/grid", "/place", "/price", "/speed"];

@@ -146,10 +146,9 @@ async fn request_cancel(
     let reason = reason.map(Lines::into_inner).filter(|reason| !reason.is_empty());
     match orders.cancel(&merchant.user_id, id, reason.as_deref()).await? {
         None => Err(no_such_order()),
-        Some((_, CancelDecision::NeverBooked)) => Err(Problem::new(
-            Kind::ConflictState,
-            "This order failed, so there is nothing to cancel.",
-        )),
+        Some((_, CancelDecision::NeverBooked)) => {
+            Err(Problem::new(Kind::ConflictState, "This order failed, so there is nothing to cancel."))
+        }
         Some((order, _)) => {
             tracing::Span::current().record("order.id", order.id());
             Ok(order)

@@ -1,6 +1,5 @@
-//! Takes serde's messages apart. Guards against serde's own texts, which quote what was sent: nothing of a
-//! message is kept but names that stand in our source, and what a type of ours says itself, which begins with
-//! `must`.
+//! Takes serde's messages apart. Guards against serde's own texts, which quote what was sent: nothing of a message
+//! is kept but names that stand in our source, and what a type of ours says itself, which begins with `must`.
 
 use serde_json::{Value, json};
 
@@ -70,8 +69,9 @@ fn must_be<'m>(code: &'static str, expected: &str) -> Fault<'m> {
         "a string" => (expected, json!("")),
         "a sequence" => ("a list", json!([])),
         "a map" => ("an object", json!({})),
+        _ if expected.ends_with(" variant") => ("an object that holds this variant's value", Value::Null),
         _ if expected.starts_with("struct ") => ("an object", json!({})),
-        _ if expected.contains("tuple") => {
+        _ if expected.contains("tuple") || expected == "fewer elements in array" => {
             ("a list of the expected length", json!(vec![Value::Null; entries.unwrap_or(0)]))
         }
         _ => (range.as_deref().unwrap_or(expected), bits.map_or(Value::Null, |_| json!(1))),
