@@ -1,7 +1,7 @@
 //! Orders: what a merchant asks for and what has become of it.
 //!
-//! [`model`] is the order and every change of it, [`status`] the table of its steps, [`service`] the use cases,
-//! [`routes`] the HTTP edge.
+//! [`model`] is the order and every change of it, [`status`] the table of its steps, [`service`] the use
+//! cases, [`routes`] the HTTP edge.
 
 pub mod fingerprint;
 pub mod jobs;

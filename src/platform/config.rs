@@ -131,8 +131,8 @@ impl Config {
     /// The `ParcelX` this process calls.
     ///
     /// # Errors
-    /// Fails if required credentials are missing, if only one of the two keys is set, or if the signing secret
-    /// of the bearer tokens is missing and may not be generated.
+    /// Fails if required credentials are missing, if only one of the two keys is set, or if the signing
+    /// secret of the bearer tokens is missing and may not be generated.
     pub fn provider(&self, role: Role) -> Result<Provider, ConfigError> {
         check::provider(self, role)
     }

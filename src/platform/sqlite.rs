@@ -1,4 +1,5 @@
-//! What both SQLite adapters share: making and opening files ([`mod@file`]) and the one thread that writes ([`writer`]).
+//! What both SQLite adapters share: making and opening files ([`mod@file`]) and the one thread that writes
+//! ([`writer`]).
 
 pub(super) mod file;
 pub(super) mod writer;

@@ -152,8 +152,8 @@ impl Store {
         self.update_from(id, None, decide).await
     }
 
-    /// [`Store::update`] of a document that the caller may have just `seen`, read or saved: it is read again only
-    /// if somebody else has changed it since.
+    /// [`Store::update`] of a document that the caller may have just `seen`, read or saved: it is read again
+    /// only if somebody else has changed it since.
     ///
     /// # Errors
     /// As [`Store::update`].

@@ -103,8 +103,8 @@ pub struct Shipment {
     pub order_number: Option<String>,
 }
 
-/// What is wrong with an account. In the order of their gravity: what comes later shuts all that an earlier one
-/// does.
+/// What is wrong with an account. In the order of their gravity: what comes later shuts all that an earlier
+/// one does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountProblem {

@@ -20,8 +20,8 @@ use super::{
 const SETTLE: Duration = Duration::from_secs(90);
 
 /// The orders that the audit makes. A look-up that finds nothing needs a booking that is newer than the doubt
-/// to be believed, and a call of a dead worker is only unresolved_since once it has had its time: the merchant goes on
-/// ordering, as merchants do.
+/// to be believed, and a call of a dead worker is only unresolved_since once it has had its time: the
+/// merchant goes on ordering, as merchants do.
 const CONTROL: &str = "control-";
 /// How often it does.
 const NEXT_CONTROL: Duration = Duration::from_secs(5);

@@ -119,9 +119,11 @@ impl Merchant {
 
 fn order(client_order_id: &str) -> Value {
     json!({
-        "clientOrderId": client_order_id, "invoiceNumber": "INV-1", "paymentMethod": "PREPAID", "expressType": "surface",
+        "clientOrderId": client_order_id, "invoiceNumber": "INV-1", "paymentMethod": "PREPAID",
+            "expressType": "surface",
         "pickAddressId": "10001",
-        "consignee": { "name": "Ravi Example", "mobile": "9000000002", "pincode": "560002", "address1": "4 Sample Road",
+        "consignee": { "name": "Ravi Example", "mobile": "9000000002", "pincode": "560002",
+            "address1": "4 Sample Road",
                        "city": "Bengaluru", "state": "Karnataka" },
         "items": [{ "sku": "CUP-1", "name": "Cup", "quantity": 1, "unitPrice": 99 }],
         "charges": { "orderAmount": 99 },

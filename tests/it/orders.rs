@@ -23,13 +23,16 @@ use crate::support::{Answer, Client, orders::order};
 fn full(client_order_id: &str) -> Value {
     let mut body = order(client_order_id);
     body["returnAddressId"] = json!("10002");
-    let to = json!({ "email": "asha@example.test", "phone": "08023456789", "address2": "Near Demo Park", "country": "Nepal", "addressType": "HOME" });
+    let to = json!({ "email": "asha@example.test", "phone": "08023456789", "address2": "Near Demo Park",
+        "country": "Nepal", "addressType": "HOME" });
     body["consignee"].as_object_mut().unwrap().extend(to.as_object().unwrap().clone());
-    let item = json!({ "category": "Home", "description": "Blue,\nwith a dot", "hsn": "69120010", "taxPercent": 12.5 });
+    let item = json!({ "category": "Home", "description": "Blue,\nwith a dot", "hsn": "69120010",
+        "taxPercent": 12.5 });
     body["items"][0].as_object_mut().unwrap().extend(item.as_object().unwrap().clone());
     body["charges"] =
         json!({ "orderAmount": 749, "codAmount": "798.99", "taxAmount": 0.5, "extraCharges": 49.49 });
-    body["shipment"] = json!({ "width": [10, 20], "height": [12.5, 11], "length": [15, 16], "weight": [0.5, 2.75], "mps": 1 });
+    body["shipment"] = json!({ "width": [10, 20], "height": [12.5, 11], "length": [15, 16], "weight": [0.5,
+        2.75], "mps": 1 });
     body
 }
 

@@ -215,10 +215,14 @@ fn one_entry_per_box(shipment: &ShipmentInput) -> Result<(), ValidationError> {
 
 fn example() -> serde_json::Value {
     json!({
-        "clientOrderId": "SHOP-1001", "invoiceNumber": "INV-1001", "paymentMethod": "COD", "expressType": "surface", "pickAddressId": "10001",
-        "consignee": { "name": "Asha Example", "mobile": "9000000001", "email": "asha@example.test", "pincode": "560001",
-                       "address1": "12 Sample Street", "address2": "Near Demo Park", "city": "Bengaluru", "state": "Karnataka", "addressType": "HOME" },
-        "items": [{ "sku": "MUG-7", "name": "Blue mug", "quantity": 2, "unitPrice": 374.5, "taxPercent": 12, "hsn": "69120010" }],
+        "clientOrderId": "SHOP-1001", "invoiceNumber": "INV-1001", "paymentMethod": "COD",
+            "expressType": "surface", "pickAddressId": "10001",
+        "consignee": { "name": "Asha Example", "mobile": "9000000001", "email": "asha@example.test",
+            "pincode": "560001",
+                       "address1": "12 Sample Street", "address2": "Near Demo Park", "city": "Bengaluru",
+                           "state": "Karnataka", "addressType": "HOME" },
+        "items": [{ "sku": "MUG-7", "name": "Blue mug", "quantity": 2, "unitPrice": 374.5, "taxPercent": 12,
+            "hsn": "69120010" }],
         "charges": { "orderAmount": 749, "codAmount": 749 },
         "shipment": { "width": [10], "height": [10], "length": [15], "weight": [0.5] }
     })

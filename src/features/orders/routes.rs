@@ -52,9 +52,11 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
 /// stands; the same `clientOrderId` with another payload answers 422 and changes nothing. The order is booked
 /// with `ParcelX` in the background: ask `GET /v1/orders/{id}` until `providerSyncStatus` is `success` or
 /// `failed`; `needs_review` waits for a person.
-#[utoipa::path(post, path = "/orders/create", tag = TAG, operation_id = "createOrder", request_body = CreateOrder,
+#[utoipa::path(post, path = "/orders/create", tag = TAG, operation_id = "createOrder",
+    request_body = CreateOrder,
     responses(
-        (status = 201, description = "Accepted", body = CreateOrderResponse, headers(("Location" = String, description = "The order"))),
+        (status = 201, description = "Accepted", body = CreateOrderResponse, headers(("Location" = String,
+            description = "The order"))),
         (status = 200, description = "A repeat of an earlier request", body = CreateOrderResponse,
             headers(("Idempotent-Replayed" = String, description = "`true`"))),
         (status = 422, description = "Invalid fields, or the `clientOrderId` of another order"),
@@ -90,9 +92,11 @@ async fn create_order(
 /// Create an order
 ///
 /// The same as `POST /orders/create`.
-#[utoipa::path(post, path = "/v1/orders", tag = TAG, operation_id = "createOrderV1", request_body = CreateOrder,
+#[utoipa::path(post, path = "/v1/orders", tag = TAG, operation_id = "createOrderV1",
+    request_body = CreateOrder,
     responses(
-        (status = 201, description = "Accepted", body = CreateOrderResponse, headers(("Location" = String, description = "The order"))),
+        (status = 201, description = "Accepted", body = CreateOrderResponse, headers(("Location" = String,
+            description = "The order"))),
         (status = 200, description = "A repeat of an earlier request", body = CreateOrderResponse,
             headers(("Idempotent-Replayed" = String, description = "`true`"))),
         (status = "4XX", description = "As for `POST /orders/create`"),
@@ -111,7 +115,8 @@ async fn create_order_v1(
 /// Newest first. Pages never repeat or leave out an order that was there when the first page was read.
 #[utoipa::path(get, path = "/v1/orders", tag = TAG, operation_id = "listOrders", params(ListQuery),
     responses(
-        (status = 200, description = "One page", body = OrderList, headers(("Link" = String, description = "The next page, `rel=\"next\"`"))),
+        (status = 200, description = "One page", body = OrderList, headers(("Link" = String,
+            description = "The next page, `rel=\"next\"`"))),
         (status = 400, description = "An unknown or bad parameter, or a foreign cursor"),
     ))]
 async fn list_orders(

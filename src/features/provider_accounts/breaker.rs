@@ -1,6 +1,6 @@
 //! A circuit breaker, of one process: after several calls in a row that found nobody, or somebody broken,
-//! nothing is asked for a while; then one call tries. A broken provider leaves creates unresolved, so stopping
-//! early leaves fewer calls unresolved.
+//! nothing is asked for a while; then one call tries. A broken provider leaves creates unresolved, so
+//! stopping early leaves fewer calls unresolved.
 //!
 //! Own code: `failsafe`, the crate that fits best, reads the time from the system and lets any number of
 //! calls through when half open.

@@ -72,7 +72,8 @@ impl Gate for Guard {
             self.0.accounts.ensure().await
         };
         if let Err(error) = known.await {
-            tracing::warn!(%error, "it is not known whether the account is held; going by what was known before");
+            tracing::warn!(%error,
+                "it is not known whether the account is held; going by what was known before");
         }
     }
 
@@ -116,7 +117,8 @@ impl Observer for Guard {
         if let CallSignal::AccountProblem(problem, reason) = &signal
             && let Err(error) = self.0.accounts.report(*problem, reason).await
         {
-            tracing::error!(%error, "the account could not be held; the next call that fails so will try again");
+            tracing::error!(%error,
+                "the account could not be held; the next call that fails so will try again");
         }
     }
 }
@@ -172,7 +174,8 @@ impl Probe for HalfOpenProbe {
         }
         let Some((kind, token)) = &self.probe else { return };
         if let Err(error) = self.guard.0.accounts.end_probe(token, &probe_result(*kind, &signals)).await {
-            tracing::warn!(%error, "how the probe ended could not be written down; another one follows when its time is over");
+            tracing::warn!(%error,
+                "how the probe ended could not be written down; another one follows when its time is over");
         }
     }
 }

@@ -258,7 +258,8 @@ mod tests {
     #[test]
     fn what_a_newer_binary_wrote_survives() {
         let text = serde_json::json!({"id": "a", "version": 3, "createdAt": at(0), "colour": "red",
-            "hold": {"kind": "wallet", "reason": "r", "since": at(0), "nextProbeAt": at(60), "probes": 0, "shade": 1}});
+            "hold": {"kind": "wallet", "reason": "r", "since": at(0), "nextProbeAt": at(60), "probes": 0,
+                "shade": 1}});
         let account: Account = serde_json::from_value(text.clone()).unwrap();
         assert_eq!(serde_json::to_value(&account).unwrap(), text);
     }

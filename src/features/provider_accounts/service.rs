@@ -114,7 +114,8 @@ impl Accounts {
         let reported = self.update(|account| account.report(kind, reason, now)).await?;
         if let Some((account, true)) = reported {
             let next = account.hold.map(|h| h.next_probe_at.to_string()).unwrap_or_default();
-            tracing::warn!(account = account.id, %kind, reason, "the account {} is held ({kind}): {reason}; tried again at {next}", account.id);
+            tracing::warn!(account = account.id, %kind, reason,
+                "the account {} is held ({kind}): {reason}; tried again at {next}", account.id);
         }
         Ok(())
     }
@@ -219,7 +220,8 @@ impl Accounts {
                 if account.id == *self.id {
                     self.learn(&account);
                 }
-                tracing::warn!(account = id, kind = %hold.kind, "the hold of the account {id} was lifted by hand ({})", hold.kind);
+                tracing::warn!(account = id, kind = %hold.kind,
+                    "the hold of the account {id} was lifted by hand ({})", hold.kind);
                 Ok(hold)
             }
             _ => Err(LiftError::NotHeld(id.to_owned())),

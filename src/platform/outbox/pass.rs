@@ -137,8 +137,8 @@ impl Walker {
     }
 }
 
-/// How many documents the next pass takes: few while the queue has every job that was looked for, many at once
-/// where it has not.
+/// How many documents the next pass takes: few while the queue has every job that was looked for, many at
+/// once where it has not.
 struct Batch(AtomicUsize);
 
 impl Default for Batch {

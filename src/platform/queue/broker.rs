@@ -192,8 +192,8 @@ pub trait Broker: Send + Sync {
     /// Renews leases to last `lease` from now; one answer each, in order.
     async fn extend(&self, jobs: &[ActiveJob], lease: Duration) -> Result<Vec<LeaseState>, QueueError>;
 
-    /// Tells how jobs ended, one answer each, in order; and with `next` claims at once, without waiting. All in one
-    /// step: what ended makes room for what is claimed.
+    /// Tells how jobs ended, one answer each, in order; and with `next` claims at once, without waiting. All
+    /// in one step: what ended makes room for what is claimed.
     async fn end(
         &self,
         ended: &[(ActiveJob, End)],

@@ -1,7 +1,9 @@
-//! How SQLite files are made and opened, which file is the one that was opened, and what SQLite's errors mean.
+//! How SQLite files are made and opened, which file is the one that was opened, and what SQLite's errors
+//! mean.
 //!
-//! Guards against files that others on the machine can read, a start that fails with nothing but "unable to open",
-//! a busy file being taken for a broken one, and writing into a file that is no longer the one at its path.
+//! Guards against files that others on the machine can read, a start that fails with nothing but "unable to
+//! open", a busy file being taken for a broken one, and writing into a file that is no longer the one at its
+//! path.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -21,7 +23,8 @@ use crate::base::ids;
 pub(in crate::platform) const PATIENCE: Duration = Duration::from_secs(5);
 const NO_WAL: &str = "its file system does not allow write-ahead logging; use a local disk";
 
-/// Retries with jitter: SQLite's own handler backs off to 100 ms, which starves one process while another is busy.
+/// Retries with jitter: SQLite's own handler backs off to 100 ms, which starves one process while another is
+/// busy.
 #[derive(Debug)]
 pub(in crate::platform) struct Patience(Instant);
 
@@ -55,8 +58,8 @@ impl Identity {
     }
 }
 
-/// A file that is open and should stay where it is. What would be written after it was moved away or replaced would
-/// be gone with the process.
+/// A file that is open and should stay where it is. What would be written after it was moved away or replaced
+/// would be gone with the process.
 #[derive(Debug)]
 pub(in crate::platform) struct Pinned {
     pub(in crate::platform) path: PathBuf,
@@ -86,7 +89,8 @@ impl Pinned {
         let path = self.path.display();
         if self.lost.swap(lost, Ordering::Relaxed) != lost {
             if lost {
-                tracing::error!(%path, "the file was moved, deleted or replaced while it was open: nothing is read or written until it is back or the process is started anew");
+                tracing::error!(%path,
+                    "the file was moved, deleted or replaced while it was open: nothing is read or written until it is back or the process is started anew");
             } else {
                 tracing::warn!(%path, "the file is back in its place");
             }
@@ -95,8 +99,8 @@ impl Pinned {
     }
 }
 
-/// Makes the folder (0700) and the file (0600) where they are missing; what is there keeps its mode. Nobody else
-/// makes or takes away a file of that folder until the answer is dropped.
+/// Makes the folder (0700) and the file (0600) where they are missing; what is there keeps its mode. Nobody
+/// else makes or takes away a file of that folder until the answer is dropped.
 pub(in crate::platform) fn make(
     path: &Path,
     before: impl FnOnce() -> io::Result<()>,
@@ -108,8 +112,8 @@ pub(in crate::platform) fn make(
     let lock = File::open(folder).and_then(|f| f.lock().map(|()| f));
     let lock = lock.map_err(|e| told("its directory cannot be locked", e))?;
     before().map_err(|e| told("the side files of an earlier file cannot be removed", e))?;
-    // Only a file that is not there is opened: closing one drops all locks that this process holds on it, SQLite's
-    // too.
+    // Only a file that is not there is opened: closing one drops all locks that this process holds on it,
+    // SQLite's too.
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(told("it cannot be made", e)),
         Err(_) if path.is_dir() => Err(format!("{}: it is a directory", path.display())),
@@ -153,8 +157,8 @@ pub(in crate::platform) fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Re
     let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(PATIENCE)?;
     conn.set_prepared_statement_cache_capacity(128);
-    // Otherwise a statement over an expression index or a partial one is prepared anew for other values: SQLite looks
-    // whether they allow a better plan. There is none to be found.
+    // Otherwise a statement over an expression index or a partial one is prepared anew for other values:
+    // SQLite looks whether they allow a better plan. There is none to be found.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(conn)
 }

@@ -1,7 +1,7 @@
 //! The one thread of a process that writes to a file: it puts all operations that wait into one transaction.
 //!
-//! Guards against a commit per operation (a disk gives a few hundred a second), against a caller hearing of success
-//! before the commit, and against one caller's error undoing the others' work.
+//! Guards against a commit per operation (a disk gives a few hundred a second), against a caller hearing of
+//! success before the commit, and against one caller's error undoing the others' work.
 
 use std::{
     io,
@@ -13,7 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::file::Patience;
 
-/// Most operations in one commit: bounds how long the first one waits and how long other processes are kept out.
+/// Most operations in one commit: bounds how long the first one waits and how long other processes are kept
+/// out.
 const BATCH: usize = 256;
 /// Operations that may wait before callers are made to.
 const WAITING: usize = 1024;
@@ -133,8 +134,8 @@ impl<E: 'static> Writer<E> {
         Ok((Self(sender), thread))
     }
 
-    /// Does `work`, as a whole or not at all, and gives its result after the commit. A caller that goes away in the
-    /// meantime is not waited for; its work is done nevertheless.
+    /// Does `work`, as a whole or not at all, and gives its result after the commit. A caller that goes away
+    /// in the meantime is not waited for; its work is done nevertheless.
     pub(in crate::platform) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Step<'_, E>) -> rusqlite::Result<T> + Send + 'static,
@@ -205,7 +206,8 @@ fn commit_waiting<F: Target>(
     };
     let taken = done.len();
     for (work, own) in done {
-        // Without the commit nothing counts, not even a conflict: the other document may be one that was undone.
+        // Without the commit nothing counts, not even a conflict: the other document may be one that was
+        // undone.
         work.answer(match &outcome {
             Ok(()) => own.map_err(Undone::Own),
             Err(why) => Err(Undone::All(why.clone())),
@@ -229,7 +231,8 @@ fn attempt<F: Target>(
         while let Some(mut work) = next.take() {
             let own = if work.has_parts() { whole(step, work.as_mut()) } else { work.run(step) };
             if conn.is_autocommit() {
-                // A full disk or the like: SQLite has taken back the whole transaction. What waits has its own try.
+                // A full disk or the like: SQLite has taken back the whole transaction. What waits has its
+                // own try.
                 let error = own.err().unwrap_or(Error::InvalidQuery);
                 done.push((work, Ok(())));
                 return Err(error);

@@ -2,8 +2,8 @@
 //! text, and expression indexes over that JSON.
 //!
 //! Guards against lost orders (an answered write is on the disk) and against slow ones: waiting writes share
-//! a commit (`platform/sqlite/writer.rs`), reads have connections of their own (`readers.rs`), and no query runs without its
-//! index (`sql.rs`).
+//! a commit (`platform/sqlite/writer.rs`), reads have connections of their own (`readers.rs`), and no query
+//! runs without its index (`sql.rs`).
 
 mod connection;
 mod readers;

@@ -188,15 +188,18 @@ mod tests {
     #[test]
     fn only_listed_keys_show_their_values() {
         let body = json!({
-            "client_order_id": "ORD-1", "consignee_name": "Asha", "consignee_mobile": "9000000001", "consignee_phone": null,
+            "client_order_id": "ORD-1", "consignee_name": "Asha", "consignee_mobile": "9000000001",
+                "consignee_phone": null,
             "products": [{"product_sku": "S", "product_description": "for Asha"}], "shipment_weight": ["0.5"],
             "brand_new": {"client_order_id": "x"}, "data": "for Asha", "current_status": ["Asha"]
         });
         assert_eq!(
             redacted(&body),
             json!({
-                "client_order_id": "ORD-1", "consignee_name": HIDDEN, "consignee_mobile": HIDDEN, "consignee_phone": null,
-                "products": [{"product_sku": "S", "product_description": HIDDEN}], "shipment_weight": ["0.5"], "brand_new": HIDDEN, "data": HIDDEN, "current_status": [HIDDEN]
+                "client_order_id": "ORD-1", "consignee_name": HIDDEN, "consignee_mobile": HIDDEN,
+                    "consignee_phone": null,
+                "products": [{"product_sku": "S", "product_description": HIDDEN}], "shipment_weight": ["0.5"],
+                    "brand_new": HIDDEN, "data": HIDDEN, "current_status": [HIDDEN]
             })
         );
         assert_eq!(redacted(&json!("<html>Asha</html>")), HIDDEN);

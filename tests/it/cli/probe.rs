@@ -38,7 +38,8 @@ fn probe(folder: &Path, url: &str, args: &[&str]) -> Ended {
 fn canaries() -> Value {
     let mut body = order("A-1");
     let to = json!({ "name": "Canaryname Kapoor", "mobile": "9876512340", "email": "canary.mail@example.test",
-                     "address1": "77 Canary Villa", "pincode": "682541", "city": "Canarypur", "state": "Canarystate" });
+                     "address1": "77 Canary Villa", "pincode": "682541", "city": "Canarypur",
+                         "state": "Canarystate" });
     body["consignee"].as_object_mut().unwrap().extend(to.as_object().unwrap().clone());
     body
 }

@@ -75,7 +75,8 @@ async fn what_nobody_can_print_is_no_awb() {
     for awb in
         ["x".repeat(65), "1".repeat(100_000), "12\u{0}34".to_owned(), "12\n34".to_owned(), "१२३".to_owned()]
     {
-        let both = json!({ "status": true, "data": { "awb_number": awb }, "current_status": { "awb": awb, "status_code": "221" } });
+        let both = json!({ "status": true, "data": { "awb_number": awb }, "current_status": { "awb": awb,
+            "status_code": "221" } });
         let (app, merchant, id) = answered(both.to_string()).await;
         assert_eq!(merchant.order(&id).await["providerSyncStatus"], "reconciling");
         app.advance(Duration::from_secs(6));

@@ -18,8 +18,10 @@ fn check_created(answer: &Answer, client_order_id: &Value) -> String {
     assert!(id.starts_with("ord_") && number.starts_with("ORD-"), "{id} {number}");
     assert_eq!(answer.header("location"), Some(format!("/v1/orders/{id}").as_str()));
     let expected = json!({
-        "message": "Order accepted and queued for provider creation", "success": true, "idempotentReplay": false,
-        "data": { "id": id, "orderNumber": number, "clientOrderId": client_order_id, "status": "pending", "providerSyncStatus": "queued",
+        "message": "Order accepted and queued for provider creation", "success": true,
+            "idempotentReplay": false,
+        "data": { "id": id, "orderNumber": number, "clientOrderId": client_order_id, "status": "pending",
+            "providerSyncStatus": "queued",
                   "parcelxRequestRefId": null, "parcelxResponseRefId": null }
     });
     assert_eq!(body, expected);
@@ -44,8 +46,10 @@ fn view_of(body: &Value) -> Value {
     view["consignee"]["country"] = or(&body["consignee"]["country"], json!("India"));
     view["consignee"]["addressType"] = or(&body["consignee"]["addressType"], json!("OTHER"));
     let items = body["items"].as_array().unwrap().iter().map(|item| {
-        json!({ "sku": item["sku"], "name": item["name"], "category": item["category"], "description": item["description"],
-                "hsn": item["hsn"], "quantity": item["quantity"], "unitPrice": rupees(paise(&item["unitPrice"])),
+        json!({ "sku": item["sku"], "name": item["name"], "category": item["category"],
+            "description": item["description"],
+                "hsn": item["hsn"], "quantity": item["quantity"],
+                    "unitPrice": rupees(paise(&item["unitPrice"])),
                 "taxPercent": or(&item["taxPercent"], json!(0)) })
     });
     view["items"] = items.collect();
@@ -127,7 +131,8 @@ async fn every_field_is_kept_and_the_total_is_ours() {
     let merchant = app.merchant("u1");
     let id = check_created(&merchant.post("/orders/create", &full("A-1")).await, &json!("A-1"));
     check_reads_back(&merchant, &id, &full("A-1")).await;
-    let charges = json!({ "orderAmount": "749.00", "codAmount": "798.99", "taxAmount": "0.50", "extraCharges": "49.49", "totalAmount": "1597.98" });
+    let charges = json!({ "orderAmount": "749.00", "codAmount": "798.99", "taxAmount": "0.50",
+        "extraCharges": "49.49", "totalAmount": "1597.98" });
     assert_eq!(merchant.order(&id).await["charges"], charges);
     // Nobody else may say what the sum is, nor anything that only the service knows.
     for (field, value) in [

@@ -17,17 +17,26 @@ async fn an_order_shows_every_field_and_no_other() {
     );
     let number = answer.json()["data"]["orderNumber"].clone();
     let mut expected = json!({
-        "id": id, "orderNumber": number, "clientOrderId": "A-1", "status": "pending", "providerSyncStatus": "queued",
-        "providerEnv": "simulator", "syncReason": null, "nextCheckAt": null, "awb": null, "courierName": null, "courierCode": null,
-        "providerOrderNumber": null, "parcelxRequestRefId": null, "parcelxResponseRefId": null, "cancellation": { "state": "none" },
-        "invoiceNumber": "INV-1", "paymentMethod": "COD", "expressType": "surface", "pickAddressId": "10001", "returnAddressId": "10002",
-        "consignee": { "name": "Asha Example", "email": "asha@example.test", "mobile": "9000000001", "phone": "08023456789",
-                       "pincode": "560001", "address1": "12 Sample Street", "address2": "Near Demo Park", "city": "Bengaluru",
+        "id": id, "orderNumber": number, "clientOrderId": "A-1", "status": "pending",
+            "providerSyncStatus": "queued",
+        "providerEnv": "simulator", "syncReason": null, "nextCheckAt": null, "awb": null, "courierName": null,
+            "courierCode": null,
+        "providerOrderNumber": null, "parcelxRequestRefId": null, "parcelxResponseRefId": null,
+            "cancellation": { "state": "none" },
+        "invoiceNumber": "INV-1", "paymentMethod": "COD", "expressType": "surface", "pickAddressId": "10001",
+            "returnAddressId": "10002",
+        "consignee": { "name": "Asha Example", "email": "asha@example.test", "mobile": "9000000001",
+            "phone": "08023456789",
+                       "pincode": "560001", "address1": "12 Sample Street", "address2": "Near Demo Park",
+                           "city": "Bengaluru",
                        "state": "Karnataka", "country": "Nepal", "addressType": "HOME" },
-        "items": [{ "sku": "MUG-7", "name": "Blue mug", "category": "Home", "description": "Blue,\nwith a dot", "hsn": "69120010",
+        "items": [{ "sku": "MUG-7", "name": "Blue mug", "category": "Home",
+            "description": "Blue,\nwith a dot", "hsn": "69120010",
                     "quantity": 2, "unitPrice": "374.50", "taxPercent": 12.5 }],
-        "charges": { "orderAmount": "749.00", "codAmount": "798.99", "taxAmount": "0.50", "extraCharges": "49.49", "totalAmount": "1597.98" },
-        "shipment": { "width": [10, 20], "height": [12.5, 11], "length": [15, 16], "weight": [0.5, 2.75], "mps": 1 },
+        "charges": { "orderAmount": "749.00", "codAmount": "798.99", "taxAmount": "0.50",
+            "extraCharges": "49.49", "totalAmount": "1597.98" },
+        "shipment": { "width": [10, 20], "height": [12.5, 11], "length": [15, 16], "weight": [0.5, 2.75],
+            "mps": 1 },
         "history": [{ "seq": 1, "at": "2026-01-31T09:30:00.000Z", "actor": "merchant", "status": "queued" }],
         "createdAt": "2026-01-31T09:30:00.000Z", "updatedAt": "2026-01-31T09:30:00.000Z"
     });
@@ -40,7 +49,8 @@ async fn an_order_shows_every_field_and_no_other() {
     let logs = merchant.provider_logs(&id).await;
     let at = "2026-01-31T09:30:01.500Z";
     let booked = json!({
-        "status": "booked", "providerSyncStatus": "success", "awb": shipment.awb, "courierName": shipment.booking.courier_name,
+        "status": "booked", "providerSyncStatus": "success", "awb": shipment.awb,
+            "courierName": shipment.booking.courier_name,
         "courierCode": shipment.booking.courier_code, "providerOrderNumber": shipment.booking.order_number,
         "parcelxRequestRefId": logs[0]["id"], "parcelxResponseRefId": logs[0]["id"], "updatedAt": at,
         "history": [{ "seq": 1, "at": "2026-01-31T09:30:00.000Z", "actor": "merchant", "status": "queued" },

@@ -30,7 +30,8 @@ async fn a_replay_gives_the_order_as_it_stands_now() {
     let id = merchant.create(&order("A-1")).await;
     let number = merchant.order(&id).await["orderNumber"].clone();
     let queued = check_replayed(&merchant.post("/orders/create", &order("A-1")).await, &id, "queued");
-    let expected = json!({ "id": id, "orderNumber": number, "clientOrderId": "A-1", "status": "pending", "providerSyncStatus": "queued",
+    let expected = json!({ "id": id, "orderNumber": number, "clientOrderId": "A-1", "status": "pending",
+        "providerSyncStatus": "queued",
                            "parcelxRequestRefId": null, "parcelxResponseRefId": null });
     assert_eq!(queued, expected);
     assert_eq!(app.counts().await.waiting, 1, "a replay adds no job");
@@ -39,8 +40,10 @@ async fn a_replay_gives_the_order_as_it_stands_now() {
     app.assert_calls(&[("create", 1)]);
     let seen = merchant.order(&id).await;
     let booked = check_replayed(&merchant.post("/orders/create", &order("A-1")).await, &id, "booked");
-    let expected = json!({ "id": id, "orderNumber": number, "clientOrderId": "A-1", "status": "booked", "providerSyncStatus": "success",
-                           "parcelxRequestRefId": seen["parcelxRequestRefId"], "parcelxResponseRefId": seen["parcelxResponseRefId"] });
+    let expected = json!({ "id": id, "orderNumber": number, "clientOrderId": "A-1", "status": "booked",
+        "providerSyncStatus": "success",
+                           "parcelxRequestRefId": seen["parcelxRequestRefId"],
+                               "parcelxResponseRefId": seen["parcelxResponseRefId"] });
     assert_eq!(booked, expected);
     assert!(booked["parcelxRequestRefId"].is_string());
     assert_eq!(app.run_pending_jobs().await, 0);

@@ -23,7 +23,8 @@ const TOKEN: &str = "a2V5OmtleQ";
 
 fn canaries() -> Value {
     let mut body = full("A-1");
-    let to = json!({ "name": NAME, "mobile": MOBILE, "phone": PHONE, "email": EMAIL, "address1": LINE_1, "address2": LINE_2,
+    let to = json!({ "name": NAME, "mobile": MOBILE, "phone": PHONE, "email": EMAIL, "address1": LINE_1,
+        "address2": LINE_2,
                      "pincode": PINCODE, "city": CITY, "state": STATE });
     body["consignee"].as_object_mut().unwrap().extend(to.as_object().unwrap().clone());
     body["items"][0]["description"] = json!(format!("for {NAME}, call {MOBILE}"));
@@ -116,13 +117,19 @@ async fn a_booking_is_shown_by_an_allow_list() {
     let logs = merchant.provider_logs(&id).await;
     let hidden = "[redacted]";
     let expected = json!({
-        "client_order_id": seen["orderNumber"], "invoice_number": "INV-1", "express_type": "surface", "pick_address_id": "10001",
-        "return_address_id": "10002", "cod_amount": "798.99", "order_amount": "749.00", "tax_amount": "0.50", "extra_charges": "49.49",
+        "client_order_id": seen["orderNumber"], "invoice_number": "INV-1", "express_type": "surface",
+            "pick_address_id": "10001",
+        "return_address_id": "10002", "cod_amount": "798.99", "order_amount": "749.00", "tax_amount": "0.50",
+            "extra_charges": "49.49",
         "mps": "1", "courier_type": 0, "courier_code": "", "payment_mode": "Cod", "address_type": "Home",
-        "shipment_width": ["10", "20"], "shipment_height": ["12.5", "11"], "shipment_length": ["15", "16"], "shipment_weight": ["0.5", "2.75"],
-        "products": [{ "product_sku": "MUG-7", "product_name": "Blue mug", "product_value": "374.50", "product_quantity": "2",
-                       "product_hsnsac": "69120010", "product_taxper": 12.5, "product_category": "Home", "product_description": hidden }],
-        "consignee_name": hidden, "consignee_mobile": hidden, "consignee_phone": hidden, "consignee_emailid": hidden,
+        "shipment_width": ["10", "20"], "shipment_height": ["12.5", "11"], "shipment_length": ["15", "16"],
+            "shipment_weight": ["0.5", "2.75"],
+        "products": [{ "product_sku": "MUG-7", "product_name": "Blue mug", "product_value": "374.50",
+            "product_quantity": "2",
+                       "product_hsnsac": "69120010", "product_taxper": 12.5, "product_category": "Home",
+                           "product_description": hidden }],
+        "consignee_name": hidden, "consignee_mobile": hidden, "consignee_phone": hidden,
+            "consignee_emailid": hidden,
         "consignee_pincode": hidden, "consignee_address1": hidden, "consignee_address2": hidden
     });
     assert_eq!(logs[0]["requestPayload"], expected);

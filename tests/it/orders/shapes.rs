@@ -82,10 +82,13 @@ async fn all_faults_of_an_order_are_told_at_once() {
     let app = TestApp::start().await;
     let merchant = app.merchant("u1");
     let body = json!({
-        "clientOrderId": "  ", "paymentMethod": "CRYPTO", "expressType": 7, "pickAddressId": "x".repeat(51), "couponCode": "FREE",
-        "consignee": { "name": "A", "mobile": 9000000001_u64, "pincode": "56000", "address1": "12", "state": null, "role": "admin",
+        "clientOrderId": "  ", "paymentMethod": "CRYPTO", "expressType": 7, "pickAddressId": "x".repeat(51),
+            "couponCode": "FREE",
+        "consignee": { "name": "A", "mobile": 9000000001_u64, "pincode": "56000", "address1": "12",
+            "state": null, "role": "admin",
                        "email": "not-an-address", "addressType": "MOON" },
-        "items": [{ "sku": "", "name": "Mug", "quantity": 0, "unitPrice": "1.005", "taxPercent": 101 }, "a mug", { "sku": "S" }],
+        "items": [{ "sku": "", "name": "Mug", "quantity": 0, "unitPrice": "1.005", "taxPercent": 101 },
+            "a mug", { "sku": "S" }],
         "charges": { "orderAmount": -1, "codAmount": "many", "totalAmount": 5 },
         "shipment": { "width": [10, 0], "height": [10], "weight": ["0.5"], "mps": -1 }
     });

@@ -53,8 +53,9 @@ async fn without_a_good_token_every_route_answers_401_and_does_nothing() {
     let (claims, signature) = rest.split_once('.').unwrap();
     let none = URL_SAFE_NO_PAD.encode(json!({ "alg": "none", "typ": "JWT" }).to_string());
     let promoted = URL_SAFE_NO_PAD.encode(
-        json!({ "iss": "waybill", "aud": "waybill-api", "sub": "u2", "role": "merchant", "iat": 0, "nbf": 0, "exp": 9_999_999_999_u64 })
-            .to_string(),
+        json!({ "iss": "waybill", "aud": "waybill-api", "sub": "u2", "role": "merchant", "iat": 0, "nbf": 0,
+            "exp": 9_999_999_999_u64 })
+        .to_string(),
     );
 
     for missing in [&[][..], &[""], &["Bearer"], &["Basic dTE6cGFzcw=="], &[good.as_str()], &["Token abc"]] {

@@ -469,7 +469,8 @@ async fn every_box_has_all_four_measures() {
     let (_app, merchant) = app().await;
     let boxes = |w: usize, h: usize, l: usize, kg: usize| {
         let mut body = order("t");
-        body["shipment"] = json!({ "width": vec![10; w], "height": vec![10; h], "length": vec![10; l], "weight": vec![0.5; kg] });
+        body["shipment"] = json!({ "width": vec![10; w], "height": vec![10; h], "length": vec![10; l],
+            "weight": vec![0.5; kg] });
         body
     };
     accept(&merchant, boxes(1, 1, 1, 1), "one").await;

@@ -68,8 +68,8 @@ async fn when_answers_were_lost_what_was_claimed_comes_back_with_its_lease() {
         let counts = rig.counts().await;
         counts.completed + counts.failed + counts.delayed
     };
-    // Two claims went to nobody, and so did what was claimed with the ends whose answers were lost; the rest is
-    // done without them.
+    // Two claims went to nobody, and so did what was claimed with the ends whose answers were lost; the rest
+    // is done without them.
     until("the rest is told", async || double.orphans() > 0 && told().await == 20 - double.orphans()).await;
     until("nothing else is in hand", async || rig.counts().await.active == double.orphans()).await;
     // Renewed from now, whatever is still being told; then the orphans' time is over.

@@ -1,5 +1,5 @@
-//! The values, and the look for them. Every text has `zuq` in it, which no reference of ours can hold (their letters have
-//! no U); numbers are listed.
+//! The values, and the look for them. Every text has `zuq` in it, which no reference of ours can hold (their
+//! letters have no U); numbers are listed.
 
 use serde_json::{Value, json};
 use waybill::provider::simulator::{Answer, FailureShape, Then};
@@ -21,7 +21,8 @@ const NUMBERS: [&str; 5] = [MOBILE, PHONE, PINCODE, "98760", "51423"];
 pub(crate) fn body(client_order_id: &str) -> Value {
     let mut body = order(client_order_id);
     body["consignee"] = json!({
-        "name": "Zuqname Zuqsurname", "email": "mail@zuqhost.test", "mobile": MOBILE, "phone": PHONE, "pincode": PINCODE,
+        "name": "Zuqname Zuqsurname", "email": "mail@zuqhost.test", "mobile": MOBILE, "phone": PHONE,
+            "pincode": PINCODE,
         "address1": "41 Zuqvilla Lane", "address2": "Behind Zuqtemple", "city": "Zuqpur", "state": "Zuqstate"
     });
     body["items"][0]["description"] = json!("Zuqdescription for Zuqname");

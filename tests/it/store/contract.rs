@@ -16,19 +16,31 @@ use waybill::{
 macro_rules! contract_suite {
     ($adapter:ident, $open:expr) => {
         mod $adapter {
-            contract_suite!(@ $open, writing: a_document_comes_back_as_it_was_put_in, what_is_not_there_is_none, prepare_may_be_repeated,
-                a_newer_declaration_adds_its_index, the_stored_version_is_one_whatever_the_document_says, a_taken_id_is_a_conflict,
-                a_unique_index_is_a_conflict_under_its_name, absent_values_never_conflict, one_of_many_inserts_of_a_key_wins,
-                inserts_at_once_are_all_kept, a_caller_that_goes_away_breaks_nothing, odd_texts_are_kept, the_database_answers);
-            contract_suite!(@ $open, changing: replace_saves_over_its_own_version_only, replace_of_a_missing_document_is_false,
-                replace_keeps_the_unique_indexes, update_tells_what_it_saved, update_of_a_missing_document_does_not_decide,
-                a_decision_to_leave_writes_nothing, an_error_in_the_decision_leaves_the_document, racing_updates_all_land,
-                update_decides_again_and_gives_up_after_five, unknown_fields_survive_an_older_binary, a_key_that_was_freed_may_be_taken,
-                old_documents_go_oldest_first, documents_without_the_time_stay, retention_without_an_index_is_a_fault);
-            contract_suite!(@ $open, finding: equal_fields_narrow, a_range_is_half_open, both_orders_are_total, ties_are_paged_by_id,
-                pages_behind_a_cursor_are_complete_while_others_insert, the_limit_holds, a_nested_field_is_found,
+            contract_suite!(@ $open, writing: a_document_comes_back_as_it_was_put_in,
+                what_is_not_there_is_none, prepare_may_be_repeated,
+                a_newer_declaration_adds_its_index, the_stored_version_is_one_whatever_the_document_says,
+                    a_taken_id_is_a_conflict,
+                a_unique_index_is_a_conflict_under_its_name, absent_values_never_conflict,
+                    one_of_many_inserts_of_a_key_wins,
+                inserts_at_once_are_all_kept, a_caller_that_goes_away_breaks_nothing, odd_texts_are_kept,
+                    the_database_answers);
+            contract_suite!(@ $open, changing: replace_saves_over_its_own_version_only,
+                replace_of_a_missing_document_is_false,
+                replace_keeps_the_unique_indexes, update_tells_what_it_saved,
+                    update_of_a_missing_document_does_not_decide,
+                a_decision_to_leave_writes_nothing, an_error_in_the_decision_leaves_the_document,
+                    racing_updates_all_land,
+                update_decides_again_and_gives_up_after_five, unknown_fields_survive_an_older_binary,
+                    a_key_that_was_freed_may_be_taken,
+                old_documents_go_oldest_first, documents_without_the_time_stay,
+                    retention_without_an_index_is_a_fault);
+            contract_suite!(@ $open, finding: equal_fields_narrow, a_range_is_half_open,
+                both_orders_are_total, ties_are_paged_by_id,
+                pages_behind_a_cursor_are_complete_while_others_insert, the_limit_holds,
+                    a_nested_field_is_found,
                 documents_without_the_sort_field_are_left_out, times_sort, booleans_and_integers_are_keys,
-                a_unique_key_finds_its_document, equal_fields_beside_the_index_are_compared, counts_per_value, what_no_index_serves_is_a_fault,
+                a_unique_key_finds_its_document, equal_fields_beside_the_index_are_compared, counts_per_value,
+                    what_no_index_serves_is_a_fault,
                 values_are_never_read_as_code, an_unreadable_document_is_a_fault_that_tells_no_value);
         }
     };

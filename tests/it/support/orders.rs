@@ -20,9 +20,11 @@ fn lines(text: &str) -> Vec<Value> {
 /// A small good order.
 pub(crate) fn order(client_order_id: &str) -> Value {
     json!({
-        "clientOrderId": client_order_id, "invoiceNumber": "INV-1", "paymentMethod": "COD", "expressType": "surface",
+        "clientOrderId": client_order_id, "invoiceNumber": "INV-1", "paymentMethod": "COD",
+            "expressType": "surface",
         "pickAddressId": "10001",
-        "consignee": { "name": "Asha Example", "mobile": "9000000001", "pincode": "560001", "address1": "12 Sample Street",
+        "consignee": { "name": "Asha Example", "mobile": "9000000001", "pincode": "560001",
+            "address1": "12 Sample Street",
                        "city": "Bengaluru", "state": "Karnataka" },
         "items": [{ "sku": "MUG-7", "name": "Blue mug", "quantity": 2, "unitPrice": 374.5 }],
         "charges": { "orderAmount": 749, "codAmount": 749 },

@@ -219,7 +219,6 @@ fn job_outcome(order: &Order) -> Outcome {
         _ => "Nothing to do",
     };
     let done = order.cancellation().state() == CancellationState::Done;
-    Outcome::Completed(
-        json!({ "orderId": order.id(), "success": done, "message": message, "parcelX": { "awb": order.awb() } }),
-    )
+    Outcome::Completed(json!({ "orderId": order.id(), "success": done, "message": message,
+            "parcelX": { "awb": order.awb() } }))
 }

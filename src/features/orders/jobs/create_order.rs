@@ -197,7 +197,8 @@ fn job_outcome(order: &Order, generation: Option<i64>) -> Outcome {
     let reason = || words(order, order.sync_reason().unwrap_or("without words"));
     match order.provider_sync_status() {
         SyncStatus::Success => {
-            let parcelx = json!({ "awb": order.awb(), "courierName": order.courier_name(), "orderNumber": order.provider_order_number() });
+            let parcelx = json!({ "awb": order.awb(), "courierName": order.courier_name(),
+                "orderNumber": order.provider_order_number() });
             Outcome::Completed(answer(order, "Order created at ParcelX", &parcelx))
         }
         SyncStatus::Failed => Outcome::Failed { reason: reason() },
@@ -208,7 +209,8 @@ fn job_outcome(order: &Order, generation: Option<i64>) -> Outcome {
 
 /// The return value existing readers of the queue know.
 fn answer(order: &Order, message: &str, parcelx: &Value) -> Value {
-    json!({ "orderId": order.id(), "success": order.provider_sync_status() == SyncStatus::Success, "message": message, "parcelX": parcelx })
+    json!({ "orderId": order.id(), "success": order.provider_sync_status() == SyncStatus::Success,
+        "message": message, "parcelX": parcelx })
 }
 
 impl From<StoreError> for JobError {

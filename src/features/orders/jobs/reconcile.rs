@@ -141,8 +141,8 @@ impl Context {
         )
     }
 
-    /// Looks for the last order that was booked when the unresolved call had already been made: if that is not
-    /// found, nothing that look-ups do not find can be believed to be absent.
+    /// Looks for the last order that was booked when the unresolved call had already been made: if that is
+    /// not found, nothing that look-ups do not find can be believed to be absent.
     async fn control(&self, order: &Order, since: Timestamp, job: &ActiveJob) -> Result<Control, JobError> {
         let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::NotYet) };
         let by = By::Reference(known.order_number().to_owned());

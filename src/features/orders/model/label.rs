@@ -155,8 +155,8 @@ impl Order {
         self.awb.as_deref().filter(|_| waits && self.has_labelled_shipment())
     }
 
-    /// Records what a call for `request` came to. Returns `false` if nobody waits for it. What settles nothing is
-    /// tried again, a few times.
+    /// Records what a call for `request` came to. Returns `false` if nobody waits for it. What settles
+    /// nothing is tried again, a few times.
     pub(super) fn label_ended(
         &mut self,
         request: u32,

@@ -24,7 +24,8 @@ use crate::{
 /// under its own id, number and `clientOrderId`. The body is that of a create, whole; `clientOrderId` may be
 /// left out. From then on the same create answers with this order, and the first payload answers 422. The
 /// same request again, once the order is under way, answers 200 with the order as it stands.
-#[utoipa::path(post, path = "/v1/orders/{id}/amend", tag = TAG, operation_id = "amendOrder", request_body = CreateOrder,
+#[utoipa::path(post, path = "/v1/orders/{id}/amend", tag = TAG, operation_id = "amendOrder",
+    request_body = CreateOrder,
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     responses(
         (status = 202, description = "Accepted: it will be sent again", body = OrderResponse),

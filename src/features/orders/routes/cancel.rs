@@ -23,7 +23,8 @@ use crate::{
 /// Which order to call off, and why.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({ "orderId": "ord_019ab3c45f6d7a8b9c0d1e2f3a4b5c6d", "reason": "The customer changed their mind" }))]
+#[schema(example = json!({ "orderId": "ord_019ab3c45f6d7a8b9c0d1e2f3a4b5c6d",
+    "reason": "The customer changed their mind" }))]
 pub(super) struct CancelOrder {
     /// The order's id, `ord_…`.
     #[validate(nested)]
@@ -92,7 +93,8 @@ impl From<Order> for CancelOrderResponse {
 /// cancelled there in the background: ask `GET /v1/orders/{id}` until `cancellation.state` is `done` or
 /// `refused`; `review` waits for a person. A repeat answers with the state as it is; after `refused` it tries
 /// again.
-#[utoipa::path(post, path = "/orders/cancel", tag = TAG, operation_id = "cancelOrder", request_body = CancelOrder,
+#[utoipa::path(post, path = "/orders/cancel", tag = TAG, operation_id = "cancelOrder",
+    request_body = CancelOrder,
     responses(
         (status = 200, description = "Cancelled, or under way", body = CancelOrderResponse),
         (status = 404, description = "No order of yours has this id"),
@@ -111,7 +113,8 @@ pub(super) async fn cancel_order(
 ///
 /// As `POST /orders/cancel`. Answers 200 when the order is cancelled, 202 while that is under way. The body
 /// may be left out.
-#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = TAG, operation_id = "cancelOrderV1", request_body = Option<CancelReason>,
+#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = TAG, operation_id = "cancelOrderV1",
+    request_body = Option<CancelReason>,
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     responses(
         (status = 200, description = "Cancelled", body = OrderResponse),

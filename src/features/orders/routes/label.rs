@@ -55,7 +55,8 @@ pub(super) struct LabelView {
     responses(
         (status = 200, description = "The label", body = LabelBody),
         (status = 202, description = "Being fetched: ask again", body = LabelBody,
-            headers(("Retry-After" = u64, description = "Seconds to wait before the same request is sent again"))),
+            headers(("Retry-After" = u64,
+                description = "Seconds to wait before the same request is sent again"))),
         (status = 404, description = "No order of yours has this id"),
         (status = 409, description = "Not booked, cancelled, or `ParcelX` refuses the label"),
         (status = 502, description = "`ParcelX` gave an address that cannot be trusted"),

@@ -26,7 +26,8 @@ pub(super) struct ProviderLogList {
 /// List the calls made for an order
 ///
 /// Every request sent to `ParcelX` for the order and how it ended, oldest first; payloads are redacted.
-#[utoipa::path(get, path = "/v1/orders/{id}/provider-logs", tag = super::TAG, operation_id = "listProviderLogs",
+#[utoipa::path(get, path = "/v1/orders/{id}/provider-logs", tag = super::TAG,
+    operation_id = "listProviderLogs",
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     responses(
         (status = 200, description = "The calls", body = ProviderLogList),

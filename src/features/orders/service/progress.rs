@@ -110,8 +110,8 @@ impl OrderService {
         }
     }
 
-    /// Returns a duplicate AWB, and changes nothing, unless it is known that no order has it (`unheld`): it will
-    /// be cancelled.
+    /// Returns a duplicate AWB, and changes nothing, unless it is known that no order has it (`unheld`): it
+    /// will be cancelled.
     async fn try_resolve(
         &self,
         id: &str,

@@ -231,8 +231,9 @@ impl ReviewService {
         Ok(cancel.awb.clone())
     }
 
-    /// Looks at what the calls came to, and shuts the last one out if it never sent. One that may be under way
-    /// is a refusal: it could send after the order has ended, or die without an outcome that anybody writes.
+    /// Looks at what the calls came to, and shuts the last one out if it never sent. One that may be under
+    /// way is a refusal: it could send after the order has ended, or die without an outcome that anybody
+    /// writes.
     async fn on_record(&self, order: &Order) -> Result<Known, ReviewError> {
         let may_be_booked = order.booking().unresolved().is_some();
         let Some(attempt) = order.attempt() else { return Ok(Known::MayBeBooked(may_be_booked)) };

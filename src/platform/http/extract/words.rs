@@ -1,5 +1,6 @@
-//! Takes serde's messages apart. Guards against serde's own texts, which quote what was sent: nothing of a message
-//! is kept but names that stand in our source, and what a type of ours says itself, which begins with `must`.
+//! Takes serde's messages apart. Guards against serde's own texts, which quote what was sent: nothing of a
+//! message is kept but names that stand in our source, and what a type of ours says itself, which begins with
+//! `must`.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! What one runner has to do with one queue: it claims jobs, and tells how they ended.
 //!
-//! Guards against a call of the queue for each of that: jobs that end while one call is under way are told in the next
-//! one together, and what may be claimed in their place comes with the answer.
+//! Guards against a call of the queue for each of that: jobs that end while one call is under way are told in
+//! the next one together, and what may be claimed in their place comes with the answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,8 +38,8 @@ struct Ended {
 }
 
 impl JobSlot {
-    /// Tells how the job ended; once that is done, the right to run one is used for another. When the queue did not
-    /// answer, it is given back.
+    /// Tells how the job ended; once that is done, the right to run one is used for another. When the queue
+    /// did not answer, it is given back.
     pub(super) async fn tell(
         self,
         job: &ActiveJob,
@@ -139,7 +139,8 @@ impl<'a, C: Send + Sync + 'static> QueueLoop<'a, C> {
         }))
     }
 
-    /// Tells how jobs ended: `first` and all that have by now. Claims in their place, unless a claim is waiting.
+    /// Tells how jobs ended: `first` and all that have by now. Claims in their place, unless a claim is
+    /// waiting.
     async fn end(&mut self, first: Ended, may_claim: bool) {
         let (mut ended, mut held, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);

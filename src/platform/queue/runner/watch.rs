@@ -74,7 +74,8 @@ pub(super) async fn recover_stalled<C: Send + Sync + 'static>(
                 }
             }
             Err(error) => {
-                tracing::warn!(queue = settings.name, %error, "cannot look for stalled jobs of {}", settings.name);
+                tracing::warn!(queue = settings.name, %error, "cannot look for stalled jobs of {}",
+                    settings.name);
             }
         }
     }

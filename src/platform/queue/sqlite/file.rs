@@ -28,8 +28,9 @@ pub(super) struct Opened {
     pub(super) wal: Option<Identity>,
 }
 
-/// Opens the file at `path`, which must be absolute, making folder, file and table where they are missing. `before`
-/// is what this process had open until now, if anything: still open, so that its numbers mean something.
+/// Opens the file at `path`, which must be absolute, making folder, file and table where they are missing.
+/// `before` is what this process had open until now, if anything: still open, so that its numbers mean
+/// something.
 pub(super) fn open(path: &Path, before: Option<(Identity, Option<Identity>)>) -> Result<Opened, String> {
     let lock = file::make(path, || remove_stale(path, before))?;
     // Read before the connections are made: a file put there in between then counts as a change, not as ours.

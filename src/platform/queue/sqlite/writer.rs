@@ -1,7 +1,8 @@
 //! The queue's side of the one thread that writes to its file.
 //!
-//! Guards against a file that was deleted or replaced under the process: it looks before every transaction, and
-//! opens anew. Guards against jobs that nobody has in hand because whoever claimed them went away meanwhile.
+//! Guards against a file that was deleted or replaced under the process: it looks before every transaction,
+//! and opens anew. Guards against jobs that nobody has in hand because whoever claimed them went away
+//! meanwhile.
 
 use std::{
     collections::HashMap,
@@ -71,8 +72,8 @@ impl Writer {
     }
 }
 
-/// Claimed jobs on their way to the caller. Dropped on the way, because the caller has gone, they wait again at
-/// once.
+/// Claimed jobs on their way to the caller. Dropped on the way, because the caller has gone, they wait again
+/// at once.
 pub(super) struct Grant {
     pub(super) jobs: Vec<ActiveJob>,
     returned: Arc<Mutex<Vec<ActiveJob>>>,
@@ -125,7 +126,8 @@ impl Jobs {
             let path = &self.shared.path;
             let before = self.open.as_ref().map(|open| (open.file.identity(), open.wal));
             if before.is_some() {
-                tracing::warn!(path = %path.display(), "the queue file was deleted or replaced; opening it anew");
+                tracing::warn!(path = %path.display(),
+                    "the queue file was deleted or replaced; opening it anew");
             }
             let opened = file::open(path, before);
             // Only now: while they were open, nobody else could get the numbers of the old files.
@@ -202,8 +204,8 @@ impl Target for Jobs {
 
 impl Drop for Jobs {
     fn drop(&mut self) {
-        // The writing connection is closed last: so it tidies the side files up, unless another process has the file
-        // open.
+        // The writing connection is closed last: so it tidies the side files up, unless another process has
+        // the file open.
         self.shared.retire();
     }
 }

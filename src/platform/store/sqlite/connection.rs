@@ -1,7 +1,7 @@
 //! The store's connections, its side of the one thread that writes, and what SQLite's errors mean to callers.
 //!
-//! Guards against documents that go with a file that was moved away: what is lost here is lost, so nothing is written
-//! or read while another file, or none, stands at the path.
+//! Guards against documents that go with a file that was moved away: what is lost here is lost, so nothing is
+//! written or read while another file, or none, stands at the path.
 
 use std::{
     io,
@@ -24,7 +24,8 @@ pub(super) fn open_writer(path: &Path) -> Result<(Connection, Arc<Pinned>), Stri
     let path = absolute(path).map_err(|e: io::Error| format!("{}: {e}", path.display()))?;
     let _lock = file::make(&path, || Ok(()))?;
     let pinned = Pinned::new(&path)?;
-    // A larger WAL between checkpoints: index pages that every commit touches are copied back once, not each time.
+    // A larger WAL between checkpoints: index pages that every commit touches are copied back once, not each
+    // time.
     let settings = |conn: &Connection| {
         conn.execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;

@@ -28,7 +28,8 @@ async fn a_cancel_job_of_another_producer_cancels() {
     let stranger = job("n-1", json!({ "orderId": id, "userId": "u2", "cancellationReason": "x" }));
     let own = job(
         "n-2",
-        json!({ "orderId": id, "userId": "u1", "clientOrderId": "A-1", "cancellationReason": "Lost", "payload": {} }),
+        json!({ "orderId": id, "userId": "u1", "clientOrderId": "A-1", "cancellationReason": "Lost",
+            "payload": {} }),
     );
     app.app.queue.broker.add(&[stranger]).await.unwrap();
     app.run_pending_jobs().await;

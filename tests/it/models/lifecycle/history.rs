@@ -130,7 +130,8 @@ fn ops() -> impl Strategy<Value = Op> {
     let attempt = prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
     let wait =
         prop_oneof![Just(None), sample::select(vec![0, 5, 60, 900]).prop_map(Some)].prop_map(Found::Wait);
-    let finding = prop_oneof![2 => Just(Found::Booked), 2 => Just(Found::Refused), 6 => wait, 1 => Just(Found::NeverSent), 3 => Just(Found::Unknown)];
+    let finding = prop_oneof![2 => Just(Found::Booked), 2 => Just(Found::Refused), 6 => wait,
+        1 => Just(Found::NeverSent), 3 => Just(Found::Unknown)];
     let which = prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
     let answer = sample::select(vec![
         CallOutcome::Done(()),

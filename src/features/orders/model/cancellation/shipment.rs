@@ -185,8 +185,8 @@ impl ShipmentCancellation {
         self.detail = Some(why.to_owned());
     }
 
-    /// Records a look-up. Returns `false` if nothing waits for one. That the provider does not know the shipment
-    /// proves nothing: it did.
+    /// Records a look-up. Returns `false` if nothing waits for one. That the provider does not know the
+    /// shipment proves nothing: it did.
     pub(super) fn tracking_seen(
         &mut self,
         tracked: &CallOutcome<Tracking>,

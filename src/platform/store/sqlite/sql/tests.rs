@@ -26,7 +26,8 @@ fn database() -> Connection {
     for n in 0..500_i64 {
         let at = Timestamp::from_millis(n / 3 * 1000).to_string();
         let outbox = (n % 5 == 0).then(|| serde_json::json!({ "at": at }));
-        let json = serde_json::json!({ "createdAt": at, "userId": format!("u{}", n % 7), "status": format!("s{}", n % 3), "awb": (n % 2 == 0).then_some(n),
+        let json = serde_json::json!({ "createdAt": at, "userId": format!("u{}", n % 7),
+            "status": format!("s{}", n % 3), "awb": (n % 2 == 0).then_some(n),
             "clientOrderId": n, "number": n, "outbox": outbox, "kind": n % 2 });
         let Statement { sql, values } = insert("orders", &format!("o{n:04}"), json.to_string());
         conn.execute(&sql, params_from_iter(values)).unwrap();

@@ -16,16 +16,21 @@ fn payload(body: Value) -> Value {
 
 fn cod() -> Value {
     json!({
-        "clientOrderId": "shop-7", "invoiceNumber": "INV/1/0", "paymentMethod": "cod", "expressType": "SURFACE", "pickAddressId": "10003",
+        "clientOrderId": "shop-7", "invoiceNumber": "INV/1/0", "paymentMethod": "cod",
+            "expressType": "SURFACE", "pickAddressId": "10003",
         "returnAddressId": "10002",
-        "consignee": { "name": "Asha Ansari", "mobile": "0143881027", "pincode": "056001", "address1": "822, Sector 18",
-                       "address2": "Behind the tree,\nring twice", "city": "New Delhi", "state": "Delhi", "email": "a@example.test",
+        "consignee": { "name": "Asha Ansari", "mobile": "0143881027", "pincode": "056001",
+            "address1": "822, Sector 18",
+                       "address2": "Behind the tree,\nring twice", "city": "New Delhi", "state": "Delhi",
+                           "email": "a@example.test",
                        "phone": "02463349907", "addressType": "home" },
-        "items": [{ "sku": "SKU-1", "name": "USB-C cable 1 m", "quantity": 2, "unitPrice": 299, "hsn": "65480012", "taxPercent": 12.5,
+        "items": [{ "sku": "SKU-1", "name": "USB-C cable 1 m", "quantity": 2, "unitPrice": 299,
+            "hsn": "65480012", "taxPercent": 12.5,
                     "category": "Electronics", "description": "Fragile" },
                   { "sku": "SKU-2", "name": "Diya", "quantity": 10, "unitPrice": "0.50" }],
         "charges": { "orderAmount": 598, "codAmount": 657.5, "extraCharges": 59.5, "taxAmount": 0.03 },
-        "shipment": { "width": [10, 20], "height": [60, 5.25], "length": [33, 10], "weight": [12, 0.4], "mps": 1 }
+        "shipment": { "width": [10, 20], "height": [60, 5.25], "length": [33, 10], "weight": [12, 0.4],
+            "mps": 1 }
     })
 }
 
@@ -41,18 +46,27 @@ fn every_field_is_mapped() {
     assert_eq!(
         payload(cod()),
         json!({
-            "client_order_id": "ORD-TEST", "consignee_name": "Asha Ansari", "consignee_mobile": "0143881027", "consignee_phone": "02463349907",
-            "consignee_emailid": "a@example.test", "consignee_address1": "822, Sector 18", "consignee_address2": "Behind the tree,\nring twice",
-            "consignee_pincode": "056001", "address_type": "Home", "invoice_number": "INV/1/0", "express_type": "surface",
-            "pick_address_id": "10003", "return_address_id": "10002", "payment_mode": "Cod", "cod_amount": "657.50", "order_amount": "598.00",
+            "client_order_id": "ORD-TEST", "consignee_name": "Asha Ansari", "consignee_mobile": "0143881027",
+                "consignee_phone": "02463349907",
+            "consignee_emailid": "a@example.test", "consignee_address1": "822, Sector 18",
+                "consignee_address2": "Behind the tree,\nring twice",
+            "consignee_pincode": "056001", "address_type": "Home", "invoice_number": "INV/1/0",
+                "express_type": "surface",
+            "pick_address_id": "10003", "return_address_id": "10002", "payment_mode": "Cod",
+                "cod_amount": "657.50", "order_amount": "598.00",
             "tax_amount": "0.03", "extra_charges": "59.50", "mps": "1", "courier_type": 0, "courier_code": "",
             "products": [
-                { "product_sku": "SKU-1", "product_name": "USB-C cable 1 m", "product_value": "299.00", "product_quantity": "2",
-                  "product_hsnsac": "65480012", "product_taxper": 12.5, "product_category": "Electronics", "product_description": "Fragile" },
-                { "product_sku": "SKU-2", "product_name": "Diya", "product_value": "0.50", "product_quantity": "10",
-                  "product_hsnsac": "", "product_taxper": 0, "product_category": "", "product_description": "" }
+                { "product_sku": "SKU-1", "product_name": "USB-C cable 1 m", "product_value": "299.00",
+                    "product_quantity": "2",
+                  "product_hsnsac": "65480012", "product_taxper": 12.5, "product_category": "Electronics",
+                      "product_description": "Fragile" },
+                { "product_sku": "SKU-2", "product_name": "Diya", "product_value": "0.50",
+                    "product_quantity": "10",
+                  "product_hsnsac": "", "product_taxper": 0, "product_category": "",
+                      "product_description": "" }
             ],
-            "shipment_width": ["10", "20"], "shipment_height": ["60", "5.25"], "shipment_length": ["33", "10"], "shipment_weight": ["12", "0.4"]
+            "shipment_width": ["10", "20"], "shipment_height": ["60", "5.25"], "shipment_length": ["33",
+                "10"], "shipment_weight": ["12", "0.4"]
         })
     );
 }
@@ -61,9 +75,11 @@ fn every_field_is_mapped() {
 fn prepaid_collects_nothing_and_absent_fields_are_empty() {
     let payload = payload(json!({
         "invoiceNumber": "I", "paymentMethod": "PREPAID", "expressType": "air", "pickAddressId": "1",
-        "consignee": { "name": "As", "mobile": "9000000001", "pincode": "560001", "address1": "12 Street", "city": "Be", "state": "Ka" },
+        "consignee": { "name": "As", "mobile": "9000000001", "pincode": "560001", "address1": "12 Street",
+            "city": "Be", "state": "Ka" },
         "items": [{ "sku": "S", "name": "N", "quantity": 1, "unitPrice": 0 }],
-        "charges": { "orderAmount": 0 }, "shipment": { "width": [1], "height": [1], "length": [1], "weight": [0.001] }
+        "charges": { "orderAmount": 0 }, "shipment": { "width": [1], "height": [1], "length": [1],
+            "weight": [0.001] }
     }));
     for (key, value) in [
         ("payment_mode", json!("Prepaid")),
