@@ -17,7 +17,7 @@ use crate::{
     features::{
         Collection, Feature, JobContext, Services, audit,
         orders::{
-            self,
+            self, jobs,
             model::PollSchedule,
             service::{Labels, OrderService},
         },
@@ -46,10 +46,10 @@ use crate::{
 };
 
 /// Every resource, in the order in which the API's document shows them. A new one is a line here.
-const FEATURES: [fn() -> Feature; 3] = [orders::feature, provider_accounts::feature, audit::feature];
+const FEATURES: &[fn() -> Feature] = &[orders::feature, provider_accounts::feature, audit::feature];
 
 fn features() -> Vec<Feature> {
-    FEATURES.map(|feature| feature()).into()
+    FEATURES.iter().map(|feature| feature()).collect()
 }
 
 /// Those of the features, of the provider's logs, and the leases.
@@ -256,7 +256,7 @@ impl App {
         let (calls, times) = (TaskTracker::new(), &self.config.parcelx);
         let guard = self.guard();
         let protection = Protection { observer: Some(Arc::new(guard.clone())), limits: self.limits() };
-        let context = JobContext {
+        let orders = jobs::Context {
             orders: self.state.orders.clone(),
             carrier: self.parcelx(account, protection)?,
             clock: self.clock.clone(),
@@ -272,6 +272,12 @@ impl App {
             },
             lookup_trusted: self.config.parcelx.lookup == Lookup::Auto,
             calls: calls.clone(),
+        };
+        let context = JobContext {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            producer: self.state.producer.clone(),
+            orders,
         };
         let registry = features().into_iter().fold(Registry::default(), |all, feature| all.and(feature.jobs));
         let queues = queues().into_iter().map(|(name, _)| self.config.queue_settings(name)).collect();

@@ -16,7 +16,12 @@ use crate::{
     platform::{
         auth::Tokens,
         outbox::{Dispatched, Walker},
-        queue::{job::Job, producer::Producer, registry::Registry, retry::Policies},
+        queue::{
+            job::Job,
+            producer::Producer,
+            registry::{Has, Registry},
+            retry::Policies,
+        },
         store::{Document, Store, StoreError},
     },
     provider::carrier::{CallRecords, Needs},
@@ -34,8 +39,26 @@ pub struct Services {
     pub records: Arc<dyn CallRecords>,
 }
 
-/// What handlers of jobs may take.
-pub type JobContext = jobs::Context;
+/// What handlers of jobs may take, each by its type: `type Context = Store`.
+#[derive(Debug)]
+pub struct JobContext {
+    pub store: Store,
+    pub clock: Clock,
+    pub producer: Producer,
+    pub orders: jobs::Context,
+}
+
+impl Has<Store> for JobContext {
+    fn part(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Has<jobs::Context> for JobContext {
+    fn part(&self) -> &jobs::Context {
+        &self.orders
+    }
+}
 
 /// One resource: its collections, queues, jobs and routes.
 pub struct Feature {
@@ -116,7 +139,10 @@ impl Feature {
 
     /// A kind of job; its queue must be declared, too.
     #[must_use]
-    pub fn job<J: Job<Context = JobContext>>(mut self) -> Self {
+    pub fn job<J: Job>(mut self) -> Self
+    where
+        JobContext: Has<J::Context>,
+    {
         self.jobs = self.jobs.with::<J>();
         self
     }

@@ -17,7 +17,7 @@ pub trait Payload: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// A handler. It may be run again at any time (a lease can be lost between the work and its acknowledgement),
 /// so what it does must stand being done twice.
 pub trait Job: Payload {
-    /// What the handler needs; the same for all handlers of a registry.
+    /// What the handler needs; the registry's context must hold it.
     type Context: Send + Sync + 'static;
 
     fn run(

@@ -28,7 +28,10 @@ impl<C: Send + Sync + 'static> Default for Registry<C> {
 
 impl<C: Send + Sync + 'static> Registry<C> {
     #[must_use]
-    pub fn with<J: Job<Context = C>>(mut self) -> Self {
+    pub fn with<J: Job>(mut self) -> Self
+    where
+        C: Has<J::Context>,
+    {
         self.handlers.insert((J::QUEUE, J::NAME), Arc::new(Typed::<J>(std::marker::PhantomData)));
         self
     }
@@ -53,6 +56,17 @@ impl<C: Send + Sync + 'static> Registry<C> {
     }
 }
 
+/// A context that holds another: what a registry's jobs share holds what each of them needs.
+pub trait Has<T> {
+    fn part(&self) -> &T;
+}
+
+impl<T> Has<T> for T {
+    fn part(&self) -> &T {
+        self
+    }
+}
+
 /// A [`Job`] whose type is forgotten.
 #[async_trait]
 pub(super) trait Handler<C>: Send + Sync {
@@ -63,16 +77,16 @@ pub(super) trait Handler<C>: Send + Sync {
 struct Typed<J>(std::marker::PhantomData<fn() -> J>);
 
 #[async_trait]
-impl<J: Job> Handler<J::Context> for Typed<J> {
-    async fn run(&self, ctx: &J::Context, job: &ActiveJob) -> Result<Outcome, JobError> {
+impl<J: Job, C: Has<J::Context> + Sync> Handler<C> for Typed<J> {
+    async fn run(&self, ctx: &C, job: &ActiveJob) -> Result<Outcome, JobError> {
         let payload = serde_json::from_str::<J>(&job.data)
             .map_err(|e| JobError::Abort(format!("its payload does not read: {e}")))?;
-        payload.run(ctx, job).await
+        payload.run(ctx.part(), job).await
     }
 
-    async fn on_dead(&self, ctx: &J::Context, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
+    async fn on_dead(&self, ctx: &C, job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
         match serde_json::from_str::<J>(&job.data) {
-            Ok(payload) => payload.on_dead(ctx, job, why).await,
+            Ok(payload) => payload.on_dead(ctx.part(), job, why).await,
             Err(_) => Ok(()), // it names nothing that could be moved on
         }
     }
