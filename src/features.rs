@@ -3,6 +3,7 @@
 
 pub mod audit;
 mod feature;
+pub mod notes;
 pub mod orders;
 pub mod provider_accounts;
 
