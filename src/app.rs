@@ -46,8 +46,7 @@ use crate::{
 };
 
 /// Every resource, in the order in which the API's document shows them. A new one is a line here.
-const FEATURES: &[fn() -> Feature] =
-    &[orders::feature, crate::features::notes::feature, provider_accounts::feature, audit::feature];
+const FEATURES: &[fn() -> Feature] = &[orders::feature, provider_accounts::feature, audit::feature];
 
 fn features() -> Vec<Feature> {
     FEATURES.iter().map(|feature| feature()).collect()

@@ -3,7 +3,6 @@
 
 pub mod audit;
 mod feature;
-pub mod notes;
 pub mod orders;
 pub mod provider_accounts;
 
