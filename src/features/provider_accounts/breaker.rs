@@ -12,9 +12,14 @@ use std::{
 
 use crate::{
     base::{clock::Clock, ids, timestamp::Timestamp},
-    platform::telemetry,
+    platform::telemetry::Gauge,
     provider::carrier::CallHealth,
 };
+
+static STATE: Gauge = Gauge::new(
+    "waybill_provider_breaker_state",
+    "Circuit breaker of this process: 0 closed, 1 half open, 2 open (ParcelX is left alone).",
+);
 
 /// How long it first stays open; doubles with every probe that fails.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -119,11 +124,12 @@ impl Breaker {
 
     /// Every change of the state is shown.
     fn set(state: &mut State, next: State) {
-        telemetry::provider_breaker(match next {
-            State::Closed { .. } => 0,
-            State::HalfOpen { .. } => 1,
-            State::Open { .. } => 2,
-        });
+        let shown = match next {
+            State::Closed { .. } => 0.0,
+            State::HalfOpen { .. } => 1.0,
+            State::Open { .. } => 2.0,
+        };
+        STATE.set(&[], shown);
         *state = next;
     }
 

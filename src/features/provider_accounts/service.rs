@@ -12,10 +12,15 @@ use crate::{
     features::audit::{Audit, AuditContext, AuditedAction, Outcome},
     platform::{
         store::{Decision, Document, Order as Sort, Query, Store, StoreError, Updated},
-        telemetry,
+        telemetry::Gauge,
     },
     provider::carrier::{AccountProblem, ProviderEnv},
 };
+
+static HELD: Gauge = Gauge::new(
+    "waybill_account_held",
+    "1 while the ParcelX account is held, by kind: wallet, configuration or credentials.",
+);
 
 /// One account, as a process sees it. Clones share what they know.
 #[derive(Debug, Clone)]
@@ -82,7 +87,8 @@ impl Accounts {
         }
         let hold = self.hold();
         for kind in AccountProblem::ALL {
-            telemetry::account_held(kind.as_str(), hold.as_ref().is_some_and(|h| h.kind == kind));
+            let held = hold.as_ref().is_some_and(|h| h.kind == kind);
+            HELD.set(&[("kind", kind.as_str())], f64::from(u8::from(held)));
         }
         Ok(hold)
     }

@@ -22,7 +22,17 @@ use tower_http::compression::{
 use tracing::Instrument;
 
 use super::{Kind, Problem, extract::BodyLimit, problem};
-use crate::{base::clock::Clock, platform::telemetry};
+use crate::{
+    base::clock::Clock,
+    platform::telemetry::{Counter, Durations},
+};
+
+static REQUESTS: Counter =
+    Counter::new("waybill_http_requests_total", "Requests answered, by method, route and status.");
+static DURATION: Durations = Durations::new(
+    "waybill_http_request_duration_seconds",
+    "From the end of a request's headers to its response, by method and route.",
+);
 
 /// The limits of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +134,8 @@ async fn around(State(settings): State<Arc<Settings>>, mut request: Request, nex
     response.headers_mut().insert(X_REQUEST_ID, id.header());
 
     let took = started.elapsed();
-    telemetry::http_request(method, route, response.status(), took);
+    REQUESTS.increment(&[("method", method), ("route", route), ("status", response.status().as_str())]);
+    DURATION.record(&[("method", method), ("route", route)], took);
     span.in_scope(|| log(route, response.status().as_u16(), took));
     response
 }

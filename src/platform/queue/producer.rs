@@ -12,7 +12,12 @@ use std::{
 use tokio::time::Instant;
 
 use super::{Broker, NewJob};
-use crate::platform::telemetry;
+use crate::platform::telemetry::Counter;
+
+static MISSED: Counter = Counter::new(
+    "waybill_queue_adds_missed_total",
+    "Jobs a request could not add itself (result: skipped or failed); the outbox relay adds them.",
+);
 
 const DEADLINE: Duration = Duration::from_millis(100);
 const FAILURES: u32 = 3;
@@ -47,7 +52,7 @@ impl Producer {
     /// not.
     pub async fn offer(&self, job: NewJob) -> bool {
         if self.is_shut() {
-            telemetry::queue_add(job.queue, "skipped");
+            MISSED.increment(&[("queue", job.queue), ("result", "skipped")]);
             return false;
         }
         let queue = job.queue;
@@ -59,7 +64,7 @@ impl Producer {
         };
         self.note(failure.is_none());
         if let Some(reason) = failure {
-            telemetry::queue_add(queue, "failed");
+            MISSED.increment(&[("queue", queue), ("result", "failed")]);
             tracing::warn!(
                 queue,
                 job.id = job.id,

@@ -22,8 +22,13 @@ use tokio::{
 
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
-    platform::telemetry,
+    platform::telemetry::Counter,
 };
+
+static THROTTLED: Counter = Counter::new(
+    "waybill_provider_throttled_total",
+    "Calls that had to wait for their turn (result: waited) or were put off (put-off).",
+);
 
 /// The longest wait for a turn.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -98,7 +103,7 @@ impl Limits {
         if let Ok(permit) = Arc::clone(slots).try_acquire_owned() {
             return Ok(Some(permit));
         }
-        telemetry::provider_throttled("waited");
+        THROTTLED.increment(&[("result", "waited")]);
         match tokio::time::timeout_at(deadline, Arc::clone(slots).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Some(permit)),
             _ => Err(gave_up(BUSY)),
@@ -115,7 +120,7 @@ impl Limits {
                 return Err(gave_up(wait));
             }
             if !waited {
-                telemetry::provider_throttled("waited");
+                THROTTLED.increment(&[("result", "waited")]);
                 waited = true;
             }
             tokio::time::sleep(wait).await;
@@ -124,7 +129,7 @@ impl Limits {
 }
 
 fn gave_up(after: Duration) -> Throttled {
-    telemetry::provider_throttled("put-off");
+    THROTTLED.increment(&[("result", "put-off")]);
     Throttled { after }
 }
 

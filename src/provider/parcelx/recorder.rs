@@ -15,9 +15,17 @@ use super::{
 };
 use crate::{
     base::{clock::Clock, fault, ids, timestamp::Timestamp},
-    platform::{store::StoreError, telemetry},
+    platform::{
+        store::StoreError,
+        telemetry::{Counter, Durations},
+    },
     provider::carrier::{Call, CallEnd, CallError, CallOutcome, Operation, Protection},
 };
+
+static CALLS: Counter =
+    Counter::new("waybill_provider_calls_total", "Calls to ParcelX, by operation and verdict.");
+static DURATION: Durations =
+    Durations::new("waybill_provider_call_duration_seconds", "How long calls to ParcelX took, by operation.");
 
 /// What the layer must know of a call; travels in the request's extensions.
 #[derive(Clone)]
@@ -96,7 +104,8 @@ impl Middleware for Recorder {
         };
         let asked = Asked { reference: &call.reference, payload: &payload };
         let (outcome, word) = told(&wire, asked);
-        telemetry::provider_call(operation.as_str(), word, started.elapsed());
+        CALLS.increment(&[("operation", operation.as_str()), ("verdict", word)]);
+        DURATION.record(&[("operation", operation.as_str())], started.elapsed());
         // First of all, since it cannot be had again: what follows from it may take its time.
         let written = self.logs.end(&log, &wire, word, started.elapsed()).await;
         if let Some(observer) = &self.protection.observer {

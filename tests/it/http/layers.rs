@@ -285,17 +285,31 @@ async fn requests_are_counted_by_route_never_by_path() {
     for made_up in ["number/471", "no-such-path", "BREW"] {
         assert!(!text.contains(made_up), "an id or an invented method became a label: {text}");
     }
-    telemetry::job("q", "create-order", "completed", Duration::from_millis(5));
-    telemetry::provider_call("create_order", "booked", Duration::from_millis(5));
-    telemetry::queue_add("q", "skipped");
-    telemetry::job_stalled("q");
-    telemetry::outbox_lag(Duration::from_secs(1));
-    telemetry::account_held("wallet", false);
-    telemetry::provider_breaker(0);
-    telemetry::provider_throttled("waited");
+    for described in ["waybill_http_requests_total", "waybill_http_request_duration_seconds"] {
+        assert!(text.contains(&format!("# HELP {described} ")), "{described}: {text}");
+    }
+}
+
+#[test]
+fn a_metric_that_is_declared_anywhere_is_described_and_has_buckets() {
+    static SEEN: telemetry::Counter = telemetry::Counter::new("waybill_test_seen_total", "Things seen.");
+    static LEVEL: telemetry::Gauge = telemetry::Gauge::new("waybill_test_level", "How high it is.");
+    static TOOK: telemetry::Durations =
+        telemetry::Durations::new("waybill_test_duration_seconds", "How long it took.");
+    telemetry::install();
+    SEEN.increment(&[("kind", "a")]);
+    SEEN.increment(&[("kind", "a")]);
+    LEVEL.set(&[], 1.5);
+    TOOK.record(&[], Duration::from_millis(30));
     let text = telemetry::render();
-    for metric in telemetry::ALL {
-        assert!(text.contains(&format!("# HELP {} ", metric.name())), "{} is not described", metric.name());
+    for line in [
+        "# HELP waybill_test_seen_total Things seen.",
+        "waybill_test_seen_total{kind=\"a\"} 2",
+        "waybill_test_level 1.5",
+        "waybill_test_duration_seconds_bucket{le=\"0.1\"} 1",
+        "waybill_test_duration_seconds_bucket{le=\"0.025\"} 0",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
     }
 }
 

@@ -15,9 +15,19 @@ use crate::{
             registry::Handler,
             retry,
         },
-        telemetry,
+        telemetry::{Counter, Durations},
     },
 };
+
+static JOBS: Counter = Counter::new("waybill_jobs_total", "Runs of jobs, by queue, name and outcome.");
+static DURATION: Durations =
+    Durations::new("waybill_job_duration_seconds", "How long runs of jobs took, by queue and name.");
+
+/// One run of a job.
+fn measured(job: &ActiveJob, outcome: &str, took: Duration) {
+    JOBS.increment(&[("queue", &job.queue), ("name", &job.name), ("outcome", outcome)]);
+    DURATION.record(&[("queue", &job.queue), ("name", &job.name)], took);
+}
 
 /// How often an acknowledgement is repeated when the queue does not answer. After that the lease runs out and
 /// the job runs again.
@@ -43,7 +53,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
             let outcome = outcome(&end);
             self.acknowledge(&job, &end, slot).await;
             drop(in_hand);
-            telemetry::job(&job.queue, &job.name, outcome, started.elapsed());
+            measured(&job, outcome, started.elapsed());
         }
         .instrument(span)
         .await;
@@ -100,7 +110,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
     pub(super) async fn on_stalled_dead(&self, job: &ActiveJob) {
         let why = DeathCause::Stalled;
         tracing::error!(reason = why.reason(), "job {} failed for good", job.id);
-        telemetry::job(&job.queue, &job.name, "failed", Duration::ZERO);
+        measured(job, "failed", Duration::ZERO);
         let Some(handler) = self.0.registry.handler(job) else { return };
         let moved = AssertUnwindSafe(handler.on_dead(&self.0.context, job, &why)).catch_unwind().await;
         if !matches!(moved, Ok(Ok(()))) {

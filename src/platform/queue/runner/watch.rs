@@ -11,8 +11,10 @@ use super::{
 };
 use crate::{
     base::ids,
-    platform::{queue::LeaseState, telemetry},
+    platform::{queue::LeaseState, telemetry::Counter},
 };
+
+static STALLED: Counter = Counter::new("waybill_jobs_stalled_total", "Jobs whose worker vanished, by queue.");
 
 /// Renews every lease in hand each quarter of the shortest one's length, all of a length in one call.
 pub(super) async fn renew_leases<C: Send + Sync + 'static>(runner: Runner<C>, stop: CancellationToken) {
@@ -62,7 +64,7 @@ pub(super) async fn recover_stalled<C: Send + Sync + 'static>(
         match runner.0.queue.broker.recover_stalled(&settings.name, settings.max_stalled).await {
             Ok(recovered) => {
                 for id in &recovered.requeued {
-                    telemetry::job_stalled(&settings.name);
+                    STALLED.increment(&[("queue", &settings.name)]);
                     tracing::warn!(
                         job.id = id,
                         queue = settings.name,
