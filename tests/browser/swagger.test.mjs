@@ -1,5 +1,6 @@
-// The interactive documentation as a newcomer uses it: open it, authorize, try an order out, see it in the list. And what a security
-// reviewer would look for meanwhile: a strict policy that nothing on the page breaks, and no word to any other host.
+// The interactive documentation as a newcomer uses it: open it, authorize, try an order out, see it in the
+// list. And what a security reviewer would look for meanwhile: a strict policy that nothing on the page
+// breaks, and no word to any other host.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -36,12 +37,18 @@ describe("the interactive documentation", () => {
     page.setDefaultTimeout(20_000);
 
     // Chromium reports everything that the policy refuses as a console error.
-    page.on("console", (message) => message.type() === "error" && complaints.push(`console: ${message.text()}`));
+    page.on("console", (message) => {
+      if (message.type() === "error") complaints.push(`console: ${message.text()}`);
+    });
     page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
-    page.on("requestfailed", (request) => complaints.push(`no answer: ${request.url()} (${request.failure()?.errorText})`));
+    page.on("requestfailed", (request) => {
+      complaints.push(`no answer: ${request.url()} (${request.failure()?.errorText})`);
+    });
     context.on("request", (request) => {
       const { protocol, origin } = new URL(request.url());
-      if (["http:", "https:", "ws:", "wss:"].includes(protocol) && origin !== program.url) strangers.push(request.url());
+      if (["http:", "https:", "ws:", "wss:"].includes(protocol) && origin !== program.url) {
+        strangers.push(request.url());
+      }
     });
   });
 
@@ -53,16 +60,25 @@ describe("the interactive documentation", () => {
     if (program) assert.equal(await program.stop(), 0, "SIGTERM drains and exits with 0");
   });
 
-  const operation = (method, path) => page.locator(`.opblock-${method}`, { has: page.locator(`.opblock-summary-path[data-path="${path}"]`) });
+  const operation = (method, path) => {
+    const summary = page.locator(`.opblock-summary-path[data-path="${path}"]`);
+    return page.locator(`.opblock-${method}`, { has: summary });
+  };
 
-  /** Opens an operation, which is ready to be tried out, presses "Execute", and gives the answer as the network saw it. */
+  /**
+   * Opens an operation, which is ready to be tried out, presses "Execute", and gives the answer as the
+   * network saw it.
+   */
   async function tryOut(method, path) {
     const block = operation(method, path);
     await block.locator(".opblock-summary-control").click();
-    const answered = page.waitForResponse((r) => new URL(r.url()).pathname === path && r.request().method() === method.toUpperCase());
+    const answered = page.waitForResponse(
+      (r) => new URL(r.url()).pathname === path && r.request().method() === method.toUpperCase(),
+    );
     await block.locator(".execute").click();
     const response = await answered;
-    const shown = block.locator(".live-responses-table .response-col_status").filter({ hasText: /^\s*\d{3}/ });
+    const statuses = block.locator(".live-responses-table .response-col_status");
+    const shown = statuses.filter({ hasText: /^\s*\d{3}/ });
     await shown.first().waitFor();
     return { block, response, shown: (await shown.first().innerText()).trim().slice(0, 3) };
   }

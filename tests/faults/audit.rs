@@ -149,7 +149,8 @@ fn stand(order: &Value) -> String {
     ]
     .map(|place| order.pointer(place).unwrap_or_default().to_string());
     format!(
-        "order {id} is {} ({reason}), generation {generation}, next {next}, overdue {overdue}, outbox {outbox}, attempt {attempt}",
+        "order {id} is {} ({reason}), generation {generation}, next {next}, overdue {overdue}, \
+         outbox {outbox}, attempt {attempt}",
         state(order)
     )
 }
@@ -310,7 +311,9 @@ fn findings(records: &Records) -> Findings {
 fn say(rig: &Rig, findings: &Findings) {
     let Findings { orders, states, creates, unheard, late, open_lookups } = findings;
     eprintln!(
-        "faults: {:<16} {:>4} kills ({} between booking and answer), {unheard:>3} bookings unheard, {orders:>4} orders {states:?}, {creates} creates, {late} late answers, {open_lookups} open look-ups, {:.0} s",
+        "faults: {:<16} {:>4} kills ({} between booking and answer), {unheard:>3} bookings unheard, \
+         {orders:>4} orders {states:?}, {creates} creates, {late} late answers, \
+         {open_lookups} open look-ups, {:.0} s",
         rig.scenario,
         rig.kills.load(Ordering::Relaxed),
         rig.kills_unheard.load(Ordering::Relaxed),

@@ -2,16 +2,18 @@
 //! the clock, over the real decisions of [`waybill::features::orders::model`]; the store, the logs and
 //! the provider are modelled, one atomic effect at a time.
 //!
-//! | who | step | effect |
-//! | --- | --- | --- |
-//! | worker | load; decide | `next_cancel_action` on a copy that may be stale by then |
-//! | worker | take | compare-and-set of `Event::TakeCancel`; won: the call begins |
-//! | call | log request; check sendBy; send; answer; log outcome; settle | as for a create, each a step of its own |
-//! | provider | accept, refuse, be busy | at any time after the send; what is cancelled is refused, in words that cannot be told from others |
-//! | tracking | show it as cancelled | at any time after it is, however late |
-//! | worker | tombstone; read; write *unknown*; read again; settle | closes a call whose worker vanished |
-//! | worker | look | cancelled, live, or nothing learnt |
-//! | anybody | die | what it knew is gone; a job may begin anew at any time |
+//! **Who, the step**: its effect.
+//!
+//! - **worker, load; decide**: `next_cancel_action` on a copy that may be stale by then
+//! - **worker, take**: compare-and-set of `Event::TakeCancel`; won: the call begins
+//! - **call, log request; check sendBy; send; answer; log outcome; settle**: as for a create, each a step of
+//!   its own
+//! - **provider, accept, refuse, be busy**: at any time after the send; what is cancelled is refused, in
+//!   words that cannot be told from others
+//! - **tracking, show it as cancelled**: at any time after it is, however late
+//! - **worker, tombstone; read; write *unknown*; read again; settle**: closes a call whose worker vanished
+//! - **worker, look**: cancelled, live, or nothing learnt
+//! - **anybody, die**: what it knew is gone; a job may begin anew at any time
 //!
 //! Unlike a create, a cancel may be repeated without harm, and may stay under way for ever: what must never
 //! be is an order that says *cancelled* of a live shipment, or *refused* of one that is cancelled or may yet

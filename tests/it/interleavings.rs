@@ -3,34 +3,54 @@
 //! that runs in production; what a step does to the store and the provider is modelled here, one atomic
 //! effect at a time.
 //!
-//! | who | step | effect | what may come between it and the next one |
-//! | --- | --- | --- | --- |
-//! | worker | load | reads the order | anything: the copy may be stale from here on |
-//! | worker | decide | `next_action` on the copy, and the clock as it is now: take, close, look up, or nothing to do | anything |
-//! | worker | take | compare-and-set of `Event::Take`; won: the call begins, lost: loads again | its job may be dropped, the call goes on |
-//! | call | log request | inserts the request log; the id is taken: it was shut out and ends | a close, settleAfter, death |
-//! | call | check sendBy | too late: its outcome is *not sent* | the clock may pass sendBy and settleAfter before the send |
-//! | call | send | the create leaves, or the connection is refused | death: the create is under way without anybody |
-//! | provider | act | books, refuses, is busy, at any time after the send | whatever the caller does meanwhile |
-//! | call | answer | the answer, or *unknown*: lost, cut, too late | close, look-ups, a new job |
-//! | call | log outcome | inserts the outcome log; the id is taken: goes into `late` | death: known, but the order does not know |
-//! | call | settle | load and `Event::CallEnded`, then compare-and-set, again until it is first | anybody else's settle, take, cancel |
-//! | worker | close: tombstone | inserts the dead attempt's request-log id: inserted, it never sent; taken, its log is there | its call may wake up |
-//! | worker | close: read, write *unknown*, read again | the outcome, or one that says there is none | the answer may come right now |
-//! | worker | look up | finds the booking, or none (there may be one), or fails | the booking may come right now |
-//! | worker | look up for the last time, with a control | as above, or proves that there is none | a newer attempt, if another worker proved it first |
-//! | worker | settle, absent, review, look again | as above | as above |
-//! | merchant | cancel | `Event::RequestCancel`; one step, since nothing comes between a decision and its compare-and-set if that is first | a take, a settle |
-//! | a job's death | review, one step likewise | hands the order to a person, whoever works on it | all of the above |
-//! | sweeper | dispatch again, one step likewise | the next generation; jobs of the one before find nothing to do | all of the above |
-//! | person | load, check | what the order alone says of adopt, rebook or fail, with one who knows the ledger or does not; see `reviewer.rs` | anything |
-//! | person | close: as a worker | the last call is shut out, or its outcome read or written | its call may wake up |
-//! | person | look | the provider shows the shipment, or nothing although it is there | the booking, a late answer |
-//! | person | decide, one step likewise | what the order makes of `Event::Operator`, if no call was made since the load | all of the above |
-//! | merchant | amend, one step likewise | of an order that a person or the provider failed | a late answer, a dead attempt |
-//! | cancel job | begin, end | a shipment that is not wanted is cancelled | a person who adopts it |
-//! | clock | jump | to the next of sendBy, settleAfter, the next check | any step that is under way |
-//! | anybody | die | what it knew is gone; a job may begin anew at any time | |
+//! **Who, the step**: its effect. *Then* what may come between it and the next one.
+//!
+//! - **worker, load**: reads the order. *Then* anything: the copy may be stale from here on
+//! - **worker, decide**: `next_action` on the copy, and the clock as it is now: take, close, look up, or
+//!   nothing to do. *Then* anything
+//! - **worker, take**: compare-and-set of `Event::Take`; won: the call begins, lost: loads again. *Then* its
+//!   job may be dropped, the call goes on
+//! - **call, log request**: inserts the request log; the id is taken: it was shut out and ends. *Then* a
+//!   close, settleAfter, death
+//! - **call, check sendBy**: too late: its outcome is *not sent*. *Then* the clock may pass sendBy and
+//!   settleAfter before the send
+//! - **call, send**: the create leaves, or the connection is refused. *Then* death: the create is under way
+//!   without anybody
+//! - **provider, act**: books, refuses, is busy, at any time after the send. *Then* whatever the caller does
+//!   meanwhile
+//! - **call, answer**: the answer, or *unknown*: lost, cut, too late. *Then* close, look-ups, a new job
+//! - **call, log outcome**: inserts the outcome log; the id is taken: goes into `late`. *Then* death: known,
+//!   but the order does not know
+//! - **call, settle**: load and `Event::CallEnded`, then compare-and-set, again until it is first. *Then*
+//!   anybody else's settle, take, cancel
+//! - **worker, close: tombstone**: inserts the dead attempt's request-log id: inserted, it never sent; taken,
+//!   its log is there. *Then* its call may wake up
+//! - **worker, close: read, write *unknown*, read again**: the outcome, or one that says there is none.
+//!   *Then* the answer may come right now
+//! - **worker, look up**: finds the booking, or none (there may be one), or fails. *Then* the booking may
+//!   come right now
+//! - **worker, look up for the last time, with a control**: as above, or proves that there is none. *Then* a
+//!   newer attempt, if another worker proved it first
+//! - **worker, settle, absent, review, look again**: as above. *Then* as above
+//! - **merchant, cancel**: `Event::RequestCancel`; one step, since nothing comes between a decision and its
+//!   compare-and-set if that is first. *Then* a take, a settle
+//! - **a job's death, review, one step likewise**: hands the order to a person, whoever works on it. *Then*
+//!   all of the above
+//! - **sweeper, dispatch again, one step likewise**: the next generation; jobs of the one before find nothing
+//!   to do. *Then* all of the above
+//! - **person, load, check**: what the order alone says of adopt, rebook or fail, with one who knows the
+//!   ledger or does not; see `reviewer.rs`. *Then* anything
+//! - **person, close: as a worker**: the last call is shut out, or its outcome read or written. *Then* its
+//!   call may wake up
+//! - **person, look**: the provider shows the shipment, or nothing although it is there. *Then* the booking,
+//!   a late answer
+//! - **person, decide, one step likewise**: what the order makes of `Event::Operator`, if no call was made
+//!   since the load. *Then* all of the above
+//! - **merchant, amend, one step likewise**: of an order that a person or the provider failed. *Then* a late
+//!   answer, a dead attempt
+//! - **cancel job, begin, end**: a shipment that is not wanted is cancelled. *Then* a person who adopts it
+//! - **clock, jump**: to the next of sendBy, settleAfter, the next check. *Then* any step that is under way
+//! - **anybody, die**: what it knew is gone; a job may begin anew at any time
 //!
 //! A worker may begin a job at any time, so lost leases, jobs that run twice and jobs that are dropped are
 //! all among the histories; the queue need not be right for the order to be. Calls are actors of their own,

@@ -186,12 +186,13 @@ fn mismatch(existing: &Order) -> Problem {
     let id = existing.id();
     let detail = if existing.provider_sync_status() == SyncStatus::Failed {
         format!(
-            "This clientOrderId belongs to order {id}, which failed with another payload. Nothing was changed. \
-             To correct that order, send this payload to POST /v1/orders/{id}/amend."
+            "This clientOrderId belongs to order {id}, which failed with another payload. Nothing was \
+             changed. To correct that order, send this payload to POST /v1/orders/{id}/amend."
         )
     } else {
         format!(
-            "This clientOrderId belongs to order {id}, which was created with another payload. Nothing was changed."
+            "This clientOrderId belongs to order {id}, which was created with another payload. Nothing was \
+             changed."
         )
     };
     Problem::new(Kind::IdempotencyPayloadMismatch, detail).errors(vec![error])

@@ -90,7 +90,8 @@ impl Pinned {
         if self.lost.swap(lost, Ordering::Relaxed) != lost {
             if lost {
                 tracing::error!(%path,
-                    "the file was moved, deleted or replaced while it was open: nothing is read or written until it is back or the process is started anew");
+                    "the file was moved, deleted or replaced while it was open: nothing is read or written \
+                     until it is back or the process is started anew");
             } else {
                 tracing::warn!(%path, "the file is back in its place");
             }

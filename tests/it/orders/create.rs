@@ -199,7 +199,8 @@ async fn both_paths_do_the_same() {
     let (one, other) = (app.merchant("u1"), app.merchant("u2"));
     let mut bodies: Vec<_> = valid().into_iter().take(20).map(|b| b.to_string()).collect();
     bodies.extend(bodies.clone()); // replays
-    bodies.extend(valid().into_iter().take(3).map(|b| with(b, "/invoiceNumber", json!("other")).to_string())); // mismatches
+    // mismatches
+    bodies.extend(valid().into_iter().take(3).map(|b| with(b, "/invoiceNumber", json!("other")).to_string()));
     bodies.extend(invalid().into_iter().map(|line| line["body"].to_string()));
     bodies.extend(["", "{", "null", "[]", "{}", "\u{feff}{}"].map(str::to_owned));
     bodies.push(" ".repeat(300_000));

@@ -184,7 +184,8 @@ async fn links_keep_their_filters() {
         app.advance(Duration::from_secs(1));
     }
     // 09:30:03 to 09:30:05 are the pending ones; the last is filtered out.
-    let query = "status=pending&providerSyncStatus=queued&createdAfter=2026-01-31T09:30:00Z&createdBefore=2026-01-31T15:00:05%2B05:30&limit=1";
+    let query = "status=pending&providerSyncStatus=queued&createdAfter=2026-01-31T09:30:00Z\
+                 &createdBefore=2026-01-31T15:00:05%2B05:30&limit=1";
     let (mut seen, mut next) = (Vec::new(), Some(format!("/v1/orders?{query}")));
     while let Some(path) = next {
         let (found, link) = next_of(&merchant, &path).await;

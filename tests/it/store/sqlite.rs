@@ -123,7 +123,8 @@ fn two_handles_on_one_file_lose_nothing() {
     assert_eq!(count, 601);
     let (version, in_json, counted): (i64, i64, i64) = conn
         .query_row(
-            "SELECT version, json_extract(doc, '$.version'), json_extract(doc, '$.count') FROM parcels WHERE id = ?1",
+            "SELECT version, json_extract(doc, '$.version'), json_extract(doc, '$.count') \
+             FROM parcels WHERE id = ?1",
             [id(0)],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )

@@ -53,7 +53,8 @@ pub(super) async fn amend_order(
     Ok(answer::json(status, &OrderResponse { success: true, data: OrderView::from(order) }))
 }
 
-const SHIPMENT_LIVE: &str = "ParcelX booked this order after it had refused it, and that shipment is not cancelled yet. Ask again later.";
+const SHIPMENT_LIVE: &str = "ParcelX booked this order after it had refused it, and that shipment is not \
+                             cancelled yet. Ask again later.";
 
 /// Where it stands, and what to do instead.
 fn not_failed(order: &Order) -> String {

@@ -57,8 +57,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit_struct seq tuple tuple_struct
-        identifier ignored_any
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit_struct seq tuple
+        tuple_struct identifier ignored_any
     }
 }
 
@@ -74,7 +74,10 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Inside<V> {
         self.0.expecting(f)
     }
 
-    scalars! { visit_bool(b: bool); visit_i64(n: i64); visit_u64(n: u64); visit_f64(n: f64); visit_unit(); visit_none(); }
+    scalars! {
+        visit_bool(b: bool); visit_i64(n: i64); visit_u64(n: u64); visit_f64(n: f64); visit_unit();
+        visit_none();
+    }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<V::Value, E> {
         if self.1 { self.0.visit_enum(text.into_deserializer()) } else { self.0.visit_str(text) }

@@ -49,7 +49,8 @@ macro_rules! behind {
 /// The place ahead of all waiting jobs.
 macro_rules! ahead {
     () => {
-        "coalesce((SELECT position FROM jobs WHERE queue = ?1 AND state = 'waiting' ORDER BY position LIMIT 1), 1) - 1"
+        "coalesce((SELECT position FROM jobs WHERE queue = ?1 AND state = 'waiting' ORDER BY position \
+         LIMIT 1), 1) - 1"
     };
 }
 
@@ -63,7 +64,8 @@ macro_rules! held {
 macro_rules! add {
     ($state:literal, $position:expr, $due_at:literal) => {
         concat!(
-            "INSERT INTO jobs (queue, id, name, data, attempts, backoff_ms, added_at, state, position, due_at)",
+            "INSERT INTO jobs (queue, id, name, data, attempts, backoff_ms, added_at, state, position, \
+             due_at)",
             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '",
             $state,
             "', ",
@@ -78,7 +80,8 @@ pub(super) const ADD_WAITING: &str = add!("waiting", behind!("waiting"), "NULL")
 pub(super) const ADD_DELAYED: &str = add!("delayed", "0", "?8");
 
 /// Delayed jobs whose time has come.
-pub(super) const DUE: &str = "SELECT seq FROM jobs WHERE queue = ?1 AND state = 'delayed' AND due_at <= ?2 ORDER BY due_at, seq LIMIT 256";
+pub(super) const DUE: &str = "SELECT seq FROM jobs WHERE queue = ?1 AND state = 'delayed' AND due_at <= ?2 \
+                              ORDER BY due_at, seq LIMIT 256";
 pub(super) const PROMOTE: &str = concat!(
     "UPDATE jobs SET state = 'waiting', due_at = NULL, position = ",
     behind!("waiting"),
@@ -99,23 +102,25 @@ pub(super) const LEASE: &str = "UPDATE jobs SET state = 'active', token = ?2, du
 
 pub(super) const EXTEND: &str = concat!("UPDATE jobs SET due_at = ?4", held!());
 pub(super) const COMPLETE: &str = concat!(
-    "UPDATE jobs SET state = 'completed', token = NULL, due_at = NULL, finished_at = ?4, attempts_made = attempts_made + 1,",
-    " return_value = ?5, reason = NULL, position = ",
+    "UPDATE jobs SET state = 'completed', token = NULL, due_at = NULL, finished_at = ?4,",
+    " attempts_made = attempts_made + 1, return_value = ?5, reason = NULL, position = ",
     behind!("completed"),
     held!()
 );
 pub(super) const FAIL: &str = concat!(
-    "UPDATE jobs SET state = 'failed', token = NULL, due_at = NULL, finished_at = ?4, attempts_made = attempts_made + 1,",
-    " reason = ?5, position = ",
+    "UPDATE jobs SET state = 'failed', token = NULL, due_at = NULL, finished_at = ?4,",
+    " attempts_made = attempts_made + 1, reason = ?5, position = ",
     behind!("failed"),
     held!()
 );
 pub(super) const DELAY: &str = concat!(
-    "UPDATE jobs SET state = 'delayed', token = NULL, attempts_made = attempts_made + ?4, reason = ?5, due_at = ?6",
+    "UPDATE jobs SET state = 'delayed', token = NULL, attempts_made = attempts_made + ?4, reason = ?5,",
+    " due_at = ?6",
     held!()
 );
 pub(super) const REQUEUE: &str = concat!(
-    "UPDATE jobs SET state = 'waiting', token = NULL, attempts_made = attempts_made + ?4, reason = ?5, due_at = NULL, position = ",
+    "UPDATE jobs SET state = 'waiting', token = NULL, attempts_made = attempts_made + ?4, reason = ?5,",
+    " due_at = NULL, position = ",
     behind!("waiting"),
     held!()
 );
@@ -133,7 +138,8 @@ pub(super) const RECOVER: &str = concat!(
     " WHERE seq = ?2"
 );
 pub(super) const BURY: &str = concat!(
-    "UPDATE jobs SET state = 'failed', token = NULL, due_at = NULL, stalled = stalled + 1, finished_at = ?3, reason = ?4, position = ",
+    "UPDATE jobs SET state = 'failed', token = NULL, due_at = NULL, stalled = stalled + 1, finished_at = ?3,",
+    " reason = ?4, position = ",
     behind!("failed"),
     " WHERE seq = ?2"
 );
@@ -165,7 +171,8 @@ pub(super) const COUNTS: &str = "SELECT
 macro_rules! view {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, state, data, attempts_made, stalled, added_at, due_at, return_value, reason FROM jobs WHERE queue = ?1 AND ",
+            "SELECT id, name, state, data, attempts_made, stalled, added_at, due_at, return_value, reason",
+            " FROM jobs WHERE queue = ?1 AND ",
             $rest
         )
     };

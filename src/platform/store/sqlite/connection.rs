@@ -109,13 +109,15 @@ mod tests {
         let at = "json_extract(doc,'$.at')";
         writer
             .execute_batch(&format!(
-                "CREATE TABLE docs (id TEXT PRIMARY KEY, doc TEXT); CREATE INDEX by_at ON docs ({at}, id) WHERE {at} IS NOT NULL;
+                "CREATE TABLE docs (id TEXT PRIMARY KEY, doc TEXT);
+                 CREATE INDEX by_at ON docs ({at}, id) WHERE {at} IS NOT NULL;
                  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
                  INSERT INTO docs SELECT i, json_object('at', i) FROM n"
             ))
             .unwrap();
         let sql = format!(
-            "SELECT id FROM docs INDEXED BY by_at WHERE {at} IS NOT NULL AND {at} < ?1 ORDER BY {at}, id LIMIT ?2"
+            "SELECT id FROM docs INDEXED BY by_at WHERE {at} IS NOT NULL AND {at} < ?1 \
+             ORDER BY {at}, id LIMIT ?2"
         );
         for conn in [writer, open_reader(&path).unwrap()] {
             for before in 1..2_000_i64 {

@@ -58,7 +58,8 @@ pub(super) fn schema(collection: &str, indexes: &[Index]) -> Result<Schema, Stor
         });
     }
     let create_table = format!(
-        "CREATE TABLE IF NOT EXISTS \"{collection}\" (id TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, doc TEXT NOT NULL)"
+        "CREATE TABLE IF NOT EXISTS \"{collection}\" (id TEXT PRIMARY KEY NOT NULL, \
+         version INTEGER NOT NULL, doc TEXT NOT NULL)"
     );
     Ok(Schema { table: collection.to_owned(), create_table, indexes: made })
 }
@@ -129,7 +130,8 @@ pub(super) fn count_by(collection: &str, indexes: &[Index], field: &str) -> Resu
     let name = index.name;
     let terms = terms.join(" AND ");
     let sql = format!(
-        "SELECT {v}, COUNT(*) FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" WHERE {terms} GROUP BY {v}"
+        "SELECT {v}, COUNT(*) FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" WHERE {terms} \
+         GROUP BY {v}"
     );
     Ok(Statement { sql, values: Vec::new() })
 }
@@ -150,7 +152,8 @@ pub(super) fn delete_before(
     let name = index.name;
     let terms = terms.join(" AND ");
     let oldest = format!(
-        "SELECT rowid FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" WHERE {terms} ORDER BY {v} LIMIT ?2"
+        "SELECT rowid FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" WHERE {terms} \
+         ORDER BY {v} LIMIT ?2"
     );
     let sql = format!("DELETE FROM \"{collection}\" WHERE rowid IN ({oldest})");
     Ok(Statement { sql, values: vec![bound(before), Value::Integer(clamp(limit))] })
@@ -189,7 +192,8 @@ pub(super) fn find(collection: &str, indexes: &[Index], query: &Query) -> Result
         let terms: Vec<_> = terms.iter().cloned().chain(more).collect();
         let (terms, order_by) = (terms.join(" AND "), if order.is_empty() { "" } else { " ORDER BY " });
         format!(
-            "SELECT id, version, doc FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" WHERE {terms}{order_by}{order} LIMIT {limit}"
+            "SELECT id, version, doc FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" \
+             WHERE {terms}{order_by}{order} LIMIT {limit}"
         )
     };
     let sql = match behind {
