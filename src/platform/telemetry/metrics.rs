@@ -1,5 +1,5 @@
-//! What metrics are made of. Each metric is declared once, as a `static` beside the code that measures: its name
-//! and help text stand there. Labels take few values (routes, queues, outcomes), never an id.
+//! What metrics are made of. Each metric is declared once, as a `static` beside the code that measures: its
+//! name and help text stand there. Labels take few values (routes, queues, outcomes), never an id.
 
 use std::{
     sync::{Once, OnceLock},
@@ -114,7 +114,8 @@ fn recorder() -> &'static PrometheusHandle {
     RECORDER.get_or_init(|| {
         let mut builder = PrometheusBuilder::new();
         for (suffix, buckets) in BUCKETS {
-            // The more exact matcher counts; fails only on empty buckets, then the histogram would be a summary.
+            // The more exact matcher counts; fails only on empty buckets, then the histogram would be a
+            // summary.
             let names = if suffix.starts_with('_') {
                 Matcher::Suffix(suffix.to_owned())
             } else {
