@@ -6,7 +6,6 @@
 pub mod fingerprint;
 pub mod jobs;
 pub mod list;
-pub mod measure;
 pub mod model;
 pub mod payload;
 pub mod reason;
@@ -17,7 +16,6 @@ pub mod service;
 pub mod status;
 pub mod text;
 pub mod views;
-pub mod words;
 
 use self::{
     jobs::{CancelOrderJob, CreateOrderJob, FetchLabelJob},

@@ -3,7 +3,9 @@
 //! folder.
 
 mod call;
+mod kinds;
 mod limits;
+mod measure;
 mod outcome;
 mod payload;
 pub mod redact;
@@ -18,7 +20,9 @@ pub use self::{
     call::{
         By, Call, CallError, CallRecord, CallRecords, Carrier, LabelUrl, Operation, RecordedEnd, Tracking,
     },
+    kinds::{AddressType, ExpressType, PaymentMethod},
     limits::{CallPermit, Limits, Throttled},
+    measure::{Centimetres, Kilograms, Measure, Percent},
     outcome::{CallOutcome, Cause, Heard},
     payload::{Charges, Consignee, Item, OrderPayload, Parcels},
     signal::{CallEnd, CallHealth, CallSignal, Observer, Protection},

@@ -14,12 +14,8 @@ use std::fmt::Write;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{
-    measure::Measure,
-    payload::{INDIA, NewOrder},
-    words::{AddressType, ExpressType, PaymentMethod},
-};
-use crate::provider::carrier::{Item, OrderPayload};
+use super::payload::{INDIA, NewOrder};
+use crate::provider::carrier::{AddressType, ExpressType, Item, Measure, OrderPayload, PaymentMethod};
 
 /// What an order was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,12 +6,12 @@ use serde_json::json;
 use utoipa::ToSchema;
 use validator::{Validate, ValidateEmail, ValidationError, ValidationErrors};
 
-use super::{
-    measure::{Centimetres, Kilograms, Percent},
-    text::{Digits, Lines, Text, here},
-    words::{AddressType, ExpressType, PaymentMethod},
+use super::text::{Digits, Lines, Text};
+use crate::{
+    base::money::{Rupees, RupeesInput},
+    platform::http::extract::here,
+    provider::carrier::{AddressType, Centimetres, ExpressType, Kilograms, PaymentMethod, Percent},
 };
-use crate::base::money::{Rupees, RupeesInput};
 
 /// Most boxes and most lines of one order.
 const MOST_BOXES: u64 = 100;

@@ -1,9 +1,11 @@
 //! Text fields that know their own bounds: said once, used for reading, checking and the OpenAPI document.
 
-use std::{borrow::Cow, fmt, ops::Deref};
+use std::{fmt, ops::Deref};
 
 use serde::{Deserialize, Deserializer, Serialize};
-use validator::{Validate, ValidationError, ValidationErrors};
+use validator::{Validate, ValidationErrors};
+
+use crate::platform::http::extract::here;
 
 /// One line of text without blanks around it, of `MIN` to `MAX` characters, without control characters.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
@@ -34,13 +36,6 @@ macro_rules! debug_length {
 debug_length!(Text<MIN, MAX>);
 debug_length!(Lines<MIN, MAX>);
 debug_length!(Digits<N>);
-
-/// An error at the value itself: validator's name for that is `__all__`.
-pub(super) fn here(code: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationErrors {
-    let mut errors = ValidationErrors::new();
-    errors.add("__all__", ValidationError::new(code).with_message(message.into()));
-    errors
-}
 
 fn check(text: &str, min: usize, max: usize, allowed: fn(char) -> bool) -> Result<(), ValidationErrors> {
     let length = text.chars().count();

@@ -4,14 +4,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    measure::Percent,
     model::{CancelRequest, HistoryEntry, Order},
     status::{OrderStatus, SyncStatus},
-    words::{AddressType, ExpressType, PaymentMethod},
 };
 use crate::{
     base::{money::Rupees, timestamp::Timestamp},
-    provider::carrier::{Charges, Consignee, Item, Parcels, ProviderEnv},
+    provider::carrier::{
+        AddressType, Centimetres, Charges, Consignee, ExpressType, Item, Parcels, PaymentMethod, Percent,
+        ProviderEnv,
+    },
 };
 
 /// Answer to a create, in the form existing clients know.
@@ -271,7 +272,7 @@ impl From<&Charges> for ChargesView {
 
 impl From<&Parcels> for ShipmentView {
     fn from(s: &Parcels) -> Self {
-        let cm = |list: &[super::measure::Centimetres]| list.iter().map(|m| m.as_number()).collect();
+        let cm = |list: &[Centimetres]| list.iter().map(|m| m.as_number()).collect();
         Self {
             width: cm(&s.width),
             height: cm(&s.height),

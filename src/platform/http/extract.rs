@@ -22,6 +22,7 @@ mod words;
 pub(in crate::platform::http) use json::BodyLimit;
 pub use json::ValidJson;
 pub use query::ValidQuery;
+pub use rules::here;
 
 /// Reads a value that did not come from a request, with all its faults at once: the settings.
 ///

@@ -4,13 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    base::money::Money,
-    features::orders::{
-        measure::{Centimetres, Kilograms, Percent},
-        words::{AddressType, ExpressType, PaymentMethod},
-    },
-};
+use super::{AddressType, Centimetres, ExpressType, Kilograms, PaymentMethod, Percent};
+use crate::base::money::Money;
 
 /// One order's parcels, their contents and whom they are for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,8 @@
 //! Turns validator's errors into faults with pointers and words. Guards against submitted values in answers:
 //! validator keeps the value of each broken rule in its parameters, and only this file reads them.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use validator::{ValidationError, ValidationErrors, ValidationErrorsKind};
 
@@ -9,6 +11,14 @@ use crate::platform::http::FieldError;
 
 /// validator's name for a rule over the whole value.
 const WHOLE: &str = "__all__";
+
+/// A broken rule of a value that checks itself.
+#[must_use]
+pub fn here(code: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationErrors {
+    let mut errors = ValidationErrors::new();
+    errors.add(WHOLE, ValidationError::new(code).with_message(message.into()));
+    errors
+}
 
 /// Adds all broken rules to the faults of `search`, except those that would judge a placeholder.
 pub(super) fn walk(e: &ValidationErrors, at: &str, search: &mut Search) {

@@ -7,12 +7,11 @@ use serde_json::Value;
 
 use crate::{
     base::money::Money,
-    features::orders::{
-        measure::Percent,
-        words::{AddressType, ExpressType, PaymentMethod},
-    },
     provider::{
-        carrier::{CallOutcome, Heard, Item, Operation, OrderPayload, Shipment},
+        carrier::{
+            AddressType, CallOutcome, ExpressType, Heard, Item, Operation, OrderPayload, PaymentMethod,
+            Percent, Shipment,
+        },
         parcelx::{
             answer::{Answer, CallResult, awb_of, text_of},
             endpoint::{Asked, Endpoint},

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use validator::{Validate, ValidationErrors};
 
-use super::text::here;
+use crate::platform::http::extract::here;
 
 /// A decimal number with `PLACES` decimals; `MIN` and `MAX` (both allowed) are in units of the last one.
 /// Finer parts are rounded.
