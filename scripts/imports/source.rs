@@ -152,7 +152,12 @@ impl Reader {
                 "{" => {
                     self.i += 1;
                     while self.i < self.tokens.len() && !self.is(0, "}") {
-                        if self.is(0, ",") { self.i += 1 } else { self.use_tree(prefix.clone()) }
+                        let before = self.i;
+                        if !self.is(0, ",") {
+                            self.use_tree(prefix.clone());
+                        }
+                        // What no `use` may hold (a conflict marker) must not be read for ever.
+                        self.i = self.i.max(before + 1);
                     }
                     self.i += 1;
                     return;

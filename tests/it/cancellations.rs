@@ -148,7 +148,7 @@ fn workers_that_cancel_a_shipment_say_what_is_so() {
 
 fn holds(scenario: Scenario) {
     let found = explore(scenario);
-    say(&format!("shipment_cancellations: {scenario:?}: {} states, {:?}", found.states, found.ends));
+    say(&format!("cancellations: {scenario:?}: {} states, {:?}", found.states, found.ends));
     if let Some(violation) = found.violation {
         panic!("{violation}");
     }
