@@ -206,6 +206,29 @@ async fn a_job_that_merely_waits_is_left_alone_and_looked_at_less_and_less() {
     app.assert_calls(&[("create", 1)]);
 }
 
+/// A lost job behind a long, healthy backlog must not wait for as long as small passes take.
+#[tokio::test]
+async fn passes_are_small_while_the_queue_has_every_job_and_large_when_they_fall_behind() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    for n in 0..40 {
+        merchant.create(&order(&format!("A-{n}"))).await;
+    }
+    let walker = app.app.walker();
+    let waiting = async || walker.pass().await.unwrap().waiting;
+    app.advance(RELAY_AFTER * 2);
+    assert_eq!(walker.pass().await.unwrap().relayed, 40);
+    for _ in 0..3 {
+        assert_eq!(waiting().await, 0);
+    }
+    app.advance(GRACE + Duration::from_secs(1));
+    assert_eq!((waiting().await, waiting().await, waiting().await), (16, 16, 8));
+    app.advance(Duration::from_secs(600));
+    assert_eq!((waiting().await, waiting().await), (16, 24), "the second one has caught up");
+    assert_eq!(app.run_pending_jobs().await, 40);
+    app.assert_calls(&[("create", 40)]);
+}
+
 #[tokio::test]
 async fn jobs_that_come_to_nothing_three_times_end_with_a_person() {
     let app = TestApp::start().await;

@@ -29,6 +29,9 @@ static LAG: Gauge =
 const BATCH: usize = 500;
 /// The least. A long backlog whose jobs the queue all has is not worth hundreds of writes a second.
 const WELL: usize = 16;
+/// A pass that is further behind takes many again, however many jobs the queue has: a lost one among them is
+/// found in bounded time.
+const BEHIND: Duration = Duration::from_secs(300);
 /// Of which so many are written at a time.
 const TOGETHER: usize = 32;
 
@@ -155,9 +158,10 @@ impl Batch {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn learn(&self, missing: bool) {
+    /// `much`: a job was missing, or the pass is so far behind that one could be missing for long.
+    fn learn(&self, much: bool) {
         let size = self.size();
-        self.0.store(if missing { (size * 8).min(BATCH) } else { (size / 8).max(WELL) }, Ordering::Relaxed);
+        self.0.store(if much { (size * 8).min(BATCH) } else { (size / 8).max(WELL) }, Ordering::Relaxed);
     }
 }
 
@@ -206,7 +210,7 @@ impl<D: Dispatched> Typed<D> {
         let job = |entry: &Entry| entry.to_job::<D>(&self.policies, now);
         let jobs: Vec<_> = found.iter().flat_map(D::outbox).filter_map(job).collect();
         let added = self.add(parts, &jobs, "relay:after-add").await?;
-        self.relay.learn(added.contains(&Added::New));
+        self.relay.learn(added.contains(&Added::New) || lag > BEHIND);
         // Several at a time, so that they share commits; not all, so that nobody else waits long behind them.
         let known: HashSet<_> = jobs.into_iter().map(|job| job.id).collect();
         let known = &known;
@@ -239,7 +243,10 @@ impl<D: Dispatched> Typed<D> {
             .limit(self.sweep.size());
         let mut report = Report::default();
         let mut jobs = Vec::new();
-        for doc in parts.store.find::<D>(&overdue).await? {
+        let found = parts.store.find::<D>(&overdue).await?;
+        let oldest = found.first().and_then(D::overdue_at);
+        let behind = oldest.is_some_and(|at| now.since(at) > parts.times.grace + BEHIND);
+        for doc in found {
             let Some((queue, job)) = doc.current_job() else { continue };
             let known = parts.queue.inspect.get(queue, &job).await?;
             if known.is_some_and(|view| !view.state.is_finished()) {
@@ -276,7 +283,7 @@ impl<D: Dispatched> Typed<D> {
                 Updated::Done(_, Again::Waiting | Again::MovedOn) | Updated::Missing => {}
             }
         }
-        self.sweep.learn(report.dispatched + report.given_up > 0);
+        self.sweep.learn(report.dispatched + report.given_up > 0 || behind);
         // A crash right here is what the outbox entries of the new dispatches are for.
         self.add(parts, &jobs, "sweep:after-add").await?;
         Ok(report)
@@ -313,4 +320,21 @@ async fn decided<D: Dispatched>(
         })
     });
     update.await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passes_are_small_while_all_is_well_and_large_again_at_once() {
+        let batch = Batch::default();
+        assert_eq!(batch.size(), BATCH, "nothing is known yet");
+        (0..9).for_each(|_| batch.learn(false));
+        assert_eq!(batch.size(), WELL);
+        batch.learn(true);
+        assert_eq!(batch.size(), WELL * 8);
+        batch.learn(true);
+        assert_eq!(batch.size(), BATCH);
+    }
 }

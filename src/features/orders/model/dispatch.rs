@@ -101,7 +101,9 @@ impl Order {
         now: Timestamp,
     ) -> Option<Timestamp> {
         match (event, applied) {
-            (Event::RequestLabel { .. } | Event::LabelEnded { .. }, _) => self.overdue_at,
+            (Event::RequestLabel { .. } | Event::LabelEnded { .. } | Event::LabelFailed { .. }, _) => {
+                self.overdue_at
+            }
             (Event::Relayed { .. }, _) => self.due_at().map(|due| due.max(now)),
             (_, Applied::Swept(Again::Dispatched)) => Some(self.due_at().map_or(now, |due| due.max(now))),
             // The longer it has waited, the longer until the next look: a long queue is not read again and
