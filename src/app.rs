@@ -271,6 +271,7 @@ impl App {
                 confirm: times.confirm_cancel.get().to_vec(),
             },
             lookup_trusted: self.config.parcelx.lookup == Lookup::Auto,
+            queue: self.queue.clone(),
             calls: calls.clone(),
         };
         let context = JobContext {

@@ -45,6 +45,13 @@ pub fn lease_token() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
+/// The process's number and something that no other worker of it has: what a worker is called.
+#[must_use]
+pub fn worker() -> String {
+    let random = lease_token();
+    format!("{}-{}", std::process::id(), random.get(..8).unwrap_or(&random))
+}
+
 /// Crockford's base 32: no two of its characters are easily confused.
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 

@@ -191,6 +191,7 @@ impl Config {
                 .unwrap_or(1),
             lease: own.and_then(|q| q.lease).unwrap_or(self.queue.lease).get(),
             max_stalled: own.and_then(|q| q.max_stalled).unwrap_or(self.queue.max_stalled),
+            policy: self.policy(queue),
         }
     }
 

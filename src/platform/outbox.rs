@@ -11,6 +11,7 @@
 //! document is due is kept in the document, so each comes back at its own time, and every pass takes a
 //! bounded batch.
 
+mod known;
 mod leader;
 mod pass;
 
@@ -24,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     base::timestamp::Timestamp,
     platform::{
-        queue::{NewJob, job::Payload, retry::Policies},
+        queue::{NewJob, Pauses, job::Payload, retry::Policies},
         store::Document,
     },
 };
@@ -38,6 +39,9 @@ pub struct Entry {
     pub queue: String,
     /// Which handler runs it.
     pub name: String,
+    /// Whose job it is; see [`NewJob::share`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
     /// The job's id.
     pub job: String,
     /// The job's data, as the queue gets it.
@@ -54,18 +58,32 @@ impl Entry {
     /// # Errors
     /// When the payload does not serialise.
     pub fn of<P: Payload>(id: String, job: String, payload: &P, at: Timestamp) -> serde_json::Result<Self> {
-        let payload = serde_json::to_string(payload)?;
-        Ok(Self { id, queue: P::QUEUE.into(), name: P::NAME.into(), job, payload, at, not_before: None })
+        Ok(Self {
+            id,
+            queue: P::QUEUE.into(),
+            name: P::NAME.into(),
+            share: payload.share().map(str::to_owned),
+            job,
+            payload: serde_json::to_string(payload)?,
+            at,
+            not_before: None,
+        })
     }
 
-    /// The job. Nothing when `D` has no such job: a newer binary wrote the entry, and will add it.
+    /// The job, also of a kind that this binary does not know: workers that do will run it.
     #[must_use]
-    pub fn to_job<D: Dispatched>(&self, policies: &Policies, now: Timestamp) -> Option<NewJob> {
-        let known = |(queue, name): &&(&str, &str)| *queue == self.queue && *name == self.name;
-        let (queue, name) = *D::JOBS.iter().find(known)?;
-        let (policy, id, data) = (policies.of(queue), self.job.clone(), self.payload.clone());
-        let delay = self.not_before.map_or(Duration::ZERO, |at| at.since(now));
-        Some(NewJob { queue, id, name, data, attempts: policy.attempts, backoff: policy.backoff, delay })
+    pub fn to_job(&self, policies: &Policies, now: Timestamp) -> NewJob {
+        let policy = policies.of(&self.queue);
+        NewJob {
+            queue: self.queue.clone().into(),
+            id: self.job.clone(),
+            name: self.name.clone().into(),
+            data: self.payload.clone(),
+            share: self.share.clone(),
+            attempts: policy.attempts,
+            backoff: policy.backoff.into(),
+            delay: self.not_before.map_or(Duration::ZERO, |at| at.since(now)),
+        }
     }
 }
 
@@ -75,9 +93,6 @@ pub trait Dispatched: Document {
     const OUTBOX: &'static str;
     /// The path of the time at which somebody should have moved the document on.
     const OVERDUE: &'static str;
-    /// Queue and name of every kind of job that its entries may be for.
-    const JOBS: &'static [(&'static str, &'static str)];
-
     fn outbox(&self) -> &[Entry];
 
     /// When somebody should have moved it on; absent when nothing more happens by itself. The sweeper looks
@@ -87,16 +102,20 @@ pub trait Dispatched: Document {
     /// Queue and id of the job that should be moving it on. Nothing when none should.
     fn current_job(&self) -> Option<(&'static str, String)>;
 
+    /// When that job was last put on its way.
+    fn dispatched_at(&self) -> Timestamp;
+
     /// The queue has the job of `entry`: takes the entry out and sets when to look again. `false`: it is not
     /// there.
     fn relayed(&mut self, entry: &str, now: Timestamp) -> bool;
 
     /// The queue still has its job: sets when to look again, or hands the document to a person when its job
-    /// has been waited for too long.
-    fn still_queued(&mut self, job: &str, times: &Times, now: Timestamp) -> Again;
+    /// has been waited for too long, which the time of its queue's `pauses` is no part of.
+    fn still_queued(&mut self, job: &str, times: &Times, pauses: &Pauses, now: Timestamp) -> Again;
 
-    /// Its job is gone or ended without moving it: makes a new dispatch, or hands it to a person.
-    fn job_lost(&mut self, job: &str, now: Timestamp) -> Again;
+    /// Its job is gone or ended without moving it: makes a new dispatch, or hands it to a person. `blameless`:
+    /// the queue lost everything that it had, which says nothing of this document.
+    fn job_lost(&mut self, job: &str, blameless: bool, now: Timestamp) -> Again;
 }
 
 /// What became of a document that is overdue.

@@ -1,22 +1,57 @@
 //! Jobs: what one is, where they wait, who runs them. Knows no business type.
 //!
-//! [`broker`] is the port that adapters fill; [`job`] is what a handler looks like; [`registry`] lists
-//! handlers; [`runner`] claims and runs; [`producer`] adds from inside a request.
+//! [`Broker`], [`Inspect`] and [`Manage`] are the port that adapters fill; [`job`] is what a handler looks
+//! like; [`registry`] lists handlers; [`runner`] claims and runs; [`producer`] adds from inside a request.
 
-pub mod broker;
+mod broker;
+mod inspect;
 pub mod job;
+mod manage;
+mod new_job;
 pub mod producer;
 pub mod registry;
 pub mod retry;
 pub mod runner;
 mod sqlite;
 
-pub use broker::{
-    ActiveJob, Added, Broker, Claim, Count, Counts, End, Inspect, JobState, JobView, Keep, LeaseState,
-    NewJob, Queue, QueueError, Recovered,
-};
+use std::{fmt, sync::Arc};
+
+pub use broker::{ActiveJob, Added, Broker, Claim, End, LeaseState, QueueError};
+pub use inspect::{Counts, Epoch, Inspect, JobPage, JobState, JobView, Mark, Pauses, Presence, WorkerView};
+pub use manage::{LOG_LINES, Manage, Managed};
+pub use new_job::NewJob;
 
 use crate::base::clock::Clock;
+
+/// Jobs that wait in the order they were added, whoever's they are; behind them each share has its turn.
+pub const FRONT: usize = 16;
+
+/// One queue's three sides. Clones share it.
+#[derive(Clone)]
+pub struct Queue {
+    pub broker: Arc<dyn Broker>,
+    pub inspect: Arc<dyn Inspect>,
+    pub manage: Arc<dyn Manage>,
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").finish_non_exhaustive()
+    }
+}
+
+/// How many finished jobs of each queue are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Keep {
+    pub completed: u32,
+    pub failed: u32,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { completed: 1000, failed: 1000 }
+    }
+}
 
 impl Queue {
     /// Opens the queue that `url` names, creating it where that is possible.

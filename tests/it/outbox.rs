@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use serde_json::json;
 use waybill::{
     base::{clock::Clock, timestamp::Timestamp},
@@ -11,62 +10,33 @@ use waybill::{
         payload::NewOrder,
         request::CreateOrder,
         service::{Created, OrderService},
+        status::SyncStatus,
     },
     platform::{
         outbox::{Lease, Report},
-        queue::{
-            ActiveJob, Added, Broker, Claim, End, LeaseState, NewJob, QueueError, Recovered,
-            producer::Producer, retry::Policy,
-        },
+        queue::{LeaseState, producer::Producer, retry::Policy},
         store::Store,
     },
-    provider::simulator::{Answer, Rule},
+    provider::{
+        carrier::AccountProblem,
+        simulator::{Answer, Rule},
+    },
 };
 
 use crate::support::{
-    TestApp,
+    Ending, NoQueue, TestApp,
     orders::{order, rewritten},
 };
 
 const RELAY_AFTER: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(30);
 
-/// A queue that is not there.
-struct Gone;
-
-#[async_trait]
-impl Broker for Gone {
-    async fn add(&self, _: &[NewJob]) -> Result<Vec<Added>, QueueError> {
-        Err(gone())
-    }
-    async fn claim(&self, _: &str, _: usize, _: Duration, _: Duration) -> Result<Vec<ActiveJob>, QueueError> {
-        Err(gone())
-    }
-    async fn extend(&self, _: &[ActiveJob], _: Duration) -> Result<Vec<LeaseState>, QueueError> {
-        Err(gone())
-    }
-    async fn end(
-        &self,
-        _: &[(ActiveJob, End)],
-        _: Option<Claim<'_>>,
-    ) -> Result<(Vec<LeaseState>, Vec<ActiveJob>), QueueError> {
-        Err(gone())
-    }
-    async fn recover_stalled(&self, _: &str, _: u32) -> Result<Recovered, QueueError> {
-        Err(gone())
-    }
-}
-
-fn gone() -> QueueError {
-    QueueError::Unavailable("gone".to_owned())
-}
-
 /// Accepts an order while the queue is away.
 async fn accept_without_queue(app: &TestApp, client_order_id: &str) -> String {
     let policy = Policy { attempts: 3, backoff: Duration::from_secs(5) };
     let orders = OrderService::new(
         app.app.store.clone(),
-        Producer::new(Arc::new(Gone)),
+        Producer::new(Arc::new(NoQueue::default())),
         app.clock.clone(),
         app.app.env,
         policy.into(),
@@ -118,7 +88,7 @@ async fn the_relay_tells_the_queue_what_a_request_could_not() {
 }
 
 #[tokio::test]
-async fn an_entry_for_a_job_that_only_newer_binaries_know_waits_for_them_and_stops_no_other() {
+async fn an_entry_for_a_job_that_only_newer_binaries_know_waits_for_them_in_its_queue() {
     let app = TestApp::start().await;
     let id = accept_without_queue(&app, "A-1").await;
     let order = stored(&app, &id).await;
@@ -127,11 +97,28 @@ async fn an_entry_for_a_job_that_only_newer_binaries_know_waits_for_them_and_sto
     let both = json!([newer, order.outbox()[0]]);
     assert!(app.app.store.replace(&rewritten(&order, &[("/outbox", both)])).await.unwrap());
     app.advance(RELAY_AFTER * 2);
+    assert_eq!(pass(&app).await.relayed, 2);
+    assert_eq!(stored(&app, &id).await.outbox(), []);
+    assert_eq!(app.run_pending_jobs().await, 1, "its queue is left to those who have a handler");
+    app.assert_calls(&[("create", 1)]);
+    assert_eq!(app.app.queue.inspect.counts("later").await.unwrap().waiting, 1);
+}
+
+/// The file was edited by hand, say.
+#[tokio::test]
+async fn an_entry_that_no_queue_could_hold_stops_no_other() {
+    let app = TestApp::start().await;
+    let id = accept_without_queue(&app, "A-1").await;
+    let order = stored(&app, &id).await;
+    let broken = json!({ "id": "event-1", "queue": "later", "name": "later", "job": "42", "payload": "{}",
+        "at": order.created_at() });
+    let both = json!([broken, order.outbox()[0]]);
+    assert!(app.app.store.replace(&rewritten(&order, &[("/outbox", both)])).await.unwrap());
+    app.advance(RELAY_AFTER * 2);
     assert_eq!(pass(&app).await.relayed, 1);
     assert_eq!(pass(&app).await.relayed, 0);
     let left = stored(&app, &id).await;
     assert_eq!(left.outbox().iter().map(|entry| &entry.id).collect::<Vec<_>>(), ["event-1"]);
-    assert_eq!(left.outbox_at(), Some(order.created_at()));
     assert_eq!(app.run_pending_jobs().await, 1);
     app.assert_calls(&[("create", 1)]);
     assert_eq!(stored(&app, &id).await.outbox().len(), 1, "a take leaves the entries of others alone");
@@ -243,7 +230,7 @@ async fn jobs_that_come_to_nothing_three_times_end_with_a_person() {
             .app
             .queue
             .broker
-            .claim("parcelx-orders-queue", 10, Duration::from_secs(60), Duration::ZERO)
+            .claim_from("parcelx-orders-queue", 10, Duration::from_secs(60))
             .await
             .unwrap();
         assert_eq!(jobs.len(), 1, "generation {generation}");
@@ -269,7 +256,7 @@ async fn a_worker_that_vanished_mid_way_is_found_although_its_job_is_gone() {
     // Taken, and then nothing more.
     let orders = &app.app.state.orders;
     let seen = orders.load(&id).await.unwrap().unwrap();
-    orders.take(&seen, "plog_dead", Duration::from_secs(25)).await.unwrap().unwrap();
+    orders.take(&seen, "plog_dead", Duration::from_secs(25), Duration::ZERO).await.unwrap().unwrap();
     lose_queue(&app);
     app.advance(Duration::from_secs(40) + GRACE + Duration::from_millis(1));
     assert_eq!(pass(&app).await.dispatched, 1);
@@ -307,4 +294,38 @@ async fn one_leader_at_a_time() {
     assert!(candidates[leader].hold().await.unwrap(), "given back, it can be taken at once");
     other.release().await.unwrap();
     assert!(candidates[leader].hold().await.unwrap(), "nobody gives back what another holds");
+}
+
+/// While the account is held nothing moves an order, so each loss finds it with a job that came to nothing.
+#[tokio::test]
+async fn losing_the_whole_queue_again_and_again_says_nothing_of_the_orders() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    app.app.accounts.report(AccountProblem::Wallet, "insufficient balance").await.unwrap();
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(merchant.create(&order(&format!("A-{n}"))).await);
+    }
+    for loss in 1..=5 {
+        app.advance(RELAY_AFTER * 2);
+        pass(&app).await;
+        lose_queue(&app);
+        app.advance(GRACE * 2);
+        let report = pass(&app).await;
+        assert_eq!((report.dispatched, report.given_up), (3, 0), "loss {loss}");
+        assert_eq!(app.counts().await.open(), 3);
+    }
+    for id in &ids {
+        let stored = stored(&app, id).await;
+        assert_eq!((stored.provider_sync_status(), stored.generation()), (SyncStatus::Queued, 6));
+    }
+    // The probe finds it lifted.
+    for _ in 0..3 {
+        app.advance(Duration::from_secs(900));
+        app.run_pending_jobs().await;
+    }
+    app.assert_calls(&[("create", 3)]);
+    for id in &ids {
+        assert_eq!(merchant.order(id).await["status"], "booked");
+    }
 }

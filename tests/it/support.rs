@@ -1,10 +1,14 @@
 //! What tests of the whole service stand on.
 
 mod client;
+mod ending;
+mod no_queue;
 pub(crate) mod orders;
 mod test_app;
 mod tracking;
 
 pub(crate) use client::{Answer, Client};
+pub(crate) use ending::{ADD, Count, Ending};
+pub(crate) use no_queue::NoQueue;
 pub(crate) use test_app::TestApp;
 pub(crate) use tracking::Tracking;

@@ -18,7 +18,7 @@ use tracing::Instrument;
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     features::orders::{model::Order, model::PollSchedule, service::OrderService},
-    platform::queue::{ActiveJob, job::JobError},
+    platform::queue::{ActiveJob, Queue, job::JobError},
     provider::carrier::{Call, CallError, CallTimes, Carrier},
 };
 
@@ -36,11 +36,26 @@ pub struct Context {
     pub schedule: PollSchedule,
     /// Whether a look-up that finds nothing may be believed, once a control look-up has found something.
     pub lookup_trusted: bool,
+    /// For what is known of the queues that the jobs wait in.
+    pub queue: Queue,
     /// Calls under way: they outlive the job that made them, so that their end is always written down.
     pub calls: TaskTracker,
 }
 
+/// Up to here it does not matter for how much of its wait the queue of a job was paused.
+const SHORT_WAIT: Duration = Duration::from_secs(3600);
+
 impl Context {
+    /// For how much of the time since `since` the queue was paused.
+    async fn paused(&self, queue: &str, since: Timestamp) -> Result<Duration, JobError> {
+        let now = self.clock.now();
+        if now.since(since) < SHORT_WAIT {
+            return Ok(Duration::ZERO);
+        }
+        let pauses = self.queue.inspect.pauses(queue).await;
+        Ok(pauses.map_err(|error| JobError::Unavailable(error.to_string()))?.between(since, now))
+    }
+
     /// Makes a call in a task of its own: a job that is dropped must not cut it short, nor keep its end from
     /// being written down.
     async fn detached<T: Send + 'static>(

@@ -106,7 +106,7 @@ impl OrderService {
     /// Tells the queue of the jobs in the order's outbox; the relay does, if this comes to nothing.
     async fn offer(&self, order: &Order) {
         let now = self.clock.now();
-        for job in order.outbox().iter().filter_map(|entry| entry.to_job::<Order>(&self.policies, now)) {
+        for job in order.outbox().iter().map(|entry| entry.to_job(&self.policies, now)) {
             fault::reach("create:before-add");
             self.producer.offer(job).await;
             fault::reach("create:after-add");

@@ -12,11 +12,14 @@ use std::{
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 
-use super::{Again, Dispatched, Entry, Times};
+use super::{
+    Again, Dispatched, Entry, Times,
+    known::{Known, known_jobs},
+};
 use crate::{
     base::{clock::Clock, fault, timestamp::Timestamp},
     platform::{
-        queue::{Added, NewJob, Queue, QueueError, retry::Policies},
+        queue::{Added, NewJob, Presence, Queue, QueueError, retry::Policies},
         store::{Decision, Order as Sort, Query, Store, StoreError, Updated},
         telemetry::Gauge,
     },
@@ -32,6 +35,8 @@ const WELL: usize = 16;
 /// A pass that is further behind takes many again, however many jobs the queue has: a lost one among them is
 /// found in bounded time.
 const BEHIND: Duration = Duration::from_secs(300);
+/// How long the queue may take for the jobs of one pass.
+const ADD_WITHIN: Duration = Duration::from_secs(10);
 /// Of which so many are written at a time.
 const TOGETHER: usize = 32;
 
@@ -207,8 +212,8 @@ impl<D: Dispatched> Typed<D> {
         let found = parts.store.find::<D>(&old).await?;
         let lag = found.first().and_then(oldest_entry).map_or(Duration::ZERO, |at| now.since(at));
         let mut report = Report { lag, ..Report::default() };
-        let job = |entry: &Entry| entry.to_job::<D>(&self.policies, now);
-        let jobs: Vec<_> = found.iter().flat_map(D::outbox).filter_map(job).collect();
+        let job = |entry: &Entry| entry.to_job(&self.policies, now);
+        let jobs: Vec<_> = found.iter().flat_map(D::outbox).map(job).filter(can_be_held).collect();
         let added = self.add(parts, &jobs, "relay:after-add").await?;
         self.relay.learn(added.contains(&Added::New) || lag > BEHIND);
         // Several at a time, so that they share commits; not all, so that nobody else waits long behind them.
@@ -246,14 +251,13 @@ impl<D: Dispatched> Typed<D> {
         let found = parts.store.find::<D>(&overdue).await?;
         let oldest = found.first().and_then(D::overdue_at);
         let behind = oldest.is_some_and(|at| now.since(at) > parts.times.grace + BEHIND);
-        for doc in found {
-            let Some((queue, job)) = doc.current_job() else { continue };
-            let known = parts.queue.inspect.get(queue, &job).await?;
-            if known.is_some_and(|view| !view.state.is_finished()) {
+        let known = known_jobs(parts.queue.inspect.as_ref(), &found).await?;
+        for (doc, known) in found.into_iter().zip(known) {
+            let Some(Known { job, pauses, presence, lost_with_queue }) = known else { continue };
+            if presence == Presence::Open {
                 // Nothing is added: the queue has it.
-                match decided(parts, doc.id(), |doc: &mut D| doc.still_queued(&job, &parts.times, now))
-                    .await?
-                {
+                let decide = |doc: &mut D| doc.still_queued(&job, &parts.times, &pauses, now);
+                match decided(parts, doc.id(), decide).await? {
                     Updated::Done(_, Again::GivenUp) => {
                         tracing::error!(job.id = job, "job {} did not run in time: a person must look", job);
                         report.given_up += 1;
@@ -263,13 +267,11 @@ impl<D: Dispatched> Typed<D> {
                 }
                 continue;
             }
-            match decided(parts, doc.id(), |doc: &mut D| doc.job_lost(&job, now)).await? {
+            match decided(parts, doc.id(), |doc: &mut D| doc.job_lost(&job, lost_with_queue, now)).await? {
                 Updated::Done(doc, Again::Dispatched) => {
                     tracing::warn!(job.id = job, "job {} is gone or came to nothing: a new one follows", job);
                     fault::reach("sweep:after-dispatch");
-                    jobs.extend(
-                        doc.outbox().iter().filter_map(|entry| entry.to_job::<D>(&self.policies, now)),
-                    );
+                    jobs.extend(doc.outbox().iter().map(|entry| entry.to_job(&self.policies, now)));
                     report.dispatched += 1;
                 }
                 Updated::Done(_, Again::GivenUp) => {
@@ -295,12 +297,17 @@ impl<D: Dispatched> Typed<D> {
         jobs: &[NewJob],
         then: &'static str,
     ) -> Result<Vec<Added>, WalkerError> {
-        let added = parts.queue.broker.add(jobs).await?;
+        let added = parts.queue.broker.add(jobs, ADD_WITHIN).await?;
         if !jobs.is_empty() {
             fault::reach(then);
         }
         Ok(added)
     }
+}
+
+/// What no queue can hold must not keep the others from being added.
+fn can_be_held(job: &NewJob) -> bool {
+    job.check().inspect_err(|error| tracing::error!(%error, job.id, "a job cannot be added")).is_ok()
 }
 
 fn oldest_entry<D: Dispatched>(doc: &D) -> Option<Timestamp> {

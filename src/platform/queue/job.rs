@@ -5,13 +5,16 @@ use std::{future::Future, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{ActiveJob, NewJob, retry::Policy};
+use super::ActiveJob;
 
 /// A job's data. Lives with its resource, so that whoever adds jobs need not know who runs them.
 pub trait Payload: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Never renamed: jobs that wait carry it.
     const NAME: &'static str;
     const QUEUE: &'static str;
+
+    /// Whose job it is, so that nobody's many make the others wait; see [`super::NewJob::share`].
+    fn share(&self) -> Option<&str>;
 }
 
 /// A handler. It may be run again at any time (a lease can be lost between the work and its acknowledgement),
@@ -82,23 +85,5 @@ impl DeathCause {
             Self::Attempts(text) | Self::Aborted(text) => text,
             Self::Stalled => "its worker vanished too often",
         }
-    }
-}
-
-impl NewJob {
-    /// A job for `payload`, due at once.
-    ///
-    /// # Errors
-    /// When the payload does not serialise.
-    pub fn of<P: Payload>(id: String, payload: &P, policy: &Policy) -> serde_json::Result<Self> {
-        Ok(Self {
-            queue: P::QUEUE,
-            id,
-            name: P::NAME,
-            data: serde_json::to_string(payload)?,
-            attempts: policy.attempts,
-            backoff: policy.backoff,
-            delay: Duration::ZERO,
-        })
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Broker, NewJob};
+use super::{Broker, NewJob, QueueError};
 use crate::platform::telemetry::Counter;
 
 static MISSED: Counter = Counter::new(
@@ -51,30 +51,24 @@ impl Producer {
     /// Tries to add `job`, and tells whether the queue has it now. After a `false` the queue may have it or
     /// not.
     pub async fn offer(&self, job: NewJob) -> bool {
+        let queue = job.queue.as_ref();
         if self.is_shut() {
-            MISSED.increment(&[("queue", job.queue), ("result", "skipped")]);
+            MISSED.increment(&[("queue", queue), ("result", "skipped")]);
             return false;
         }
-        let queue = job.queue;
-        let added = tokio::time::timeout(DEADLINE, self.broker.add(std::slice::from_ref(&job))).await;
-        let failure = match added {
-            Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some("no answer in time".to_owned()),
-        };
-        self.note(failure.is_none());
-        if let Some(reason) = failure {
-            MISSED.increment(&[("queue", queue), ("result", "failed")]);
-            tracing::warn!(
-                queue,
-                job.id = job.id,
-                reason,
-                "job {} was not added: its outbox entry will bring it",
-                job.id
-            );
-            return false;
-        }
-        true
+        let added = self.broker.add(std::slice::from_ref(&job), DEADLINE).await;
+        // A job that the queue can never hold says nothing of the queue's health.
+        self.note(!matches!(added, Err(QueueError::Unavailable(_))));
+        let Err(error) = added else { return true };
+        MISSED.increment(&[("queue", queue), ("result", "failed")]);
+        tracing::warn!(
+            queue,
+            job.id = job.id,
+            %error,
+            "job {} was not added: its outbox entry will bring it",
+            job.id
+        );
+        false
     }
 
     fn is_shut(&self) -> bool {

@@ -3,8 +3,8 @@
 //! Guards against: more work than permits (a permit is taken *before* a job is claimed), work that is
 //! acknowledged before it is done, a panic that takes the process or the permit with it, a lease that runs
 //! out under honest work (renewed every quarter of its length), jobs of vanished workers (looked for every
-//! half), a shutdown that loses what it interrupts, and jobs that are claimed while what they need is known
-//! to be shut ([`gate`]).
+//! half), a job that fails for good before what waits for it has moved on, a shutdown that loses what it
+//! interrupts, and jobs that are claimed while what they need is known to be shut ([`gate`]).
 
 pub mod gate;
 mod queue_loop;
@@ -23,7 +23,8 @@ use self::{
     gate::{Admission, AlwaysOpen, Gate, Probe},
     queue_loop::{JobSlot, QueueLoop},
 };
-use super::{ActiveJob, Queue, registry::Registry};
+use super::{ActiveJob, Claim, Queue, QueueError, registry::Registry, retry::Policy};
+use crate::base::ids;
 
 /// How one queue is worked.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct QueueSettings {
     pub lease: Duration,
     /// How often a job's worker may vanish before the job fails for good.
     pub max_stalled: u32,
+    /// The least that a job is tried: what another producer gave it only adds to that.
+    pub policy: Policy,
 }
 
 /// Runs the jobs of a registry. Clones share it.
@@ -57,6 +60,8 @@ struct Inner<C> {
     context: C,
     queues: Vec<QueueSettings>,
     gate: Arc<dyn Gate>,
+    /// What this runner is called among those that work the same queues.
+    name: String,
     /// What runs now, by lease token: for renewal.
     held: Mutex<HashMap<String, ActiveJob>>,
 }
@@ -80,7 +85,8 @@ impl<C: Send + Sync + 'static> Runner<C> {
     ) -> Self {
         let known = registry.queues();
         queues.retain(|settings| known.contains(&settings.name.as_str()));
-        Self(Arc::new(Inner { queue, registry, context, queues, gate, held: Mutex::default() }))
+        let name = ids::worker();
+        Self(Arc::new(Inner { queue, registry, context, queues, gate, name, held: Mutex::default() }))
     }
 
     /// Works until `stop`, then claims nothing more and returns when the jobs in hand have ended. Whoever
@@ -93,15 +99,14 @@ impl<C: Send + Sync + 'static> Runner<C> {
         // What was spawned must not outlive this future: it would renew leases of jobs that nobody waits for.
         let _dropped = over.clone().drop_guard();
         for settings in &self.0.queues {
-            watchers.spawn(watch::recover_stalled(self.clone(), settings.clone(), over.clone()));
+            watchers.spawn(watch::sweep_stalled(self.clone(), settings.clone(), over.clone()));
         }
         watchers.spawn(watch::renew_leases(self.clone(), over.clone()));
         // Nothing is claimed before it is known what is shut.
         self.0.gate.refresh().await;
         watchers.spawn(watch::refresh_gate(Arc::clone(&self.0.gate), over.clone()));
-        let claimers =
-            self.0.queues.iter().map(|settings| QueueLoop::new(self, settings, &jobs, &over).run(stop));
-        futures_util::future::join_all(claimers).await;
+        let loops = self.0.queues.iter().map(|queue| QueueLoop::new(self, queue, &jobs, (&over, stop)).run());
+        futures_util::future::join_all(loops).await;
         jobs.close();
         if !jobs.is_empty() {
             tracing::info!(jobs = jobs.len(), "waiting for {} jobs to end", jobs.len());
@@ -111,10 +116,13 @@ impl<C: Send + Sync + 'static> Runner<C> {
         over.cancel();
         watchers.close();
         watchers.wait().await;
+        if let Err(error) = self.0.queue.broker.withdraw(&self.0.name).await {
+            tracing::debug!(%error, "the queue still shows this worker until its time is over");
+        }
     }
 
     /// The jobs that may run of those that were claimed, the probe with its own. Nothing: the gate was shut
-    /// since, and all were put back.
+    /// since, and all were given back.
     async fn admitted(
         &self,
         claimed: Vec<ActiveJob>,
@@ -122,7 +130,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
     ) -> Option<Vec<(ActiveJob, Option<Box<dyn Probe>>)>> {
         let Some(first) = claimed.first() else { return Some(Vec::new()) };
         match admission {
-            // The claim may have waited long for its jobs.
+            // The claim may have taken long.
             Admission::Open if matches!(self.0.gate.admit(&first.queue), Admission::Open) => {
                 return Some(claimed.into_iter().map(|job| (job, None)).collect());
             }
@@ -133,9 +141,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
             }
             Admission::Open | Admission::Closed { .. } => {}
         }
-        for job in claimed {
-            self.put_back(&job).await;
-        }
+        self.release(&claimed).await;
         None
     }
 
@@ -152,7 +158,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
     ///
     /// # Errors
     /// When the queue does not answer.
-    pub async fn run_pending(&self) -> Result<usize, super::QueueError> {
+    pub async fn run_pending(&self) -> Result<usize, QueueError> {
         let mut runs = 0;
         loop {
             let before = runs;
@@ -162,8 +168,8 @@ impl<C: Send + Sync + 'static> Runner<C> {
                 if matches!(admission, Admission::Closed { .. }) {
                     continue;
                 }
-                let claimed =
-                    self.0.queue.broker.claim(&settings.name, 1, settings.lease, Duration::ZERO).await?;
+                let claim = Claim { queue: &settings.name, max: 1, lease: settings.lease };
+                let claimed = self.0.queue.broker.claim(claim).await?;
                 for (job, probe) in self.admitted(claimed, admission).await.unwrap_or_default() {
                     self.run_admitted(job, probe, None).await;
                     runs += 1;

@@ -27,12 +27,7 @@ pub(in crate::platform) trait Target: Send + 'static {
     /// The connection for one transaction, and what it starts with; or why there can be none.
     fn begin(&mut self) -> Result<(Connection, Self::Effects), String>;
 
-    /// Before the operations, in their transaction.
-    fn first(&mut self, _step: &mut Step<'_, Self::Effects>) -> rusqlite::Result<()> {
-        Ok(())
-    }
-
-    /// After them, before the commit.
+    /// After the operations, before the commit.
     fn last(&mut self, _step: &mut Step<'_, Self::Effects>) -> rusqlite::Result<()> {
         Ok(())
     }
@@ -44,11 +39,6 @@ pub(in crate::platform) trait Target: Send + 'static {
         effects: Self::Effects,
         outcome: Result<(), Error>,
     ) -> Result<(), String>;
-
-    /// The last handle has gone. `true`: there is something for one more transaction.
-    fn close(&mut self) -> bool {
-        false
-    }
 }
 
 /// A transaction as an operation sees it.
@@ -124,10 +114,7 @@ impl<E: 'static> Writer<E> {
         let (sender, mut waiting) = mpsc::channel(WAITING);
         let body = move || {
             while let Some(first) = waiting.blocking_recv() {
-                commit_waiting(&mut file, Some(first), &mut waiting);
-            }
-            if file.close() {
-                commit_waiting(&mut file, None, &mut waiting);
+                commit_waiting(&mut file, first, &mut waiting);
             }
         };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(body)?;
@@ -165,22 +152,6 @@ impl<E: 'static> Writer<E> {
     pub(in crate::platform) fn alive(&self) -> bool {
         !self.0.is_closed()
     }
-
-    /// Has a transaction made soon, if none is waiting to be.
-    pub(in crate::platform) fn nudge(&self) -> impl Fn() + Send + use<E> {
-        let waiting = self.0.downgrade();
-        move || {
-            let nothing = Task {
-                work: Some(|_: &mut Step<'_, E>| Ok(())),
-                result: None,
-                has_parts: false,
-                reply: oneshot::channel().0,
-            };
-            if let Some(sender) = waiting.upgrade() {
-                drop(sender.try_send(Box::new(nothing)));
-            }
-        }
-    }
 }
 
 type Done<E> = Vec<(Box<dyn Work<E>>, Result<(), Error>)>;
@@ -188,7 +159,7 @@ type Done<E> = Vec<(Box<dyn Work<E>>, Result<(), Error>)>;
 /// One transaction over `first` and what else waits. Tells how many operations it took.
 fn commit_waiting<F: Target>(
     file: &mut F,
-    first: Option<Box<dyn Work<F::Effects>>>,
+    first: Box<dyn Work<F::Effects>>,
     waiting: &mut mpsc::Receiver<Box<dyn Work<F::Effects>>>,
 ) -> usize {
     let mut done = Vec::new();
@@ -199,7 +170,7 @@ fn commit_waiting<F: Target>(
             file.end(conn, effects, outcome)
         }
         Err(why) => {
-            let all = first.into_iter().chain(std::iter::from_fn(|| waiting.try_recv().ok()));
+            let all = std::iter::once(first).chain(std::iter::from_fn(|| waiting.try_recv().ok()));
             done.extend(all.take(BATCH).map(|work| (work, Ok(()))));
             Err(why)
         }
@@ -219,15 +190,14 @@ fn commit_waiting<F: Target>(
 fn attempt<F: Target>(
     file: &mut F,
     step: &mut Step<'_, F::Effects>,
-    first: Option<Box<dyn Work<F::Effects>>>,
+    first: Box<dyn Work<F::Effects>>,
     waiting: &mut mpsc::Receiver<Box<dyn Work<F::Effects>>>,
     done: &mut Done<F::Effects>,
 ) -> Result<(), Error> {
     let conn = step.conn;
-    let mut next = first;
+    let mut next = Some(first);
     let mut transaction = || {
         begin(conn)?;
-        file.first(step)?;
         while let Some(mut work) = next.take() {
             let own = if work.has_parts() { whole(step, work.as_mut()) } else { work.run(step) };
             if conn.is_autocommit() {

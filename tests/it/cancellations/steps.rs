@@ -219,7 +219,12 @@ fn decide(from: &World, copy: &Rc<Order>) -> (&'static str, Run) {
                 return ("is at the end of what is searched", Run::Idle);
             }
             let mut taken = Order::clone(copy);
-            let take = Event::TakeCancel { awb: &awb, log_id: &id.to_string(), times: CALL.into() };
+            let take = Event::TakeCancel {
+                awb: &awb,
+                log_id: &id.to_string(),
+                times: CALL.into(),
+                paused: std::time::Duration::ZERO,
+            };
             assert!(taken.apply(take, from.now).unwrap().changed());
             ("is to send", Run::Take(Rc::new(taken)))
         }

@@ -213,7 +213,7 @@ impl World {
         let request: CreateOrder = serde_json::from_value(order("A-1")).unwrap();
         let mut order = Order::new("u1", NewOrder::from(request), ProviderEnv::Simulator, now);
         let (log_id, times) = ("plog_create", CALL.into());
-        order.apply(Event::Take { log_id, times }, now).unwrap();
+        order.apply(Event::Take { log_id, times, paused: Duration::ZERO }, now).unwrap();
         let booking =
             Shipment { awb: AWB.to_owned(), courier_name: None, courier_code: None, order_number: None };
         let outcome = &CallOutcome::Done(booking);

@@ -254,7 +254,18 @@ impl Steps<'_> {
             self.push(Who::Canceller, "begins to cancel a shipment", false, |w| {
                 change(w, |order, now| {
                     let times = CALL.into();
-                    order.apply(Event::TakeCancel { awb: &awb, log_id: &awb, times }, now).unwrap().changed()
+                    order
+                        .apply(
+                            Event::TakeCancel {
+                                awb: &awb,
+                                log_id: &awb,
+                                times,
+                                paused: std::time::Duration::ZERO,
+                            },
+                            now,
+                        )
+                        .unwrap()
+                        .changed()
                 });
             });
         }

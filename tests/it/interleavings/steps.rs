@@ -292,7 +292,7 @@ impl Steps<'_> {
             self.push(Who::Sweeper, "dispatches it again", false, |w| {
                 w.sweeps -= 1;
                 let job = job_id(w.order.id(), w.order.generation());
-                change(w, |order, now| order.job_lost(&job, now) != Again::MovedOn);
+                change(w, |order, now| order.job_lost(&job, false, now) != Again::MovedOn);
             });
         }
         if let Some(at) = from.next_moment() {

@@ -36,7 +36,12 @@ pub(super) fn decide(from: &World, worker: usize, copy: &Rc<Order>) -> (&'static
             // Of two that take the same, one is first; who is not never uses its id.
             let letter = if from.scenario.broken == Break::TakeUnchecked { worker } else { 0 };
             let id = Id::new(no, letter);
-            taken.apply(Event::Take { log_id: &id.text(), times: CALL.into() }, from.now).unwrap();
+            taken
+                .apply(
+                    Event::Take { log_id: &id.text(), times: CALL.into(), paused: Duration::ZERO },
+                    from.now,
+                )
+                .unwrap();
             ("begins to take it", Run::Take(Rc::new(taken)))
         }
     }

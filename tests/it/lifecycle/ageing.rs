@@ -14,6 +14,8 @@ use waybill::{
 
 use crate::support::{TestApp, orders::order};
 
+const QUEUE: &str = "parcelx-orders-queue";
+
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn status(code: u16) -> Answer {
@@ -122,4 +124,44 @@ async fn a_cancel_that_cannot_be_sent_for_a_day_comes_to_a_person() {
     }
     app.assert_calls(&[("create", 1)]);
     assert_eq!(merchant.order(&id).await["status"], "booked", "it still is");
+}
+
+/// Somebody paused the queue over a weekend: no order is to come to a person for that.
+#[tokio::test]
+async fn the_time_that_a_queue_is_paused_does_not_count() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    app.simulator.script(Rule::create(Answer::LostBeforeBooking));
+    let unresolved = merchant.create(&order("unresolved")).await;
+    app.run_pending_jobs().await;
+    app.simulator.script(Rule::create(status(429)));
+    let tried = merchant.create(&order("tried")).await;
+    app.run_pending_jobs().await;
+    let untried = merchant.create(&order("untried")).await;
+    app.assert_calls(&[("create", 2)]);
+    assert!(app.app.queue.manage.pause(QUEUE).await.unwrap());
+
+    for _ in 0..30 {
+        app.advance(DAY / 10);
+        assert_eq!(pass(&app).await.given_up, 0);
+        assert_eq!(app.run_pending_jobs().await, 0);
+    }
+    app.assert_calls(&[]);
+    // Resumed while the provider is busy: what was tried before goes on waiting for it, as long as ever.
+    app.simulator.change_faults(|f| f.answer = status(429));
+    assert!(app.app.queue.manage.resume(QUEUE).await.unwrap());
+    app.run_pending_jobs().await;
+    for (id, state) in [(&tried, "retrying"), (&untried, "retrying"), (&unresolved, "reconciling")] {
+        assert_eq!(stands(&app, id).await.0, state);
+    }
+    app.assert_calls(&[("create", 2), ("track", 1)]);
+    app.simulator.change_faults(|f| f.answer = Answer::Normal);
+    app.advance(Duration::from_secs(60));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 2)]);
+    assert_eq!(
+        (stands(&app, &tried).await.0, stands(&app, &untried).await.0),
+        ("success".into(), "success".into())
+    );
+    app.leave_jobs(); // the look-ups of the one that is reconciled go on
 }

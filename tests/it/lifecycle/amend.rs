@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Client, TestApp,
+    ADD, Client, TestApp,
     orders::{order, rewritten, with},
 };
 
@@ -221,15 +221,16 @@ async fn a_stale_job_of_an_earlier_generation_does_nothing() {
     assert_eq!(amended.next_action(Some(2), app.clock.now()), NextAction::Take);
     // One that is told to the queue once more, besides: an id of its own keeps it from being a no-op there.
     let stale = NewJob {
-        queue: "parcelx-orders-queue",
+        queue: "parcelx-orders-queue".into(),
         id: "stale".to_owned(),
-        name: "create-order",
+        name: "create-order".into(),
         data: json!({ "orderId": id, "userId": "u1", "generation": 1 }).to_string(),
         attempts: 3,
-        backoff: Duration::from_secs(5),
+        share: None,
+        backoff: Duration::from_secs(5).into(),
         delay: Duration::ZERO,
     };
-    app.app.queue.broker.add(&[stale]).await.unwrap();
+    app.app.queue.broker.add(&[stale], ADD).await.unwrap();
     assert_eq!(app.run_pending_jobs().await, 2);
     app.assert_calls(&[("create", 1)]);
 }

@@ -10,7 +10,7 @@ use waybill::{
 use serde_json::json;
 
 use crate::support::{
-    TestApp,
+    ADD, TestApp,
     orders::{order, rewritten},
 };
 
@@ -163,13 +163,14 @@ async fn two_orders_never_share_an_awb() {
 
 async fn add_job(app: &TestApp, id: &str, data: &serde_json::Value) {
     let job = waybill::platform::queue::NewJob {
-        queue: "parcelx-orders-queue",
+        queue: "parcelx-orders-queue".into(),
         id: id.to_owned(),
-        name: "create-order",
+        name: "create-order".into(),
         data: data.to_string(),
         attempts: 3,
-        backoff: Duration::from_secs(5),
+        backoff: Duration::from_secs(5).into(),
+        share: None,
         delay: Duration::ZERO,
     };
-    app.app.queue.broker.add(&[job]).await.unwrap();
+    app.app.queue.broker.add(&[job], ADD).await.unwrap();
 }

@@ -32,7 +32,7 @@ use waybill::{
     },
 };
 
-use crate::support::{Client, TestApp, orders::order};
+use crate::support::{ADD, Client, TestApp, orders::order};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -356,6 +356,10 @@ struct Cancelling {}
 impl Payload for Cancelling {
     const NAME: &'static str = "cancel-test";
     const QUEUE: &'static str = "parcelx-order-cancellation-queue";
+
+    fn share(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl Job for Cancelling {
@@ -390,12 +394,13 @@ async fn cancelling_goes_on_without_money_but_not_without_keys() {
             concurrency: 1,
             lease: MINUTE,
             max_stalled: 3,
+            policy: Policy { attempts: 1, backoff: MINUTE },
         };
         let registry = Registry::default().with::<Cancelling>();
         let runner = Runner::gated(app.app.queue.clone(), registry, (), vec![settings], Arc::new(guard));
         let policy = Policy { attempts: 1, backoff: MINUTE };
         let job = NewJob::of("c".to_owned(), &Cancelling {}, &policy).unwrap();
-        app.app.queue.broker.add(&[job]).await.unwrap();
+        app.app.queue.broker.add(&[job], ADD).await.unwrap();
         assert_eq!(runner.run_pending().await.unwrap(), runs, "{kind}");
     }
 }
@@ -422,9 +427,10 @@ async fn only_the_calls_of_the_probes_own_job_count() {
             token: "its own".to_owned(),
             attempts_made: 0,
             attempts: 3,
-            backoff: MINUTE,
+            backoff: MINUTE.into(),
             stalled: 0,
             added_at: app.clock.now(),
+            doomed: None,
         };
         assert!(probe.begin(&job).await);
         let outcome = CallOutcome::Done(());

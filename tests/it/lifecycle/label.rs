@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Client, TestApp,
+    Answer, Client, Ending, TestApp,
     orders::{order, rewritten},
 };
 
@@ -174,8 +174,7 @@ async fn a_wish_whose_job_was_lost_is_made_again() {
     let app = hasty().await;
     let (merchant, id) = booked(&app).await;
     assert_eq!(merchant.get(&path(&id)).await.status, 202);
-    let claimed =
-        app.app.queue.broker.claim(QUEUE, 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
+    let claimed = app.app.queue.broker.claim_from(QUEUE, 1, Duration::from_secs(60)).await.unwrap();
     let _held = app.app.queue.broker.fail(&claimed[0], "lost").await.unwrap();
     assert_eq!(merchant.get(&path(&id)).await.status, 202);
     assert_eq!(app.run_pending_jobs().await, 0, "it is still waited for");

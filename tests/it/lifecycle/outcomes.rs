@@ -190,7 +190,7 @@ async fn what_was_answered_is_no_newer_than_its_call() {
         let id = app.merchant("u1").create(&order("A-1")).await;
         let orders = &app.app.state.orders;
         let waiting: Order = app.app.store.get(&id).await.unwrap().unwrap();
-        orders.take(&waiting, "plog_1", Duration::from_secs(25)).await.unwrap().unwrap();
+        orders.take(&waiting, "plog_1", Duration::from_secs(25), Duration::ZERO).await.unwrap().unwrap();
         app.advance(Duration::from_secs(60) * minutes);
         // Another order's call is in doubt from now on; then the answer of the first is found.
         let unresolved_since = app.clock.now();

@@ -144,9 +144,12 @@ impl World {
                 self.update(|order| order.relayed(&entry, now))?;
             }
             Op::StillQueued => {
-                self.update(|order| order.still_queued(&job, &TIMES, now) != Again::MovedOn)?;
+                self.update(|order| {
+                    order.still_queued(&job, &TIMES, &waybill::platform::queue::Pauses::default(), now)
+                        != Again::MovedOn
+                })?;
             }
-            Op::DispatchAgain => self.update(|order| order.job_lost(&job, now) != Again::MovedOn)?,
+            Op::DispatchAgain => self.update(|order| order.job_lost(&job, false, now) != Again::MovedOn)?,
             Op::Waits(_) => {}
         }
         Ok(())
@@ -205,7 +208,8 @@ impl World {
             NextCancelAction::Send(awb) => {
                 self.copies[worker] = None;
                 let id = format!("plog_cancel_{}", ids.len() + 1);
-                let take = Event::TakeCancel { awb: &awb, log_id: &id, times: CALL.into() };
+                let take =
+                    Event::TakeCancel { awb: &awb, log_id: &id, times: CALL.into(), paused: Duration::ZERO };
                 assert!(known.apply(take, now).unwrap().changed());
                 if known.version() == self.stored.version() {
                     known.set_version(known.version() + 1);
@@ -238,7 +242,9 @@ impl World {
             return;
         }
         let id = format!("plog_{}", self.attempts.len() + 1);
-        known.apply(Event::Take { log_id: &id, times: CALL.into() }, self.now).unwrap();
+        known
+            .apply(Event::Take { log_id: &id, times: CALL.into(), paused: Duration::ZERO }, self.now)
+            .unwrap();
         if known.version() == self.stored.version() {
             known.set_version(known.version() + 1);
             self.copies[worker] = Some(known.clone());

@@ -23,6 +23,7 @@ use self::{
     history::{Op, Step, histories},
     memory::Memory,
 };
+use crate::support::{ADD, Ending};
 
 const CASES: u32 = 1000;
 const KEEP: Keep = Keep { completed: 3, failed: 2 };
@@ -108,10 +109,10 @@ async fn act(
     match op {
         Op::Add(jobs) => {
             let jobs: Vec<NewJob> = jobs.iter().map(|job| job.of(name)).collect();
-            prop_assert_eq!(broker.add(&jobs).await.unwrap(), memory.add(&jobs, now));
+            prop_assert_eq!(broker.add(&jobs, ADD).await.unwrap(), memory.add(&jobs, now));
         }
         Op::Claim { max, lease } => {
-            let jobs = broker.claim(name, *max, *lease, Duration::ZERO).await.unwrap();
+            let jobs = broker.claim_from(name, *max, *lease).await.unwrap();
             let expected =
                 memory.claim(*max, *lease, now, jobs.iter().map(|job| job.token.clone()).collect());
             prop_assert_eq!(jobs.iter().map(memory::facts).collect::<Vec<_>>(), expected);
@@ -144,9 +145,29 @@ async fn act(
             prop_assert_eq!(broker.fail(job, "no").await.unwrap(), memory.fail(job, "no"));
         }
         Op::Recover { max_stalled } => {
-            let recovered = broker.recover_stalled(name, *max_stalled).await.unwrap();
-            let dead: Vec<_> = recovered.dead.iter().map(memory::facts).collect();
-            prop_assert_eq!((recovered.requeued, dead), memory.recover(*max_stalled, now));
+            let stalled = broker.sweep_stalled(name, *max_stalled, Duration::ZERO).await.unwrap();
+            prop_assert_eq!(stalled, memory.sweep(*max_stalled, now));
+        }
+        Op::Release(which) => {
+            // Each job once, as whoever has them in hand has them.
+            let mut jobs: Vec<ActiveJob> = which.iter().filter_map(|i| i.of(claimed)).cloned().collect();
+            jobs.sort_by(|a, b| a.token.cmp(&b.token));
+            jobs.dedup_by(|a, b| a.token == b.token);
+            prop_assert_eq!(broker.release(&jobs).await.unwrap(), memory.release(&jobs));
+        }
+        Op::Pause => prop_assert_eq!(queue.manage.pause(name).await.unwrap(), memory.pause(true)),
+        Op::Resume => prop_assert_eq!(queue.manage.resume(name).await.unwrap(), memory.pause(false)),
+        Op::Retry(id) => {
+            prop_assert_eq!(queue.manage.retry(name, &id.name()).await.unwrap(), memory.retry(&id.name()));
+        }
+        Op::Promote(id) => {
+            prop_assert_eq!(
+                queue.manage.promote(name, &id.name()).await.unwrap(),
+                memory.promote(&id.name())
+            );
+        }
+        Op::Remove(id) => {
+            prop_assert_eq!(queue.manage.remove(name, &id.name()).await.unwrap(), memory.remove(&id.name()));
         }
         Op::Reopen | Op::Advance(_) => {}
     }
@@ -161,7 +182,7 @@ async fn compare(
     memory: &mut Memory,
 ) -> Result<(), TestCaseError> {
     for state in look {
-        let seen = queue.inspect.list(name, *state, 0, 100).await.unwrap();
+        let seen = queue.inspect.list(name, *state, None, 100).await.unwrap().jobs;
         memory.trimmed(*state, &seen)?;
         prop_assert_eq!(seen.iter().map(memory::view).collect::<Vec<_>>(), memory.list(*state));
     }
@@ -172,6 +193,7 @@ async fn compare(
         delayed: count(JobState::Delayed),
         completed: count(JobState::Completed),
         failed: count(JobState::Failed),
+        paused: memory.paused(),
     };
     prop_assert_eq!(queue.inspect.counts(name).await.unwrap(), expected);
     Ok(())

@@ -28,7 +28,8 @@ fn fresh() -> (Order, Timestamp) {
 fn all() -> Vec<Order> {
     let (queued, now) = fresh();
     let after = |order: &Order, event: Event<'_>| order.after(event, now).unwrap().0;
-    let processing = after(&queued, Event::Take { log_id: "plog_1", times: CALL.into() });
+    let processing =
+        after(&queued, Event::Take { log_id: "plog_1", times: CALL.into(), paused: Duration::ZERO });
     let ended = |outcome: &CallOutcome<Shipment>| {
         after(&processing, Event::CallEnded { log_id: "plog_1", outcome, first_poll: CALL })
     };
@@ -58,7 +59,8 @@ fn a_forbidden_step_is_an_error_and_changes_nothing() {
     for before in all() {
         let from = before.provider_sync_status();
         let mut order = before.clone();
-        let taken = order.apply(Event::Take { log_id: "plog_2", times: CALL.into() }, now);
+        let taken =
+            order.apply(Event::Take { log_id: "plog_2", times: CALL.into(), paused: Duration::ZERO }, now);
         if from.may_become(SyncStatus::Processing) {
             assert_eq!(taken, Ok(Applied::Changed));
             continue;
@@ -79,9 +81,14 @@ fn what_finds_nothing_to_do_changes_nothing_and_is_no_error() {
             Event::ProvenAbsent { log_id: "plog_other" },
             Event::PollAgain { log_id: "plog_other", at: now },
             Event::GiveUp { log_id: "plog_other", found: false, reason: "outcome-unknown" },
-            Event::TakeCancel { awb: "other", log_id: "plog_other", times: CALL.into() },
+            Event::TakeCancel {
+                awb: "other",
+                log_id: "plog_other",
+                times: CALL.into(),
+                paused: Duration::ZERO,
+            },
             Event::Relayed { entry: "other" },
-            Event::JobLost { job: "other" },
+            Event::JobLost { job: "other", blameless: false },
             Event::DispatchAgain { generation: 77 },
             Event::Operator { action: OperatorAction::CancelAgain { awb: "other" }, audit_id: Some("aud_1") },
         ] {
@@ -99,7 +106,7 @@ async fn the_service_saves_nothing_of_it_and_says_so() {
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
     let booked = app.app.store.get::<Order>(&id).await.unwrap().unwrap();
-    let told = app.app.state.orders.take(&booked, "plog_2", CALL).await;
+    let told = app.app.state.orders.take(&booked, "plog_2", CALL, Duration::ZERO).await;
     assert!(matches!(told, Err(StoreError::Fault(_))), "{told:?}");
     assert_eq!(app.app.store.get::<Order>(&id).await.unwrap().unwrap(), booked);
 }

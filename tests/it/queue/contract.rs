@@ -8,13 +8,18 @@ pub(super) mod claiming;
 pub(super) mod history;
 pub(super) mod holding;
 pub(super) mod inspecting;
+pub(super) mod losing;
+pub(super) mod managing;
+pub(super) mod sharing;
 pub(super) mod stalling;
+pub(super) mod waiting;
 
 use std::time::Duration;
 
+use crate::support::{ADD, Ending};
 use waybill::{
     base::{clock::Clock, timestamp::Timestamp},
-    platform::queue::{ActiveJob, Counts, JobView, Keep, NewJob, Queue},
+    platform::queue::{ActiveJob, Counts, JobState, JobView, Keep, NewJob, Queue},
 };
 
 /// A queue server, or its like, that belongs to one test and is empty at first.
@@ -22,6 +27,13 @@ pub(super) trait Lab: Send + Sync {
     fn new() -> Self;
     /// A new handle; all handles of a lab see the same jobs.
     fn open_with(&self, clock: &Clock, keep: Keep) -> impl Future<Output = Queue> + Send;
+    /// Moves time, the queue server's own included.
+    fn advance(&self, clock: &Clock, time: Duration) -> impl Future<Output = ()> + Send {
+        clock.advance(time);
+        std::future::ready(())
+    }
+    /// Everything that the server has is gone.
+    fn lose(&self) -> impl Future<Output = ()> + Send;
     fn open(&self, clock: &Clock) -> impl Future<Output = Queue> + Send {
         self.open_with(clock, Keep::default())
     }
@@ -36,15 +48,18 @@ macro_rules! contract {
             adding::a_bulk_is_answered_in_order
             adding::text_comes_back_as_it_was
             adding::queues_do_not_see_each_other
+            adding::what_no_queue_could_hold_is_refused_and_nothing_is_added
             claiming::each_job_goes_to_one_of_many_claimers
             claiming::a_claim_takes_no_more_than_it_asked_for
-            claiming::an_empty_claim_that_may_not_wait_returns
-            claiming::a_waiting_claim_returns_empty_in_the_end
-            claiming::a_waiting_claim_wakes_when_a_job_is_added
-            claiming::a_waiting_claim_wakes_when_another_handle_adds
-            claiming::a_waiting_claim_wakes_when_a_delayed_job_is_due
-            claiming::a_waiting_claim_learns_of_an_earlier_due_time
-            claiming::a_waiting_claim_wakes_when_a_job_is_put_back
+            claiming::an_empty_queue_gives_nothing
+            waiting::a_wait_ends_in_time
+            waiting::a_wait_for_what_is_there_ends_at_once
+            waiting::a_wait_ends_when_a_job_is_added
+            waiting::a_wait_ends_when_another_handle_adds
+            waiting::a_wait_ends_when_a_delayed_job_is_due
+            waiting::a_wait_learns_of_an_earlier_due_time
+            waiting::a_wait_ends_when_a_job_is_put_back
+            waiting::dropped_waits_start_no_job_late
             claiming::a_delayed_job_is_not_seen_before_its_time
             claiming::due_jobs_come_by_due_time_and_behind_those_that_wait
             holding::what_was_claimed_says_all_about_the_job
@@ -56,15 +71,32 @@ macro_rules! contract {
             holding::an_uncounted_delay_does_not
             holding::a_zero_delay_puts_the_job_behind_the_others
             holding::a_job_keeps_its_count_over_many_rounds
+            holding::several_jobs_end_in_one_call_and_the_next_come_with_it
+            holding::released_jobs_are_the_next_and_uncounted
+            holding::a_job_of_another_producer_keeps_its_backoff
             stalling::a_living_lease_is_left_alone
-            stalling::stalled_jobs_wait_ahead_of_the_others_in_their_order
-            stalling::a_job_that_stalls_too_often_fails
-            stalling::only_the_named_queue_is_recovered
+            stalling::stalled_jobs_wait_ahead_of_the_others
+            stalling::a_job_that_stalls_too_often_comes_out_doomed
+            stalling::only_the_named_queue_is_swept
             inspecting::a_job_is_seen_in_every_state
             inspecting::lists_are_in_order_and_in_pages
             inspecting::finished_jobs_beyond_the_limit_go_oldest_first
             inspecting::keeping_nothing_keeps_nothing
             inspecting::an_unknown_queue_is_empty
+            inspecting::presence_tells_of_each_what_became_of_it
+            inspecting::workers_are_told_until_they_end_or_vanish
+            managing::a_paused_queue_gives_nothing_until_it_is_resumed
+            managing::pauses_are_remembered
+            managing::a_failed_job_can_be_retried
+            managing::a_delayed_job_can_be_promoted
+            managing::a_job_that_does_not_run_can_be_removed
+            managing::log_lines_are_kept_with_their_job
+            managing::every_queue_is_listed
+            losing::a_queue_that_lost_everything_begins_a_new_epoch
+            sharing::many_jobs_of_one_share_delay_no_other_by_more_than_a_few
+            sharing::shares_take_turns
+            sharing::jobs_of_one_share_keep_their_order
+            sharing::what_comes_back_takes_its_turn
             history::any_history_agrees_with_a_model
         }
     };
@@ -97,7 +129,16 @@ pub(super) fn secs(n: u64) -> Duration {
 pub(super) fn job(id: impl Into<String>) -> NewJob {
     let id = id.into();
     let data = format!("{{\"of\":\"{id}\"}}");
-    NewJob { queue: Q, id, name: "create-order", data, attempts: 3, backoff: secs(5), delay: NONE }
+    NewJob {
+        queue: Q.into(),
+        id,
+        name: "create-order".into(),
+        data,
+        share: None,
+        attempts: 3,
+        backoff: secs(5).into(),
+        delay: NONE,
+    }
 }
 
 pub(super) fn delayed(id: impl Into<String>, delay: Duration) -> NewJob {
@@ -106,12 +147,17 @@ pub(super) fn delayed(id: impl Into<String>, delay: Duration) -> NewJob {
 
 pub(super) async fn add(queue: &Queue, ids: &[&str]) {
     let jobs: Vec<_> = ids.iter().map(|id| job(*id)).collect();
-    queue.broker.add(&jobs).await.unwrap();
+    queue.broker.add(&jobs, ADD).await.unwrap();
+}
+
+/// All jobs of one state.
+pub(super) async fn all(queue: &Queue, state: JobState) -> Vec<JobView> {
+    queue.inspect.list(Q, state, None, 10_000).await.unwrap().jobs
 }
 
 /// Claims without waiting.
 pub(super) async fn claim(queue: &Queue, max: usize) -> Vec<ActiveJob> {
-    queue.broker.claim(Q, max, LEASE, NONE).await.unwrap()
+    queue.broker.claim_from(Q, max, LEASE).await.unwrap()
 }
 
 /// Claims the one job that there must be.

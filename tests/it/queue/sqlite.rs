@@ -8,20 +8,19 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
-    task::Poll,
     time::Duration,
 };
 
 use tempfile::TempDir;
 use waybill::{
     base::clock::Clock,
-    platform::queue::{Added, Count, Keep, LeaseState, Queue, QueueError},
+    platform::queue::{Added, Keep, LeaseState, Queue, QueueError},
 };
 
 use super::contract::{
-    LEASE, LONG, Lab, NONE, Q, add, claim, claim_one, claiming::waiting, clock, contract, counts, ids, job,
-    secs, view,
+    LEASE, LONG, Lab, Q, add, claim, claim_one, clock, contract, counts, ids, job, waiting::waiting,
 };
+use crate::support::{ADD, Ending};
 
 pub(super) struct File(TempDir);
 
@@ -38,6 +37,10 @@ impl Lab for File {
 
     async fn open_with(&self, clock: &Clock, keep: Keep) -> Queue {
         open(&self.path(), clock, keep).await.unwrap()
+    }
+
+    async fn lose(&self) {
+        delete(&self.path(), 1);
     }
 }
 
@@ -127,8 +130,8 @@ async fn a_deleted_file_is_made_anew() {
 
         assert_eq!(counts(&other).await.open(), 0, "a look sees the new file");
         assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), LeaseState::Lost);
-        assert_eq!(queue.broker.add(&[job("a")]).await.unwrap(), [Added::New]);
-        assert_eq!(other.broker.add(&[job("a"), job("d")]).await.unwrap(), [Added::Known, Added::New]);
+        assert_eq!(queue.broker.add(&[job("a")], ADD).await.unwrap(), [Added::New]);
+        assert_eq!(other.broker.add(&[job("a"), job("d")], ADD).await.unwrap(), [Added::Known, Added::New]);
         assert_eq!(ids(&claim(&queue, 1).await), ["a"]);
         assert_eq!(ids(&claim(&other, 9).await), ["d"]);
         assert_eq!(counts(&queue).await.active, 2);
@@ -138,7 +141,7 @@ async fn a_deleted_file_is_made_anew() {
 }
 
 #[tokio::test]
-async fn a_waiting_claim_goes_over_to_the_new_file() {
+async fn a_wait_goes_over_to_the_new_file() {
     let (lab, clock) = (File::new(), clock());
     let queue = lab.open(&clock).await;
     for how in 0..3 {
@@ -180,11 +183,11 @@ async fn a_file_that_becomes_unusable_is_an_error_until_it_is_gone() {
     let queue = lab.open(&clock).await;
     delete(&lab.path(), 1);
     fs::write(lab.path(), "garbage ".repeat(1000)).unwrap();
-    assert!(queue.broker.add(&[job("a")]).await.is_err());
+    assert!(queue.broker.add(&[job("a")], ADD).await.is_err());
     assert!(queue.inspect.ping().await.is_err());
     assert!(queue.inspect.counts(Q).await.is_err());
     fs::remove_file(lab.path()).unwrap();
-    assert_eq!(queue.broker.add(&[job("a")]).await.unwrap(), [Added::New]);
+    assert_eq!(queue.broker.add(&[job("a")], ADD).await.unwrap(), [Added::New]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -194,7 +197,7 @@ async fn a_locked_file_is_waited_for_but_not_for_ever() {
     let holder = rusqlite::Connection::open(lab.path()).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let adder = queue.clone();
-    let patient = tokio::spawn(async move { adder.broker.add(&[job("a")]).await });
+    let patient = tokio::spawn(async move { adder.broker.add(&[job("a")], ADD).await });
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!patient.is_finished());
     assert_eq!(counts(&queue).await.open(), 0, "looking needs no lock");
@@ -202,10 +205,10 @@ async fn a_locked_file_is_waited_for_but_not_for_ever() {
     assert_eq!(patient.await.unwrap().unwrap(), [Added::New]);
 
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = tokio::time::timeout(LONG, queue.broker.add(&[job("b")])).await.unwrap();
+    let refused = tokio::time::timeout(LONG, queue.broker.add(&[job("b")], ADD)).await.unwrap();
     assert!(refused.unwrap_err().to_string().contains("locked by another process"));
     holder.execute_batch("COMMIT").unwrap();
-    assert_eq!(queue.broker.add(&[job("b")]).await.unwrap(), [Added::New]);
+    assert_eq!(queue.broker.add(&[job("b")], ADD).await.unwrap(), [Added::New]);
 }
 
 #[tokio::test]
@@ -217,66 +220,37 @@ async fn a_lease_that_ran_out_is_its_holders_until_it_is_recovered() {
     clock.advance(LEASE * 2);
     assert_eq!(queue.broker.extend(&held[..1], LEASE).await.unwrap(), [LeaseState::Owned]);
     assert_eq!(queue.broker.complete(&held[1], "1").await.unwrap(), LeaseState::Owned);
-    assert_eq!(queue.broker.recover_stalled(Q, 3).await.unwrap().requeued.len(), 0);
+    assert_eq!(queue.broker.recover(Q, 3).await.len(), 0);
 }
 
 #[tokio::test]
-async fn a_claim_dropped_on_the_way_gives_its_jobs_back() {
+async fn an_add_answers_in_the_time_that_it_has() {
     let lab = File::new();
     let queue = lab.open(&clock()).await;
-    add(&queue, &["a", "b", "c"]).await;
-    for dwell in [0, 0, 1, 1, 5] {
-        let mut claim = queue.broker.claim(Q, 2, LEASE, LONG);
-        // Polled once, it has handed its claim to the writer and waits for the answer; unless the writer was
-        // faster than the poll.
-        if let Poll::Ready(jobs) = std::future::poll_fn(|cx| Poll::Ready(claim.as_mut().poll(cx))).await {
-            for job in jobs.unwrap() {
-                assert_eq!(
-                    queue.broker.delay(&job, Duration::ZERO, Count::Nothing, "not this time").await.unwrap(),
-                    LeaseState::Owned
-                );
-            }
-            continue;
-        }
-        // The answer may be on its way, or have arrived without being taken.
-        tokio::time::sleep(Duration::from_millis(dwell)).await;
-        drop(claim);
-    }
-    let mut got = BTreeSet::new();
-    while got.len() < 3 {
-        let jobs = tokio::time::timeout(LONG, queue.broker.claim(Q, 1, LEASE, LONG)).await.unwrap().unwrap();
-        assert_eq!(jobs.len(), 1, "a job is lost until its lease ends");
-        assert!(got.insert(jobs[0].id.clone()));
-    }
-    assert_eq!(view(&queue, "a").await.stalled, 0);
+    let holder = rusqlite::Connection::open(lab.path()).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let begun = std::time::Instant::now();
+    let told = queue.broker.add(&[job("a")], Duration::from_millis(50)).await;
+    assert!(matches!(told, Err(QueueError::Unavailable(_))), "{told:?}");
+    assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
+    holder.execute_batch("COMMIT").unwrap();
+    // The one that was given up may have been added meanwhile.
+    queue.broker.add(&[job("a")], ADD).await.unwrap();
+    assert_eq!(counts(&queue).await.waiting, 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dropped_claims_among_adders_lose_nothing() {
-    const JOBS: usize = 300;
+#[tokio::test]
+async fn a_file_of_the_first_layout_is_made_anew() {
     let lab = File::new();
-    let queue = lab.open(&clock()).await;
-    let adder = queue.clone();
-    let adding = tokio::spawn(async move {
-        for n in 0..JOBS {
-            add(&adder, &[&format!("job-{n}")]).await;
-        }
-    });
-    let mut got = BTreeSet::new();
-    let mut patience = (0..40).map(|n| Duration::from_micros(n * 50)).cycle();
-    while got.len() < JOBS {
-        let wait = if adding.is_finished() { LONG } else { patience.next().unwrap() };
-        let Ok(jobs) = tokio::time::timeout(wait, queue.broker.claim(Q, 3, LEASE, LONG)).await else {
-            assert!(wait < LONG, "{} jobs are lost", JOBS - got.len());
-            continue;
-        };
-        for held in jobs.unwrap() {
-            assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), LeaseState::Owned);
-            assert!(got.insert(held.id));
-        }
-    }
-    adding.await.unwrap();
-    assert_eq!(counts(&queue).await.open(), 0);
+    fs::create_dir(lab.path().parent().unwrap()).unwrap();
+    let old = rusqlite::Connection::open(lab.path()).unwrap();
+    old.execute_batch("CREATE TABLE jobs (seq INTEGER PRIMARY KEY); PRAGMA user_version = 1").unwrap();
+    drop(old);
+    let clock = clock();
+    let queue = lab.open(&clock).await;
+    assert_eq!(queue.inspect.epoch().await.unwrap().since, clock.now(), "its jobs are gone");
+    add(&queue, &["a"]).await;
+    assert_eq!(claim_one(&queue).await.id, "a");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -298,7 +272,8 @@ async fn two_writers_on_one_file_lose_nothing_and_run_nothing_twice() {
             let (queue, ran) = (queue.clone(), Arc::clone(&ran));
             tasks.push(tokio::spawn(async move {
                 while ran.lock().unwrap().len() < EACH {
-                    for held in queue.broker.claim(Q, 2, secs(60), Duration::from_millis(50)).await.unwrap() {
+                    for held in queue.broker.next_from(Q, 2, LEASE, Duration::from_millis(50)).await.unwrap()
+                    {
                         assert!(ran.lock().unwrap().insert(held.id.clone()), "{} ran twice", held.id);
                         assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), LeaseState::Owned);
                     }
@@ -315,5 +290,5 @@ async fn two_writers_on_one_file_lose_nothing_and_run_nothing_twice() {
             (u64::try_from(EACH).unwrap(), 0)
         );
     }
-    assert_eq!(handles[0].broker.claim(Q, 1, LEASE, NONE).await.unwrap().len(), 0);
+    assert_eq!(claim(&handles[0], 1).await.len(), 0);
 }

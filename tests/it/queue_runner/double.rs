@@ -9,9 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use waybill::platform::queue::{
-    ActiveJob, Added, Broker, Claim, End, LeaseState, NewJob, Queue, QueueError, Recovered,
-};
+use waybill::platform::queue::{ActiveJob, Added, Broker, Claim, End, LeaseState, NewJob, Queue, QueueError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Op {
@@ -21,7 +19,9 @@ pub(super) enum Op {
     Complete,
     Delay,
     Fail,
-    Recover,
+    Release,
+    Sweep,
+    Wait,
 }
 
 /// What goes wrong with a call.
@@ -56,7 +56,7 @@ impl Double {
     pub(super) fn over(queue: &Queue) -> (Arc<Self>, Queue) {
         let double = Arc::new(Self { inner: Arc::clone(&queue.broker), state: Mutex::default() });
         let broker: Arc<dyn Broker> = double.clone();
-        (double, Queue { broker, inspect: Arc::clone(&queue.inspect) })
+        (double, Queue { broker, ..queue.clone() })
     }
 
     /// The next `times` calls of `op` go wrong.
@@ -119,7 +119,7 @@ impl Double {
 fn op(end: &End) -> Op {
     match end {
         End::Complete(_) => Op::Complete,
-        End::Delay(..) => Op::Delay,
+        End::Delay { .. } => Op::Delay,
         End::Fail(_) => Op::Fail,
     }
 }
@@ -130,24 +130,22 @@ pub(super) fn away() -> QueueError {
 
 #[async_trait]
 impl Broker for Double {
-    async fn add(&self, jobs: &[NewJob]) -> Result<Vec<Added>, QueueError> {
-        self.pass(Op::Add, self.inner.add(jobs)).await
+    async fn add(&self, jobs: &[NewJob], within: Duration) -> Result<Vec<Added>, QueueError> {
+        self.pass(Op::Add, self.inner.add(jobs, within)).await
     }
 
-    async fn claim(
-        &self,
-        queue: &str,
-        max: usize,
-        lease: Duration,
-        wait: Duration,
-    ) -> Result<Vec<ActiveJob>, QueueError> {
+    async fn wait(&self, queue: &str, up_to: Duration) -> Result<(), QueueError> {
+        self.pass(Op::Wait, self.inner.wait(queue, up_to)).await
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Vec<ActiveJob>, QueueError> {
         {
             let mut state = self.state.lock().unwrap();
-            state.queues.insert(queue.to_owned());
-            state.most_asked_for = state.most_asked_for.max(state.in_hand + max);
+            state.queues.insert(claim.queue.to_owned());
+            state.most_asked_for = state.most_asked_for.max(state.in_hand + claim.max);
         }
         let jobs = self.pass(Op::Claim, async {
-            let jobs = self.inner.claim(queue, max, lease, wait).await?;
+            let jobs = self.inner.claim(claim).await?;
             self.state.lock().unwrap().orphans += jobs.len();
             Ok(jobs)
         });
@@ -191,8 +189,27 @@ impl Broker for Double {
         Ok((held, claimed))
     }
 
-    async fn recover_stalled(&self, queue: &str, max_stalled: u32) -> Result<Recovered, QueueError> {
+    async fn release(&self, jobs: &[ActiveJob]) -> Result<Vec<LeaseState>, QueueError> {
+        let states = self.pass(Op::Release, self.inner.release(jobs)).await?;
+        self.state.lock().unwrap().in_hand -= jobs.len();
+        Ok(states)
+    }
+
+    async fn sweep_stalled(
+        &self,
+        queue: &str,
+        max_stalled: u32,
+        every: Duration,
+    ) -> Result<Vec<String>, QueueError> {
         self.state.lock().unwrap().queues.insert(queue.to_owned());
-        self.pass(Op::Recover, self.inner.recover_stalled(queue, max_stalled)).await
+        self.pass(Op::Sweep, self.inner.sweep_stalled(queue, max_stalled, every)).await
+    }
+
+    async fn announce(&self, worker: &str, queues: &[String], life: Duration) -> Result<(), QueueError> {
+        self.inner.announce(worker, queues, life).await
+    }
+
+    async fn withdraw(&self, worker: &str) -> Result<(), QueueError> {
+        self.inner.withdraw(worker).await
     }
 }

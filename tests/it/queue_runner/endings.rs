@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use waybill::platform::queue::{JobState, job::DeathCause, retry::Policy};
+use waybill::platform::queue::{
+    JobState, NewJob,
+    job::DeathCause,
+    retry::{Backoff, Policy},
+    runner::QueueSettings,
+};
 
-use super::kit::{Act, Burial, QUEUE, Rig};
+use super::kit::{Act, Burial, LONG, QUEUE, Rig, runner, settings};
+use crate::support::ADD;
 
 const BACKOFF: Duration = Duration::from_secs(10);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -88,23 +94,13 @@ async fn later_uses_up_no_attempt_and_the_same_job_goes_on() {
 #[tokio::test]
 async fn what_nobody_can_read_or_knows_ends_failed_and_visible_and_holds_nobody_up() {
     let rig = Rig::new().await;
-    let deep = format!(r#"{{"plan":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
-    let unreadable = [
-        "",
-        "null",
-        "{}",
-        "7",
-        r#"{"plan":"#,
-        r#"{"plan":[{"Later":-1}]}"#,
-        r#"{"plan":[],"plan":[]}"#,
-        "\u{0}",
-        &deep,
-    ];
+    let unreadable =
+        ["null", "{}", "7", r#""text""#, r#"{"plan":[{"Later":-1}]}"#, r#"{"plan":[],"plan":[]}"#];
     for (n, data) in unreadable.iter().enumerate() {
         rig.add_raw(&format!("unreadable{n}"), "scripted", data).await;
     }
-    for name in ["", "Scripted", "scripted ", "somebody-elses"] {
-        rig.add_raw(&format!("unknown {name:?}"), name, r#"{"plan":["Done"]}"#).await;
+    for (n, name) in ["", "Scripted", "scripted ", "somebody-elses"].into_iter().enumerate() {
+        rig.add_raw(&format!("unknown{n}"), name, r#"{"plan":["Done"]}"#).await;
     }
     rig.add("good", &[Act::Done]).await;
     assert_eq!(rig.run_pending().await, unreadable.len() + 5);
@@ -116,7 +112,7 @@ async fn what_nobody_can_read_or_knows_ends_failed_and_visible_and_holds_nobody_
         assert_eq!(job.data, *data, "as it came, for whoever looks");
         assert!(rig.bench.deaths(&job.id).is_empty(), "it names nothing that could be moved on");
     }
-    let failed = rig.queue.inspect.list(QUEUE, JobState::Failed, 0, 100).await.unwrap();
+    let failed = rig.queue.inspect.list(QUEUE, JobState::Failed, None, 100).await.unwrap().jobs;
     assert_eq!(failed.len(), unreadable.len() + 4);
     let unknown: Vec<_> = failed.iter().filter(|job| job.id.starts_with("unknown")).collect();
     assert_eq!(unknown.len(), 4);
@@ -154,5 +150,42 @@ async fn a_burial_that_fails_is_tried_again_before_the_job_may_end() {
         assert_eq!(rig.bench.deaths("j").len(), 5, "{act:?}");
         rig.clock.advance(DAY);
         assert_eq!(rig.run_pending().await, 0);
+    }
+}
+
+/// Jobs of other producers bring less patience than ours have, or more.
+#[tokio::test]
+async fn what_another_producer_gave_a_job_only_adds_to_the_queues_own_patience() {
+    for (attempts, backoff, own, tries, waits) in [
+        (0, Backoff::Fixed { delay: 0 }, 3, 3, 10_000),
+        (1, Backoff::Custom, 2, 2, 10_000),
+        (4, Backoff::Fixed { delay: 60_000 }, 2, 4, 60_000),
+    ] {
+        let rig = Rig::new().await;
+        let new = NewJob {
+            queue: QUEUE.into(),
+            id: "j".to_owned(),
+            name: "scripted".into(),
+            data: r#"{"plan":[{"Retry":"no"}]}"#.to_owned(),
+            share: None,
+            attempts,
+            backoff,
+            delay: Duration::ZERO,
+        };
+        rig.queue.broker.add(&[new], ADD).await.unwrap();
+        let policy = Policy { attempts: own, backoff: Duration::from_secs(10) };
+        let settings = QueueSettings { policy, ..settings(1, LONG) };
+        let runner = runner(rig.queue.clone(), &rig.bench, vec![settings]);
+        for run in 1..=tries {
+            assert_eq!(runner.run_pending().await.unwrap(), 1);
+            let job = rig.job("j").await;
+            if run < tries {
+                let wait = job.due_at.unwrap().since(rig.clock.now()).as_millis();
+                assert!(wait >= waits * 8 / 10, "{wait}");
+                rig.clock.advance(DAY);
+            } else {
+                assert_eq!((job.state, job.attempts_made), (JobState::Failed, tries));
+            }
+        }
     }
 }

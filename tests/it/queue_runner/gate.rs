@@ -135,9 +135,8 @@ async fn a_probe_that_may_not_begin_goes_back_unrun_and_uncounted() {
     let runner = rig.gated(rig.queue.clone(), 4, Arc::new(gate.clone()));
     assert_eq!(runner.run_pending().await.unwrap(), 0);
     let job = rig.job("j0").await;
-    assert_eq!((job.state, job.attempts_made, rig.bench.began("j0")), (JobState::Delayed, 0, 0));
-    assert_eq!(job.reason.as_deref(), Some("its queue is shut for now"));
-    rig.clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!((job.state, job.attempts_made, rig.bench.began("j0")), (JobState::Waiting, 0, 0));
+    assert_eq!(job.reason, None);
     gate.say(Says::Open);
     assert_eq!(runner.run_pending().await.unwrap(), 1);
     assert_eq!(gate.0.lock().unwrap().ended, 0);
@@ -152,19 +151,47 @@ async fn a_probe_that_finds_no_job_is_no_probe() {
 }
 
 #[tokio::test]
-async fn a_claim_that_was_waiting_when_the_gate_was_shut_gives_its_jobs_back() {
+async fn a_gate_that_shuts_while_there_is_nothing_to_do_is_asked_before_the_next_claim() {
     let (rig, gate) = rig(0, Says::Open).await;
     let (double, queue) = Double::over(&rig.queue);
     let work = start(&rig.gated(queue, 2, Arc::new(gate.clone())));
-    until("it waits for jobs", async || double.calls(Op::Claim) == 1).await;
+    until("it waits for jobs", async || double.calls(Op::Wait) == 1).await;
     gate.say(Says::Closed);
+    let (claims, asked) = (double.calls(Op::Claim), gate.asked());
     rig.add("late", &[Act::Done]).await;
-    until("it is back", async || rig.job("late").await.state == JobState::Delayed).await;
-    assert_eq!(rig.bench.began("late"), 0);
+    until("it has asked", async || gate.asked() > asked + 2).await;
+    assert_eq!((double.calls(Op::Claim), rig.job("late").await.state), (claims, JobState::Waiting));
     gate.say(Says::Open);
-    rig.clock.advance(std::time::Duration::from_secs(1));
     until("it is done", async || rig.counts().await.completed == 1).await;
     work.end().await;
+}
+
+/// A gate that shuts with the claim: it is open when asked before, and shut when asked after.
+struct ShutsMeanwhile(Scripted);
+
+#[async_trait]
+impl Gate for ShutsMeanwhile {
+    async fn refresh(&self) {
+        self.0.refresh().await;
+    }
+
+    fn admit(&self, queue: &str) -> Admission {
+        let told = self.0.admit(queue);
+        self.0.say(Says::Closed);
+        told
+    }
+}
+
+#[tokio::test]
+async fn what_was_claimed_a_moment_too_late_goes_back_unrun_and_uncounted() {
+    let (rig, gate) = rig(2, Says::Open).await;
+    let (double, queue) = Double::over(&rig.queue);
+    let runner = rig.gated(queue, 2, Arc::new(ShutsMeanwhile(gate)));
+    assert_eq!(runner.run_pending().await.unwrap(), 0);
+    let job = rig.job("j0").await;
+    assert_eq!((job.state, job.attempts_made, rig.bench.began("j0")), (JobState::Waiting, 0, 0));
+    assert_eq!((double.calls(Op::Claim), double.calls(Op::Release)), (1, 1));
+    assert_eq!(rig.claim(9, super::kit::LONG).await[0].id, "j0", "it is still the next");
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ use waybill::{
     },
 };
 
+use crate::support::{ADD, Ending};
+
 pub(super) const QUEUE: &str = "runner-test";
 pub(super) const START: i64 = 1_769_851_800_000;
 /// Long enough that no machine is so slow that a job loses its lease, where the queue's clock is the
@@ -83,6 +85,10 @@ pub(super) struct Bench {
 impl Payload for Scripted {
     const NAME: &'static str = "scripted";
     const QUEUE: &'static str = QUEUE;
+
+    fn share(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl Job for Scripted {
@@ -228,7 +234,7 @@ impl Rig {
 
     pub(super) async fn add_with(&self, id: &str, plan: &[Act], burials: &[Burial], policy: Policy) {
         let payload = Scripted { plan: plan.to_vec(), burials: burials.to_vec() };
-        self.queue.broker.add(&[NewJob::of(id.to_owned(), &payload, &policy).unwrap()]).await.unwrap();
+        self.queue.broker.add(&[NewJob::of(id.to_owned(), &payload, &policy).unwrap()], ADD).await.unwrap();
     }
 
     /// A job as another producer might make it.
@@ -236,15 +242,16 @@ impl Rig {
         let policy = (3, Duration::from_secs(10));
         let (data, delay) = (data.to_owned(), Duration::ZERO);
         let job = NewJob {
-            queue: QUEUE,
+            queue: QUEUE.into(),
             id: id.to_owned(),
-            name,
+            name: name.into(),
             data,
+            share: None,
             attempts: policy.0,
-            backoff: policy.1,
+            backoff: policy.1.into(),
             delay,
         };
-        self.queue.broker.add(&[job]).await.unwrap();
+        self.queue.broker.add(&[job], ADD).await.unwrap();
     }
 
     pub(super) async fn counts(&self) -> Counts {
@@ -257,7 +264,7 @@ impl Rig {
 
     /// Claims as a worker that runs nothing.
     pub(super) async fn claim(&self, max: usize, lease: Duration) -> Vec<ActiveJob> {
-        self.queue.broker.claim(QUEUE, max, lease, Duration::ZERO).await.unwrap()
+        self.queue.broker.claim_from(QUEUE, max, lease).await.unwrap()
     }
 
     pub(super) fn runner(&self, concurrency: usize, lease: Duration) -> Runner<Arc<Bench>> {
@@ -271,16 +278,12 @@ impl Rig {
         concurrency: usize,
         lease: Duration,
     ) -> Runner<Arc<Bench>> {
-        runner(
-            queue,
-            &self.bench,
-            vec![QueueSettings { name: QUEUE.to_owned(), concurrency, lease, max_stalled: 3 }],
-        )
+        runner(queue, &self.bench, vec![settings(concurrency, lease)])
     }
 
     /// A runner behind `gate`.
     pub(super) fn gated(&self, queue: Queue, concurrency: usize, gate: Arc<dyn Gate>) -> Runner<Arc<Bench>> {
-        let settings = QueueSettings { name: QUEUE.to_owned(), concurrency, lease: LONG, max_stalled: 3 };
+        let settings = settings(concurrency, LONG);
         Runner::gated(
             queue,
             Registry::default().with::<Scripted>(),
@@ -294,6 +297,12 @@ impl Rig {
     pub(super) async fn run_pending(&self) -> usize {
         self.runner(1, LONG).run_pending().await.unwrap()
     }
+}
+
+/// Of a queue whose own policy adds nothing to what a job brings.
+pub(super) fn settings(concurrency: usize, lease: Duration) -> QueueSettings {
+    let policy = Policy { attempts: 1, backoff: Duration::ZERO };
+    QueueSettings { name: QUEUE.to_owned(), concurrency, lease, max_stalled: 3, policy }
 }
 
 pub(super) fn runner(queue: Queue, bench: &Arc<Bench>, queues: Vec<QueueSettings>) -> Runner<Arc<Bench>> {

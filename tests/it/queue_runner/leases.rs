@@ -8,6 +8,7 @@ use super::{
     double::{Double, Fault, Op},
     kit::{Act, AtWork, LONG, QUEUE, Rig, start, until},
 };
+use crate::support::Ending;
 
 /// Renewed every 50 ms of real time, counted on the clock that the test moves.
 const LEASE: Duration = Duration::from_millis(200);
@@ -32,8 +33,8 @@ async fn a_lease_is_renewed_for_as_long_as_its_job_runs() {
     let second = start(&rig.runner_over(queue, 1, LEASE));
     for _ in 0..4 {
         outlive(&rig, "long", 2).await;
-        let passes = double.calls(Op::Recover);
-        until("the other runner looked for stalled jobs", async || double.calls(Op::Recover) > passes + 1)
+        let passes = double.calls(Op::Sweep);
+        until("the other runner looked for stalled jobs", async || double.calls(Op::Sweep) > passes + 1)
             .await;
         let job = rig.job("long").await;
         assert_eq!((job.state, job.stalled), (JobState::Active, 0));
@@ -54,7 +55,7 @@ async fn the_job_of_a_vanished_worker_runs_again_once_its_lease_is_over_and_not_
     let (double, queue) = Double::over(&rig.queue);
     let work = start(&rig.runner_over(queue, 2, LEASE));
     rig.clock.advance(LEASE);
-    until("it was looked for", async || double.calls(Op::Recover) > 2).await;
+    until("it was looked for", async || double.calls(Op::Sweep) > 2).await;
     let job = rig.job("orphan").await;
     assert_eq!((job.state, job.stalled), (JobState::Active, 0), "the lease lasts to its last moment");
 
@@ -74,8 +75,7 @@ async fn a_job_that_stalls_too_often_is_dead_and_its_on_dead_is_called_once() {
         assert_eq!(rig.claim(1, LEASE).await.len(), 1);
         rig.clock.advance(LEASE * 2);
         if stalls < 3 {
-            let recovered = rig.queue.broker.recover_stalled(QUEUE, 3).await.unwrap();
-            assert_eq!((recovered.requeued, recovered.dead.len()), (vec!["cursed".to_owned()], 0));
+            assert_eq!(rig.queue.broker.recover(QUEUE, 3).await, ["cursed"]);
         }
     }
     let doubles = [Double::over(&rig.queue), Double::over(&rig.queue)];
@@ -83,8 +83,8 @@ async fn a_job_that_stalls_too_often_is_dead_and_its_on_dead_is_called_once() {
         doubles.iter().map(|(_, queue)| start(&rig.runner_over(queue.clone(), 2, LEASE))).collect();
     rig.bench.until("it is mourned", |b| !b.deaths("cursed").is_empty()).await;
     for (double, _) in &doubles {
-        let passes = double.calls(Op::Recover);
-        until("more passes", async || double.calls(Op::Recover) > passes + 3).await;
+        let passes = double.calls(Op::Sweep);
+        until("more passes", async || double.calls(Op::Sweep) > passes + 3).await;
     }
     for work in works {
         work.end().await;
@@ -117,7 +117,7 @@ async fn who_lost_the_lease_can_end_nothing() {
     slow.stop.cancel();
     rig.clock.advance(LEASE * 2);
     until("all wait again", async || {
-        rig.queue.broker.recover_stalled(QUEUE, 3).await.unwrap();
+        rig.queue.broker.recover(QUEUE, 3).await;
         rig.counts().await.waiting == 3
     })
     .await;

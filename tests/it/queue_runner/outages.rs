@@ -12,7 +12,7 @@ use super::{
     kit::{Act, LONG, QUEUE, Rig, start, until},
 };
 
-const ALL: [Op; 6] = [Op::Claim, Op::Extend, Op::Complete, Op::Delay, Op::Fail, Op::Recover];
+const ALL: [Op; 6] = [Op::Claim, Op::Extend, Op::Complete, Op::Delay, Op::Fail, Op::Sweep];
 
 async fn twenty_jobs(rig: &Rig) {
     for n in 0..20 {
@@ -129,11 +129,11 @@ async fn jobs_that_outlast_an_outage_of_the_queue_are_not_run_twice() {
     for op in ALL {
         double.fault(op, if op == Op::Extend { 4 } else { 0 }, Fault::Away);
     }
-    let recovers = double.calls(Op::Recover);
-    until("it looked for stalled jobs again", async || double.calls(Op::Recover) > recovers + 1).await;
+    let recovers = double.calls(Op::Sweep);
+    until("it looked for stalled jobs again", async || double.calls(Op::Sweep) > recovers + 1).await;
     assert_eq!((rig.job("j").await.stalled, rig.bench.began("j")), (0, 1), "it recovered its own job");
     rig.bench.let_go(1);
     until("it is done", async || rig.counts().await.completed == 1).await;
     work.end().await;
-    assert_eq!(rig.queue.inspect.list(QUEUE, JobState::Completed, 0, 10).await.unwrap().len(), 1);
+    assert_eq!(rig.queue.inspect.list(QUEUE, JobState::Completed, None, 10).await.unwrap().jobs.len(), 1);
 }

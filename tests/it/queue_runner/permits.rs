@@ -71,14 +71,12 @@ async fn a_queue_without_any_handler_is_left_to_those_who_have_one() {
     let (double, queue) = Double::over(&rig.queue);
     let settings = |name: &str| QueueSettings {
         name: name.to_owned(),
-        concurrency: 2,
-        lease: Duration::from_millis(40),
-        max_stalled: 3,
+        ..super::kit::settings(2, Duration::from_millis(40))
     };
     // The foreign queue comes first: it would be asked before the other.
     let work = start(&runner(queue, &rig.bench, vec![settings("somebody-elses"), settings(QUEUE)]));
     until("mine is done", async || rig.counts().await.completed == 1).await;
-    until("there were passes for stalled jobs", async || double.calls(Op::Recover) > 4).await;
+    until("there were passes for stalled jobs", async || double.calls(Op::Sweep) > 4).await;
     work.end().await;
     assert_eq!(double.queues(), [QUEUE]);
 }

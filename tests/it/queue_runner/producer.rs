@@ -1,64 +1,28 @@
 //! Adding from inside a request: a queue that is slow or down must cost the request next to nothing.
 
 use std::{
-    future::pending,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use async_trait::async_trait;
-use waybill::platform::queue::{
-    ActiveJob, Added, Broker, Claim, End, JobState, LeaseState, NewJob, QueueError, Recovered,
-    producer::Producer,
-};
+use waybill::platform::queue::{JobState, NewJob, producer::Producer};
 
 use super::{
     double::{Double, Fault, Op},
     kit::{QUEUE, Rig, until},
 };
-
-/// Takes every call and never answers.
-#[derive(Default)]
-struct Silent {
-    adds: AtomicUsize,
-}
-
-#[async_trait]
-impl Broker for Silent {
-    async fn add(&self, _: &[NewJob]) -> Result<Vec<Added>, QueueError> {
-        self.adds.fetch_add(1, Ordering::SeqCst);
-        pending().await
-    }
-    async fn claim(&self, _: &str, _: usize, _: Duration, _: Duration) -> Result<Vec<ActiveJob>, QueueError> {
-        pending().await
-    }
-    async fn extend(&self, _: &[ActiveJob], _: Duration) -> Result<Vec<LeaseState>, QueueError> {
-        pending().await
-    }
-    async fn end(
-        &self,
-        _: &[(ActiveJob, End)],
-        _: Option<Claim<'_>>,
-    ) -> Result<(Vec<LeaseState>, Vec<ActiveJob>), QueueError> {
-        pending().await
-    }
-    async fn recover_stalled(&self, _: &str, _: u32) -> Result<Recovered, QueueError> {
-        pending().await
-    }
-}
+use crate::support::NoQueue;
 
 fn job(n: usize) -> NewJob {
     let (id, data) = (format!("j{n}"), r#"{"plan":["Done"]}"#.to_owned());
     NewJob {
-        queue: QUEUE,
+        queue: QUEUE.into(),
         id,
-        name: "scripted",
+        name: "scripted".into(),
         data,
+        share: None,
         attempts: 3,
-        backoff: Duration::from_secs(5),
+        backoff: Duration::from_secs(5).into(),
         delay: Duration::ZERO,
     }
 }
@@ -78,7 +42,7 @@ async fn offer_until(producer: &Producer, asked: impl Fn() -> usize, calls: usiz
 
 #[tokio::test]
 async fn a_queue_that_never_answers_is_given_up_three_times_and_then_left_alone_for_a_while() {
-    let silent = Arc::new(Silent::default());
+    let silent = Arc::new(NoQueue { silent: true, ..NoQueue::default() });
     let asked = || silent.adds.load(Ordering::SeqCst);
     let producer = Producer::new(silent.clone());
     // That these come back at all is the deadline's doing.
@@ -126,4 +90,14 @@ async fn an_answer_that_is_lost_is_a_failure_although_the_queue_has_the_job() {
     assert_eq!(rig.job("j1").await.state, JobState::Waiting);
     assert!(producer.offer(job(1)).await);
     assert_eq!(rig.counts().await.waiting, 1);
+}
+
+#[tokio::test]
+async fn a_job_that_no_queue_could_hold_says_nothing_of_the_queues_health() {
+    let rig = Rig::new().await;
+    let producer = Producer::new(Arc::clone(&rig.queue.broker));
+    for _ in 0..9 {
+        assert!(!producer.offer(NewJob { id: "42".to_owned(), ..job(1) }).await);
+    }
+    assert!(producer.offer(job(1)).await);
 }

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use waybill::platform::queue::{JobState, runner::QueueSettings};
+use waybill::platform::queue::JobState;
 
 use super::{
     double::{Double, Op},
-    kit::{Act, Bench, Rig, runner, start, until},
+    kit::{Act, Bench, Rig, runner, settings, start, until},
     leases::outlive,
 };
 
@@ -70,9 +70,9 @@ async fn dropped_it_lets_go_of_its_jobs_and_their_leases_run_out() {
 
     // Another runner with the same lease, and a job in hand, beats the time: had the first gone on renewing,
     // it would show.
-    let before = (double.calls(Op::Extend), double.calls(Op::Recover));
+    let before = (double.calls(Op::Extend), double.calls(Op::Sweep));
     let metronome = metronome(&rig).await;
-    let after = (double.calls(Op::Extend), double.calls(Op::Recover));
+    let after = (double.calls(Op::Extend), double.calls(Op::Sweep));
     // One of each may have been under way.
     assert!(after.0 <= before.0 + 1 && after.1 <= before.1 + 1, "it goes on: {before:?} {after:?}");
     assert!(metronome >= 8);
@@ -95,9 +95,7 @@ async fn metronome(rig: &Rig) -> usize {
     other.add("tick", &[Act::held()]).await;
     let (double, queue) = Double::over(&other.queue);
     let bench: &Arc<Bench> = &other.bench;
-    let settings =
-        QueueSettings { name: super::kit::QUEUE.to_owned(), concurrency: 1, lease: LEASE, max_stalled: 3 };
-    let work = start(&runner(queue, bench, vec![settings]));
+    let work = start(&runner(queue, bench, vec![settings(1, LEASE)]));
     until("eight renewals", async || double.calls(Op::Extend) >= 8).await;
     bench.let_go(1);
     work.end().await;

@@ -142,7 +142,7 @@ async fn a_shipment_that_was_cancelled_for_the_order_is_not_adopted() {
         (real_awb(&app, &id).await, stored(&app, &id).await.attempt().unwrap().request_log_id.clone());
     let rebooked = reviewer(&app).rebook(&id, true).await.unwrap();
     let orders = &app.app.state.orders;
-    orders.take(&rebooked, "plog_2", Duration::from_secs(25)).await.unwrap().unwrap();
+    orders.take(&rebooked, "plog_2", Duration::from_secs(25), Duration::ZERO).await.unwrap().unwrap();
     let booking = Shipment { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };
     orders.resolve(&id, &first, &CallOutcome::Done(booking), Duration::ZERO).await.unwrap();
     orders.resolve(&id, "plog_2", &CallOutcome::unanswered("timed-out"), Duration::ZERO).await.unwrap();
@@ -190,7 +190,7 @@ async fn nothing_is_adopted_while_a_call_may_be_under_way() {
         .app
         .state
         .orders
-        .take(&stored(&app, &id).await, "plog_1", Duration::from_secs(25))
+        .take(&stored(&app, &id).await, "plog_1", Duration::from_secs(25), Duration::ZERO)
         .await
         .unwrap()
         .unwrap();

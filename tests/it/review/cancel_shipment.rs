@@ -112,7 +112,8 @@ async fn a_late_yes_is_evidence_also_after_a_person_saw_the_shipment_live() {
     merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
     let wanted = stored(&app, &id).await;
     let (awb, orders) = (wanted.awb().map(str::to_owned).unwrap(), &app.app.state.orders);
-    let taken = orders.take_cancel(&wanted, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
+    let taken =
+        orders.take_cancel(&wanted, &awb, Duration::from_secs(25), Duration::ZERO).await.unwrap().unwrap();
     let attempt = taken.cancellation().shipments()[0].attempt.clone().unwrap();
     orders.review_cancellations(&id, "poison").await.unwrap();
     app.advance(attempt.settle_after.since(app.clock.now()));
@@ -214,7 +215,11 @@ async fn the_last_cancel_is_closed_before_another_is_sent() {
         let wanted = stored(&app, &id).await;
         let awb = wanted.awb().map(str::to_owned).unwrap();
         let orders = &app.app.state.orders;
-        let taken = orders.take_cancel(&wanted, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
+        let taken = orders
+            .take_cancel(&wanted, &awb, Duration::from_secs(25), Duration::ZERO)
+            .await
+            .unwrap()
+            .unwrap();
         let attempt = taken.cancellation().shipments()[0].attempt.clone().unwrap();
         if sent {
             let (at, payload) = ((app.clock.now(), app.clock.now()), json!({ "awb": awb }));

@@ -30,7 +30,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{live, real_awb, stored, until_settled};
 use crate::support::{
-    TestApp,
+    Ending, TestApp,
     orders::{order, with},
 };
 
@@ -70,6 +70,7 @@ fn context(app: &TestApp) -> Context {
         reconcile: vec![Duration::from_secs(5)],
         schedule: PollSchedule { unclear: Vec::new(), confirm: Vec::new() },
         lookup_trusted: true,
+        queue: app.app.queue.clone(),
         calls: TaskTracker::new(),
     }
 }
@@ -90,9 +91,10 @@ fn leased(app: &TestApp) -> ActiveJob {
         token: String::new(),
         attempts_made: 0,
         attempts: 3,
-        backoff: Duration::ZERO,
+        backoff: Duration::ZERO.into(),
         stalled: 4,
         added_at: app.clock.now(),
+        doomed: None,
     }
 }
 
@@ -101,14 +103,13 @@ async fn taken(app: &TestApp, sent: bool) -> Order {
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
     let queue = &app.app.queue.broker;
-    let leased =
-        queue.claim("parcelx-orders-queue", 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
+    let leased = queue.claim_from("parcelx-orders-queue", 1, Duration::from_secs(60)).await.unwrap();
     let _gone = queue.fail(&leased[0], "its worker vanished too often").await.unwrap();
     let taken = app
         .app
         .state
         .orders
-        .take(&stored(app, &id).await, "plog_1", Duration::from_secs(25))
+        .take(&stored(app, &id).await, "plog_1", Duration::from_secs(25), Duration::ZERO)
         .await
         .unwrap()
         .unwrap();
@@ -289,7 +290,7 @@ async fn the_look_up_of_a_vanished_worker_gets_its_end_also_when_the_order_needs
     app.assert_calls(&[("create", 1)]);
     app.advance(Duration::from_secs(5));
     let (queue, name) = (&app.app.queue.broker, "parcelx-orders-queue");
-    let leased = queue.claim(name, 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
+    let leased = queue.claim_from(name, 1, Duration::from_secs(60)).await.unwrap();
     assert_eq!(leased.len(), 1);
     let waiting = stored(&app, &id).await;
     let at = (app.clock.now(), app.clock.now());
@@ -309,7 +310,7 @@ async fn the_look_up_of_a_vanished_worker_gets_its_end_also_when_the_order_needs
         .await
         .unwrap();
     app.advance(Duration::from_secs(61));
-    assert_eq!(queue.recover_stalled(name, 3).await.unwrap().requeued.len(), 1);
+    assert_eq!(queue.recover(name, 3).await.len(), 1);
     app.run_pending_jobs().await;
     app.assert_calls(&[]);
     let outcome =
@@ -328,12 +329,18 @@ async fn a_cancel_whose_job_died_is_closed_and_gone_on_with() {
     app.assert_calls(&[("create", 1)]);
     assert_eq!(merchant.post("/orders/cancel", &json!({ "orderId": id })).await.status, 200);
     let queue = &app.app.queue.broker;
-    let claimed = queue.claim(QUEUE, 1, Duration::from_secs(60), Duration::ZERO).await.unwrap();
+    let claimed = queue.claim_from(QUEUE, 1, Duration::from_secs(60)).await.unwrap();
     let _gone = queue.fail(&claimed[0], "its worker vanished too often").await.unwrap();
     let booked = stored(&app, &id).await;
     let awb = booked.awb().map(str::to_owned).unwrap();
-    let taken =
-        app.app.state.orders.take_cancel(&booked, &awb, Duration::from_secs(25)).await.unwrap().unwrap();
+    let taken = app
+        .app
+        .state
+        .orders
+        .take_cancel(&booked, &awb, Duration::from_secs(25), Duration::ZERO)
+        .await
+        .unwrap()
+        .unwrap();
     let attempt = taken.cancellation().shipments()[0].attempt.clone().unwrap();
     let at = (app.clock.now(), app.clock.now());
     let log = RequestLog::new(

@@ -73,7 +73,7 @@ async fn an_unanswered_call_stays_a_doubt_when_the_order_is_amended() {
         .app
         .state
         .orders
-        .take(&stored(&app, &id).await, "plog_1", Duration::from_secs(25))
+        .take(&stored(&app, &id).await, "plog_1", Duration::from_secs(25), Duration::ZERO)
         .await
         .unwrap()
         .unwrap();

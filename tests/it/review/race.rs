@@ -33,7 +33,7 @@ impl Carrier for Ignorant {
         let quiet = orders.review_service(Arc::new(Self { meddler: None }), by);
         quiet.rebook(&call.order_id, true).await.unwrap();
         let now = orders.load(&call.order_id).await.unwrap().unwrap();
-        orders.take(&now, "plog_theirs", Duration::from_secs(25)).await.unwrap().unwrap();
+        orders.take(&now, "plog_theirs", Duration::from_secs(25), Duration::ZERO).await.unwrap().unwrap();
         let unknown = CallOutcome::unanswered("unknown: timed out");
         orders.resolve(now.id(), "plog_theirs", &unknown, Duration::ZERO).await.unwrap();
         orders.review(now.id(), reason::OUTCOME_UNKNOWN).await.unwrap();

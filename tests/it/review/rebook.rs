@@ -119,8 +119,14 @@ async fn a_call_that_may_be_under_way_is_waited_for_and_then_closed() {
         let merchant = app.merchant("u1");
         let id = merchant.create(&order("A-1")).await;
         let fresh = stored(&app, &id).await;
-        let taken =
-            app.app.state.orders.take(&fresh, "plog_1", Duration::from_secs(25)).await.unwrap().unwrap();
+        let taken = app
+            .app
+            .state
+            .orders
+            .take(&fresh, "plog_1", Duration::from_secs(25), Duration::ZERO)
+            .await
+            .unwrap()
+            .unwrap();
         if sent {
             let at = (app.clock.now(), app.clock.now());
             let log = RequestLog::new("plog_1", "create_order", &id, taken.order_number(), json!({}), 1, at);
@@ -207,7 +213,7 @@ async fn an_order_that_is_booked_again_in_doubt_is_not_called_off_as_if_it_were_
         app.assert_calls(&[("track", 1)]);
         let orders = &app.app.state.orders;
         if under_way {
-            orders.take(&rebooked, "plog_2", Duration::from_secs(25)).await.unwrap().unwrap();
+            orders.take(&rebooked, "plog_2", Duration::from_secs(25), Duration::ZERO).await.unwrap().unwrap();
         }
         merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
         if under_way {
@@ -246,7 +252,7 @@ async fn a_shipment_that_came_to_light_meanwhile_is_kept_and_no_other_is_booked(
         let first = stored(&app, &id).await.attempt().unwrap().request_log_id.clone();
         let rebooked = reviewer(&app).rebook(&id, true).await.unwrap();
         let orders = &app.app.state.orders;
-        orders.take(&rebooked, "plog_2", Duration::from_secs(25)).await.unwrap().unwrap();
+        orders.take(&rebooked, "plog_2", Duration::from_secs(25), Duration::ZERO).await.unwrap().unwrap();
         let awb = real_awb(&app, &id).await;
         let booking =
             Shipment { awb: awb.clone(), courier_name: None, courier_code: None, order_number: None };

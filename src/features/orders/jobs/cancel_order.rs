@@ -47,6 +47,10 @@ pub struct CancelOrderJob {
 impl Payload for CancelOrderJob {
     const NAME: &'static str = "cancel-order";
     const QUEUE: &'static str = "parcelx-order-cancellation-queue";
+
+    fn share(&self) -> Option<&str> {
+        Some(&self.user_id)
+    }
 }
 
 impl From<&Order> for CancelOrderJob {
@@ -151,7 +155,9 @@ impl Context {
         permit: CallPermit,
         job: &ActiveJob,
     ) -> Result<Order, JobError> {
-        let Some(taken) = self.orders.take_cancel(order, awb, self.call_times).await? else {
+        let wanted_at = order.cancellation().of(awb).map_or(self.clock.now(), |cancel| cancel.wanted_at);
+        let paused = self.paused(CancelOrderJob::QUEUE, wanted_at).await?;
+        let Some(taken) = self.orders.take_cancel(order, awb, self.call_times, paused).await? else {
             return self.settled(self.orders.load(order.id()).await?);
         };
         fault::reach("cancel:after-take");

@@ -47,6 +47,10 @@ pub struct CreateOrderJob {
 impl Payload for CreateOrderJob {
     const NAME: &'static str = "create-order";
     const QUEUE: &'static str = "parcelx-orders-queue";
+
+    fn share(&self) -> Option<&str> {
+        Some(&self.user_id)
+    }
 }
 
 impl From<&Order> for CreateOrderJob {
@@ -125,7 +129,8 @@ impl Context {
     /// Takes the order and sends it. Gives the order as it stands afterwards, whoever changed it.
     async fn book(&self, order: &Order, permit: CallPermit, job: &ActiveJob) -> Result<Order, JobError> {
         let log_id = ids::provider_log(self.clock.now());
-        let Some(taken) = self.orders.take(order, &log_id, self.call_times).await? else {
+        let paused = self.paused(CreateOrderJob::QUEUE, order.trying_since()).await?;
+        let Some(taken) = self.orders.take(order, &log_id, self.call_times, paused).await? else {
             return self.settled(self.orders.load(order.id()).await?);
         };
         fault::reach("book:after-take");

@@ -35,6 +35,10 @@ pub struct FetchLabelJob {
 impl Payload for FetchLabelJob {
     const NAME: &'static str = "fetch-label";
     const QUEUE: &'static str = "parcelx-labels-queue";
+
+    fn share(&self) -> Option<&str> {
+        Some(&self.user_id)
+    }
 }
 
 impl Job for FetchLabelJob {

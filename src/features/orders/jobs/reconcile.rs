@@ -8,7 +8,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Context, call};
+use super::{Context, CreateOrderJob, call};
 use crate::{
     base::timestamp::Timestamp,
     features::orders::{
@@ -16,7 +16,10 @@ use crate::{
         reason,
         status::SyncStatus,
     },
-    platform::queue::{ActiveJob, job::JobError},
+    platform::queue::{
+        ActiveJob,
+        job::{JobError, Payload},
+    },
     provider::carrier::{Attempt, By, Call, CallOutcome, Heard, Shipment, Tracking},
 };
 
@@ -84,6 +87,8 @@ impl Context {
         };
         let by = By::Reference(order.order_number().to_owned());
         let tracked = self.track(order, by, order.order_number(), job).await?;
+        let unresolved = self.clock.now().since(since);
+        let unresolved = unresolved.saturating_sub(self.paused(CreateOrderJob::QUEUE, since).await?);
         let after = match (told_apart(order, tracked), next) {
             // It was booked, and is not any more: nobody here did that.
             (CallOutcome::Done(Tracking::Cancelled { .. }), _) => {
@@ -101,10 +106,7 @@ impl Context {
             }
             // An outage, or a quiet hour, must not fill the list of what waits for people: the proof may yet
             // come.
-            (tracked, None)
-                if may_yet_tell(&tracked, control)
-                    && self.clock.now().since(since) < UNRESOLVED_FOR_AT_MOST =>
-            {
+            (tracked, None) if may_yet_tell(&tracked, control) && unresolved < UNRESOLVED_FOR_AT_MOST => {
                 self.orders.poll_again(id, log_id, self.clock.now() + self.last_pause()).await?
             }
             (_, None) => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,

@@ -50,10 +50,22 @@ pub struct Booking {
     /// From when it counts how long the provider could not be reached; absent: from the order's creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trying_since: Option<Timestamp>,
+    /// For how much of that time its queue was paused, when it was last taken.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    paused_ms: u64,
     /// Shipments that came to light after the order was booked under another AWB, failed or was cancelled:
     /// each is cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     duplicate_awbs: Vec<String>,
+}
+
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+pub(super) fn is_nothing(number: &u64) -> bool {
+    *number == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
@@ -146,6 +158,10 @@ impl Booking {
         self.waits = 0;
     }
 
+    fn paused(&self) -> Duration {
+        Duration::from_millis(self.paused_ms)
+    }
+
     /// The wait of one that could not be booked just now grows.
     fn pause(&mut self, after: Option<Duration>) -> Duration {
         self.waits = self.waits.saturating_add(1);
@@ -154,7 +170,7 @@ impl Booking {
 
     /// It is to be tried again as if it were new.
     pub(super) fn start_anew(&mut self, now: Timestamp) {
-        (self.trying_since, self.waits) = (Some(now), 0);
+        (self.trying_since, self.paused_ms, self.waits) = (Some(now), 0, 0);
     }
 
     /// A person has it booked again. It counts anew, but stays: if the next call is refused, that may be
@@ -210,8 +226,14 @@ impl Order {
             && self.booking.unresolved.as_ref().is_some_and(|call| call.calls == 0)
     }
 
-    pub(super) fn take(&mut self, log_id: &str, times: CallTimes, now: Timestamp) -> Result<(), IllegalStep> {
+    pub(super) fn take(
+        &mut self,
+        log_id: &str,
+        (times, paused): (CallTimes, Duration),
+        now: Timestamp,
+    ) -> Result<(), IllegalStep> {
         self.booking.begin(log_id, times, now);
+        self.booking.paused_ms = millis(paused);
         self.undispatch();
         self.next_check_at = None;
         self.step(SyncStatus::Processing, Actor::Worker, None, now)
@@ -272,13 +294,14 @@ impl Order {
         if stands { self.hand_over(reason, now) } else { Ok(false) }
     }
 
-    pub(super) fn trying_since(&self) -> Timestamp {
+    pub(in crate::features::orders) fn trying_since(&self) -> Timestamp {
         self.booking.trying_since.unwrap_or(self.created_at)
     }
 
     fn wait(&mut self, after: Option<Duration>, reason: &str, now: Timestamp) -> Result<(), IllegalStep> {
         let cancel_requested = self.cancellation.state() == CancellationState::Requested;
-        if now.since(self.trying_since()) >= UNREACHABLE_AFTER && !cancel_requested {
+        let unpaused = now.since(self.trying_since()).saturating_sub(self.booking.paused());
+        if unpaused >= UNREACHABLE_AFTER && !cancel_requested {
             self.next_check_at = None;
             let why = format!("{}: {reason}", reason::PROVIDER_UNREACHABLE);
             return self.step(SyncStatus::NeedsReview, Actor::Worker, Some(why), now);

@@ -16,7 +16,7 @@ pub use self::{
     request::{CancelDecision, CancelRequest, CancellationState},
     shipment::{ShipmentCancellation, ShipmentCancellationState},
 };
-use super::{Actor, Order};
+use super::{Actor, Order, booking::millis};
 use crate::{
     base::timestamp::Timestamp,
     provider::carrier::{Attempt, CallOutcome, CallTimes, Tracking},
@@ -159,12 +159,19 @@ impl Order {
     }
 
     /// `false`: it is not to be sent.
-    pub(super) fn take_cancel(&mut self, awb: &str, log_id: &str, times: CallTimes, now: Timestamp) -> bool {
+    pub(super) fn take_cancel(
+        &mut self,
+        awb: &str,
+        log_id: &str,
+        (times, paused): (CallTimes, Duration),
+        now: Timestamp,
+    ) -> bool {
         let open = self.cancellations_open();
         let wanted =
             |cancel: &&mut ShipmentCancellation| open && cancel.state == ShipmentCancellationState::Wanted;
         let Some(cancel) = self.cancellation.of_mut(awb).filter(wanted) else { return false };
         cancel.begin(log_id, times, now);
+        cancel.paused_ms = millis(paused);
         self.undispatch();
         self.after_cancellation(awb, None, now);
         true

@@ -18,7 +18,7 @@ use crate::{
     },
     platform::{
         outbox::{Again, Dispatched, Entry, Times},
-        queue::job::Payload,
+        queue::{Pauses, job::Payload},
     },
 };
 
@@ -35,6 +35,8 @@ const ENTRY: &str = "dispatch-";
 pub struct Dispatch {
     /// Which one this is, of a create or a cancel; its job carries the number.
     generation: i64,
+    /// When that was.
+    at: Timestamp,
     /// How many jobs in a row were gone, or ended without moving the order on.
     #[serde(default, skip_serializing_if = "is_zero")]
     tries: u32,
@@ -134,6 +136,7 @@ impl Order {
     /// The next generation: its job goes into the outbox, in the place of the one before.
     pub(super) fn dispatch_next(&mut self, now: Timestamp) {
         self.dispatch.generation += 1;
+        self.dispatch.at = now;
         self.undispatch();
         self.outbox.extend(self.entry(now));
     }
@@ -158,11 +161,16 @@ impl Order {
     }
 
     /// Hands it to a person when it has waited for as long as one that is tried would.
-    pub(super) fn job_waits(&mut self, job: &str, now: Timestamp) -> Result<Again, IllegalStep> {
+    pub(super) fn job_waits(
+        &mut self,
+        job: &str,
+        pauses: &Pauses,
+        now: Timestamp,
+    ) -> Result<Again, IllegalStep> {
         if !self.has_job(job) {
             return Ok(Again::MovedOn);
         }
-        let given_up = match self.expired(now) {
+        let given_up = match self.expired(pauses, now) {
             Some(why) => self.hand_over(&why, now)? || self.review_cancellations(&why, now),
             None => false,
         };
@@ -172,8 +180,9 @@ impl Order {
     /// Why a person must look at it: it has waited for as long as one that is tried would. Only a job finds
     /// that out otherwise, and while the account is held, or nobody works the queue, none runs. What a call
     /// may be under way for is left to the job that closes it.
-    fn expired(&self, now: Timestamp) -> Option<String> {
-        let over = |since: Timestamp, limit: Duration| now.since(since) >= limit;
+    fn expired(&self, pauses: &Pauses, now: Timestamp) -> Option<String> {
+        let over =
+            |since: Timestamp, limit| now.since(since).saturating_sub(pauses.between(since, now)) >= limit;
         let untried = || format!("{}: no call was made in time", reason::PROVIDER_UNREACHABLE);
         let unknown = || reason::OUTCOME_UNKNOWN.to_owned();
         match self.provider_sync_status {
@@ -194,16 +203,21 @@ impl Order {
         }
     }
 
-    pub(super) fn job_is_lost(&mut self, job: &str, now: Timestamp) -> Result<Again, IllegalStep> {
+    pub(super) fn job_is_lost(
+        &mut self,
+        job: &str,
+        blameless: bool,
+        now: Timestamp,
+    ) -> Result<Again, IllegalStep> {
         if !self.has_job(job) {
             return Ok(Again::MovedOn);
         }
-        if self.dispatch.tries >= MOST_TRIES {
+        if self.dispatch.tries >= MOST_TRIES && !blameless {
             let why = format!("{}: its jobs came to nothing", reason::POISON);
             let _booking_or_cancel = self.hand_over(&why, now)? || self.review_cancellations(&why, now);
             return Ok(Again::GivenUp);
         }
-        self.dispatch.tries += 1;
+        self.dispatch.tries += u32::from(!blameless);
         self.dispatch_next(now);
         self.note(Actor::Worker, "dispatched again", now);
         Ok(Again::Dispatched)
@@ -225,8 +239,6 @@ impl Order {
 impl Dispatched for Order {
     const OUTBOX: &'static str = "outboxAt";
     const OVERDUE: &'static str = "overdueAt";
-    const JOBS: &'static [(&'static str, &'static str)] =
-        &[(CreateOrderJob::QUEUE, CreateOrderJob::NAME), (CancelOrderJob::QUEUE, CancelOrderJob::NAME)];
 
     fn outbox(&self) -> &[Entry] {
         &self.outbox
@@ -244,15 +256,19 @@ impl Dispatched for Order {
         }
     }
 
+    fn dispatched_at(&self) -> Timestamp {
+        self.dispatch.at
+    }
+
     fn relayed(&mut self, entry: &str, now: Timestamp) -> bool {
         self.apply(Event::Relayed { entry }, now).is_ok_and(|applied| applied.changed())
     }
 
-    fn still_queued(&mut self, job: &str, times: &Times, now: Timestamp) -> Again {
-        self.pass(Event::StillQueued { job, times }, now)
+    fn still_queued(&mut self, job: &str, times: &Times, pauses: &Pauses, now: Timestamp) -> Again {
+        self.pass(Event::StillQueued { job, times, pauses }, now)
     }
 
-    fn job_lost(&mut self, job: &str, now: Timestamp) -> Again {
-        self.pass(Event::JobLost { job }, now)
+    fn job_lost(&mut self, job: &str, blameless: bool, now: Timestamp) -> Again {
+        self.pass(Event::JobLost { job, blameless }, now)
     }
 }

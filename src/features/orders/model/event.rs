@@ -10,7 +10,10 @@ use crate::{
         review::{Fate, Refusal},
         status::SyncStatus,
     },
-    platform::outbox::{Again, Times},
+    platform::{
+        outbox::{Again, Times},
+        queue::Pauses,
+    },
     provider::carrier::{CallOutcome, CallTimes, LabelUrl, Shipment, Tracking},
 };
 
@@ -18,8 +21,8 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// A worker takes the order for one call: from here on nobody else may send for it, unless this attempt
-    /// is provably dead.
-    Take { log_id: &'a str, times: CallTimes },
+    /// is provably dead. `paused`: for how much of the time since it is tried its queue was paused.
+    Take { log_id: &'a str, times: CallTimes, paused: Duration },
     /// It is known what became of the attempt `log_id`.
     CallEnded { log_id: &'a str, outcome: &'a CallOutcome<Shipment>, first_poll: Duration },
     /// The provider proved not to know the reference: the unanswered call `log_id` booked nothing.
@@ -35,7 +38,7 @@ pub enum Event<'a> {
     /// The merchant wants it cancelled.
     RequestCancel { actor: Actor, reason: Option<&'a str> },
     /// A worker takes the cancellation of `awb` for one call.
-    TakeCancel { awb: &'a str, log_id: &'a str, times: CallTimes },
+    TakeCancel { awb: &'a str, log_id: &'a str, times: CallTimes, paused: Duration },
     /// It is known what became of the cancel `log_id`.
     CancelEnded { log_id: &'a str, outcome: &'a CallOutcome<()>, schedule: &'a PollSchedule },
     /// What a look-up shows of a shipment that is being cancelled.
@@ -57,9 +60,9 @@ pub enum Event<'a> {
     /// The queue has the job of this entry of the outbox.
     Relayed { entry: &'a str },
     /// The queue still has the job, and it is overdue.
-    StillQueued { job: &'a str, times: &'a Times },
-    /// The job is gone, or ended without moving the order.
-    JobLost { job: &'a str },
+    StillQueued { job: &'a str, times: &'a Times, pauses: &'a Pauses },
+    /// The job is gone, or ended without moving the order. `blameless`: with everything that the queue had.
+    JobLost { job: &'a str, blameless: bool },
     /// The job of this generation has died, and the next one is to go on.
     DispatchAgain { generation: i64 },
 }
@@ -155,7 +158,9 @@ impl Order {
     /// Hands the event to the part that it is about.
     fn run(&mut self, event: Event<'_>, now: Timestamp) -> Result<Applied, IllegalStep> {
         match event {
-            Event::Take { log_id, times } => self.take(log_id, times, now).map(|()| Applied::Changed),
+            Event::Take { log_id, times, paused } => {
+                self.take(log_id, (times, paused), now).map(|()| Applied::Changed)
+            }
             Event::CallEnded { log_id, outcome, first_poll } => {
                 self.call_ended(log_id, outcome, first_poll, now).map(Applied::from)
             }
@@ -168,7 +173,9 @@ impl Order {
             Event::RequestCancel { actor, reason } => {
                 self.request_cancel(actor, reason, now).map(Applied::Cancel)
             }
-            Event::TakeCancel { awb, log_id, times } => Ok(self.take_cancel(awb, log_id, times, now).into()),
+            Event::TakeCancel { awb, log_id, times, paused } => {
+                Ok(self.take_cancel(awb, log_id, (times, paused), now).into())
+            }
             Event::CancelEnded { log_id, outcome, schedule } => {
                 Ok(self.cancel_ended(log_id, outcome, schedule, now).into())
             }
@@ -182,8 +189,8 @@ impl Order {
             Event::Amend { draft } => self.amend(draft, now).map(Applied::Amend),
             Event::Operator { action, audit_id } => self.operator(action, audit_id, now),
             Event::Relayed { entry } => Ok(self.entry_relayed(entry).into()),
-            Event::StillQueued { job, .. } => self.job_waits(job, now).map(Applied::Swept),
-            Event::JobLost { job } => self.job_is_lost(job, now).map(Applied::Swept),
+            Event::StillQueued { job, pauses, .. } => self.job_waits(job, pauses, now).map(Applied::Swept),
+            Event::JobLost { job, blameless } => self.job_is_lost(job, blameless, now).map(Applied::Swept),
             Event::DispatchAgain { generation } => Ok(self.dispatch_again(generation, now).into()),
         }
     }

@@ -1,5 +1,7 @@
 //! Calling orders off, and cancelling what of them is booked.
 
+use std::time::Duration;
+
 use super::{OrderService, StoreError};
 use crate::{
     base::ids,
@@ -35,10 +37,11 @@ impl OrderService {
         seen: &Order,
         awb: &str,
         times: impl Into<CallTimes>,
+        paused: Duration,
     ) -> Result<Option<Order>, StoreError> {
         let now = self.clock.now();
         let (log_id, times) = (ids::provider_log(now), times.into());
-        self.save_after(seen, Event::TakeCancel { awb, log_id: &log_id, times }, now).await
+        self.save_after(seen, Event::TakeCancel { awb, log_id: &log_id, times, paused }, now).await
     }
 
     /// Writes down what became of the cancel under `request_log_id`, and gives the order as it then stands.

@@ -32,8 +32,9 @@ impl OrderService {
         seen: &Order,
         request_log_id: &str,
         times: impl Into<CallTimes>,
+        paused: Duration,
     ) -> Result<Option<Order>, StoreError> {
-        let event = Event::Take { log_id: request_log_id, times: times.into() };
+        let event = Event::Take { log_id: request_log_id, times: times.into(), paused };
         self.save_after(seen, event, self.clock.now()).await
     }
 

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 
 use super::ActiveJob;
 
-/// How long a job waits that was claimed just before its queue was shut, and a worker whose probe another one
-/// was faster with.
+/// How long nothing is claimed after a job was claimed just before its queue was shut, and after another one
+/// was faster with a probe.
 pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 /// What may shut queues.

@@ -1,7 +1,9 @@
-//! What one runner has to do with one queue: it claims jobs, and tells how they ended.
+//! What one runner has to do with one queue: it waits for jobs, claims them, and tells how they ended.
 //!
 //! Guards against a call of the queue for each of that: jobs that end while one call is under way are told in
-//! the next one together, and what may be claimed in their place comes with the answer.
+//! the next one together, and what may be claimed in their place comes with the answer. Guards against jobs
+//! that are claimed for nobody: only the wait for jobs is ever dropped, and what comes after `stop` is given
+//! back.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,8 +23,8 @@ use crate::{
     platform::queue::{ActiveJob, Claim, End, LeaseState, QueueError, retry},
 };
 
-/// How long one claim waits for jobs. Only bounds how long a lost wake-up could go unnoticed.
-const CLAIM_WAIT: Duration = Duration::from_secs(30);
+/// How long to wait for jobs before looking. Only bounds how long a lost wake-up could go unnoticed.
+const WAIT: Duration = Duration::from_secs(30);
 
 /// The right to run one job, and where its end is to be told.
 pub(super) struct JobSlot {
@@ -57,18 +59,20 @@ impl JobSlot {
     }
 }
 
-/// A claim that may wait for jobs, with the permits that it asks for.
-type Waiting = BoxFuture<'static, (Vec<OwnedSemaphorePermit>, Admission, Result<Vec<ActiveJob>, QueueError>)>;
-
 pub(super) struct QueueLoop<'a, C> {
     runner: &'a Runner<C>,
     settings: &'a QueueSettings,
     jobs: &'a TaskTracker,
     over: &'a CancellationToken,
+    stop: &'a CancellationToken,
     permits: Arc<Semaphore>,
     tell: mpsc::Sender<Ended>,
     ended: mpsc::Receiver<Ended>,
-    /// Claims in a row that failed.
+    /// The wait for jobs, while the queue has none.
+    waiting: Option<BoxFuture<'static, Result<(), QueueError>>>,
+    /// The queue gave as many jobs as it was asked for, or says that it has some: another claim may give more.
+    more: bool,
+    /// Calls in a row that failed.
     failures: u32,
     /// Nothing is claimed before.
     not_before: Option<Instant>,
@@ -79,40 +83,56 @@ impl<'a, C: Send + Sync + 'static> QueueLoop<'a, C> {
         runner: &'a Runner<C>,
         settings: &'a QueueSettings,
         jobs: &'a TaskTracker,
-        over: &'a CancellationToken,
+        (over, stop): (&'a CancellationToken, &'a CancellationToken),
     ) -> Self {
         let (tell, ended) = mpsc::channel(settings.concurrency.max(1));
-        let permits = Arc::new(Semaphore::new(settings.concurrency));
-        Self { runner, settings, jobs, over, permits, tell, ended, failures: 0, not_before: None }
+        Self {
+            runner,
+            settings,
+            jobs,
+            over,
+            stop,
+            permits: Arc::new(Semaphore::new(settings.concurrency)),
+            tell,
+            ended,
+            waiting: None,
+            more: true,
+            failures: 0,
+            not_before: None,
+        }
     }
 
     /// Works until `stop`, then claims nothing more and returns when all jobs in hand have ended.
-    pub(super) async fn run(mut self, stop: &CancellationToken) {
-        let permits = Arc::clone(&self.permits);
+    pub(super) async fn run(mut self) {
+        let (permits, stop) = (Arc::clone(&self.permits), self.stop);
         let all = u32::try_from(self.settings.concurrency).unwrap_or(u32::MAX);
-        let mut waiting: Option<Waiting> = None;
         loop {
             let stopped = stop.is_cancelled();
-            if stopped {
-                waiting = None; // what it has claimed goes back
-            }
-            let may_claim = !stopped && waiting.is_none() && self.not_before.is_none();
             if let Ok(first) = self.ended.try_recv() {
-                self.end(first, may_claim).await;
+                self.end(first).await;
                 continue;
             }
+            let may_claim = !stopped && self.not_before.is_none();
             if may_claim && permits.available_permits() > 0 {
-                waiting = self.claim();
-                continue;
+                if self.more {
+                    self.claim().await;
+                    continue;
+                }
+                if self.waiting.is_none() {
+                    self.waiting = Some(self.wait());
+                }
             }
             tokio::select! {
                 biased;
-                Some(first) = self.ended.recv() => self.end(first, may_claim && !stop.is_cancelled()).await,
-                (held, admission, claimed) = arrived(&mut waiting) => {
-                    waiting = None;
-                    self.start(held, admission, claimed).await;
+                Some(first) = self.ended.recv() => self.end(first).await,
+                free = permits.acquire(), if may_claim && self.more => drop(free),
+                woken = woken(&mut self.waiting), if !stopped => {
+                    self.waiting = None;
+                    match woken {
+                        Ok(()) => self.more = true,
+                        Err(error) => self.failed(&error),
+                    }
                 }
-                free = permits.acquire(), if may_claim => drop(free),
                 () = until(self.not_before), if !stopped => self.not_before = None,
                 () = stop.cancelled(), if !stopped => {}
                 _all = permits.acquire_many(all), if stopped => return,
@@ -120,28 +140,33 @@ impl<'a, C: Send + Sync + 'static> QueueLoop<'a, C> {
         }
     }
 
-    /// A claim for all permits that are free, if the gate lets any through.
-    fn claim(&mut self) -> Option<Waiting> {
-        let held = self.free();
-        let admission = self.runner.0.gate.admit(&self.settings.name);
-        let (max, wait) = match &admission {
-            Admission::Open => (held.len(), CLAIM_WAIT),
-            Admission::Probe(_) => (1, gate::AGAIN),
-            Admission::Closed { look_again } => {
-                self.pause(*look_again);
-                return None;
-            }
-        };
-        let (broker, settings) = (Arc::clone(&self.runner.0.queue.broker), self.settings.clone());
-        Some(Box::pin(async move {
-            let claimed = broker.claim(&settings.name, max, settings.lease, wait).await;
-            (held, admission, claimed)
-        }))
+    /// Can be dropped at any time.
+    fn wait(&self) -> BoxFuture<'static, Result<(), QueueError>> {
+        let (broker, name) = (Arc::clone(&self.runner.0.queue.broker), self.settings.name.clone());
+        Box::pin(async move { broker.wait(&name, WAIT).await })
     }
 
-    /// Tells how jobs ended: `first` and all that have by now. Claims in their place, unless a claim is
-    /// waiting.
-    async fn end(&mut self, first: Ended, may_claim: bool) {
+    /// Claims for all permits that are free, if the gate lets any through.
+    async fn claim(&mut self) {
+        let held = self.free();
+        let (queue, lease) = (self.settings.name.as_str(), self.settings.lease);
+        let admission = self.runner.0.gate.admit(queue);
+        let max = match &admission {
+            Admission::Open => held.len(),
+            Admission::Probe(_) => 1,
+            Admission::Closed { look_again } => return self.pause(*look_again),
+        };
+        match self.runner.0.queue.broker.claim(Claim { queue, max, lease }).await {
+            Ok(claimed) => {
+                self.more = claimed.len() == max;
+                self.start(held, admission, claimed).await;
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Tells how jobs ended: `first` and all that have by now. Claims in their place.
+    async fn end(&mut self, first: Ended) {
         let (mut ended, mut held, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
         while let Some(Ended { job, end, permit, answer }) = next {
@@ -151,6 +176,7 @@ impl<'a, C: Send + Sync + 'static> QueueLoop<'a, C> {
             next = self.ended.try_recv().ok();
         }
         let name = &self.settings.name;
+        let may_claim = !self.stop.is_cancelled() && self.not_before.is_none();
         let may_claim = may_claim && matches!(self.runner.0.gate.admit(name), Admission::Open);
         let free = if may_claim { self.free() } else { Vec::new() };
         let (max, lease) = (held.len() + free.len(), self.settings.lease);
@@ -160,7 +186,8 @@ impl<'a, C: Send + Sync + 'static> QueueLoop<'a, C> {
                 // A caller that has gone needs no answer.
                 answers.into_iter().zip(states).for_each(|(answer, state)| drop(answer.send(Ok(state))));
                 held.extend(free);
-                self.start(held, Admission::Open, Ok(claimed)).await;
+                self.more = !may_claim || claimed.len() == max;
+                self.start(held, Admission::Open, claimed).await;
             }
             Err(error) => {
                 let untold = answers.into_iter().zip(held);
@@ -172,33 +199,35 @@ impl<'a, C: Send + Sync + 'static> QueueLoop<'a, C> {
     /// Runs what was claimed, each job on one of the permits in `held`; those that are left over are free.
     async fn start(
         &mut self,
-        mut held: Vec<OwnedSemaphorePermit>,
+        held: Vec<OwnedSemaphorePermit>,
         admission: Admission,
-        claimed: Result<Vec<ActiveJob>, QueueError>,
+        claimed: Vec<ActiveJob>,
     ) {
-        let name = &self.settings.name;
-        let claimed = match claimed {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                self.failures += 1;
-                let fraction = ids::fraction();
-                let pause = retry::exponential(Duration::from_millis(100), self.failures, fraction);
-                let pause = pause.min(Duration::from_secs(5));
-                tracing::warn!(queue = name, %error, "cannot claim from {name}; trying again in {pause:?}");
-                return self.pause(pause);
-            }
-        };
         self.failures = 0;
+        if self.stop.is_cancelled() {
+            return self.runner.release(&claimed).await;
+        }
         let Some(admitted) = self.runner.admitted(claimed, admission).await else {
             return self.pause(gate::AGAIN);
         };
-        for ((job, probe), permit) in admitted.into_iter().zip(held.drain(..)) {
+        for ((job, probe), permit) in admitted.into_iter().zip(held) {
             let (runner, over) = (self.runner.clone(), self.over.clone());
             let slot = JobSlot { permit, ended: self.tell.clone() };
             self.jobs.spawn(async move {
                 over.run_until_cancelled(runner.run_admitted(job, probe, Some(slot))).await;
             });
         }
+    }
+
+    /// The queue did not answer: it is asked again after a pause.
+    fn failed(&mut self, error: &QueueError) {
+        let name = &self.settings.name;
+        self.failures += 1;
+        let pause = retry::exponential(Duration::from_millis(100), self.failures, ids::fraction());
+        let pause = pause.min(Duration::from_secs(5));
+        tracing::warn!(queue = name, %error, "cannot claim from {name}; trying again in {pause:?}");
+        self.more = true;
+        self.pause(pause);
     }
 
     fn free(&self) -> Vec<OwnedSemaphorePermit> {
@@ -210,12 +239,10 @@ impl<'a, C: Send + Sync + 'static> QueueLoop<'a, C> {
     }
 }
 
-/// What the claim gives, if there is one.
-async fn arrived(
-    waiting: &mut Option<Waiting>,
-) -> (Vec<OwnedSemaphorePermit>, Admission, Result<Vec<ActiveJob>, QueueError>) {
+/// The end of the wait, if there is one.
+async fn woken(waiting: &mut Option<BoxFuture<'static, Result<(), QueueError>>>) -> Result<(), QueueError> {
     match waiting {
-        Some(claim) => claim.await,
+        Some(wait) => wait.await,
         None => std::future::pending().await,
     }
 }

@@ -5,15 +5,15 @@ use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::{InHand, Runner, gate, queue_loop::JobSlot};
+use super::{InHand, Runner, queue_loop::JobSlot};
 use crate::{
     base::ids,
     platform::{
         queue::{
-            ActiveJob, Count, End, LeaseState,
+            ActiveJob, End, LeaseState, QueueError,
             job::{DeathCause, JobError, Outcome},
             registry::Handler,
-            retry,
+            retry::{self, Policy},
         },
         telemetry::{Counter, Durations},
     },
@@ -37,10 +37,14 @@ const ACK_TRIES: u32 = 5;
 const MOVE_ON_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 impl<C: Send + Sync + 'static> Runner<C> {
-    /// Gives a claimed job back unrun: its queue was shut meanwhile.
-    pub(super) async fn put_back(&self, job: &ActiveJob) {
-        let end = End::Delay(gate::AGAIN, Count::Nothing, "its queue is shut for now".to_owned());
-        self.acknowledge(job, &end, None).await;
+    /// Gives claimed jobs back that were not begun. What cannot be given back waits for its lease's end.
+    pub(super) async fn release(&self, jobs: &[ActiveJob]) {
+        if jobs.is_empty() {
+            return;
+        }
+        if let Err(error) = self.0.queue.broker.release(jobs).await {
+            tracing::warn!(%error, jobs = jobs.len(), "jobs that were not begun could not be given back");
+        }
     }
 
     pub(super) async fn run_one(&self, job: ActiveJob, slot: Option<JobSlot>) {
@@ -64,23 +68,29 @@ impl<C: Send + Sync + 'static> Runner<C> {
             tracing::error!("job {} has a name that no handler answers to", job.id);
             return End::Fail(format!("no handler is named {}", job.name));
         };
+        if job.doomed.is_some() {
+            return self.fail_permanently(handler.as_ref(), job, &DeathCause::Stalled).await;
+        }
         let run = AssertUnwindSafe(handler.run(&self.0.context, job)).catch_unwind().await;
         let error = match run {
             Ok(Ok(Outcome::Completed(value))) => return End::Complete(value.to_string()),
-            Ok(Ok(Outcome::Delay { after, reason })) => return End::Delay(after, Count::Nothing, reason),
+            Ok(Ok(Outcome::Delay { after, reason })) => {
+                return End::Delay { after, counts_attempt: false, reason };
+            }
             Ok(Ok(Outcome::Failed { reason })) => return End::Fail(reason),
             Ok(Err(error)) => error,
             Err(panic) => JobError::Retry(format!("it panicked: {}", panic_text(panic.as_ref()))),
         };
         let failures = job.attempts_made.saturating_add(1);
+        let (attempts, counted, uncounted) = self.patience(job, failures);
         match error {
-            JobError::Retry(reason) if failures < job.attempts => {
+            JobError::Retry(reason) if failures < attempts => {
                 tracing::warn!(reason, failures, "job {} failed and will be tried again", job.id);
-                End::Delay(retry::exponential(job.backoff, failures, ids::fraction()), Count::Attempt, reason)
+                End::Delay { after: counted, counts_attempt: true, reason }
             }
             JobError::Unavailable(reason) => {
                 tracing::warn!(reason, "job {} cannot go on and will be tried again", job.id);
-                End::Delay(retry::exponential(job.backoff, 1, ids::fraction()), Count::Nothing, reason)
+                End::Delay { after: uncounted, counts_attempt: false, reason }
             }
             JobError::Retry(reason) => {
                 self.fail_permanently(handler.as_ref(), job, &DeathCause::Attempts(reason)).await
@@ -91,30 +101,24 @@ impl<C: Send + Sync + 'static> Runner<C> {
         }
     }
 
+    /// How many failures end the job, and how long it waits after one that counts and after one that does
+    /// not. Jobs of other producers may come without any patience of their own.
+    fn patience(&self, job: &ActiveJob, failures: u32) -> (u32, Duration, Duration) {
+        let settings = self.0.queues.iter().find(|settings| settings.name == job.queue);
+        let policy = settings.map_or(Policy { attempts: 1, backoff: Duration::ZERO }, |s| s.policy);
+        let after = |failures| {
+            let fraction = ids::fraction();
+            job.backoff.after(failures, fraction).max(retry::exponential(policy.backoff, failures, fraction))
+        };
+        (job.attempts.max(policy.attempts), after(failures), after(1))
+    }
+
     async fn fail_permanently(&self, handler: &dyn Handler<C>, job: &ActiveJob, why: &DeathCause) -> End {
         tracing::error!(reason = why.reason(), "job {} failed for good", job.id);
         match AssertUnwindSafe(handler.on_dead(&self.0.context, job, why)).catch_unwind().await {
             Ok(Ok(())) => End::Fail(why.reason().to_owned()),
-            Ok(Err(error)) => {
-                End::Delay(MOVE_ON_AGAIN_AFTER, Count::Nothing, format!("cannot move on: {error}"))
-            }
-            Err(panic) => End::Delay(
-                MOVE_ON_AGAIN_AFTER,
-                Count::Nothing,
-                format!("cannot move on: {}", panic_text(panic.as_ref())),
-            ),
-        }
-    }
-
-    /// For jobs that the stalled pass has already failed.
-    pub(super) async fn on_stalled_dead(&self, job: &ActiveJob) {
-        let why = DeathCause::Stalled;
-        tracing::error!(reason = why.reason(), "job {} failed for good", job.id);
-        measured(job, "failed", Duration::ZERO);
-        let Some(handler) = self.0.registry.handler(job) else { return };
-        let moved = AssertUnwindSafe(handler.on_dead(&self.0.context, job, &why)).catch_unwind().await;
-        if !matches!(moved, Ok(Ok(()))) {
-            tracing::error!("what waited for job {} could not be moved on; the sweeper will", job.id);
+            Ok(Err(error)) => cannot_move_on(&error.to_string()),
+            Err(panic) => cannot_move_on(panic_text(panic.as_ref())),
         }
     }
 
@@ -134,6 +138,10 @@ impl<C: Send + Sync + 'static> Runner<C> {
                     );
                     return;
                 }
+                Err((error @ QueueError::Fault(_), _)) => {
+                    tracing::error!(%error, "the queue does not take the end of job {}", job.id);
+                    return;
+                }
                 Err((error, again)) => {
                     slot = again;
                     tracing::warn!(%error, attempt, "the end of job {} could not be told", job.id);
@@ -145,12 +153,17 @@ impl<C: Send + Sync + 'static> Runner<C> {
     }
 }
 
+/// The job is put off instead of ending: what waits for it has not moved on.
+fn cannot_move_on(why: &str) -> End {
+    End::Delay { after: MOVE_ON_AGAIN_AFTER, counts_attempt: false, reason: format!("cannot move on: {why}") }
+}
+
 /// For the metrics.
 fn outcome(end: &End) -> &'static str {
     match end {
         End::Complete(_) => "completed",
-        End::Delay(_, Count::Attempt, _) => "retried",
-        End::Delay(_, Count::Nothing, _) => "delayed",
+        End::Delay { counts_attempt: true, .. } => "retried",
+        End::Delay { counts_attempt: false, .. } => "delayed",
         End::Fail(_) => "failed",
     }
 }

@@ -47,37 +47,40 @@ async fn renew<C: Send + Sync + 'static>(runner: &Runner<C>, settings: &QueueSet
     }
 }
 
-/// Looks for stalled jobs at start and then every half lease, a little apart from other workers' passes.
-pub(super) async fn recover_stalled<C: Send + Sync + 'static>(
+/// Looks for stalled jobs at start and then every half lease, a little apart from other workers' sweeps; and
+/// says on the way that this worker is there.
+pub(super) async fn sweep_stalled<C: Send + Sync + 'static>(
     runner: Runner<C>,
     settings: QueueSettings,
     stop: CancellationToken,
 ) {
+    let (broker, name) = (&runner.0.queue.broker, &settings.name);
     let mut pause = Duration::ZERO;
     while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
         pause = (settings.lease / 2).mul_f64(0.9 + 0.2 * ids::fraction());
+        if let Err(error) =
+            broker.announce(&runner.0.name, std::slice::from_ref(name), settings.lease * 2).await
+        {
+            tracing::debug!(queue = name, %error, "{name} does not know that this worker is there");
+        }
         // After an outage longer than a lease our own jobs look stalled to us: what still runs here is not to
         // run twice.
         if !renew(&runner, &settings).await {
             continue;
         }
-        match runner.0.queue.broker.recover_stalled(&settings.name, settings.max_stalled).await {
-            Ok(recovered) => {
-                for id in &recovered.requeued {
-                    STALLED.increment(&[("queue", &settings.name)]);
+        match broker.sweep_stalled(name, settings.max_stalled, settings.lease / 2).await {
+            Ok(stalled) => {
+                for id in &stalled {
+                    STALLED.increment(&[("queue", name)]);
                     tracing::warn!(
                         job.id = id,
-                        queue = settings.name,
+                        queue = name,
                         "the worker of job {id} vanished: it waits again"
                     );
                 }
-                for job in &recovered.dead {
-                    runner.on_stalled_dead(job).await;
-                }
             }
             Err(error) => {
-                tracing::warn!(queue = settings.name, %error, "cannot look for stalled jobs of {}",
-                    settings.name);
+                tracing::warn!(queue = name, %error, "cannot look for stalled jobs of {name}");
             }
         }
     }

@@ -12,8 +12,11 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::sql;
-use crate::platform::sqlite::file::{self, Identity, Pinned};
+use super::schema;
+use crate::{
+    base::{ids, timestamp::Timestamp},
+    platform::sqlite::file::{self, Identity, Pinned},
+};
 
 /// The three connections of a process.
 pub(super) struct Opened {
@@ -30,28 +33,36 @@ pub(super) struct Opened {
 
 /// Opens the file at `path`, which must be absolute, making folder, file and table where they are missing.
 /// `before` is what this process had open until now, if anything: still open, so that its numbers mean
-/// something.
-pub(super) fn open(path: &Path, before: Option<(Identity, Option<Identity>)>) -> Result<Opened, String> {
+/// something. A file that is made anew has a new epoch, from `now` on.
+pub(super) fn open(
+    path: &Path,
+    before: Option<(Identity, Option<Identity>)>,
+    now: Timestamp,
+) -> Result<Opened, String> {
     let lock = file::make(path, || remove_stale(path, before))?;
     // Read before the connections are made: a file put there in between then counts as a change, not as ours.
     let pinned = Pinned::new(path)?;
-    let write = file::open_writer(path, layout)?;
+    let write = file::open_writer(path, |conn| layout(conn, now))?;
     let view = || view(path).map_err(|e| file::explain(path, &e));
     let (read, watch) = (view()?, view()?);
     drop(lock);
     Ok(Opened { write, read, watch, file: pinned, wal: Identity::of(&side(path, "-wal")) })
 }
 
-fn layout(conn: &Connection) -> rusqlite::Result<()> {
+fn layout(conn: &Connection, now: Timestamp) -> rusqlite::Result<()> {
     let version: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0))?;
-    if version > sql::VERSION {
+    if version > schema::VERSION {
         return Err(file::refused(&format!(
             "it was made by a newer version of this program (layout {version})"
         )));
     }
-    if version < sql::VERSION {
-        let (schema, version) = (sql::SCHEMA, sql::VERSION);
-        conn.execute_batch(&format!("BEGIN IMMEDIATE; {schema} PRAGMA user_version = {version}; COMMIT"))?;
+    if version < schema::VERSION {
+        let epoch =
+            format!("INSERT INTO epoch (id, since) VALUES ('{}', {})", ids::lease_token(), now.as_millis());
+        let (schema, version) = (schema::SCHEMA, schema::VERSION);
+        conn.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {schema} {epoch}; PRAGMA user_version = {version}; COMMIT"
+        ))?;
     }
     conn.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216")
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use super::{sql, step::Step};
 use crate::{
     base::{ids, timestamp::Timestamp},
-    platform::queue::broker::{ActiveJob, Added, Count, End, Keep, LeaseState, NewJob, Recovered},
+    platform::queue::{ActiveJob, Added, Claim, End, FRONT, Keep, LeaseState, NewJob, retry::Backoff},
 };
 
-/// Why a job failed that no holder has failed.
+/// Why a job fails that no holder has failed.
 const STALLED_TOO_OFTEN: &str = "the job's worker vanished too often";
 
 pub(super) fn add(step: &mut Step<'_>, jobs: &[NewJob]) -> rusqlite::Result<Vec<Added>> {
@@ -18,63 +18,114 @@ pub(super) fn add(step: &mut Step<'_>, jobs: &[NewJob]) -> rusqlite::Result<Vec<
 }
 
 fn add_one(step: &mut Step<'_>, job: &NewJob) -> rusqlite::Result<Added> {
-    let (backoff, now) = (millis(job.backoff), step.effects.now.as_millis());
+    let (queue, id, name, now) = (&*job.queue, &job.id, &*job.name, step.effects.now);
+    let share = job.share.as_deref().unwrap_or_default();
+    let backoff = serde_json::to_string(&job.backoff).unwrap_or_default();
     let added = if job.delay.is_zero() {
-        let values = params![job.queue, job.id, job.name, job.data, job.attempts, backoff, now];
+        let line = line(step, queue)?;
+        // A known job must not use up a turn of its share.
+        if line.in_turns() && step.conn.prepare_cached(sql::KNOWN)?.exists([queue, id])? {
+            return Ok(Added::Known);
+        }
+        let turn = line.turn(step, queue, share)?;
+        let values = params![queue, id, name, job.data, share, job.attempts, backoff, now.as_millis(), turn];
         step.conn.prepare_cached(sql::ADD_WAITING)?.execute(values)?
     } else {
-        let due = (step.effects.now + job.delay).as_millis();
-        let values = params![job.queue, job.id, job.name, job.data, job.attempts, backoff, now, due];
+        let due = (now + job.delay).as_millis();
+        let values = params![queue, id, name, job.data, share, job.attempts, backoff, now.as_millis(), due];
         step.conn.prepare_cached(sql::ADD_DELAYED)?.execute(values)?
     };
     if added == 0 {
         return Ok(Added::Known);
     }
-    step.effects.woken.insert(job.queue.to_owned());
+    step.effects.woken.insert(queue.to_owned());
     Ok(Added::New)
 }
 
-/// Adds to `claimed`, and says when the next delayed job is due if there was nothing to claim.
-pub(super) fn claim(
-    step: &Step<'_>,
-    queue: &str,
-    max: usize,
-    lease: Duration,
-    claimed: &mut Vec<ActiveJob>,
-) -> rusqlite::Result<Option<Timestamp>> {
+/// The waiting jobs, as one that is to be put behind them sees them.
+struct Line {
+    /// The turn that comes next, if there are turns.
+    next: Option<i64>,
+    /// As many jobs wait as may do without turns.
+    full: bool,
+}
+
+/// Guards against a share whose many jobs make those of the others wait: behind the first few jobs, the n-th
+/// job of a share waits for the n-th round. A share that comes anew, or has fallen behind, begins with the
+/// round that is next.
+fn line(step: &Step<'_>, queue: &str) -> rusqlite::Result<Line> {
+    let last_of_front = i64::try_from(FRONT).unwrap_or(i64::MAX) - 1;
+    let read = |r: &Row<'_>| Ok(Line { next: r.get(0)?, full: r.get(1)? });
+    step.conn.prepare_cached(sql::LINE)?.query_row(params![queue, last_of_front], read)
+}
+
+impl Line {
+    fn in_turns(&self) -> bool {
+        self.next.is_some() || self.full
+    }
+
+    /// The turn of one more job of `share`.
+    fn turn(&self, step: &Step<'_>, queue: &str, share: &str) -> rusqlite::Result<i64> {
+        if !self.in_turns() {
+            return Ok(0);
+        }
+        let (conn, first) = (step.conn, self.next.unwrap_or(1));
+        if self.next.is_none() {
+            conn.prepare_cached(sql::FORGET_TURNS)?.execute([queue])?;
+        }
+        let last: Option<i64> =
+            conn.prepare_cached(sql::LAST_TURN)?.query_row([queue, share], |r| r.get(0)).optional()?;
+        let turn = last.map_or(first, |last| last.saturating_add(1).max(first));
+        conn.prepare_cached(sql::SET_TURN)?.execute(params![queue, share, turn])?;
+        Ok(turn)
+    }
+}
+
+/// The turn of one more job of `share`.
+pub(super) fn turn(step: &Step<'_>, queue: &str, share: &str) -> rusqlite::Result<i64> {
+    line(step, queue)?.turn(step, queue, share)
+}
+
+pub(super) fn claim(step: &Step<'_>, claim: &Claim<'_>) -> rusqlite::Result<Vec<ActiveJob>> {
+    let queue = claim.queue;
+    if claim.max == 0 || step.conn.prepare_cached(sql::PAUSED)?.exists([queue])? {
+        return Ok(Vec::new());
+    }
     promote_due(step, queue)?;
-    let limit = i64::try_from(max).unwrap_or(i64::MAX);
-    let head = leased(step, sql::HEAD, queue, limit)?;
-    let due = (step.effects.now + lease).as_millis();
+    let limit = i64::try_from(claim.max).unwrap_or(i64::MAX);
+    let due = (step.effects.now + claim.lease).as_millis();
     let mut update = step.conn.prepare_cached(sql::LEASE)?;
-    for (seq, mut job) in head {
+    let head = head(step, queue, limit)?;
+    let lease = |(seq, mut job): (i64, ActiveJob)| {
         job.token = ids::lease_token();
         update.execute(params![seq, job.token, due])?;
-        claimed.push(job);
-    }
-    if !claimed.is_empty() {
-        return Ok(None);
-    }
-    let next = step.conn.prepare_cached(sql::NEXT_DUE)?.query_row([queue], |r| r.get(0)).optional()?;
-    Ok(next.map(Timestamp::from_millis))
+        Ok(job)
+    };
+    head.into_iter().map(lease).collect()
 }
 
 fn promote_due(step: &Step<'_>, queue: &str) -> rusqlite::Result<()> {
     let mut due = step.conn.prepare_cached(sql::DUE)?;
     let due = due
-        .query_map(params![queue, step.effects.now.as_millis()], |r| r.get(0))?
-        .collect::<rusqlite::Result<Vec<i64>>>()?;
+        .query_map(params![queue, step.effects.now.as_millis()], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
     let mut promote = step.conn.prepare_cached(sql::PROMOTE)?;
-    due.iter().try_for_each(|seq| promote.execute(params![queue, seq]).map(drop))
+    due.iter().try_for_each(|(seq, share)| {
+        let turn = turn(step, queue, share)?;
+        promote.execute(params![queue, seq, turn]).map(drop)
+    })
 }
 
-/// Undoes claims, so that the jobs are the next to be claimed, in the order they had.
-pub(super) fn give_back(step: &mut Step<'_>, jobs: &[ActiveJob]) -> rusqlite::Result<()> {
+/// Undoes claims, so that the jobs are the next to be claimed, in the order told.
+pub(super) fn release(step: &mut Step<'_>, jobs: &[ActiveJob]) -> rusqlite::Result<Vec<LeaseState>> {
+    let mut states = Vec::with_capacity(jobs.len());
     for job in jobs.iter().rev() {
-        step.conn.prepare_cached(sql::GIVE_BACK)?.execute([&job.queue, &job.id, &job.token])?;
+        let released = step.conn.prepare_cached(sql::RELEASE)?.execute([&job.queue, &job.id, &job.token])?;
+        states.push(held(released));
         step.effects.woken.insert(job.queue.clone());
     }
-    Ok(())
+    states.reverse();
+    Ok(states)
 }
 
 pub(super) fn extend(
@@ -101,13 +152,18 @@ pub(super) fn end(step: &mut Step<'_>, job: &ActiveJob, end: &End) -> rusqlite::
             let values = params![queue, id, token, now.as_millis(), reason];
             conn.prepare_cached(sql::FAIL)?.execute(values)?
         }
-        End::Delay(delay, count, reason) => {
-            let counted = i64::from(*count == Count::Attempt);
+        End::Delay { after, counts_attempt, reason } => {
+            let counted = i64::from(*counts_attempt);
             step.effects.woken.insert(queue.clone());
-            if delay.is_zero() {
-                conn.prepare_cached(sql::REQUEUE)?.execute(params![queue, id, token, counted, reason])?
+            if after.is_zero() {
+                let mut share = conn.prepare_cached(sql::SHARE)?;
+                let share: Option<String> = share.query_row([queue, id, token], |r| r.get(0)).optional()?;
+                let Some(share) = share else { return Ok(LeaseState::Lost) };
+                let turn = turn(step, queue, &share)?;
+                let values = params![queue, id, token, counted, reason, turn];
+                conn.prepare_cached(sql::REQUEUE)?.execute(values)?
             } else {
-                let due = (now + *delay).as_millis();
+                let due = (now + *after).as_millis();
                 conn.prepare_cached(sql::DELAY)?.execute(params![queue, id, token, counted, reason, due])?
             }
         }
@@ -115,34 +171,30 @@ pub(super) fn end(step: &mut Step<'_>, job: &ActiveJob, end: &End) -> rusqlite::
     Ok(held(changed))
 }
 
-pub(super) fn recover_stalled(
+/// In one pass, whoever else made one just now: it costs next to nothing.
+pub(super) fn sweep_stalled(
     step: &mut Step<'_>,
     queue: &str,
     max_stalled: u32,
-) -> rusqlite::Result<Recovered> {
-    let mut recovered = Recovered::default();
-    let now = step.effects.now.as_millis();
+) -> rusqlite::Result<Vec<String>> {
+    let mut select = step.conn.prepare_cached(sql::STALLED)?;
+    let stalled = select
+        .query_map(params![queue, step.effects.now.as_millis()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, String, u32)>>>()?;
+    let mut recover = step.conn.prepare_cached(sql::RECOVER)?;
+    let mut ids = Vec::with_capacity(stalled.len());
     // From the last on, since each goes ahead of all others: the one that stalled first is then claimed
     // first.
-    for (seq, mut job) in leased(step, sql::STALLED, queue, now)?.into_iter().rev() {
-        job.stalled = job.stalled.saturating_add(1);
-        if job.stalled <= max_stalled {
-            step.conn.prepare_cached(sql::RECOVER)?.execute(params![queue, seq])?;
-            recovered.requeued.push(job.id);
-        } else {
-            step.conn.prepare_cached(sql::BURY)?.execute(params![queue, seq, now, STALLED_TOO_OFTEN])?;
-            recovered.dead.push(job);
-        }
+    for (seq, id, before) in stalled.into_iter().rev() {
+        let doomed = (before >= max_stalled).then_some(STALLED_TOO_OFTEN);
+        recover.execute(params![queue, seq, doomed])?;
+        ids.push(id);
     }
-    recovered.requeued.reverse();
-    recovered.dead.reverse();
-    if !recovered.requeued.is_empty() {
+    if !ids.is_empty() {
         step.effects.woken.insert(queue.to_owned());
     }
-    if !recovered.dead.is_empty() {
-        step.effects.finished(queue, Finished::Failed);
-    }
-    Ok(recovered)
+    ids.reverse();
+    Ok(ids)
 }
 
 /// How a job can have finished.
@@ -170,10 +222,9 @@ pub(super) fn trim(conn: &Connection, queue: &str, which: Finished, keep: u32) -
     conn.prepare_cached(sql)?.execute(params![queue, keep]).map(drop)
 }
 
-/// Jobs as they are handed out, without a token, each with its row. `second` is the statement's second
-/// parameter.
-fn leased(step: &Step<'_>, sql: &str, queue: &str, second: i64) -> rusqlite::Result<Vec<(i64, ActiveJob)>> {
-    let mut select = step.conn.prepare_cached(sql)?;
+/// The first of those that wait, without a token, each with its row.
+fn head(step: &Step<'_>, queue: &str, limit: i64) -> rusqlite::Result<Vec<(i64, ActiveJob)>> {
+    let mut select = step.conn.prepare_cached(sql::HEAD)?;
     let read = |row: &Row<'_>| {
         let job = ActiveJob {
             queue: queue.to_owned(),
@@ -183,19 +234,22 @@ fn leased(step: &Step<'_>, sql: &str, queue: &str, second: i64) -> rusqlite::Res
             token: String::new(),
             attempts_made: row.get("attempts_made")?,
             attempts: row.get("attempts")?,
-            backoff: Duration::from_millis(row.get::<_, i64>("backoff_ms")?.unsigned_abs()),
+            backoff: backoff(row)?,
             stalled: row.get("stalled")?,
             added_at: Timestamp::from_millis(row.get("added_at")?),
+            doomed: row.get("doomed")?,
         };
         Ok((row.get("seq")?, job))
     };
-    select.query_map(params![queue, second], read)?.collect()
+    select.query_map(params![queue, limit], read)?.collect()
+}
+
+fn backoff(row: &Row<'_>) -> rusqlite::Result<Backoff> {
+    let text = row.get_ref("backoff")?.as_str()?;
+    serde_json::from_str(text)
+        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
 }
 
 fn held(changed: usize) -> LeaseState {
     if changed == 0 { LeaseState::Lost } else { LeaseState::Owned }
-}
-
-fn millis(d: Duration) -> i64 {
-    i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
 }

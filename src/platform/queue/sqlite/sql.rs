@@ -1,39 +1,18 @@
 //! Every statement of the queue, each answered by one index, so that no cost grows with the number of jobs.
 //!
-//! `position` is a job's place among those of its state: waiting jobs are claimed from the lowest on,
-//! finished ones are removed from the lowest on. States stand as literals: a bound parameter would hide from
-//! SQLite that a partial index fits.
+//! States stand as literals: a bound parameter would hide from SQLite that a partial index fits.
 
-/// Raised when the table changes shape; a file with a higher one was made by a newer program and is refused.
-pub(super) const VERSION: i64 = 1;
-
-pub(super) const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS jobs (
-    seq           INTEGER PRIMARY KEY,
-    queue         TEXT NOT NULL,
-    id            TEXT NOT NULL,
-    name          TEXT NOT NULL,
-    data          TEXT NOT NULL,
-    state         TEXT NOT NULL CHECK (state IN ('waiting', 'active', 'delayed', 'completed', 'failed')),
-    token         TEXT,
-    position      INTEGER NOT NULL DEFAULT 0,
-    due_at        INTEGER,
-    attempts_made INTEGER NOT NULL DEFAULT 0,
-    attempts      INTEGER NOT NULL,
-    backoff_ms    INTEGER NOT NULL,
-    stalled       INTEGER NOT NULL DEFAULT 0,
-    added_at      INTEGER NOT NULL,
-    finished_at   INTEGER,
-    return_value  TEXT,
-    reason        TEXT,
-    UNIQUE (queue, id)
-) STRICT;
-CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (queue, position) WHERE state = 'waiting';
-CREATE INDEX IF NOT EXISTS jobs_delayed ON jobs (queue, due_at) WHERE state = 'delayed';
-CREATE INDEX IF NOT EXISTS jobs_active ON jobs (queue, due_at) WHERE state = 'active';
-CREATE INDEX IF NOT EXISTS jobs_completed ON jobs (queue, position) WHERE state = 'completed';
-CREATE INDEX IF NOT EXISTS jobs_failed ON jobs (queue, position) WHERE state = 'failed';
-";
+/// What is known of the waiting jobs when one is to be put behind them: the lowest turn of those that have
+/// one, and whether more than `?2` wait in all.
+pub(super) const LINE: &str = "SELECT
+    (SELECT turn FROM jobs WHERE queue = ?1 AND state = 'waiting' AND turn > 0 ORDER BY turn LIMIT 1),
+    EXISTS (SELECT 1 FROM jobs WHERE queue = ?1 AND state = 'waiting' LIMIT 1 OFFSET ?2)";
+pub(super) const LAST_TURN: &str = "SELECT turn FROM turns WHERE queue = ?1 AND share = ?2";
+pub(super) const SET_TURN: &str = "INSERT INTO turns (queue, share, turn) VALUES (?1, ?2, ?3) \
+                                   ON CONFLICT (queue, share) DO UPDATE SET turn = ?3";
+pub(super) const FORGET_TURNS: &str = "DELETE FROM turns WHERE queue = ?1";
+pub(super) const SHARE: &str =
+    "SELECT share FROM jobs WHERE queue = ?1 AND id = ?2 AND state = 'active' AND token = ?3";
 
 /// The place behind all jobs of a state. `?1` is the queue.
 macro_rules! behind {
@@ -46,11 +25,22 @@ macro_rules! behind {
     };
 }
 
-/// The place ahead of all waiting jobs.
+/// The place behind the waiting jobs of the turn that the parameter names.
+macro_rules! behind_turn {
+    ($turn:literal) => {
+        concat!(
+            "coalesce((SELECT position FROM jobs WHERE queue = ?1 AND state = 'waiting' AND turn = ",
+            $turn,
+            " ORDER BY position DESC LIMIT 1), 0) + 1"
+        )
+    };
+}
+
+/// The place ahead of all waiting jobs, of turn 0.
 macro_rules! ahead {
     () => {
-        "coalesce((SELECT position FROM jobs WHERE queue = ?1 AND state = 'waiting' ORDER BY position \
-         LIMIT 1), 1) - 1"
+        "coalesce((SELECT position FROM jobs WHERE queue = ?1 AND state = 'waiting' AND turn = 0 \
+         ORDER BY position LIMIT 1), 1) - 1"
     };
 }
 
@@ -62,13 +52,15 @@ macro_rules! held {
 }
 
 macro_rules! add {
-    ($state:literal, $position:expr, $due_at:literal) => {
+    ($state:literal, $turn:literal, $position:expr, $due_at:literal) => {
         concat!(
-            "INSERT INTO jobs (queue, id, name, data, attempts, backoff_ms, added_at, state, position, \
-             due_at)",
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '",
+            "INSERT INTO jobs (queue, id, name, data, share, attempts, backoff, added_at, state, turn, \
+             position, due_at)",
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '",
             $state,
             "', ",
+            $turn,
+            ", ",
             $position,
             ", ",
             $due_at,
@@ -76,28 +68,33 @@ macro_rules! add {
         )
     };
 }
-pub(super) const ADD_WAITING: &str = add!("waiting", behind!("waiting"), "NULL");
-pub(super) const ADD_DELAYED: &str = add!("delayed", "0", "?8");
+pub(super) const KNOWN: &str = "SELECT 1 FROM jobs WHERE queue = ?1 AND id = ?2";
+pub(super) const ADD_WAITING: &str = add!("waiting", "?9", behind_turn!("?9"), "NULL");
+pub(super) const ADD_DELAYED: &str = add!("delayed", "0", "0", "?9");
 
 /// Delayed jobs whose time has come.
-pub(super) const DUE: &str = "SELECT seq FROM jobs WHERE queue = ?1 AND state = 'delayed' AND due_at <= ?2 \
-                              ORDER BY due_at, seq LIMIT 256";
+pub(super) const DUE: &str = "SELECT seq, share FROM jobs WHERE queue = ?1 AND state = 'delayed' \
+                              AND due_at <= ?2 ORDER BY due_at, seq LIMIT 256";
 pub(super) const PROMOTE: &str = concat!(
-    "UPDATE jobs SET state = 'waiting', due_at = NULL, position = ",
-    behind!("waiting"),
+    "UPDATE jobs SET state = 'waiting', due_at = NULL, turn = ?3, position = ",
+    behind_turn!("?3"),
     " WHERE seq = ?2"
 );
-pub(super) const NEXT_DUE: &str =
-    "SELECT due_at FROM jobs WHERE queue = ?1 AND state = 'delayed' ORDER BY due_at LIMIT 1";
+/// Whether there is something to claim, and when the next delayed job is due.
+pub(super) const CLAIMABLE: &str = "SELECT
+    EXISTS (SELECT 1 FROM pauses WHERE queue = ?1 AND to_at IS NULL),
+    EXISTS (SELECT 1 FROM jobs WHERE queue = ?1 AND state = 'waiting'),
+    (SELECT due_at FROM jobs WHERE queue = ?1 AND state = 'delayed' ORDER BY due_at LIMIT 1)";
+pub(super) const PAUSED: &str = "SELECT 1 FROM pauses WHERE queue = ?1 AND to_at IS NULL";
 
 /// What [`super::ops`] reads of a job that it hands out.
 macro_rules! leased {
     () => {
-        "SELECT seq, id, name, data, attempts_made, attempts, backoff_ms, stalled, added_at FROM jobs"
+        "SELECT seq, id, name, data, attempts_made, attempts, backoff, stalled, added_at, doomed FROM jobs"
     };
 }
 pub(super) const HEAD: &str =
-    concat!(leased!(), " WHERE queue = ?1 AND state = 'waiting' ORDER BY position, seq LIMIT ?2");
+    concat!(leased!(), " WHERE queue = ?1 AND state = 'waiting' ORDER BY turn, position LIMIT ?2");
 pub(super) const LEASE: &str = "UPDATE jobs SET state = 'active', token = ?2, due_at = ?3 WHERE seq = ?1";
 
 pub(super) const EXTEND: &str = concat!("UPDATE jobs SET due_at = ?4", held!());
@@ -109,7 +106,7 @@ pub(super) const COMPLETE: &str = concat!(
 );
 pub(super) const FAIL: &str = concat!(
     "UPDATE jobs SET state = 'failed', token = NULL, due_at = NULL, finished_at = ?4,",
-    " attempts_made = attempts_made + 1, reason = ?5, position = ",
+    " attempts_made = attempts_made + (doomed IS NULL), reason = ?5, position = ",
     behind!("failed"),
     held!()
 );
@@ -120,27 +117,23 @@ pub(super) const DELAY: &str = concat!(
 );
 pub(super) const REQUEUE: &str = concat!(
     "UPDATE jobs SET state = 'waiting', token = NULL, attempts_made = attempts_made + ?4, reason = ?5,",
-    " due_at = NULL, position = ",
-    behind!("waiting"),
+    " due_at = NULL, turn = ?6, position = ",
+    behind_turn!("?6"),
     held!()
 );
-/// Undoes a claim whose answer nobody took.
-pub(super) const GIVE_BACK: &str =
-    concat!("UPDATE jobs SET state = 'waiting', token = NULL, due_at = NULL, position = ", ahead!(), held!());
-
-pub(super) const STALLED: &str = concat!(
-    leased!(),
-    " WHERE queue = ?1 AND state = 'active' AND due_at < ?2 ORDER BY due_at, seq LIMIT 1000"
-);
-pub(super) const RECOVER: &str = concat!(
-    "UPDATE jobs SET state = 'waiting', token = NULL, due_at = NULL, stalled = stalled + 1, position = ",
+/// Undoes a claim.
+pub(super) const RELEASE: &str = concat!(
+    "UPDATE jobs SET state = 'waiting', token = NULL, due_at = NULL, turn = 0, position = ",
     ahead!(),
-    " WHERE seq = ?2"
+    held!()
 );
-pub(super) const BURY: &str = concat!(
-    "UPDATE jobs SET state = 'failed', token = NULL, due_at = NULL, stalled = stalled + 1, finished_at = ?3,",
-    " reason = ?4, position = ",
-    behind!("failed"),
+
+pub(super) const STALLED: &str = "SELECT seq, id, stalled FROM jobs WHERE queue = ?1 AND state = 'active' \
+                                  AND due_at < ?2 ORDER BY due_at, seq LIMIT 1000";
+pub(super) const RECOVER: &str = concat!(
+    "UPDATE jobs SET state = 'waiting', token = NULL, due_at = NULL, stalled = stalled + 1, doomed = coalesce(doomed, ?3),",
+    " turn = 0, position = ",
+    ahead!(),
     " WHERE seq = ?2"
 );
 
@@ -166,95 +159,62 @@ pub(super) const COUNTS: &str = "SELECT
     (SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'active'),
     (SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'delayed'),
     (SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'completed'),
-    (SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'failed')";
+    (SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'failed'),
+    EXISTS (SELECT 1 FROM pauses WHERE queue = ?1 AND to_at IS NULL)";
 
+/// A job to look at; `first` and `second` are where a page that ends with it ends.
 macro_rules! view {
-    ($rest:literal) => {
+    ($first:literal, $second:literal, $rest:literal) => {
         concat!(
-            "SELECT id, name, state, data, attempts_made, stalled, added_at, due_at, return_value, reason",
-            " FROM jobs WHERE queue = ?1 AND ",
+            "SELECT id, name, state, data, attempts_made, stalled, added_at, due_at, finished_at, \
+             return_value, reason, ",
+            $first,
+            " AS first, ",
+            $second,
+            " AS second FROM jobs WHERE queue = ?1 AND ",
             $rest
         )
     };
 }
-pub(super) const GET: &str = view!("id = ?2");
-pub(super) const LIST_WAITING: &str = view!("state = 'waiting' ORDER BY position, seq LIMIT ?2 OFFSET ?3");
-pub(super) const LIST_ACTIVE: &str = view!("state = 'active' ORDER BY due_at, seq LIMIT ?2 OFFSET ?3");
-pub(super) const LIST_DELAYED: &str = view!("state = 'delayed' ORDER BY due_at, seq LIMIT ?2 OFFSET ?3");
-pub(super) const LIST_COMPLETED: &str =
-    view!("state = 'completed' ORDER BY position DESC LIMIT ?2 OFFSET ?3");
-pub(super) const LIST_FAILED: &str = view!("state = 'failed' ORDER BY position DESC LIMIT ?2 OFFSET ?3");
+pub(super) const GET: &str = view!("0", "0", "id = ?2");
+pub(super) const LIST_WAITING: &str = view!(
+    "turn",
+    "position",
+    "state = 'waiting' AND (turn, position) > (?2, ?3) ORDER BY turn, position LIMIT ?4"
+);
+pub(super) const LIST_ACTIVE: &str =
+    view!("due_at", "seq", "state = 'active' AND (due_at, seq) > (?2, ?3) ORDER BY due_at, seq LIMIT ?4");
+pub(super) const LIST_DELAYED: &str =
+    view!("due_at", "seq", "state = 'delayed' AND (due_at, seq) > (?2, ?3) ORDER BY due_at, seq LIMIT ?4");
+pub(super) const LIST_COMPLETED: &str = view!(
+    "position",
+    "seq",
+    "state = 'completed' AND (position, seq) < (?2, ?3) ORDER BY position DESC, seq DESC LIMIT ?4"
+);
+pub(super) const LIST_FAILED: &str = view!(
+    "position",
+    "seq",
+    "state = 'failed' AND (position, seq) < (?2, ?3) ORDER BY position DESC, seq DESC LIMIT ?4"
+);
+
+pub(super) const STATE: &str = "SELECT state FROM jobs WHERE queue = ?1 AND id = ?2";
+pub(super) const EPOCH: &str = "SELECT id, since FROM epoch";
+/// The first queue behind `?1` in the order of their names.
+pub(super) const NEXT_QUEUE: &str = "SELECT min(queue) FROM (
+    SELECT queue FROM (SELECT queue FROM jobs WHERE queue > ?1 ORDER BY queue LIMIT 1)
+    UNION ALL SELECT queue FROM (SELECT queue FROM pauses WHERE queue > ?1 ORDER BY queue LIMIT 1)
+    UNION ALL SELECT queue FROM (SELECT queue FROM workers WHERE queue > ?1 ORDER BY queue LIMIT 1))";
+
+/// By hand: queue and id, whose state the caller has seen in this transaction.
+pub(super) const SHARE_BY_HAND: &str = "SELECT share FROM jobs WHERE queue = ?1 AND id = ?2";
+pub(super) const WAIT_BY_HAND: &str = concat!(
+    "UPDATE jobs SET state = 'waiting', due_at = NULL, finished_at = NULL, reason = NULL, turn = ?3, position = ",
+    behind_turn!("?3"),
+    ", attempts_made = CASE state WHEN 'failed' THEN 0 ELSE attempts_made END",
+    ", stalled = CASE state WHEN 'failed' THEN 0 ELSE stalled END",
+    ", doomed = CASE state WHEN 'failed' THEN NULL ELSE doomed END",
+    " WHERE queue = ?1 AND id = ?2"
+);
 
 #[cfg(test)]
-mod tests {
-    use rusqlite::Connection;
-
-    use super::*;
-
-    /// Statement, and the parts that its plan must have, each searching an index by the columns named.
-    const PLANS: &[(&str, &[&str])] = &[
-        (ADD_WAITING, &["jobs_waiting (queue=?)"]),
-        (ADD_DELAYED, &[]),
-        (DUE, &["jobs_delayed (queue=? AND due_at<?)"]),
-        (PROMOTE, &["INTEGER PRIMARY KEY (rowid=?)", "jobs_waiting (queue=?)"]),
-        (NEXT_DUE, &["jobs_delayed (queue=?)"]),
-        (HEAD, &["jobs_waiting (queue=?)"]),
-        (LEASE, &["INTEGER PRIMARY KEY (rowid=?)"]),
-        (EXTEND, &["sqlite_autoindex_jobs_1 (queue=? AND id=?)"]),
-        (COMPLETE, &["sqlite_autoindex_jobs_1 (queue=? AND id=?)", "jobs_completed (queue=?)"]),
-        (FAIL, &["sqlite_autoindex_jobs_1 (queue=? AND id=?)", "jobs_failed (queue=?)"]),
-        (DELAY, &["sqlite_autoindex_jobs_1 (queue=? AND id=?)"]),
-        (REQUEUE, &["sqlite_autoindex_jobs_1 (queue=? AND id=?)", "jobs_waiting (queue=?)"]),
-        (GIVE_BACK, &["sqlite_autoindex_jobs_1 (queue=? AND id=?)", "jobs_waiting (queue=?)"]),
-        (STALLED, &["jobs_active (queue=? AND due_at<?)"]),
-        (RECOVER, &["INTEGER PRIMARY KEY (rowid=?)", "jobs_waiting (queue=?)"]),
-        (BURY, &["INTEGER PRIMARY KEY (rowid=?)", "jobs_failed (queue=?)"]),
-        (TRIM_COMPLETED, &["INTEGER PRIMARY KEY (rowid=?)", "jobs_completed (queue=?)"]),
-        (TRIM_FAILED, &["INTEGER PRIMARY KEY (rowid=?)", "jobs_failed (queue=?)"]),
-        (
-            COUNTS,
-            &[
-                "COVERING INDEX jobs_waiting (queue=?)",
-                "COVERING INDEX jobs_active (queue=?)",
-                "COVERING INDEX jobs_delayed (queue=?)",
-                "COVERING INDEX jobs_completed (queue=?)",
-                "COVERING INDEX jobs_failed (queue=?)",
-            ],
-        ),
-        (GET, &["sqlite_autoindex_jobs_1 (queue=? AND id=?)"]),
-        (LIST_WAITING, &["jobs_waiting (queue=?)"]),
-        (LIST_ACTIVE, &["jobs_active (queue=?)"]),
-        (LIST_DELAYED, &["jobs_delayed (queue=?)"]),
-        (LIST_COMPLETED, &["jobs_completed (queue=?)"]),
-        (LIST_FAILED, &["jobs_failed (queue=?)"]),
-    ];
-
-    #[test]
-    fn every_statement_is_answered_by_an_index_and_sorts_nothing() {
-        let conn = Connection::open_in_memory().unwrap();
-        conn.execute_batch(SCHEMA).unwrap();
-        for (sql, parts) in PLANS {
-            let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let mut rows = explain.raw_query();
-            let mut plan = Vec::new();
-            while let Some(row) = rows.next().unwrap() {
-                plan.push(row.get::<_, String>(3).unwrap());
-            }
-            for part in *parts {
-                assert!(
-                    plan.iter().any(|step| step.starts_with("SEARCH jobs USING") && step.ends_with(part)),
-                    "{sql}\n{plan:#?}"
-                );
-            }
-            assert_eq!(
-                plan.iter().filter(|step| step.starts_with("SEARCH")).count(),
-                parts.len(),
-                "{sql}\n{plan:#?}"
-            );
-            let costly = |step: &&String| {
-                step.contains("TEMP B-TREE") || step.starts_with("SCAN") && !step.contains("CONSTANT ROW")
-            };
-            assert_eq!(plan.iter().find(costly), None, "{sql}\n{plan:#?}");
-        }
-    }
-}
+mod tests;

@@ -1,25 +1,21 @@
 //! The queue's side of the one thread that writes to its file.
 //!
 //! Guards against a file that was deleted or replaced under the process: it looks before every transaction,
-//! and opens anew. Guards against jobs that nobody has in hand because whoever claimed them went away
-//! meanwhile.
+//! and opens anew.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, Error};
 
 use super::{
     file, ops,
     step::{Effects, Step},
-    wake::{Shared, lock},
+    wake::Shared,
 };
 use crate::{
     base::clock::Clock,
     platform::{
-        queue::broker::{ActiveJob, Keep, QueueError},
+        queue::{Keep, QueueError},
         sqlite::{
             file::{Identity, Pinned, explain, is_busy},
             writer::{self, Target, Undone},
@@ -30,68 +26,39 @@ use crate::{
 /// Hands operations to the writer's thread.
 pub(super) struct Writer {
     work: writer::Writer<Effects>,
-    returned: Arc<Mutex<Vec<ActiveJob>>>,
     shared: Arc<Shared>,
 }
 
 impl Writer {
     /// Starts the thread; it ends when the handle is dropped.
     pub(super) fn start(shared: Arc<Shared>, clock: Clock, keep: Keep) -> std::io::Result<Self> {
-        let returned = Arc::default();
         let file = Jobs {
             shared: Arc::clone(&shared),
             clock,
             keep,
-            returned: Arc::clone(&returned),
-            taken_back: Vec::new(),
             open: None,
             proven: false,
             untrimmed: HashMap::new(),
         };
         let (work, _thread) = writer::Writer::start("queue-writer", file)?;
-        Ok(Self { work, returned, shared })
+        Ok(Self { work, shared })
     }
 
-    /// Runs `work` in the next transaction and gives its result after the commit.
+    /// Runs `work` in the next transaction and gives its result after the commit; after `within` its work is
+    /// not waited for any longer.
     pub(super) async fn call<T: Send + 'static>(
         &self,
+        within: Duration,
         work: impl FnOnce(&mut Step<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, QueueError> {
-        self.work.run(work).await.map_err(|undone| {
+        let done = tokio::time::timeout(within, self.work.run(work)).await;
+        let done = done.map_err(|_| QueueError::Unavailable("no answer in time".to_owned()))?;
+        done.map_err(|undone| {
             QueueError::Unavailable(match undone {
                 Undone::Own(error) => explain(&self.shared.path, &error),
                 Undone::All(why) => why,
             })
         })
-    }
-
-    /// A grant for a claim that is about to be made.
-    pub(super) fn grant(&self) -> Grant {
-        let nudge = Box::new(self.work.nudge());
-        Grant { jobs: Vec::new(), returned: Arc::clone(&self.returned), nudge }
-    }
-}
-
-/// Claimed jobs on their way to the caller. Dropped on the way, because the caller has gone, they wait again
-/// at once.
-pub(super) struct Grant {
-    pub(super) jobs: Vec<ActiveJob>,
-    returned: Arc<Mutex<Vec<ActiveJob>>>,
-    nudge: Box<dyn Fn() + Send>,
-}
-
-impl Grant {
-    pub(super) fn take(mut self) -> Vec<ActiveJob> {
-        std::mem::take(&mut self.jobs)
-    }
-}
-
-impl Drop for Grant {
-    fn drop(&mut self) {
-        if !self.jobs.is_empty() {
-            lock(&self.returned).append(&mut self.jobs);
-            (self.nudge)();
-        }
     }
 }
 
@@ -100,10 +67,6 @@ struct Jobs {
     shared: Arc<Shared>,
     clock: Clock,
     keep: Keep,
-    /// Claimed by callers who have gone.
-    returned: Arc<Mutex<Vec<ActiveJob>>>,
-    /// Those that the current transaction gives back.
-    taken_back: Vec<ActiveJob>,
     open: Option<Open>,
     /// A transaction has succeeded.
     proven: bool,
@@ -129,7 +92,7 @@ impl Jobs {
                 tracing::warn!(path = %path.display(),
                     "the queue file was deleted or replaced; opening it anew");
             }
-            let opened = file::open(path, before);
+            let opened = file::open(path, before, self.clock.now());
             // Only now: while they were open, nobody else could get the numbers of the old files.
             self.shared.retire();
             if let Some(conn) = self.open.take().and_then(|open| open.conn) {
@@ -155,11 +118,6 @@ impl Target for Jobs {
         Ok((conn?, Effects::at(now)))
     }
 
-    fn first(&mut self, step: &mut Step<'_>) -> rusqlite::Result<()> {
-        self.taken_back = std::mem::take(&mut *lock(&self.returned));
-        ops::give_back(step, &self.taken_back)
-    }
-
     /// Looking for jobs that are too many means walking over all that are kept: not after each one.
     fn last(&mut self, step: &mut Step<'_>) -> rusqlite::Result<()> {
         for ((queue, which), finished) in &step.effects.finished {
@@ -175,7 +133,6 @@ impl Target for Jobs {
     }
 
     fn end(&mut self, conn: Connection, effects: Effects, outcome: Result<(), Error>) -> Result<(), String> {
-        let taken_back = std::mem::take(&mut self.taken_back);
         let usable = outcome.as_ref().map_or_else(is_busy, |()| true) && conn.is_autocommit();
         match self.open.as_mut().filter(|_| usable) {
             Some(open) => open.conn = Some(conn),
@@ -188,17 +145,12 @@ impl Target for Jobs {
         self.proven |= outcome.is_ok();
         self.shared.ring(&effects.woken);
         outcome.map_err(|error| {
-            lock(&self.returned).extend(taken_back);
             let why = explain(&self.shared.path, &error);
             if self.proven {
                 tracing::warn!(reason = %why, "the queue file could not be written");
             }
             why
         })
-    }
-
-    fn close(&mut self) -> bool {
-        !lock(&self.returned).is_empty()
     }
 }
 

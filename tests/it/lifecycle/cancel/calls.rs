@@ -115,7 +115,8 @@ async fn a_cancel_whose_worker_vanished_is_closed_before_another_is_sent() {
         let order = stored(&app, &id).await;
         let awb = order.awb().map(str::to_owned).unwrap();
         let times = Duration::from_secs(25);
-        let taken = app.app.state.orders.take_cancel(&order, &awb, times).await.unwrap().unwrap();
+        let taken =
+            app.app.state.orders.take_cancel(&order, &awb, times, Duration::ZERO).await.unwrap().unwrap();
         let attempt = taken.cancellation().shipments()[0].attempt.clone().unwrap();
         if sent {
             // It wrote its log, and may have sent.
@@ -132,7 +133,9 @@ async fn a_cancel_whose_worker_vanished_is_closed_before_another_is_sent() {
             app.app.logs.begin(&log).await.unwrap();
         }
         // Nobody takes what is taken.
-        assert!(app.app.state.orders.take_cancel(&taken, &awb, times).await.unwrap().is_none());
+        assert!(
+            app.app.state.orders.take_cancel(&taken, &awb, times, Duration::ZERO).await.unwrap().is_none()
+        );
         app.run_pending_jobs().await;
         app.assert_calls(&[]);
         assert_eq!(words(&merchant.order(&id).await), ("booked", "success", "sent"));

@@ -3,7 +3,9 @@
 use std::{fmt, time::Duration};
 
 use proptest::{collection::vec, prelude::*, sample};
-use waybill::platform::queue::{ActiveJob, Count, NewJob};
+use waybill::platform::queue::{ActiveJob, NewJob};
+
+use crate::support::Count;
 
 #[derive(Clone)]
 pub(super) struct Step {
@@ -27,9 +29,24 @@ pub(super) enum Op {
     Complete(Which),
     Delay { which: Which, delay: Duration, count: Count },
     Fail(Which),
+    Release(Vec<Which>),
     Recover { max_stalled: u32 },
+    Pause,
+    Resume,
+    Retry(Id),
+    Promote(Id),
+    Remove(Id),
     Advance(u64),
     Reopen,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Id(u8);
+
+impl Id {
+    pub(super) fn name(self) -> String {
+        format!("j{}", self.0)
+    }
 }
 
 /// One of a few ids, so that many are known.
@@ -42,12 +59,13 @@ pub(super) struct Added {
 impl Added {
     pub(super) fn of(&self, queue: &'static str) -> NewJob {
         NewJob {
-            queue,
-            id: format!("j{}", self.id),
-            name: "job",
+            queue: queue.into(),
+            id: Id(self.id).name(),
+            name: "job".into(),
             data: format!("{{\"n\":{}}}", self.id),
             attempts: u32::from(self.id),
-            backoff: Duration::from_millis(u64::from(self.id) * 7),
+            share: None,
+            backoff: Duration::from_millis(u64::from(self.id) * 7).into(),
             delay: Duration::from_millis(self.delay),
         }
     }
@@ -79,6 +97,7 @@ fn ops() -> impl Strategy<Value = Op> {
     let delay = || prop_oneof![Just(0_u64), sample::select(vec![1, 10, 20, 50])];
     let added =
         || (0..12_u8, prop_oneof![3 => Just(0), 1 => delay()]).prop_map(|(id, delay)| Added { id, delay });
+    let id = || (0..12_u8).prop_map(Id);
     let count = prop_oneof![Just(Count::Attempt), Just(Count::Nothing)];
     prop_oneof![
         6 => vec(added(), 1..5).prop_map(Op::Add),
@@ -89,6 +108,11 @@ fn ops() -> impl Strategy<Value = Op> {
             delay: Duration::from_millis(delay), count }),
         3 => which().prop_map(Op::Fail),
         3 => (0..3_u32).prop_map(|max_stalled| Op::Recover { max_stalled }),
+        2 => vec(which(), 0..4).prop_map(Op::Release),
+        1 => prop_oneof![1 => Just(Op::Pause), 2 => Just(Op::Resume)],
+        2 => id().prop_map(Op::Retry),
+        1 => id().prop_map(Op::Promote),
+        1 => id().prop_map(Op::Remove),
         5 => sample::select(vec![1, 10, 20, 50]).prop_map(Op::Advance),
         1 => prop_oneof![9 => Just(Op::Advance(0)), 1 => Just(Op::Reopen)],
     ]

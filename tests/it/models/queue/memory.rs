@@ -6,8 +6,12 @@ use std::{collections::BTreeMap, time::Duration};
 use proptest::{prop_assert_eq, test_runner::TestCaseError};
 use waybill::{
     base::timestamp::Timestamp,
-    platform::queue::{ActiveJob, Added, Count, JobState, JobView, Keep, LeaseState, NewJob},
+    platform::queue::{
+        ActiveJob, Added, JobState, JobView, Keep, LeaseState, Managed, NewJob, retry::Backoff,
+    },
 };
+
+use crate::support::Count;
 
 #[derive(Debug, Clone)]
 struct Job {
@@ -19,8 +23,9 @@ struct Job {
     due: Option<Timestamp>,
     attempts_made: u32,
     attempts: u32,
-    backoff: Duration,
+    backoff: Backoff,
     stalled: u32,
+    doomed: bool,
     added_at: Timestamp,
     return_value: Option<String>,
     reason: Option<String>,
@@ -34,12 +39,13 @@ pub(super) struct Memory {
     completed: Vec<(usize, String)>,
     failed: Vec<(usize, String)>,
     keep: Keep,
+    paused: bool,
     adds: usize,
     steps: usize,
 }
 
-/// What a claim tells of a job: id, data, attempts made and allowed, backoff, stalls, time of adding.
-pub(super) type Facts = (String, String, u32, u32, Duration, u32, Timestamp);
+/// What a claim tells of a job: id, data, attempts made and allowed, backoff, stalls and doom, time of adding.
+pub(super) type Facts = (String, String, u32, u32, Backoff, (u32, bool), Timestamp);
 
 pub(super) fn facts(job: &ActiveJob) -> Facts {
     (
@@ -47,8 +53,8 @@ pub(super) fn facts(job: &ActiveJob) -> Facts {
         job.data.clone(),
         job.attempts_made,
         job.attempts,
-        job.backoff,
-        job.stalled,
+        job.backoff.clone(),
+        (job.stalled, job.doomed.is_some()),
         job.added_at,
     )
 }
@@ -80,6 +86,7 @@ impl Memory {
             completed: Vec::new(),
             failed: Vec::new(),
             keep,
+            paused: false,
             adds: 0,
             steps: 0,
         }
@@ -106,8 +113,9 @@ impl Memory {
             due,
             attempts_made: 0,
             attempts: job.attempts,
-            backoff: job.backoff,
+            backoff: job.backoff.clone(),
             stalled: 0,
+            doomed: false,
             added_at: now,
             return_value: None,
             reason: None,
@@ -124,6 +132,9 @@ impl Memory {
         now: Timestamp,
         tokens: Vec<String>,
     ) -> Vec<Facts> {
+        if self.paused {
+            return Vec::new();
+        }
         for id in self.by_due(JobState::Delayed) {
             let job = self.jobs.get_mut(&id).unwrap();
             if job.due.unwrap() <= now {
@@ -164,7 +175,7 @@ impl Memory {
     pub(super) fn fail(&mut self, job: &ActiveJob, reason: &str) -> LeaseState {
         let Some(held) = self.held(job) else { return LeaseState::Lost };
         (held.state, held.due, held.reason) = (JobState::Failed, None, Some(reason.to_owned()));
-        held.attempts_made += 1;
+        held.attempts_made += u32::from(!held.doomed);
         self.steps += 1;
         self.failed.push((self.steps, job.id.clone()));
         LeaseState::Owned
@@ -190,29 +201,81 @@ impl Memory {
         LeaseState::Owned
     }
 
-    /// Ids that wait again, and the dead.
-    pub(super) fn recover(&mut self, max_stalled: u32, now: Timestamp) -> (Vec<String>, Vec<Facts>) {
-        let (mut requeued, mut dead) = (Vec::new(), Vec::new());
-        self.steps += 1;
+    /// Ids that wait again.
+    pub(super) fn sweep(&mut self, max_stalled: u32, now: Timestamp) -> Vec<String> {
+        let mut stalled = Vec::new();
         for id in self.by_due(JobState::Active) {
             let job = self.jobs.get_mut(&id).unwrap();
             if job.due.unwrap() >= now {
                 continue;
             }
             job.stalled += 1;
-            job.due = None;
-            if job.stalled <= max_stalled {
-                job.state = JobState::Waiting;
-                requeued.push(id);
-            } else {
-                (job.state, job.reason) =
-                    (JobState::Failed, Some("the job's worker vanished too often".to_owned()));
-                dead.push(told(&id, job));
-                self.failed.push((self.steps, id));
+            job.doomed |= job.stalled > max_stalled;
+            (job.state, job.due) = (JobState::Waiting, None);
+            stalled.push(id);
+        }
+        self.waiting.splice(0..0, stalled.iter().cloned());
+        stalled
+    }
+
+    pub(super) fn release(&mut self, jobs: &[ActiveJob]) -> Vec<LeaseState> {
+        let mut released = Vec::new();
+        let release = |job: &ActiveJob| {
+            let Some(held) = self.held(job) else { return LeaseState::Lost };
+            (held.state, held.due) = (JobState::Waiting, None);
+            released.push(job.id.clone());
+            LeaseState::Owned
+        };
+        let states = jobs.iter().map(release).collect();
+        self.waiting.splice(0..0, released);
+        states
+    }
+
+    /// Whether that changed anything.
+    pub(super) fn pause(&mut self, paused: bool) -> bool {
+        std::mem::replace(&mut self.paused, paused) != paused
+    }
+
+    pub(super) fn paused(&self) -> bool {
+        self.paused
+    }
+
+    pub(super) fn retry(&mut self, id: &str) -> Managed {
+        let told = self.wait_again(id, JobState::Failed);
+        if told == Managed::Done {
+            self.failed.retain(|(_, failed)| failed != id);
+            let job = self.jobs.get_mut(id).unwrap();
+            (job.attempts_made, job.stalled, job.doomed) = (0, 0, false);
+        }
+        told
+    }
+
+    pub(super) fn promote(&mut self, id: &str) -> Managed {
+        self.wait_again(id, JobState::Delayed)
+    }
+
+    fn wait_again(&mut self, id: &str, from: JobState) -> Managed {
+        let Some(job) = self.jobs.get_mut(id) else { return Managed::Missing };
+        if job.state != from {
+            return Managed::NotIn(job.state);
+        }
+        (job.state, job.due, job.reason) = (JobState::Waiting, None, None);
+        self.waiting.push(id.to_owned());
+        Managed::Done
+    }
+
+    pub(super) fn remove(&mut self, id: &str) -> Managed {
+        match self.jobs.get(id).map(|job| job.state) {
+            None => Managed::Missing,
+            Some(JobState::Active) => Managed::NotIn(JobState::Active),
+            Some(_) => {
+                self.jobs.remove(id);
+                self.waiting.retain(|waiting| waiting != id);
+                self.completed.retain(|(_, finished)| finished != id);
+                self.failed.retain(|(_, finished)| finished != id);
+                Managed::Done
             }
         }
-        self.waiting.splice(0..0, requeued.iter().cloned());
-        (requeued, dead)
     }
 
     /// Only the newest finished jobs are kept. Which of those that finished in the same step is taken from
@@ -280,5 +343,13 @@ impl Memory {
 }
 
 fn told(id: &str, job: &Job) -> Facts {
-    (id.to_owned(), job.data.clone(), job.attempts_made, job.attempts, job.backoff, job.stalled, job.added_at)
+    (
+        id.to_owned(),
+        job.data.clone(),
+        job.attempts_made,
+        job.attempts,
+        job.backoff.clone(),
+        (job.stalled, job.doomed),
+        job.added_at,
+    )
 }

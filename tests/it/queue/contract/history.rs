@@ -11,10 +11,11 @@ use proptest::{
 };
 use waybill::{
     base::{clock::Clock, timestamp::Timestamp},
-    platform::queue::{ActiveJob, Added, Count, JobState, LeaseState, Queue},
+    platform::queue::{ActiveJob, Added, JobState, LeaseState, Queue},
 };
 
-use super::{LEASE, Lab, NONE, Q, claim, clock, counts, delayed, ids, secs};
+use super::{LEASE, Lab, NONE, Q, all, claim, clock, counts, delayed, ids, secs};
+use crate::support::{ADD, Count, Ending};
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -52,6 +53,8 @@ struct Model {
     active: Vec<(ActiveJob, Timestamp)>,
     completed: BTreeSet<String>,
     failed: BTreeSet<String>,
+    /// Stalled too often, and to be failed by whoever claims them.
+    doomed: BTreeSet<String>,
     /// Tries that ended, and stalls.
     tallies: BTreeMap<String, (u32, u32)>,
 }
@@ -82,7 +85,7 @@ impl Model {
     }
 }
 
-async fn apply(queue: &Queue, clock: &Clock, model: &mut Model, act: Act) {
+async fn apply(lab: &impl Lab, queue: &Queue, clock: &Clock, model: &mut Model, act: Act) {
     let now = clock.now();
     match act {
         Act::Add { id, delay } => {
@@ -90,7 +93,7 @@ async fn apply(queue: &Queue, clock: &Clock, model: &mut Model, act: Act) {
             let delay = if delay == 0 { NONE } else { model.free_delay(now, delay) };
             let known = model.tallies.contains_key(&id);
             let expected = if known { Added::Known } else { Added::New };
-            assert_eq!(queue.broker.add(&[delayed(&id, delay)]).await.unwrap(), [expected]);
+            assert_eq!(queue.broker.add(&[delayed(&id, delay)], ADD).await.unwrap(), [expected]);
             model.tally(&id);
             match (known, delay.is_zero()) {
                 (true, _) => {}
@@ -107,6 +110,7 @@ async fn apply(queue: &Queue, clock: &Clock, model: &mut Model, act: Act) {
             assert_eq!(ids(&got), expected);
             for job in got {
                 assert_eq!((job.attempts_made, job.stalled), *model.tally(&job.id));
+                assert_eq!(job.doomed.is_some(), model.doomed.contains(&job.id));
                 model.active.push((job, now + LEASE));
             }
         }
@@ -119,7 +123,7 @@ async fn apply(queue: &Queue, clock: &Clock, model: &mut Model, act: Act) {
         Act::Fail { pick } => {
             let Some(job) = model.pick(pick) else { return };
             assert_eq!(queue.broker.fail(&job, "no").await.unwrap(), LeaseState::Owned);
-            model.tally(&job.id).0 += 1;
+            model.tally(&job.id).0 += u32::from(!model.doomed.contains(&job.id));
             model.failed.insert(job.id);
         }
         Act::Delay { pick, delay, counted } => {
@@ -143,7 +147,7 @@ async fn apply(queue: &Queue, clock: &Clock, model: &mut Model, act: Act) {
             model.active.push((job, now + LEASE));
         }
         Act::Advance { secs: n } => {
-            clock.advance(secs(n));
+            lab.advance(clock, secs(n)).await;
             // What a holder may do between the end of its lease and its recovery is the adapter's to say:
             // leave no such time.
             recover(queue, clock, model, 2).await;
@@ -157,21 +161,20 @@ async fn recover(queue: &Queue, clock: &Clock, model: &mut Model, max: u32) {
     let (lost, kept): (Vec<_>, Vec<_>) =
         std::mem::take(&mut model.active).into_iter().partition(|(_, end)| *end < now);
     model.active = kept;
-    let recovered = queue.broker.recover_stalled(Q, max).await.unwrap();
-    let (mut requeued, mut dead) = (BTreeSet::new(), BTreeSet::new());
+    let stalled = queue.broker.recover(Q, max).await;
+    let mut expected = BTreeSet::new();
     for (job, _) in lost {
         let tally = model.tally(&job.id);
         tally.1 += 1;
-        if tally.1 <= max {
-            requeued.insert(job.id)
-        } else {
-            dead.insert(job.id)
-        };
+        if tally.1 > max {
+            model.doomed.insert(job.id.clone());
+        }
+        expected.insert(job.id);
     }
-    assert_eq!(recovered.requeued.iter().cloned().collect::<BTreeSet<_>>(), requeued);
-    assert_eq!(recovered.dead.iter().map(|j| j.id.clone()).collect::<BTreeSet<_>>(), dead);
-    model.failed.extend(dead);
-    for id in recovered.requeued.into_iter().rev() {
+    assert_eq!(stalled.iter().cloned().collect::<BTreeSet<_>>(), expected);
+    // They are ahead of the others; among themselves as the queue says.
+    let ahead = all(queue, JobState::Waiting).await.into_iter().map(|job| job.id).take(stalled.len());
+    for id in ahead.collect::<Vec<_>>().into_iter().rev() {
         model.waiting.push_front(id);
     }
 }
@@ -180,7 +183,7 @@ async fn recover(queue: &Queue, clock: &Clock, model: &mut Model, max: u32) {
 async fn compare(queue: &Queue, model: &Model) {
     let counts = counts(queue).await;
     for state in JobState::ALL {
-        let seen = queue.inspect.list(Q, state, 0, 1000).await.unwrap();
+        let seen = all(queue, state).await;
         for job in &seen {
             assert_eq!(job.state, state);
             assert_eq!((job.attempts_made, job.stalled), model.tallies[&job.id], "{}", job.id);
@@ -224,8 +227,8 @@ pub(in crate::queue) async fn any_history_agrees_with_a_model<L: Lab>(_: &L) {
                 let (lab, clock, mut model) = (L::new(), clock(), Model::default());
                 let queue = lab.open(&clock).await;
                 for act in history {
-                    apply(&queue, &clock, &mut model, act).await;
-                    clock.advance(std::time::Duration::from_millis(1));
+                    apply(&lab, &queue, &clock, &mut model, act).await;
+                    lab.advance(&clock, std::time::Duration::from_millis(1)).await;
                 }
                 compare(&queue, &model).await;
             });

@@ -12,6 +12,7 @@ use waybill::{
 };
 
 use super::{File, LEASE, LONG, Lab, Q, check, counts, job, open};
+use crate::support::{ADD, Ending};
 
 /// Not a test by itself: the worker process. Is told the file, and whether to hold what it claims first or to
 /// work until it is killed.
@@ -22,12 +23,12 @@ async fn worker_process() {
     let (path, task) = (told.next().unwrap(), told.next().unwrap());
     let queue = open(path.as_ref(), &Clock::system(), Keep::default()).await.unwrap();
     if task == "hold" {
-        assert_eq!(queue.broker.claim(Q, 2, Duration::from_millis(200), LONG).await.unwrap().len(), 2);
+        assert_eq!(queue.broker.next_from(Q, 2, Duration::from_millis(200), LONG).await.unwrap().len(), 2);
         writeln!(std::io::stdout(), "\nholding").unwrap();
         std::future::pending::<()>().await;
     }
     loop {
-        for held in queue.broker.claim(Q, 2, LEASE, LONG).await.unwrap() {
+        for held in queue.broker.next_from(Q, 2, LEASE, LONG).await.unwrap() {
             assert_eq!(queue.broker.complete(&held, "\"worker\"").await.unwrap(), LeaseState::Owned);
         }
     }
@@ -65,15 +66,15 @@ async fn what_a_killed_process_held_is_run_by_others() {
     let queue = lab.open(&Clock::system()).await;
     let jobs = |round| (0..100).map(|n| job(format!("job-{round}-{n}"))).collect::<Vec<_>>();
     for round in 0..3 {
-        queue.broker.add(&jobs(round)).await.unwrap();
+        queue.broker.add(&jobs(round), ADD).await.unwrap();
         assert!(Worker::start(&lab, "hold").says("holding"), "the worker ended by itself");
     }
     let workers = [Worker::start(&lab, "work"), Worker::start(&lab, "work")];
-    queue.broker.add(&jobs(3)).await.unwrap();
+    queue.broker.add(&jobs(3), ADD).await.unwrap();
     let mut recovered = 0;
     tokio::time::timeout(LONG * 2, async {
         while counts(&queue).await.open() > 0 {
-            recovered += queue.broker.recover_stalled(Q, 99).await.unwrap().requeued.len();
+            recovered += queue.broker.recover(Q, 99).await.len();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })
@@ -81,7 +82,7 @@ async fn what_a_killed_process_held_is_run_by_others() {
     .unwrap();
     assert_eq!(recovered, 6, "each dead worker held two");
     drop(workers);
-    let done = queue.inspect.list(Q, JobState::Completed, 0, 999).await.unwrap();
+    let done = queue.inspect.list(Q, JobState::Completed, None, 999).await.unwrap().jobs;
     assert_eq!(done.len(), 400);
     assert!(done.iter().all(|j| j.attempts_made == 1 && j.return_value.as_deref() == Some("\"worker\"")));
     check(&lab.path());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::booking::{FIRST_WAIT, MAX_UNRESOLVED_CALLS, UNREACHABLE_AFTER, is_zero},
+    super::booking::{FIRST_WAIT, MAX_UNRESOLVED_CALLS, UNREACHABLE_AFTER, is_nothing, is_zero},
     NextCancelAction, PollSchedule,
 };
 use crate::{
@@ -56,6 +56,9 @@ pub struct ShipmentCancellation {
     /// How often in a row it had to wait for the provider.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waits: u32,
+    /// For how much of the time since it was wanted its queue was paused, when it was last taken.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub paused_ms: u64,
     /// The provider's words of a refusal, or why a person must look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -84,6 +87,7 @@ impl ShipmentCancellation {
             next_check_at: None,
             unresolved_calls: 0,
             waits: 0,
+            paused_ms: 0,
             detail: None,
             left_live: false,
         }
@@ -171,7 +175,8 @@ impl ShipmentCancellation {
     }
 
     fn wait(&mut self, after: Option<Duration>, reason: &str, now: Timestamp) {
-        if now.since(self.wanted_at) >= UNREACHABLE_AFTER {
+        let paused = Duration::from_millis(self.paused_ms);
+        if now.since(self.wanted_at).saturating_sub(paused) >= UNREACHABLE_AFTER {
             return self.review(&format!("{}: {reason}", reason::PROVIDER_UNREACHABLE));
         }
         self.waits = self.waits.saturating_add(1);
