@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     base::clock::Clock,
-    platform::store::{Cursor, Decision, Order as Sort, Query, Store, StoreError, Updated},
+    platform::store::{Decision, Order as Sort, Query, Store, StoreError, Updated},
     provider::carrier::{CallRecord, CallRecords, Operation},
 };
 
@@ -156,11 +156,11 @@ impl ProviderLogs {
             Query::sorted_by("receivedAt", Sort::Ascending).equal("orderId", order_id).limit(PAGE);
         loop {
             let page = self.store.find::<OutcomeLog>(&query).await?;
-            if let Some(found) = page.iter().find_map(&mut read) {
+            if let Some(found) = page.docs.iter().find_map(&mut read) {
                 return Ok(Some(found));
             }
-            let Some(last) = page.last().filter(|_| page.len() == PAGE) else { return Ok(None) };
-            query = query.after(Cursor { key: last.received_at.into(), id: last.id.clone() });
+            let Some(next) = page.next else { return Ok(None) };
+            query = query.after(next);
         }
     }
 
@@ -173,10 +173,10 @@ impl ProviderLogs {
         order_id: &str,
     ) -> Result<Vec<(RequestLog, Option<OutcomeLog>)>, StoreError> {
         let requests = Query::sorted_by("sentAt", Sort::Descending).equal("orderId", order_id).limit(200);
-        let outcomes = Query::sorted_by("receivedAt", Sort::Descending).equal("orderId", order_id).limit(200);
-        let mut requests = self.store.find::<RequestLog>(&requests).await?;
+        let mut requests = self.store.find::<RequestLog>(&requests).await?.docs;
         requests.reverse();
-        let outcomes = self.store.find::<OutcomeLog>(&outcomes).await?;
+        let ids: Vec<_> = requests.iter().map(|request| request.id.as_str()).collect();
+        let outcomes = self.store.get_many::<OutcomeLog>(&ids).await?.docs;
         let mut outcomes: std::collections::BTreeMap<_, _> =
             outcomes.into_iter().map(|o| (o.id.clone(), o)).collect();
         Ok(requests
