@@ -112,7 +112,8 @@ async fn create_order_v1(
 
 /// List your orders
 ///
-/// Newest first. Pages never repeat or leave out an order that was there when the first page was read.
+/// Newest first. Pages never repeat or leave out an order that was there when the first page was read. With
+/// several filters a page may have fewer orders than its limit, or none, and still a next page.
 #[utoipa::path(get, path = "/v1/orders", tag = TAG, operation_id = "listOrders", params(ListQuery),
     responses(
         (status = 200, description = "One page", body = OrderList, headers(("Link" = String,

@@ -1,6 +1,6 @@
 //! What may be asked of a collection, and the form of what comes back.
 
-use super::document::FieldType;
+use super::{StoreError, document::FieldType};
 use crate::base::timestamp::Timestamp;
 
 /// The field that every collection has an index on: [`Query::by_id`].
@@ -193,6 +193,17 @@ pub struct Unreadable {
 impl<D> Page<D> {
     pub(super) fn empty() -> Self {
         Self { docs: Vec::new(), unreadable: Vec::new(), next: None, stopped: false }
+    }
+
+    /// The documents, for decisions that must not miss one.
+    ///
+    /// # Errors
+    /// [`StoreError::Fault`] when one does not read as its type.
+    pub fn whole(self) -> Result<Vec<D>, StoreError> {
+        match self.unreadable.first() {
+            None => Ok(self.docs),
+            Some(u) => Err(StoreError::Fault(format!("{} does not read as its type: {}", u.id, u.why))),
+        }
     }
 }
 

@@ -198,8 +198,8 @@ impl OrderService {
         let query = Query::sorted_by("bookedAt", store::Order::Descending)
             .equal("providerEnv", self.env.as_str())
             .from(since)
-            .limit(1);
-        Ok(self.store.find(&query).await?.docs.pop())
+            .limit(10); // some may be a newer binary's, and not be read
+        Ok(self.store.find(&query).await?.docs.into_iter().next())
     }
 
     /// Has an order that waits for the end of the attempt `request_log_id` looked at again at `at`.
