@@ -1,11 +1,12 @@
 //! One time type for documents, jobs and responses: whole milliseconds since 1970 in UTC.
 //!
 //! In JSON it is always 24 characters of RFC 3339 (`2026-11-21T01:05:00.123Z`), so text order is time order
-//! and every store sorts times alike. Anything finer than a millisecond is cut off.
+//! and every store sorts times alike. Anything finer than a millisecond is cut off. In BSON it is a date, and
+//! either form is read, whatever the format.
 
 use std::{fmt, time::Duration};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeStruct};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -67,16 +68,93 @@ impl fmt::Display for Timestamp {
 }
 
 impl Serialize for Timestamp {
+    /// What is not made for people to read is BSON here: the serde form of its dates, which is that of
+    /// canonical extended JSON.
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        if s.is_human_readable() {
+            return s.collect_str(self);
+        }
+        let mut date = s.serialize_struct(DATE, 1)?;
+        date.serialize_field(DATE, &NumberLong { ms: self.0.to_string() })?;
+        date.end()
     }
 }
 
+const DATE: &str = "$date";
+
+#[derive(Serialize, Deserialize)]
+struct NumberLong {
+    #[serde(rename = "$numberLong")]
+    ms: String,
+}
+
+/// Inside `#[serde(flatten)]` a date of BSON is a map, and the format passes for one that people read: the
+/// form itself must tell.
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        Self::parse(&text)
-            .map_err(|_| de::Error::custom("must be an RFC 3339 time such as 2026-01-31T09:30:00Z"))
+        d.deserialize_any(TimestampVisitor)
+    }
+}
+
+struct TimestampVisitor;
+
+impl<'de> de::Visitor<'de> for TimestampVisitor {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an RFC 3339 time such as 2026-01-31T09:30:00Z")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+        Timestamp::parse(text).map_err(|_| E::custom("must be an RFC 3339 time such as 2026-01-31T09:30:00Z"))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Timestamp, A::Error> {
+        match map.next_key::<String>()? {
+            Some(key) if key == DATE => {}
+            _ => return Err(de::Error::custom("must be a time")),
+        }
+        let Date(time) = map.next_value()?;
+        match map.next_key::<String>()? {
+            None => Ok(time),
+            Some(_) => Err(de::Error::custom("must be a time and nothing else")),
+        }
+    }
+}
+
+/// What stands under `$date`: `{"$numberLong": "…"}`, RFC 3339, or milliseconds.
+struct Date(Timestamp);
+
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(DateVisitor)
+    }
+}
+
+struct DateVisitor;
+
+impl<'de> de::Visitor<'de> for DateVisitor {
+    type Value = Date;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time of a date")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Date, E> {
+        TimestampVisitor.visit_str(text).map(Date)
+    }
+
+    fn visit_i64<E: de::Error>(self, ms: i64) -> Result<Date, E> {
+        Ok(Date(Timestamp::from_millis(ms)))
+    }
+
+    fn visit_u64<E: de::Error>(self, ms: u64) -> Result<Date, E> {
+        self.visit_i64(i64::try_from(ms).unwrap_or(i64::MAX))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Date, A::Error> {
+        let NumberLong { ms } = NumberLong::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        ms.parse().map(|ms| Date(Timestamp::from_millis(ms))).map_err(|_| de::Error::custom("must be a date"))
     }
 }
 
@@ -119,6 +197,75 @@ mod tests {
     fn offsets_and_finer_parts_are_read() {
         let t = Timestamp::parse("2026-11-21T06:35:00.1239+05:30").unwrap();
         assert_eq!(t.to_string(), "2026-11-21T01:05:00.123Z");
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Inner {
+        at: Timestamp,
+        maybe: Option<Timestamp>,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Outer {
+        #[serde(flatten)]
+        inner: Inner,
+        list: Vec<Timestamp>,
+    }
+
+    fn outer() -> Outer {
+        let at = Timestamp::from_millis;
+        let inner = Inner { at: at(1_763_687_100_123), maybe: Some(at(-1)) };
+        Outer { inner, list: vec![at(0), at(MIN), at(MAX)] }
+    }
+
+    #[test]
+    fn in_bson_it_is_a_date_also_inside_a_flattened_struct() {
+        let bytes = bson::serialize_to_vec(&outer()).unwrap();
+        let raw = bson::RawDocument::from_bytes(&bytes).unwrap();
+        assert_eq!(raw.get_datetime("at").unwrap().timestamp_millis(), 1_763_687_100_123);
+        assert_eq!(raw.get_datetime("maybe").unwrap().timestamp_millis(), -1);
+        let list = raw.get_array("list").unwrap();
+        assert!(list.into_iter().all(|at| at.unwrap().as_datetime().is_some()));
+        assert_eq!(bson::deserialize_from_slice::<Outer>(&bytes).unwrap(), outer());
+    }
+
+    #[test]
+    fn bson_that_holds_text_is_read_too() {
+        let text = bson::rawdoc! { "at": "2025-11-21T01:05:00.123Z", "list": [] };
+        let read: Outer = bson::deserialize_from_slice(text.as_bytes()).unwrap();
+        assert_eq!(read.inner.at, outer().inner.at);
+    }
+
+    #[test]
+    fn every_form_of_extended_json_is_read() {
+        let at = outer().inner.at;
+        for json in [
+            r#""2025-11-21T01:05:00.123Z""#,
+            r#"{"$date": "2025-11-21T01:05:00.123Z"}"#,
+            r#"{"$date": {"$numberLong": "1763687100123"}}"#,
+            r#"{"$date": 1763687100123}"#,
+        ] {
+            assert_eq!(serde_json::from_str::<Timestamp>(json).unwrap(), at, "{json}");
+            let outer: Outer = serde_json::from_str(&format!(r#"{{"at": {json}, "list": []}}"#)).unwrap();
+            assert_eq!(outer.inner.at, at, "flattened: {json}");
+            let value: serde_json::Value = serde_json::from_str(json).unwrap();
+            assert_eq!(serde_json::from_value::<Timestamp>(value).unwrap(), at, "{json}");
+        }
+        for json in [
+            "5",
+            "null",
+            "true",
+            "[]",
+            "{}",
+            r#""soon""#,
+            r#"{"$date": "soon"}"#,
+            r#"{"$date": true}"#,
+            r#"{"date": 5}"#,
+            r#"{"$date": 5, "by": 1}"#,
+            r#"{"$date": {"$numberLong": "x"}}"#,
+        ] {
+            assert!(serde_json::from_str::<Timestamp>(json).is_err(), "{json}");
+        }
     }
 
     #[test]

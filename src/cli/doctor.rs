@@ -1,17 +1,28 @@
 //! `waybill doctor` prints the state of the installation; `waybill sweep` runs one repair pass.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, bail};
 
 use super::open::open;
 use crate::{
     features::orders::model::Order,
-    platform::{config::Config, outbox::LeaseDocument},
+    platform::{
+        config::Config,
+        outbox::{Dispatched, LeaseDocument},
+        store::{Order as Sort, Query, Store},
+    },
 };
 
 /// An outbox entry older than this means that no worker is running.
 const MAX_OUTBOX_AGE: Duration = Duration::from_secs(60);
+
+/// How long a look at the database may take: nobody waits for it but its operator.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How far orders are counted, and how many are read at a time.
+const COUNTED: usize = 1000;
+/// Most pages of open orders that are read.
+const PAGES: usize = 20;
 
 pub(super) async fn sweep(config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
@@ -32,8 +43,15 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
     super::say(&format!("settings   ok\ndatabase   {}", app.config.store.url))?;
     app.store.ping().await.context("database")?;
-    for (status, count) in app.store.count_by::<Order>("providerSyncStatus").await? {
+    let store = app.store.within(PATIENCE);
+    for (status, count) in store.count_by::<Order>("providerSyncStatus").await? {
         super::say(&format!("  {status:<14} {count}"))?;
+    }
+    let review = store.count::<Order>(&Query::sorted_by("review.since", Sort::Ascending), COUNTED).await?;
+    super::say(&format!("review     {review} orders wait for a person"))?;
+    let unreadable = unreadable(&store).await?;
+    for (id, why) in &unreadable {
+        super::say(&format!("unreadable {id}: {why}"))?;
     }
     for account in app.accounts.list().await.context("accounts")? {
         super::say(&format!("account    {}", super::account::line(&account)))?;
@@ -61,5 +79,23 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     if outbox > MAX_OUTBOX_AGE {
         bail!("jobs are waiting to be added to the queue: is a worker running?");
     }
+    if !unreadable.is_empty() {
+        bail!("open orders cannot be read by this version of the program: is it older than another one?");
+    }
     Ok(())
+}
+
+/// Open orders that do not read as their type, each with the place where it goes wrong.
+async fn unreadable(store: &Store) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for field in [Order::OUTBOX, Order::OVERDUE, "review.since"] {
+        let mut next = Some(Query::sorted_by(field, Sort::Ascending).limit(COUNTED));
+        for _ in 0..PAGES {
+            let Some(query) = next else { break };
+            let page = store.find::<Order>(&query).await?;
+            found.extend(page.unreadable.into_iter().map(|u| (u.id, u.why)));
+            next = page.next.map(|cursor| query.after(cursor));
+        }
+    }
+    Ok(found)
 }

@@ -13,7 +13,8 @@ use super::Feature;
 use crate::{
     base::{clock::Clock, ids, timestamp::Timestamp},
     platform::store::{
-        Cursor, Decision, Document, Index, Order as Sort, Query, Store, StoreError, Updated, id_and_version,
+        Cursor, Decision, Document, Field, Index, Order as Sort, Query, Store, StoreError, Updated,
+        id_and_version,
     },
 };
 
@@ -158,8 +159,10 @@ pub struct AuditLine {
 
 impl Document for AuditLine {
     const COLLECTION: &'static str = "audit_log";
-    const INDEXES: &'static [Index] =
-        &[Index::on("at", &["at"]), Index::on("subject", &["subject.id", "at"])];
+    const INDEXES: &'static [Index] = &[
+        Index::on("at", &[Field::time("at")]),
+        Index::on("subject", &[Field::text("subject.id"), Field::time("at")]),
+    ];
 
     id_and_version!();
 }
@@ -243,7 +246,7 @@ impl Audit {
         if let Some(cursor) = after {
             query = query.after(cursor);
         }
-        self.store.find(&query).await
+        Ok(self.store.find(&query).await?.docs)
     }
 }
 

@@ -87,7 +87,7 @@ impl Entry {
     }
 }
 
-/// A document that jobs move on. Both paths must be indexed and sparse.
+/// A document that jobs move on. Both paths must have a partial index each.
 pub trait Dispatched: Document {
     /// The path of the time of the oldest entry.
     const OUTBOX: &'static str;

@@ -3,19 +3,32 @@
 //! [`Store`] is the port; [`document`] says what a document declares; each adapter has a file of its own and
 //! must pass the contract suite in `tests/it/store/`.
 
+mod batch;
 pub mod document;
 mod plan;
+mod query;
 mod sqlite;
+mod told;
+mod update;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 pub(crate) use document::id_and_version;
-pub use document::{Cursor, Document, Index, Key, Order, Query};
+use futures_util::FutureExt;
+use jiff::SignedDuration;
 
+pub use self::{
+    batch::{Batch, CommitError},
+    document::{Document, Field, FieldType, Index},
+    query::{Count, Cursor, Key, Order, Page, Query, Unreadable},
+    update::{Decision, Updated},
+};
 use crate::base::timestamp::Timestamp;
 
-/// How often [`Store::update`] decides again when somebody else was faster.
-const UPDATE_TRIES: usize = 5;
+/// How long an operation may take, unless [`Store::within`] says otherwise: somebody waits for its request.
+const REQUEST: Duration = Duration::from_secs(4);
+/// The same for building indexes, where nobody does.
+const BUILD: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -29,30 +42,33 @@ pub enum StoreError {
     /// The database did not answer, or not in time: nothing is known about a write. Try again later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// Stored indexes, as `collection.name`, are not as they are declared.
+    #[error("declared differently from what is stored: {}; run `waybill migrate`", .0.join(", "))]
+    Outdated(Vec<String>),
     /// A stored document does not read as its type, or the query names a field without an index: a fault of
     /// ours.
     #[error("{0}")]
     Fault(String),
 }
 
-/// What a decision does with the document it was shown.
+/// The outcome of [`Store::insert_or_existing`].
 #[derive(Debug)]
-pub enum Decision<T> {
-    Save(T),
-    Leave(T),
+pub enum InsertOutcome<D> {
+    Inserted,
+    /// The document that has the same values in the index, durably.
+    Existing(D),
 }
 
-/// The outcome of [`Store::update`].
-#[derive(Debug)]
-pub enum Updated<D, T> {
-    /// The document as it now stands, and the decision's word.
-    Done(D, T),
-    Missing,
-}
-
-/// A handle on the database; clones share it.
+/// A handle on the database; clones share it. Every operation ends within the handle's time, with
+/// [`StoreError::Unavailable`] when that is over.
 #[derive(Clone, Debug)]
-pub struct Store(Adapter);
+pub struct Store {
+    adapter: Adapter,
+    within: Duration,
+    /// Whether a read soon after a conflict may still show the state before it.
+    pauses: bool,
+    told: told::Told,
+}
 
 #[derive(Clone, Debug)]
 enum Adapter {
@@ -62,7 +78,7 @@ enum Adapter {
 /// Calls the same method of whichever adapter is behind the store.
 macro_rules! adapter {
     ($store:ident, $adapter:ident => $call:expr) => {
-        match &$store.0 {
+        match &$store.adapter {
             Adapter::Sqlite($adapter) => $call.await,
         }
     };
@@ -74,18 +90,38 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], with the path or host and what to do about it.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            return sqlite::Sqlite::open(path).await.map(|s| Self(Adapter::Sqlite(s)));
-        }
-        Err(StoreError::Unavailable("the store's URL must start with `sqlite:`".to_owned()))
+        let Some(path) = url.strip_prefix("sqlite:") else {
+            return Err(StoreError::Unavailable("the store's URL must start with `sqlite:`".to_owned()));
+        };
+        let adapter = Adapter::Sqlite(sqlite::Sqlite::open(path).await?);
+        Ok(Self { adapter, within: REQUEST, pauses: false, told: told::Told::default() })
+    }
+
+    /// A handle whose operations may take this long: 4 s where nothing is said.
+    #[must_use]
+    pub fn within(&self, within: Duration) -> Self {
+        Self { within, ..self.clone() }
     }
 
     /// Makes the collection and its indexes where they are missing. To be called once at start for each type.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Outdated`] when a stored index is not as it is declared; [`StoreError::Unavailable`];
+    /// [`StoreError::Fault`] when stored documents break a unique index.
     pub async fn prepare<D: Document>(&self) -> Result<(), StoreError> {
-        adapter!(self, a => a.prepare::<D>())
+        let store = self.within(BUILD);
+        let changed = store.timed(async { adapter!(self, a => a.prepare::<D>(false)) }).await?;
+        if changed.is_empty() { Ok(()) } else { Err(StoreError::Outdated(changed)) }
+    }
+
+    /// [`Store::prepare`] that makes changed indexes anew, and tells which, as `collection.name`. A unique
+    /// one stays until its successor is built.
+    ///
+    /// # Errors
+    /// As [`Store::prepare`].
+    pub async fn remake<D: Document>(&self) -> Result<Vec<String>, StoreError> {
+        let store = self.within(BUILD);
+        store.timed(async { adapter!(self, a => a.prepare::<D>(true)) }).await
     }
 
     /// Whether the database answers; for health checks.
@@ -93,7 +129,18 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn ping(&self) -> Result<(), StoreError> {
-        adapter!(self, a => a.ping())
+        self.timed(async { adapter!(self, a => a.ping()) }).await
+    }
+
+    /// The server's clock less this machine's, to half a round trip; nothing where the database has no clock
+    /// of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn clock_offset(&self) -> Result<Option<SignedDuration>, StoreError> {
+        match &self.adapter {
+            Adapter::Sqlite(_) => Ok(None), // the file's processes are on one machine
+        }
     }
 
     /// Puts a new document in, durably, with version 1 whatever it says.
@@ -101,24 +148,77 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when its id or a unique index is taken.
     pub async fn insert<D: Document>(&self, doc: &D) -> Result<(), StoreError> {
-        adapter!(self, a => a.insert(doc))
+        self.timed(async { adapter!(self, a => a.insert(doc)) }).await
+    }
+
+    /// [`Store::insert`]; where another document has the same values in the unique index named `index`, that
+    /// one is given instead. What is given is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when its id or another unique index is taken, [`StoreError::Fault`] when no
+    /// unique index has that name.
+    pub async fn insert_or_existing<D: Document>(
+        &self,
+        doc: &D,
+        index: &str,
+    ) -> Result<InsertOutcome<D>, StoreError> {
+        let declared = D::INDEXES.iter().find(|i| i.unique && i.name == index);
+        let index = declared
+            .ok_or_else(|| StoreError::Fault(format!("{} has no unique index {index}", D::COLLECTION)))?;
+        self.timed(async { adapter!(self, a => a.insert_or_existing(doc, index)) }).await
+    }
+
+    /// Inserts many, in any order and in as few commits as the database can. Each has an outcome of its own,
+    /// in the order of `docs`: as for [`Store::insert`].
+    pub async fn insert_all<D: Document>(&self, docs: &[D]) -> Vec<Result<(), StoreError>> {
+        let inserted: Result<_, StoreError> =
+            self.timed(async { adapter!(self, a => a.insert_all(docs)) }).await;
+        inserted.unwrap_or_else(|error| {
+            let same = || match &error {
+                StoreError::Fault(why) => StoreError::Fault(why.clone()),
+                StoreError::Unavailable(why) => StoreError::Unavailable(why.clone()),
+                other => StoreError::Unavailable(other.to_string()),
+            };
+            docs.iter().map(|_| Err(same())).collect()
+        })
     }
 
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Fault`].
     pub async fn get<D: Document>(&self, id: &str) -> Result<Option<D>, StoreError> {
-        adapter!(self, a => a.get(id))
+        self.timed(self.load(id)).await
     }
 
-    /// One page in the query's order.
+    /// Those of the documents that are there, in the order of `ids`, each once. All in one page.
     ///
     /// # Errors
-    /// [`StoreError::Fault`] when the query names a field without an index.
-    pub async fn find<D: Document>(&self, query: &Query) -> Result<Vec<D>, StoreError> {
-        adapter!(self, a => a.find(query))
+    /// [`StoreError::Unavailable`] or [`StoreError::Fault`].
+    pub async fn get_many<D: Document>(&self, ids: &[&str]) -> Result<Page<D>, StoreError> {
+        let page = self.timed(async { adapter!(self, a => a.get_many::<D>(ids)) }).await?;
+        self.told.tell(D::COLLECTION, &page.unreadable);
+        Ok(page)
     }
 
-    /// How many documents there are for each value of an indexed string field.
+    /// One page in the query's order. A document that does not read as its type is left out, named in the
+    /// page, and told to the log.
+    ///
+    /// # Errors
+    /// [`StoreError::Fault`] when no index serves the query.
+    pub async fn find<D: Document>(&self, query: &Query) -> Result<Page<D>, StoreError> {
+        let page = self.timed(async { adapter!(self, a => a.find::<D>(query)) }).await?;
+        self.told.tell(D::COLLECTION, &page.unreadable);
+        Ok(page)
+    }
+
+    /// How many documents the query finds, whatever its limit and cursor. Counts to `cap` at most.
+    ///
+    /// # Errors
+    /// [`StoreError::Fault`] when no one index serves the query, or it is filtered.
+    pub async fn count<D: Document>(&self, query: &Query, cap: usize) -> Result<Count, StoreError> {
+        self.timed(async { adapter!(self, a => a.count::<D>(query, cap)) }).await
+    }
+
+    /// How many documents there are for each value of an indexed text field. Reads the whole index.
     ///
     /// # Errors
     /// [`StoreError::Fault`] when the field has no index.
@@ -126,7 +226,7 @@ impl Store {
         &self,
         field: &'static str,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
-        adapter!(self, a => a.count_by::<D>(field))
+        self.timed(async { adapter!(self, a => a.count_by::<D>(field)) }).await
     }
 
     /// Saves `doc` if the stored version is still `doc.version()`; the stored document then has the next one.
@@ -135,56 +235,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the change would break a unique index.
     pub async fn replace<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
-        adapter!(self, a => a.replace(doc))
+        self.timed(self.save(doc)).await
     }
 
-    /// Load, decide, save; on a version conflict load and **decide again**, so that `decide` never acts on
-    /// what is no longer true. `decide` may be called several times and must not act on anything but the
-    /// document.
+    /// Does all writes of the batch, or none.
     ///
     /// # Errors
-    /// The decision's own, [`StoreError::Contended`] after five conflicts, or what loading and saving give.
-    pub async fn update<D: Document, T, E: From<StoreError>>(
-        &self,
-        id: &str,
-        decide: impl FnMut(&mut D) -> Result<Decision<T>, E>,
-    ) -> Result<Updated<D, T>, E> {
-        self.update_from(id, None, decide).await
-    }
-
-    /// [`Store::update`] of a document that the caller may have just `seen`, read or saved: it is read again
-    /// only if somebody else has changed it since.
-    ///
-    /// # Errors
-    /// As [`Store::update`].
-    pub async fn update_from<D: Document, T, E: From<StoreError>>(
-        &self,
-        id: &str,
-        mut seen: Option<D>,
-        mut decide: impl FnMut(&mut D) -> Result<Decision<T>, E>,
-    ) -> Result<Updated<D, T>, E> {
-        for _ in 0..UPDATE_TRIES + usize::from(seen.is_some()) {
-            let (mut doc, fresh) = match seen.take() {
-                Some(doc) => (doc, false),
-                None => match self.get::<D>(id).await? {
-                    Some(doc) => (doc, true),
-                    None => return Ok(Updated::Missing),
-                },
-            };
-            match decide(&mut doc) {
-                Ok(Decision::Save(word)) => {
-                    if self.replace(&doc).await? {
-                        doc.set_version(doc.version() + 1);
-                        return Ok(Updated::Done(doc, word));
-                    }
-                }
-                // Saving proves that nobody has changed it since; nothing else does.
-                _ if !fresh => {}
-                Ok(Decision::Leave(word)) => return Ok(Updated::Done(doc, word)),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(StoreError::Contended.into())
+    /// [`CommitError`], with the first write that could not be done.
+    pub async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        self.timed(async { adapter!(self, a => a.commit(batch)) }).await
     }
 
     /// Removes at most `limit` documents whose time in the indexed `field` is before `before`, oldest first,
@@ -198,6 +257,43 @@ impl Store {
         before: Timestamp,
         limit: usize,
     ) -> Result<u64, StoreError> {
-        adapter!(self, a => a.delete_before::<D>(field, before, limit))
+        self.timed(async { adapter!(self, a => a.delete_before::<D>(field, before, limit)) }).await
+    }
+
+    async fn load<D: Document>(&self, id: &str) -> Result<Option<D>, StoreError> {
+        adapter!(self, a => a.get(id))
+    }
+
+    async fn save<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
+        adapter!(self, a => a.replace(doc))
+    }
+
+    /// `operation`, which ends at the handle's time. No `async fn`, which would hold the operation twice.
+    fn timed<T, E: From<StoreError>>(
+        &self,
+        operation: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, E>> {
+        let within = self.within;
+        tokio::time::timeout(within, operation).map(move |in_time| {
+            let late = |_| Err(StoreError::Unavailable(format!("no answer within {within:?}")).into());
+            in_time.unwrap_or_else(late)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_operation_ends_in_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let store = Store::open(&url).await.unwrap();
+        assert_eq!(store.within, REQUEST);
+        let never = store.within(Duration::from_millis(1));
+        let told: Result<(), StoreError> = never.timed(std::future::pending()).await;
+        assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+        assert_eq!(store.clock_offset().await.unwrap(), None);
     }
 }

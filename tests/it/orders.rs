@@ -10,6 +10,7 @@ mod provider_logs;
 mod shapes;
 mod steps;
 mod tokens;
+mod unreadable;
 mod validation;
 mod versions;
 

@@ -10,7 +10,6 @@ use utoipa::IntoParams;
 use validator::Validate;
 
 use super::{
-    model::Order,
     service::Filter,
     status::{OrderStatus, SyncStatus},
 };
@@ -69,11 +68,12 @@ impl ListQuery {
         Some(Some(Cursor { key, id: id.to_owned() }))
     }
 
-    /// The cursor behind `last`.
+    /// The text of `next`; nothing when it is none of this query's.
     #[must_use]
-    pub fn write_cursor(&self, user_id: &str, last: &Order) -> String {
-        let rest = format!("{}.{}", last.created_at().as_millis(), last.id());
-        URL_SAFE_NO_PAD.encode(format!("{rest}.{}", self.seal(user_id, &rest)))
+    pub fn write_cursor(&self, user_id: &str, next: &Cursor) -> Option<String> {
+        let Key::Time(at) = next.key else { return None };
+        let rest = format!("{}.{}", at.as_millis(), next.id);
+        Some(URL_SAFE_NO_PAD.encode(format!("{rest}.{}", self.seal(user_id, &rest))))
     }
 
     fn seal(&self, user_id: &str, rest: &str) -> String {

@@ -49,7 +49,7 @@ use crate::{
     base::{ids, timestamp::Timestamp},
     platform::{
         outbox::Entry,
-        store::{Document, Index, id_and_version},
+        store::{Document, Field, Index, id_and_version},
     },
     provider::carrier::{OrderPayload, ProviderEnv},
 };
@@ -223,17 +223,22 @@ impl Order {
 impl Document for Order {
     const COLLECTION: &'static str = "orders";
     const INDEXES: &'static [Index] = &[
-        Index::on(Self::BY_CLIENT_ORDER_ID, &["userId", "clientOrderId"]).unique().sparse(),
-        Index::on("order_number", &["orderNumber"]).unique(),
-        Index::on(Self::BY_AWB, &["awb"]).unique().sparse(),
-        Index::on("user_created", &["userId", "createdAt"]),
-        Index::on("status_user", &["status", "userId", "createdAt"]),
-        Index::on("sync_status_user", &["providerSyncStatus", "userId", "createdAt"]),
-        Index::on("env_booked", &["providerEnv", "bookedAt"]).sparse(),
-        Index::on("outbox", &["outboxAt"]).sparse(),
-        Index::on("overdue", &["overdueAt"]).sparse(),
-        Index::on("review", &["review.since"]).sparse(),
-        Index::on("review_reason", &["review.reason", "review.since"]).sparse(),
+        Index::on(Self::BY_CLIENT_ORDER_ID, &[Field::text("userId"), Field::text("clientOrderId")])
+            .unique()
+            .partial(),
+        Index::on("order_number", &[Field::text("orderNumber")]).unique(),
+        Index::on(Self::BY_AWB, &[Field::text("awb")]).unique().partial(),
+        Index::on("user_created", &[Field::text("userId"), Field::time("createdAt")]),
+        Index::on("status_user", &[Field::text("status"), Field::text("userId"), Field::time("createdAt")]),
+        Index::on(
+            "sync_status_user",
+            &[Field::text("providerSyncStatus"), Field::text("userId"), Field::time("createdAt")],
+        ),
+        Index::on("env_booked", &[Field::text("providerEnv"), Field::time("bookedAt")]).partial(),
+        Index::on("outbox", &[Field::time("outboxAt")]).partial(),
+        Index::on("overdue", &[Field::time("overdueAt")]).partial(),
+        Index::on("review", &[Field::time("review.since")]).partial(),
+        Index::on("review_reason", &[Field::text("review.reason"), Field::time("review.since")]).partial(),
     ];
 
     id_and_version!();

@@ -112,7 +112,8 @@ async fn create_order_v1(
 
 /// List your orders
 ///
-/// Newest first. Pages never repeat or leave out an order that was there when the first page was read.
+/// Newest first. Pages never repeat or leave out an order that was there when the first page was read. With
+/// several filters a page may have fewer orders than its limit, or none, and still a next page.
 #[utoipa::path(get, path = "/v1/orders", tag = TAG, operation_id = "listOrders", params(ListQuery),
     responses(
         (status = 200, description = "One page", body = OrderList, headers(("Link" = String,
@@ -128,14 +129,11 @@ async fn list_orders(
     let after = query.read_cursor(&merchant.user_id).ok_or_else(|| {
         Problem::new(Kind::InvalidCursor, "The cursor was not made for this query. Start again without it.")
     })?;
-    // One more than asked for tells whether there is a next page.
-    let mut page = orders.list(&merchant.user_id, &query.filter(), after, limit + 1).await?;
-    let has_more = page.len() > limit;
-    page.truncate(limit);
-    let next_cursor =
-        page.last().filter(|_| has_more).map(|last| query.write_cursor(&merchant.user_id, last));
+    let page = orders.list(&merchant.user_id, &query.filter(), after, limit).await?;
+    let next_cursor = page.next.and_then(|next| query.write_cursor(&merchant.user_id, &next));
     let link = next_cursor.as_deref().and_then(|cursor| next_link(&query, limit, cursor));
-    let data = page.into_iter().map(OrderView::from).collect();
+    let has_more = next_cursor.is_some();
+    let data = page.docs.into_iter().map(OrderView::from).collect();
     let mut listed = answer::ok(&OrderList { success: true, data, has_more, next_cursor });
     if let Some(link) = link {
         listed.headers_mut().insert(header::LINK, link);

@@ -17,10 +17,13 @@ use crate::{
     base::{clock::Clock, fault, timestamp::Timestamp},
     platform::{
         queue::{producer::Producer, retry::Policies},
-        store::{self, Cursor, Decision, Query, Store, StoreError, Updated},
+        store::{self, Cursor, Decision, InsertOutcome, Page, Query, Store, StoreError, Updated},
     },
     provider::carrier::ProviderEnv,
 };
+
+/// Most orders that one page looks at where no index serves all of its filters.
+const MOST_LOOKED_AT: usize = 2000;
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -82,24 +85,20 @@ impl OrderService {
     pub async fn create(&self, user_id: &str, draft: NewOrder) -> Result<Created, CreateError> {
         let order = Order::new(user_id, draft, self.env, self.clock.now());
         fault::reach("create:before-insert");
-        match self.store.insert(&order).await {
-            Ok(()) => {
+        match self.store.insert_or_existing(&order, Order::BY_CLIENT_ORDER_ID).await? {
+            InsertOutcome::Inserted => {
                 fault::reach("create:after-insert");
                 self.offer(&order).await;
                 fault::reach("create:before-answer");
                 Ok(Created::New(Box::new(order)))
             }
-            Err(StoreError::Conflict { index }) if index == Order::BY_CLIENT_ORDER_ID => {
-                let client_order_id = order.client_order_id().unwrap_or_default();
-                let existing = self.by_client_order_id(user_id, client_order_id).await?;
-                let existing = existing.ok_or(StoreError::Contended)?;
+            InsertOutcome::Existing(existing) => {
                 if existing.fingerprint().is_of(order.client_order_id(), order.payload()) {
                     Ok(Created::Replayed(Box::new(existing)))
                 } else {
                     Err(CreateError::Mismatch(Box::new(existing)))
                 }
             }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -156,18 +155,6 @@ impl OrderService {
         Ok(order.await?.zip(came_to))
     }
 
-    async fn by_client_order_id(
-        &self,
-        user_id: &str,
-        client_order_id: &str,
-    ) -> Result<Option<Order>, StoreError> {
-        let query = Query::sorted_by("clientOrderId", store::Order::Ascending)
-            .equal("userId", user_id)
-            .equal("clientOrderId", client_order_id)
-            .limit(1);
-        Ok(self.store.find(&query).await?.pop())
-    }
-
     /// An order of this merchant. Another's is as absent as one that does not exist.
     ///
     /// # Errors
@@ -176,7 +163,8 @@ impl OrderService {
         Ok(self.store.get::<Order>(id).await?.filter(|order| order.user_id() == user_id))
     }
 
-    /// A page of a merchant's orders, newest first; at most `limit`.
+    /// A page of a merchant's orders, newest first; at most `limit`. It may have fewer, and orders behind it
+    /// all the same.
     ///
     /// # Errors
     /// When the store fails.
@@ -186,9 +174,11 @@ impl OrderService {
         filter: &Filter,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<Vec<Order>, StoreError> {
-        let mut query =
-            Query::sorted_by("createdAt", store::Order::Descending).equal("userId", user_id).limit(limit);
+    ) -> Result<Page<Order>, StoreError> {
+        let mut query = Query::sorted_by("createdAt", store::Order::Descending)
+            .equal("userId", user_id)
+            .limit(limit)
+            .filtered(MOST_LOOKED_AT);
         if let Some(id) = &filter.client_order_id {
             query = query.equal("clientOrderId", id.as_str());
         }

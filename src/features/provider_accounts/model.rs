@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     base::timestamp::Timestamp,
-    platform::store::{Document, Index, id_and_version},
+    platform::store::{Document, Field, Index, id_and_version},
     provider::carrier::AccountProblem,
 };
 
@@ -157,7 +157,7 @@ impl Account {
 
 impl Document for Account {
     const COLLECTION: &'static str = "provider_accounts";
-    const INDEXES: &'static [Index] = &[Index::on("created", &["createdAt"])];
+    const INDEXES: &'static [Index] = &[Index::on("created", &[Field::time("createdAt")])];
 
     id_and_version!();
 }

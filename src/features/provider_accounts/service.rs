@@ -174,7 +174,7 @@ impl Accounts {
     /// # Errors
     /// When the store fails.
     pub async fn list(&self) -> Result<Vec<Account>, StoreError> {
-        self.store.find(&Query::sorted_by("createdAt", Sort::Ascending).limit(100)).await
+        Ok(self.store.find(&Query::sorted_by("createdAt", Sort::Ascending).limit(100)).await?.docs)
     }
 
     /// Lifts the hold of the account `id` on somebody's word, and gives what it was. The audit log has it

@@ -194,11 +194,11 @@ impl<D: Dispatched> Collection for Typed<D> {
 
     async fn lag(&self, parts: &Parts) -> Result<(Duration, Duration), StoreError> {
         let now = parts.clock.now();
-        let oldest = |field| Query::sorted_by(field, Sort::Ascending).limit(1);
-        let entry = parts.store.find::<D>(&oldest(D::OUTBOX)).await?.pop();
-        let outbox = entry.as_ref().and_then(oldest_entry).map_or(Duration::ZERO, |at| now.since(at));
-        let late = parts.store.find::<D>(&oldest(D::OVERDUE)).await?.pop();
-        let overdue = late.as_ref().and_then(D::overdue_at).map_or(Duration::ZERO, |at| now.since(at));
+        let oldest = |field| Query::sorted_by(field, Sort::Ascending);
+        let entry = readable::<D>(parts, oldest(D::OUTBOX), 1).await?;
+        let outbox = entry.first().and_then(oldest_entry).map_or(Duration::ZERO, |at| now.since(at));
+        let late = readable::<D>(parts, oldest(D::OVERDUE), 1).await?;
+        let overdue = late.first().and_then(D::overdue_at).map_or(Duration::ZERO, |at| now.since(at));
         Ok((outbox, overdue))
     }
 }
@@ -206,10 +206,8 @@ impl<D: Dispatched> Collection for Typed<D> {
 impl<D: Dispatched> Typed<D> {
     async fn relay(&self, parts: &Parts) -> Result<Report, WalkerError> {
         let now = parts.clock.now();
-        let old = Query::sorted_by(D::OUTBOX, Sort::Ascending)
-            .before(now - parts.times.relay_after)
-            .limit(self.relay.size());
-        let found = parts.store.find::<D>(&old).await?;
+        let old = Query::sorted_by(D::OUTBOX, Sort::Ascending).before(now - parts.times.relay_after);
+        let found = readable::<D>(parts, old, self.relay.size()).await?;
         let lag = found.first().and_then(oldest_entry).map_or(Duration::ZERO, |at| now.since(at));
         let mut report = Report { lag, ..Report::default() };
         let job = |entry: &Entry| entry.to_job(&self.policies, now);
@@ -231,7 +229,7 @@ impl<D: Dispatched> Typed<D> {
         });
         let mut updates = stream::iter(updates).buffer_unordered(TOGETHER);
         while let Some(updated) = updates.next().await {
-            if let Updated::Done(_, told) = updated? {
+            if let Some(Updated::Done(_, told)) = passed_over(updated)? {
                 report.relayed += told;
             }
         }
@@ -243,12 +241,10 @@ impl<D: Dispatched> Typed<D> {
 
     async fn sweep(&self, parts: &Parts) -> Result<Report, WalkerError> {
         let now = parts.clock.now();
-        let overdue = Query::sorted_by(D::OVERDUE, Sort::Ascending)
-            .before(now - parts.times.grace)
-            .limit(self.sweep.size());
+        let overdue = Query::sorted_by(D::OVERDUE, Sort::Ascending).before(now - parts.times.grace);
         let mut report = Report::default();
         let mut jobs = Vec::new();
-        let found = parts.store.find::<D>(&overdue).await?;
+        let found = readable::<D>(parts, overdue, self.sweep.size()).await?;
         let oldest = found.first().and_then(D::overdue_at);
         let behind = oldest.is_some_and(|at| now.since(at) > parts.times.grace + BEHIND);
         let known = known_jobs(parts.queue.inspect.as_ref(), &found).await?;
@@ -314,6 +310,32 @@ fn oldest_entry<D: Dispatched>(doc: &D) -> Option<Timestamp> {
     doc.outbox().iter().map(|entry| entry.at).min()
 }
 
+/// The first `size` documents that can be read: however many others stand before them, they delay nobody.
+async fn readable<D: Dispatched>(parts: &Parts, query: Query, size: usize) -> Result<Vec<D>, StoreError> {
+    let mut found = Vec::new();
+    let mut next = Some(query);
+    while let Some(query) = next.take().filter(|_| found.len() < size) {
+        let query = query.limit(size - found.len());
+        let page = parts.store.find::<D>(&query).await?;
+        next = page.next.map(|cursor| query.after(cursor));
+        found.extend(page.docs);
+    }
+    Ok(found)
+}
+
+/// A document that a newer binary has just made unreadable, or that allows no such step, ends no pass.
+fn passed_over<D, T>(
+    updated: Result<Updated<D, T>, StoreError>,
+) -> Result<Option<Updated<D, T>>, StoreError> {
+    match updated {
+        Err(StoreError::Fault(why)) => {
+            tracing::error!(why, "a pass over the outbox leaves a document out: {why}");
+            Ok(None)
+        }
+        updated => updated.map(Some),
+    }
+}
+
 /// Lets an overdue document decide what becomes of it.
 async fn decided<D: Dispatched>(
     parts: &Parts,
@@ -326,7 +348,7 @@ async fn decided<D: Dispatched>(
             again => Decision::Save(again),
         })
     });
-    update.await
+    Ok(passed_over(update.await)?.unwrap_or(Updated::Missing))
 }
 
 #[cfg(test)]

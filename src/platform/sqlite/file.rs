@@ -19,8 +19,9 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags, config::DbConfig, ffi};
 
 use crate::base::ids;
 
-/// How long a busy file is waited for.
-pub(in crate::platform) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a busy file is waited for. Less than an operation of the store may take: a write that was given up
+/// here is known not to have been done.
+pub(in crate::platform) const PATIENCE: Duration = Duration::from_secs(3);
 const NO_WAL: &str = "its file system does not allow write-ahead logging; use a local disk";
 
 /// Retries with jitter: SQLite's own handler backs off to 100 ms, which starves one process while another is

@@ -6,8 +6,6 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::base::timestamp::Timestamp;
-
 /// A struct that is kept in a collection.
 ///
 /// Serialise it with `#[serde(rename_all = "camelCase")]` and keep fields that this binary does not know in a
@@ -45,22 +43,62 @@ macro_rules! id_and_version {
 }
 pub(crate) use id_and_version;
 
-/// One declared index. `fields` are paths of JSON names, `awb` or `outbox.at`; each holds a string, an
-/// integer, a boolean or a [`Timestamp`].
+/// What an indexed field holds. A value of another type counts as none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldType {
+    Text,
+    Int,
+    Bool,
+    Time,
+}
+
+/// A field of an index: the path of its JSON names, `awb` or `outbox.at`, and what it holds. A field has the
+/// same type in every index of its collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    pub path: &'static str,
+    pub holds: FieldType,
+}
+
+impl Field {
+    #[must_use]
+    pub const fn text(path: &'static str) -> Self {
+        Self { path, holds: FieldType::Text }
+    }
+
+    #[must_use]
+    pub const fn int(path: &'static str) -> Self {
+        Self { path, holds: FieldType::Int }
+    }
+
+    #[must_use]
+    pub const fn bool(path: &'static str) -> Self {
+        Self { path, holds: FieldType::Bool }
+    }
+
+    /// A [`crate::base::timestamp::Timestamp`].
+    #[must_use]
+    pub const fn time(path: &'static str) -> Self {
+        Self { path, holds: FieldType::Time }
+    }
+}
+
+/// One declared index. To change one, give the new one a new name: under the old name the stored index is
+/// refused at the start until `waybill migrate` has made it anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {
     /// Unique within the collection; what [`super::StoreError::Conflict`] tells.
     pub name: &'static str,
-    pub fields: &'static [&'static str],
+    pub fields: &'static [Field],
     pub unique: bool,
     /// Only documents that have a value in every one of `fields` are in the index.
-    pub sparse: bool,
+    pub partial: bool,
 }
 
 impl Index {
     #[must_use]
-    pub const fn on(name: &'static str, fields: &'static [&'static str]) -> Self {
-        Self { name, fields, unique: false, sparse: false }
+    pub const fn on(name: &'static str, fields: &'static [Field]) -> Self {
+        Self { name, fields, unique: false, partial: false }
     }
 
     #[must_use]
@@ -70,115 +108,12 @@ impl Index {
     }
 
     #[must_use]
-    pub const fn sparse(mut self) -> Self {
-        self.sparse = true;
-        self
-    }
-}
-
-/// A value to compare an indexed field with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Key {
-    Text(String),
-    Int(i64),
-    Bool(bool),
-    Time(Timestamp),
-}
-
-impl From<&str> for Key {
-    fn from(v: &str) -> Self {
-        Self::Text(v.to_owned())
-    }
-}
-
-impl From<String> for Key {
-    fn from(v: String) -> Self {
-        Self::Text(v)
-    }
-}
-
-impl From<i64> for Key {
-    fn from(v: i64) -> Self {
-        Self::Int(v)
-    }
-}
-
-impl From<bool> for Key {
-    fn from(v: bool) -> Self {
-        Self::Bool(v)
-    }
-}
-
-impl From<Timestamp> for Key {
-    fn from(v: Timestamp) -> Self {
-        Self::Time(v)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    Ascending,
-    Descending,
-}
-
-/// Where a page ends: the sort field's value and the id of its last document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor {
-    pub key: Key,
-    pub id: String,
-}
-
-/// What `find` looks for: equal fields, one range on the sort field, a total order (the sort field, then the
-/// id), a page.
-#[derive(Debug, Clone)]
-pub struct Query {
-    pub(super) equal: Vec<(&'static str, Key)>,
-    pub(super) from: Option<Key>,
-    pub(super) before: Option<Key>,
-    pub(super) sort: &'static str,
-    pub(super) order: Order,
-    pub(super) after: Option<Cursor>,
-    pub(super) limit: usize,
-}
-
-impl Query {
-    /// All documents that have a value in `field`, in its order. At most 100, unless [`Query::limit`] says
-    /// otherwise.
-    #[must_use]
-    pub fn sorted_by(field: &'static str, order: Order) -> Self {
-        Self { equal: Vec::new(), from: None, before: None, sort: field, order, after: None, limit: 100 }
-    }
-
-    #[must_use]
-    pub fn equal(mut self, field: &'static str, key: impl Into<Key>) -> Self {
-        self.equal.push((field, key.into()));
+    pub const fn partial(mut self) -> Self {
+        self.partial = true;
         self
     }
 
-    /// The sort field is `from` or greater.
-    #[must_use]
-    pub fn from(mut self, from: impl Into<Key>) -> Self {
-        self.from = Some(from.into());
-        self
-    }
-
-    /// The sort field is less than `before`.
-    #[must_use]
-    pub fn before(mut self, before: impl Into<Key>) -> Self {
-        self.before = Some(before.into());
-        self
-    }
-
-    /// Only what comes behind `cursor` in the query's order.
-    #[must_use]
-    pub fn after(mut self, cursor: Cursor) -> Self {
-        self.after = Some(cursor);
-        self
-    }
-
-    #[must_use]
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = limit;
-        self
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.fields.iter().any(|field| field.path == path)
     }
 }

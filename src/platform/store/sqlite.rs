@@ -7,14 +7,19 @@
 
 mod connection;
 mod readers;
+mod rows;
 mod sql;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use rusqlite::{Connection, Error, OptionalExtension, params_from_iter};
 use tokio::task;
 
 use self::{
@@ -22,7 +27,10 @@ use self::{
     readers::Readers,
     sql::{Schema, Statement},
 };
-use super::{Document, Key, Query, StoreError};
+use super::{
+    Batch, CommitError, Count, Document, Index, InsertOutcome, Key, Page, Query, StoreError,
+    batch::{Stored, next_version},
+};
 use crate::{base::timestamp::Timestamp, platform::sqlite::writer::Writer};
 
 /// A handle on the file; clones share it.
@@ -62,15 +70,20 @@ impl Sqlite {
         Ok(Self { writer, readers: Readers::new(file) })
     }
 
-    pub(super) async fn prepare<D: Document>(&self) -> Result<(), StoreError> {
+    /// Makes what is missing. Gives the names of the indexes that are not as they are declared; with `remake`
+    /// they then are.
+    pub(super) async fn prepare<D: Document>(&self, remake: bool) -> Result<Vec<String>, StoreError> {
         let schema = sql::schema(D::COLLECTION, D::INDEXES)?;
-        self.writer.run(move |step| prepare(step.conn, &schema)).await.map_err(|e| match undone(e) {
+        let changed = self.writer.run(move |step| prepare(step.conn, &schema, remake)).await;
+        let changed = changed.map_err(|e| match undone(e) {
             StoreError::Conflict { index } => StoreError::Fault(format!(
                 "{}: stored documents break the unique index {index}",
                 D::COLLECTION
             )),
             e => e,
-        })
+        })?;
+        let name = |index: &String| format!("{}.{}", D::COLLECTION, declared_name(D::COLLECTION, index));
+        Ok(changed.iter().map(name).collect())
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
@@ -86,18 +99,89 @@ impl Sqlite {
     }
 
     pub(super) async fn insert<D: Document>(&self, doc: &D) -> Result<(), StoreError> {
-        let json = json_of(doc, 1)?;
-        self.write::<D>(sql::insert(D::COLLECTION, doc.id(), json)).await.map(drop)
+        self.write::<D>(inserting(doc)?).await.map(drop)
+    }
+
+    /// Of a conflict the other document is read in the same turn of the writer, and told after the commit:
+    /// it cannot be gone, nor be one that was undone.
+    pub(super) async fn insert_or_existing<D: Document>(
+        &self,
+        doc: &D,
+        index: &'static Index,
+    ) -> Result<InsertOutcome<D>, StoreError> {
+        let Statement { sql, values } = inserting(doc)?;
+        let write = self.writer.statement(move |step| {
+            let inserted = step.conn.prepare_cached(&sql)?.execute(params_from_iter(&values));
+            let Err(error) = inserted else { return Ok(None) };
+            if conflict::<D>(&error).as_deref() != Some(index.name) {
+                return Err(error);
+            }
+            let mut twin = step.conn.prepare_cached(&sql::twin(D::COLLECTION, index))?;
+            let twin = twin.query_row(params_from_iter(values.last()), rows::raw).optional()?;
+            twin.map(Some).ok_or(error)
+        });
+        match write.await.map_err(|e| named::<D>(undone(e)))? {
+            None => Ok(InsertOutcome::Inserted),
+            Some(raw) => rows::read(&raw).map(InsertOutcome::Existing),
+        }
+    }
+
+    pub(super) async fn insert_all<D: Document>(
+        &self,
+        docs: &[D],
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let statements: Vec<_> = docs.iter().map(|doc| inserting(doc)).collect();
+        let write = self.writer.run(move |step| {
+            let mut outcomes = Vec::with_capacity(statements.len());
+            for statement in statements {
+                let outcome = match statement {
+                    Ok(Statement { sql, values }) => {
+                        let done = step.conn.prepare_cached(&sql)?.execute(params_from_iter(values));
+                        match done.map_err(|e| (conflict::<D>(&e), e)) {
+                            Ok(_) => Ok(()),
+                            Err((Some(index), _)) => Err(StoreError::Conflict { index }),
+                            Err((None, error)) => return Err(error),
+                        }
+                    }
+                    Err(error) => Err(error),
+                };
+                outcomes.push(outcome);
+            }
+            Ok(outcomes)
+        });
+        write.await.map_err(undone)
     }
 
     pub(super) async fn get<D: Document>(&self, id: &str) -> Result<Option<D>, StoreError> {
         let statement = sql::get(D::COLLECTION, id);
-        Ok(self.readers.run(move |conn| documents(conn, &statement)).await?.pop())
+        self.readers.run(move |conn| rows::one(conn, &statement)).await
     }
 
-    pub(super) async fn find<D: Document>(&self, query: &Query) -> Result<Vec<D>, StoreError> {
-        let statement = sql::find(D::COLLECTION, D::INDEXES, query)?;
-        self.readers.run(move |conn| documents(conn, &statement)).await
+    pub(super) async fn get_many<D: Document>(&self, ids: &[&str]) -> Result<Page<D>, StoreError> {
+        let list = serde_json::to_string(ids).map_err(|e| StoreError::Fault(e.to_string()))?;
+        let statement = sql::get_many(D::COLLECTION, list);
+        let mut page: Page<D> = self.readers.run(move |conn| rows::all(conn, &statement)).await?;
+        let mut places = BTreeMap::new();
+        for (at, id) in ids.iter().enumerate() {
+            places.entry(*id).or_insert(at);
+        }
+        page.docs.sort_by_key(|doc| places.get(Document::id(doc)).copied());
+        Ok(page)
+    }
+
+    pub(super) async fn find<D: Document>(&self, query: &Query) -> Result<Page<D>, StoreError> {
+        let Some(find) = sql::find(D::COLLECTION, D::INDEXES, query)? else { return Ok(Page::empty()) };
+        let (limit, max_scanned) = (query.limit, query.max_scanned);
+        self.readers.run(move |conn| rows::page(conn, &find, limit, max_scanned)).await
+    }
+
+    pub(super) async fn count<D: Document>(&self, query: &Query, cap: usize) -> Result<Count, StoreError> {
+        let cap_n = u64::try_from(cap).unwrap_or(u64::MAX);
+        let Some(statement) = sql::count(D::COLLECTION, D::INDEXES, query, cap)? else {
+            return Ok(Count { n: 0, capped: false });
+        };
+        let n = self.readers.run(move |conn| rows::number(conn, &statement).map_err(|e| meaning(&e))).await?;
+        Ok(Count { n: n.min(cap_n), capped: n > cap_n })
     }
 
     pub(super) async fn count_by<D: Document>(
@@ -105,16 +189,44 @@ impl Sqlite {
         field: &'static str,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
         let statement = sql::count_by(D::COLLECTION, D::INDEXES, field)?;
-        self.readers.run(move |conn| counts(conn, &statement).map_err(|e| meaning(&e))).await
+        self.readers.run(move |conn| rows::counts(conn, &statement).map_err(|e| meaning(&e))).await
     }
 
     pub(super) async fn replace<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
-        let stored = doc.version();
-        let next = stored
-            .checked_add(1)
-            .ok_or_else(|| StoreError::Fault(format!("{}: version {stored} is the last", doc.id())))?;
-        let json = json_of(doc, next)?;
-        self.write::<D>(sql::replace(D::COLLECTION, doc.id(), stored, json)).await.map(|changed| changed == 1)
+        let statement = replacing(doc)?;
+        self.write::<D>(statement).await.map(|changed| changed == 1)
+    }
+
+    pub(super) async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        let mut writes = Vec::with_capacity(batch.writes.len());
+        for write in &batch.writes {
+            let doc = write.doc.as_ref();
+            writes.push(if write.replaces { replacing(doc)? } else { inserting(doc)? });
+        }
+        let at = Arc::new(AtomicUsize::new(0));
+        let reached = Arc::clone(&at);
+        let work = self.writer.run(move |step| {
+            for (n, Statement { sql, values }) in writes.into_iter().enumerate() {
+                reached.store(n, Ordering::Relaxed);
+                match step.conn.prepare_cached(&sql)?.execute(params_from_iter(values))? {
+                    1 => {}
+                    changed => return Err(Error::StatementChangedRows(changed)),
+                }
+            }
+            Ok(())
+        });
+        let Err(error) = work.await else { return Ok(()) };
+        let at = at.load(Ordering::Relaxed);
+        if connection::lost(&error) {
+            return Err(CommitError::Lost { at });
+        }
+        Err(match (undone(error), batch.writes.get(at)) {
+            (StoreError::Conflict { index }, Some(write)) => {
+                let index = declared_name(write.doc.collection(), &index).to_owned();
+                CommitError::Conflict { at, index }
+            }
+            (error, _) => error.into(),
+        })
     }
 
     pub(super) async fn delete_before<D: Document>(
@@ -132,12 +244,7 @@ impl Sqlite {
         let write = self
             .writer
             .statement(move |step| step.conn.prepare_cached(&sql)?.execute(params_from_iter(values)));
-        write.await.map_err(|e| match undone(e) {
-            StoreError::Conflict { index } => {
-                StoreError::Conflict { index: declared_name(D::COLLECTION, &index).to_owned() }
-            }
-            e => e,
-        })
+        write.await.map_err(|e| named::<D>(undone(e)))
     }
 }
 
@@ -146,53 +253,36 @@ fn declared_name<'a>(collection: &str, index: &'a str) -> &'a str {
     index.strip_prefix(collection).and_then(|rest| rest.strip_prefix(['_', '.'])).unwrap_or(index)
 }
 
-/// The document as it is to be stored.
-fn json_of<D: Document>(doc: &D, version: i64) -> Result<String, StoreError> {
-    let json = if doc.version() == version {
-        serde_json::to_string(doc)
-    } else {
-        let mut doc = doc.clone();
-        doc.set_version(version);
-        serde_json::to_string(&doc)
-    };
-    json.map_err(|_| StoreError::Fault(format!("{} cannot be written as JSON", D::COLLECTION)))
-}
-
-fn documents<D: Document>(conn: &Connection, statement: &Statement) -> Result<Vec<D>, StoreError> {
-    let mut prepared = conn.prepare_cached(&statement.sql).map_err(|e| meaning(&e))?;
-    let mut rows = prepared.query(params_from_iter(&statement.values)).map_err(|e| meaning(&e))?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(|e| meaning(&e))? {
-        found.push(document(row)?);
+/// The index of a conflict under its declared name.
+fn named<D: Document>(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Conflict { index } => {
+            StoreError::Conflict { index: declared_name(D::COLLECTION, &index).to_owned() }
+        }
+        error => error,
     }
-    Ok(found)
 }
 
-/// Reads from SQLite's own memory, without a copy of the text. The version column decides.
-fn document<D: Document>(row: &Row<'_>) -> Result<D, StoreError> {
-    let unreadable = |why: String| {
-        let id = row.get::<_, String>(0).unwrap_or_default();
-        StoreError::Fault(format!("{} {id} does not read as its type: {why}", D::COLLECTION))
-    };
-    let text = row.get_ref(2).map_err(|e| meaning(&e))?.as_str().map_err(|e| unreadable(e.to_string()))?;
-    // The place alone: serde's own words quote the value, which may be a phone number.
-    let mut doc: D = serde_json::from_str(text)
-        .map_err(|e| unreadable(format!("{:?} error at column {}", e.classify(), e.column())))?;
-    doc.set_version(row.get(1).map_err(|e| meaning(&e))?);
-    Ok(doc)
+/// The declared name of the index that a statement came into conflict with, if that is what it failed of.
+fn conflict<D: Document>(error: &Error) -> Option<String> {
+    match named::<D>(meaning(error)) {
+        StoreError::Conflict { index } => Some(index),
+        _ => None,
+    }
 }
 
-fn counts(conn: &Connection, statement: &Statement) -> rusqlite::Result<BTreeMap<String, u64>> {
-    let mut prepared = conn.prepare_cached(&statement.sql)?;
-    let rows = prepared.query_map(params_from_iter(&statement.values), |row| {
-        Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0)))
-    })?;
-    rows.collect()
+fn inserting(doc: &dyn Stored) -> Result<Statement, StoreError> {
+    Ok(sql::insert(doc.collection(), doc.id(), doc.json(1)?))
 }
 
-/// Makes what is missing. An index whose declaration has changed is made anew.
-fn prepare(conn: &Connection, schema: &Schema) -> rusqlite::Result<()> {
+fn replacing(doc: &dyn Stored) -> Result<Statement, StoreError> {
+    Ok(sql::replace(doc.collection(), doc.id(), doc.version(), doc.json(next_version(doc)?)?))
+}
+
+/// One transaction: where a unique index cannot be built, its predecessor stays.
+fn prepare(conn: &Connection, schema: &Schema, remake: bool) -> rusqlite::Result<Vec<String>> {
     conn.execute_batch(&schema.create_table)?;
+    let mut changed = Vec::new();
     for index in &schema.indexes {
         let stored: Option<String> = conn
             .query_row(
@@ -203,10 +293,16 @@ fn prepare(conn: &Connection, schema: &Schema) -> rusqlite::Result<()> {
             .optional()?;
         match stored {
             Some(sql) if sql == index.create => continue,
-            Some(_) => conn.execute_batch(&format!("DROP INDEX \"{}\"", index.name))?,
+            Some(_) => {
+                changed.push(index.name.clone());
+                if !remake {
+                    continue;
+                }
+                conn.execute_batch(&format!("DROP INDEX \"{}\"", index.name))?;
+            }
             None => {}
         }
         conn.execute_batch(&index.create)?;
     }
-    Ok(())
+    Ok(changed)
 }

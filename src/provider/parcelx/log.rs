@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     base::clock::Clock,
-    platform::store::{Cursor, Decision, Order as Sort, Query, Store, StoreError, Updated},
+    platform::store::{Decision, Order as Sort, Page, Query, Store, StoreError, Updated},
     provider::carrier::{CallRecord, CallRecords, Operation},
 };
 
@@ -134,7 +134,8 @@ impl ProviderLogs {
     /// # Errors
     /// When the store fails.
     pub async fn close_unanswered(&self, order_id: &str, operation: Operation) -> Result<(), StoreError> {
-        for (request, outcome) in self.all_of_order(order_id).await? {
+        let requests = self.requests(order_id).await?.whole()?;
+        for (request, outcome) in self.with_outcomes(requests).await? {
             if outcome.is_none() && !request.never_sent && request.operation == operation.as_str() {
                 self.end(&request, &unanswered(), "unknown", Duration::ZERO).await?;
             }
@@ -156,11 +157,13 @@ impl ProviderLogs {
             Query::sorted_by("receivedAt", Sort::Ascending).equal("orderId", order_id).limit(PAGE);
         loop {
             let page = self.store.find::<OutcomeLog>(&query).await?;
-            if let Some(found) = page.iter().find_map(&mut read) {
+            let next = page.next.clone();
+            // One that is not read may be the very one: then nothing is known.
+            if let Some(found) = page.whole()?.iter().find_map(&mut read) {
                 return Ok(Some(found));
             }
-            let Some(last) = page.last().filter(|_| page.len() == PAGE) else { return Ok(None) };
-            query = query.after(Cursor { key: last.received_at.into(), id: last.id.clone() });
+            let Some(next) = next else { return Ok(None) };
+            query = query.after(next);
         }
     }
 
@@ -172,11 +175,23 @@ impl ProviderLogs {
         &self,
         order_id: &str,
     ) -> Result<Vec<(RequestLog, Option<OutcomeLog>)>, StoreError> {
-        let requests = Query::sorted_by("sentAt", Sort::Descending).equal("orderId", order_id).limit(200);
-        let outcomes = Query::sorted_by("receivedAt", Sort::Descending).equal("orderId", order_id).limit(200);
-        let mut requests = self.store.find::<RequestLog>(&requests).await?;
+        let mut requests = self.requests(order_id).await?.docs;
         requests.reverse();
-        let outcomes = self.store.find::<OutcomeLog>(&outcomes).await?;
+        self.with_outcomes(requests).await
+    }
+
+    /// The newest 200 of an order, newest first.
+    async fn requests(&self, order_id: &str) -> Result<Page<RequestLog>, StoreError> {
+        let newest = Query::sorted_by("sentAt", Sort::Descending).equal("orderId", order_id).limit(200);
+        self.store.find(&newest).await
+    }
+
+    async fn with_outcomes(
+        &self,
+        requests: Vec<RequestLog>,
+    ) -> Result<Vec<(RequestLog, Option<OutcomeLog>)>, StoreError> {
+        let ids: Vec<_> = requests.iter().map(|request| request.id.as_str()).collect();
+        let outcomes = self.store.get_many::<OutcomeLog>(&ids).await?.docs;
         let mut outcomes: std::collections::BTreeMap<_, _> =
             outcomes.into_iter().map(|o| (o.id.clone(), o)).collect();
         Ok(requests

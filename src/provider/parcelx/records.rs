@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     base::timestamp::Timestamp,
-    platform::store::{Document, Index, id_and_version},
+    platform::store::{Document, Field, Index, id_and_version},
     provider::carrier::{CallRecord, RecordedEnd},
 };
 
@@ -93,14 +93,16 @@ pub struct End {
 
 impl Document for RequestLog {
     const COLLECTION: &'static str = "parcelx_request_logs";
-    const INDEXES: &'static [Index] = &[Index::on("order_sent", &["orderId", "sentAt"])];
+    const INDEXES: &'static [Index] =
+        &[Index::on("order_sent", &[Field::text("orderId"), Field::time("sentAt")])];
 
     id_and_version!();
 }
 
 impl Document for OutcomeLog {
     const COLLECTION: &'static str = "parcelx_response_logs";
-    const INDEXES: &'static [Index] = &[Index::on("order_received", &["orderId", "receivedAt"])];
+    const INDEXES: &'static [Index] =
+        &[Index::on("order_received", &[Field::text("orderId"), Field::time("receivedAt")])];
 
     id_and_version!();
 }

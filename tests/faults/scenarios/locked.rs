@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::{audit::audit, rig::Rig, seed};
 
-/// Longer than the five seconds that a busy file is waited for.
+/// Longer than the three seconds that a busy file is waited for.
 const AWAY: Duration = Duration::from_secs(7);
 
 async fn away(rig: &Rig, file: &str, letter: char) {

@@ -25,6 +25,7 @@ async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
     assert!(doctor.status.success(), "{}", doctor.err);
     for line in [
         "queued         1",
+        "review     0 orders wait for a person",
         "parcelx-orders-queue: 1 waiting, 0 active",
         "parcelx-order-cancellation-queue: 0 waiting",
         "parcelx-labels-queue: 0 waiting",
@@ -50,6 +51,15 @@ async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
         "{id}: {}",
         text(&again)
     );
+
+    let database = rusqlite::Connection::open(folder.path().join("data/waybill.db")).unwrap();
+    let newer = "UPDATE orders SET doc = json_set(doc, '$.status', 'newer') WHERE id = ?1";
+    assert_eq!(database.execute(newer, [&id]).unwrap(), 1);
+    let doctor = credentials(Run::waybill(folder.path()).args(&["doctor"])).end();
+    assert!(!doctor.status.success(), "{}", doctor.out);
+    assert!(text(&doctor).contains(&format!("unreadable {id}: ")), "{}", text(&doctor));
+    let sweep = credentials(Run::waybill(folder.path()).args(&["sweep"])).end();
+    assert!(sweep.status.success(), "{}", sweep.err);
 }
 
 #[test]

@@ -223,7 +223,7 @@ async fn create(client: &Client) -> Answer {
     client.post("/orders/create", &order("A-1")).await
 }
 
-/// Takes the five seconds for which a busy database is waited for.
+/// Takes the three seconds for which a busy database is waited for.
 #[tokio::test]
 async fn while_the_store_is_away_nothing_is_created_and_the_client_may_retry() {
     let app = TestApp::start().await;

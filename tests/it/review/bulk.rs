@@ -55,7 +55,7 @@ async fn waiting(app: &TestApp) -> usize {
 
 async fn all_lines(app: &TestApp) -> Vec<AuditLine> {
     let query = store::Query::sorted_by("at", store::Order::Ascending).limit(100_000);
-    app.app.store.find(&query).await.unwrap()
+    app.app.store.find(&query).await.unwrap().docs
 }
 
 #[tokio::test(flavor = "multi_thread")]

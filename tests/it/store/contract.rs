@@ -4,13 +4,16 @@
 //! an empty database and whatever keeps that alive until the test's end.
 
 pub(crate) mod changing;
+pub(crate) mod declaring;
 pub(crate) mod finding;
+pub(crate) mod pages;
+pub(crate) mod together;
 pub(crate) mod writing;
 
 use serde::{Deserialize, Serialize};
 use waybill::{
     base::timestamp::Timestamp,
-    platform::store::{Document, Index, Store, StoreError},
+    platform::store::{Document, Field, Index, Store, StoreError},
 };
 
 macro_rules! contract_suite {
@@ -41,7 +44,19 @@ macro_rules! contract_suite {
                 documents_without_the_sort_field_are_left_out, times_sort, booleans_and_integers_are_keys,
                 a_unique_key_finds_its_document, equal_fields_beside_the_index_are_compared, counts_per_value,
                     what_no_index_serves_is_a_fault,
-                values_are_never_read_as_code, an_unreadable_document_is_a_fault_that_tells_no_value);
+                values_are_never_read_as_code);
+            contract_suite!(@ $open, declaring: a_changed_declaration_is_refused_and_named,
+                a_changed_index_is_made_anew_when_that_is_asked_for,
+                a_unique_index_stays_until_its_successor_is_built);
+            contract_suite!(@ $open, pages: an_unreadable_document_is_a_fault_that_tells_no_value,
+                unreadable_documents_are_left_out_and_named, many_come_in_the_order_they_are_asked_for,
+                a_page_tells_where_the_next_one_begins, all_documents_by_id, one_of_a_few_values,
+                a_filtered_page_stops_at_its_limit_and_goes_on, counts_go_to_their_cap);
+            contract_suite!(@ $open, together: an_existing_document_comes_instead,
+                a_conflict_of_another_index_stays_one, only_a_unique_index_can_be_named,
+                of_many_inserts_of_a_key_the_others_get_the_winner, each_of_many_has_its_own_outcome,
+                a_batch_is_done_as_a_whole, a_conflict_undoes_the_batch_and_is_named,
+                a_lost_version_undoes_the_batch_and_is_named, racing_batches_lose_nothing);
         }
     };
     (@ $open:expr, $part:ident: $($test:ident),+) => {
@@ -85,14 +100,14 @@ pub(crate) struct Outbox {
 }
 
 const INDEXES: [Index; 8] = [
-    Index::on("created", &["createdAt"]),
-    Index::on("user", &["userId", "createdAt"]),
-    Index::on("status", &["status", "userId", "createdAt"]),
-    Index::on("client_order", &["userId", "clientOrderId"]).unique().sparse(),
-    Index::on("awb", &["awb"]).unique().sparse(),
-    Index::on("outbox", &["outbox.at"]).sparse(),
-    Index::on("express", &["express", "weight"]),
-    Index::on("weight", &["weight"]),
+    Index::on("created", &[Field::time("createdAt")]),
+    Index::on("user", &[Field::text("userId"), Field::time("createdAt")]),
+    Index::on("status", &[Field::text("status"), Field::text("userId"), Field::time("createdAt")]),
+    Index::on("client_order", &[Field::text("userId"), Field::text("clientOrderId")]).unique().partial(),
+    Index::on("awb", &[Field::text("awb")]).unique().partial(),
+    Index::on("outbox", &[Field::time("outbox.at")]).partial(),
+    Index::on("express", &[Field::bool("express"), Field::int("weight")]),
+    Index::on("weight", &[Field::int("weight")]),
 ];
 
 impl Document for Parcel {
@@ -125,7 +140,7 @@ impl Document for NewParcel {
     const COLLECTION: &'static str = "parcels";
     const INDEXES: &'static [Index] = &{
         let [a, b, c, d, e, f, g, h] = INDEXES;
-        [a, b, c, d, e, f, g, h, Index::on("colour", &["colour"])]
+        [a, b, c, d, e, f, g, h, Index::on("colour", &[Field::text("colour")])]
     };
 
     fn id(&self) -> &str {

@@ -5,14 +5,15 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     thread,
+    time::Duration,
 };
 
 use futures_util::future::join_all;
 use rusqlite::Connection;
 use tempfile::TempDir;
-use waybill::platform::store::{Decision, Order, Query, Store, StoreError};
+use waybill::platform::store::{Batch, CommitError, Decision, Order, Query, Store, StoreError};
 
-use super::contract::{Parcel, conflict, fill, id, parcel, prepared};
+use super::contract::{Parcel, fill, id, parcel, prepared, second};
 
 contract_suite!(contract, crate::store::sqlite::fresh().await);
 
@@ -164,7 +165,7 @@ async fn writes_wait_for_another_program_and_reads_do_not() {
     tokio::pin!(writes);
     assert!(futures_util::poll!(&mut writes).is_pending());
     assert_eq!(
-        store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().len(),
+        store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().docs.len(),
         1
     );
     assert!(futures_util::poll!(&mut writes).is_pending());
@@ -192,29 +193,39 @@ async fn many_reads_at_once_all_come_back() {
     assert!(found.into_iter().all(|(n, doc)| doc.unwrap() == Some(parcel(n))));
 }
 
-/// A changed declaration under an old name, as a newer binary brings it.
+/// Another program holds the file's write lock: nothing is known of a write when its time is over, and the
+/// caller is told so.
 #[tokio::test]
-async fn an_index_that_is_declared_differently_is_made_anew() {
+async fn a_write_ends_at_its_deadline() {
     let (store, folder) = fresh().await;
     let store = prepared(store).await;
+    fill(&store, [1], |_, _| {}).await;
     let other = Connection::open(folder.path().join("waybill.db")).unwrap();
-    let declare_differently = || {
-        other.execute_batch("DROP INDEX parcels_awb; CREATE INDEX parcels_awb ON parcels (version)").unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let hurried = store.within(Duration::from_millis(20));
+    let (doc, seen) = (parcel(2), parcel(1));
+    let late = |told: Result<(), StoreError>| {
+        let Err(StoreError::Unavailable(text)) = told else { panic!("{told:?}") };
+        assert!(text.contains("20ms"), "{text}");
     };
-    declare_differently();
-    fill(&store, [1], |d, _| d.awb = Some("A".to_owned())).await;
-    store.prepare::<Parcel>().await.unwrap();
-    let mut same = parcel(2);
-    same.awb = Some("A".to_owned());
-    assert_eq!(conflict(store.insert(&same).await), "awb", "unique again");
-
-    declare_differently();
-    store.insert(&same).await.unwrap();
-    let Err(StoreError::Fault(text)) = store.prepare::<Parcel>().await else {
-        panic!("two documents have one AWB")
+    late(hurried.insert(&doc).await);
+    late(hurried.insert_or_existing(&doc, "client_order").await.map(drop));
+    late(hurried.replace(&seen).await.map(drop));
+    late(hurried.delete_before::<Parcel>("createdAt", second(0), 1).await.map(drop));
+    let change = |d: &mut Parcel| {
+        d.count += 1;
+        Ok::<_, StoreError>(Decision::Save(()))
     };
-    assert!(text.contains("parcels_awb"), "{text}");
-    store.insert(&parcel(3)).await.unwrap();
+    late(hurried.update(&id(1), change).await.map(drop));
+    for outcome in hurried.insert_all(&[parcel(3), parcel(4)]).await {
+        late(outcome);
+    }
+    let Err(CommitError::Store(error)) = hurried.commit(Batch::new().insert(&parcel(5))).await else {
+        panic!("committed")
+    };
+    late(Err(error));
+    other.execute_batch("ROLLBACK").unwrap();
+    store.insert(&parcel(6)).await.unwrap();
 }
 
 #[tokio::test]

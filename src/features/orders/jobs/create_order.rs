@@ -222,9 +222,10 @@ impl From<StoreError> for JobError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
-            StoreError::Contended | StoreError::Conflict { .. } | StoreError::Fault(_) => {
-                Self::Retry(error.to_string())
-            }
+            StoreError::Contended
+            | StoreError::Conflict { .. }
+            | StoreError::Outdated(_)
+            | StoreError::Fault(_) => Self::Retry(error.to_string()),
         }
     }
 }

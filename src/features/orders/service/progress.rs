@@ -132,8 +132,8 @@ impl OrderService {
 
     /// Whether an order has the shipment `awb` for its own.
     async fn has_awb(&self, awb: &str) -> Result<bool, StoreError> {
-        let query = Query::sorted_by("awb", store::Order::Ascending).equal("awb", awb).limit(1);
-        Ok(!self.store.find::<Order>(&query).await?.is_empty())
+        let query = Query::sorted_by("awb", store::Order::Ascending).equal("awb", awb);
+        Ok(self.store.count::<Order>(&query, 1).await?.n > 0)
     }
 
     /// Hands an order that the service can do no more for to a person.
@@ -199,8 +199,8 @@ impl OrderService {
         let query = Query::sorted_by("bookedAt", store::Order::Descending)
             .equal("providerEnv", self.env.as_str())
             .from(since)
-            .limit(1);
-        Ok(self.store.find(&query).await?.pop())
+            .limit(10); // some may be a newer binary's, and not be read
+        Ok(self.store.find(&query).await?.docs.into_iter().next())
     }
 
     /// Has an order that waits for the end of the attempt `request_log_id` looked at again at `at`.

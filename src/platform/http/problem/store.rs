@@ -16,7 +16,9 @@ impl From<StoreError> for Problem {
                 )
                 .retry_after(Duration::from_secs(1))
             }
-            StoreError::Conflict { .. } | StoreError::Fault(_) => Self::internal(&error),
+            StoreError::Conflict { .. } | StoreError::Outdated(_) | StoreError::Fault(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }

@@ -73,6 +73,11 @@ pub(super) fn undone(undone: Undone) -> StoreError {
     }
 }
 
+/// Whether a replacement found no document of its version.
+pub(super) fn lost(undone: &Undone) -> bool {
+    matches!(undone, Undone::Own(Error::StatementChangedRows(_)))
+}
+
 /// What a failed statement means to the caller. A conflict carries SQLite's name for the index: `orders_awb`,
 /// or `orders.id`.
 pub(super) fn meaning(error: &Error) -> StoreError {

@@ -1,9 +1,13 @@
 //! `replace`, `update` and `delete_before`.
 
-use serde_json::json;
-use waybill::platform::store::{Decision, Order, Query, Store, StoreError, Updated};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use waybill::{
+    base::timestamp::Timestamp,
+    platform::store::{Decision, Document, Index, Order, Query, Store, StoreError, Updated},
+};
 
-use super::{NewParcel, Outbox, Parcel, conflict, fill, id, parcel, prepared, second};
+use super::{Outbox, Parcel, conflict, fill, id, parcel, prepared, second};
 
 async fn stored(store: &Store, n: i64) -> Parcel {
     store.get(&id(n)).await.unwrap().unwrap()
@@ -21,8 +25,8 @@ pub(crate) async fn replace_saves_over_its_own_version_only(store: Store) {
     assert_eq!((now.status.as_str(), now.version), ("mine", 2));
     let by_status =
         |s: &str| Query::sorted_by("createdAt", Order::Ascending).equal("status", s).equal("userId", "u");
-    assert_eq!(store.find::<Parcel>(&by_status("mine")).await.unwrap(), [now]);
-    assert!(store.find::<Parcel>(&by_status("queued")).await.unwrap().is_empty(), "the indexes follow");
+    assert_eq!(store.find::<Parcel>(&by_status("mine")).await.unwrap().docs, [now]);
+    assert!(store.find::<Parcel>(&by_status("queued")).await.unwrap().docs.is_empty(), "the indexes follow");
 }
 
 pub(crate) async fn replace_of_a_missing_document_is_false(store: Store) {
@@ -147,21 +151,65 @@ pub(crate) async fn update_decides_again_and_gives_up_after_five(store: Store) {
     assert_eq!((doc.count, doc.status.as_str()), (5, "queued"));
 }
 
+/// Fields that only a newer binary knows, one of each kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Newer {
+    #[serde(flatten)]
+    parcel: Parcel,
+    seen_at: Timestamp,
+    paise: i64,
+    nested: Vec<Vec<Step>>,
+    /// Data that looks like what a database writes for a time.
+    quoted: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Step {
+    at: Timestamp,
+    note: Option<String>,
+}
+
+impl Document for Newer {
+    const COLLECTION: &'static str = Parcel::COLLECTION;
+    const INDEXES: &'static [Index] = Parcel::INDEXES;
+
+    fn id(&self) -> &str {
+        &self.parcel.id
+    }
+
+    fn version(&self) -> i64 {
+        self.parcel.version
+    }
+
+    fn set_version(&mut self, version: i64) {
+        self.parcel.version = version;
+    }
+}
+
 pub(crate) async fn unknown_fields_survive_an_older_binary(store: Store) {
     let store = prepared(store).await;
-    let mut newer = NewParcel { parcel: parcel(1), colour: "red".to_owned() };
-    newer.parcel.extra.insert("tags".to_owned(), json!([{ "a": null }, 1.5]));
+    let steps = |n| (0..n).map(|n| Step { at: second(n), note: (n > 0).then(|| "x".to_owned()) }).collect();
+    let mut newer = Newer {
+        parcel: parcel(1),
+        seen_at: second(77),
+        paise: (1 << 31) + 1,
+        nested: vec![steps(0), steps(2), steps(1)],
+        quoted: json!([{ "$date": "tomorrow" }, { "$date": { "$numberLong": "5" } }, [1.5, null, [true]]]),
+    };
+    newer.parcel.extra.insert("tags".to_owned(), json!([{ "a": null }, 1.5, i64::MAX]));
     store.insert(&newer).await.unwrap();
-    let updated = store
-        .update::<Parcel, _, StoreError>(&id(1), |d| {
-            d.status = "booked".to_owned();
+    for n in 2..5 {
+        let id = id(1);
+        let updated = store.update::<Parcel, _, StoreError>(&id, |d| {
+            d.status = format!("step {n}");
             Ok(Decision::Save(()))
-        })
-        .await;
-    assert!(matches!(updated.unwrap(), Updated::Done(..)));
-    newer.parcel.status = "booked".to_owned();
-    newer.parcel.version = 2;
-    assert_eq!(store.get::<NewParcel>(&id(1)).await.unwrap(), Some(newer));
+        });
+        assert!(matches!(updated.await.unwrap(), Updated::Done(..)));
+        newer.parcel.status = format!("step {n}");
+        newer.parcel.version = n;
+        assert_eq!(store.get::<Newer>(&id).await.unwrap().as_ref(), Some(&newer));
+    }
 }
 
 pub(crate) async fn a_key_that_was_freed_may_be_taken(store: Store) {
@@ -178,7 +226,7 @@ pub(crate) async fn old_documents_go_oldest_first(store: Store) {
     let store = prepared(store).await;
     fill(&store, [5, 3, 1, 4, 2, 0], |_, _| {}).await;
     let left = async || -> Vec<i64> {
-        let all = store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap();
+        let all = store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().docs;
         all.iter().map(|d| d.weight).collect()
     };
     assert_eq!(store.delete_before::<Parcel>("createdAt", second(4), 3).await.unwrap(), 3);
@@ -193,7 +241,7 @@ pub(crate) async fn documents_without_the_time_stay(store: Store) {
     fill(&store, 0..10, |d, n| d.outbox = (n % 2 == 0).then_some(Outbox { at: second(n) })).await;
     assert_eq!(store.delete_before::<Parcel>("outbox.at", second(100), 100).await.unwrap(), 5);
     assert_eq!(
-        store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().len(),
+        store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().docs.len(),
         5
     );
 }

@@ -35,9 +35,13 @@ pub(crate) async fn a_newer_declaration_adds_its_index(store: Store) {
     store.insert(&doc).await.unwrap();
     store.prepare::<NewParcel>().await.unwrap();
     let red = Query::sorted_by("colour", Order::Ascending).equal("colour", "red");
-    assert_eq!(store.find::<NewParcel>(&red).await.unwrap(), [doc]);
+    assert_eq!(store.find::<NewParcel>(&red).await.unwrap().docs, [doc]);
     store.prepare::<Parcel>().await.unwrap();
-    assert_eq!(store.find::<NewParcel>(&red).await.unwrap().len(), 1, "an older binary's start leaves it");
+    assert_eq!(
+        store.find::<NewParcel>(&red).await.unwrap().docs.len(),
+        1,
+        "an older binary's start leaves it"
+    );
 }
 
 pub(crate) async fn the_stored_version_is_one_whatever_the_document_says(store: Store) {
@@ -78,7 +82,7 @@ pub(crate) async fn absent_values_never_conflict(store: Store) {
         store.insert(&parcel(n)).await.unwrap();
     }
     assert_eq!(
-        store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().len(),
+        store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().docs.len(),
         5
     );
 }
@@ -101,7 +105,7 @@ pub(crate) async fn one_of_many_inserts_of_a_key_wins(store: Store) {
             Err(e) => panic!("{e:?}"),
         }
     }
-    let stored = store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap();
+    let stored = store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Ascending)).await.unwrap().docs;
     assert_eq!(won.len(), 1);
     assert_eq!(stored.iter().map(|d| d.id.clone()).collect::<Vec<_>>(), [id(won[0])]);
 }
@@ -117,7 +121,7 @@ pub(crate) async fn inserts_at_once_are_all_kept(store: Store) {
         if let Some(Parcel { id, created_at, .. }) = found.last() {
             query = query.after(Cursor { key: (*created_at).into(), id: id.clone() });
         }
-        let page = store.find::<Parcel>(&query).await.unwrap();
+        let page = store.find::<Parcel>(&query).await.unwrap().docs;
         if page.is_empty() {
             break;
         }
@@ -136,7 +140,7 @@ pub(crate) async fn a_caller_that_goes_away_breaks_nothing(store: Store) {
     }
     // A half-made insert would show as a document that cannot be read, a broken writer as an error.
     store.insert(&parcel(1000)).await.unwrap();
-    let there = store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Descending)).await.unwrap();
+    let there = store.find::<Parcel>(&Query::sorted_by("createdAt", Order::Descending)).await.unwrap().docs;
     assert_eq!(there.first(), Some(&parcel(1000)));
     assert!(there.iter().skip(1).all(|d| *d == parcel(d.weight)));
 }
@@ -152,7 +156,7 @@ pub(crate) async fn odd_texts_are_kept(store: Store) {
         doc.user_id = (*text).to_owned();
         store.insert(&doc).await.unwrap();
         let by_user = Query::sorted_by("createdAt", Order::Ascending).equal("userId", *text);
-        assert_eq!(store.find::<Parcel>(&by_user).await.unwrap(), [doc], "{text:?}");
+        assert_eq!(store.find::<Parcel>(&by_user).await.unwrap().docs, [doc], "{text:?}");
     }
 }
 

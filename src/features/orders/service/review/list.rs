@@ -7,8 +7,9 @@ use crate::{
     platform::store::{self, Cursor, Key, Query},
 };
 
-/// How many orders are read at a time.
+/// How many orders are read at a time, and looked at for them.
 const CHUNK: usize = 200;
+const MOST_LOOKED_AT: usize = 2000;
 
 /// Which of them. What is not named does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +34,8 @@ pub struct ReviewPage {
 
 impl ReviewFilter {
     fn query(&self) -> Query {
-        let mut query = Query::sorted_by("review.since", store::Order::Ascending).limit(CHUNK);
+        let mut query =
+            Query::sorted_by("review.since", store::Order::Ascending).limit(CHUNK).filtered(MOST_LOOKED_AT);
         if let Some(code) = self.code.as_deref().filter(|code| !code.ends_with('*')) {
             query = query.equal("review.reason", code);
         }
@@ -75,8 +77,7 @@ impl OrderService {
                 query = query.after(cursor.clone());
             }
             let chunk = self.store.find::<Order>(&query).await?;
-            let whole = chunk.len() == CHUNK;
-            for order in chunk {
+            for order in chunk.docs {
                 let Some(since) = order.review().map(|review| review.since) else { continue };
                 let here = Cursor { key: Key::Time(since), id: order.id().to_owned() };
                 if filter.takes(&order) {
@@ -87,9 +88,10 @@ impl OrderService {
                 }
                 cursor = Some(here);
             }
-            if !whole {
+            if chunk.next.is_none() {
                 return Ok(ReviewPage { orders, next: None });
             }
+            cursor = chunk.next;
         }
     }
 }

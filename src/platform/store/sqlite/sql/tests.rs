@@ -3,17 +3,20 @@
 use rusqlite::{Connection, params_from_iter};
 
 use super::*;
-use crate::base::timestamp::Timestamp;
+use crate::{
+    base::timestamp::Timestamp,
+    platform::store::query::{Cursor, Order, Query},
+};
 
 const INDEXES: &[Index] = &[
-    Index::on("created", &["createdAt"]),
-    Index::on("user", &["userId", "createdAt"]),
-    Index::on("status_user", &["status", "userId", "createdAt"]),
-    Index::on("client", &["userId", "clientOrderId"]).unique().sparse(),
-    Index::on("awb", &["awb"]).unique().sparse(),
-    Index::on("number", &["number"]).unique(),
-    Index::on("due", &["outbox.at"]).sparse(),
-    Index::on("kind_due", &["kind", "outbox.at"]).sparse(),
+    Index::on("created", &[Field::time("createdAt")]),
+    Index::on("user", &[Field::text("userId"), Field::time("createdAt")]),
+    Index::on("status_user", &[Field::text("status"), Field::text("userId"), Field::time("createdAt")]),
+    Index::on("client", &[Field::text("userId"), Field::int("clientOrderId")]).unique().partial(),
+    Index::on("awb", &[Field::int("awb")]).unique().partial(),
+    Index::on("number", &[Field::int("number")]).unique(),
+    Index::on("due", &[Field::time("outbox.at")]).partial(),
+    Index::on("kind_due", &[Field::int("kind"), Field::time("outbox.at")]).partial(),
 ];
 
 fn database() -> Connection {
@@ -54,8 +57,12 @@ fn assert_seeks(conn: &Connection, statement: &Statement, index: &str, seeks: &[
     assert_eq!(made, seeks, "{text}\n{sql}");
 }
 
+fn page(query: &Query) -> Statement {
+    find("orders", INDEXES, query).unwrap().unwrap().statement
+}
+
 fn ids(conn: &Connection, query: &Query) -> Vec<String> {
-    let Statement { sql, values } = find("orders", INDEXES, query).unwrap();
+    let Statement { sql, values } = page(query);
     let mut prepared = conn.prepare(&sql).unwrap();
     prepared.query_map(params_from_iter(values), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
@@ -84,7 +91,7 @@ fn every_kind_of_page_seeks_in_its_index_and_sorts_nothing() {
         for (sort, index) in [("createdAt", "created"), ("outbox.at", "due")] {
             let all = || Query::sorted_by(sort, order);
             let check = |query: Query, seeks: &[&str]| {
-                assert_seeks(&conn, &find("orders", INDEXES, &query).unwrap(), index, seeks);
+                assert_seeks(&conn, &page(&query), index, seeks);
             };
             check(all(), &["(<expr>>?)"]);
             check(all().from(time(5000)), &["(<expr>>?)"]);
@@ -100,7 +107,7 @@ fn every_kind_of_page_seeks_in_its_index_and_sorts_nothing() {
 fn equal_fields_narrow_the_seek() {
     let conn = database();
     let check = |query: &Query, index: &str, seek: &str| {
-        assert_seeks(&conn, &find("orders", INDEXES, query).unwrap(), index, &[seek]);
+        assert_seeks(&conn, &page(query), index, &[seek]);
     };
     for order in [Order::Ascending, Order::Descending] {
         let user = || Query::sorted_by("createdAt", order).equal("userId", "u1");
@@ -108,7 +115,7 @@ fn equal_fields_narrow_the_seek() {
         check(&user().equal("status", "s1"), "status_user", "(<expr>=? AND <expr>=? AND <expr>>?)");
         check(&user().equal("number", 5), "number", "(<expr>=?)");
         check(&user().equal("clientOrderId", 5), "client", "(<expr>=? AND <expr>=?)");
-        check(&user().equal("kind", 1), "user", "(<expr>=? AND <expr>>?)");
+        check(&user().equal("kind", 1).filtered(10), "user", "(<expr>=? AND <expr>>?)");
         check(&Query::sorted_by("outbox.at", order).equal("kind", 1), "kind_due", "(<expr>=? AND <expr>>?)");
         check(
             &Query::sorted_by("clientOrderId", order).equal("userId", "u1"),
@@ -122,10 +129,10 @@ fn equal_fields_narrow_the_seek() {
     let behind =
         Query::sorted_by("createdAt", Order::Ascending).equal("userId", "u1").after(cursor(3000, "o"));
     let seeks = ["(<expr>=? AND <expr>=? AND id>?)", "(<expr>=? AND <expr>>?)"];
-    assert_seeks(&conn, &find("orders", INDEXES, &behind).unwrap(), "user", &seeks);
+    assert_seeks(&conn, &page(&behind), "user", &seeks);
     for order in [Order::Ascending, Order::Descending] {
         let after = Query::sorted_by("awb", order).after(Cursor { key: 5.into(), id: "o".to_owned() });
-        let lines = plan(&conn, &find("orders", INDEXES, &after).unwrap());
+        let lines = plan(&conn, &page(&after));
         assert!(lines.iter().any(|l| l.contains("INDEX orders_awb (<expr>=?)")), "{lines:?}");
         assert!(!lines.iter().any(|l| l.contains("TEMP") || l.contains("SCAN orders")), "{lines:?}");
     }
@@ -144,6 +151,42 @@ fn counting_and_retention_seek_too() {
     assert!(lines.iter().any(|l| l.ends_with("INDEX orders_created (<expr>>? AND <expr><?)")), "{lines:?}");
     let get = plan(&conn, &get("orders", "o1"));
     assert_eq!(get, ["SEARCH orders USING INDEX sqlite_autoindex_orders_1 (id=?)"]);
+}
+
+#[test]
+fn each_of_a_few_values_is_sought() {
+    let conn = database();
+    let query = Query::sorted_by("createdAt", Order::Descending).equal("userId", "u1");
+    let query = query.one_of("status", ["s1", "s2"]);
+    let lines = plan(&conn, &page(&query));
+    let seeks = lines.iter().filter(|l| l.contains("INDEX orders_status_user (<expr>=? AND <expr>=? AND"));
+    assert_eq!(seeks.count(), 2, "{lines:?}");
+    assert!(!lines.iter().any(|l| l.contains("SCAN orders")), "{lines:?}");
+    assert!(find("orders", INDEXES, &query.one_of("status", Vec::<Key>::new())).unwrap().is_none());
+}
+
+#[test]
+fn ids_are_walked_in_their_own_index() {
+    let conn = database();
+    let all = Query::by_id(Order::Ascending).after(Cursor { key: "o0010".into(), id: "o0010".to_owned() });
+    let lines = plan(&conn, &page(&all));
+    assert_eq!(lines, ["SEARCH orders USING INDEX sqlite_autoindex_orders_1 (id>?)"]);
+    assert_eq!(ids(&conn, &all.limit(1)), ["o0011", "o0012"], "and one more");
+}
+
+#[test]
+fn a_count_reads_the_index_alone() {
+    let conn = database();
+    for query in [
+        Query::sorted_by("outbox.at", Order::Ascending).before(time(5000)),
+        Query::sorted_by("createdAt", Order::Ascending).equal("userId", "u1").one_of("status", ["s1", "s2"]),
+    ] {
+        let lines = plan(&conn, &count("orders", INDEXES, &query, 10).unwrap().unwrap());
+        assert!(lines.iter().any(|l| l.contains("USING COVERING INDEX")), "{lines:?}");
+        assert!(!lines.iter().any(|l| l.contains("USING INDEX") || l.contains("SCAN orders")), "{lines:?}");
+    }
+    let filtered = Query::sorted_by("createdAt", Order::Ascending).equal("kind", 1).filtered(10);
+    assert!(matches!(count("orders", INDEXES, &filtered, 10), Err(StoreError::Fault(_))));
 }
 
 #[test]
@@ -170,8 +213,11 @@ fn names_that_could_carry_sql_are_refused() {
     for name in ["a'b", "a\"", "a b", "", "a..b", ".a", "a.", "a$", "ä"] {
         assert!(matches!(schema(name, &[]), Err(StoreError::Fault(_))), "{name:?} as a collection");
     }
-    const BAD: &[&[Index]] =
-        &[&[Index::on("x", &["a')"])], &[Index::on("x\"", &["a"])], &[Index::on("x", &[])]];
+    const BAD: &[&[Index]] = &[
+        &[Index::on("x", &[Field::text("a')")])],
+        &[Index::on("x\"", &[Field::text("a")])],
+        &[Index::on("x", &[])],
+    ];
     for indexes in BAD {
         assert!(matches!(schema("orders", indexes), Err(StoreError::Fault(_))), "{indexes:?}");
     }
