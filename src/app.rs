@@ -1,6 +1,7 @@
 //! Builds everything, the same way for each program and for the tests, and assembles the router.
 
 pub mod by_hand;
+pub mod migrations;
 mod routes;
 
 use std::{sync::Arc, time::Duration};
@@ -33,7 +34,7 @@ use crate::{
         },
         outbox::{self, Lease, LeaseDocument, Times, Walker},
         queue::{Queue, QueueError, producer::Producer, registry::Registry, runner::Runner},
-        store::{Store, StoreError},
+        store::{Store, StoreError, migrations::Migration},
     },
     provider::{
         carrier::{self, CallTimes, Carrier, Needs, Protection, ProviderEnv},
@@ -52,10 +53,14 @@ fn features() -> Vec<Feature> {
     FEATURES.iter().map(|feature| feature()).collect()
 }
 
-/// Those of the features, of the provider's logs, and the leases.
+/// Those of the features, of the provider's logs, the leases, and the steps that were made.
 fn collections() -> impl Iterator<Item = Collection> {
-    let shared =
-        [Collection::of::<RequestLog>(), Collection::of::<OutcomeLog>(), Collection::of::<LeaseDocument>()];
+    let shared = [
+        Collection::of::<RequestLog>(),
+        Collection::of::<OutcomeLog>(),
+        Collection::of::<LeaseDocument>(),
+        Collection::of::<Migration>(),
+    ];
     features().into_iter().flat_map(|feature| feature.collections).chain(shared)
 }
 
@@ -132,9 +137,7 @@ impl App {
     ) -> Result<Self, AppError> {
         let tokens = Tokens::new(key, clock.clone());
         let store = Store::open(&config.store.url).await?;
-        for collection in collections() {
-            collection.prepare(&store).await?;
-        }
+        migrations::prepare(&store, clock.now()).await?;
         let queue = Queue::open(&config.queue.url, clock.clone(), config.keep()).await?;
         let producer = Producer::new(Arc::clone(&queue.broker));
         let policies = config.policies();
