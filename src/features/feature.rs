@@ -71,13 +71,16 @@ pub struct Feature {
     pub routes: OpenApiRouter<Services>,
 }
 
+/// What the store is asked about a collection.
+type Asked<T> = fn(&Store) -> BoxFuture<'_, Result<T, StoreError>>;
+
 /// A collection whose document type is forgotten.
 #[derive(Clone, Copy, Debug)]
 pub struct Collection {
     pub name: &'static str,
-    prepare: fn(&Store) -> BoxFuture<'_, Result<(), StoreError>>,
-    remake: fn(&Store) -> BoxFuture<'_, Result<Vec<String>, StoreError>>,
-    is_empty: fn(&Store) -> BoxFuture<'_, Result<bool, StoreError>>,
+    prepare: Asked<()>,
+    remake: Asked<Vec<String>>,
+    is_empty: Asked<bool>,
     walk: Option<fn(Walker, Policies) -> Walker>,
 }
 
