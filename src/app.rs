@@ -1,13 +1,18 @@
 //! Builds everything, the same way for each program and for the tests, and assembles the router.
 
 pub mod by_hand;
+pub mod migrations;
 mod routes;
+mod time;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use secrecy::SecretString;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 pub use self::routes::{BODY_LIMIT, document};
 use self::routes::{about, routes};
@@ -33,7 +38,7 @@ use crate::{
         },
         outbox::{self, Lease, LeaseDocument, Times, Walker},
         queue::{Queue, QueueError, producer::Producer, registry::Registry, runner::Runner},
-        store::{Store, StoreError},
+        store::{Store, StoreError, migrations::Migration},
     },
     provider::{
         carrier::{self, CallTimes, Carrier, Needs, Protection, ProviderEnv},
@@ -52,10 +57,19 @@ fn features() -> Vec<Feature> {
     FEATURES.iter().map(|feature| feature()).collect()
 }
 
-/// Those of the features, of the provider's logs, and the leases.
+/// How long an operation of the store may take in a job, and in a pass of relay or sweeper, where no merchant
+/// waits for it.
+const JOB: Duration = Duration::from_secs(10);
+const PASS: Duration = Duration::from_secs(30);
+
+/// Those of the features, of the provider's logs, the leases, and the steps that were made.
 fn collections() -> impl Iterator<Item = Collection> {
-    let shared =
-        [Collection::of::<RequestLog>(), Collection::of::<OutcomeLog>(), Collection::of::<LeaseDocument>()];
+    let shared = [
+        Collection::of::<RequestLog>(),
+        Collection::of::<OutcomeLog>(),
+        Collection::of::<LeaseDocument>(),
+        Collection::of::<Migration>(),
+    ];
     features().into_iter().flat_map(|feature| feature.collections).chain(shared)
 }
 
@@ -78,6 +92,8 @@ pub struct App {
     /// What was asked of the provider, and how it ended.
     pub logs: ProviderLogs,
     pub state: Services,
+    /// Keeps `clock` by the database's, as long as anybody has it.
+    _time: Option<Arc<DropGuard>>,
 }
 
 /// Why a process cannot start.
@@ -87,6 +103,8 @@ pub enum AppError {
     Config(#[from] ConfigError),
     #[error("store.url: {0}")]
     Store(#[from] StoreError),
+    #[error("this machine's clock is {0} the database's: set it, for instance by NTP")]
+    Clock(String),
     #[error("queue.url: {0}")]
     Queue(#[from] QueueError),
     #[error("parcelx: {0}")]
@@ -132,9 +150,8 @@ impl App {
     ) -> Result<Self, AppError> {
         let tokens = Tokens::new(key, clock.clone());
         let store = Store::open(&config.store.url).await?;
-        for collection in collections() {
-            collection.prepare(&store).await?;
-        }
+        let time = time::keep(store.clone(), &clock).await?;
+        migrations::prepare(&store, clock.now()).await?;
         let queue = Queue::open(&config.queue.url, clock.clone(), config.keep()).await?;
         let producer = Producer::new(Arc::clone(&queue.broker));
         let policies = config.policies();
@@ -151,7 +168,7 @@ impl App {
             tokens,
         };
         let accounts = Accounts::new(store.clone(), clock.clone(), env);
-        Ok(Self { config: Arc::new(config), clock, store, queue, env, accounts, logs, state })
+        Ok(Self { config: Arc::new(config), clock, store, queue, env, accounts, logs, state, _time: time })
     }
 
     /// The whole HTTP surface. While `draining`, `/readyz` says no.
@@ -207,7 +224,7 @@ impl App {
             grace: outbox.grace.get(),
             every: outbox.every.get(),
         };
-        let walker = Walker::new(self.store.clone(), self.queue.clone(), self.clock.clone(), times);
+        let walker = Walker::new(self.store.within(PASS), self.queue.clone(), self.clock.clone(), times);
         collections().fold(walker, |walker, collection| collection.walked_by(walker, self.config.policies()))
     }
 
@@ -236,7 +253,8 @@ impl App {
     fn parcelx(&self, account: Account, protection: Protection) -> Result<Arc<dyn Carrier>, ClientError> {
         let hosts = self.config.parcelx.label_hosts.get();
         let settings = settings(account, self.config.call_timeout(), hosts);
-        let client = ParcelXClient::new(settings, self.logs.clone(), self.clock.clone(), protection)?;
+        let logs = ProviderLogs::new(self.store.within(JOB), self.clock.clone());
+        let client = ParcelXClient::new(settings, logs, self.clock.clone(), protection)?;
         Ok(Arc::new(client))
     }
 
@@ -257,7 +275,7 @@ impl App {
         let guard = self.guard();
         let protection = Protection { observer: Some(Arc::new(guard.clone())), limits: self.limits() };
         let orders = jobs::Context {
-            orders: self.state.orders.clone(),
+            orders: self.state.orders.within(JOB),
             carrier: self.parcelx(account, protection)?,
             clock: self.clock.clone(),
             call_times: CallTimes {
@@ -275,7 +293,7 @@ impl App {
             calls: calls.clone(),
         };
         let context = JobContext {
-            store: self.store.clone(),
+            store: self.store.within(JOB),
             clock: self.clock.clone(),
             producer: self.state.producer.clone(),
             orders,

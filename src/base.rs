@@ -4,4 +4,5 @@ pub mod clock;
 pub mod fault;
 pub mod ids;
 pub mod money;
+pub mod payload;
 pub mod timestamp;

@@ -5,6 +5,7 @@ mod audit;
 mod banner;
 mod demo;
 mod doctor;
+mod migrate;
 mod open;
 mod probe;
 mod review;
@@ -57,6 +58,8 @@ enum Command {
     Sweep,
     /// Check settings, database and queue, and print how many orders are in each state.
     Doctor,
+    /// Bring the database to the form that this version needs. Stop all other processes first.
+    Migrate,
     /// Show whether the ParcelX account is held, or lift its hold.
     Account(account::Args),
     /// Make a few calls to the real ParcelX, and print a redacted record.
@@ -105,6 +108,7 @@ pub fn waybill() -> ExitCode {
             Some(Command::Demo) => demo::run(config).await,
             Some(Command::Sweep) => doctor::sweep(config).await,
             Some(Command::Doctor) => doctor::run(config).await,
+            Some(Command::Migrate) => migrate::run(config).await,
             Some(Command::Account(own)) => account::run(own, config).await,
             Some(Command::Probe(own)) => probe::run(own, config).await,
             Some(Command::Review(own)) => review::run(own, config).await,
@@ -175,7 +179,7 @@ fn say(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
 
-/// Prints that a service has started. The service runs even if that fails.
+/// Prints what has happened. The program goes on even if that fails.
 fn announce(text: &str) {
     let _closed = say(text);
 }

@@ -20,6 +20,7 @@ use crate::{
     platform::{
         config::{Account, Config, Provider, Role},
         http::serve::serve,
+        store::StoreError,
         telemetry,
     },
     provider::{
@@ -215,6 +216,7 @@ async fn open(config: Config, env: ProviderEnv) -> anyhow::Result<App> {
 
 fn explain(error: AppError) -> anyhow::Error {
     match error {
+        AppError::Store(outdated @ StoreError::Outdated(_)) => outdated.into(),
         AppError::Store(_) => anyhow!("{error} (WAYBILL_STORE__URL=sqlite:PATH names another file)"),
         AppError::Queue(_) => anyhow!("{error} (WAYBILL_QUEUE__URL=sqlite:PATH names another file)"),
         other => other.into(),

@@ -22,7 +22,7 @@ use crate::{
             registry::{Has, Registry},
             retry::Policies,
         },
-        store::{Document, Store, StoreError},
+        store::{Document, Order as Sort, Query, Store, StoreError},
     },
     provider::carrier::{CallRecords, Needs},
 };
@@ -71,11 +71,16 @@ pub struct Feature {
     pub routes: OpenApiRouter<Services>,
 }
 
+/// What the store is asked about a collection.
+type Asked<T> = fn(&Store) -> BoxFuture<'_, Result<T, StoreError>>;
+
 /// A collection whose document type is forgotten.
 #[derive(Clone, Copy, Debug)]
 pub struct Collection {
     pub name: &'static str,
-    prepare: fn(&Store) -> BoxFuture<'_, Result<(), StoreError>>,
+    prepare: Asked<()>,
+    remake: Asked<Vec<String>>,
+    is_empty: Asked<bool>,
     walk: Option<fn(Walker, Policies) -> Walker>,
 }
 
@@ -158,15 +163,37 @@ impl Collection {
     /// A collection that no feature owns.
     #[must_use]
     pub fn of<D: Document>() -> Self {
-        Self { name: D::COLLECTION, prepare: |store| Box::pin(store.prepare::<D>()), walk: None }
+        Self {
+            name: D::COLLECTION,
+            prepare: |store| Box::pin(store.prepare::<D>()),
+            remake: |store| Box::pin(store.remake::<D>()),
+            is_empty: |store| {
+                Box::pin(async { Ok(store.count::<D>(&Query::by_id(Sort::Ascending), 1).await?.n == 0) })
+            },
+            walk: None,
+        }
     }
 
     /// Makes what is missing of it in the database.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails; [`StoreError::Outdated`] when an index is stored differently.
     pub async fn prepare(&self, store: &Store) -> Result<(), StoreError> {
         (self.prepare)(store).await
+    }
+
+    /// Makes indexes that are stored differently anew, and tells which.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn remake(&self, store: &Store) -> Result<Vec<String>, StoreError> {
+        (self.remake)(store).await
+    }
+
+    /// # Errors
+    /// When the store fails.
+    pub async fn is_empty(&self, store: &Store) -> Result<bool, StoreError> {
+        (self.is_empty)(store).await
     }
 
     /// Has relay and sweeper walk it, if it has an outbox.

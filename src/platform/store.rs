@@ -5,6 +5,7 @@
 
 mod batch;
 pub mod document;
+pub mod migrations;
 mod plan;
 mod query;
 mod sqlite;
@@ -42,8 +43,9 @@ pub enum StoreError {
     /// The database did not answer, or not in time: nothing is known about a write. Try again later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// Stored indexes, as `collection.name`, are not as they are declared.
-    #[error("declared differently from what is stored: {}; run `waybill migrate`", .0.join(", "))]
+    /// The database is of an older form: stored indexes, as `collection.name`, that are declared differently
+    /// by now, or steps that were not made.
+    #[error("the database must be migrated ({}): run `waybill migrate`", .0.join(", "))]
     Outdated(Vec<String>),
     /// A stored document does not read as its type, or the query names a field without an index: a fault of
     /// ours.

@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod client;
 mod debug;
+pub mod earlier;
 mod endpoint;
 mod endpoints;
 mod label_hosts;

@@ -2,4 +2,5 @@
 
 #[macro_use]
 mod contract;
+mod migrations;
 mod sqlite;

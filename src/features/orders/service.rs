@@ -6,6 +6,8 @@ mod label;
 mod progress;
 pub mod review;
 
+use std::time::Duration;
+
 pub use label::{LabelResult, Labels};
 
 use super::{
@@ -74,6 +76,12 @@ impl OrderService {
     #[must_use]
     pub fn new(store: Store, producer: Producer, clock: Clock, env: ProviderEnv, policies: Policies) -> Self {
         Self { store, producer, clock, env, policies }
+    }
+
+    /// The same, for callers whose operations of the store may take this long.
+    #[must_use]
+    pub fn within(&self, within: Duration) -> Self {
+        Self { store: self.store.within(within), ..self.clone() }
     }
 
     /// Accepts an order, once for each `clientOrderId`: the unique index decides, not a look before the

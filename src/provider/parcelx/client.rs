@@ -146,7 +146,7 @@ impl ParcelXClient {
         Ok(match self.logs.close(&tombstone).await? {
             None => CallOutcome::NotSent,
             Some((sent, wire)) => {
-                E::read(&wire, Asked { reference: &call.reference, payload: &sent.request_payload })
+                E::read(&wire, Asked { reference: &call.reference, payload: &sent.payload() })
             }
         })
     }

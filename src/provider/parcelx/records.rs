@@ -1,5 +1,7 @@
 //! The two documents of a wire attempt: what was asked, and how it ended.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -8,7 +10,10 @@ use super::{
     redact,
 };
 use crate::{
-    base::timestamp::Timestamp,
+    base::{
+        payload::{PayloadIs, StoredPayload},
+        timestamp::Timestamp,
+    },
     platform::store::{Document, Field, Index, id_and_version},
     provider::carrier::{CallRecord, RecordedEnd},
 };
@@ -27,6 +32,8 @@ pub struct RequestLog {
     /// Our reference.
     pub idempotency_key: String,
     pub request_payload: Value,
+    #[serde(default, skip_serializing_if = "PayloadIs::is_json")]
+    pub payload_is: PayloadIs,
     pub attempt: i64,
     pub queued_at: Timestamp,
     pub sent_at: Timestamp,
@@ -77,11 +84,11 @@ pub struct End {
     /// The envelope's `status`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success: Option<bool>,
-    /// JSON as it came; a text when it was none.
+    /// JSON as it came, where every database keeps it so; otherwise a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_payload: Option<Value>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub payload_is_text: bool,
+    #[serde(default, skip_serializing_if = "PayloadIs::is_json")]
+    pub payload_is: PayloadIs,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +121,7 @@ impl End {
             status_code: None,
             success: None,
             response_payload: None,
-            payload_is_text: false,
+            payload_is: PayloadIs::Json,
             retry_after: None,
             error_code: None,
             error_message: None,
@@ -125,11 +132,11 @@ impl End {
                 end.status_code = Some(answer.status);
                 end.success = answer.succeeded();
                 end.retry_after = answer.retry_after;
-                end.payload_is_text = matches!(answer.body, Body::Text(_));
-                end.response_payload = Some(match &answer.body {
-                    Body::Json(value) => value.clone(),
-                    Body::Text(text) => text.as_str().into(),
-                });
+                let stored = match &answer.body {
+                    Body::Json(value) => StoredPayload::json(value.clone()),
+                    Body::Text(text) => StoredPayload::raw(text),
+                };
+                (end.response_payload, end.payload_is) = (Some(stored.kept), stored.is);
             }
             CallResult::Failure { class, detail } => {
                 end.error_code = Some(*class);
@@ -139,6 +146,16 @@ impl End {
         end
     }
 
+    /// The JSON of the answer, if it was JSON.
+    fn answered(&self) -> Option<Cow<'_, Value>> {
+        StoredPayload::read(self.response_payload.as_ref()?, self.payload_is)
+    }
+
+    fn shown(&self) -> Option<Value> {
+        let json = self.answered();
+        json.as_deref().or(self.response_payload.as_ref()).map(redact::redacted)
+    }
+
     /// The facts again, as the verdict table reads them.
     #[must_use]
     pub fn wire(&self) -> CallResult {
@@ -146,10 +163,10 @@ impl End {
             let class = self.error_code.unwrap_or(Failure::NoAnswerRecorded);
             return CallResult::Failure { class, detail: self.error_message.clone().unwrap_or_default() };
         };
-        let body = match &self.response_payload {
-            Some(Value::String(text)) if self.payload_is_text => Body::Text(text.clone()),
-            Some(value) => Body::Json(value.clone()),
-            None => Body::Text(String::new()),
+        let body = match (self.answered(), &self.response_payload) {
+            (Some(json), _) => Body::Json(json.into_owned()),
+            (None, Some(Value::String(text))) => Body::Text(text.clone()),
+            (None, _) => Body::Text(String::new()),
         };
         CallResult::Answer(Answer { status, retry_after: self.retry_after, body })
     }
@@ -167,6 +184,7 @@ impl RequestLog {
         attempt: i64,
         at: (Timestamp, Timestamp),
     ) -> Self {
+        let payload = StoredPayload::json(payload);
         Self {
             id: id.to_owned(),
             version: 1,
@@ -174,7 +192,8 @@ impl RequestLog {
             operation: operation.to_owned(),
             order_id: order_id.to_owned(),
             idempotency_key: reference.to_owned(),
-            request_payload: payload,
+            request_payload: payload.kept,
+            payload_is: payload.is,
             attempt,
             queued_at: at.0,
             sent_at: at.1,
@@ -183,9 +202,17 @@ impl RequestLog {
         }
     }
 
+    /// What was asked.
+    #[must_use]
+    pub fn payload(&self) -> Cow<'_, Value> {
+        StoredPayload::read(&self.request_payload, self.payload_is)
+            .unwrap_or(Cow::Borrowed(&self.request_payload))
+    }
+
     /// What may be shown of it, and of how it ended.
     #[must_use]
     pub fn shown(self, outcome: Option<OutcomeLog>) -> CallRecord {
+        let request_payload = redact::redacted(&self.payload());
         CallRecord {
             id: self.id,
             provider: self.provider,
@@ -194,11 +221,11 @@ impl RequestLog {
             queued_at: self.queued_at,
             sent_at: self.sent_at,
             never_sent: self.never_sent,
-            request_payload: redact::redacted(&self.request_payload),
+            request_payload,
             outcome: outcome.map(|o| RecordedEnd {
                 status_code: o.end.status_code,
                 success: o.end.success,
-                response_payload: o.end.response_payload.as_ref().map(redact::redacted),
+                response_payload: o.end.shown(),
                 error_code: o.end.error_code.map(Failure::as_str),
                 verdict: o.end.verdict,
                 received_at: o.received_at,
@@ -216,5 +243,70 @@ impl OutcomeLog {
             Some(late) if self.end.error_code == Some(Failure::NoAnswerRecorded) => late.end.wire(),
             _ => self.end.wire(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer(body: Body) -> CallResult {
+        CallResult::Answer(Answer { status: 200, retry_after: None, body })
+    }
+
+    fn outcome(end: End) -> OutcomeLog {
+        OutcomeLog {
+            id: "plog_1".to_owned(),
+            version: 1,
+            request_ref_id: "plog_1".to_owned(),
+            provider: PROVIDER.to_owned(),
+            operation: "create".to_owned(),
+            order_id: "ord_1".to_owned(),
+            late: Some(Late { end: end.clone(), received_at: Timestamp::from_millis(5) }),
+            end,
+            received_at: Timestamp::from_millis(0),
+            duration_ms: 1,
+            extra: Map::new(),
+        }
+    }
+
+    /// Whatever form an answer is kept in, it is the same answer when it is read again.
+    #[test]
+    fn an_answer_that_no_database_would_keep_is_the_same_again() {
+        let booked = |odd: Value| json!({"status": true, "data": {"awb_number": "1Z5", "client_order_id": "ORD-1", "odd": odd}});
+        for (body, is) in [
+            (Body::Json(booked(json!(1.5))), None),
+            (Body::Json(booked(json!(u64::MAX))), Some("text")),
+            (Body::Json(booked(json!({"$oid": "zz", "a\u{0}": 1}))), Some("text")),
+            (Body::Json(booked(json!(vec![1; 400_000]))), Some("text")),
+            (Body::Text("<html>".to_owned()), Some("raw")),
+            (Body::Text("{\"status\":true}".to_owned()), Some("raw")),
+        ] {
+            let wire = answer(body);
+            let log = outcome(End::new(&wire, "unknown"));
+            let json = serde_json::to_value(&log).unwrap();
+            assert_eq!(json.get("payloadIs").and_then(Value::as_str), is);
+            let again: OutcomeLog = serde_json::from_value(json).unwrap();
+            let bson = bson::serialize_to_vec(&log).unwrap();
+            let from_bson: OutcomeLog = bson::deserialize_from_slice(&bson).unwrap();
+            for read in [again, from_bson] {
+                assert_eq!(read.end.wire(), wire);
+                assert_eq!(read.late.map(|late| late.end.wire()), Some(wire.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_asked_is_the_same_again() {
+        let odd = json!({"client_order_id": "ORD-1", "n": u64::MAX});
+        let at = Timestamp::from_millis(0);
+        let log = RequestLog::new("plog_1", "create", "ord_1", "ORD-1", odd.clone(), 1, (at, at));
+        let bson = bson::serialize_to_vec(&log).unwrap();
+        let again: RequestLog = bson::deserialize_from_slice(&bson).unwrap();
+        assert_eq!(*again.payload(), odd);
+        let shown = serde_json::to_value(again.shown(None).request_payload).unwrap();
+        assert_eq!(shown["client_order_id"], "ORD-1", "shown as JSON");
     }
 }
