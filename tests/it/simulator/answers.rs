@@ -50,6 +50,7 @@ async fn a_lost_answer_leaves_no_byte_and_a_booking() {
 
 #[tokio::test]
 async fn the_same_works_nested_in_another_router_behind_its_layers() {
+    waybill::provider::parcelx::client::install_crypto();
     let simulator = Simulator::new(Settings::default(), Clock::system()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
