@@ -8,7 +8,10 @@ use std::{
 use crate::{
     app::App,
     base::ids,
-    platform::{auth::Role, config::Config},
+    platform::{
+        auth::Role,
+        config::{Config, shown},
+    },
     provider::carrier::ProviderEnv,
 };
 
@@ -64,8 +67,10 @@ fn url(mut address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-fn path(url: &str) -> &str {
-    url.strip_prefix("sqlite:").unwrap_or(url)
+/// A file's path, or where the server is.
+fn path(url: &str) -> String {
+    let shown = shown(url);
+    shown.strip_prefix("sqlite:").map(str::to_owned).unwrap_or(shown)
 }
 
 /// One line to paste, with only the required fields. Each start uses a new `clientOrderId`, so the first
