@@ -63,7 +63,6 @@ async fn the_same_works_nested_in_another_router_behind_its_layers() {
     simulator.script(Rule::create(Answer::CutBody));
     assert!(raw(&address, "/simulator").await.starts_with("HTTP/1.1 200 OK"));
 
-    waybill::provider::parcelx::client::install_crypto();
     let client = Client::builder().no_proxy().build().unwrap();
     let get =
         |path: &str| client.get(format!("http://{address}/simulator{path}")).header("access-token", "x");
