@@ -78,6 +78,14 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Freezes or thaws it: `-STOP`, `-CONT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         self.child.kill().unwrap();
@@ -101,6 +109,26 @@ impl Answer {
             Self::Int(n) => n.to_string(),
             other => panic!("no text: {other:?}"),
         }
+    }
+}
+
+impl Answer {
+    pub(crate) fn int(self) -> i64 {
+        match self {
+            Self::Int(n) => n,
+            other => panic!("no number: {other:?}"),
+        }
+    }
+
+    pub(crate) fn list(self) -> Vec<Self> {
+        match self {
+            Self::List(list) => list,
+            other => panic!("no list: {other:?}"),
+        }
+    }
+
+    pub(crate) fn texts(self) -> Vec<String> {
+        self.list().into_iter().map(Self::text).collect()
     }
 }
 

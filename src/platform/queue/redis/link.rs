@@ -198,15 +198,11 @@ impl Link {
             let client = self.client.clone();
             tokio::spawn(async move { drop(client.force_reconnection().await) });
         }
-        let passing = PASSING.contains(&word);
         let shown = details.lines().next().unwrap_or_default();
+        // Whatever the library says itself is about the way there.
+        let of_server = word.len() > 2 && word.bytes().all(|b| b.is_ascii_uppercase());
         match error.kind() {
-            ErrorKind::Unknown
-            | ErrorKind::InvalidArgument
-            | ErrorKind::InvalidCommand
-            | ErrorKind::Parse
-                if !passing =>
-            {
+            _ if of_server && !PASSING.contains(&word) => {
                 QueueError::Fault(format!("{}: {shown}", self.shown))
             }
             ErrorKind::Timeout => self.unavailable("no answer in time"),
