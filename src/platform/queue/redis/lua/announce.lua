@@ -5,7 +5,6 @@
 -- ARGV     now, the queue's name, our version, the worker's name, until when it is believed
 
 begin(KEYS[2], ARGV[2], ARGV[3])
-call('SADD', KEYS[2], ARGV[2])
 local now, since = ARGV[1], ARGV[1]
 local all = call('HGETALL', P .. 'x:workers')
 for i = 1, #all, 2 do

@@ -20,10 +20,10 @@ end
 
 -- Makes the queue known to those that look for queues.
 local function begin(registry, queue, version)
+    call('SADD', registry, queue)
     if meta().events then return end
     call('HSETNX', P .. 'meta', 'opts.maxLenEvents', 10000)
     call('HSETNX', P .. 'meta', 'version', version)
-    call('SADD', registry, queue)
 end
 
 local function event(name, ...)
