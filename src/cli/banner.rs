@@ -8,7 +8,7 @@ use std::{
 use crate::{
     app::App,
     base::ids,
-    platform::{auth::Role, config::Config},
+    platform::{auth::Role, config::Config, queue},
     provider::carrier::ProviderEnv,
 };
 
@@ -23,7 +23,8 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
         }
         ProviderEnv::Live => ("API and worker", "the real one: orders cost money".to_owned()),
     };
-    let (orders, jobs) = (path(&app.config.store.url), path(&app.config.queue.url));
+    let queue = queue::shown(&app.config.queue.url);
+    let (orders, jobs) = (path(&app.config.store.url), path(&queue));
     let mut text = format!(
         "Waybill {VERSION}: {what}. Ctrl-C stops it.\n  \
          API      {url}, documented on {url}/docs\n  \
@@ -50,7 +51,8 @@ pub(super) fn api(address: SocketAddr) -> String {
 }
 
 pub(super) fn worker(config: &Config) -> String {
-    let (queue, jobs) = (path(&config.queue.url), config.queue.concurrency);
+    let (queue, jobs) = (queue::shown(&config.queue.url), config.queue.concurrency);
+    let queue = path(&queue);
     format!("Waybill {VERSION}: worker on {queue}, {jobs} jobs per queue at the same time")
 }
 

@@ -10,6 +10,7 @@ use crate::{
     platform::{
         config::Config,
         outbox::{Dispatched, LeaseDocument},
+        queue,
         store::{Order as Sort, Query, Store},
     },
 };
@@ -56,7 +57,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     for account in app.accounts.list().await.context("accounts")? {
         super::say(&format!("account    {}", super::account::line(&account)))?;
     }
-    super::say(&format!("queue      {}", app.config.queue.url))?;
+    super::say(&format!("queue      {}", queue::shown(&app.config.queue.url)))?;
     for (name, _) in crate::app::queues() {
         let counts = app.queue.inspect.counts(name).await.context("queue")?;
         super::say(&format!(

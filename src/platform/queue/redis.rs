@@ -12,6 +12,7 @@
 //! - A job that is part of a flow is failed with the reason, and a queue with schedulers is not worked at
 //!   all: both would need steps that only BullMQ makes.
 
+mod advice;
 mod by_hand;
 mod inspect;
 mod jobs;
@@ -48,7 +49,7 @@ use crate::{
     platform::queue::Inspect,
 };
 
-pub(super) use self::url::is_ours;
+pub(super) use self::url::{is_ours, shown};
 
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(2);
@@ -122,7 +123,10 @@ impl RedisQueue {
             Some(error) if refuses_us(&error) => return Err(error),
             Some(error) => tracing::warn!(%error, "the queue is away; jobs wait until it is there"),
             // The epoch begins now, not with the first look at it.
-            None => drop(queue.epoch().await?),
+            None => {
+                queue.epoch().await?;
+                advice::warn(&queue.calls, &queue.shown).await;
+            }
         }
         Ok(Queue { broker: queue.clone(), inspect: queue.clone(), manage: queue })
     }
