@@ -9,6 +9,7 @@ pub mod job;
 mod manage;
 mod new_job;
 pub mod producer;
+mod redis;
 pub mod registry;
 pub mod retry;
 pub mod runner;
@@ -53,15 +54,25 @@ impl Default for Keep {
     }
 }
 
+/// Whether [`Queue::open`] knows what `url` names: a SQLite file, or a Redis server.
+#[must_use]
+pub fn can_open(url: &str) -> bool {
+    url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty()) || redis::is_ours(url)
+}
+
 impl Queue {
     /// Opens the queue that `url` names, creating it where that is possible.
     ///
     /// # Errors
-    /// [`QueueError::Unavailable`], with the path or host and what to do about it.
+    /// [`QueueError::Unavailable`], with the path or host and what to do about it; [`QueueError::Fault`] for
+    /// a URL that can never work. Never with a password.
     pub async fn open(url: &str, clock: Clock, keep: Keep) -> Result<Self, QueueError> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             return sqlite::SqliteQueue::open(path, clock, keep).await;
         }
-        Err(QueueError::Unavailable("the queue's URL must start with `sqlite:`".to_owned()))
+        if redis::is_ours(url) {
+            return redis::RedisQueue::open(url, clock, keep).await;
+        }
+        Err(QueueError::Unavailable("the queue's URL must start with `sqlite:` or `redis:`".to_owned()))
     }
 }

@@ -4,6 +4,7 @@ mod client;
 mod ending;
 mod no_queue;
 pub(crate) mod orders;
+pub(crate) mod redis;
 mod test_app;
 mod tracking;
 

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{Account, Config, ConfigError, Problem, Provider, Role, secrets};
-use crate::platform::telemetry;
+use crate::platform::{queue, telemetry};
 
 const LIVE: &str = "https://app.parcelx.in";
 
@@ -32,9 +32,9 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
         "must be sqlite:PATH, such as sqlite:data/waybill.db",
     );
     unless(
-        config.queue.url.strip_prefix("sqlite:").is_some_and(|p| !p.is_empty()),
+        queue::can_open(&config.queue.url),
         "queue.url",
-        "must be sqlite:PATH, such as sqlite:data/queue.db",
+        "must be sqlite:PATH, such as sqlite:data/queue.db, or redis://HOST:PORT",
     );
     unless(config.store.url != config.queue.url, "queue.url", "must be another file than store.url");
     unless(call >= Duration::from_millis(100), "parcelx.timeout", "must be 100ms or more");

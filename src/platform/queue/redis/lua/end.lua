@@ -1,0 +1,102 @@
+-- Tells how jobs ended, and claims the next ones.
+--
+-- KEYS[1]  the start of the queue's keys
+-- ARGV     now, max (0: nothing is claimed), lease, the lease's end, token, worker;
+--          how many completed and how many failed jobs are kept; points of the metrics;
+--          then for each job: id, token, kind (complete, fail, delay), a text (return value or reason), the
+--          reason as a JSON string, attempts, delay, whether it counts (1 or 0)
+-- Returns  for each job 1, or 0 for one that its holder had lost: nothing is changed then; whether the queue
+--          has a rate limit; what was claimed, as claim.lua gives it
+
+local now, max = ARGV[1], tonumber(ARGV[2])
+local keep_completed, keep_failed, points = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local completed, failed, waits, delayed = 0, 0, false, false
+
+-- Takes a job out of its holder's hands: its options, or '' if it has none. Nil: it is not the holder's.
+local function take_back(id, token)
+    local key = P .. id
+    if token == '' then return nil end
+    local f = call('HMGET', key, 'ats', 'x_token', 'opts')
+    if not f[1] then return nil end
+    local lock = call('GET', key .. ':lock')
+    -- A lease that ran out is its holder's as long as nobody has found that out.
+    if lock ~= token and (lock or f[2] ~= token .. ':' .. f[1]) then return nil end
+    if call('LREM', P .. 'active', -1, id) == 0 then return nil end
+    call('DEL', key .. ':lock')
+    call('SREM', P .. 'stalled', id)
+    return f[3] or ''
+end
+
+local function fail(id, opts, reason, reason_json, attempts)
+    local tries = end_as_failed(id, now, reason, reason_json, opts, keep_failed)
+    if tries >= attempts then event('retries-exhausted', 'jobId', id, 'attemptsMade', tries) end
+    failed = failed + 1
+end
+
+local function complete(id, opts, value, attempts)
+    local key = P .. id
+    if call('SCARD', key .. ':dependencies') > 0 then
+        local reason = 'the job has children that have not ended'
+        return fail(id, opts, reason, cjson.encode(reason), attempts)
+    end
+    call('HINCRBY', key, 'atm', 1)
+    call('HSET', key, 'returnvalue', value, 'finishedOn', now)
+    call('HDEL', key, 'x_token', 'x_until', 'x_reason')
+    finish(id, 'completed', now, 'removeOnComplete', opts, keep_completed)
+    event('completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
+    completed = completed + 1
+end
+
+local function put_off(id, opts, reason, reason_json, delay, counts)
+    local key = P .. id
+    if counts then
+        call('HINCRBY', key, 'atm', 1)
+        call('HSET', key, 'failedReason', reason)
+        call('HDEL', key, 'x_token', 'x_until', 'x_reason')
+        add_trace(id, reason_json, opts)
+    else
+        call('HSET', key, 'x_reason', reason)
+        call('HDEL', key, 'x_token', 'x_until')
+    end
+    call('HSET', key, 'delay', delay)
+    if tonumber(delay) > 0 then
+        delay_until(id, tonumber(now) + tonumber(delay))
+        delayed = true
+    else
+        place(id)
+        event('waiting', 'jobId', id, 'prev', 'active')
+        waits = true
+    end
+end
+
+local states = {}
+for i = 10, #ARGV, 8 do
+    local id, kind = ARGV[i], ARGV[i + 2]
+    local opts = take_back(id, ARGV[i + 1])
+    states[#states + 1] = opts and 1 or 0
+    if opts and kind == 'complete' then
+        complete(id, opts, ARGV[i + 3], tonumber(ARGV[i + 5]))
+    elseif opts and kind == 'fail' then
+        fail(id, opts, ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]))
+    elseif opts then
+        put_off(id, opts, ARGV[i + 3], ARGV[i + 4], ARGV[i + 6], ARGV[i + 7] == '1')
+    end
+end
+if completed > 0 then trim('completed', now, keep_completed) end
+if failed > 0 then trim('failed', now, keep_failed) end
+count_finished('completed', completed, now, points)
+count_finished('failed', failed, now, points)
+
+local claimed = {}
+if max > 0 and call('EXISTS', P .. 'repeat') == 0 then
+    claimed = take({ now = now, max = max, lease = ARGV[3], ends = ARGV[4], token = ARGV[5],
+        worker = ARGV[6] })
+elseif waits or (meta().concurrency and anything_waits()) then
+    wake()
+end
+if #claimed == 0 and completed + failed > 0 and call('LLEN', P .. 'active') == 0 and not anything_waits()
+    and (max == 0 or call('ZCARD', P .. 'delayed') == 0) then
+    event('drained')
+end
+if delayed then wake_delayed() end
+return { states, meta().rate and 1 or 0, claimed }
