@@ -11,5 +11,6 @@ mod mapping;
 mod outcomes;
 mod protection;
 mod reconcile;
+mod refusals;
 mod verdicts;
 mod waiting;

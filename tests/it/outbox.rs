@@ -56,16 +56,6 @@ async fn pass(app: &TestApp) -> Report {
     app.app.walker().pass().await.unwrap()
 }
 
-/// The queue with all it knew is gone, as when its file or its Redis is lost.
-fn lose_queue(app: &TestApp) {
-    for file in ["queue.db", "queue.db-wal", "queue.db-shm"] {
-        let path = app.folder.path().join(file);
-        if path.exists() {
-            std::fs::remove_file(path).unwrap();
-        }
-    }
-}
-
 #[tokio::test]
 async fn the_relay_tells_the_queue_what_a_request_could_not() {
     let app = TestApp::start().await;
@@ -153,7 +143,7 @@ async fn a_lost_queue_loses_no_order_and_brings_each_back_at_its_own_time() {
     let fresh = merchant.create(&order("fresh")).await;
     app.advance(RELAY_AFTER * 2);
     pass(&app).await;
-    lose_queue(&app);
+    app.backend.lose_queue();
 
     app.advance(GRACE + Duration::from_secs(1));
     let report = pass(&app).await;
@@ -257,7 +247,7 @@ async fn a_worker_that_vanished_mid_way_is_found_although_its_job_is_gone() {
     let orders = &app.app.state.orders;
     let seen = orders.load(&id).await.unwrap().unwrap();
     orders.take(&seen, "plog_dead", Duration::from_secs(25), Duration::ZERO).await.unwrap().unwrap();
-    lose_queue(&app);
+    app.backend.lose_queue();
     app.advance(Duration::from_secs(40) + GRACE + Duration::from_millis(1));
     assert_eq!(pass(&app).await.dispatched, 1);
     app.run_pending_jobs().await;
@@ -309,7 +299,7 @@ async fn losing_the_whole_queue_again_and_again_says_nothing_of_the_orders() {
     for loss in 1..=5 {
         app.advance(RELAY_AFTER * 2);
         pass(&app).await;
-        lose_queue(&app);
+        app.backend.lose_queue();
         app.advance(GRACE * 2);
         let report = pass(&app).await;
         assert_eq!((report.dispatched, report.given_up), (3, 0), "loss {loss}");

@@ -1,5 +1,6 @@
 //! What tests of the whole service stand on.
 
+pub(crate) mod backend;
 mod client;
 mod ending;
 mod no_queue;

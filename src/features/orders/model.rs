@@ -27,6 +27,7 @@ mod operator;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(super) use self::booking::found;
 pub use self::{
     amend::Amend,
     booking::{Booking, MAX_UNRESOLVED_CALLS, NextAction, UNRESOLVED_FOR_AT_MOST, UnresolvedCall},

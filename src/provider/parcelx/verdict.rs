@@ -38,6 +38,9 @@ pub(super) fn judge<T>(
         (300..=399 | 404 | 405 | 415, _) => account(AccountProblem::Configuration),
         (425 | 429, _) => busy(answer),
         (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&answer.all_words()) => wallet(answer, asked),
+        (200 | 400 | 406 | 422, Some(false)) if is_known(&own_words(answer, asked, is_known)) => {
+            unknown(answer, format!("unknown: refused as known already: {}", answer.words()))
+        }
         (200 | 400 | 406 | 422, Some(false)) => Refused(spoken(answer)),
         (200..=299, Some(true)) => match success(answer) {
             Ok(success) => Done(success),
@@ -64,10 +67,9 @@ pub(super) fn judge_of_shipment<T>(
         (403, None | Some(false)) => {
             CallOutcome::deferred(Cause::Declined("ParcelX refuses the credentials (HTTP 403)".to_owned()))
         }
-        // Words about a balance say nothing of the account.
-        (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&answer.all_words()) => {
-            Refused(spoken(answer))
-        }
+        // Words about a balance say nothing of the account, and "already cancelled" nothing of a booking.
+        (200 | 400 | 406 | 422, Some(false)) => Refused(spoken(answer)),
+        (402, Some(false)) if is_wallet(&answer.all_words()) => Refused(spoken(answer)),
         _ => judge(wire, asked, success),
     }
 }
@@ -104,17 +106,30 @@ pub(super) fn busy<T>(answer: &Answer) -> CallOutcome<T> {
 /// Words about money. An answer may quote the order, and what a merchant calls their goods must not hold the
 /// account of all: then that order alone waits.
 fn wallet<T>(answer: &Answer, asked: Asked<'_>) -> CallOutcome<T> {
-    let words = answer.all_words().to_lowercase();
-    // A quote that is no more than the word itself cannot be told from the provider's own.
-    let quoted = redact::texts(asked.payload)
-        .into_iter()
-        .map(str::to_lowercase)
-        .filter(|text| is_wallet(text) && text != "balance");
-    CallOutcome::deferred(if is_wallet(&quoted.fold(words, |words, text| words.replace(&text, ""))) {
+    CallOutcome::deferred(if is_wallet(&own_words(answer, asked, is_wallet)) {
         Cause::Account(AccountProblem::Wallet, answer.words())
     } else {
         Cause::Declined(answer.words())
     })
+}
+
+/// An answer's words, in small letters, without what it quotes of the order and would itself pass `test`.
+fn own_words(answer: &Answer, asked: Asked<'_>, test: fn(&str) -> bool) -> String {
+    let words = answer.all_words().to_lowercase();
+    if !test(&words) {
+        return words;
+    }
+    // A quote that is no more than the word itself cannot be told from the provider's own.
+    let quoted = redact::texts(asked.payload)
+        .into_iter()
+        .map(str::to_lowercase)
+        .filter(|text| test(text) && !matches!(text.as_str(), "balance" | "already" | "duplicate"));
+    quoted.fold(words, |words, text| words.replace(&text, ""))
+}
+
+/// Our reference is unique: whatever says that it exists already is evidence for a booking, never against one.
+fn is_known(words: &str) -> bool {
+    words.contains("already") || words.contains("duplicate")
 }
 
 /// A reason is shown wherever a refusal is.

@@ -41,6 +41,32 @@ async fn a_worker_that_dies_at_any_step_of_a_booking_books_once() {
     assert!(reviewed <= most, "{findings:?}");
 }
 
+/// Once it is refused, and once refused and booked all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_whose_worker_dies_before_it_is_final_is_looked_up_by_the_next() {
+    let rig = Rig::new("refusal-points", &[]).await;
+    let api = rig.api(None).await;
+    for point in ["book:after-outcome", "book:before-settle-refused"] {
+        for (fate, rule) in [
+            ("refused", json!({ "operation": "create", "refuse": "Pincode not serviceable" })),
+            (
+                "booked",
+                json!({ "operation": "create", "answer": { "status": { "code": 422 } }, "acts": true }),
+            ),
+        ] {
+            rig.simulator.script(rule).await;
+            rig.merchant.create(&format!("P-{point}-{fate}")).await;
+            let mut dying = rig.worker(Some(point)).await;
+            dying.dies_at_its_point().await;
+            rig.killed();
+        }
+    }
+    let worker = rig.worker(None).await;
+    let findings = audit(&rig, vec![worker], vec![api]).await;
+    let count = |state| findings.states.get(state).copied();
+    assert_eq!((count("failed"), count("success"), findings.orders), (Some(2), Some(2), 4), "{findings:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_dies_while_it_relays_or_sweeps_adds_no_second_booking() {
     let rig = Rig::new("outbox-points", &[]).await;

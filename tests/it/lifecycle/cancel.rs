@@ -177,10 +177,11 @@ async fn many_cancels_at_once_are_one() {
 
 #[tokio::test]
 async fn a_wish_during_the_call_is_carried_out_after_it() {
-    for (rule, ends, calls) in [
+    for (rule, ends, cancels, tracks) in [
         (
             Rule::create(Answer::HangAfterBooking { ms: 300, then: Then::Answer }),
             ("cancelled", "success", "done"),
+            1,
             1,
         ),
         // The order is sent no more once the provider was busy, and a refusal leaves nothing to cancel.
@@ -188,11 +189,13 @@ async fn a_wish_during_the_call_is_carried_out_after_it() {
             Rule { latency_ms: Some(300), ..Rule::create(Answer::Status { code: 429, retry_after: None }) },
             ("cancelled", "cancelled", "done"),
             0,
+            0,
         ),
         (
             Rule { latency_ms: Some(300), ..Rule::refuse("Pincode is not served") },
             ("failed", "failed", "done"),
             0,
+            1,
         ),
     ] {
         let app = TestApp::start().await;
@@ -211,7 +214,7 @@ async fn a_wish_during_the_call_is_carried_out_after_it() {
         let (_, data) = tokio::join!(app.run_pending_jobs(), request);
         assert_eq!(words(&data), ("pending", "processing", "requested"));
         until_settled(&app, &id).await;
-        app.assert_calls(&[("create", 1), ("cancel", calls), ("track", calls)]);
+        app.assert_calls(&[("create", 1), ("cancel", cancels), ("track", tracks)]);
         assert_eq!(words(&merchant.order(&id).await), ends);
         assert_eq!(live(&app), 0);
         // A repeat is no error, however it ended.
@@ -304,6 +307,6 @@ async fn bad_cancels_are_told_what_is_wrong() {
     app.simulator.script(Rule::refuse("Pincode is not served"));
     let failed = merchant.create(&order("A-9")).await;
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     merchant.post("/orders/cancel", &json!({ "orderId": failed })).await.problem(409, "conflict-state");
 }

@@ -302,7 +302,7 @@ async fn a_refusal_proves_that_the_keys_are_good_but_not_that_there_is_money() {
             app.advance(Duration::from_secs(5));
             assert_eq!(app.run_pending_jobs().await, 2, "the next one tries soon");
         }
-        app.assert_calls(&[("create", 3)]);
+        app.assert_calls(&[("create", 3), ("track", 1)]);
         assert_eq!(hold(&app).await, None);
     }
 }

@@ -213,7 +213,7 @@ async fn only_a_booked_order_that_is_to_go_out_has_a_label() {
     app.simulator.script(Rule::refuse("Pincode is not served"));
     let refused = merchant.create(&order("A-2")).await;
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     let problem = merchant.get(&path(&refused)).await.problem(409, "conflict-state");
     assert!(problem["detail"].as_str().unwrap().contains("failed"), "{problem}");
 }

@@ -22,7 +22,7 @@ async fn refusals_fail_the_order_with_the_providers_words_in_every_shape() {
         let merchant = app.merchant("u1");
         let id = merchant.create(&order("A-1")).await;
         app.run_pending_jobs().await;
-        app.assert_calls(&[("create", 1)]);
+        app.assert_calls(&[("create", 1), ("track", 1)]);
         let seen = merchant.order(&id).await;
         assert_eq!(
             (seen["status"].as_str(), seen["providerSyncStatus"].as_str()),

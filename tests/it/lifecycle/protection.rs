@@ -117,7 +117,7 @@ async fn refusals_and_busy_answers_are_answers() {
     app.simulator.script(Rule::create(Answer::Status { code: 429, retry_after: None }).times(6));
     orders(&merchant, 12).await;
     assert_eq!(app.run_pending_jobs().await, 12);
-    app.assert_calls(&[("create", 12)]);
+    app.assert_calls(&[("create", 12), ("track", 6)]);
     app.leave_jobs();
 }
 

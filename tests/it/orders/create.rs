@@ -242,7 +242,7 @@ async fn nothing_is_accepted_while_the_database_is_not_in_its_place() {
 
 #[tokio::test]
 async fn orders_are_accepted_while_the_queue_is_away_and_booked_when_it_is_back() {
-    let app = TestApp::start().await;
+    let app = TestApp::builder().on_files().start().await;
     let merchant = app.merchant("u1");
     let (path, folder) = (app.folder.path().join("queue.db"), app.folder.path().join("queue.db-wal"));
     // Something stands in the queue's place that it cannot use.

@@ -271,7 +271,7 @@ async fn a_create_that_took_too_long_is_settled_by_sending_it_again() {
 
 #[tokio::test]
 async fn a_queue_that_is_away_keeps_no_order_from_being_taken() {
-    let app = TestApp::start().await;
+    let app = TestApp::builder().on_files().start().await;
     app.leave_jobs();
     let merchant = app.merchant("u1");
     let lock = locked(&app, "queue.db");

@@ -117,7 +117,7 @@ async fn of_each_kind(app: &TestApp, merchant: &Client) -> [String; 3] {
     let failed = merchant.create(&order("failed & so on")).await;
     app.run_pending_jobs().await;
     app.advance(Duration::from_secs(1));
-    app.assert_calls(&[("create", 2)]);
+    app.assert_calls(&[("create", 2), ("track", 1)]);
     [booked, failed, merchant.create(&order("queued")).await]
 }
 

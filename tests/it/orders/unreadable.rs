@@ -25,12 +25,6 @@ fn unreadable(app: &TestApp, id: &str) {
     assert_eq!(conn.execute(many, rusqlite::params![id, MANY]).unwrap(), 600);
 }
 
-fn lose_queue(app: &TestApp) {
-    for file in ["queue.db", "queue.db-wal", "queue.db-shm"] {
-        drop(std::fs::remove_file(app.folder.path().join(file)));
-    }
-}
-
 #[tokio::test]
 async fn the_relay_passes_over_them() {
     let app = TestApp::start().await;
@@ -39,7 +33,7 @@ async fn the_relay_passes_over_them() {
     app.advance(Duration::from_secs(1));
     let good = merchant.create(&order("A-2")).await;
     unreadable(&app, &newer);
-    lose_queue(&app);
+    app.backend.lose_queue();
     app.advance(Duration::from_secs(10));
     let report = app.app.walker().pass().await.unwrap();
     assert_eq!(report.relayed, 1);
@@ -58,7 +52,7 @@ async fn the_sweeper_passes_over_them() {
     app.advance(Duration::from_secs(10));
     assert_eq!(app.app.walker().pass().await.unwrap().relayed, 2);
     unreadable(&app, &newer);
-    lose_queue(&app);
+    app.backend.lose_queue();
     app.advance(Duration::from_secs(3600));
     let report = app.app.walker().pass().await.unwrap();
     assert_eq!((report.dispatched, report.waiting), (1, 0));

@@ -16,7 +16,7 @@ use waybill::{
 };
 
 use super::contract::{Lab, Q, contract};
-use crate::support::redis::{Answer, Raw, shared};
+use crate::support::redis::{self, Answer, Raw, shared};
 
 /// A prefix on a server.
 pub(super) struct Keys {
@@ -40,20 +40,6 @@ impl Keys {
     }
 }
 
-/// Leases end when the test's clock says so, however long the test takes; other keys live as much shorter.
-const ADVANCE: &str = "
-for _, key in ipairs(redis.call('KEYS', ARGV[1] .. ':*')) do
-    local left = redis.call('PTTL', key)
-    local ends = string.sub(key, -5) == ':lock' and redis.call('HGET', string.sub(key, 1, -6), 'x_until')
-    if ends and tonumber(ends) >= tonumber(ARGV[3]) then
-        redis.call('PEXPIRE', key, 3600000)
-    elseif ends or (left >= 0 and left <= tonumber(ARGV[2])) then
-        redis.call('DEL', key)
-    elseif left >= 0 then
-        redis.call('PEXPIRE', key, left - tonumber(ARGV[2]))
-    end
-end";
-
 impl Lab for Keys {
     fn new() -> Self {
         Self::on(shared())
@@ -65,13 +51,11 @@ impl Lab for Keys {
 
     async fn advance(&self, clock: &Clock, time: Duration) {
         clock.advance(time);
-        let (time, now) = (time.as_millis().to_string(), clock.now().as_millis().to_string());
-        self.raw().ask(&["EVAL", ADVANCE, "0", &self.prefix, &time, &now]);
+        redis::advance(self.addr, &self.prefix, clock, time);
     }
 
     async fn lose(&self) {
-        let lose = "for _, key in ipairs(redis.call('KEYS', ARGV[1] .. ':*')) do redis.call('DEL', key) end";
-        self.raw().ask(&["EVAL", lose, "0", &self.prefix]);
+        redis::forget(self.addr, &self.prefix);
     }
 }
 

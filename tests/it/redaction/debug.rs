@@ -65,7 +65,7 @@ async fn what_a_service_gives_prints_nobody() {
     app.simulator.script(Rule::refuse("Zuqname is not known"));
     let id = merchant.create(&canaries::body("A-1")).await;
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     let order: Order = app.app.store.get(&id).await.unwrap().unwrap();
     assert_eq!(order.payload().consignee.mobile, canaries::MOBILE);
     assert_clean(

@@ -57,7 +57,7 @@ async fn a_refusal_still_says_what_is_wrong() {
     let merchant = app.merchant("u1");
     let id = merchant.create(&canaries::body("A-1")).await;
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     let job = app.app.queue.inspect.get(QUEUE, &format!("create-order-{id}-1")).await.unwrap().unwrap();
     assert_eq!(job.reason.as_deref(), Some("Pincode […] of […] […] is not serviceable, ask […] […]"));
     // The order's own merchant reads all of it.

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use waybill::base::clock::Clock;
+
 /// The server of this test process: `WAYBILL_TEST_REDIS` (`host:port`), or one that ends with the process.
 #[expect(clippy::disallowed_methods, reason = "this variable is for the tests alone")]
 pub(crate) fn shared() -> SocketAddr {
@@ -183,4 +185,30 @@ impl Raw {
             _ => panic!("no answer of Redis: {line:?}"),
         }
     }
+}
+
+/// Leases end when the test's clock says so, however long the test takes; other keys live as much shorter.
+const ADVANCE: &str = "
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. ':*')) do
+    local left = redis.call('PTTL', key)
+    local ends = string.sub(key, -5) == ':lock' and redis.call('HGET', string.sub(key, 1, -6), 'x_until')
+    if ends and tonumber(ends) >= tonumber(ARGV[3]) then
+        redis.call('PEXPIRE', key, 3600000)
+    elseif ends or (left >= 0 and left <= tonumber(ARGV[2])) then
+        redis.call('DEL', key)
+    elseif left >= 0 then
+        redis.call('PEXPIRE', key, left - tonumber(ARGV[2]))
+    end
+end";
+
+/// The queues under this prefix see that `time` has passed, until `clock`'s now.
+pub(crate) fn advance(addr: SocketAddr, prefix: &str, clock: &Clock, time: Duration) {
+    let (time, now) = (time.as_millis().to_string(), clock.now().as_millis().to_string());
+    Raw::connect(addr).cmd(&["EVAL", ADVANCE, "0", prefix, &time, &now]);
+}
+
+/// Removes everything under this prefix.
+pub(crate) fn forget(addr: SocketAddr, prefix: &str) {
+    let forget = "for _, key in ipairs(redis.call('KEYS', ARGV[1] .. ':*')) do redis.call('DEL', key) end";
+    Raw::connect(addr).cmd(&["EVAL", forget, "0", prefix]);
 }

@@ -12,7 +12,7 @@ use waybill::{
     platform::{
         auth::Role,
         config::{Account, Config},
-        queue::{Counts, Queue},
+        queue::{Counts, Keep, Queue},
     },
     provider::{
         carrier::ProviderEnv,
@@ -27,7 +27,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
-use super::Client;
+use super::{
+    Client,
+    backend::{Backend, Kind},
+};
 
 /// 2026-01-31T09:30:00Z
 const START: i64 = 1_769_851_800_000;
@@ -47,10 +50,12 @@ pub(crate) struct TestApp {
     asserted: Mutex<usize>,
     leave_jobs: Mutex<bool>,
     _simulator_runs: DropGuard,
+    pub(crate) backend: Backend,
     pub(crate) folder: TempDir,
 }
 
 pub(crate) struct Builder {
+    kind: Kind,
     settings: Vec<(String, String)>,
     base_url: Option<String>,
     env: ProviderEnv,
@@ -62,7 +67,7 @@ impl TestApp {
     }
 
     pub(crate) fn builder() -> Builder {
-        Builder { settings: Vec::new(), base_url: None, env: ProviderEnv::Simulator }
+        Builder { kind: Kind::chosen(), settings: Vec::new(), base_url: None, env: ProviderEnv::Simulator }
     }
 
     /// The merchant `user`.
@@ -86,7 +91,7 @@ impl TestApp {
     }
 
     pub(crate) fn advance(&self, by: Duration) {
-        self.clock.advance(by);
+        self.backend.advance(&self.clock, by);
     }
 
     /// Asserts what the double was asked since the last time, as counts by operation (`create`, `track` …).
@@ -121,6 +126,12 @@ impl Builder {
         self
     }
 
+    /// On files, whatever the others stand on: for what happens to these files.
+    pub(crate) fn on_files(mut self) -> Self {
+        self.kind = Kind::Sqlite;
+        self
+    }
+
     /// Another provider than the double.
     pub(crate) fn provider(mut self, base_url: &str) -> Self {
         self.base_url = Some(base_url.to_owned());
@@ -135,11 +146,15 @@ impl Builder {
     pub(crate) async fn start(self) -> TestApp {
         let folder = TempDir::new().unwrap();
         let clock = Clock::manual(Timestamp::from_millis(START));
-        let url = |file: &str| format!("sqlite:{}", folder.path().join(file).display());
+        let backend = Backend::new(self.kind, folder.path());
         let mut settings = vec![
-            ("WAYBILL_STORE__URL".to_owned(), url("waybill.db")),
-            ("WAYBILL_QUEUE__URL".to_owned(), url("queue.db")),
+            ("WAYBILL_STORE__URL".to_owned(), backend.store_url()),
+            ("WAYBILL_QUEUE__URL".to_owned(), backend.queue_url()),
         ];
+        if !backend.is_files() {
+            let secret = "a-key-of-the-tests-and-of-nothing-else";
+            settings.push(("WAYBILL_AUTH__JWT_SECRET".to_owned(), secret.to_owned()));
+        }
         settings.extend(self.settings);
         let config = Config::load(None, settings).unwrap();
 
@@ -167,6 +182,7 @@ impl Builder {
             asserted: Mutex::new(0),
             leave_jobs: Mutex::new(false),
             _simulator_runs: stop.drop_guard(),
+            backend,
             folder,
         }
     }
@@ -182,17 +198,17 @@ impl Drop for TestApp {
         if *self.leave_jobs.lock().unwrap() {
             return;
         }
-        // A runtime of its own: this one must not be blocked, and a drop cannot wait.
-        let queue = self.app.queue.clone();
-        let open =
-            std::thread::spawn(move || tokio::runtime::Runtime::new().unwrap().block_on(open_jobs(&queue)))
-                .join()
-                .unwrap();
+        // A runtime and a handle of their own: this one must not be blocked, a drop cannot wait, and what keeps
+        // a connection alive may be a task of the runtime that now stands still.
+        let (url, clock) = (self.backend.queue_url(), self.clock.clone());
+        let look = move || tokio::runtime::Runtime::new().unwrap().block_on(open_jobs(&url, clock));
+        let open = std::thread::spawn(look).join().unwrap();
         assert_eq!(open, 0, "jobs are left");
     }
 }
 
-async fn open_jobs(queue: &Queue) -> u64 {
+async fn open_jobs(url: &str, clock: Clock) -> u64 {
+    let queue = Queue::open(url, clock, Keep::default()).await.unwrap();
     let mut open = 0;
     for name in QUEUES {
         open += queue.inspect.counts(name).await.unwrap().open();

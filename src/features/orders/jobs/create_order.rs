@@ -25,7 +25,7 @@ use crate::{
         },
         store::StoreError,
     },
-    provider::carrier::{Attempt, CallError, CallPermit, redact},
+    provider::carrier::{Attempt, CallError, CallOutcome, CallPermit, redact},
 };
 
 /// How often one run follows its order when others change it.
@@ -144,13 +144,23 @@ impl Context {
             fault::reach("book:after-outcome");
             let word = outcome.as_str("booked");
             tracing::info!(order.id = taken.id(), verdict = word, "order {}: {word}", taken.id());
+            if let CallOutcome::Refused(words) = outcome {
+                return Ok(Booked::Refused(Box::new(taken), attempt, words));
+            }
             let log_id = &attempt.request_log_id;
-            orders.resolve_taken(taken, log_id, &outcome, first_poll).await.map_err(CallError::Store)
+            let settled = orders.resolve_taken(taken, log_id, &outcome, first_poll).await;
+            settled.map(|order| Booked::Settled(order.map(Box::new))).map_err(CallError::Store)
         };
         match self.detached(booking).await? {
-            Ok(order) => {
+            Ok(Booked::Settled(order)) => {
                 fault::reach("book:after-settle");
-                self.settled(order)
+                self.settled(order.map(|order| *order))
+            }
+            Ok(Booked::Refused(order, attempt, words)) => {
+                let outcome = self.confirm_refusal(&order, words, job).await?;
+                fault::reach("book:before-settle-refused");
+                let log_id = &attempt.request_log_id;
+                self.settled(self.orders.resolve_taken(*order, log_id, &outcome, first_poll).await?)
             }
             // Somebody gave this attempt up for dead; the order shows what they made of it.
             Err(CallError::ShutOut) => self.settled(self.orders.load(order.id()).await?),
@@ -162,7 +172,10 @@ impl Context {
     /// taken anew.
     async fn close(&self, order: &Order, attempt: &Attempt, job: &ActiveJob) -> Result<Order, JobError> {
         let call = call(order, attempt.no, order.created_at(), job);
-        let outcome = self.carrier.close_create(&call, attempt).await?;
+        let outcome = match self.carrier.close_create(&call, attempt).await? {
+            CallOutcome::Refused(words) => self.confirm_refusal(order, words, job).await?,
+            outcome => outcome,
+        };
         fault::reach("close:before-settle");
         self.settled(
             self.orders.resolve(order.id(), &attempt.request_log_id, &outcome, self.first_poll()).await?,
@@ -191,6 +204,13 @@ impl Context {
     pub(super) fn first_poll(&self) -> Duration {
         self.reconcile.first().copied().unwrap_or(Duration::from_secs(5))
     }
+}
+
+/// How far a call to book has come.
+enum Booked {
+    Settled(Option<Box<Order>>),
+    /// To be settled when it is known that the refusal is final.
+    Refused(Box<Order>, Attempt, String),
 }
 
 /// The job ends as its order stands, so that a queue board tells the truth.

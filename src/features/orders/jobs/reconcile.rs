@@ -12,7 +12,7 @@ use super::{Context, CreateOrderJob, call};
 use crate::{
     base::timestamp::Timestamp,
     features::orders::{
-        model::{Order, ShipmentCancellationState, UNRESOLVED_FOR_AT_MOST},
+        model::{Order, ShipmentCancellationState, UNRESOLVED_FOR_AT_MOST, found},
         reason,
         status::SyncStatus,
     },
@@ -112,6 +112,41 @@ impl Context {
             (_, None) => self.orders.give_up(id, log_id, false, reason::OUTCOME_UNKNOWN).await?,
         };
         self.settled(after)
+    }
+
+    /// What a refused create comes to. The provider may refuse our reference because it has booked it before:
+    /// for a request that a proxy has sent twice, or a call that nobody heard of. So a refusal is final only
+    /// when a look-up finds no live shipment.
+    pub(super) async fn confirm_refusal(
+        &self,
+        order: &Order,
+        words: String,
+        job: &ActiveJob,
+    ) -> Result<CallOutcome<Shipment>, JobError> {
+        // It settles nothing then, whatever a look-up shows.
+        if order.booking().unresolved().is_some() {
+            return Ok(CallOutcome::Refused(words));
+        }
+        let by = By::Reference(order.order_number().to_owned());
+        Ok(match self.track(order, by, order.order_number(), job).await? {
+            CallOutcome::Done(Tracking::NotFound | Tracking::Cancelled { .. }) => CallOutcome::Refused(words),
+            // That of an earlier payload, whose cancel is under way.
+            CallOutcome::Done(Tracking::Live { awb: Some(awb) })
+                if order.cancellation().of(&awb).is_some() =>
+            {
+                CallOutcome::Refused(words)
+            }
+            CallOutcome::Done(Tracking::Live { awb: Some(awb) }) => {
+                tracing::warn!(order.id = order.id(), "order {} was refused, and is booked", order.id());
+                CallOutcome::Done(found(awb))
+            }
+            // A look-up that says nothing at all proves nothing; where look-ups are not believed, a refusal is.
+            _ if !self.lookup_trusted => CallOutcome::Refused(words),
+            CallOutcome::Done(Tracking::Live { awb: None }) => {
+                CallOutcome::unanswered(format!("refused, and yet there is a shipment: {words}"))
+            }
+            _ => CallOutcome::unanswered(format!("refused, and not looked up: {words}")),
+        })
     }
 
     /// An answer may have been written down late, by a worker that did not live to act on it.

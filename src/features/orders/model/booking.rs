@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::outcome::found;
+pub(in crate::features::orders) use self::outcome::found;
 use super::{Actor, CancellationState, IllegalStep, Order};
 use crate::{
     base::{ids, timestamp::Timestamp},

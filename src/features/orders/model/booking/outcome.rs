@@ -161,6 +161,6 @@ impl Order {
 }
 
 /// A shipment of which nothing but the AWB is known.
-pub(in super::super) fn found(awb: String) -> Shipment {
+pub(in crate::features::orders) fn found(awb: String) -> Shipment {
     Shipment { awb, courier_name: None, courier_code: None, order_number: None }
 }
