@@ -50,6 +50,18 @@ debian_package() {
         die "apt-get install $2 failed (above)"
 }
 
+# node_packages FOLDER WHY: makes sure of Node.js and of what the folder's lock file names.
+node_packages() {
+    { have node && have npm; } || die "node and npm are missing, which $2 need: install" \
+        "Node.js 20 or newer (Debian, Ubuntu: sudo apt-get install nodejs npm)"
+    [ "$(node --print 'process.versions.node.split(".")[0]')" -ge 20 ] ||
+        die "node $(node --version) is too old for $2: install Node.js 20 or newer"
+    if newer "$1/node_modules/.package-lock.json" "$1/package-lock.json"; then
+        run_quietly "$target/scripts/npm.log" npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund ||
+            die "npm ci in $1 failed (above)"
+    fi
+}
+
 # cargo_tool NAME VERSION HOW-LONG: sets $tool to the path of exactly this version, and builds it if it is
 # missing.
 cargo_tool() {

@@ -7,7 +7,7 @@ import { eventually, follow, startPort, startRedis, versions } from "./rig.mjs";
 let redis, port;
 before(async () => {
   redis = await startRedis();
-  port = await startPort(redis);
+  port = startPort(redis);
 });
 after(async () => {
   await port.stop();

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,7 +15,7 @@ const PORT_PROGRAM = resolve(process.env.QUEUE_PORT ?? "target/debug/examples/qu
 /** Each version of BullMQ that queues are shared with. */
 export const versions = { "BullMQ 5": bullmq5, "BullMQ 6": bullmq6 };
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address();
@@ -24,11 +25,15 @@ async function freePort() {
 }
 
 /** A server of its own, which ends with `stop()`. */
-export async function startRedis() {
+export async function startRedis(...more) {
   const port = await freePort();
-  const options = ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--appendonly", "no"];
+  const place = ["--bind", "127.0.0.1", "--port", `${port}`, "--dir", tmpdir()];
+  const options = [...place, "--save", "", "--appendonly", "no", ...more];
   const child = spawn("redis-server", options, { stdio: "ignore" });
-  const raw = new Redis({ port, host: "127.0.0.1", retryStrategy: () => 50, maxRetriesPerRequest: null });
+  const password = more[more.indexOf("--requirepass") + 1];
+  const secret = more.includes("--requirepass") ? { password } : {};
+  const patient = { retryStrategy: () => 50, maxRetriesPerRequest: null };
+  const raw = new Redis({ port, host: "127.0.0.1", ...secret, ...patient });
   raw.on("error", () => {}); // until it listens
   await raw.ping();
   const stop = async () => {
@@ -40,9 +45,9 @@ export async function startRedis() {
 }
 
 /** Our side: `port.add(queue, …)` and the like send an order and give its answer. */
-export async function startPort(redis) {
-  const url = `redis://127.0.0.1:${redis.port}`;
-  const child = spawn(PORT_PROGRAM, [url], { stdio: ["pipe", "pipe", "inherit"] });
+export function startPort(redis, url = `redis://127.0.0.1:${redis.port}`, env = {}) {
+  const stdio = ["pipe", "pipe", "inherit"];
+  const child = spawn(PORT_PROGRAM, [url], { stdio, env: { ...process.env, ...env } });
   const waiting = [];
   createInterface({ input: child.stdout }).on("line", (line) => {
     const { done, failed } = waiting.shift();

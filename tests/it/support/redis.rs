@@ -3,11 +3,13 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{OnceLock, mpsc},
     time::{Duration, Instant},
 };
 
+use tempfile::TempDir;
 use waybill::base::clock::Clock;
 
 /// The server of this test process: `WAYBILL_TEST_REDIS` (`host:port`), or one that ends with the process.
@@ -37,6 +39,8 @@ fn start_for_the_process() -> SocketAddr {
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     child: Child,
+    /// What it writes.
+    _folder: TempDir,
 }
 
 impl Server {
@@ -53,17 +57,32 @@ impl Server {
         )
     }
 
+    /// One that watches others, as its file says.
+    pub(crate) fn start_sentinel(config: &Path) -> Self {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let sentinel = [config.to_str().unwrap(), "--sentinel"];
+        Self::launch((Ipv4Addr::LOCALHOST, port).into(), &sentinel, &[]).expect("a port that was free")
+    }
+
     /// Also on the port of one that ended.
     pub(crate) fn start_at(addr: SocketAddr, options: &[&str]) -> Option<Self> {
+        let options = [&["--save", "", "--appendonly", "no"], options].concat();
+        Self::launch(addr, &[], &options)
+    }
+
+    fn launch(addr: SocketAddr, first: &[&str], options: &[&str]) -> Option<Self> {
         let port = addr.port().to_string();
+        let folder = TempDir::new().unwrap();
         let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "redis-server", "--bind", "127.0.0.1", "--port", &port])
-            .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .args(["--pdeathsig", "KILL", "redis-server"])
+            .args(first)
+            .args(["--bind", "127.0.0.1", "--port", &port, "--daemonize", "no"])
+            .args(["--dir", folder.path().to_str().unwrap()])
             .args(options)
             .stdout(Stdio::null())
             .spawn()
             .ok()?;
-        let mut server = Self { addr, child };
+        let mut server = Self { addr, child, _folder: folder };
         let patience = Instant::now() + Duration::from_secs(20);
         while Instant::now() < patience {
             if server.child.try_wait().unwrap().is_some() {

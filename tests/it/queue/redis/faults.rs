@@ -187,6 +187,39 @@ async fn a_server_that_refuses_us_is_told_at_once_without_the_password() {
     assert_eq!(queue.broker.complete(&held, "1").await.unwrap(), LeaseState::Owned);
 }
 
+/// The main server dies, and Sentinel makes another one the main server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_main_server_is_found_by_sentinel() {
+    let main = Server::start();
+    let replica = Server::start();
+    let mut second = super::Raw::connect(replica.addr);
+    second.cmd(&["REPLICAOF", "127.0.0.1", &main.addr.port().to_string()]);
+    let folder = tempfile::TempDir::new().unwrap();
+    let config = folder.path().join("sentinel.conf");
+    let watch = format!(
+        "sentinel monitor m 127.0.0.1 {} 1\nsentinel down-after-milliseconds m 300\n\
+         sentinel failover-timeout m 3000\n",
+        main.addr.port()
+    );
+    std::fs::write(&config, watch).unwrap();
+    let sentinel = Server::start_sentinel(&config);
+    let url = format!("redis-sentinel://127.0.0.1:{}?sentinelServiceName=m", sentinel.addr.port());
+    let queue = Queue::open(&url, Clock::system(), Keep::default()).await.unwrap();
+    add(&queue, &["a"]).await;
+    let begun = Instant::now();
+    // It has the job, and Sentinel knows of it.
+    let mut asked = super::Raw::connect(sentinel.addr);
+    while second.cmd(&["EXISTS", "bull:orders:a"]).int() == 0
+        || asked.cmd(&["SENTINEL", "REPLICAS", "m"]).list().is_empty()
+    {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the replica does not follow");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(main);
+    comes_back(&queue).await;
+    assert_eq!(claim_one(&queue).await.id, "a");
+}
+
 /// Forwards, and on demand lets Redis work but keeps its answer and cuts the connection.
 struct Proxy {
     addr: SocketAddr,

@@ -16,14 +16,15 @@ for i = 4, #ARGV, 6 do
         event('duplicated', 'jobId', id)
         answers[#answers + 1] = 0
     else
+        local turn = delay == 0 and turn_of(ARGV[i + 5]) or 0
         call('HSET', key, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', ARGV[i + 3], 'timestamp', ARGV[1],
-            'delay', ARGV[i + 4], 'priority', 0, 'x_share', ARGV[i + 5])
+            'delay', ARGV[i + 4], 'priority', turn, 'x_share', ARGV[i + 5])
         event('added', 'jobId', id, 'name', ARGV[i + 1])
         if delay > 0 then
             delay_until(id, now + delay)
             delayed = true
         else
-            place(id)
+            line_up(id, turn)
             event('waiting', 'jobId', id)
             waits = true
         end

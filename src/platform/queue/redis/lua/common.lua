@@ -64,6 +64,15 @@ local function turn_of(share)
     return turn
 end
 
+local function line_up(id, priority)
+    if priority == 0 then
+        call('LPUSH', P .. 'wait', id)
+    else
+        local count = call('INCR', P .. 'pc')
+        call('ZADD', P .. 'prioritized', priority * CLASS + count % CLASS, id)
+    end
+end
+
 -- Puts a job behind those that wait: ours by the turn of their share, those of others as BullMQ does.
 local function place(id)
     local job = call('HMGET', P .. id, 'x_share', 'priority')
@@ -73,12 +82,7 @@ local function place(id)
         priority = turn_of(job[1]) or 0
         if priority ~= before then call('HSET', P .. id, 'priority', priority) end
     end
-    if priority == 0 then
-        call('LPUSH', P .. 'wait', id)
-    else
-        local count = call('INCR', P .. 'pc')
-        call('ZADD', P .. 'prioritized', priority * CLASS + count % CLASS, id)
-    end
+    line_up(id, priority)
 end
 
 -- Delays a job until `at`, behind those of the same millisecond.
@@ -105,11 +109,17 @@ local function promote_due(now)
     if #due > 0 then wake() end
 end
 
--- All that is kept of a job.
-local function remove_keys(id)
-    local key = P .. id
-    call('DEL', key, key .. ':logs', key .. ':dependencies', key .. ':processed', key .. ':failed',
-        key .. ':unsuccessful')
+-- All that is kept of jobs.
+local function remove_keys(ids)
+    local keys = {}
+    for _, id in ipairs(ids) do
+        local key = P .. id
+        keys[#keys + 1] = key
+        for _, part in ipairs({ ':logs', ':dependencies', ':processed', ':failed', ':unsuccessful' }) do
+            keys[#keys + 1] = key .. part
+        end
+    end
+    for i = 1, #keys, 6000 do call('DEL', unpack(keys, i, math.min(i + 5999, #keys))) end
 end
 
 -- The state that a job's id is in, without a look through the lists of those that wait: what is nowhere else

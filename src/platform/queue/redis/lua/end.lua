@@ -12,48 +12,47 @@ local now, max = ARGV[1], tonumber(ARGV[2])
 local keep_completed, keep_failed, points = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local completed, failed, waits, delayed = 0, 0, false, false
 
--- Takes a job out of its holder's hands: its options, or '' if it has none. Nil: it is not the holder's.
+local taken, locks = {}, {}
+
+-- Takes a job out of its holder's hands. Nil: it is not the holder's. `opts` are those of a job of others.
 local function take_back(id, token)
     local key = P .. id
     if token == '' then return nil end
-    local f = call('HMGET', key, 'ats', 'x_token', 'opts')
+    local f = call('HMGET', key, 'ats', 'x_token', 'x_share', 'opts', 'atm')
     if not f[1] then return nil end
     local lock = call('GET', key .. ':lock')
     -- A lease that ran out is its holder's as long as nobody has found that out.
     if lock ~= token and (lock or f[2] ~= token .. ':' .. f[1]) then return nil end
     if call('LREM', P .. 'active', -1, id) == 0 then return nil end
-    call('DEL', key .. ':lock')
-    call('SREM', P .. 'stalled', id)
-    return f[3] or ''
+    taken[#taken + 1], locks[#locks + 1] = id, key .. ':lock'
+    return { made = tonumber(f[5]) or 0, opts = not f[3] and (f[4] or '') or nil }
 end
 
-local function fail(id, opts, reason, reason_json, attempts)
-    local tries = end_as_failed(id, now, reason, reason_json, opts, keep_failed)
+local function fail(id, job, reason, reason_json, attempts)
+    local tries = end_as_failed(id, now, reason, reason_json, job.opts, keep_failed)
     if tries >= attempts then event('retries-exhausted', 'jobId', id, 'attemptsMade', tries) end
     failed = failed + 1
 end
 
-local function complete(id, opts, value, attempts)
+local function complete(id, job, value, attempts)
     local key = P .. id
-    if call('SCARD', key .. ':dependencies') > 0 then
+    if job.opts and call('SCARD', key .. ':dependencies') > 0 then
         local reason = 'the job has children that have not ended'
-        return fail(id, opts, reason, cjson.encode(reason), attempts)
+        return fail(id, job, reason, cjson.encode(reason), attempts)
     end
-    call('HINCRBY', key, 'atm', 1)
-    call('HSET', key, 'returnvalue', value, 'finishedOn', now)
-    call('HDEL', key, 'x_token', 'x_until', 'x_reason')
-    finish(id, 'completed', now, 'removeOnComplete', opts, keep_completed)
+    call('HSET', key, 'atm', job.made + 1, 'returnvalue', value, 'finishedOn', now, 'x_token', '')
+    finish(id, 'completed', now, 'removeOnComplete', job.opts, keep_completed)
     event('completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
     completed = completed + 1
 end
 
-local function put_off(id, opts, reason, reason_json, delay, counts)
+local function put_off(id, job, reason, reason_json, delay, counts)
     local key = P .. id
     if counts then
         call('HINCRBY', key, 'atm', 1)
         call('HSET', key, 'failedReason', reason)
         call('HDEL', key, 'x_token', 'x_until', 'x_reason')
-        add_trace(id, reason_json, opts)
+        add_trace(id, reason_json, job.opts)
     else
         call('HSET', key, 'x_reason', reason)
         call('HDEL', key, 'x_token', 'x_until')
@@ -72,15 +71,19 @@ end
 local states = {}
 for i = 10, #ARGV, 8 do
     local id, kind = ARGV[i], ARGV[i + 2]
-    local opts = take_back(id, ARGV[i + 1])
-    states[#states + 1] = opts and 1 or 0
-    if opts and kind == 'complete' then
-        complete(id, opts, ARGV[i + 3], tonumber(ARGV[i + 5]))
-    elseif opts and kind == 'fail' then
-        fail(id, opts, ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]))
-    elseif opts then
-        put_off(id, opts, ARGV[i + 3], ARGV[i + 4], ARGV[i + 6], ARGV[i + 7] == '1')
+    local job = take_back(id, ARGV[i + 1])
+    states[#states + 1] = job and 1 or 0
+    if job and kind == 'complete' then
+        complete(id, job, ARGV[i + 3], tonumber(ARGV[i + 5]))
+    elseif job and kind == 'fail' then
+        fail(id, job, ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]))
+    elseif job then
+        put_off(id, job, ARGV[i + 3], ARGV[i + 4], ARGV[i + 6], ARGV[i + 7] == '1')
     end
+end
+for i = 1, #taken, 5000 do
+    call('DEL', unpack(locks, i, math.min(i + 4999, #locks)))
+    call('SREM', P .. 'stalled', unpack(taken, i, math.min(i + 4999, #taken)))
 end
 if completed > 0 then trim('completed', now, keep_completed) end
 if failed > 0 then trim('failed', now, keep_failed) end

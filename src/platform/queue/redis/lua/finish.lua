@@ -13,8 +13,9 @@ local function own_keep(opts, name)
 end
 
 local function forget(set, ids)
-    for _, id in ipairs(ids) do remove_keys(id) end
-    if #ids > 0 then call('ZREM', P .. set, unpack(ids)) end
+    if #ids == 0 then return end
+    remove_keys(ids)
+    call('ZREM', P .. set, unpack(ids))
 end
 
 -- Removes the oldest beyond `count` and those older than `age` seconds.
@@ -30,9 +31,7 @@ local function trim(set, now, count, age)
 end
 
 -- What deduplicates further adds goes with the job that it stands for.
-local function release_deduplication(id)
-    local name = call('HGET', P .. id, 'deid')
-    if not name then return end
+local function release_deduplication(id, name)
     local key = P .. 'de:' .. name
     if call('GET', key) == id and call('PTTL', key) <= 0 then call('DEL', key) end
 end
@@ -57,14 +56,18 @@ local function add_trace(id, entry, opts)
     call('HSET', P .. id, 'stacktrace', all)
 end
 
--- Moves a job that is in no state now to `set`. `keep`: how many are kept; nil leaves that to the caller.
+-- Moves a job that is in no state now to `set`. `opts`: those of a job of others. `keep`: how many are kept,
+-- which the caller sees to; nil: all.
 local function finish(id, set, now, option, opts, keep)
-    local count, age = keep, nil
-    local own = opts and string.find(opts, option, 1, true)
-    if own then count, age = own_keep(opts, option) end
-    release_deduplication(id)
+    local count, age, own = keep, nil, false
+    if opts then
+        own = string.find(opts, option, 1, true)
+        if own then count, age = own_keep(opts, option) end
+        local name = call('HGET', P .. id, 'deid')
+        if name then release_deduplication(id, name) end
+    end
     if count == 0 then
-        remove_keys(id)
+        remove_keys({ id })
         return
     end
     call('ZADD', P .. set, now, id)

@@ -7,8 +7,11 @@
 
 local limit, part, place, last = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local rows, mark = {}, { ARGV[2], ARGV[3], ARGV[4] }
+-- A step must end, also in a queue that is full of what is no job.
+local left = limit + 10000
 
 local function add(id, at)
+    left = left - 1
     rows[#rows + 1] = view(id, 'waiting', false)
     mark = { part, at, id }
 end
@@ -22,7 +25,7 @@ local function walk_list(name, from)
         -- One that has gone has left its place to the next.
         if at then from = length - at end
     end
-    while #rows < limit do
+    while #rows < limit and left > 0 do
         local ids = call('LRANGE', key, -(from + 500), -(from + 1))
         if #ids == 0 then return end
         for i = #ids, 1, -1 do
@@ -43,7 +46,7 @@ if part == 2 and #rows < limit then
 end
 if part == 3 and #rows < limit then
     local from = rank_behind('prioritized', false, place, last)
-    while #rows < limit do
+    while #rows < limit and left > 0 do
         local page = call('ZRANGE', P .. 'prioritized', from, from + 499, 'WITHSCORES')
         if #page == 0 then break end
         for i = 1, #page, 2 do

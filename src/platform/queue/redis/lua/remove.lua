@@ -27,6 +27,6 @@ local deduplication = call('HGET', P .. id, 'deid')
 if deduplication and call('GET', P .. 'de:' .. deduplication) == id then
     call('DEL', P .. 'de:' .. deduplication)
 end
-remove_keys(id)
+remove_keys({ id })
 event('removed', 'jobId', id, 'prev', prev)
 return 'done'

@@ -23,7 +23,7 @@ local function start(id, claim, token)
     local refused = not f[9] and refusal(id, f[10])
     if refused then
         call('LREM', P .. 'active', 1, id)
-        end_as_failed(id, claim.now, refused, cjson.encode(refused), nil)
+        end_as_failed(id, claim.now, refused, cjson.encode(refused), f[3] or '')
         return nil
     end
     local ats = (tonumber(f[8]) or 0) + 1
