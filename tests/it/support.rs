@@ -2,6 +2,7 @@
 
 mod client;
 mod ending;
+pub(crate) mod mongodb;
 mod no_queue;
 pub(crate) mod orders;
 mod test_app;
