@@ -6,6 +6,7 @@
 mod batch;
 pub mod document;
 pub mod migrations;
+mod mongo;
 mod plan;
 mod query;
 mod sqlite;
@@ -75,6 +76,7 @@ pub struct Store {
 #[derive(Clone, Debug)]
 enum Adapter {
     Sqlite(sqlite::Sqlite),
+    Mongo(mongo::Mongo),
 }
 
 /// Calls the same method of whichever adapter is behind the store.
@@ -82,6 +84,7 @@ macro_rules! adapter {
     ($store:ident, $adapter:ident => $call:expr) => {
         match &$store.adapter {
             Adapter::Sqlite($adapter) => $call.await,
+            Adapter::Mongo($adapter) => $call.await,
         }
     };
 }
@@ -92,11 +95,16 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], with the path or host and what to do about it.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let Some(path) = url.strip_prefix("sqlite:") else {
-            return Err(StoreError::Unavailable("the store's URL must start with `sqlite:`".to_owned()));
+        let adapter = if let Some(path) = url.strip_prefix("sqlite:") {
+            Adapter::Sqlite(sqlite::Sqlite::open(path).await?)
+        } else if url.starts_with("mongodb://") || url.starts_with("mongodb+srv://") {
+            Adapter::Mongo(mongo::Mongo::open(url).await?)
+        } else {
+            let why = "the store's URL must start with `sqlite:` or `mongodb://`";
+            return Err(StoreError::Unavailable(why.to_owned()));
         };
-        let adapter = Adapter::Sqlite(sqlite::Sqlite::open(path).await?);
-        Ok(Self { adapter, within: REQUEST, pauses: false, told: told::Told::default() })
+        let pauses = matches!(adapter, Adapter::Mongo(_));
+        Ok(Self { adapter, within: REQUEST, pauses, told: told::Told::default() })
     }
 
     /// A handle whose operations may take this long: 4 s where nothing is said.
@@ -142,6 +150,25 @@ impl Store {
     pub async fn clock_offset(&self) -> Result<Option<SignedDuration>, StoreError> {
         match &self.adapter {
             Adapter::Sqlite(_) => Ok(None), // the file's processes are on one machine
+            Adapter::Mongo(mongo) => self.timed(mongo.clock_offset()).await,
+        }
+    }
+
+    /// Lets what is under way end, for some seconds, and closes the connections. To be called once, when the
+    /// process ends; what is asked afterwards fails.
+    pub async fn close(&self) {
+        if let Adapter::Mongo(mongo) = &self.adapter {
+            mongo.close().await;
+        }
+    }
+
+    /// Where the documents are, for people: the host and the database, never a user or a password. Nothing
+    /// for a file.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        match &self.adapter {
+            Adapter::Sqlite(_) => None,
+            Adapter::Mongo(mongo) => Some(mongo.place()),
         }
     }
 

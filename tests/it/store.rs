@@ -3,4 +3,5 @@
 #[macro_use]
 mod contract;
 mod migrations;
+mod mongo;
 mod sqlite;

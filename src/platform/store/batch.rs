@@ -1,6 +1,6 @@
 //! Several writes that are done together or not at all, for what cannot live in one document.
 
-use super::{Document, StoreError};
+use super::{Document, StoreError, mongo};
 
 /// Writes in their order. A later one sees what an earlier one wrote.
 #[derive(Default)]
@@ -61,6 +61,8 @@ pub(super) trait Stored: Send + Sync {
     fn id(&self) -> &str;
     fn version(&self) -> i64;
     fn json(&self, version: i64) -> Result<String, StoreError>;
+    /// As MongoDB keeps it.
+    fn stored(&self, version: i64) -> Result<mongo::Stored, StoreError>;
 }
 
 impl<D: Document> Stored for D {
@@ -85,6 +87,10 @@ impl<D: Document> Stored for D {
             serde_json::to_string(&doc)
         };
         json.map_err(|_| StoreError::Fault(format!("{} cannot be written as JSON", D::COLLECTION)))
+    }
+
+    fn stored(&self, version: i64) -> Result<mongo::Stored, StoreError> {
+        mongo::encode(self, version)
     }
 }
 

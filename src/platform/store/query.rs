@@ -195,6 +195,11 @@ impl<D> Page<D> {
         Self { docs: Vec::new(), unreadable: Vec::new(), next: None, stopped: false }
     }
 
+    /// How many documents it has, readable or not.
+    pub(super) fn len(&self) -> usize {
+        self.docs.len() + self.unreadable.len()
+    }
+
     /// The documents, for decisions that must not miss one.
     ///
     /// # Errors

@@ -12,12 +12,15 @@ use std::{
 use tempfile::TempDir;
 use waybill::base::clock::Clock;
 
-/// The server of this test process: `WAYBILL_TEST_REDIS` (`host:port`), or one that ends with the process.
+/// The server of this test process: `WAYBILL_TEST_REDIS` (`redis://host:port`), or one that ends with the process.
 #[expect(clippy::disallowed_methods, reason = "this variable is for the tests alone")]
 pub(crate) fn shared() -> SocketAddr {
     static SERVER: OnceLock<SocketAddr> = OnceLock::new();
     *SERVER.get_or_init(|| match std::env::var("WAYBILL_TEST_REDIS") {
-        Ok(addr) => addr.parse().expect("WAYBILL_TEST_REDIS is an address, such as 127.0.0.1:6379"),
+        Ok(url) => {
+            let addr = url.strip_prefix("redis://").and_then(|addr| addr.parse().ok());
+            addr.expect("WAYBILL_TEST_REDIS is an address, such as redis://127.0.0.1:6379")
+        }
         Err(_) => start_for_the_process(),
     })
 }

@@ -62,7 +62,7 @@ pub(super) fn page<D: Document>(
     let mut rows = prepared.query(params_from_iter(values)).map_err(|e| meaning(&e))?;
     let (mut page, mut scanned, mut last) = (Page::empty(), 0, None);
     while let Some(row) = rows.next().map_err(|e| meaning(&e))? {
-        let full = page.docs.len() + page.unreadable.len() >= limit;
+        let full = page.len() >= limit;
         if full || max_scanned.is_some_and(|max| scanned >= max) {
             (page.next, page.stopped) = (last, !full);
             break;

@@ -1,0 +1,261 @@
+//! Documents in a MongoDB replica set: a collection each, `_id` for the id, native indexes under their
+//! declared names.
+//!
+//! Guards against lost orders: what is answered is on a majority's disks, what is not known to be done is
+//! looked for and otherwise told as unknown, and no operation of the driver is dropped half-way, which could
+//! leave its connections in an unknown state.
+
+mod commit;
+mod connection;
+mod document;
+mod failure;
+mod filter;
+mod indexes;
+mod rows;
+mod settle;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bson::{RawDocumentBuf, doc};
+use jiff::SignedDuration;
+use mongodb::{Collection, Database, error::Result as Answer};
+use tokio_util::task::TaskTracker;
+
+pub(super) use self::document::encode;
+use self::{
+    failure::{Failure, meaning},
+    filter::refused,
+    indexes::Indexes,
+    rows::Extent,
+};
+use super::{Count, Document, Index, InsertOutcome, Key, Page, Query, StoreError, batch::next_version};
+use crate::base::{clock::Clock, timestamp::Timestamp};
+
+/// A document in its stored form.
+pub(super) type Stored = RawDocumentBuf;
+
+/// How many documents a filter is tried on at first, and at most, in one go.
+const STEP: usize = 50;
+const LONGEST_STEP: usize = 2000;
+
+/// How long the operations that are under way may take when the process ends.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// A handle on the database; clones share it.
+#[derive(Clone)]
+pub(super) struct Mongo {
+    database: Database,
+    /// Host and database, for people.
+    place: Arc<str>,
+    under_way: TaskTracker,
+}
+
+impl std::fmt::Debug for Mongo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mongo").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Mongo {
+    pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
+        let connection::Opened { database, place } = connection::open(url).await?;
+        Ok(Self { database, place: place.into(), under_way: TaskTracker::new() })
+    }
+
+    fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {
+        self.database.collection(name)
+    }
+
+    /// Every operation of the driver goes through here: it runs to its end in a task of its own, whoever
+    /// stops waiting for it.
+    async fn run<T: Send + 'static>(
+        &self,
+        operation: impl Future<Output = Answer<T>> + Send + 'static,
+    ) -> Result<T, Failure> {
+        match self.under_way.spawn(operation).await {
+            Ok(answer) => answer.map_err(|error| meaning(&self.place, &error)),
+            Err(_) => Err(Failure::Unknown(format!("{}: the driver failed", self.place))),
+        }
+    }
+
+    /// Lets what is under way end, and closes the connections.
+    pub(super) async fn close(&self) {
+        self.under_way.close();
+        if tokio::time::timeout(CLOSING, self.under_way.wait()).await.is_err() {
+            tracing::warn!("operations of the database were still under way when the process ended");
+        }
+        self.database.client().clone().shutdown().immediate(true).await;
+    }
+
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(super) async fn prepare<D: Document>(&self, remake: bool) -> Result<Vec<String>, StoreError> {
+        let indexes = Indexes { collection: self.collection(D::COLLECTION), place: self.place.to_string() };
+        let prepared = self.under_way.spawn(async move { indexes.prepare(D::INDEXES, remake).await }).await;
+        prepared.map_err(|_| StoreError::Unavailable(format!("{}: the driver failed", self.place)))?
+    }
+
+    /// The primary must answer: without one no order can be taken.
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        self.hello().await.map(drop)
+    }
+
+    pub(super) async fn clock_offset(&self) -> Result<Option<SignedDuration>, StoreError> {
+        let (clock, sent) = (Clock::system(), Instant::now());
+        let before = clock.now();
+        let hello = self.hello().await?;
+        let half = i64::try_from(sent.elapsed().as_millis() / 2).unwrap_or(0);
+        let theirs = hello.get_datetime("localTime").map_err(|_| refused("hello", "it has no localTime"))?;
+        let ours = before.as_millis().saturating_add(half);
+        Ok(Some(SignedDuration::from_millis(theirs.timestamp_millis().saturating_sub(ours))))
+    }
+
+    async fn hello(&self) -> Result<bson::Document, StoreError> {
+        let database = self.database.clone();
+        Ok(self.run(async move { database.run_command(doc! { "hello": 1 }).await }).await?)
+    }
+
+    pub(super) async fn insert<D: Document>(&self, doc: &D) -> Result<(), StoreError> {
+        let stored = encode(doc, 1)?;
+        match self.put(D::COLLECTION, &stored).await {
+            Err(Failure::Unknown(why)) => self.settle_insert(D::COLLECTION, &stored, why).await,
+            done => Ok(done?),
+        }
+    }
+
+    async fn put(&self, collection: &str, stored: &RawDocumentBuf) -> Result<(), Failure> {
+        let (collection, stored) = (self.collection(collection), stored.clone());
+        self.run(async move { collection.insert_one(stored).await }).await.map(drop)
+    }
+
+    pub(super) async fn insert_or_existing<D: Document>(
+        &self,
+        doc: &D,
+        index: &'static Index,
+    ) -> Result<InsertOutcome<D>, StoreError> {
+        let stored = encode(doc, 1)?;
+        let twin = match self.put(D::COLLECTION, &stored).await {
+            Ok(()) => return Ok(InsertOutcome::Inserted),
+            Err(Failure::Duplicate(name)) if name == index.name => {
+                self.twin(D::COLLECTION, index, &stored).await?
+            }
+            Err(Failure::Unknown(why)) => self.possible_twin(D::COLLECTION, index, &stored, why).await?,
+            Err(other) => return Err(other.into()),
+        };
+        if twin == stored {
+            return Ok(InsertOutcome::Inserted);
+        }
+        read::<D>(&twin).map(InsertOutcome::Existing)
+    }
+
+    pub(super) async fn get<D: Document>(&self, id: &str) -> Result<Option<D>, StoreError> {
+        self.stored(D::COLLECTION, id).await?.map(|raw| read(&raw)).transpose()
+    }
+
+    async fn stored(&self, collection: &str, id: &str) -> Result<Option<RawDocumentBuf>, Failure> {
+        let (collection, filter) = (self.collection(collection), doc! { "_id": id });
+        self.run(async move { collection.find_one(filter).await }).await
+    }
+
+    pub(super) async fn get_many<D: Document>(&self, ids: &[&str]) -> Result<Page<D>, StoreError> {
+        let (collection, filter) = (self.collection(D::COLLECTION), doc! { "_id": { "$in": ids } });
+        let found = self.run(async move { rows::all(collection.find(filter).await?).await }).await?;
+        let mut page = Page::empty();
+        found.iter().for_each(|raw| rows::take(&mut page, raw));
+        let mut places = BTreeMap::new();
+        for (at, id) in ids.iter().enumerate() {
+            places.entry(*id).or_insert(at);
+        }
+        page.docs.sort_by_key(|doc: &D| places.get(Document::id(doc)).copied());
+        Ok(page)
+    }
+
+    /// With a filter in steps, since the server reads ahead as far as it is let: a page that is full early
+    /// then costs no more than twice what it needs.
+    pub(super) async fn find<D: Document>(&self, query: &Query) -> Result<Page<D>, StoreError> {
+        let Some(mut left) = query.max_scanned else { return self.find_once(query).await };
+        let mut page = Page::empty();
+        let (mut part, mut step) = (query.clone(), query.limit.saturating_mul(2).clamp(STEP, LONGEST_STEP));
+        loop {
+            let rows = step.min(left);
+            (part.max_scanned, part.limit) = (Some(rows), query.limit.saturating_sub(page.len()));
+            let Page { docs, unreadable, next, stopped } = self.find_once::<D>(&part).await?;
+            page.docs.extend(docs);
+            page.unreadable.extend(unreadable);
+            left = left.saturating_sub(rows);
+            if !stopped || left == 0 || next.is_none() {
+                (page.next, page.stopped) = (next, stopped);
+                return Ok(page);
+            }
+            (part.after, step) = (next, step.saturating_mul(2).min(LONGEST_STEP));
+        }
+    }
+
+    async fn find_once<D: Document>(&self, query: &Query) -> Result<Page<D>, StoreError> {
+        let Some(walk) = filter::walk(D::COLLECTION, D::INDEXES, query)? else { return Ok(Page::empty()) };
+        let extent = Extent::of(query);
+        let found = self.run(rows::fetch(self.collection(D::COLLECTION), walk, extent)).await?;
+        Ok(rows::page(found, extent))
+    }
+
+    pub(super) async fn count<D: Document>(&self, query: &Query, cap: usize) -> Result<Count, StoreError> {
+        if query.max_scanned.is_some() {
+            return Err(refused(D::COLLECTION, "a count cannot be filtered"));
+        }
+        let whole = Query { after: None, ..query.clone() };
+        let Some(walk) = filter::walk(D::COLLECTION, D::INDEXES, &whole)? else {
+            return Ok(Count { n: 0, capped: false });
+        };
+        let cap = u64::try_from(cap).unwrap_or(u64::MAX);
+        let (collection, limit) = (self.collection(D::COLLECTION), cap.saturating_add(1));
+        let counting = async move { collection.count_documents(walk.filter).limit(limit).await };
+        let n = self.run(counting).await?;
+        Ok(Count { n: n.min(cap), capped: n > cap })
+    }
+
+    pub(super) async fn count_by<D: Document>(
+        &self,
+        field: &'static str,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        let filter = filter::texts(D::COLLECTION, D::INDEXES, field)?;
+        Ok(self.run(rows::count_by(self.collection(D::COLLECTION), filter, field)).await?)
+    }
+
+    pub(super) async fn replace<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
+        let (id, version) = (Document::id(doc), doc.version());
+        let stored = encode(doc, next_version(doc)?)?;
+        let (collection, old) = (self.collection(D::COLLECTION), doc! { "_id": id, "version": version });
+        let new = stored.clone();
+        match self.run(async move { collection.replace_one(old, new).await }).await {
+            Ok(replaced) => Ok(replaced.matched_count == 1),
+            Err(Failure::Unknown(why)) if self.is_there(D::COLLECTION, &stored).await => {
+                tracing::info!(why, "a write whose answer was lost is there");
+                Ok(true)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    pub(super) async fn delete_before<D: Document>(
+        &self,
+        field: &'static str,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        let (filter, sort) = filter::older(D::COLLECTION, D::INDEXES, field, &Key::Time(before))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        Ok(self.run(rows::delete(self.collection(D::COLLECTION), filter, sort, limit)).await?)
+    }
+}
+
+fn read<D: Document>(raw: &bson::RawDocument) -> Result<D, StoreError> {
+    document::decode(raw).map_err(|why| {
+        StoreError::Fault(format!("{} {} does not read as its type: {why}", D::COLLECTION, document::id(raw)))
+    })
+}

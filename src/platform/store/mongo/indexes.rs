@@ -1,0 +1,186 @@
+//! Declared indexes and those that are there.
+//!
+//! Guards against an index of an older release that goes on under its name with other keys, or without being
+//! unique: the server takes a second one beside it and says nothing.
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::{Collection, IndexModel, error::ErrorKind, options::IndexOptions};
+
+use super::{
+    failure::{Failure, NEXT, meaning},
+    filter::floor,
+};
+use crate::platform::store::{StoreError, document::Index};
+
+const NAMESPACE_EXISTS: i32 = 48;
+const NAMESPACE_NOT_FOUND: i32 = 26;
+
+/// What an index is, but for its name.
+#[derive(Debug, Clone, PartialEq)]
+struct Form {
+    /// Fields in their order, all ascending.
+    keys: Vec<String>,
+    unique: bool,
+    partial: Option<Document>,
+}
+
+/// One that is there. `form`: nothing where it has an option of no declared one.
+struct Stored {
+    name: String,
+    form: Option<Form>,
+}
+
+fn declared(index: &Index) -> Form {
+    let mut keys: Vec<_> = index.fields.iter().map(|field| field.path.to_owned()).collect();
+    if !index.unique {
+        keys.push("_id".to_owned()); // the page order is (sort field, id)
+    }
+    let partial = index
+        .partial
+        .then(|| index.fields.iter().map(|f| (f.path.to_owned(), floor(f.holds).into())).collect());
+    Form { keys, unique: index.unique, partial }
+}
+
+fn stored(model: &IndexModel) -> Stored {
+    let options = model.options.clone().unwrap_or_default();
+    let ascending = model.keys.values().all(|direction| match direction {
+        Bson::Int32(n) => *n == 1,
+        Bson::Int64(n) => *n == 1,
+        Bson::Double(n) => (*n - 1.0).abs() < f64::EPSILON,
+        _ => false,
+    });
+    let plain = ascending
+        && options.sparse != Some(true)
+        && options.hidden != Some(true)
+        && options.expire_after.is_none()
+        && options.collation.is_none()
+        && options.wildcard_projection.is_none();
+    let form = Form {
+        keys: model.keys.keys().cloned().collect(),
+        unique: options.unique == Some(true),
+        partial: options.partial_filter_expression,
+    };
+    Stored { name: options.name.unwrap_or_default(), form: plain.then_some(form) }
+}
+
+/// One collection's work.
+pub(super) struct Indexes {
+    pub(super) collection: Collection<RawDocumentBuf>,
+    pub(super) place: String,
+}
+
+impl Indexes {
+    /// Makes what is missing. Gives the names of those that are not as they are declared; with `remake` they
+    /// then are.
+    pub(super) async fn prepare(&self, indexes: &[Index], remake: bool) -> Result<Vec<String>, StoreError> {
+        let there = self.list().await?;
+        let mut changed = Vec::new();
+        for index in indexes {
+            let form = declared(index);
+            let own = there.iter().find(|stored| stored.name == index.name);
+            if own.is_some_and(|own| own.form.as_ref() == Some(&form)) {
+                continue;
+            }
+            // The server refuses the same keys under a second name.
+            let same =
+                there.iter().find(|stored| stored.form.as_ref() == Some(&form) && stored.name != next(index));
+            let Some(old) = own.or(same) else {
+                self.create(index, &form, index.name).await?;
+                continue;
+            };
+            changed.push(format!("{}.{}", self.collection.name(), index.name));
+            if remake {
+                self.replace(index, &form, &old.name).await?;
+            }
+        }
+        if remake {
+            for left in there.iter().filter(|stored| stored.name.ends_with(NEXT)) {
+                self.drop(&left.name).await?;
+            }
+        }
+        Ok(changed)
+    }
+
+    async fn list(&self) -> Result<Vec<Stored>, StoreError> {
+        let mut there = Vec::new();
+        let mut cursor = match self.collection.list_indexes().await {
+            Ok(cursor) => cursor,
+            Err(error) if code(&error) == Some(NAMESPACE_NOT_FOUND) => return self.make().await,
+            Err(error) => return Err(self.told(&error)),
+        };
+        while cursor.advance().await.map_err(|e| self.told(&e))? {
+            there.push(stored(&cursor.deserialize_current().map_err(|e| self.told(&e))?));
+        }
+        Ok(there)
+    }
+
+    async fn make(&self) -> Result<Vec<Stored>, StoreError> {
+        let namespace = self.collection.namespace();
+        let database = self.collection.client().database(&namespace.db);
+        match database.create_collection(&namespace.coll).await {
+            Err(error) if code(&error) != Some(NAMESPACE_EXISTS) => Err(self.told(&error)),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn create(&self, index: &Index, form: &Form, name: &str) -> Result<(), StoreError> {
+        let keys: Document = form.keys.iter().map(|key| (key.clone(), Bson::Int32(1))).collect();
+        let options = IndexOptions::builder()
+            .name(name.to_owned())
+            .unique(form.unique.then_some(true))
+            .partial_filter_expression(form.partial.clone())
+            .build();
+        let model = IndexModel::builder().keys(keys).options(options).build();
+        match self.collection.create_index(model).await {
+            Ok(_) => Ok(()),
+            Err(error) => match meaning(&self.place, &error) {
+                Failure::Duplicate(_) => Err(StoreError::Fault(format!(
+                    "{}: stored documents break the unique index {}",
+                    self.collection.name(),
+                    index.name
+                ))),
+                other => Err(other.into()),
+            },
+        }
+    }
+
+    /// A unique index stays until its successor is built, under another name for a while: the server cannot
+    /// rename one, and holds two of the same form for one, so that this one says in addition that there is an
+    /// id.
+    async fn replace(&self, index: &Index, form: &Form, old: &str) -> Result<(), StoreError> {
+        if !form.unique {
+            self.drop(old).await?;
+            return self.create(index, form, index.name).await;
+        }
+        let mut guard = form.clone();
+        guard.partial.get_or_insert_default().insert("_id", doc! { "$gte": "" });
+        let name = next(index);
+        self.create(index, &guard, &name).await?;
+        self.drop(old).await?;
+        self.create(index, form, index.name).await?;
+        self.drop(&name).await
+    }
+
+    async fn drop(&self, name: &str) -> Result<(), StoreError> {
+        const INDEX_NOT_FOUND: i32 = 27;
+        match self.collection.drop_index(name).await {
+            Err(error) if code(&error) != Some(INDEX_NOT_FOUND) => Err(self.told(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn told(&self, error: &mongodb::error::Error) -> StoreError {
+        meaning(&self.place, error).into()
+    }
+}
+
+fn next(index: &Index) -> String {
+    format!("{}{NEXT}", index.name)
+}
+
+fn code(error: &mongodb::error::Error) -> Option<i32> {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => Some(command.code),
+        _ => None,
+    }
+}
