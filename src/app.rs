@@ -173,7 +173,7 @@ impl App {
 
     /// The whole HTTP surface. While `draining`, `/readyz` says no.
     pub fn router(&self, draining: CancellationToken) -> Router {
-        let health = health::routes(self.about(), self.checks(), draining);
+        let health = health::routes(self.about(), self.checks(false), draining);
         let (router, document) = routes(features(), health).with_state(self.state.clone()).split_for_parts();
         let limits = Limits { body: BODY_LIMIT, timeout: self.config.http.timeout.get() };
         middleware::apply(router.merge(openapi::docs(document)), &limits, self.clock.clone())
@@ -181,19 +181,21 @@ impl App {
 
     /// What a process without an API shows of itself: `/healthz`, `/readyz`, `/metrics`.
     pub fn health_router(&self, draining: CancellationToken) -> Router {
-        let (router, _) = health::routes(self.about(), self.checks(), draining).split_for_parts();
+        let checks = self.checks(true);
+        let (router, _) = health::routes(self.about(), checks, draining).split_for_parts();
         let limits = Limits { body: 0, timeout: self.config.http.timeout.get() };
         middleware::apply(router, &limits, self.clock.clone())
     }
 
-    fn checks(&self) -> Vec<(&'static str, health::Check)> {
+    /// Without its queue an API takes orders all the same, and their outbox brings their jobs later.
+    fn checks(&self, needs_queue: bool) -> Vec<(&'static str, health::Check)> {
         let (store, queue, accounts) = (self.store.clone(), self.queue.clone(), self.accounts.clone());
         vec![
             health::check("store", move || {
                 let store = store.clone();
                 async move { store.ping().await.map_err(|e| e.to_string()) }
             }),
-            health::check("queue", move || {
+            health::check_if(needs_queue, "queue", move || {
                 let queue = queue.clone();
                 async move { queue.inspect.ping().await.map_err(|e| e.to_string()) }
             }),

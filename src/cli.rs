@@ -8,6 +8,7 @@ mod doctor;
 mod migrate;
 mod open;
 mod probe;
+mod queue;
 mod review;
 mod serve;
 mod simulator;
@@ -62,6 +63,8 @@ enum Command {
     Migrate,
     /// Show whether the ParcelX account is held, or lift its hold.
     Account(account::Args),
+    /// Show the queues, pause and resume them, retry, promote or remove a job.
+    Queue(queue::Args),
     /// Make a few calls to the real ParcelX, and print a redacted record.
     Probe(probe::Args),
     /// Orders that wait for a person: list, adopt, book again, fail, cancellation.
@@ -110,6 +113,7 @@ pub fn waybill() -> ExitCode {
             Some(Command::Doctor) => doctor::run(config).await,
             Some(Command::Migrate) => migrate::run(config).await,
             Some(Command::Account(own)) => account::run(own, config).await,
+            Some(Command::Queue(own)) => queue::run(own, config).await,
             Some(Command::Probe(own)) => probe::run(own, config).await,
             Some(Command::Review(own)) => review::run(own, config).await,
             Some(Command::Audit(own)) => audit::run(own, config).await,

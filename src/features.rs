@@ -5,5 +5,6 @@ pub mod audit;
 mod feature;
 pub mod orders;
 pub mod provider_accounts;
+pub mod queues;
 
 pub use feature::{Collection, Feature, JobContext, Services};

@@ -1,7 +1,7 @@
 //! All processes take their time from the database, whatever their machines' clocks say.
 //!
-//! Guards against a worker whose clock is minutes ahead, and which takes the first look for an unanswered call
-//! for the last one.
+//! Guards against a worker whose clock is minutes ahead, and which takes the first look for an unanswered
+//! call for the last one.
 
 use std::{sync::Arc, time::Duration};
 

@@ -8,7 +8,10 @@ use std::{
 use crate::{
     app::App,
     base::ids,
-    platform::{auth::Role, config::Config, queue},
+    platform::{
+        auth::Role,
+        config::{Config, shown},
+    },
     provider::carrier::ProviderEnv,
 };
 
@@ -23,8 +26,7 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
         }
         ProviderEnv::Live => ("API and worker", "the real one: orders cost money".to_owned()),
     };
-    let queue = queue::shown(&app.config.queue.url);
-    let (orders, jobs) = (path(&app.config.store.url), path(&queue));
+    let (orders, jobs) = (path(&app.config.store.url), path(&app.config.queue.url));
     let mut text = format!(
         "Waybill {VERSION}: {what}. Ctrl-C stops it.\n  \
          API      {url}, documented on {url}/docs\n  \
@@ -51,8 +53,7 @@ pub(super) fn api(address: SocketAddr) -> String {
 }
 
 pub(super) fn worker(config: &Config) -> String {
-    let (queue, jobs) = (queue::shown(&config.queue.url), config.queue.concurrency);
-    let queue = path(&queue);
+    let (queue, jobs) = (path(&config.queue.url), config.queue.concurrency);
     format!("Waybill {VERSION}: worker on {queue}, {jobs} jobs per queue at the same time")
 }
 
@@ -66,8 +67,10 @@ fn url(mut address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-fn path(url: &str) -> &str {
-    url.strip_prefix("sqlite:").unwrap_or(url)
+/// A file's path, or where the server is.
+fn path(url: &str) -> String {
+    let shown = shown(url);
+    shown.strip_prefix("sqlite:").map(str::to_owned).unwrap_or(shown)
 }
 
 /// One line to paste, with only the required fields. Each start uses a new `clientOrderId`, so the first

@@ -8,9 +8,8 @@ use super::open::open;
 use crate::{
     features::orders::model::Order,
     platform::{
-        config::Config,
+        config::{Config, shown},
         outbox::{Dispatched, LeaseDocument},
-        queue,
         store::{Order as Sort, Query, Store},
     },
 };
@@ -42,7 +41,7 @@ pub(super) async fn sweep(config: Config) -> anyhow::Result<()> {
 
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
-    super::say(&format!("settings   ok\ndatabase   {}", app.config.store.url))?;
+    super::say(&format!("settings   ok\ndatabase   {}", shown(&app.config.store.url)))?;
     app.store.ping().await.context("database")?;
     let store = app.store.within(PATIENCE);
     for (status, count) in store.count_by::<Order>("providerSyncStatus").await? {
@@ -57,7 +56,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     for account in app.accounts.list().await.context("accounts")? {
         super::say(&format!("account    {}", super::account::line(&account)))?;
     }
-    super::say(&format!("queue      {}", queue::shown(&app.config.queue.url)))?;
+    super::say(&format!("queue      {}", shown(&app.config.queue.url)))?;
     for (name, _) in crate::app::queues() {
         let counts = app.queue.inspect.counts(name).await.context("queue")?;
         super::say(&format!(

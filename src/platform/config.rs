@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+pub use debug::shown;
 pub use duration::{Offsets, Span};
 pub use hosts::HostNames;
 pub use operator::operator;

@@ -60,12 +60,6 @@ pub fn can_open(url: &str) -> bool {
     url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty()) || redis::is_ours(url)
 }
 
-/// What [`Queue::open`] is told, for people: without the name and password in it.
-#[must_use]
-pub fn shown(url: &str) -> String {
-    if url.starts_with("sqlite:") { url.to_owned() } else { redis::shown(url) }
-}
-
 impl Queue {
     /// Opens the queue that `url` names, creating it where that is possible.
     ///

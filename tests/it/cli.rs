@@ -10,6 +10,7 @@ mod migrate;
 mod probe;
 mod process;
 mod processes;
+mod queue;
 mod redaction;
 mod refused;
 mod repair;

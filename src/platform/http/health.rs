@@ -57,11 +57,20 @@ where
     F: Fn() -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), String>> + Send + 'static,
 {
+    check_if(true, name, run)
+}
+
+/// A named [`Check`] that must succeed if it is `required`, and is only shown otherwise.
+pub fn check_if<F, Fut>(required: bool, name: &'static str, run: F) -> (&'static str, Check)
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), String>> + Send + 'static,
+{
     let run = move || -> BoxFuture<'static, _> {
         let result = run();
         Box::pin(async { result.await.map(|()| "ok".to_owned()) })
     };
-    (name, Check { run: Box::new(run), required: true })
+    (name, Check { run: Box::new(run), required })
 }
 
 /// Information that is shown with the checks and does not affect readiness. Its text is public.
@@ -143,7 +152,8 @@ struct Ready {
 
 /// Does the instance accept requests?
 ///
-/// 503 if a dependency fails or does not respond within a second, or if the instance is about to stop. After
+/// 503 if the store (of a worker: or the queue) fails or does not respond within a second, or if the instance
+/// is about to stop. Without its queue an API accepts orders, and they are booked when it is back. After
 /// a failed check the problem document also has `checks`.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
     (status = 200, description = "It accepts requests", body = Ready),

@@ -49,7 +49,7 @@ use crate::{
     platform::queue::Inspect,
 };
 
-pub(super) use self::url::{is_ours, shown};
+pub(super) use self::url::is_ours;
 
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(2);

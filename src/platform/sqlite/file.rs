@@ -19,8 +19,8 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags, config::DbConfig, ffi};
 
 use crate::base::ids;
 
-/// How long a busy file is waited for. Less than an operation of the store may take: a write that was given up
-/// here is known not to have been done.
+/// How long a busy file is waited for. Less than an operation of the store may take: a write that was given
+/// up here is known not to have been done.
 pub(in crate::platform) const PATIENCE: Duration = Duration::from_secs(3);
 const NO_WAL: &str = "its file system does not allow write-ahead logging; use a local disk";
 

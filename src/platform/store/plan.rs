@@ -1,8 +1,8 @@
 //! Which declared index serves a query.
 //!
 //! Guards against a query that works on a laptop and reads the whole collection in production, and against
-//! adapters that disagree on what may be asked: a query without a serving index is refused by all of them, and
-//! so is a value of another type than its field.
+//! adapters that disagree on what may be asked: a query without a serving index is refused by all of them,
+//! and so is a value of another type than its field.
 
 use super::{
     document::{FieldType, Index},
@@ -130,8 +130,8 @@ fn asked(query: &Query) -> String {
     format!("[{}] in the order of {}", fields.join(", "), query.sort)
 }
 
-/// The index that gives all documents with a value in `field` in its order; the narrowest one. A partial index
-/// over further fields will not do, since it leaves documents out.
+/// The index that gives all documents with a value in `field` in its order; the narrowest one. A partial
+/// index over further fields will not do, since it leaves documents out.
 pub(super) fn leading<'i>(indexes: &'i [Index], field: &str) -> Option<&'i Index> {
     indexes
         .iter()

@@ -88,8 +88,8 @@ impl Store {
     }
 }
 
-/// Between a conflict and the next try, where a read may still show the state before the winner's: 2, 4, 8, 16
-/// ms, of which up to a half is left out at random.
+/// Between a conflict and the next try, where a read may still show the state before the winner's: 2, 4, 8,
+/// 16 ms, of which up to a half is left out at random.
 fn pause(conflicts: u32, random: f64) -> Duration {
     Duration::from_millis(2 << conflicts.min(3)).mul_f64(1.0 - random / 2.0)
 }

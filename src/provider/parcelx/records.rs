@@ -275,7 +275,10 @@ mod tests {
     /// Whatever form an answer is kept in, it is the same answer when it is read again.
     #[test]
     fn an_answer_that_no_database_would_keep_is_the_same_again() {
-        let booked = |odd: Value| json!({"status": true, "data": {"awb_number": "1Z5", "client_order_id": "ORD-1", "odd": odd}});
+        let booked = |odd: Value| {
+            let data = json!({"awb_number": "1Z5", "client_order_id": "ORD-1", "odd": odd});
+            json!({"status": true, "data": data})
+        };
         for (body, is) in [
             (Body::Json(booked(json!(1.5))), None),
             (Body::Json(booked(json!(u64::MAX))), Some("text")),

@@ -239,3 +239,28 @@ async fn nothing_is_accepted_while_the_database_is_not_in_its_place() {
     assert_eq!(merchant.post("/orders/create", &order("A-1")).await.status, 200, "it was not lost");
     merchant.create(&order("A-2")).await;
 }
+
+#[tokio::test]
+async fn orders_are_accepted_while_the_queue_is_away_and_booked_when_it_is_back() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    let (path, folder) = (app.folder.path().join("queue.db"), app.folder.path().join("queue.db-wal"));
+    // Something stands in the queue's place that it cannot use.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::remove_file(&folder).ok();
+    std::fs::create_dir(&path).unwrap();
+    merchant.create(&order("A-1")).await;
+    let ready = app.anybody().get("/readyz").await;
+    assert_eq!((ready.status.as_u16(), &ready.json()["checks"]["queue"]), (200, &json!("failed")));
+    let worker = app.app.health_router(tokio_util::sync::CancellationToken::new());
+    let worker = Client { router: worker, token: None };
+    let ready = worker.get("/readyz").await.problem(503, "temporarily-unavailable");
+    assert_eq!(ready["checks"]["queue"], "failed");
+
+    std::fs::remove_dir(&path).unwrap();
+    app.advance(std::time::Duration::from_secs(10));
+    assert_eq!(app.app.walker().pass().await.unwrap().relayed, 1);
+    assert_eq!(app.run_pending_jobs().await, 1);
+    app.assert_calls(&[("create", 1)]);
+    assert_eq!(worker.get("/readyz").await.status, 200);
+}

@@ -23,13 +23,6 @@ pub(in crate::platform::queue) fn is_ours(url: &str) -> bool {
     schemes.as_flattened().iter().any(|scheme| url.starts_with(scheme))
 }
 
-/// Server and database alone: name, password and the rest are nobody's business.
-pub(in crate::platform::queue) fn shown(url: &str) -> String {
-    let Ok(read) = Url::parse(url) else { return "a URL that does not read".to_owned() };
-    let port = read.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}{}", read.scheme(), read.host_str().unwrap_or_default(), read.path())
-}
-
 impl Place {
     /// Reads `redis://[user:password@]host[:port][/database][?prefix=bull]`, or the same with `rediss`,
     /// `redis-sentinel`, `rediss-sentinel`, `redis-cluster` or `rediss-cluster`.
@@ -94,9 +87,6 @@ mod tests {
             let Err(QueueError::Fault(why)) = Place::read(url) else { panic!("{url} was taken") };
             assert!(!why.contains("secret"), "{why}");
         }
-        let all = "rediss-sentinel://name:secret@h:26379/2?sentinelPassword=secret&prefix=p";
-        assert_eq!(shown(all), "rediss-sentinel://h:26379/2");
-        assert_eq!(shown("redis://:secret@h:99999"), "a URL that does not read");
         for (url, ours) in [("redis://h", true), ("rediss-sentinel://h", true), ("sqlite:a", false)] {
             assert_eq!(is_ours(url), ours);
         }

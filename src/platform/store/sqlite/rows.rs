@@ -90,8 +90,8 @@ fn take<D: Document>(page: &mut Page<D>, row: &Row<'_>) -> Result<(), StoreError
     Ok(())
 }
 
-/// The version column decides. An error tells the place alone: serde's own words quote the value, which may be
-/// a phone number.
+/// The version column decides. An error tells the place alone: serde's own words quote the value, which may
+/// be a phone number.
 fn parse<D: Document>(json: &str, version: i64) -> Result<D, String> {
     let read: Result<D, _> = serde_json::from_str(json);
     let mut doc = read.map_err(|e| format!("{:?} error at column {}", e.classify(), e.column()))?;

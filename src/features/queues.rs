@@ -1,0 +1,148 @@
+//! What people do to queues and their jobs. Every action is in the audit log before it is done.
+//!
+//! A job is a hint: the order decides what it does. So a retried job of an order that has its end does nothing,
+//! and a removed one comes again with its order's next dispatch.
+
+use crate::{
+    base::clock::Clock,
+    features::audit::{Audit, AuditContext, AuditedAction, Outcome},
+    platform::{
+        queue::{Counts, JobState, Managed, Queue, QueueError, WorkerView},
+        store::{Store, StoreError},
+    },
+};
+
+/// One action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Nothing of the queue is run until it is resumed.
+    Pause,
+    Resume,
+    /// A failed job waits again.
+    Retry(&'a str),
+    /// A delayed job is due now.
+    Promote(&'a str),
+    /// A job that does not run is taken out.
+    Remove(&'a str),
+}
+
+impl Action<'_> {
+    /// As the audit log names it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pause => "queue.pause",
+            Self::Resume => "queue.resume",
+            Self::Retry(_) => "job.retry",
+            Self::Promote(_) => "job.promote",
+            Self::Remove(_) => "job.remove",
+        }
+    }
+}
+
+/// One queue as it stands.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    pub name: String,
+    pub counts: Counts,
+    pub workers: Vec<WorkerView>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    #[error("the queue has no job {0:?}")]
+    NoSuchJob(String),
+    #[error("the job is {}: this cannot be done with it", .0.as_str())]
+    NotIn(JobState),
+    #[error("the queue is paused already")]
+    Paused,
+    #[error("the queue is not paused")]
+    NotPaused,
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The audit log could not be written; nothing was done.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Looks at queues and acts on them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    queue: Queue,
+    audit: Audit,
+}
+
+impl Queues {
+    #[must_use]
+    pub fn new(queue: Queue, store: Store, clock: Clock) -> Self {
+        Self { queue, audit: Audit::new(store, clock) }
+    }
+
+    /// Every queue that has had something, and those of `known` that have not yet.
+    ///
+    /// # Errors
+    /// When the queue does not answer.
+    pub async fn list(&self, known: &[&str]) -> Result<Vec<Overview>, QueueError> {
+        let mut names = self.queue.inspect.queues().await?;
+        names.extend(known.iter().map(|name| (*name).to_owned()));
+        names.sort();
+        names.dedup();
+        let mut all = Vec::with_capacity(names.len());
+        for name in names {
+            let counts = self.queue.inspect.counts(&name).await?;
+            let workers = self.queue.inspect.workers(&name).await?;
+            all.push(Overview { name, counts, workers });
+        }
+        Ok(all)
+    }
+
+    /// Does it, on somebody's word.
+    ///
+    /// # Errors
+    /// [`ActionError`]; then nothing was changed, unless it is [`ActionError::Queue`]: then that is not known.
+    pub async fn act(&self, queue: &str, action: Action<'_>, by: &AuditContext) -> Result<(), ActionError> {
+        let subject = match action {
+            Action::Pause | Action::Resume => queue.to_owned(),
+            Action::Retry(id) | Action::Promote(id) | Action::Remove(id) => format!("{queue}/{id}"),
+        };
+        let act = AuditedAction {
+            action: action.name(),
+            collection: "jobs",
+            id: &subject,
+            user_id: None,
+            before: None,
+        };
+        let line = self.audit.begin(by, &act).await?;
+        let done = self.act_now(queue, action).await;
+        let ended = match &done {
+            Ok(()) => self.audit.end(&line, Outcome::Done, None, None).await,
+            // Whether it was done is not known: the line stays as it is.
+            Err(ActionError::Queue(QueueError::Unavailable(_))) => Ok(()),
+            Err(error) => self.audit.end(&line, Outcome::Refused, None, Some(&error.to_string())).await,
+        };
+        if let Err(error) = ended {
+            tracing::error!(%error, audit.id = line, "how an action ended is not in the audit log");
+        }
+        done
+    }
+
+    async fn act_now(&self, queue: &str, action: Action<'_>) -> Result<(), ActionError> {
+        let manage = &self.queue.manage;
+        let (id, managed) = match action {
+            Action::Pause => {
+                return if manage.pause(queue).await? { Ok(()) } else { Err(ActionError::Paused) };
+            }
+            Action::Resume => {
+                return if manage.resume(queue).await? { Ok(()) } else { Err(ActionError::NotPaused) };
+            }
+            Action::Retry(id) => (id, manage.retry(queue, id).await?),
+            Action::Promote(id) => (id, manage.promote(queue, id).await?),
+            Action::Remove(id) => (id, manage.remove(queue, id).await?),
+        };
+        match managed {
+            Managed::Done => Ok(()),
+            Managed::Missing => Err(ActionError::NoSuchJob(id.to_owned())),
+            Managed::NotIn(state) => Err(ActionError::NotIn(state)),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `waybill queue`.
+
+use std::time::Duration;
+
+use waybill::{
+    base::clock::Clock,
+    platform::queue::{End, JobState, Keep, NewJob, Queue},
+};
+
+use super::process::{Ended, Run};
+use crate::support::{ADD, Ending};
+
+const ORDERS: &str = "parcelx-orders-queue";
+
+fn queue(folder: &std::path::Path, args: &[&str]) -> Ended {
+    Run::waybill(folder).args(&[&["queue"], args].concat()).end()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_are_shown_paused_and_resumed_and_single_jobs_moved() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let ended = queue(folder.path(), &["list"]);
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(ended.out.contains(&format!("{ORDERS}: 0 waiting, 0 active, 0 delayed")), "{}", ended.out);
+
+    let ended = queue(folder.path(), &["pause", ORDERS, "--actor", "asha", "--reason", "ParcelX is down"]);
+    assert_eq!(ended.out.trim(), format!("{ORDERS}: queue.pause: done"), "{}", ended.err);
+    assert!(queue(folder.path(), &["list"]).out.contains("0 workers, PAUSED"));
+    let again = queue(folder.path(), &["pause", ORDERS, "--reason", "x"]);
+    assert_eq!(again.err.lines().last(), Some("waybill: the queue is paused already"));
+    let ended = queue(folder.path(), &["pause", "parcelx-order-queue", "--reason", "x"]);
+    assert!(ended.err.contains("there is no queue `parcelx-order-queue`; there are: "), "{}", ended.err);
+    assert!(ended.err.contains(ORDERS));
+    assert!(!queue(folder.path(), &["resume", ORDERS]).status.success(), "without a reason");
+    assert!(queue(folder.path(), &["resume", ORDERS, "--reason", "it is back"]).status.success());
+
+    let url = format!("sqlite:{}", folder.path().join("data/queue.db").display());
+    let jobs = Queue::open(&url, Clock::system(), Keep::default()).await.unwrap();
+    let job = |id: &str, delay| NewJob {
+        queue: ORDERS.into(),
+        id: id.to_owned(),
+        name: "create-order".into(),
+        data: "{}".to_owned(),
+        share: None,
+        attempts: 3,
+        backoff: Duration::ZERO.into(),
+        delay: Duration::from_secs(delay),
+    };
+    jobs.broker.add(&[job("dead", 0), job("later", 999)], ADD).await.unwrap();
+    let held = jobs.broker.claim_from(ORDERS, 1, Duration::from_secs(60)).await.unwrap();
+    assert!(
+        queue(folder.path(), &["remove", ORDERS, "dead", "--reason", "x"]).err.contains("the job is active")
+    );
+    let _failed = jobs.broker.end_one(&held[0], End::Fail("no".to_owned())).await.unwrap();
+    for (command, id) in [("retry", "dead"), ("promote", "later"), ("remove", "dead")] {
+        let ended = queue(folder.path(), &[command, ORDERS, id, "--reason", "by hand"]);
+        assert!(ended.status.success(), "{}", ended.err);
+    }
+    assert!(
+        queue(folder.path(), &["retry", ORDERS, "dead", "--reason", "x"]).err.contains("no job \"dead\"")
+    );
+    let left = jobs.inspect.list(ORDERS, JobState::Waiting, None, 9).await.unwrap().jobs;
+    assert_eq!(left.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["later"]);
+
+    let audit = Run::waybill(folder.path()).args(&["audit"]).end().out;
+    for line in ["queue.pause", "queue.resume", "job.retry", "job.promote", "job.remove", "asha", "by hand"] {
+        assert!(audit.contains(line), "{line}: {audit}");
+    }
+}
