@@ -89,6 +89,16 @@ macro_rules! adapter {
     };
 }
 
+/// Whether [`Store::open`] knows what `url` names: a SQLite file, or a MongoDB server.
+#[must_use]
+pub fn can_open(url: &str) -> bool {
+    url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty()) || is_mongodb(url)
+}
+
+fn is_mongodb(url: &str) -> bool {
+    url.starts_with("mongodb://") || url.starts_with("mongodb+srv://")
+}
+
 impl Store {
     /// Opens the database that `url` names, creating it where that is possible.
     ///
@@ -97,7 +107,7 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let adapter = if let Some(path) = url.strip_prefix("sqlite:") {
             Adapter::Sqlite(sqlite::Sqlite::open(path).await?)
-        } else if url.starts_with("mongodb://") || url.starts_with("mongodb+srv://") {
+        } else if is_mongodb(url) {
             Adapter::Mongo(mongo::Mongo::open(url).await?)
         } else {
             let why = "the store's URL must start with `sqlite:` or `mongodb://`";

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{Account, Config, ConfigError, Problem, Provider, Role, secrets};
-use crate::platform::{queue, telemetry};
+use crate::platform::{queue, store, telemetry};
 
 const LIVE: &str = "https://app.parcelx.in";
 
@@ -27,9 +27,9 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     };
     let call = config.call_timeout();
     unless(
-        config.store.url.strip_prefix("sqlite:").is_some_and(|p| !p.is_empty()),
+        store::can_open(&config.store.url),
         "store.url",
-        "must be sqlite:PATH, such as sqlite:data/waybill.db",
+        "must be sqlite:PATH, such as sqlite:data/waybill.db, or mongodb://HOST:PORT/DATABASE",
     );
     unless(
         queue::can_open(&config.queue.url),
