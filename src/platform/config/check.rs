@@ -27,9 +27,11 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     };
     let call = config.call_timeout();
     unless(
-        config.store.url.strip_prefix("sqlite:").is_some_and(|p| !p.is_empty()),
+        ["sqlite:", "mongodb://", "mongodb+srv://"]
+            .iter()
+            .any(|scheme| config.store.url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty())),
         "store.url",
-        "must be sqlite:PATH, such as sqlite:data/waybill.db",
+        "must be sqlite:PATH, such as sqlite:data/waybill.db, or mongodb://HOST/DATABASE?replicaSet=NAME",
     );
     unless(
         config.queue.url.strip_prefix("sqlite:").is_some_and(|p| !p.is_empty()),

@@ -121,6 +121,12 @@ impl Builder {
         self
     }
 
+    /// On MongoDB, where no key is generated.
+    pub(crate) fn mongodb(self, url: &str) -> Self {
+        let key = "of the tests, and 32 bytes or more";
+        self.setting("WAYBILL_STORE__URL", url).setting("WAYBILL_AUTH__JWT_SECRET", key)
+    }
+
     /// Another provider than the double.
     pub(crate) fn provider(mut self, base_url: &str) -> Self {
         self.base_url = Some(base_url.to_owned());
@@ -140,6 +146,7 @@ impl Builder {
             ("WAYBILL_STORE__URL".to_owned(), url("waybill.db")),
             ("WAYBILL_QUEUE__URL".to_owned(), url("queue.db")),
         ];
+        settings.retain(|(name, _)| self.settings.iter().all(|(own, _)| own != name));
         settings.extend(self.settings);
         let config = Config::load(None, settings).unwrap();
 
