@@ -26,7 +26,8 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
         }
         ProviderEnv::Live => ("API and worker", "the real one: orders cost money".to_owned()),
     };
-    let (orders, jobs) = (path(&app.config.store.url), path(&app.config.queue.url));
+    let orders = app.store.place().map_or_else(|| path(&app.config.store.url), str::to_owned);
+    let jobs = path(&app.config.queue.url);
     let mut text = format!(
         "Waybill {VERSION}: {what}. Ctrl-C stops it.\n  \
          API      {url}, documented on {url}/docs\n  \

@@ -43,6 +43,12 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
     super::say(&format!("settings   ok\ndatabase   {}", shown(&app.config.store.url)))?;
     app.store.ping().await.context("database")?;
+    if let Some(server) = app.store.server().await.context("database")? {
+        super::say(&format!("server     {server}"))?;
+    }
+    if let Some(offset) = app.store.clock_offset().await.context("database")? {
+        super::say(&format!("clock      the database's is {} ms from this machine's", offset.as_millis()))?;
+    }
     let store = app.store.within(PATIENCE);
     for (status, count) in store.count_by::<Order>("providerSyncStatus").await? {
         super::say(&format!("  {status:<14} {count}"))?;

@@ -88,8 +88,9 @@ impl AllInOne {
         });
         drained(&self.worker, &stop, drain).await;
         closing.cancel();
-        server.await.context("the HTTP server stopped")??;
-        Ok(())
+        let served = server.await.context("the HTTP server stopped")?;
+        self.app.store.close().await;
+        Ok(served?)
     }
 }
 
@@ -112,8 +113,9 @@ pub(super) async fn api(config: Config) -> anyhow::Result<()> {
     let stop = stop_on_signals()?;
     let drain = app.config.worker.drain.get();
     super::announce(&banner::api(address));
-    serve(listener, app.router(stop.clone()), stop, drain).await?;
-    Ok(())
+    let served = serve(listener, app.router(stop.clone()), stop, drain).await;
+    app.store.close().await;
+    Ok(served?)
 }
 
 pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
@@ -139,6 +141,7 @@ pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
     if let Some(server) = health {
         server.await.context("the health server stopped")??;
     }
+    app.store.close().await;
     Ok(())
 }
 
@@ -217,7 +220,7 @@ async fn open(config: Config, env: ProviderEnv) -> anyhow::Result<App> {
 fn explain(error: AppError) -> anyhow::Error {
     match error {
         AppError::Store(outdated @ StoreError::Outdated(_)) => outdated.into(),
-        AppError::Store(_) => anyhow!("{error} (WAYBILL_STORE__URL=sqlite:PATH names another file)"),
+        AppError::Store(_) => anyhow!("{error} (WAYBILL_STORE__URL names another database)"),
         AppError::Queue(_) => anyhow!("{error} (WAYBILL_QUEUE__URL=sqlite:PATH names another file)"),
         other => other.into(),
     }

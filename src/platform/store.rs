@@ -164,6 +164,17 @@ impl Store {
         }
     }
 
+    /// What the database's server says it is, for people; nothing for a file.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn server(&self) -> Result<Option<String>, StoreError> {
+        match &self.adapter {
+            Adapter::Sqlite(_) => Ok(None),
+            Adapter::Mongo(mongo) => self.timed(mongo.server()).await.map(Some),
+        }
+    }
+
     /// Lets what is under way end, for some seconds, and closes the connections. To be called once, when the
     /// process ends; what is asked afterwards fails.
     pub async fn close(&self) {

@@ -29,7 +29,7 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     unless(
         store::can_open(&config.store.url),
         "store.url",
-        "must be sqlite:PATH, such as sqlite:data/waybill.db, or mongodb://HOST:PORT/DATABASE",
+        "must be sqlite:PATH, such as sqlite:data/waybill.db, or mongodb://HOST/DATABASE?replicaSet=NAME",
     );
     unless(
         queue::can_open(&config.queue.url),

@@ -116,6 +116,21 @@ impl Mongo {
         Ok(Some(SignedDuration::from_millis(theirs.timestamp_millis().saturating_sub(ours))))
     }
 
+    /// As `MongoDB 6.0.5, set rs0, primary 10.0.0.1:27017, 3 nodes`.
+    pub(super) async fn server(&self) -> Result<String, StoreError> {
+        let hello = self.hello().await?;
+        let database = self.database.clone();
+        let build = self.run(async move { database.run_command(doc! { "buildInfo": 1 }).await }).await?;
+        let text = |of: &bson::Document, name| of.get_str(name).unwrap_or("?").to_owned();
+        Ok(format!(
+            "MongoDB {}, set {}, primary {}, {} nodes",
+            text(&build, "version"),
+            text(&hello, "setName"),
+            text(&hello, "primary"),
+            hello.get_array("hosts").map_or(0, Vec::len)
+        ))
+    }
+
     async fn hello(&self) -> Result<bson::Document, StoreError> {
         let database = self.database.clone();
         Ok(self.run(async move { database.run_command(doc! { "hello": 1 }).await }).await?)

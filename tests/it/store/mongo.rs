@@ -8,6 +8,7 @@ mod failing;
 mod neighbours;
 mod opening;
 mod plans;
+mod service;
 
 contract_suite!(contract, crate::store::mongo::fresh().await);
 

@@ -132,6 +132,12 @@ impl Builder {
         self
     }
 
+    /// On MongoDB, where no key is generated.
+    pub(crate) fn mongodb(self, url: &str) -> Self {
+        let key = "of the tests, and 32 bytes or more";
+        self.setting("WAYBILL_STORE__URL", url).setting("WAYBILL_AUTH__JWT_SECRET", key)
+    }
+
     /// Another provider than the double.
     pub(crate) fn provider(mut self, base_url: &str) -> Self {
         self.base_url = Some(base_url.to_owned());
@@ -155,6 +161,7 @@ impl Builder {
             let secret = "a-key-of-the-tests-and-of-nothing-else";
             settings.push(("WAYBILL_AUTH__JWT_SECRET".to_owned(), secret.to_owned()));
         }
+        settings.retain(|(name, _)| self.settings.iter().all(|(own, _)| own != name));
         settings.extend(self.settings);
         let config = Config::load(None, settings).unwrap();
 

@@ -171,12 +171,12 @@ async fn mark(database: &Database, place: &str) -> Result<(), StoreError> {
     if !foreign.is_empty() && !marked {
         foreign.sort();
         return Err(unavailable(&format!(
-            "{place}: the database holds documents of another program ({}): name another database in the \
-             URL",
+            "{place}: the database holds documents of another program ({}): name another one in the URL",
             foreign.join(", ")
         )));
     }
-    let marker = doc! { "_id": MARKER_ID, "form": 1, "createdAt": DateTime::from_millis(Clock::system().now().as_millis()) };
+    let now = DateTime::from_millis(Clock::system().now().as_millis());
+    let marker = doc! { "_id": MARKER_ID, "form": 1, "createdAt": now };
     match database.collection::<Document>(MARKER).insert_one(marker).await {
         Ok(_) => Ok(()),
         Err(error) => match meaning(place, &error) {
