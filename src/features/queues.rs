@@ -1,7 +1,7 @@
 //! What people do to queues and their jobs. Every action is in the audit log before it is done.
 //!
-//! A job is a hint: the order decides what it does. So a retried job of an order that has its end does nothing,
-//! and a removed one comes again with its order's next dispatch.
+//! A job is a hint: the order decides what it does. So a retried job of an order that has its end does
+//! nothing, and a removed one comes again with its order's next dispatch.
 
 use crate::{
     base::clock::Clock,
@@ -99,7 +99,8 @@ impl Queues {
     /// Does it, on somebody's word.
     ///
     /// # Errors
-    /// [`ActionError`]; then nothing was changed, unless it is [`ActionError::Queue`]: then that is not known.
+    /// [`ActionError`]; then nothing was changed, unless it is [`ActionError::Queue`]: then that is not
+    /// known.
     pub async fn act(&self, queue: &str, action: Action<'_>, by: &AuditContext) -> Result<(), ActionError> {
         let subject = match action {
             Action::Pause | Action::Resume => queue.to_owned(),

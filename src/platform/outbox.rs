@@ -113,8 +113,8 @@ pub trait Dispatched: Document {
     /// has been waited for too long, which the time of its queue's `pauses` is no part of.
     fn still_queued(&mut self, job: &str, times: &Times, pauses: &Pauses, now: Timestamp) -> Again;
 
-    /// Its job is gone or ended without moving it: makes a new dispatch, or hands it to a person. `blameless`:
-    /// the queue lost everything that it had, which says nothing of this document.
+    /// Its job is gone or ended without moving it: makes a new dispatch, or hands it to a person.
+    /// `blameless`: the queue lost everything that it had, which says nothing of this document.
     fn job_lost(&mut self, job: &str, blameless: bool, now: Timestamp) -> Again;
 }
 

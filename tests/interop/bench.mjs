@@ -25,7 +25,8 @@ const percentile = (values, p) => [...values].sort((a, b) => a - b)[Math.ceil((v
 
 /** Seconds of CPU that a process has used, and the most memory it had, in MB. */
 function used(pid) {
-  const [user, system] = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/.*\) /, "").split(" ").slice(11, 13);
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/.*\) /, "");
+  const [user, system] = stat.split(" ").slice(11, 13);
   const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1];
   return { cpu: (Number(user) + Number(system)) / 100, memory: Number(peak) / 1024 };
 }
@@ -89,8 +90,7 @@ for (let run = 0; run < RUNS; run++) {
 await redis.stop();
 
 console.log(`${JOBS} no-op jobs of 1 KB, ${SLOTS} at a time, ${CALLERS} callers; medians of ${RUNS}`);
-const head = ["", "drain/s", "own jobs/s", "worker CPU s/10k", "Redis CPU s/10k", "MB", "add/s", "p50 ms", "p99 ms"];
-console.log(head.join(" | "));
+console.log(" | drain/s | own jobs/s | worker CPU s/10k | Redis CPU s/10k | MB | add/s | p50 ms | p99 ms");
 for (const [side, runs] of Object.entries(rows)) {
   const of = (name, digits) => median(runs.map((run) => run[name])).toFixed(digits);
   console.log([side, of("rate", 0), of("own", 0), of("cpu", 2), of("redis", 2), of("memory", 0), of("add", 0),

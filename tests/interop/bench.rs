@@ -2,7 +2,8 @@
 //! queue `bench`.
 //!
 //! `work SLOTS` works until it is ended; `add JOBS CALLERS` adds and tells how long that took; `latency JOBS`
-//! adds one job at a time to its own idle worker and tells how long each took to start. Times in microseconds.
+//! adds one job at a time to its own idle worker and tells how long each took to start. Times in
+//! microseconds.
 
 use std::{
     io::Write,

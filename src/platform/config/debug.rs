@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::{Queues, StoreUrl};
 
-/// A URL as people may see it: of a SQLite file the whole; of any other one scheme, hosts and database, without
-/// user, password and options.
+/// A URL as people may see it: of a SQLite file the whole; of any other one scheme, hosts and database,
+/// without user, password and options.
 #[must_use]
 pub fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://").filter(|_| !url.starts_with("sqlite:")) else {

@@ -21,7 +21,8 @@ pub const LOG_LINES: usize = 100;
 /// Changes jobs and queues by hand. Each call is one atomic step with a deadline.
 #[async_trait]
 pub trait Manage: Send + Sync {
-    /// Nothing of the queue is claimed until it is resumed; what runs goes on. `false`: it was paused already.
+    /// Nothing of the queue is claimed until it is resumed; what runs goes on. `false`: it was paused
+    /// already.
     async fn pause(&self, queue: &str) -> Result<bool, QueueError>;
 
     /// `false`: it was not paused.

@@ -1,7 +1,7 @@
 //! A job on its way into the queue, and what no queue could hold.
 //!
-//! Guards against jobs that only one adapter could keep: in BullMQ's layout an id is a part of a Redis key, and
-//! data that is no JSON stops the event loops of its readers.
+//! Guards against jobs that only one adapter could keep: in BullMQ's layout an id is a part of a Redis key,
+//! and data that is no JSON stops the event loops of its readers.
 
 use std::{borrow::Cow, time::Duration};
 

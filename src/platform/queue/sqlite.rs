@@ -9,7 +9,8 @@
 //! - `attempts_made` counts tries that ended, as BullMQ does: counted delays, and the try that completed or
 //!   failed the job. A holder that vanished ended nothing: neither recovery nor failing for it counts.
 //! - Delayed jobs are moved to the waiting ones by the next claim, behind those that wait by then.
-//! - A file that is made anew begins a new epoch; so does one of an older layout, whose jobs come again from the
+//! - A file that is made anew begins a new epoch; so does one of an older layout, whose jobs come again from
+//!   the
 //!   documents.
 
 mod by_hand;

@@ -127,7 +127,8 @@ fn own_words(answer: &Answer, asked: Asked<'_>, test: fn(&str) -> bool) -> Strin
     quoted.fold(words, |words, text| words.replace(&text, ""))
 }
 
-/// Our reference is unique: whatever says that it exists already is evidence for a booking, never against one.
+/// Our reference is unique: whatever says that it exists already is evidence for a booking, never against
+/// one.
 fn is_known(words: &str) -> bool {
     words.contains("already") || words.contains("duplicate")
 }

@@ -12,7 +12,8 @@ use std::{
 use tempfile::TempDir;
 use waybill::base::clock::Clock;
 
-/// The server of this test process: `WAYBILL_TEST_REDIS` (`redis://host:port`), or one that ends with the process.
+/// The server of this test process: `WAYBILL_TEST_REDIS` (`redis://host:port`), or one that ends with the
+/// process.
 #[expect(clippy::disallowed_methods, reason = "this variable is for the tests alone")]
 pub(crate) fn shared() -> SocketAddr {
     static SERVER: OnceLock<SocketAddr> = OnceLock::new();

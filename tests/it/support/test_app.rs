@@ -205,8 +205,8 @@ impl Drop for TestApp {
         if *self.leave_jobs.lock().unwrap() {
             return;
         }
-        // A runtime and a handle of their own: this one must not be blocked, a drop cannot wait, and what keeps
-        // a connection alive may be a task of the runtime that now stands still.
+        // A runtime and a handle of their own: this one must not be blocked, a drop cannot wait, and what
+        // keeps a connection alive may be a task of the runtime that now stands still.
         let (url, clock) = (self.backend.queue_url(), self.clock.clone());
         let look = move || tokio::runtime::Runtime::new().unwrap().block_on(open_jobs(&url, clock));
         let open = std::thread::spawn(look).join().unwrap();

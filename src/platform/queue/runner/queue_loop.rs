@@ -70,7 +70,8 @@ pub(super) struct QueueLoop<'a, C> {
     ended: mpsc::Receiver<Ended>,
     /// The wait for jobs, while the queue has none.
     waiting: Option<BoxFuture<'static, Result<(), QueueError>>>,
-    /// The queue gave as many jobs as it was asked for, or says that it has some: another claim may give more.
+    /// The queue gave as many jobs as it was asked for, or says that it has some: another claim may give
+    /// more.
     more: bool,
     /// Calls in a row that failed.
     failures: u32,

@@ -1,8 +1,8 @@
 //! The tables of the queue's file.
 //!
-//! `position` is a job's place among those of its state and turn: waiting jobs are claimed by turn and then from
-//! the lowest position on, finished ones are removed from the lowest on. Jobs that are waited for in the order
-//! they came have turn 0.
+//! `position` is a job's place among those of its state and turn: waiting jobs are claimed by turn and then
+//! from the lowest position on, finished ones are removed from the lowest on. Jobs that are waited for in the
+//! order they came have turn 0.
 
 /// Raised when a table changes shape; a file with a higher one was made by a newer program and is refused.
 pub(super) const VERSION: i64 = 2;

@@ -131,8 +131,8 @@ pub(super) const RELEASE: &str = concat!(
 pub(super) const STALLED: &str = "SELECT seq, id, stalled FROM jobs WHERE queue = ?1 AND state = 'active' \
                                   AND due_at < ?2 ORDER BY due_at, seq LIMIT 1000";
 pub(super) const RECOVER: &str = concat!(
-    "UPDATE jobs SET state = 'waiting', token = NULL, due_at = NULL, stalled = stalled + 1, doomed = coalesce(doomed, ?3),",
-    " turn = 0, position = ",
+    "UPDATE jobs SET state = 'waiting', token = NULL, due_at = NULL, stalled = stalled + 1,",
+    " doomed = coalesce(doomed, ?3), turn = 0, position = ",
     ahead!(),
     " WHERE seq = ?2"
 );
@@ -208,7 +208,8 @@ pub(super) const NEXT_QUEUE: &str = "SELECT min(queue) FROM (
 /// By hand: queue and id, whose state the caller has seen in this transaction.
 pub(super) const SHARE_BY_HAND: &str = "SELECT share FROM jobs WHERE queue = ?1 AND id = ?2";
 pub(super) const WAIT_BY_HAND: &str = concat!(
-    "UPDATE jobs SET state = 'waiting', due_at = NULL, finished_at = NULL, reason = NULL, turn = ?3, position = ",
+    "UPDATE jobs SET state = 'waiting', due_at = NULL, finished_at = NULL, reason = NULL, turn = ?3,",
+    " position = ",
     behind_turn!("?3"),
     ", attempts_made = CASE state WHEN 'failed' THEN 0 ELSE attempts_made END",
     ", stalled = CASE state WHEN 'failed' THEN 0 ELSE stalled END",

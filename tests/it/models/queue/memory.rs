@@ -44,7 +44,8 @@ pub(super) struct Memory {
     steps: usize,
 }
 
-/// What a claim tells of a job: id, data, attempts made and allowed, backoff, stalls and doom, time of adding.
+/// What a claim tells of a job: id, data, attempts made and allowed, backoff, stalls and doom, time of
+/// adding.
 pub(super) type Facts = (String, String, u32, u32, Backoff, (u32, bool), Timestamp);
 
 pub(super) fn facts(job: &ActiveJob) -> Facts {
