@@ -61,7 +61,7 @@ fn no_nulls_nor_doubles(path: &str, value: &Bson) {
     }
 }
 
-/// How many of the twins are under way at once. Of all thousand the last may wait for longer than a request may
+/// How many of the twins are under way at once. Of all thousand the last may wait longer than a request may
 /// take, where the other tests run at the same time.
 const UNDER_WAY: usize = 200;
 
