@@ -140,12 +140,11 @@ impl Context {
                 tracing::warn!(order.id = order.id(), "order {} was refused, and is booked", order.id());
                 CallOutcome::Done(found(awb))
             }
-            // A look-up that says nothing at all proves nothing; where look-ups are not believed, a refusal
-            // is.
-            _ if !self.lookup_trusted => CallOutcome::Refused(words),
             CallOutcome::Done(Tracking::Live { awb: None }) => {
                 CallOutcome::unanswered(format!("refused, and yet there is a shipment: {words}"))
             }
+            // One that says nothing proves nothing; where look-ups are not believed, a refusal is.
+            _ if !self.lookup_trusted => CallOutcome::Refused(words),
             _ => CallOutcome::unanswered(format!("refused, and not looked up: {words}")),
         })
     }
