@@ -20,7 +20,7 @@ fn kept(app: &TestApp) -> String {
 
 #[tokio::test]
 async fn jobs_hold_ids_and_words_that_name_nobody() {
-    let app = TestApp::start().await;
+    let app = TestApp::builder().on_files().start().await;
     app.leave_jobs();
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     let merchant = app.merchant("u1");
