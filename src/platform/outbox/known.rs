@@ -40,11 +40,13 @@ pub(super) async fn known_jobs<D: Dispatched>(
     let known = documents.iter().zip(&jobs).map(|(document, job)| {
         let (queue, job) = job.as_ref()?;
         let (presence, pauses) = queues.get_mut(queue)?;
+        let presence = presence.next()?;
         Some(Known {
             job: job.clone(),
             pauses: pauses.clone(),
-            presence: presence.next()?,
-            lost_with_queue: epoch.since > document.dispatched_at(),
+            presence,
+            // One that the queue still knows came to nothing by itself.
+            lost_with_queue: presence == Presence::Absent && epoch.since > document.dispatched_at(),
         })
     });
     Ok(known.collect())

@@ -35,7 +35,8 @@ const ENTRY: &str = "dispatch-";
 pub struct Dispatch {
     /// Which one this is, of a create or a cancel; its job carries the number.
     generation: i64,
-    /// When that was.
+    /// When that was; long ago in an order of an older release.
+    #[serde(default)]
     at: Timestamp,
     /// How many jobs in a row were gone, or ended without moving the order on.
     #[serde(default, skip_serializing_if = "is_zero")]
