@@ -35,7 +35,7 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
          ParcelX  {provider}\n  Data     {orders}, {jobs}\n"
     );
     // Only on a local installation: someone who reads the screen can also read the signing secret.
-    if app.config.is_local() && app.env == ProviderEnv::Simulator {
+    if app.config.may_simulate() && app.env == ProviderEnv::Simulator {
         let token = app.state.tokens.issue("demo", Role::Merchant, TOKEN_LIFE)?;
         text += &format!(
             "\nToken of merchant `demo`, valid for 30 days (`waybill token` makes others):\n{token}\n"

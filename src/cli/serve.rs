@@ -1,6 +1,6 @@
 //! The long-running commands: all in one, only the API, only the worker.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use axum::Router;
@@ -17,6 +17,7 @@ use super::banner;
 use crate::{
     app::{App, AppError, Worker},
     base::{clock::Clock, ids},
+    features::provider_accounts::Accounts,
     platform::{
         config::{Account, Config, Provider, Role},
         http::serve::serve,
@@ -55,6 +56,9 @@ impl AllInOne {
             Provider::Live(_) => ProviderEnv::Live,
         };
         let app = open(config, env).await?;
+        if env == ProviderEnv::Simulator {
+            only_simulated(&app).await?;
+        }
         let router = app.router(draining.clone());
         let (account, router) = match provider {
             Provider::Live(account) => (account, router),
@@ -62,6 +66,7 @@ impl AllInOne {
                 let key = SecretString::from(ids::secret());
                 let base_url = Url::parse(&format!("http://{address}{SIMULATOR}"))?;
                 let account = Account { base_url, access_key: key.clone(), secret_key: key };
+                DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
                 let ledger_file = Some(folder.join("simulator-ledger.jsonl"));
                 // Accepts any token: it is only on a loopback address, and each process makes its own key.
                 let settings = Settings { access_token: None, ledger_file, profile: Profile::Friendly };
@@ -215,6 +220,21 @@ pub(super) async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<Tcp
 /// Opens the databases; the error names the setting to change.
 async fn open(config: Config, env: ProviderEnv) -> anyhow::Result<App> {
     App::open(config, env, Clock::system()).await.map_err(explain)
+}
+
+/// A database of servers that has been booked with for money is not for the simulator, wherever it listens.
+async fn only_simulated(app: &App) -> anyhow::Result<()> {
+    if app.config.is_local() {
+        return Ok(());
+    }
+    let live = Accounts::new(app.store.clone(), app.clock.clone(), ProviderEnv::Live);
+    if live.exists().await? {
+        bail!(
+            "the database holds orders of the real ParcelX: set its credentials, or name another database \
+             (WAYBILL_STORE__URL) for the simulator"
+        )
+    }
+    Ok(())
 }
 
 fn explain(error: AppError) -> anyhow::Error {

@@ -152,11 +152,12 @@ impl Config {
         self.worker.bind.trim().parse().ok()
     }
 
-    /// The directory of the database file (SQLite only).
+    /// The directory of the database file; with a database server, of what else this process keeps.
     #[must_use]
     pub fn data_folder(&self) -> PathBuf {
-        let file = Path::new(self.store.url.strip_prefix("sqlite:").unwrap_or_default());
-        file.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| ".".into(), Path::to_path_buf)
+        let Some(file) = self.store.url.strip_prefix("sqlite:") else { return "data".into() };
+        let folder = Path::new(file).parent().filter(|p| !p.as_os_str().is_empty());
+        folder.map_or_else(|| ".".into(), Path::to_path_buf)
     }
 
     #[must_use]
@@ -201,7 +202,16 @@ impl Config {
         self.parcelx.timeout.get()
     }
 
-    /// Whether generated secrets and the simulator are allowed: only on SQLite and a loopback address.
+    /// Whether the simulator may run: on a loopback address, and on SQLite or, where
+    /// `parcelx.simulator_on_servers` says so, on databases of this machine.
+    #[must_use]
+    pub fn may_simulate(&self) -> bool {
+        let here = |url: &str| url.starts_with("sqlite:") || hosts::all_loopback(url);
+        let on_servers = self.parcelx.simulator_on_servers && here(&self.store.url) && here(&self.queue.url);
+        self.is_local() || (on_servers && self.http.bind.ip().is_loopback())
+    }
+
+    /// Whether generated secrets are allowed: only on SQLite and a loopback address.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.http.bind.ip().is_loopback()

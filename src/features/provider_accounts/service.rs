@@ -93,6 +93,14 @@ impl Accounts {
         Ok(hold)
     }
 
+    /// Whether any process has worked for the account.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn exists(&self) -> Result<bool, StoreError> {
+        Ok(self.store.get::<Account>(&self.id).await?.is_some())
+    }
+
     /// Makes the document where it is missing.
     ///
     /// # Errors

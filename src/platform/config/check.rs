@@ -186,10 +186,10 @@ fn account(config: &Config, role: Role) -> Result<Provider, ConfigError> {
             "is set without credentials: set parcelx.access_key and parcelx.secret_key too, or leave all \
              three out for the simulator",
         ),
-        (false, false) if !config.is_local() => problem(
+        (false, false) if !config.may_simulate() => problem(
             "parcelx.access_key",
             "ParcelX credentials are missing, and the simulator runs only on SQLite and a loopback address \
-             (http.bind = 127.0.0.1:…)",
+             (http.bind = 127.0.0.1:…), or with parcelx.simulator_on_servers on databases of this machine",
         ),
         (false, false) => Ok(Provider::Simulator),
     }

@@ -1,8 +1,27 @@
 //! Lists of host names: `files.example.com, *.cdn.example.com`.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use serde::{Deserialize, Deserializer, de};
+
+/// Whether every host that a database's URL names is this machine. A host name that is looked up counts as
+/// none, but for `localhost`.
+pub(super) fn all_loopback(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+    // `mongodb+srv` asks the DNS for the hosts; `?node=` of Redis names more of them.
+    let hidden = scheme.ends_with("+srv") || rest.contains("node=");
+    !hidden && hosts.split(',').all(is_loopback)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
 
 /// Host names in lower case; a leading `*.` matches any host below the name. A list, or a string with commas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,6 +86,31 @@ mod tests {
 
     fn read(value: Value) -> Option<Vec<String>> {
         serde_json::from_value::<HostNames>(value).ok().map(|names| names.get().to_vec())
+    }
+
+    #[test]
+    fn a_database_is_of_this_machine_when_each_of_its_hosts_is() {
+        for url in [
+            "mongodb://127.0.0.1:27017/waybill?replicaSet=rs0",
+            "mongodb://user:p@ss@localhost,127.0.0.2:1/x",
+            "mongodb://[::1]:27017",
+            "redis://127.0.0.1:6379?prefix=x",
+            "rediss://:pw@localhost",
+        ] {
+            assert!(all_loopback(url), "{url}");
+        }
+        for url in [
+            "mongodb://127.0.0.1,db.example.com/waybill",
+            "mongodb://127.0.0.1@db.example.com/waybill",
+            "mongodb+srv://localhost/waybill",
+            "redis://10.0.0.5:6379",
+            "redis://127.0.0.1.example.com",
+            "redis-cluster://127.0.0.1:1?node=10.0.0.5:1",
+            "redis://",
+            "redis:127.0.0.1",
+        ] {
+            assert!(!all_loopback(url), "{url}");
+        }
     }
 
     #[test]

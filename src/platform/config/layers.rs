@@ -195,10 +195,11 @@ fn variable(
     let (last, path) = parts.split_last().ok_or_else(|| Problem::new(name, NO_SETTING))?;
     let known =
         path.iter().try_fold(defaults, |at, part| at.get(*part)?.as_object()).and_then(|at| at.get(*last));
-    // A value is a string, except for the few settings that are numbers.
-    let value = match (known, text.trim().parse::<i64>()) {
-        (Some(Value::String(_)), _) | (_, Err(_)) => Value::String(text.to_owned()),
-        (_, Ok(number)) => number.into(),
+    // A value is a string, except for the few settings that are numbers or switches.
+    let value = match (known, text.trim().parse::<i64>(), text.trim().parse::<bool>()) {
+        (Some(Value::Bool(_)), _, Ok(on)) => on.into(),
+        (Some(Value::String(_)), ..) | (_, Err(_), _) => Value::String(text.to_owned()),
+        (_, Ok(number), _) => number.into(),
     };
     let mut nested = Map::from_iter([((*last).to_owned(), value)]);
     for part in path.iter().rev() {

@@ -60,6 +60,7 @@ pub struct ParcelX {
     pub access_key: SecretString,
     pub secret_key: SecretString,
     pub base_url: String,
+    pub simulator_on_servers: bool,
     pub timeout: Span,
     pub send_within: Span,
     pub settle_within: Span,

@@ -8,6 +8,7 @@ use super::{
     process::{Process, Run},
     web::Web,
 };
+use crate::support::{mongodb, redis};
 
 struct Banner {
     url: String,
@@ -90,6 +91,34 @@ async fn it_prints_all_that_is_needed_and_the_pasted_line_books_an_order() {
     let long =
         |line: &&str| line.chars().count() > 80 && !line.starts_with("curl ") && !line.starts_with("eyJ");
     assert_eq!(ended.out.lines().filter(long).count(), 0, "{}", ended.out);
+}
+
+/// What `eval "$(scripts/services up)"` sets.
+#[tokio::test]
+async fn on_databases_of_this_machine_it_runs_with_the_simulator_until_they_were_booked_with_for_money() {
+    let (folder, lab) = (tempfile::tempdir().unwrap(), mongodb::Lab::new().await);
+    let (server, prefix) = (redis::shared(), format!("first{}", std::process::id()));
+    let start = || {
+        Run::waybill(folder.path())
+            .set("STORE__URL", &lab.url)
+            .set("QUEUE__URL", &format!("redis://{server}?prefix={prefix}"))
+            .set("AUTH__JWT_SECRET", "a-key-of-this-test-and-of-nothing-else")
+            .set("PARCELX__SIMULATOR_ON_SERVERS", "true")
+            .start()
+    };
+    let mut waybill = start();
+    let banner = banner(&mut waybill);
+    let created = paste(&banner.curl).await;
+    let id = created["data"]["id"].as_str().unwrap();
+    Web::new(&banner.url).token(&banner.token).order_becomes(id, "success").await;
+    waybill.stop();
+    assert!(lab.documents("orders").find_one(bson::doc! { "_id": id }).await.unwrap().is_some());
+
+    let live = bson::doc! { "_id": "parcelx-live", "version": 1_i64, "createdAt": bson::DateTime::now() };
+    lab.documents("provider_accounts").insert_one(live).await.unwrap();
+    let refused = [["holds orders of the real ParcelX", "WAYBILL_STORE__URL"], ["appendonly", "WARN"]];
+    start().end().refused(&refused.each_ref().map(<[_; 2]>::as_slice));
+    redis::forget(server, &prefix);
 }
 
 #[tokio::test]

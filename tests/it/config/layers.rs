@@ -18,6 +18,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("queue.per_queue.parcelx-orders-queue.lease", "19s", "19s"),
     ("parcelx.access_key", CANARY, ""),
     ("parcelx.secret_key", CANARY, ""),
+    ("parcelx.simulator_on_servers", "true", "true"),
     ("parcelx.base_url", "http://127.0.0.1:4321", "http://127.0.0.1:4321"),
     ("parcelx.timeout", "21s", "21s"),
     ("parcelx.reconcile", "22s,23m", "[22s, 1380s]"),
@@ -47,9 +48,9 @@ fn variable(key: &str) -> String {
 
 fn line(key: &str, value: &str) -> String {
     let (section, name) = key.rsplit_once('.').unwrap();
-    match value.parse::<u32>() {
-        Ok(number) => format!("[{section}]\n{name} = {number}\n"),
-        Err(_) => format!("[{section}]\n{name} = \"{value}\"\n"),
+    match (value.parse::<u32>(), value.parse::<bool>()) {
+        (Err(_), Err(_)) => format!("[{section}]\n{name} = \"{value}\"\n"),
+        _ => format!("[{section}]\n{name} = {value}\n"),
     }
 }
 

@@ -47,6 +47,29 @@ fn without_credentials_only_the_local_all_in_one_program_runs_and_on_the_simulat
     }
 }
 
+/// A development machine has its databases on loopback, and says so; a production one never says so.
+#[test]
+fn on_database_servers_the_simulator_runs_only_where_a_setting_says_so_and_all_is_on_this_machine() {
+    let base = [
+        ("STORE__URL", "mongodb://127.0.0.1:27017/waybill?replicaSet=rs0"),
+        ("QUEUE__URL", "redis://127.0.0.1:6379"),
+        ("AUTH__JWT_SECRET", CANARY),
+        ("PARCELX__SIMULATOR_ON_SERVERS", "true"),
+    ];
+    assert!(matches!(with(&base).provider(Role::AllInOne), Ok(Provider::Simulator)));
+    assert!(with(&base).provider(Role::Api).is_err());
+    for other in [
+        ("PARCELX__SIMULATOR_ON_SERVERS", "false"),
+        ("STORE__URL", "mongodb://127.0.0.1,db.example.test/waybill"),
+        ("QUEUE__URL", "redis://10.0.0.5:6379"),
+        ("HTTP__BIND", "0.0.0.0:3000"),
+    ] {
+        let mut settings: Vec<_> = base.into_iter().filter(|(name, _)| *name != other.0).collect();
+        settings.push(other);
+        assert_lines(&no(&settings, Role::AllInOne), &[&["parcelx.access_key", "simulator_on_servers"]]);
+    }
+}
+
 #[test]
 fn half_of_the_credentials_is_an_error_in_every_role() {
     for role in ROLES {
