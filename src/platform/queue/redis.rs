@@ -18,6 +18,7 @@ mod by_hand;
 mod inspect;
 mod jobs;
 mod link;
+mod owner;
 mod reply;
 mod scripts;
 mod url;
@@ -26,7 +27,7 @@ mod workers;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -37,19 +38,16 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{
     jobs::{millis, text, time},
-    link::Link,
+    link::{Failure, Link},
     reply::Reply,
     scripts::Script,
     url::Place,
     wake::{Listener, Waker},
 };
-use super::{ActiveJob, Claim, Keep, Queue, QueueError};
-use crate::{
-    base::{clock::Clock, ids, timestamp::Timestamp},
-    platform::queue::Inspect,
-};
+use super::{ActiveJob, Claim, Keep, Options, Queue, QueueError};
+use crate::base::{clock::Clock, ids, timestamp::Timestamp};
 
-pub(super) use self::url::is_ours;
+pub(super) use self::url::{check, is_ours};
 
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(2);
@@ -74,6 +72,9 @@ pub(super) struct RedisQueue {
     prefix: String,
     clock: Clock,
     keep: Keep,
+    installation: Option<String>,
+    /// The queues are our installation's, by the last look at that.
+    owned: AtomicBool,
     /// What a worker is called that has not said so.
     name: String,
     wakers: Mutex<HashMap<String, Arc<Waker>>>,
@@ -95,10 +96,10 @@ impl RedisQueue {
     /// Connects to the server at `url`. One that is away is no error: calls fail until it is there.
     ///
     /// # Errors
-    /// [`QueueError::Fault`] for a URL that can never work; [`QueueError::Unavailable`] for a server that
-    /// refuses us. In one line, without the password.
-    pub(super) async fn open(url: &str, clock: Clock, keep: Keep) -> Result<Queue, QueueError> {
-        let Place { config, prefix, shown } = Place::read(url)?;
+    /// [`QueueError::Fault`] for a URL that can never work, or queues of another installation;
+    /// [`QueueError::Unavailable`] for a server that refuses us. In one line, without the password.
+    pub(super) async fn open(url: &str, clock: Clock, options: Options) -> Result<Queue, QueueError> {
+        let Place { config, prefix, shown } = Place::read(url, &options.prefix)?;
         let shown: Arc<str> = shown.into();
         let ((calls, first), (adds, _)) =
             tokio::join!(Link::open(&config, &shown), Link::open(&config, &shown));
@@ -110,7 +111,9 @@ impl RedisQueue {
             shown,
             prefix,
             clock,
-            keep,
+            keep: options.keep,
+            owned: AtomicBool::new(options.installation.is_none()),
+            installation: options.installation,
             name: ids::worker(),
             wakers: Mutex::default(),
             announced: Mutex::default(),
@@ -119,13 +122,16 @@ impl RedisQueue {
             end: end.clone(),
             _end: end.drop_guard(),
         });
-        match first.err() {
-            Some(error) if refuses_us(&error) => return Err(error),
-            Some(error) => tracing::warn!(%error, "the queue is away; jobs wait until it is there"),
-            // The epoch begins now, not with the first look at it.
-            None => {
-                queue.epoch().await?;
-                advice::warn(&queue.calls, &queue.shown).await;
+        // The epoch begins now, not with the first look at it.
+        let begun = match first {
+            Ok(()) => queue.look_at_owner(CALL).await.map(drop),
+            Err(failure) => Err(failure),
+        };
+        match begun {
+            Ok(()) => advice::warn(&queue.calls, &queue.shown).await,
+            Err(failure) if failure.lasting => return Err(failure.error),
+            Err(Failure { error, .. }) => {
+                tracing::warn!(%error, "the queue is away; jobs wait until it is there");
             }
         }
         Ok(Queue { broker: queue.clone(), inspect: queue.clone(), manage: queue })
@@ -199,11 +205,4 @@ impl RedisQueue {
         let [ready, due] = self.on(queue, &scripts::READY, vec![self.now()]).await?.parts()?;
         Ok((ready.yes(), due.number().map(Timestamp::from_millis)))
     }
-}
-
-/// Whether waiting for the server would not help.
-fn refuses_us(error: &QueueError) -> bool {
-    let told = error.to_string();
-    matches!(error, QueueError::Fault(_))
-        || ["NOAUTH", "WRONGPASS", "NOPERM"].iter().any(|w| told.contains(w))
 }

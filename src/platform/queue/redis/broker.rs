@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    LONGEST_WAIT, METRICS_POINTS, RedisQueue, VERSION,
+    CALL, LONGEST_WAIT, METRICS_POINTS, RedisQueue, VERSION,
     jobs::{self, millis, text, time},
     reply::Reply,
     scripts,
@@ -57,6 +57,7 @@ impl Broker for RedisQueue {
     async fn add(&self, jobs: &[NewJob], within: Duration) -> Result<Vec<Added>, QueueError> {
         jobs.iter().try_for_each(NewJob::check)?;
         let deadline = Instant::now() + within.min(LONGEST_WAIT);
+        self.check_owner(within).await?;
         let mut added = vec![Added::Known; jobs.len()];
         for (first, places) in by_queue(jobs, |job| &job.queue) {
             let queue = &*first.queue;
@@ -99,6 +100,7 @@ impl Broker for RedisQueue {
         if claim.max == 0 {
             return Ok(Vec::new());
         }
+        self.check_owner(CALL).await?;
         self.waker(claim.queue).claims();
         let told = self.on(claim.queue, &scripts::CLAIM, self.claim_args(Some(&claim))).await?;
         let [limited, rows] = told.parts()?;
@@ -126,7 +128,7 @@ impl Broker for RedisQueue {
             return Err(QueueError::Fault("a return value is no JSON".to_owned()));
         }
         let mut states = vec![LeaseState::Lost; ended.len()];
-        let mut next = next.filter(|claim| claim.max > 0);
+        let mut next = next.filter(|claim| claim.max > 0 && self.is_owner());
         let mut claimed = Vec::new();
         for (first, places) in by_queue(ended, |(job, _)| &job.queue) {
             let queue = &*first.0.queue;

@@ -14,7 +14,7 @@ use super::{
     scripts,
 };
 use crate::{
-    base::{ids, timestamp::Timestamp},
+    base::timestamp::Timestamp,
     platform::queue::{
         Counts, Epoch, Inspect, JobPage, JobState, JobView, Mark, Pauses, Presence, QueueError, WorkerView,
     },
@@ -192,17 +192,11 @@ impl Inspect for RedisQueue {
     }
 
     async fn epoch(&self) -> Result<Epoch, QueueError> {
-        let args = vec![text(ids::lease_token()), self.now()];
-        let told = self.calls.run(&scripts::EPOCH, &[&self.own_key("epoch")], args, CALL).await?;
-        let told = told.text().unwrap_or_default();
-        let (id, since) = told.split_once(' ').unwrap_or_default();
-        let since =
-            since.parse().map_err(|_| QueueError::Fault("the queue's epoch does not read".to_owned()))?;
-        Ok(Epoch { id: id.to_owned(), since: Timestamp::from_millis(since) })
+        Ok(self.look_at_owner(CALL).await?)
     }
 
     /// By a write, so that a server that takes none does not pass for well.
     async fn ping(&self) -> Result<(), QueueError> {
-        self.calls.run(&scripts::PING, &[&self.own_key("ping")], vec![self.now()], CALL).await.map(drop)
+        Ok(self.look_at_owner(CALL).await.map(drop)?)
     }
 }

@@ -41,8 +41,10 @@ const SILENT: Duration = Duration::from_secs(4);
 const RETRY: (u32, u32) = (50, 1000);
 /// Calls that may wait to be sent.
 const MOST_CALLS: usize = 10_000;
+/// What a server says that takes nothing from us until somebody changes the settings, here or there.
+const REFUSES_US: [&str; 3] = ["NOAUTH", "WRONGPASS", "NOPERM"];
 /// What a server says that cannot do now what it may do later.
-const PASSING: [&str; 14] = [
+const PASSING: [&str; 11] = [
     "READONLY",
     "LOADING",
     "OOM",
@@ -54,10 +56,27 @@ const PASSING: [&str; 14] = [
     "TRYAGAIN",
     "MOVED",
     "ASK",
-    "NOAUTH",
-    "WRONGPASS",
-    "NOPERM",
 ];
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: QueueError,
+    /// Waiting for the server would not help.
+    pub(super) lasting: bool,
+}
+
+impl From<Failure> for QueueError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// The word that an answer of the server begins with; nothing for what the library says itself.
+fn code(error: &Error) -> Option<&str> {
+    let word = error.details().split_whitespace().next()?;
+    (word.len() > 2 && word.bytes().all(|b| b.is_ascii_uppercase())).then_some(word)
+}
 
 /// One connection, kept up for as long as this lives.
 pub(super) struct Link {
@@ -70,7 +89,7 @@ pub(super) struct Link {
 
 impl Link {
     /// Begins to connect. The answer of the first try, if there is one within the time to connect.
-    pub(super) async fn open(config: &Config, shown: &Arc<str>) -> (Self, Result<(), QueueError>) {
+    pub(super) async fn open(config: &Config, shown: &Arc<str>) -> (Self, Result<(), Failure>) {
         let mut config = config.clone();
         config.fail_fast = true;
         let connection = ConnectionConfig {
@@ -94,9 +113,11 @@ impl Link {
         tokio::spawn(keep_up(client.clone(), Arc::clone(&alive), end.clone(), tell));
         let link = Self { client, alive, shown: Arc::clone(shown), _end: end.drop_guard() };
         let first = match tokio::time::timeout(CONNECT, told).await {
-            Ok(Ok(Err(error))) => Err(link.explain(&error)),
+            Ok(Ok(Err(error))) => Err(link.failure(&error)),
             Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(link.unavailable("no connection in time")),
+            Ok(Err(_)) | Err(_) => {
+                Err(Failure { error: link.unavailable("no connection in time"), lasting: false })
+            }
         };
         (link, first)
     }
@@ -114,6 +135,17 @@ impl Link {
         args: Vec<Bytes>,
         within: Duration,
     ) -> Result<Reply, QueueError> {
+        Ok(self.try_run(script, keys, args, within).await?)
+    }
+
+    /// [`Link::run`], and whether a failure will last.
+    pub(super) async fn try_run(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        args: Vec<Bytes>,
+        within: Duration,
+    ) -> Result<Reply, Failure> {
         let all = |first: Bytes| {
             let mut all = Vec::with_capacity(2 + keys.len() + args.len());
             all.push(first);
@@ -126,12 +158,12 @@ impl Link {
         let told = self.send("EVALSHA", ClusterHash::Offset(2), all(script.sha()), within, false).await;
         match told {
             // It says that nothing was run.
-            Err(error) if error.details().starts_with("NOSCRIPT") => {
+            Err(error) if code(&error) == Some("NOSCRIPT") => {
                 let left = within.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
                 let told = self.send("EVAL", ClusterHash::Offset(2), all(script.text()), left, false).await;
-                told.map_err(|error| self.explain(&error))
+                told.map_err(|error| self.failure(&error))
             }
-            told => told.map_err(|error| self.explain(&error)),
+            told => told.map_err(|error| self.failure(&error)),
         }
     }
 
@@ -186,25 +218,30 @@ impl Link {
         QueueError::Unavailable(format!("{}: {why}", self.shown))
     }
 
+    fn failure(&self, error: &Error) -> Failure {
+        let refused = code(error).is_some_and(|code| REFUSES_US.contains(&code));
+        let refused = refused || matches!(error.kind(), ErrorKind::Auth | ErrorKind::Config);
+        let error = self.explain(error);
+        Failure { lasting: refused || matches!(error, QueueError::Fault(_)), error }
+    }
+
     /// In one line, without what was sent.
     fn explain(&self, error: &Error) -> QueueError {
         let details = error.details();
         if let Some(own) = details.strip_prefix("WAYBILL ") {
             return QueueError::Fault(own.to_owned());
         }
-        let word = details.split_whitespace().next().unwrap_or_default();
-        if word == "READONLY" {
+        let code = code(error);
+        if code == Some("READONLY") {
             // The server was the main one before: whoever is now may be found by connecting anew.
             let client = self.client.clone();
             tokio::spawn(async move { drop(client.force_reconnection().await) });
         }
         let shown = details.lines().next().unwrap_or_default();
         // Whatever the library says itself is about the way there.
-        let of_server = word.len() > 2 && word.bytes().all(|b| b.is_ascii_uppercase());
+        let passes = code.is_none_or(|code| PASSING.contains(&code) || REFUSES_US.contains(&code));
         match error.kind() {
-            _ if of_server && !PASSING.contains(&word) => {
-                QueueError::Fault(format!("{}: {shown}", self.shown))
-            }
+            _ if !passes => QueueError::Fault(format!("{}: {shown}", self.shown)),
             ErrorKind::Timeout => self.unavailable("no answer in time"),
             _ => self.unavailable(shown),
         }

@@ -58,5 +58,4 @@ scripts! {
     PROMOTE = "common" "promote";
     REMOVE = "common" "remove";
     LOG = "common" "log";
-    PING = "ping";
 }

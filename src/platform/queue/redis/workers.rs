@@ -23,6 +23,7 @@ impl RedisQueue {
         queues: &[String],
         life: Duration,
     ) -> Result<(), QueueError> {
+        self.look_at_owner(CALL).await?;
         for queue in queues {
             self.waker(queue).call_worker(Some(worker));
             lock(&self.announced).entry(worker.to_owned()).or_default().insert(queue.clone());

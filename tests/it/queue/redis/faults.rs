@@ -10,7 +10,7 @@ use tokio::{
 };
 use waybill::{
     base::clock::Clock,
-    platform::queue::{Added, Claim, End, JobState, Keep, LeaseState, Queue, QueueError},
+    platform::queue::{Added, Claim, End, JobState, Keep, LeaseState, Options, Queue, QueueError},
 };
 
 use super::Keys;
@@ -101,6 +101,33 @@ async fn a_server_that_is_away_at_first_is_used_once_it_is_there() {
     assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
     let _server = Server::start_at(addr, &[]).unwrap();
     comes_back(&queue).await;
+}
+
+/// Away at the start, so that nobody could look whose queues they are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_another_installation_is_refused_once_it_is_there() {
+    let server = Server::start();
+    let addr = server.addr;
+    drop(server);
+    let keys = Keys::on(addr);
+    let options = Options { installation: Some("one".to_owned()), ..Options::default() };
+    let queue = Queue::open(&keys.url(), Clock::system(), options).await.unwrap();
+    let _server = Server::start_at(addr, &[]).unwrap();
+    let owner = format!("{}:x:installation", keys.prefix);
+    keys.raw().cmd(&["SET", &owner, "two"]);
+    let begun = Instant::now();
+    let told = loop {
+        match queue.broker.add(&[job("a")], ADD).await {
+            Err(QueueError::Fault(told)) => break told,
+            told => unavailable(&told),
+        }
+        assert!(begun.elapsed() < BACK);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(told.contains("queue.prefix") && told.contains(&format!("DEL '{owner}'")), "{told}");
+    keys.raw().cmd(&["DEL", &owner]);
+    add(&queue, &["a"]).await;
+    assert_eq!(claim_one(&queue).await.id, "a");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
