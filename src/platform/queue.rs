@@ -18,7 +18,9 @@ mod sqlite;
 use std::{fmt, sync::Arc};
 
 pub use broker::{ActiveJob, Added, Broker, Claim, End, LeaseState, QueueError};
-pub use inspect::{Counts, Epoch, Inspect, JobPage, JobState, JobView, Mark, Pauses, Presence, WorkerView};
+pub use inspect::{
+    Counts, Epoch, Finding, Inspect, JobPage, JobState, JobView, Mark, Pauses, Presence, WorkerView,
+};
 pub use manage::{LOG_LINES, Manage, Managed};
 pub use new_job::NewJob;
 

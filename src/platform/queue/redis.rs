@@ -12,9 +12,11 @@
 //! - A job that is part of a flow is failed with the reason, and a queue with schedulers is not worked at
 //!   all: both would need steps that only BullMQ makes.
 
+mod adds;
 mod advice;
 mod broker;
 mod by_hand;
+mod examine;
 mod inspect;
 mod jobs;
 mod link;
@@ -32,11 +34,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use fred::types::config::Config;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{
+    adds::Adds,
     jobs::{millis, text, time},
     link::{Failure, Link},
     reply::Reply,
@@ -66,10 +68,8 @@ const VERSION: &str = concat!("waybill:", env!("CARGO_PKG_VERSION"));
 /// for.
 pub(super) struct RedisQueue {
     calls: Arc<Link>,
-    adds: Link,
-    config: Config,
-    shown: Arc<str>,
-    prefix: String,
+    adds: Arc<Adds>,
+    place: Place,
     clock: Clock,
     keep: Keep,
     installation: Option<String>,
@@ -83,6 +83,8 @@ pub(super) struct RedisQueue {
     foreign: Mutex<Option<(Instant, Vec<String>)>>,
     /// Queues whose rate limit was warned about.
     limited: Mutex<BTreeSet<String>>,
+    /// Workers of other programs that were warned about, and when they were looked for, by queue.
+    guests: Mutex<HashMap<String, (Instant, BTreeSet<String>)>>,
     end: CancellationToken,
     _end: DropGuard,
 }
@@ -99,17 +101,13 @@ impl RedisQueue {
     /// [`QueueError::Fault`] for a URL that can never work, or queues of another installation;
     /// [`QueueError::Unavailable`] for a server that refuses us. In one line, without the password.
     pub(super) async fn open(url: &str, clock: Clock, options: Options) -> Result<Queue, QueueError> {
-        let Place { config, prefix, shown } = Place::read(url, &options.prefix)?;
-        let shown: Arc<str> = shown.into();
-        let ((calls, first), (adds, _)) =
-            tokio::join!(Link::open(&config, &shown), Link::open(&config, &shown));
+        let place = Place::read(url, &options.prefix)?;
+        let ((calls, first), (adds, _)) = tokio::join!(Link::open(&place), Link::open(&place));
         let end = CancellationToken::new();
         let queue = Arc::new(Self {
             calls: Arc::new(calls),
-            adds,
-            config,
-            shown,
-            prefix,
+            adds: Adds::new(adds),
+            place,
             clock,
             keep: options.keep,
             owned: AtomicBool::new(options.installation.is_none()),
@@ -119,6 +117,7 @@ impl RedisQueue {
             announced: Mutex::default(),
             foreign: Mutex::default(),
             limited: Mutex::default(),
+            guests: Mutex::default(),
             end: end.clone(),
             _end: end.drop_guard(),
         });
@@ -128,7 +127,7 @@ impl RedisQueue {
             Err(failure) => Err(failure),
         };
         match begun {
-            Ok(()) => advice::warn(&queue.calls, &queue.shown).await,
+            Ok(()) => advice::warn(&queue.calls, &queue.place.shown).await,
             Err(failure) if failure.lasting => return Err(failure.error),
             Err(Failure { error, .. }) => {
                 tracing::warn!(%error, "the queue is away; jobs wait until it is there");
@@ -139,12 +138,12 @@ impl RedisQueue {
 
     /// What the keys of a queue begin with.
     fn start(&self, queue: &str) -> String {
-        format!("{}:{queue}:", self.prefix)
+        format!("{}:{queue}:", self.place.prefix)
     }
 
     /// A key that belongs to no queue.
     fn own_key(&self, name: &str) -> String {
-        format!("{}:x:{name}", self.prefix)
+        format!("{}:x:{name}", self.place.prefix)
     }
 
     fn now(&self) -> Bytes {
@@ -164,9 +163,7 @@ impl RedisQueue {
         Arc::clone(wakers.entry(queue.to_owned()).or_insert_with(|| {
             let waker = Arc::new(Waker::new());
             let listener = Listener {
-                config: self.config.clone(),
-                shown: Arc::clone(&self.shown),
-                prefix: self.prefix.clone(),
+                place: self.place.clone(),
                 queue: queue.to_owned(),
                 clock: self.clock.clone(),
                 waker: Arc::clone(&waker),

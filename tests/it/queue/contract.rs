@@ -96,6 +96,7 @@ macro_rules! contract {
             managing::pauses_are_remembered
             managing::a_failed_job_can_be_retried
             managing::a_delayed_job_can_be_promoted
+            managing::a_promoted_job_no_longer_says_why_it_was_delayed
             managing::a_job_that_does_not_run_can_be_removed
             managing::log_lines_are_kept_with_their_job
             managing::every_queue_is_listed

@@ -22,15 +22,15 @@ use fred::{
     types::{
         ClusterHash, CustomCommand, Value,
         config::{
-            Config, ConnectionConfig, Options, PerformanceConfig, ReconnectPolicy, TcpConfig,
-            UnresponsiveConfig,
+            ConnectionConfig, Options, PerformanceConfig, ReconnectPolicy, TcpConfig, UnresponsiveConfig,
         },
     },
+    util::redis_keyslot,
 };
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{reply::Reply, scripts::Script};
+use super::{reply::Reply, scripts::Script, url::Place};
 use crate::platform::queue::QueueError;
 
 /// How long to connect.
@@ -83,13 +83,16 @@ pub(super) struct Link {
     client: Client,
     /// The connecting task runs.
     alive: Arc<AtomicBool>,
+    /// Where it is, and the slot of a cluster in which all keys are.
     shown: Arc<str>,
+    slot: u16,
     _end: DropGuard,
 }
 
 impl Link {
     /// Begins to connect. The answer of the first try, if there is one within the time to connect.
-    pub(super) async fn open(config: &Config, shown: &Arc<str>) -> (Self, Result<(), Failure>) {
+    pub(super) async fn open(place: &Place) -> (Self, Result<(), Failure>) {
+        let Place { config, shown, prefix } = place;
         let mut config = config.clone();
         config.fail_fast = true;
         let connection = ConnectionConfig {
@@ -111,7 +114,8 @@ impl Link {
         let (alive, end) = (Arc::new(AtomicBool::new(false)), CancellationToken::new());
         let (tell, told) = tokio::sync::oneshot::channel();
         tokio::spawn(keep_up(client.clone(), Arc::clone(&alive), end.clone(), tell));
-        let link = Self { client, alive, shown: Arc::clone(shown), _end: end.drop_guard() };
+        let slot = redis_keyslot(format!("{prefix}:").as_bytes());
+        let link = Self { client, alive, shown: Arc::clone(shown), slot, _end: end.drop_guard() };
         let first = match tokio::time::timeout(CONNECT, told).await {
             Ok(Ok(Err(error))) => Err(link.failure(&error)),
             Ok(Ok(Ok(()))) => Ok(()),
@@ -154,28 +158,30 @@ impl Link {
             all.extend(args.iter().cloned());
             all
         };
+        let hash = || ClusterHash::Custom(self.slot);
         let begun = Instant::now();
-        let told = self.send("EVALSHA", ClusterHash::Offset(2), all(script.sha()), within, false).await;
+        let told = self.send("EVALSHA", hash(), all(script.sha()), within, false).await;
         match told {
             // It says that nothing was run.
             Err(error) if code(&error) == Some("NOSCRIPT") => {
                 let left = within.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
-                let told = self.send("EVAL", ClusterHash::Offset(2), all(script.text()), left, false).await;
+                let told = self.send("EVAL", hash(), all(script.text()), left, false).await;
                 told.map_err(|error| self.failure(&error))
             }
             told => told.map_err(|error| self.failure(&error)),
         }
     }
 
-    /// Sends a command that names one key, its first argument, or none.
+    /// Sends a command: on a cluster to the server that has the queues.
     pub(super) async fn command(
         &self,
         name: &'static str,
         args: Vec<Bytes>,
         within: Duration,
     ) -> Result<Reply, QueueError> {
-        let hash = if args.is_empty() { ClusterHash::Random } else { ClusterHash::Offset(0) };
-        self.send(name, hash, args, within, false).await.map_err(|error| self.explain(&error))
+        self.send(name, ClusterHash::Custom(self.slot), args, within, false)
+            .await
+            .map_err(|error| self.explain(&error))
     }
 
     /// Waits for a member of a sorted set and takes it: its score. On a connection that does nothing else.
@@ -183,7 +189,7 @@ impl Link {
         let args = vec![Bytes::copy_from_slice(key.as_bytes()), Bytes::from(block.as_secs_f64().to_string())];
         let begun = Instant::now();
         let limit = block + Duration::from_secs(2);
-        match self.send("BZPOPMIN", ClusterHash::Offset(0), args, limit, true).await {
+        match self.send("BZPOPMIN", ClusterHash::Custom(self.slot), args, limit, true).await {
             Ok(reply) => Ok(reply.list().get(2).and_then(|score| score.text()?.parse().ok())),
             // The library says the same when nothing came.
             Err(error) if *error.kind() == ErrorKind::Timeout && begun.elapsed() < limit => Ok(None),
@@ -214,7 +220,7 @@ impl Link {
         Ok(Reply::from(value))
     }
 
-    fn unavailable(&self, why: &str) -> QueueError {
+    pub(super) fn unavailable(&self, why: &str) -> QueueError {
         QueueError::Unavailable(format!("{}: {why}", self.shown))
     }
 

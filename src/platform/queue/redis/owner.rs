@@ -30,7 +30,7 @@ impl RedisQueue {
                 "{}: the queues of the prefix {} belong to another installation (another database of \
                  documents): set queue.prefix to a name of this one; or, if the other is gone for good, run \
                  redis-cli DEL '{owner_key}'",
-                self.shown, self.prefix
+                self.place.shown, self.place.prefix
             ))));
         }
         let told = epoch.text().unwrap_or_default();

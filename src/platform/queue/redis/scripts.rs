@@ -46,6 +46,7 @@ scripts! {
     ANNOUNCE = "common" "announce";
     EPOCH = "epoch";
     COUNTS = "common" "counts";
+    EXAMINE = "common" "examine";
     PRESENCE = "common" "presence";
     GET = "common" "view" "get";
     LIST_WAITING = "common" "view" "rank" "list_waiting";

@@ -1,5 +1,7 @@
 //! The URL that names a Redis server and the queues' prefix on it.
 
+use std::sync::Arc;
+
 use fred::types::config::{Config, ServerConfig};
 use url::Url;
 
@@ -9,11 +11,12 @@ use crate::platform::queue::QueueError;
 const PREFIX: &str = "bull";
 
 /// Where the queues are.
+#[derive(Clone)]
 pub(super) struct Place {
     pub(super) config: Config,
     pub(super) prefix: String,
     /// How messages name it: never with a password.
-    pub(super) shown: String,
+    pub(super) shown: Arc<str>,
 }
 
 /// Whether a URL is one of this adapter's.
@@ -33,8 +36,8 @@ pub(in crate::platform::queue) fn check(url: &str, prefix: &str) -> Result<(), Q
 
 impl Place {
     /// Reads `redis://[user:password@]host[:port][/database][?prefix=bull]`, or the same with `rediss`,
-    /// `redis-sentinel`, `rediss-sentinel`, `redis-cluster` or `rediss-cluster`. `prefix`: another way to name
-    /// it, or empty.
+    /// `redis-sentinel`, `rediss-sentinel`, `redis-cluster` or `rediss-cluster`. `prefix`: another way to
+    /// name it, or empty.
     ///
     /// # Errors
     /// [`QueueError::Fault`], in one line without the URL: it may contain a password.
@@ -69,7 +72,7 @@ impl Place {
         if matches!(config.server, ServerConfig::Clustered { .. }) && !in_braces {
             return Err(bad("on a cluster the prefix must be in braces, such as {bull}"));
         }
-        Ok(Self { config, prefix, shown })
+        Ok(Self { config, prefix, shown: shown.into() })
     }
 }
 
@@ -82,7 +85,7 @@ mod tests {
         let place = Place::read("redis://user:pass%20word@queue.internal:6380/3?prefix=ship", "").unwrap();
         assert_eq!((place.prefix.as_str(), place.config.database), ("ship", Some(3)));
         assert_eq!(place.config.password.as_deref(), Some("pass word"));
-        assert_eq!(place.shown, "Redis at queue.internal:6380");
+        assert_eq!(&*place.shown, "Redis at queue.internal:6380");
         assert_eq!(Place::read("redis://localhost", "").unwrap().prefix, "bull");
         assert_eq!(Place::read("redis://localhost", "ship").unwrap().prefix, "ship");
         assert_eq!(Place::read("redis://localhost?prefix=ship", "ship").unwrap().prefix, "ship");

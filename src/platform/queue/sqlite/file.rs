@@ -33,8 +33,8 @@ pub(super) struct Opened {
 
 /// Opens the file at `path`, which must be absolute, making folder, file and table where they are missing.
 /// `before` is what this process had open until now, if anything: still open, so that its numbers mean
-/// something. A file that is made anew has a new epoch, from `now` on, and belongs to `installation` if one is
-/// given; one that belongs to another is refused.
+/// something. A file that is made anew has a new epoch, from `now` on, and belongs to `installation` if one
+/// is given; one that belongs to another is refused.
 pub(super) fn open(
     path: &Path,
     before: Option<(Identity, Option<Identity>)>,
