@@ -1,5 +1,6 @@
 //! The Redis adapter: the contract, and what only a server can have happen to it.
 
+mod cluster;
 mod faults;
 mod foreign;
 mod layout;

@@ -15,7 +15,7 @@ pub(in crate::queue) async fn a_paused_queue_gives_nothing_until_it_is_resumed(l
     // What runs goes on, and what ends brings nothing new.
     assert_eq!(queue.broker.extend(std::slice::from_ref(&held), LEASE).await.unwrap(), [LeaseState::Owned]);
     let next = waybill::platform::queue::Claim { queue: Q, max: 9, lease: LEASE };
-    let end = waybill::platform::queue::End::Complete("1".to_owned());
+    let end = End::Complete("1".to_owned());
     let (states, claimed) = queue.broker.end(&[(held, end)], Some(next)).await.unwrap();
     assert_eq!((states, claimed.len()), (vec![LeaseState::Owned], 0));
     add(&queue, &["c"]).await;
