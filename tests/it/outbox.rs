@@ -13,7 +13,7 @@ use waybill::{
         status::SyncStatus,
     },
     platform::{
-        outbox::{Lease, Report},
+        outbox::{Dispatched, Lease, Report},
         queue::{LeaseState, producer::Producer, retry::Policy},
         store::Store,
     },
@@ -326,4 +326,20 @@ async fn losing_again_and_again(app: TestApp, orders: usize) {
     for id in &ids {
         assert_eq!(merchant.order(id).await["status"], "booked");
     }
+}
+
+/// As a resume of BullMQ 5 leaves a job: its hash is there, its id is in no list.
+#[tokio::test]
+async fn an_order_whose_job_is_in_no_state_gets_another_one() {
+    let app = TestApp::builder().on_redis().start().await;
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    let job = stored(&app, &id).await.current_job().unwrap().1;
+    app.backend.set_adrift("parcelx-orders-queue", &job);
+    app.advance(GRACE * 2);
+    let report = pass(&app).await;
+    assert_eq!((report.dispatched, report.given_up), (1, 0));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    assert_eq!(merchant.order(&id).await["status"], "booked");
 }
