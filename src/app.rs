@@ -1,6 +1,7 @@
 //! Builds everything, the same way for each program and for the tests, and assembles the router.
 
 pub mod by_hand;
+mod installation;
 pub mod migrations;
 mod routes;
 mod time;
@@ -15,7 +16,10 @@ use tokio_util::{
 };
 
 pub use self::routes::{BODY_LIMIT, document};
-use self::routes::{about, routes};
+use self::{
+    installation::Installation,
+    routes::{about, routes},
+};
 pub use crate::provider::parcelx::client::install_crypto;
 use crate::{
     base::{clock::Clock, ids},
@@ -37,7 +41,7 @@ use crate::{
             openapi,
         },
         outbox::{self, Lease, LeaseDocument, Times, Walker},
-        queue::{Queue, QueueError, producer::Producer, registry::Registry, runner::Runner},
+        queue::{self, Queue, QueueError, producer::Producer, registry::Registry, runner::Runner},
         store::{Store, StoreError, migrations::Migration},
     },
     provider::{
@@ -69,6 +73,7 @@ fn collections() -> impl Iterator<Item = Collection> {
         Collection::of::<OutcomeLog>(),
         Collection::of::<LeaseDocument>(),
         Collection::of::<Migration>(),
+        Collection::of::<Installation>(),
     ];
     features().into_iter().flat_map(|feature| feature.collections).chain(shared)
 }
@@ -152,7 +157,12 @@ impl App {
         let store = Store::open(&config.store.url).await?;
         let time = time::keep(store.clone(), &clock).await?;
         migrations::prepare(&store, clock.now()).await?;
-        let queue = Queue::open(&config.queue.url, clock.clone(), config.keep()).await?;
+        let options = queue::Options {
+            keep: config.keep(),
+            prefix: config.queue.prefix.clone(),
+            installation: Some(installation::of(&store, clock.now()).await?),
+        };
+        let queue = Queue::open(&config.queue.url, clock.clone(), options).await?;
         let producer = Producer::new(Arc::clone(&queue.broker));
         let policies = config.policies();
         let orders = OrderService::new(store.clone(), producer.clone(), clock.clone(), env, policies);

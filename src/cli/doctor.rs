@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 
 use super::open::open;
 use crate::{
+    app::App,
     features::orders::model::Order,
     platform::{
         config::{Config, shown},
@@ -70,6 +71,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             counts.waiting, counts.active, counts.delayed, counts.completed, counts.failed
         ))?;
     }
+    let queue_trouble = examine(&app).await.context("queue")?;
     let (outbox, overdue) = app.walker().lag().await?;
     super::say(&format!(
         "outbox     oldest entry {} s, most overdue order {} s",
@@ -85,10 +87,32 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     if outbox > MAX_OUTBOX_AGE {
         bail!("jobs are waiting to be added to the queue: is a worker running?");
     }
+    if queue_trouble > 0 {
+        bail!("the queue needs somebody: see the lines that begin with `trouble` (above)");
+    }
     if !unreadable.is_empty() {
         bail!("open orders cannot be read by this version of the program: is it older than another one?");
     }
     Ok(())
+}
+
+/// Tells what is wrong with the queues, and of how much of that jobs are lost or stand still.
+async fn examine(app: &App) -> anyhow::Result<usize> {
+    let queues = crate::app::queues();
+    let places = std::iter::once(None).chain(queues.iter().map(|(name, _)| Some(*name)));
+    let mut trouble = 0;
+    for place in places {
+        for finding in app.queue.inspect.examine(place).await? {
+            let kind = if finding.trouble { "trouble" } else { "note" };
+            trouble += usize::from(finding.trouble);
+            super::say(&format!("{kind:<10} {}: {}", place.unwrap_or("the server"), finding.what))?;
+        }
+        let Some(queue) = place else { continue };
+        for worker in app.queue.inspect.workers(queue).await?.iter().filter(|worker| worker.foreign) {
+            super::say(&format!("note       {queue}: the BullMQ worker {} works it, too", worker.name))?;
+        }
+    }
+    Ok(trouble)
 }
 
 /// Open orders that do not read as their type, each with the place where it goes wrong.

@@ -18,7 +18,9 @@ mod sqlite;
 use std::{fmt, sync::Arc};
 
 pub use broker::{ActiveJob, Added, Broker, Claim, End, LeaseState, QueueError};
-pub use inspect::{Counts, Epoch, Inspect, JobPage, JobState, JobView, Mark, Pauses, Presence, WorkerView};
+pub use inspect::{
+    Counts, Epoch, Finding, Inspect, JobPage, JobState, JobView, Mark, Pauses, Presence, WorkerView,
+};
 pub use manage::{LOG_LINES, Manage, Managed};
 pub use new_job::NewJob;
 
@@ -54,10 +56,34 @@ impl Default for Keep {
     }
 }
 
+/// What a handle on a queue is told, besides where it is.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    pub keep: Keep,
+    /// What the keys begin with on Redis. Empty: what the URL says, or else BullMQ's own.
+    pub prefix: String,
+    /// Whose jobs these are. A queue that has been another's is refused; without it, none is.
+    pub installation: Option<String>,
+}
+
+impl From<Keep> for Options {
+    fn from(keep: Keep) -> Self {
+        Self { keep, ..Self::default() }
+    }
+}
+
 /// Whether [`Queue::open`] knows what `url` names: a SQLite file, or a Redis server.
 #[must_use]
 pub fn can_open(url: &str) -> bool {
     url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty()) || redis::is_ours(url)
+}
+
+/// Whether a prefix can be one, and is the one that `url` names if that names any. A file has none.
+///
+/// # Errors
+/// [`QueueError::Fault`], in one line.
+pub fn check_prefix(url: &str, prefix: &str) -> Result<(), QueueError> {
+    if redis::is_ours(url) { redis::check(url, prefix) } else { Ok(()) }
 }
 
 impl Queue {
@@ -65,13 +91,14 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError::Unavailable`], with the path or host and what to do about it; [`QueueError::Fault`] for
-    /// a URL that can never work. Never with a password.
-    pub async fn open(url: &str, clock: Clock, keep: Keep) -> Result<Self, QueueError> {
+    /// a URL that can never work, and for a queue of another installation. Never with a password.
+    pub async fn open(url: &str, clock: Clock, options: impl Into<Options>) -> Result<Self, QueueError> {
+        let options = options.into();
         if let Some(path) = url.strip_prefix("sqlite:") {
-            return sqlite::SqliteQueue::open(path, clock, keep).await;
+            return sqlite::SqliteQueue::open(path, clock, options).await;
         }
         if redis::is_ours(url) {
-            return redis::RedisQueue::open(url, clock, keep).await;
+            return redis::RedisQueue::open(url, clock, options).await;
         }
         Err(QueueError::Unavailable("the queue's URL must start with `sqlite:` or `redis:`".to_owned()))
     }

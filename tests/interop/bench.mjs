@@ -73,6 +73,40 @@ async function drain(side, producer) {
   }
 }
 
+/** Seconds of Redis' CPU for what the sweeper asks of 10,000 overdue orders, 500 in a pass. */
+async function looks() {
+  const before = await redisUsed();
+  const asked = await output(sides.waybill("look", "500", "20"));
+  const { cpu } = await redisUsed();
+  return { cpu: cpu - before.cpu, slowest: Math.max(...asked) / 1000 };
+}
+
+/** As many jobs wait: behind their turns as ours do, and in a list as those of BullMQ do. */
+async function sweeping(waiting) {
+  await redis.raw.flushall();
+  await output(sides.waybill("fill", `${waiting}`));
+  const told = { "in turns": await looks() };
+  const asked = Array.from({ length: 10_000 }, (_, n) => `ours-${n}`);
+  await redis.raw.del("bull:bench:wait");
+  await redis.raw.zrem("bull:bench:prioritized", ...asked);
+  await redis.raw.rpush("bull:bench:wait", ...asked);
+  told["in a list of 10,000"] = await looks();
+  const more = "for i = 1, ARGV[1] do redis.call('RPUSH', KEYS[1], 'theirs-' .. i) end";
+  await redis.raw.eval(more, 1, "bull:bench:wait", waiting);
+  told["in a list of all"] = await looks();
+  console.log(`10,000 overdue orders are looked for while ${waiting} jobs wait: 500 in a pass, one a second`);
+  console.log(" | Redis CPU s | of one core, % | slowest pass, ms");
+  for (const [where, { cpu, slowest }] of Object.entries(told)) {
+    console.log([where, cpu.toFixed(3), ((cpu / 20) * 100).toFixed(2), slowest.toFixed(1)].join(" | "));
+  }
+}
+
+if (process.env.BENCH_WAITING) {
+  await sweeping(Number(process.env.BENCH_WAITING));
+  await redis.stop();
+  process.exit(0);
+}
+
 const rows = {};
 const note = (side, values) => (rows[side] ??= []).push(values);
 for (let run = 0; run < RUNS; run++) {

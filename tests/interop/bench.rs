@@ -2,8 +2,8 @@
 //! queue `bench`.
 //!
 //! `work SLOTS` works until it is ended; `add JOBS CALLERS` adds and tells how long that took; `latency JOBS`
-//! adds one job at a time to its own idle worker and tells how long each took to start. Times in
-//! microseconds.
+//! adds one job at a time to its own idle worker and tells how long each took to start; `fill JOBS` adds in
+//! bulk; `look JOBS TIMES` asks what became of that many of them, as the sweeper does. In microseconds.
 
 use std::{
     io::Write,
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use waybill::{
     base::clock::Clock,
     platform::queue::{
-        ActiveJob, Keep, NewJob, Queue,
+        ActiveJob, Keep, NewJob, Presence, Queue,
         job::{DeathCause, Job, JobError, Outcome, Payload},
         registry::Registry,
         retry::Policy,
@@ -62,8 +62,12 @@ impl Job for NoOp {
 }
 
 fn job(n: usize) -> Result<NewJob> {
+    sized(n, 1000)
+}
+
+fn sized(n: usize, pad: usize) -> Result<NewJob> {
     let policy = Policy { attempts: 3, backoff: Duration::from_secs(5) };
-    Ok(NewJob::of(format!("ours-{n}"), &NoOp { pad: "x".repeat(1000) }, &policy)?)
+    Ok(NewJob::of(format!("ours-{n}"), &NoOp { pad: "x".repeat(pad) }, &policy)?)
 }
 
 #[tokio::main]
@@ -72,10 +76,12 @@ async fn main() -> Result<()> {
     let mut arg = |what: &'static str| args.next().context(what);
     let url = arg("the queue's URL is missing")?;
     let queue = Queue::open(&url, Clock::system(), Keep::default()).await?;
-    match arg("work, add or latency?")?.as_str() {
+    match arg("work, add, latency, fill or look?")?.as_str() {
         "work" => worker(queue, arg("slots")?.parse()?).0.await?,
         "add" => add(queue, arg("jobs")?.parse()?, arg("callers")?.parse()?).await?,
         "latency" => latency(queue, arg("jobs")?.parse()?).await?,
+        "fill" => fill(queue, arg("jobs")?.parse()?).await?,
+        "look" => look(queue, arg("jobs")?.parse()?, arg("times")?.parse()?).await?,
         other => bail!("not known: {other}"),
     }
     Ok(())
@@ -126,5 +132,28 @@ async fn latency(queue: Queue, jobs: usize) -> Result<()> {
         writeln!(std::io::stdout(), "{}", start.duration_since(begun).as_micros())?;
     }
     work.abort();
+    Ok(())
+}
+
+async fn fill(queue: Queue, jobs: usize) -> Result<()> {
+    let begun = Instant::now();
+    for from in (0..jobs).step_by(500) {
+        let some = (from..jobs.min(from + 500)).map(|n| sized(n, 50)).collect::<Result<Vec<_>>>()?;
+        queue.broker.add(&some, WITHIN).await?;
+    }
+    writeln!(std::io::stdout(), "{}", begun.elapsed().as_micros())?;
+    Ok(())
+}
+
+async fn look(queue: Queue, jobs: usize, times: usize) -> Result<()> {
+    for time in 0..times {
+        let ids: Vec<_> = (time * jobs..(time + 1) * jobs).map(|n| format!("ours-{n}")).collect();
+        let begun = Instant::now();
+        let told = queue.inspect.presence(QUEUE, &ids).await?;
+        writeln!(std::io::stdout(), "{}", begun.elapsed().as_micros())?;
+        if let Some(other) = told.iter().find(|one| **one != Presence::Open) {
+            bail!("a job that waits is told to be {other:?}");
+        }
+    }
     Ok(())
 }

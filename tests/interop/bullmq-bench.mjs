@@ -1,5 +1,5 @@
 // BullMQ's side of `scripts/bench queue`: the same orders as bench.rs takes.
-import { Queue, Worker } from "bullmq6";
+import { Queue, Worker } from "bullmq";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const [, , port, what, first, second] = process.argv;

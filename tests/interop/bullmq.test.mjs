@@ -262,7 +262,7 @@ for (const [version, bullmq] of Object.entries(versions)) {
       worker(async () => assert.fail("it must not run"));
       const failed = await eventually(async () => {
         const job = await queue.getJob("a");
-        return (await job.getState()) === "failed" && job;
+        return (await job.getState()) === "failed" && queue.getJob("a");
       });
       assert.match(failed.failedReason, /stalled more than allowable limit/);
     });
@@ -354,4 +354,23 @@ test("what a resume of BullMQ 5 loses is found", async (t) => {
   await queue.resume();
   assert.equal(await port.of("presence", name, "lost"), "[Adrift]");
   assert.equal(await port.of("presence", name, "aside"), "[Open]");
+
+  // The same after a pause and an add of ours.
+  await port.of("pause", name);
+  await port.add(name, { id: "lost-of-ours" });
+  await queue.add("create-order", {}, { jobId: "aside-again" });
+  await queue.resume();
+  assert.equal(await port.of("presence", name, "lost-of-ours"), "[Adrift]");
+
+  // Resumed by us, nothing is lost, whoever paused and added.
+  await queue.pause();
+  await queue.add("create-order", {}, { jobId: "kept-5" });
+  await other.add("create-order", {}, { jobId: "kept-6" });
+  await port.add(name, { id: "kept" });
+  await port.of("resume", name);
+  for (const id of ["kept-5", "kept-6", "kept"]) {
+    assert.equal(await port.of("presence", name, id), "[Open]");
+  }
+  const claimed = (await port.claim(name, { max: 9 })).map(({ id }) => id);
+  for (const id of ["kept-5", "kept-6", "kept"]) assert.ok(claimed.includes(id), `${id}: ${claimed}`);
 });

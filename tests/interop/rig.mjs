@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as bullmq5 from "bullmq5";
-import * as bullmq6 from "bullmq6";
+import * as bullmq6 from "bullmq";
 import { Redis } from "ioredis";
 
 const PORT_PROGRAM = resolve(process.env.QUEUE_PORT ?? "target/debug/examples/queue-port");

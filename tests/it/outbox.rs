@@ -13,7 +13,7 @@ use waybill::{
         status::SyncStatus,
     },
     platform::{
-        outbox::{Lease, Report},
+        outbox::{Dispatched, Lease, Report},
         queue::{LeaseState, producer::Producer, retry::Policy},
         store::Store,
     },
@@ -289,11 +289,19 @@ async fn one_leader_at_a_time() {
 /// While the account is held nothing moves an order, so each loss finds it with a job that came to nothing.
 #[tokio::test]
 async fn losing_the_whole_queue_again_and_again_says_nothing_of_the_orders() {
-    let app = TestApp::start().await;
+    losing_again_and_again(TestApp::start().await, 3).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_loses_all_again_and_again_says_nothing_of_200_orders() {
+    losing_again_and_again(TestApp::builder().on_redis().start().await, 200).await;
+}
+
+async fn losing_again_and_again(app: TestApp, orders: usize) {
     let merchant = app.merchant("u1");
     app.app.accounts.report(AccountProblem::Wallet, "insufficient balance").await.unwrap();
     let mut ids = Vec::new();
-    for n in 0..3 {
+    for n in 0..orders {
         ids.push(merchant.create(&order(&format!("A-{n}"))).await);
     }
     for loss in 1..=5 {
@@ -302,8 +310,8 @@ async fn losing_the_whole_queue_again_and_again_says_nothing_of_the_orders() {
         app.backend.lose_queue();
         app.advance(GRACE * 2);
         let report = pass(&app).await;
-        assert_eq!((report.dispatched, report.given_up), (3, 0), "loss {loss}");
-        assert_eq!(app.counts().await.open(), 3);
+        assert_eq!((report.dispatched, report.given_up), (orders, 0), "loss {loss}");
+        assert_eq!(app.counts().await.open(), u64::try_from(orders).unwrap());
     }
     for id in &ids {
         let stored = stored(&app, id).await;
@@ -314,8 +322,24 @@ async fn losing_the_whole_queue_again_and_again_says_nothing_of_the_orders() {
         app.advance(Duration::from_secs(900));
         app.run_pending_jobs().await;
     }
-    app.assert_calls(&[("create", 3)]);
+    app.assert_calls(&[("create", orders)]);
     for id in &ids {
         assert_eq!(merchant.order(id).await["status"], "booked");
     }
+}
+
+/// As a resume of BullMQ 5 leaves a job: its hash is there, its id is in no list.
+#[tokio::test]
+async fn an_order_whose_job_is_in_no_state_gets_another_one() {
+    let app = TestApp::builder().on_redis().start().await;
+    let merchant = app.merchant("u1");
+    let id = merchant.create(&order("A-1")).await;
+    let job = stored(&app, &id).await.current_job().unwrap().1;
+    app.backend.set_adrift("parcelx-orders-queue", &job);
+    app.advance(GRACE * 2);
+    let report = pass(&app).await;
+    assert_eq!((report.dispatched, report.given_up), (1, 0));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    assert_eq!(merchant.order(&id).await["status"], "booked");
 }

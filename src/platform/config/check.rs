@@ -36,6 +36,9 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
         "queue.url",
         "must be sqlite:PATH, such as sqlite:data/queue.db, or redis://HOST:PORT",
     );
+    if let Err(error) = queue::check_prefix(&config.queue.url, &config.queue.prefix) {
+        unless(false, "queue.url", &error.to_string());
+    }
     unless(config.store.url != config.queue.url, "queue.url", "must be another file than store.url");
     unless(call >= Duration::from_millis(100), "parcelx.timeout", "must be 100ms or more");
     for (key, span) in [

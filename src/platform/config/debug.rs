@@ -28,6 +28,7 @@ impl fmt::Debug for Queues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queues")
             .field("url", &shown(&self.url))
+            .field("prefix", &self.prefix)
             .field("lease", &self.lease)
             .field("backoff", &self.backoff)
             .field("attempts", &self.attempts)

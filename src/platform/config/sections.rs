@@ -33,6 +33,7 @@ pub struct StoreUrl {
 #[serde(deny_unknown_fields)]
 pub struct Queues {
     pub url: String,
+    pub prefix: String,
     pub lease: Span,
     pub backoff: Span,
     pub attempts: u32,

@@ -114,6 +114,8 @@ pub struct WorkerView {
     pub name: String,
     pub since: Timestamp,
     pub seen_at: Timestamp,
+    /// It is none of ours: it did not say so itself, but was seen to wait for jobs.
+    pub foreign: bool,
 }
 
 /// When a queue was paused, oldest first; one that still is comes last, without an end.
@@ -130,6 +132,25 @@ impl Pauses {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.0.last().is_some_and(|(_, end)| end.is_none())
+    }
+}
+
+/// Something that a look for damage found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Jobs are lost or stand still until somebody does something.
+    pub trouble: bool,
+    /// In one line, with what mends it.
+    pub what: String,
+}
+
+impl Finding {
+    pub(super) fn trouble(what: String) -> Self {
+        Self { trouble: true, what }
+    }
+
+    pub(super) fn note(what: String) -> Self {
+        Self { trouble: false, what }
     }
 }
 
@@ -165,6 +186,11 @@ pub trait Inspect: Send + Sync {
     async fn pauses(&self, queue: &str) -> Result<Pauses, QueueError>;
 
     async fn epoch(&self) -> Result<Epoch, QueueError>;
+
+    /// What is wrong with a queue, or with the server of all of them: a look that takes a bounded time.
+    async fn examine(&self, _queue: Option<&str>) -> Result<Vec<Finding>, QueueError> {
+        Ok(Vec::new())
+    }
 
     /// Whether the queue answers; for health checks.
     async fn ping(&self) -> Result<(), QueueError>;

@@ -32,7 +32,7 @@ pub struct NewJob {
 }
 
 /// What a key of a queue may end with in BullMQ's layout; a job of that id would be that key.
-const RESERVED: [&str; 18] = [
+pub(super) const RESERVED: [&str; 18] = [
     "active",
     "wait",
     "waiting",

@@ -12,12 +12,15 @@
 //! - A job that is part of a flow is failed with the reason, and a queue with schedulers is not worked at
 //!   all: both would need steps that only BullMQ makes.
 
+mod adds;
 mod advice;
 mod broker;
 mod by_hand;
+mod examine;
 mod inspect;
 mod jobs;
 mod link;
+mod owner;
 mod reply;
 mod scripts;
 mod url;
@@ -26,30 +29,27 @@ mod workers;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
 use bytes::Bytes;
-use fred::types::config::Config;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{
+    adds::Adds,
     jobs::{millis, text, time},
-    link::Link,
+    link::{Failure, Link},
     reply::Reply,
     scripts::Script,
     url::Place,
     wake::{Listener, Waker},
 };
-use super::{ActiveJob, Claim, Keep, Queue, QueueError};
-use crate::{
-    base::{clock::Clock, ids, timestamp::Timestamp},
-    platform::queue::Inspect,
-};
+use super::{ActiveJob, Claim, Keep, Options, Queue, QueueError};
+use crate::base::{clock::Clock, ids, timestamp::Timestamp};
 
-pub(super) use self::url::is_ours;
+pub(super) use self::url::{check, is_ours};
 
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(2);
@@ -68,12 +68,13 @@ const VERSION: &str = concat!("waybill:", env!("CARGO_PKG_VERSION"));
 /// for.
 pub(super) struct RedisQueue {
     calls: Arc<Link>,
-    adds: Link,
-    config: Config,
-    shown: Arc<str>,
-    prefix: String,
+    adds: Arc<Adds>,
+    place: Place,
     clock: Clock,
     keep: Keep,
+    installation: Option<String>,
+    /// The queues are our installation's, by the last look at that.
+    owned: AtomicBool,
     /// What a worker is called that has not said so.
     name: String,
     wakers: Mutex<HashMap<String, Arc<Waker>>>,
@@ -82,6 +83,8 @@ pub(super) struct RedisQueue {
     foreign: Mutex<Option<(Instant, Vec<String>)>>,
     /// Queues whose rate limit was warned about.
     limited: Mutex<BTreeSet<String>>,
+    /// Workers of other programs that were warned about, and when they were looked for, by queue.
+    guests: Mutex<HashMap<String, (Instant, BTreeSet<String>)>>,
     end: CancellationToken,
     _end: DropGuard,
 }
@@ -95,37 +98,39 @@ impl RedisQueue {
     /// Connects to the server at `url`. One that is away is no error: calls fail until it is there.
     ///
     /// # Errors
-    /// [`QueueError::Fault`] for a URL that can never work; [`QueueError::Unavailable`] for a server that
-    /// refuses us. In one line, without the password.
-    pub(super) async fn open(url: &str, clock: Clock, keep: Keep) -> Result<Queue, QueueError> {
-        let Place { config, prefix, shown } = Place::read(url)?;
-        let shown: Arc<str> = shown.into();
-        let ((calls, first), (adds, _)) =
-            tokio::join!(Link::open(&config, &shown), Link::open(&config, &shown));
+    /// [`QueueError::Fault`] for a URL that can never work, or queues of another installation;
+    /// [`QueueError::Unavailable`] for a server that refuses us. In one line, without the password.
+    pub(super) async fn open(url: &str, clock: Clock, options: Options) -> Result<Queue, QueueError> {
+        let place = Place::read(url, &options.prefix)?;
+        let ((calls, first), (adds, _)) = tokio::join!(Link::open(&place), Link::open(&place));
         let end = CancellationToken::new();
         let queue = Arc::new(Self {
             calls: Arc::new(calls),
-            adds,
-            config,
-            shown,
-            prefix,
+            adds: Adds::new(adds),
+            place,
             clock,
-            keep,
+            keep: options.keep,
+            owned: AtomicBool::new(options.installation.is_none()),
+            installation: options.installation,
             name: ids::worker(),
             wakers: Mutex::default(),
             announced: Mutex::default(),
             foreign: Mutex::default(),
             limited: Mutex::default(),
+            guests: Mutex::default(),
             end: end.clone(),
             _end: end.drop_guard(),
         });
-        match first.err() {
-            Some(error) if refuses_us(&error) => return Err(error),
-            Some(error) => tracing::warn!(%error, "the queue is away; jobs wait until it is there"),
-            // The epoch begins now, not with the first look at it.
-            None => {
-                queue.epoch().await?;
-                advice::warn(&queue.calls, &queue.shown).await;
+        // The epoch begins now, not with the first look at it.
+        let begun = match first {
+            Ok(()) => queue.look_at_owner(CALL).await.map(drop),
+            Err(failure) => Err(failure),
+        };
+        match begun {
+            Ok(()) => advice::warn(&queue.calls, &queue.place.shown).await,
+            Err(failure) if failure.lasting => return Err(failure.error),
+            Err(Failure { error, .. }) => {
+                tracing::warn!(%error, "the queue is away; jobs wait until it is there");
             }
         }
         Ok(Queue { broker: queue.clone(), inspect: queue.clone(), manage: queue })
@@ -133,12 +138,12 @@ impl RedisQueue {
 
     /// What the keys of a queue begin with.
     fn start(&self, queue: &str) -> String {
-        format!("{}:{queue}:", self.prefix)
+        format!("{}:{queue}:", self.place.prefix)
     }
 
     /// A key that belongs to no queue.
     fn own_key(&self, name: &str) -> String {
-        format!("{}:x:{name}", self.prefix)
+        format!("{}:x:{name}", self.place.prefix)
     }
 
     fn now(&self) -> Bytes {
@@ -158,9 +163,7 @@ impl RedisQueue {
         Arc::clone(wakers.entry(queue.to_owned()).or_insert_with(|| {
             let waker = Arc::new(Waker::new());
             let listener = Listener {
-                config: self.config.clone(),
-                shown: Arc::clone(&self.shown),
-                prefix: self.prefix.clone(),
+                place: self.place.clone(),
                 queue: queue.to_owned(),
                 clock: self.clock.clone(),
                 waker: Arc::clone(&waker),
@@ -199,11 +202,4 @@ impl RedisQueue {
         let [ready, due] = self.on(queue, &scripts::READY, vec![self.now()]).await?.parts()?;
         Ok((ready.yes(), due.number().map(Timestamp::from_millis)))
     }
-}
-
-/// Whether waiting for the server would not help.
-fn refuses_us(error: &QueueError) -> bool {
-    let told = error.to_string();
-    matches!(error, QueueError::Fault(_))
-        || ["NOAUTH", "WRONGPASS", "NOPERM"].iter().any(|w| told.contains(w))
 }

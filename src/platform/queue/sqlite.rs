@@ -10,8 +10,8 @@
 //!   failed the job. A holder that vanished ended nothing: neither recovery nor failing for it counts.
 //! - Delayed jobs are moved to the waiting ones by the next claim, behind those that wait by then.
 //! - A file that is made anew begins a new epoch; so does one of an older layout, whose jobs come again from
-//!   the
-//!   documents.
+//!   the documents.
+//! - A file belongs to the installation that it was first opened for; for another one it is not opened.
 
 mod by_hand;
 mod file;
@@ -33,7 +33,7 @@ use self::{
     wake::{Shared, lock},
     writer::Writer,
 };
-use super::{ActiveJob, Added, Broker, Claim, End, Inspect, Keep, LeaseState, NewJob, Queue, QueueError};
+use super::{ActiveJob, Added, Broker, Claim, End, Inspect, LeaseState, NewJob, Options, Queue, QueueError};
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     platform::sqlite::file::explain,
@@ -56,8 +56,8 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// [`QueueError::Unavailable`], in one line with the path.
-    pub(super) async fn open(path: &str, clock: Clock, keep: Keep) -> Result<Queue, QueueError> {
-        let queue = Arc::new(Self::start(path, clock, keep).await?);
+    pub(super) async fn open(path: &str, clock: Clock, options: Options) -> Result<Queue, QueueError> {
+        let queue = Arc::new(Self::start(path, clock, options).await?);
         let shared = Arc::clone(&queue.shared);
         let poller = std::thread::Builder::new().name("queue-poller".to_owned()).spawn(move || shared.poll());
         poller.map_err(|e| QueueError::Unavailable(format!("{path}: {e}")))?;
@@ -65,10 +65,10 @@ impl SqliteQueue {
     }
 
     /// All but the poller, so that a test can tell what wakes a claim without it.
-    async fn start(path: &str, clock: Clock, keep: Keep) -> Result<Self, QueueError> {
+    async fn start(path: &str, clock: Clock, options: Options) -> Result<Self, QueueError> {
         let failed = |e: std::io::Error| QueueError::Unavailable(format!("{path}: {e}"));
         let shared = Arc::new(Shared::new(absolute(path).map_err(failed)?));
-        let writer = Writer::start(Arc::clone(&shared), clock.clone(), keep).map_err(failed)?;
+        let writer = Writer::start(Arc::clone(&shared), clock.clone(), options).map_err(failed)?;
         let queue = Self { writer, shared, clock };
         queue.ping().await?;
         Ok(queue)

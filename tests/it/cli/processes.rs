@@ -9,7 +9,10 @@ use super::{
     process::{Process, Run, WORKER},
     web::{Web, counts},
 };
-use crate::support::orders;
+use crate::support::{
+    orders,
+    redis::{forget, shared},
+};
 
 struct Parts {
     folder: TempDir,
@@ -143,4 +146,51 @@ async fn the_simulator_goes_on_from_its_ledger() {
     let mut again = run().start();
     assert_eq!(Web::new(&again.url()).shipments().await, before);
     again.stop();
+}
+
+/// The next API is there before the last one goes, so that orders are taken all the time. Some jobs are left
+/// in the queue that nobody works any longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_moves_to_redis_and_back_by_one_setting_and_no_order_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let simulator =
+        Run::waybill(folder.path()).args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", "ledger.jsonl"]);
+    let mut simulator = keys(simulator, "").start();
+    let base_url = simulator.url();
+    let secret = "a-key-of-the-tests-and-of-nothing-else";
+    let on = |run: Run, queue: &str| {
+        let run = keys(run, &base_url).set("AUTH__JWT_SECRET", secret).set("QUEUE__URL", queue);
+        run.set("OUTBOX__RELAY_AFTER", "1s").set("OUTBOX__GRACE", "1s").set("OUTBOX__EVERY", "200ms")
+    };
+    let (files, server) = ("sqlite:data/queue.db", shared());
+    let redis = format!("redis://{server}?prefix=moved-{}", std::process::id());
+    let token = on(Run::waybill(folder.path()).args(&["token", "--user", "u1"]), files).end().out;
+    let (mut ids, mut before) = (Vec::new(), None::<(Process, Web)>);
+    for queue in [files, &redis, files] {
+        let mut api = on(Run::waybill(folder.path()).args(&["api"]), queue).start();
+        let web = Web::new(&api.url()).token(&token);
+        if let Some((last, web)) = before.take() {
+            for _ in 0..5 {
+                ids.push(web.create(&orders::order(&format!("M-{}", ids.len()))).await);
+            }
+            last.stop();
+        }
+        let worker = on(Run::new(WORKER, folder.path()), queue).start();
+        for _ in 0..10 {
+            ids.push(web.create(&orders::order(&format!("M-{}", ids.len()))).await);
+        }
+        for id in &ids {
+            web.order_becomes(id, "success").await;
+        }
+        worker.stop();
+        before = Some((api, web));
+    }
+    if let Some((api, _)) = before {
+        api.stop();
+    }
+    simulator.stop();
+    forget(server, &format!("moved-{}", std::process::id()));
+    let booked = booked(&folder.path().join("ledger.jsonl"));
+    assert_eq!(booked.len(), ids.len());
+    assert!(booked.values().all(|n| *n == 1), "{booked:?}");
 }

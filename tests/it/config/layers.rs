@@ -15,6 +15,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("queue.max_stalled", "16", "max_stalled: 16"),
     ("queue.keep_completed", "17", "keep_completed: 17"),
     ("queue.keep_failed", "18", "keep_failed: 18"),
+    ("queue.prefix", "ship", "ship"),
     ("queue.per_queue.parcelx-orders-queue.lease", "19s", "19s"),
     ("parcelx.access_key", CANARY, ""),
     ("parcelx.secret_key", CANARY, ""),

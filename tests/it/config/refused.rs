@@ -72,11 +72,13 @@ fn all_problems_are_told_at_once_each_with_its_key_and_how_to_mend_it() {
 
 #[test]
 fn values_that_cannot_work_are_refused() {
-    let cases: [(&str, &str, &str); 21] = [
+    let cases: [(&str, &str, &str); 23] = [
         ("WAYBILL_STORE__URL", "postgres://c4n4ry@host/db", "store.url"),
         ("WAYBILL_STORE__URL", "sqlite:", "store.url"),
         ("WAYBILL_QUEUE__URL", "data/queue.db", "queue.url"),
         ("WAYBILL_QUEUE__URL", "sqlite:data/waybill.db", "queue.url"),
+        ("WAYBILL_QUEUE__URL", "redis://:c4n4ry@host?prefix=a:b", "queue.url"),
+        ("WAYBILL_QUEUE__URL", "redis-cluster://:c4n4ry@host", "queue.url"),
         ("WAYBILL_QUEUE__LEASE", "100ms", "queue.lease"),
         ("WAYBILL_QUEUE__PER_QUEUE__Q__LEASE", "100ms", "queue.per_queue.q.lease"),
         ("WAYBILL_QUEUE__ATTEMPTS", "0", "queue.attempts"),

@@ -19,14 +19,21 @@ use std::time::Duration;
 use crate::support::{ADD, Ending};
 use waybill::{
     base::{clock::Clock, timestamp::Timestamp},
-    platform::queue::{ActiveJob, Counts, JobState, JobView, Keep, NewJob, Queue},
+    platform::queue::{ActiveJob, Counts, JobState, JobView, Keep, NewJob, Options, Queue, QueueError},
 };
 
 /// A queue server, or its like, that belongs to one test and is empty at first.
 pub(super) trait Lab: Send + Sync {
     fn new() -> Self;
     /// A new handle; all handles of a lab see the same jobs.
-    fn open_with(&self, clock: &Clock, keep: Keep) -> impl Future<Output = Queue> + Send;
+    fn try_open(
+        &self,
+        clock: &Clock,
+        options: Options,
+    ) -> impl Future<Output = Result<Queue, QueueError>> + Send;
+    fn open_with(&self, clock: &Clock, keep: Keep) -> impl Future<Output = Queue> + Send {
+        async move { self.try_open(clock, keep.into()).await.unwrap() }
+    }
     /// Moves time, the queue server's own included.
     fn advance(&self, clock: &Clock, time: Duration) -> impl Future<Output = ()> + Send {
         clock.advance(time);
@@ -89,9 +96,11 @@ macro_rules! contract {
             managing::pauses_are_remembered
             managing::a_failed_job_can_be_retried
             managing::a_delayed_job_can_be_promoted
+            managing::a_promoted_job_no_longer_says_why_it_was_delayed
             managing::a_job_that_does_not_run_can_be_removed
             managing::log_lines_are_kept_with_their_job
             managing::every_queue_is_listed
+            losing::a_queue_belongs_to_one_installation
             losing::a_queue_that_lost_everything_begins_a_new_epoch
             sharing::many_jobs_of_one_share_delay_no_other_by_more_than_a_few
             sharing::shares_take_turns

@@ -1,5 +1,6 @@
 //! The Redis adapter: the contract, and what only a server can have happen to it.
 
+mod cluster;
 mod faults;
 mod foreign;
 mod layout;
@@ -12,7 +13,7 @@ use std::{
 
 use waybill::{
     base::clock::Clock,
-    platform::queue::{Keep, Queue},
+    platform::queue::{Options, Queue, QueueError},
 };
 
 use super::contract::{Lab, Q, contract};
@@ -45,8 +46,8 @@ impl Lab for Keys {
         Self::on(shared())
     }
 
-    async fn open_with(&self, clock: &Clock, keep: Keep) -> Queue {
-        Queue::open(&self.url(), clock.clone(), keep).await.unwrap()
+    async fn try_open(&self, clock: &Clock, options: Options) -> Result<Queue, QueueError> {
+        Queue::open(&self.url(), clock.clone(), options).await
     }
 
     async fn advance(&self, clock: &Clock, time: Duration) {

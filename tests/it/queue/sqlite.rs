@@ -14,7 +14,7 @@ use std::{
 use tempfile::TempDir;
 use waybill::{
     base::clock::Clock,
-    platform::queue::{Added, Keep, LeaseState, Queue, QueueError},
+    platform::queue::{Added, Keep, LeaseState, Options, Queue, QueueError},
 };
 
 use super::contract::{
@@ -35,8 +35,8 @@ impl Lab for File {
         Self(TempDir::new().unwrap())
     }
 
-    async fn open_with(&self, clock: &Clock, keep: Keep) -> Queue {
-        open(&self.path(), clock, keep).await.unwrap()
+    async fn try_open(&self, clock: &Clock, options: Options) -> Result<Queue, QueueError> {
+        open(&self.path(), clock, options).await
     }
 
     async fn lose(&self) {
@@ -44,8 +44,8 @@ impl Lab for File {
     }
 }
 
-async fn open(path: &Path, clock: &Clock, keep: Keep) -> Result<Queue, QueueError> {
-    Queue::open(&format!("sqlite:{}", path.display()), clock.clone(), keep).await
+async fn open(path: &Path, clock: &Clock, options: impl Into<Options>) -> Result<Queue, QueueError> {
+    Queue::open(&format!("sqlite:{}", path.display()), clock.clone(), options).await
 }
 
 contract!(File);

@@ -73,6 +73,13 @@ impl Backend {
         }
     }
 
+    /// Takes a waiting job's id out of the list, and leaves the job.
+    pub(crate) fn set_adrift(&self, queue: &str, job: &str) {
+        let mut raw = redis::Raw::connect(self.server().expect("a queue on Redis"));
+        let key = format!("{}:{queue}:wait", self.name);
+        assert_eq!(raw.cmd(&["LREM", &key, "0", job]).int(), 1, "{job} does not wait");
+    }
+
     /// The queue with all it knew is gone, as when its file or its Redis is lost.
     pub(crate) fn lose_queue(&self) {
         match self.server() {

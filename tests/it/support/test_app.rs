@@ -132,6 +132,12 @@ impl Builder {
         self
     }
 
+    /// With its queue on Redis, whatever the others stand on.
+    pub(crate) fn on_redis(mut self) -> Self {
+        self.kind = Kind::Redis;
+        self
+    }
+
     /// On MongoDB, where no key is generated.
     pub(crate) fn mongodb(self, url: &str) -> Self {
         let key = "of the tests, and 32 bytes or more";

@@ -4,21 +4,26 @@ use bytes::Bytes;
 
 use super::{CALL, link::Link};
 
-/// Warns of a server that drops jobs when it is full, or keeps nothing when it restarts. Jobs come again from
-/// the documents, but only after a while. Some providers do not let us see the settings.
+/// Warns of what [`look`] finds.
 pub(super) async fn warn(link: &Link, shown: &str) {
+    for warning in look(link).await {
+        tracing::warn!("{shown}: {warning}");
+    }
+}
+
+/// Tells of a server that drops jobs when it is full, or keeps nothing when it restarts. Jobs come again from
+/// the documents, but only after a while. Some providers do not let us see the settings.
+pub(super) async fn look(link: &Link) -> Vec<String> {
     let setting = async |name: &'static str| {
         let args = vec![Bytes::from_static(b"GET"), Bytes::from_static(name.as_bytes())];
         let told = link.command("CONFIG", args, CALL).await.ok()?.texts();
         told.get(1).cloned()
     };
-    for warning in warnings(
+    warnings(
         setting("maxmemory-policy").await.as_deref(),
         setting("save").await.as_deref(),
         setting("appendonly").await.as_deref(),
-    ) {
-        tracing::warn!("{shown}: {warning}");
-    }
+    )
 }
 
 fn warnings(policy: Option<&str>, save: Option<&str>, append: Option<&str>) -> Vec<String> {

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    LONGEST_WAIT, METRICS_POINTS, RedisQueue, VERSION,
+    CALL, LONGEST_WAIT, METRICS_POINTS, RedisQueue, VERSION,
+    adds::Batch,
     jobs::{self, millis, text, time},
     reply::Reply,
     scripts,
@@ -31,10 +32,9 @@ fn by_queue<T>(items: &[T], queue: impl Fn(&T) -> &str) -> Vec<(&T, Vec<usize>)>
 fn scatter<T>(
     all: &mut [T],
     places: &[usize],
-    answers: Reply,
+    answers: Vec<Reply>,
     read: impl Fn(bool) -> T,
 ) -> Result<(), QueueError> {
-    let answers = answers.list();
     if answers.len() != places.len() {
         return Err(QueueError::Fault(
             "Redis gave another number of answers than it was asked for".to_owned(),
@@ -57,14 +57,17 @@ impl Broker for RedisQueue {
     async fn add(&self, jobs: &[NewJob], within: Duration) -> Result<Vec<Added>, QueueError> {
         jobs.iter().try_for_each(NewJob::check)?;
         let deadline = Instant::now() + within.min(LONGEST_WAIT);
+        self.check_owner(within).await?;
         let mut added = vec![Added::Known; jobs.len()];
         for (first, places) in by_queue(jobs, |job| &job.queue) {
             let queue = &*first.queue;
-            let mut args = vec![self.now(), text(queue), text(VERSION)];
-            args.extend(places.iter().filter_map(|at| jobs.get(*at)).flat_map(jobs::added));
-            let keys = [&*self.start(queue), &*self.own_key("queues")];
-            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            let answers = self.adds.run(&scripts::ADD, &keys, args, left).await?;
+            let batch = Batch {
+                keys: [self.start(queue), self.own_key("queues")],
+                head: vec![self.now(), text(queue), text(VERSION)],
+                jobs: places.iter().filter_map(|at| jobs.get(*at)).map(jobs::added).collect(),
+                until: deadline,
+            };
+            let answers = self.adds.add(queue, batch).await?;
             scatter(&mut added, &places, answers, |new| if new { Added::New } else { Added::Known })?;
         }
         Ok(added)
@@ -99,6 +102,7 @@ impl Broker for RedisQueue {
         if claim.max == 0 {
             return Ok(Vec::new());
         }
+        self.check_owner(CALL).await?;
         self.waker(claim.queue).claims();
         let told = self.on(claim.queue, &scripts::CLAIM, self.claim_args(Some(&claim))).await?;
         let [limited, rows] = told.parts()?;
@@ -111,7 +115,7 @@ impl Broker for RedisQueue {
         for (first, places) in by_queue(jobs, |job| &job.queue) {
             let mut args = vec![text(millis(lease).to_string()), time(self.clock.now() + lease)];
             args.extend(named(jobs, &places));
-            let answers = self.on(&first.queue, &scripts::EXTEND, args).await?;
+            let answers = self.on(&first.queue, &scripts::EXTEND, args).await?.list();
             scatter(&mut states, &places, answers, held)?;
         }
         Ok(states)
@@ -126,7 +130,7 @@ impl Broker for RedisQueue {
             return Err(QueueError::Fault("a return value is no JSON".to_owned()));
         }
         let mut states = vec![LeaseState::Lost; ended.len()];
-        let mut next = next.filter(|claim| claim.max > 0);
+        let mut next = next.filter(|claim| claim.max > 0 && self.is_owner());
         let mut claimed = Vec::new();
         for (first, places) in by_queue(ended, |(job, _)| &job.queue) {
             let queue = &*first.0.queue;
@@ -139,7 +143,7 @@ impl Broker for RedisQueue {
             let ended = places.iter().filter_map(|at| ended.get(*at));
             args.extend(ended.flat_map(|(job, end)| jobs::ended(job, end)));
             let [answers, limited, rows] = self.on(queue, &scripts::END, args).await?.parts()?;
-            scatter(&mut states, &places, answers, held)?;
+            scatter(&mut states, &places, answers.list(), held)?;
             claimed.extend(self.claimed(queue, &limited, rows)?);
         }
         if let Some(claim) = next {
@@ -152,7 +156,7 @@ impl Broker for RedisQueue {
         let mut states = vec![LeaseState::Lost; jobs.len()];
         for (first, places) in by_queue(jobs, |job| &job.queue) {
             let args = named(jobs, &places).collect();
-            let answers = self.on(&first.queue, &scripts::RELEASE, args).await?;
+            let answers = self.on(&first.queue, &scripts::RELEASE, args).await?.list();
             scatter(&mut states, &places, answers, held)?;
         }
         Ok(states)

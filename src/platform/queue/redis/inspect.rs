@@ -7,16 +7,17 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    CALL, LOOK, RedisQueue,
+    CALL, LOOK, RedisQueue, advice,
     jobs::{self, text},
     lock,
     reply::Reply,
     scripts,
 };
 use crate::{
-    base::{ids, timestamp::Timestamp},
+    base::timestamp::Timestamp,
     platform::queue::{
-        Counts, Epoch, Inspect, JobPage, JobState, JobView, Mark, Pauses, Presence, QueueError, WorkerView,
+        Counts, Epoch, Finding, Inspect, JobPage, JobState, JobView, Mark, Pauses, Presence, QueueError,
+        WorkerView,
     },
 };
 
@@ -24,8 +25,9 @@ use crate::{
 const LONGEST_PAGE: usize = 10_000;
 /// How many jobs are asked about in one step.
 const ASKED_AT_ONCE: usize = 1000;
-/// How many ids of each list are looked at for jobs that are nowhere else.
-const WALK: &str = "50000";
+/// How long a list may be to be looked through for jobs that are nowhere else: a few milliseconds of the
+/// server. In a longer one every job counts as found.
+const WALK: &str = "20000";
 /// How long to trust in what queues of other programs there are: finding them means walking over all keys.
 const FOREIGN_FOR: Duration = Duration::from_secs(60);
 
@@ -80,6 +82,20 @@ impl RedisQueue {
         Ok(JobPage { jobs, next: last.map(|(due, id)| Mark(format!("{due} {id}"))) })
     }
 
+    /// Some of the keys behind the prefix that are like `rest`, and where the next ones begin.
+    pub(super) async fn scan(
+        &self,
+        cursor: &str,
+        rest: &str,
+    ) -> Result<(Option<String>, Vec<String>), QueueError> {
+        let special = |c| matches!(c, '*' | '?' | '[' | ']' | '\\');
+        let escaped = |c| special(c).then_some('\\').into_iter().chain([c]);
+        let prefix: String = self.place.prefix.chars().flat_map(escaped).collect();
+        let args = [cursor, "MATCH", &format!("{prefix}:{rest}"), "COUNT", "5000"].map(text).to_vec();
+        let [next, keys] = self.calls.command("SCAN", args, LOOK).await?.parts()?;
+        Ok((next.text().filter(|next| next != "0" && !next.is_empty()), keys.texts()))
+    }
+
     /// The queues that other programs made.
     async fn foreign_queues(&self) -> Result<Vec<String>, QueueError> {
         if let Some((at, names)) = &*lock(&self.foreign)
@@ -87,24 +103,18 @@ impl RedisQueue {
         {
             return Ok(names.clone());
         }
-        let escaped: String = self
-            .prefix
-            .chars()
-            .flat_map(|c| matches!(c, '*' | '?' | '[' | ']' | '\\').then_some('\\').into_iter().chain([c]))
-            .collect();
         let (mut names, mut cursor) = (Vec::new(), "0".to_owned());
         loop {
-            let pattern = format!("{escaped}:*:meta");
-            let args = [&*cursor, "MATCH", &*pattern, "COUNT", "5000"].map(text).to_vec();
-            let [next, keys] = self.calls.command("SCAN", args, LOOK).await?.parts()?;
+            let (next, keys) = self.scan(&cursor, "*:meta").await?;
             let name = |key: &String| {
-                key.strip_prefix(&self.prefix)?.strip_prefix(':')?.strip_suffix(":meta").map(str::to_owned)
+                key.strip_prefix(&self.place.prefix)?
+                    .strip_prefix(':')?
+                    .strip_suffix(":meta")
+                    .map(str::to_owned)
             };
-            names.extend(keys.texts().iter().filter_map(name).filter(|name| !name.contains(':')));
-            cursor = next.text().unwrap_or_default();
-            if cursor == "0" || cursor.is_empty() {
-                break;
-            }
+            names.extend(keys.iter().filter_map(name).filter(|name| !name.contains(':')));
+            let Some(next) = next else { break };
+            cursor = next;
         }
         *lock(&self.foreign) = Some((Instant::now(), names.clone()));
         Ok(names)
@@ -181,6 +191,13 @@ impl Inspect for RedisQueue {
         self.workers_of(queue).await
     }
 
+    async fn examine(&self, queue: Option<&str>) -> Result<Vec<Finding>, QueueError> {
+        match queue {
+            Some(queue) => self.examine_queue(queue).await,
+            None => Ok(advice::look(&self.calls).await.into_iter().map(Finding::trouble).collect()),
+        }
+    }
+
     async fn pauses(&self, queue: &str) -> Result<Pauses, QueueError> {
         let kept = self.on(queue, &scripts::PAUSES, vec![self.now()]).await?.texts();
         let at = |text: &str| text.parse().ok().map(Timestamp::from_millis);
@@ -192,17 +209,11 @@ impl Inspect for RedisQueue {
     }
 
     async fn epoch(&self) -> Result<Epoch, QueueError> {
-        let args = vec![text(ids::lease_token()), self.now()];
-        let told = self.calls.run(&scripts::EPOCH, &[&self.own_key("epoch")], args, CALL).await?;
-        let told = told.text().unwrap_or_default();
-        let (id, since) = told.split_once(' ').unwrap_or_default();
-        let since =
-            since.parse().map_err(|_| QueueError::Fault("the queue's epoch does not read".to_owned()))?;
-        Ok(Epoch { id: id.to_owned(), since: Timestamp::from_millis(since) })
+        Ok(self.look_at_owner(CALL).await?)
     }
 
     /// By a write, so that a server that takes none does not pass for well.
     async fn ping(&self) -> Result<(), QueueError> {
-        self.calls.run(&scripts::PING, &[&self.own_key("ping")], vec![self.now()], CALL).await.map(drop)
+        Ok(self.look_at_owner(CALL).await.map(drop)?)
     }
 }

@@ -92,7 +92,10 @@ pub(super) fn view(row: Reply) -> Result<JobView, QueueError> {
     let reason = match state {
         JobState::Completed => None,
         JobState::Failed => failed.text(),
-        JobState::Waiting | JobState::Active | JobState::Delayed => reason.text().or_else(|| failed.text()),
+        JobState::Waiting | JobState::Active | JobState::Delayed => match reason.text() {
+            Some(promoted) if promoted.is_empty() => None,
+            reason => reason.or_else(|| failed.text()),
+        },
     };
     Ok(JobView {
         id: id.text().unwrap_or_default(),

@@ -22,15 +22,15 @@ use fred::{
     types::{
         ClusterHash, CustomCommand, Value,
         config::{
-            Config, ConnectionConfig, Options, PerformanceConfig, ReconnectPolicy, TcpConfig,
-            UnresponsiveConfig,
+            ConnectionConfig, Options, PerformanceConfig, ReconnectPolicy, TcpConfig, UnresponsiveConfig,
         },
     },
+    util::redis_keyslot,
 };
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{reply::Reply, scripts::Script};
+use super::{reply::Reply, scripts::Script, url::Place};
 use crate::platform::queue::QueueError;
 
 /// How long to connect.
@@ -41,8 +41,10 @@ const SILENT: Duration = Duration::from_secs(4);
 const RETRY: (u32, u32) = (50, 1000);
 /// Calls that may wait to be sent.
 const MOST_CALLS: usize = 10_000;
+/// What a server says that takes nothing from us until somebody changes the settings, here or there.
+const REFUSES_US: [&str; 3] = ["NOAUTH", "WRONGPASS", "NOPERM"];
 /// What a server says that cannot do now what it may do later.
-const PASSING: [&str; 14] = [
+const PASSING: [&str; 11] = [
     "READONLY",
     "LOADING",
     "OOM",
@@ -54,23 +56,43 @@ const PASSING: [&str; 14] = [
     "TRYAGAIN",
     "MOVED",
     "ASK",
-    "NOAUTH",
-    "WRONGPASS",
-    "NOPERM",
 ];
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: QueueError,
+    /// Waiting for the server would not help.
+    pub(super) lasting: bool,
+}
+
+impl From<Failure> for QueueError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// The word that an answer of the server begins with; nothing for what the library says itself.
+fn code(error: &Error) -> Option<&str> {
+    let word = error.details().split_whitespace().next()?;
+    (word.len() > 2 && word.bytes().all(|b| b.is_ascii_uppercase())).then_some(word)
+}
 
 /// One connection, kept up for as long as this lives.
 pub(super) struct Link {
     client: Client,
     /// The connecting task runs.
     alive: Arc<AtomicBool>,
+    /// Where it is, and the slot of a cluster in which all keys are.
     shown: Arc<str>,
+    slot: u16,
     _end: DropGuard,
 }
 
 impl Link {
     /// Begins to connect. The answer of the first try, if there is one within the time to connect.
-    pub(super) async fn open(config: &Config, shown: &Arc<str>) -> (Self, Result<(), QueueError>) {
+    pub(super) async fn open(place: &Place) -> (Self, Result<(), Failure>) {
+        let Place { config, shown, prefix } = place;
         let mut config = config.clone();
         config.fail_fast = true;
         let connection = ConnectionConfig {
@@ -92,11 +114,14 @@ impl Link {
         let (alive, end) = (Arc::new(AtomicBool::new(false)), CancellationToken::new());
         let (tell, told) = tokio::sync::oneshot::channel();
         tokio::spawn(keep_up(client.clone(), Arc::clone(&alive), end.clone(), tell));
-        let link = Self { client, alive, shown: Arc::clone(shown), _end: end.drop_guard() };
+        let slot = redis_keyslot(format!("{prefix}:").as_bytes());
+        let link = Self { client, alive, shown: Arc::clone(shown), slot, _end: end.drop_guard() };
         let first = match tokio::time::timeout(CONNECT, told).await {
-            Ok(Ok(Err(error))) => Err(link.explain(&error)),
+            Ok(Ok(Err(error))) => Err(link.failure(&error)),
             Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(link.unavailable("no connection in time")),
+            Ok(Err(_)) | Err(_) => {
+                Err(Failure { error: link.unavailable("no connection in time"), lasting: false })
+            }
         };
         (link, first)
     }
@@ -114,6 +139,17 @@ impl Link {
         args: Vec<Bytes>,
         within: Duration,
     ) -> Result<Reply, QueueError> {
+        Ok(self.try_run(script, keys, args, within).await?)
+    }
+
+    /// [`Link::run`], and whether a failure will last.
+    pub(super) async fn try_run(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        args: Vec<Bytes>,
+        within: Duration,
+    ) -> Result<Reply, Failure> {
         let all = |first: Bytes| {
             let mut all = Vec::with_capacity(2 + keys.len() + args.len());
             all.push(first);
@@ -122,28 +158,30 @@ impl Link {
             all.extend(args.iter().cloned());
             all
         };
+        let hash = || ClusterHash::Custom(self.slot);
         let begun = Instant::now();
-        let told = self.send("EVALSHA", ClusterHash::Offset(2), all(script.sha()), within, false).await;
+        let told = self.send("EVALSHA", hash(), all(script.sha()), within, false).await;
         match told {
             // It says that nothing was run.
-            Err(error) if error.details().starts_with("NOSCRIPT") => {
+            Err(error) if code(&error) == Some("NOSCRIPT") => {
                 let left = within.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
-                let told = self.send("EVAL", ClusterHash::Offset(2), all(script.text()), left, false).await;
-                told.map_err(|error| self.explain(&error))
+                let told = self.send("EVAL", hash(), all(script.text()), left, false).await;
+                told.map_err(|error| self.failure(&error))
             }
-            told => told.map_err(|error| self.explain(&error)),
+            told => told.map_err(|error| self.failure(&error)),
         }
     }
 
-    /// Sends a command that names one key, its first argument, or none.
+    /// Sends a command: on a cluster to the server that has the queues.
     pub(super) async fn command(
         &self,
         name: &'static str,
         args: Vec<Bytes>,
         within: Duration,
     ) -> Result<Reply, QueueError> {
-        let hash = if args.is_empty() { ClusterHash::Random } else { ClusterHash::Offset(0) };
-        self.send(name, hash, args, within, false).await.map_err(|error| self.explain(&error))
+        self.send(name, ClusterHash::Custom(self.slot), args, within, false)
+            .await
+            .map_err(|error| self.explain(&error))
     }
 
     /// Waits for a member of a sorted set and takes it: its score. On a connection that does nothing else.
@@ -151,7 +189,7 @@ impl Link {
         let args = vec![Bytes::copy_from_slice(key.as_bytes()), Bytes::from(block.as_secs_f64().to_string())];
         let begun = Instant::now();
         let limit = block + Duration::from_secs(2);
-        match self.send("BZPOPMIN", ClusterHash::Offset(0), args, limit, true).await {
+        match self.send("BZPOPMIN", ClusterHash::Custom(self.slot), args, limit, true).await {
             Ok(reply) => Ok(reply.list().get(2).and_then(|score| score.text()?.parse().ok())),
             // The library says the same when nothing came.
             Err(error) if *error.kind() == ErrorKind::Timeout && begun.elapsed() < limit => Ok(None),
@@ -182,8 +220,15 @@ impl Link {
         Ok(Reply::from(value))
     }
 
-    fn unavailable(&self, why: &str) -> QueueError {
+    pub(super) fn unavailable(&self, why: &str) -> QueueError {
         QueueError::Unavailable(format!("{}: {why}", self.shown))
+    }
+
+    fn failure(&self, error: &Error) -> Failure {
+        let refused = code(error).is_some_and(|code| REFUSES_US.contains(&code));
+        let refused = refused || matches!(error.kind(), ErrorKind::Auth | ErrorKind::Config);
+        let error = self.explain(error);
+        Failure { lasting: refused || matches!(error, QueueError::Fault(_)), error }
     }
 
     /// In one line, without what was sent.
@@ -192,19 +237,17 @@ impl Link {
         if let Some(own) = details.strip_prefix("WAYBILL ") {
             return QueueError::Fault(own.to_owned());
         }
-        let word = details.split_whitespace().next().unwrap_or_default();
-        if word == "READONLY" {
+        let code = code(error);
+        if code == Some("READONLY") {
             // The server was the main one before: whoever is now may be found by connecting anew.
             let client = self.client.clone();
             tokio::spawn(async move { drop(client.force_reconnection().await) });
         }
         let shown = details.lines().next().unwrap_or_default();
         // Whatever the library says itself is about the way there.
-        let of_server = word.len() > 2 && word.bytes().all(|b| b.is_ascii_uppercase());
+        let passes = code.is_none_or(|code| PASSING.contains(&code) || REFUSES_US.contains(&code));
         match error.kind() {
-            _ if of_server && !PASSING.contains(&word) => {
-                QueueError::Fault(format!("{}: {shown}", self.shown))
-            }
+            _ if !passes => QueueError::Fault(format!("{}: {shown}", self.shown)),
             ErrorKind::Timeout => self.unavailable("no answer in time"),
             _ => self.unavailable(shown),
         }

@@ -46,6 +46,7 @@ scripts! {
     ANNOUNCE = "common" "announce";
     EPOCH = "epoch";
     COUNTS = "common" "counts";
+    EXAMINE = "common" "examine";
     PRESENCE = "common" "presence";
     GET = "common" "view" "get";
     LIST_WAITING = "common" "view" "rank" "list_waiting";
@@ -58,5 +59,4 @@ scripts! {
     PROMOTE = "common" "promote";
     REMOVE = "common" "remove";
     LOG = "common" "log";
-    PING = "ping";
 }

@@ -15,11 +15,10 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use fred::types::config::Config;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{CALL, jobs::text, link::Link, scripts};
+use super::{CALL, jobs::text, link::Link, scripts, url::Place};
 use crate::base::clock::Clock;
 
 /// The longest block, as BullMQ has it.
@@ -87,9 +86,7 @@ impl Waker {
 
 /// What the blocking task of one queue needs.
 pub(super) struct Listener {
-    pub(super) config: Config,
-    pub(super) shown: Arc<str>,
-    pub(super) prefix: String,
+    pub(super) place: Place,
     pub(super) queue: String,
     pub(super) clock: Clock,
     pub(super) waker: Arc<Waker>,
@@ -104,7 +101,7 @@ impl Listener {
 
     async fn listen(self) {
         let mut waiting = self.waker.waiting.subscribe();
-        let marker = format!("{}:{}:marker", self.prefix, self.queue);
+        let marker = format!("{}:{}:marker", self.place.prefix, self.queue);
         let mut link = None;
         loop {
             if waiting.wait_for(|waiting| *waiting > 0).await.is_err() {
@@ -112,7 +109,7 @@ impl Listener {
             }
             let link = match &link {
                 Some(link) => link,
-                None => link.insert(Link::open(&self.config, &self.shown).await.0),
+                None => link.insert(Link::open(&self.place).await.0),
             };
             let told = match self.introduce(link).await {
                 Ok(()) => link.pop_lowest(&marker, BLOCK).await,
@@ -133,7 +130,7 @@ impl Listener {
     /// name.
     async fn introduce(&self, link: &Link) -> Result<(), crate::platform::queue::QueueError> {
         let Some(worker) = self.waker.worker() else { return Ok(()) };
-        let name = format!("{}:w:{worker}", client_name(&self.prefix, &self.queue));
+        let name = format!("{}:w:{worker}", client_name(&self.place.prefix, &self.queue));
         let args = vec![Bytes::from_static(b"SETNAME"), text(name)];
         link.command("CLIENT", args, CALL).await.map(drop)
     }
@@ -159,7 +156,7 @@ impl Listener {
             return;
         }
         let (waker, calls) = (Arc::clone(&self.waker), Arc::clone(&self.calls));
-        let start = format!("{}:{}:", self.prefix, self.queue);
+        let start = format!("{}:{}:", self.place.prefix, self.queue);
         tokio::spawn(async move {
             if heard {
                 tokio::time::sleep(CLAIMS_WITHIN).await;

@@ -1,9 +1,14 @@
 //! Which workers there are: ours say so themselves, those of BullMQ are known by what their connections are
 //! called.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use bytes::Bytes;
+
+use tokio::time::Instant;
 
 use super::{
     CALL, RedisQueue, VERSION,
@@ -16,6 +21,9 @@ use crate::{
     platform::queue::{QueueError, WorkerView},
 };
 
+/// How often workers of other programs are looked for.
+const GUESTS_EVERY: Duration = Duration::from_secs(60);
+
 impl RedisQueue {
     pub(super) async fn announce_worker(
         &self,
@@ -23,6 +31,7 @@ impl RedisQueue {
         queues: &[String],
         life: Duration,
     ) -> Result<(), QueueError> {
+        self.look_at_owner(CALL).await?;
         for queue in queues {
             self.waker(queue).call_worker(Some(worker));
             lock(&self.announced).entry(worker.to_owned()).or_default().insert(queue.clone());
@@ -30,8 +39,34 @@ impl RedisQueue {
             let args = vec![self.now(), text(&**queue), text(VERSION), text(worker), until];
             let keys = [&*self.start(queue), &*self.own_key("queues")];
             self.calls.run(&scripts::ANNOUNCE, &keys, args, CALL).await?;
+            self.warn_of_guests(queue).await;
         }
         Ok(())
+    }
+
+    /// Warns once of each worker of another program, which may do with our jobs what it thinks fit.
+    async fn warn_of_guests(&self, queue: &str) {
+        let due = |guests: &HashMap<String, (Instant, _)>| {
+            guests.get(queue).is_none_or(|(at, _)| at.elapsed() >= GUESTS_EVERY)
+        };
+        if !due(&lock(&self.guests)) {
+            return;
+        }
+        let Ok(workers) = self.workers_of(queue).await else { return };
+        let mut all = lock(&self.guests);
+        let (at, known) = all.entry(queue.to_owned()).or_insert_with(|| (Instant::now(), BTreeSet::new()));
+        *at = Instant::now();
+        for worker in workers.into_iter().filter(|worker| worker.foreign) {
+            if known.insert(worker.name.clone()) {
+                let name = worker.name;
+                tracing::warn!(
+                    queue,
+                    worker = name,
+                    "the BullMQ worker {name} works {queue}, too: stop it, unless it is meant to run \
+                     these jobs"
+                );
+            }
+        }
     }
 
     pub(super) async fn withdraw_worker(&self, worker: &str) -> Result<(), QueueError> {
@@ -56,12 +91,12 @@ impl RedisQueue {
                 times.split(' ').filter_map(|t| t.parse().ok()).map(Timestamp::from_millis).collect();
             let [since, seen_at, until] = *times else { continue };
             if until > now {
-                views.push(WorkerView { name: name.clone(), since, seen_at });
+                views.push(WorkerView { name: name.clone(), since, seen_at, foreign: false });
             }
         }
         // Some providers do not let us see other clients: then there are only our own.
         if let Ok(list) = self.calls.command("CLIENT", vec![Bytes::from_static(b"LIST")], CALL).await {
-            let called = client_name(&self.prefix, queue);
+            let called = client_name(&self.place.prefix, queue);
             let lines = list.text().unwrap_or_default();
             views.extend(lines.lines().filter_map(|line| foreign(line, &called, &own, now)));
         }
@@ -86,7 +121,7 @@ fn foreign(line: &str, called: &str, own: &[String], now: Timestamp) -> Option<W
         let seconds: i64 = field(name)?.parse().ok()?;
         Some(Timestamp::from_millis(now.as_millis().saturating_sub(seconds.saturating_mul(1000))))
     };
-    Some(WorkerView { name, since: ago("age")?, seen_at: ago("idle")? })
+    Some(WorkerView { name, since: ago("age")?, seen_at: ago("idle")?, foreign: true })
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ pub(super) fn workers(conn: &Connection, queue: &str, now: Timestamp) -> rusqlit
     let mut select = conn.prepare_cached(WORKERS)?;
     let time = Timestamp::from_millis;
     let read = |r: &rusqlite::Row<'_>| {
-        Ok(WorkerView { name: r.get(0)?, since: time(r.get(1)?), seen_at: time(r.get(2)?) })
+        Ok(WorkerView { name: r.get(0)?, since: time(r.get(1)?), seen_at: time(r.get(2)?), foreign: false })
     };
     select.query_map(params![queue, now.as_millis()], read)?.collect()
 }

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, config::DbConfig};
 
 use super::schema;
 use crate::{
@@ -33,16 +33,21 @@ pub(super) struct Opened {
 
 /// Opens the file at `path`, which must be absolute, making folder, file and table where they are missing.
 /// `before` is what this process had open until now, if anything: still open, so that its numbers mean
-/// something. A file that is made anew has a new epoch, from `now` on.
+/// something. A file that is made anew has a new epoch, from `now` on, and belongs to `installation` if one
+/// is given; one that belongs to another is refused.
 pub(super) fn open(
     path: &Path,
     before: Option<(Identity, Option<Identity>)>,
     now: Timestamp,
+    installation: Option<&str>,
 ) -> Result<Opened, String> {
     let lock = file::make(path, || remove_stale(path, before))?;
     // Read before the connections are made: a file put there in between then counts as a change, not as ours.
     let pinned = Pinned::new(path)?;
-    let write = file::open_writer(path, |conn| layout(conn, now))?;
+    let write = file::open_writer(path, |conn| {
+        layout(conn, now)?;
+        installation.map_or(Ok(()), |installation| belongs(conn, installation))
+    })?;
     let view = || view(path).map_err(|e| file::explain(path, &e));
     let (read, watch) = (view()?, view()?);
     drop(lock);
@@ -65,6 +70,25 @@ fn layout(conn: &Connection, now: Timestamp) -> rusqlite::Result<()> {
         ))?;
     }
     conn.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216")
+}
+
+fn belongs(conn: &Connection, installation: &str) -> rusqlite::Result<()> {
+    conn.execute_batch(schema::INSTALLATION)?;
+    let owner = || conn.query_row("SELECT id FROM installation", [], |r| r.get::<_, String>(0)).optional();
+    let owner = match owner()? {
+        Some(owner) => owner,
+        None => {
+            conn.execute(schema::FIRST_INSTALLATION, [installation])?;
+            owner()?.unwrap_or_default()
+        }
+    };
+    if owner == installation {
+        return Ok(());
+    }
+    Err(file::refused(
+        "it holds the jobs of another database of documents: stop all processes and remove it, with its -wal \
+         and -shm, or name another file in queue.url",
+    ))
 }
 
 fn view(path: &Path) -> rusqlite::Result<Connection> {

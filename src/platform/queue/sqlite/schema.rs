@@ -68,3 +68,8 @@ CREATE TABLE workers (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE epoch (id TEXT NOT NULL, since INTEGER NOT NULL) STRICT;
 ";
+
+/// Whose jobs the file holds; files that are older than this table get it.
+pub(super) const INSTALLATION: &str = "CREATE TABLE IF NOT EXISTS installation (id TEXT NOT NULL) STRICT";
+pub(super) const FIRST_INSTALLATION: &str =
+    "INSERT INTO installation (id) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM installation)";

@@ -30,7 +30,7 @@ async fn a_process_wakes_its_own_waits_without_a_poll() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::manual(Timestamp::from_millis(1_763_687_100_000));
     let path = dir.path().join("queue.db");
-    let queue = SqliteQueue::start(path.to_str().unwrap(), clock.clone(), Keep::default()).await.unwrap();
+    let queue = SqliteQueue::start(path.to_str().unwrap(), clock.clone(), Options::default()).await.unwrap();
     let put_off = |after| End::Delay { after, counts_attempt: false, reason: "later".to_owned() };
 
     let added = async { drop(queue.add(&[job(Duration::ZERO)], LEASE).await.unwrap()) };

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     base::clock::Clock,
     platform::{
-        queue::{Keep, QueueError},
+        queue::{Options, QueueError},
         sqlite::{
             file::{Identity, Pinned, explain, is_busy},
             writer::{self, Target, Undone},
@@ -31,11 +31,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread; it ends when the handle is dropped.
-    pub(super) fn start(shared: Arc<Shared>, clock: Clock, keep: Keep) -> std::io::Result<Self> {
+    pub(super) fn start(shared: Arc<Shared>, clock: Clock, options: Options) -> std::io::Result<Self> {
         let file = Jobs {
             shared: Arc::clone(&shared),
             clock,
-            keep,
+            options,
             open: None,
             proven: false,
             untrimmed: HashMap::new(),
@@ -66,7 +66,7 @@ impl Writer {
 struct Jobs {
     shared: Arc<Shared>,
     clock: Clock,
-    keep: Keep,
+    options: Options,
     open: Option<Open>,
     /// A transaction has succeeded.
     proven: bool,
@@ -92,7 +92,7 @@ impl Jobs {
                 tracing::warn!(path = %path.display(),
                     "the queue file was deleted or replaced; opening it anew");
             }
-            let opened = file::open(path, before, self.clock.now());
+            let opened = file::open(path, before, self.clock.now(), self.options.installation.as_deref());
             // Only now: while they were open, nobody else could get the numbers of the old files.
             self.shared.retire();
             if let Some(conn) = self.open.take().and_then(|open| open.conn) {
@@ -121,7 +121,7 @@ impl Target for Jobs {
     /// Looking for jobs that are too many means walking over all that are kept: not after each one.
     fn last(&mut self, step: &mut Step<'_>) -> rusqlite::Result<()> {
         for ((queue, which), finished) in &step.effects.finished {
-            let keep = which.keep(self.keep);
+            let keep = which.keep(self.options.keep);
             let untrimmed = self.untrimmed.entry((queue.clone(), *which)).or_default();
             *untrimmed = untrimmed.saturating_add(*finished);
             if *untrimmed > keep / 16 {

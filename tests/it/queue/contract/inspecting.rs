@@ -188,7 +188,7 @@ pub(in crate::queue) async fn workers_are_told_until_they_end_or_vanish(lab: &im
     lab.advance(&clock, secs(40)).await;
     queue.broker.announce("w1", &[Q.to_owned()], secs(60)).await.unwrap();
     let [first, _] = <[WorkerView; 2]>::try_from(queue.inspect.workers(Q).await.unwrap()).unwrap();
-    assert_eq!(first, WorkerView { name: "w1".to_owned(), since, seen_at: since + secs(40) });
+    assert_eq!(first, WorkerView { name: "w1".to_owned(), since, seen_at: since + secs(40), foreign: false });
     lab.advance(&clock, secs(40)).await;
     assert_eq!((names(Q).await, names("other").await), (vec!["w1".to_owned()], vec![]), "w2 vanished");
     queue.broker.withdraw("w1").await.unwrap();

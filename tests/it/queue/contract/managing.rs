@@ -1,4 +1,4 @@
-use waybill::platform::queue::{JobState, LOG_LINES, LeaseState, Managed};
+use waybill::platform::queue::{End, JobState, LOG_LINES, LeaseState, Managed};
 
 use super::{LEASE, Lab, NONE, Q, add, claim, claim_one, clock, counts, delayed, ids, job, secs, view};
 use crate::support::{ADD, Count, Ending};
@@ -15,7 +15,7 @@ pub(in crate::queue) async fn a_paused_queue_gives_nothing_until_it_is_resumed(l
     // What runs goes on, and what ends brings nothing new.
     assert_eq!(queue.broker.extend(std::slice::from_ref(&held), LEASE).await.unwrap(), [LeaseState::Owned]);
     let next = waybill::platform::queue::Claim { queue: Q, max: 9, lease: LEASE };
-    let end = waybill::platform::queue::End::Complete("1".to_owned());
+    let end = End::Complete("1".to_owned());
     let (states, claimed) = queue.broker.end(&[(held, end)], Some(next)).await.unwrap();
     assert_eq!((states, claimed.len()), (vec![LeaseState::Owned], 0));
     add(&queue, &["c"]).await;
@@ -94,6 +94,25 @@ pub(in crate::queue) async fn a_delayed_job_can_be_promoted(lab: &impl Lab) {
     assert_eq!(queue.manage.promote(Q, "a").await.unwrap(), Managed::Done);
     assert_eq!(view(&queue, "a").await.due_at, None);
     assert_eq!(ids(&claim(&queue, 9).await), ["b", "a"]);
+}
+
+pub(in crate::queue) async fn a_promoted_job_no_longer_says_why_it_was_delayed(lab: &impl Lab) {
+    let queue = lab.open(&clock()).await;
+    add(&queue, &["a"]).await;
+    for (counts_attempt, reason) in [(true, "it failed"), (false, "it is held")] {
+        let held = claim_one(&queue).await;
+        let delay = End::Delay { after: secs(99), counts_attempt, reason: reason.to_owned() };
+        assert_eq!(queue.broker.end_one(&held, delay).await.unwrap(), LeaseState::Owned);
+        assert_eq!(view(&queue, "a").await.reason.as_deref(), Some(reason));
+        assert_eq!(queue.manage.promote(Q, "a").await.unwrap(), Managed::Done);
+        assert_eq!(view(&queue, "a").await.reason, None);
+    }
+    let held = claim_one(&queue).await;
+    assert_eq!(
+        queue.broker.end_one(&held, End::Fail("for good".to_owned())).await.unwrap(),
+        LeaseState::Owned
+    );
+    assert_eq!(view(&queue, "a").await.reason.as_deref(), Some("for good"));
 }
 
 pub(in crate::queue) async fn a_job_that_does_not_run_can_be_removed(lab: &impl Lab) {

@@ -10,7 +10,7 @@ use tokio::{
 };
 use waybill::{
     base::clock::Clock,
-    platform::queue::{Added, Claim, End, JobState, Keep, LeaseState, Queue, QueueError},
+    platform::queue::{Added, Claim, End, JobState, Keep, LeaseState, Options, Queue, QueueError},
 };
 
 use super::Keys;
@@ -101,6 +101,85 @@ async fn a_server_that_is_away_at_first_is_used_once_it_is_there() {
     assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
     let _server = Server::start_at(addr, &[]).unwrap();
     comes_back(&queue).await;
+}
+
+/// The calls of a command that a server had.
+fn calls(keys: &Keys, command: &str) -> usize {
+    let stats = keys.raw().cmd(&["INFO", "commandstats"]).text();
+    let told = stats.split_once(&format!("cmdstat_{command}:calls=")).map(|(_, rest)| rest);
+    told.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn adds_at_the_same_time_share_calls_and_each_has_its_own_answer() {
+    const MANY: usize = 400;
+    let server = Server::start();
+    let (keys, queue) = open(server.addr).await;
+    add(&queue, &["job-7"]).await;
+    let before = calls(&keys, "evalsha");
+    // Each id is added twice; one of both is told that it is known.
+    let adds = (0..2 * MANY).map(|n| {
+        let queue = queue.clone();
+        tokio::spawn(async move { queue.broker.add(&[job(format!("job-{}", n % MANY))], ADD).await })
+    });
+    let mut new = 0;
+    for add in adds.collect::<Vec<_>>() {
+        new += usize::from(add.await.unwrap().unwrap() == [Added::New]);
+    }
+    assert_eq!((new, counts(&queue).await.waiting), (MANY - 1, u64::try_from(MANY).unwrap()));
+    let used = calls(&keys, "evalsha") - before;
+    assert!(used < MANY / 2, "{used} calls for {} adds", 2 * MANY);
+
+    // Those that wait behind a call are over in time, too, and nobody adds their jobs later.
+    server.signal("-STOP");
+    let within = |name: &'static str, ms: u64| {
+        let queue = queue.clone();
+        tokio::spawn(async move { queue.broker.add(&[job(name)], Duration::from_millis(ms)).await })
+    };
+    let first = within("first", 1500);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let begun = Instant::now();
+    let others = ["late-1", "late-2", "late-3"].map(|name| within(name, 100));
+    for late in others {
+        unavailable(&late.await.unwrap());
+    }
+    assert!(begun.elapsed() < Duration::from_millis(1000), "{:?}", begun.elapsed());
+    unavailable(&first.await.unwrap());
+    server.signal("-CONT");
+    comes_back(&queue).await;
+    while queue.broker.add(&[job("last")], ADD).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let waiting = claim(&queue, 2 * MANY).await;
+    assert!(!ids(&waiting).iter().any(|id| id.starts_with("late")), "{:?}", ids(&waiting));
+    assert!(ids(&waiting).contains(&"last"));
+}
+
+/// Away at the start, so that nobody could look whose queues they are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_another_installation_is_refused_once_it_is_there() {
+    let server = Server::start();
+    let addr = server.addr;
+    drop(server);
+    let keys = Keys::on(addr);
+    let options = Options { installation: Some("one".to_owned()), ..Options::default() };
+    let queue = Queue::open(&keys.url(), Clock::system(), options).await.unwrap();
+    let _server = Server::start_at(addr, &[]).unwrap();
+    let owner = format!("{}:x:installation", keys.prefix);
+    keys.raw().cmd(&["SET", &owner, "two"]);
+    let begun = Instant::now();
+    let told = loop {
+        match queue.broker.add(&[job("a")], ADD).await {
+            Err(QueueError::Fault(told)) => break told,
+            told => unavailable(&told),
+        }
+        assert!(begun.elapsed() < BACK);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(told.contains("queue.prefix") && told.contains(&format!("DEL '{owner}'")), "{told}");
+    keys.raw().cmd(&["DEL", &owner]);
+    add(&queue, &["a"]).await;
+    assert_eq!(claim_one(&queue).await.id, "a");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -248,3 +248,53 @@ async fn pauses_by_others_are_noticed() {
     lab.put("HDEL", "meta", &["paused"]);
     assert_eq!(queue.inspect.pauses(Q).await.unwrap().0, [(start, Some(start + secs(30)))]);
 }
+
+#[tokio::test]
+async fn damage_of_others_is_found_and_told_with_what_mends_it() {
+    let lab = Keys::new();
+    let queue = lab.open(&clock()).await;
+    add(&queue, &["a", "b"]).await;
+    let found = async || queue.inspect.examine(Some(Q)).await.unwrap();
+    assert_eq!(found().await, []);
+    let mut raw = lab.raw();
+    let [wait, paused, meta, number] = ["wait", "paused", "meta", "77"].map(|name| lab.key(name));
+    let damage: [(&[&str], &str); 5] = [
+        (&["LREM", &wait, "0", "b"], "1 jobs are in no state and never run (\"b\")"),
+        (&["LPUSH", &wait, "ghost"], "1 ids have no job (\"ghost\")"),
+        (&["RENAME", &wait, &paused], "2 jobs that a BullMQ 5 put aside"),
+        (&["HSET", &meta, "version", "bullmq:5.81.5"], "last client: bullmq:5.81.5"),
+        (&["HSET", &number, "name", "x"], "2 jobs are in no state and never run (\"77\", \"b\")"),
+    ];
+    for (command, told) in damage {
+        raw.cmd(command);
+        let found: Vec<_> = found().await.into_iter().map(|finding| finding.what).collect();
+        assert!(found.iter().any(|what| what.contains(told)), "{told}: {found:?}");
+    }
+    raw.cmd(&["RPUSH", &paused, "77"]);
+    let troubles: Vec<_> = found().await.into_iter().filter(|f| f.trouble).map(|f| f.what).collect();
+    assert!(troubles.iter().any(|what| what.contains("numbers that the counter will reach (\"77\")")));
+    assert_eq!(troubles.len(), 4, "{troubles:?}");
+
+    // Claiming lets go of what is no job, and resuming brings back what was put aside.
+    queue.manage.pause(Q).await.unwrap();
+    queue.manage.resume(Q).await.unwrap();
+    raw.cmd(&["DEL", &number, &lab.key("b")]);
+    assert_eq!(ids(&claim(&queue, 9).await), ["a"]);
+    assert!(found().await.iter().all(|finding| !finding.trouble));
+}
+
+/// A million waiting jobs must not be looked through for each question.
+#[tokio::test]
+async fn a_long_list_is_not_looked_through_for_jobs_in_no_state() {
+    let lab = Keys::new();
+    let queue = lab.open(&clock()).await;
+    add(&queue, &["a", "b"]).await;
+    let mut raw = lab.raw();
+    raw.cmd(&["LREM", &lab.key("wait"), "0", "b"]);
+    let both = ["a".to_owned(), "b".to_owned()];
+    let presence = async || queue.inspect.presence(Q, &both).await.unwrap();
+    assert_eq!(presence().await, [Presence::Open, Presence::Adrift]);
+    let fill = "for i = 1, 20000 do redis.call('LPUSH', KEYS[1], 'x' .. i) end";
+    raw.cmd(&["EVAL", fill, "1", &lab.key("wait")]);
+    assert_eq!(presence().await, [Presence::Open, Presence::Open]);
+}

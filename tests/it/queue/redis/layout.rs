@@ -111,9 +111,9 @@ async fn a_job_that_runs_and_completes() {
     assert_eq!(queue.broker.complete(&held, "{\"ok\":true}").await.unwrap(), LeaseState::Owned);
     assert_eq!(lab.names(), ["a", "completed", "id", "marker", "meta", "metrics:completed"]);
     assert_eq!(lab.show("completed"), "a=1763687102000");
-    let fields = ["atm", "returnvalue", "finishedOn", "x_token", "failedReason"].map(|f| lab.field("a", f));
+    let fields = ["atm", "returnvalue", "finishedOn", "failedReason"].map(|f| lab.field("a", f));
     let [made, value, finished] = ["1", "{\"ok\":true}", "1763687102000"].map(|text| Some(text.to_owned()));
-    assert_eq!(fields, [made, value, finished, Some(String::new()), None]);
+    assert_eq!(fields, [made, value, finished, None]);
     assert_eq!(lab.events(), ["completed a returnvalue={\"ok\":true} prev=active", "drained"]);
     assert_eq!(lab.show("metrics:completed"), "count=1 prevCount=0 prevTS=1763687102000");
 }

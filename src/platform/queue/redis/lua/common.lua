@@ -6,6 +6,7 @@
 
 local P = KEYS[1]
 local call = redis.call
+local EVENTS, WAIT, PRIORITIZED, ACTIVE = P .. 'events', P .. 'wait', P .. 'prioritized', P .. 'active'
 local CLASS, LAST_CLASS = 4294967296, 2097151
 
 local known_meta
@@ -26,14 +27,53 @@ local function begin(registry, queue, version)
     call('HSETNX', P .. 'meta', 'version', version)
 end
 
+-- The stream is shortened by the first event of a step; the others need not look at that again.
+local shortened = false
+
 local function event(name, ...)
-    call('XADD', P .. 'events', 'MAXLEN', '~', meta().events or 10000, '*', 'event', name, ...)
+    if shortened then
+        call('XADD', EVENTS, '*', 'event', name, ...)
+    else
+        shortened = true
+        call('XADD', EVENTS, 'MAXLEN', '~', meta().events or 10000, '*', 'event', name, ...)
+    end
+end
+
+-- Calls a command on a key with many arguments, as many at a time as Lua can take.
+local function call_each(command, key, args)
+    for i = 1, #args, 5000 do call(command, key, unpack(args, i, math.min(i + 4999, #args))) end
+end
+
+-- Jobs of this step on their way to those that wait, and what is known of these; see `line_up`.
+local to_wait, to_turns, line = {}, {}, nil
+
+-- Whoever reads the lines, or writes to them in another way, must do this first.
+local function flush_lines()
+    call_each('LPUSH', WAIT, to_wait)
+    if #to_turns > 0 then
+        local count = call('INCRBY', P .. 'pc', #to_turns / 2) - #to_turns / 2
+        for i = 1, #to_turns, 2 do
+            count = count + 1
+            to_turns[i] = to_turns[i] * CLASS + count % CLASS
+        end
+        call_each('ZADD', PRIORITIZED, to_turns)
+    end
+    if line and next(line.moved) then
+        local turns = {}
+        for share in pairs(line.moved) do
+            turns[#turns + 1] = share
+            turns[#turns + 1] = line.turns[share]
+        end
+        call_each('HSET', P .. 'x:turns', turns)
+    end
+    to_wait, to_turns, line = {}, {}, nil
 end
 
 -- Wakes one worker that sleeps.
 local function wake()
+    flush_lines()
     local m = meta()
-    if m.paused or (m.concurrency and call('LLEN', P .. 'active') >= m.concurrency) then return end
+    if m.paused or (m.concurrency and call('LLEN', ACTIVE) >= m.concurrency) then return end
     call('ZADD', P .. 'marker', 0, '0')
 end
 
@@ -44,32 +84,40 @@ local function wake_delayed()
 end
 
 local function anything_waits()
-    return call('LLEN', P .. 'wait') > 0 or call('ZCARD', P .. 'prioritized') > 0
+    flush_lines()
+    return call('LLEN', WAIT) > 0 or call('ZCARD', PRIORITIZED) > 0
 end
 
 -- The turn of one more job of a share, behind those that wait; nil while few do. See `Broker::add`.
 local function turn_of(share)
-    local first = call('ZRANGE', P .. 'prioritized', 0, 0, 'WITHSCORES')
-    if not first[2] and call('LLEN', P .. 'wait') < FRONT then return nil end
+    if not line then
+        local first = call('ZRANGE', PRIORITIZED, 0, 0, 'WITHSCORES')
+        line = { first = first[2] and math.floor(tonumber(first[2]) / CLASS), turns = {}, moved = {},
+            waiting = not first[2] and call('LLEN', WAIT) }
+    end
+    if not line.first and line.waiting < FRONT then return nil end
     local turn = 1
-    if first[2] then
-        turn = math.max(turn, math.floor(tonumber(first[2]) / CLASS))
-        local last = call('HGET', P .. 'x:turns', share)
-        if last then turn = math.max(turn, tonumber(last) + 1) end
+    if line.first then
+        turn = math.max(turn, line.first)
+        local last = line.turns[share] or tonumber(call('HGET', P .. 'x:turns', share) or nil)
+        if last then turn = math.max(turn, last + 1) end
     else
         call('DEL', P .. 'x:turns')
     end
     turn = math.min(turn, LAST_CLASS)
-    call('HSET', P .. 'x:turns', share, turn)
+    line.turns[share], line.moved[share] = turn, true
     return turn
 end
 
+-- Many jobs of a step are put into the lines together: by `flush_lines`.
 local function line_up(id, priority)
     if priority == 0 then
-        call('LPUSH', P .. 'wait', id)
+        to_wait[#to_wait + 1] = id
+        if line and line.waiting then line.waiting = line.waiting + 1 end
     else
-        local count = call('INCR', P .. 'pc')
-        call('ZADD', P .. 'prioritized', priority * CLASS + count % CLASS, id)
+        to_turns[#to_turns + 1] = priority
+        to_turns[#to_turns + 1] = id
+        if line then line.first = math.min(line.first or priority, priority) end
     end
 end
 
@@ -109,14 +157,17 @@ local function promote_due(now)
     if #due > 0 then wake() end
 end
 
--- All that is kept of jobs.
+-- All that is kept of jobs: of ours there is never more than the hash and the log.
 local function remove_keys(ids)
     local keys = {}
     for _, id in ipairs(ids) do
         local key = P .. id
         keys[#keys + 1] = key
-        for _, part in ipairs({ ':logs', ':dependencies', ':processed', ':failed', ':unsuccessful' }) do
-            keys[#keys + 1] = key .. part
+        keys[#keys + 1] = key .. ':logs'
+        if call('HEXISTS', key, 'x_share') == 0 then
+            for _, part in ipairs({ ':dependencies', ':processed', ':failed', ':unsuccessful' }) do
+                keys[#keys + 1] = key .. part
+            end
         end
     end
     for i = 1, #keys, 6000 do call('DEL', unpack(keys, i, math.min(i + 5999, #keys))) end
@@ -129,7 +180,7 @@ local function state_of(id)
     if call('ZSCORE', P .. 'completed', id) then return 'completed' end
     if call('ZSCORE', P .. 'failed', id) then return 'failed' end
     if call('ZSCORE', P .. 'delayed', id) then return 'delayed' end
-    if call('LPOS', P .. 'active', id) then return 'active' end
+    if call('LPOS', ACTIVE, id) then return 'active' end
     return 'waiting'
 end
 

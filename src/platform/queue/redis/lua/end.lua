@@ -12,20 +12,64 @@ local now, max = ARGV[1], tonumber(ARGV[2])
 local keep_completed, keep_failed, points = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local completed, failed, waits, delayed = 0, 0, false, false
 
-local taken, locks = {}, {}
+-- Of many jobs all locks are read at once, and `active` is read and written as a whole, where that is less
+-- than a look through it for each.
+local FIRST, EACH = 10, 8
+local many = (#ARGV - FIRST + 1) / EACH
+local locks, held, places = {}, {}, nil
+for i = FIRST, #ARGV, EACH do locks[#locks + 1] = P .. ARGV[i] .. ':lock' end
+for i = 1, #locks, 5000 do
+    for _, lock in ipairs(call('MGET', unpack(locks, i, math.min(i + 4999, #locks)))) do
+        held[#held + 1] = lock
+    end
+end
+local active = many >= 4 and call('LLEN', ACTIVE) <= many * 16 and call('LRANGE', ACTIVE, 0, -1)
+if active then
+    places = {}
+    for at, id in ipairs(active) do places[id] = at end
+end
+
+local function leaves_active(id)
+    if not places then return call('LREM', ACTIVE, -1, id) > 0 end
+    local at = places[id]
+    if not at then return false end
+    active[at], places[id] = false, nil
+    return true
+end
+
+local function write_active()
+    if not places then return end
+    local rest = {}
+    for _, id in ipairs(active) do
+        if id then rest[#rest + 1] = id end
+    end
+    call('DEL', ACTIVE)
+    call_each('RPUSH', ACTIVE, rest)
+end
+
+local taken, released = {}, {}
 
 -- Takes a job out of its holder's hands. Nil: it is not the holder's. `opts` are those of a job of others.
-local function take_back(id, token)
-    local key = P .. id
-    if token == '' then return nil end
-    local f = call('HMGET', key, 'ats', 'x_token', 'x_share', 'opts', 'atm')
-    if not f[1] then return nil end
-    local lock = call('GET', key .. ':lock')
-    -- A lease that ran out is its holder's as long as nobody has found that out.
-    if lock ~= token and (lock or f[2] ~= token .. ':' .. f[1]) then return nil end
-    if call('LREM', P .. 'active', -1, id) == 0 then return nil end
-    taken[#taken + 1], locks[#locks + 1] = id, key .. ':lock'
-    return { made = tonumber(f[5]) or 0, opts = not f[3] and (f[4] or '') or nil }
+local function take_back(id, token, n)
+    local lock, f = held[n], nil
+    if token == '' or (lock and lock ~= token) then return nil end
+    if lock then
+        f = call('HMGET', P .. id, 'atm', 'x_share')
+    else
+        -- A lease that ran out is its holder's as long as nobody has found that out.
+        f = call('HMGET', P .. id, 'atm', 'x_share', 'ats', 'x_token')
+        if not f[3] or f[4] ~= token .. ':' .. f[3] then return nil end
+    end
+    local opts
+    if not f[2] then
+        local other = call('HMGET', P .. id, 'ats', 'opts')
+        if not other[1] then return nil end
+        opts = other[2] or ''
+    end
+    if not leaves_active(id) then return nil end
+    taken[#taken + 1], released[#released + 1] = id, locks[n]
+    -- Most often it is the first try. (Numbers are slow to make into texts.)
+    return { tries = f[1] and tostring(tonumber(f[1]) + 1) or '1', opts = opts }
 end
 
 local function fail(id, job, reason, reason_json, attempts)
@@ -40,7 +84,7 @@ local function complete(id, job, value, attempts)
         local reason = 'the job has children that have not ended'
         return fail(id, job, reason, cjson.encode(reason), attempts)
     end
-    call('HSET', key, 'atm', job.made + 1, 'returnvalue', value, 'finishedOn', now, 'x_token', '')
+    call('HSET', key, 'atm', job.tries, 'returnvalue', value, 'finishedOn', now)
     finish(id, 'completed', now, 'removeOnComplete', job.opts, keep_completed)
     event('completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
     completed = completed + 1
@@ -69,9 +113,9 @@ local function put_off(id, job, reason, reason_json, delay, counts)
 end
 
 local states = {}
-for i = 10, #ARGV, 8 do
+for i = FIRST, #ARGV, EACH do
     local id, kind = ARGV[i], ARGV[i + 2]
-    local job = take_back(id, ARGV[i + 1])
+    local job = take_back(id, ARGV[i + 1], #states + 1)
     states[#states + 1] = job and 1 or 0
     if job and kind == 'complete' then
         complete(id, job, ARGV[i + 3], tonumber(ARGV[i + 5]))
@@ -81,10 +125,10 @@ for i = 10, #ARGV, 8 do
         put_off(id, job, ARGV[i + 3], ARGV[i + 4], ARGV[i + 6], ARGV[i + 7] == '1')
     end
 end
-for i = 1, #taken, 5000 do
-    call('DEL', unpack(locks, i, math.min(i + 4999, #locks)))
-    call('SREM', P .. 'stalled', unpack(taken, i, math.min(i + 4999, #taken)))
-end
+write_active()
+flush_finished()
+for i = 1, #released, 5000 do call('DEL', unpack(released, i, math.min(i + 4999, #released))) end
+call_each('SREM', P .. 'stalled', taken)
 if completed > 0 then trim('completed', now, keep_completed) end
 if failed > 0 then trim('failed', now, keep_failed) end
 count_finished('completed', completed, now, points)
@@ -97,9 +141,10 @@ if max > 0 and call('EXISTS', P .. 'repeat') == 0 then
 elseif waits or (meta().concurrency and anything_waits()) then
     wake()
 end
-if #claimed == 0 and completed + failed > 0 and call('LLEN', P .. 'active') == 0 and not anything_waits()
+if #claimed == 0 and completed + failed > 0 and call('LLEN', ACTIVE) == 0 and not anything_waits()
     and (max == 0 or call('ZCARD', P .. 'delayed') == 0) then
     event('drained')
 end
+flush_lines()
 if delayed then wake_delayed() end
 return { states, meta().rate and 1 or 0, claimed }

@@ -15,7 +15,7 @@ end
 local function forget(set, ids)
     if #ids == 0 then return end
     remove_keys(ids)
-    call('ZREM', P .. set, unpack(ids))
+    call_each('ZREM', P .. set, ids)
 end
 
 -- Removes the oldest beyond `count` and those older than `age` seconds.
@@ -26,7 +26,11 @@ local function trim(set, now, count, age)
     end
     if count then
         local over = call('ZCARD', P .. set) - count
-        if over > 0 then forget(set, call('ZRANGE', P .. set, 0, math.min(over, 1000) - 1)) end
+        over = math.min(over, 1000)
+        if over > 0 then
+            remove_keys(call('ZRANGE', P .. set, 0, over - 1))
+            call('ZREMRANGEBYRANK', P .. set, 0, over - 1)
+        end
     end
 end
 
@@ -56,8 +60,16 @@ local function add_trace(id, entry, opts)
     call('HSET', P .. id, 'stacktrace', all)
 end
 
--- Moves a job that is in no state now to `set`. `opts`: those of a job of others. `keep`: how many are kept,
--- which the caller sees to; nil: all.
+-- Jobs of this step on their way to the finished ones, as `finish` left them.
+local to_finished = { completed = {}, failed = {} }
+
+local function flush_finished()
+    for set, jobs in pairs(to_finished) do call_each('ZADD', P .. set, jobs) end
+    to_finished = { completed = {}, failed = {} }
+end
+
+-- Moves a job that is in no state now to `set`: by `flush_finished`. `opts`: those of a job of others.
+-- `keep`: how many are kept, which the caller sees to; nil: all.
 local function finish(id, set, now, option, opts, keep)
     local count, age, own = keep, nil, false
     if opts then
@@ -70,8 +82,13 @@ local function finish(id, set, now, option, opts, keep)
         remove_keys({ id })
         return
     end
-    call('ZADD', P .. set, now, id)
-    if own then trim(set, now, count, age) end
+    local jobs = to_finished[set]
+    jobs[#jobs + 1] = now
+    jobs[#jobs + 1] = id
+    if own then
+        flush_finished()
+        trim(set, now, count, age)
+    end
 end
 
 -- Fails a job that is in no state now. Gives how many tries ended.

@@ -1,7 +1,7 @@
 -- What has become of jobs.
 --
 -- KEYS[1]  the start of the queue's keys
--- ARGV     how many ids of each list are looked at, at most; then the ids
+-- ARGV     how long a list may be to be looked through; then the ids
 -- Returns  for each: 0 absent, 1 open, 2 finished, 3 in no state
 
 local most = tonumber(ARGV[1])
@@ -23,12 +23,15 @@ for i = 2, #ARGV do
     answers[i - 1] = answer
 end
 -- The lists are walked once for all, from the end that is claimed next. A list that is too long for that may
--- hold what was not found: nothing is in no state on a guess.
-local whole = true
-for _, list in ipairs({ 'active', 'wait', 'paused' }) do
-    local length = left > 0 and call('LLEN', P .. list) or 0
+-- hold what would not be found: nothing is in no state on a guess, and so there is nothing to look for.
+local lists, whole = { 'active', 'wait', 'paused' }, true
+for _, list in ipairs(lists) do
+    if left > 0 and call('LLEN', P .. list) > most then whole = false end
+end
+for _, list in ipairs(lists) do
+    local length = left > 0 and whole and call('LLEN', P .. list) or 0
     local seen = 0
-    while left > 0 and seen < math.min(length, most) do
+    while left > 0 and seen < length do
         for _, id in ipairs(call('LRANGE', P .. list, -(seen + 1000), -(seen + 1))) do
             if sought[id] == true then
                 sought[id] = 'found'
@@ -37,7 +40,6 @@ for _, list in ipairs({ 'active', 'wait', 'paused' }) do
         end
         seen = seen + 1000
     end
-    if left > 0 and length > most then whole = false end
 end
 for i = 2, #ARGV do
     if answers[i - 1] == 3 and (sought[ARGV[i]] == 'found' or not whole) then answers[i - 1] = 1 end

@@ -9,8 +9,8 @@ local state = state_of(id)
 if not state then return false end
 if state ~= 'delayed' then return state end
 call('ZREM', P .. 'delayed', id)
-call('HSET', P .. id, 'delay', 0)
-call('HDEL', P .. id, 'x_reason')
+-- Neither that reason nor an earlier one is why it waits now.
+call('HSET', P .. id, 'delay', 0, 'x_reason', '')
 place(id)
 event('waiting', 'jobId', id, 'prev', 'delayed')
 wake()
