@@ -41,6 +41,7 @@ use crate::{
             service::{Labels, OrderService},
         },
         provider_accounts::{self, Accounts, breaker::Breaker, guard::Guard},
+        workers::{self, WorkedQueue, Workers},
     },
     platform::{
         auth::Tokens,
@@ -66,7 +67,7 @@ use crate::{
 
 /// Every resource, in the order in which the API's document shows them. A new one is a line here.
 const FEATURES: &[fn() -> Feature] =
-    &[orders::feature, provider_accounts::feature, audit::feature, events::feature];
+    &[orders::feature, provider_accounts::feature, audit::feature, events::feature, workers::feature];
 
 fn features() -> Vec<Feature> {
     FEATURES.iter().map(|feature| feature()).collect()
@@ -412,6 +413,7 @@ impl Worker {
         let outbox = tokio::spawn(outbox::run(self.walker.clone(), self.lease.clone(), stop.clone()));
         let events = publisher::run(self.publisher(), self.events.0.clone(), stop.clone());
         let events = tokio::spawn(events);
+        let registered = tokio::spawn(self.registered(stop.clone()));
         self.runner.run(stop).await;
         self.calls.close();
         self.calls.wait().await;
@@ -421,6 +423,20 @@ impl Worker {
         if events.await.is_err() {
             tracing::error!("what makes events panicked");
         }
+        if registered.await.is_err() {
+            tracing::error!("what says that this worker is there panicked");
+        }
+    }
+
+    /// Shows this worker among the others, until it is told to stop.
+    fn registered(&self, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+        let (_, store, clock) = self.events.clone();
+        let runner = self.runner.clone();
+        let in_hand = move || {
+            let all = runner.in_hand().into_iter();
+            all.map(|(name, concurrency, in_hand)| WorkedQueue { name, concurrency, in_hand }).collect()
+        };
+        workers::run(Workers::new(store, clock), self.runner.name().to_owned(), in_hand, stop)
     }
 
     /// What makes events of what has changed.

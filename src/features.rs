@@ -7,5 +7,6 @@ mod feature;
 pub mod orders;
 pub mod provider_accounts;
 pub mod queues;
+pub mod workers;
 
 pub use feature::{Collection, Feature, JobContext, Services};

@@ -7,6 +7,7 @@ pub mod login;
 pub mod me;
 pub mod queues;
 pub mod users;
+pub mod workers;
 
 use axum::{Router, middleware::from_fn_with_state};
 use serde::Serialize;
@@ -43,6 +44,7 @@ fn handlers() -> OpenApiRouter<AdminState> {
         .merge(queues::routes())
         .merge(events::routes())
         .merge(audit::routes())
+        .merge(workers::routes())
 }
 
 const GUIDE: &str = "\

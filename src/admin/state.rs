@@ -6,7 +6,7 @@ use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    feed::Feed,
+    feed::{Feed, Watched},
     login::Logins,
     password::Passwords,
     people::People,
@@ -22,6 +22,7 @@ use crate::{
         orders::service::{OrderService, review::ReviewService},
         provider_accounts::Accounts,
         queues::Queues,
+        workers::Workers,
     },
     platform::{
         config::{Admin as Settings, Networks},
@@ -48,6 +49,7 @@ pub struct AdminState {
     pub logins: Logins,
     pub people: People,
     pub feed: Feed,
+    pub workers: Workers,
     pub edge: Edge,
     pub env: ProviderEnv,
     pub draining: CancellationToken,
@@ -82,6 +84,12 @@ impl AdminState {
         let users = Users::new(store.clone(), clock.clone());
         let sessions = Sessions::new(store.clone(), clock.clone(), lives);
         let passwords = Passwords::default();
+        let workers = Workers::new(store.clone(), clock.clone());
+        let watched = Watched {
+            queue: queue.clone(),
+            names: parts.known_queues.iter().map(|(name, _)| *name).collect(),
+            workers: workers.clone(),
+        };
         Self {
             queues: Queues::new(queue.clone(), store.clone(), clock.clone(), parts.known_queues),
             reviewers: Reviewers { orders: parts.orders.clone(), carrier: parts.carrier },
@@ -97,7 +105,8 @@ impl AdminState {
             audit,
             users,
             sessions,
-            feed: Feed::new(Events::new(store.clone()), parts.draining.clone()),
+            workers,
+            feed: Feed::new(Events::new(store.clone()), watched, parts.draining.clone()),
             edge: Edge { proxies: parts.settings.proxies.clone(), user_header: parts.user_header },
             store,
             clock,

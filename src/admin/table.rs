@@ -59,6 +59,7 @@ pub const TABLE: &[Row] = &[
     get("/audit", Needs::Right(AuditRead)),
     get("/audit/export", Needs::Right(AuditExport)),
     // Queues and jobs
+    get("/workers", Needs::Right(Read)),
     get("/queues", Needs::Right(Read)),
     get("/queues/{queue}", Needs::Right(Read)),
     post("/queues/{queue}/pause", Needs::Right(QueuePause)),

@@ -6,3 +6,4 @@ mod login;
 mod matrix;
 pub(crate) mod people;
 mod queues;
+mod workers;
