@@ -22,15 +22,30 @@ use self::{
 };
 pub use crate::provider::parcelx::client::install_crypto;
 use crate::{
+    admin::{
+        self, AdminState,
+        password::Passwords,
+        people::People,
+        sessions::AdminSession,
+        state::Parts,
+        table::TableError,
+        users::{AdminUser, Users},
+    },
     base::{clock::Clock, ids},
     features::{
-        Collection, Feature, JobContext, Services, audit,
+        Collection, Feature, JobContext, Services,
+        audit::{self, Audit},
+        events::{
+            self,
+            publisher::{self, Publisher},
+        },
         orders::{
             self, jobs,
             model::PollSchedule,
             service::{Labels, OrderService},
         },
         provider_accounts::{self, Accounts, breaker::Breaker, guard::Guard},
+        workers::{self, WorkedQueue, Workers},
     },
     platform::{
         auth::Tokens,
@@ -55,7 +70,8 @@ use crate::{
 };
 
 /// Every resource, in the order in which the API's document shows them. A new one is a line here.
-const FEATURES: &[fn() -> Feature] = &[orders::feature, provider_accounts::feature, audit::feature];
+const FEATURES: &[fn() -> Feature] =
+    &[orders::feature, provider_accounts::feature, audit::feature, events::feature, workers::feature];
 
 fn features() -> Vec<Feature> {
     FEATURES.iter().map(|feature| feature()).collect()
@@ -74,6 +90,8 @@ fn collections() -> impl Iterator<Item = Collection> {
         Collection::of::<LeaseDocument>(),
         Collection::of::<Migration>(),
         Collection::of::<Installation>(),
+        Collection::of::<AdminUser>(),
+        Collection::of::<AdminSession>(),
     ];
     features().into_iter().flat_map(|feature| feature.collections).chain(shared)
 }
@@ -114,6 +132,8 @@ pub enum AppError {
     Queue(#[from] QueueError),
     #[error("parcelx: {0}")]
     Client(#[from] ClientError),
+    #[error("the admin API: {0}")]
+    Admin(#[from] TableError),
 }
 
 /// The process part that runs jobs.
@@ -123,6 +143,8 @@ pub struct Worker {
     calls: TaskTracker,
     walker: Walker,
     lease: Lease,
+    /// Of the one that makes events; the store and the clock that it does so with.
+    events: (Lease, Store, Clock),
 }
 
 impl App {
@@ -181,12 +203,73 @@ impl App {
         Ok(Self { config: Arc::new(config), clock, store, queue, env, accounts, logs, state, _time: time })
     }
 
-    /// The whole HTTP surface. While `draining`, `/readyz` says no.
+    /// The HTTP surface of merchants. While `draining`, `/readyz` says no.
     pub fn router(&self, draining: CancellationToken) -> Router {
+        self.wrapped(self.public(draining))
+    }
+
+    /// That of operators, who ask `carrier` about shipments. Its streams end with `draining`.
+    ///
+    /// # Errors
+    /// [`AppError::Admin`].
+    pub fn admin_router(
+        &self,
+        carrier: Arc<dyn Carrier>,
+        draining: CancellationToken,
+    ) -> Result<Router, AppError> {
+        Ok(self.wrapped(self.admin(carrier, draining)?))
+    }
+
+    /// Both on one listener.
+    ///
+    /// # Errors
+    /// [`AppError::Admin`].
+    pub fn whole_router(
+        &self,
+        carrier: Arc<dyn Carrier>,
+        draining: CancellationToken,
+    ) -> Result<Router, AppError> {
+        let admin = self.admin(carrier, draining.clone())?;
+        Ok(self.wrapped(self.public(draining).merge(admin)))
+    }
+
+    /// What manages the people who may use the dashboard.
+    #[must_use]
+    pub fn people(&self) -> People {
+        People {
+            users: Users::new(self.store.clone(), self.clock.clone()),
+            passwords: Passwords::default(),
+            audit: Audit::new(self.store.clone(), self.clock.clone()),
+        }
+    }
+
+    fn public(&self, draining: CancellationToken) -> Router {
         let health = health::routes(self.about(), self.checks(false), draining);
         let (router, document) = routes(features(), health).with_state(self.state.clone()).split_for_parts();
+        router.merge(openapi::docs(document))
+    }
+
+    fn admin(&self, carrier: Arc<dyn Carrier>, draining: CancellationToken) -> Result<Router, AppError> {
+        let state = AdminState::new(Parts {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            queue: self.queue.clone(),
+            accounts: self.accounts.clone(),
+            orders: self.state.orders.clone(),
+            records: Arc::clone(&self.state.records),
+            known_queues: queues(),
+            carrier,
+            env: self.env,
+            settings: &self.config.admin,
+            user_header: self.config.admin_user_header(),
+            draining,
+        });
+        Ok(admin::router(state)?)
+    }
+
+    fn wrapped(&self, router: Router) -> Router {
         let limits = Limits { body: BODY_LIMIT, timeout: self.config.http.timeout.get() };
-        middleware::apply(router.merge(openapi::docs(document)), &limits, self.clock.clone())
+        middleware::apply(router, &limits, self.clock.clone())
     }
 
     /// What a process without an API shows of itself: `/healthz`, `/readyz`, `/metrics`.
@@ -314,7 +397,12 @@ impl App {
         let queues = queues().into_iter().map(|(name, _)| self.config.queue_settings(name)).collect();
         let runner = Runner::gated(self.queue.clone(), registry, context, queues, Arc::new(guard));
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
-        Ok(Worker { runner, calls, walker: self.walker(), lease })
+        let events = (
+            Lease::new(self.store.clone(), self.clock.clone(), "events"),
+            self.store.within(PASS),
+            self.clock.clone(),
+        );
+        Ok(Worker { runner, calls, walker: self.walker(), lease, events })
     }
 }
 
@@ -333,12 +421,39 @@ impl Worker {
     /// outcome written down.
     pub async fn run(&self, stop: &CancellationToken) {
         let outbox = tokio::spawn(outbox::run(self.walker.clone(), self.lease.clone(), stop.clone()));
+        let events = publisher::run(self.publisher(), self.events.0.clone(), stop.clone());
+        let events = tokio::spawn(events);
+        let registered = tokio::spawn(self.registered(stop.clone()));
         self.runner.run(stop).await;
         self.calls.close();
         self.calls.wait().await;
         if outbox.await.is_err() {
             tracing::error!("relay and sweeper panicked");
         }
+        if events.await.is_err() {
+            tracing::error!("what makes events panicked");
+        }
+        if registered.await.is_err() {
+            tracing::error!("what says that this worker is there panicked");
+        }
+    }
+
+    /// Shows this worker among the others, until it is told to stop.
+    fn registered(&self, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+        let (_, store, clock) = self.events.clone();
+        let runner = self.runner.clone();
+        let in_hand = move || {
+            let all = runner.in_hand().into_iter();
+            all.map(|(name, concurrency, in_hand)| WorkedQueue { name, concurrency, in_hand }).collect()
+        };
+        workers::run(Workers::new(store, clock), self.runner.name().to_owned(), in_hand, stop)
+    }
+
+    /// What makes events of what has changed.
+    #[must_use]
+    pub fn publisher(&self) -> Publisher {
+        let (_, store, clock) = &self.events;
+        Publisher::new(store.clone(), clock.clone())
     }
 
     /// Runs what waits until nothing is waiting; see [`Runner::run_pending`].

@@ -2,9 +2,11 @@
 //! and a function `feature()` that declares them.
 
 pub mod audit;
+pub mod events;
 mod feature;
 pub mod orders;
 pub mod provider_accounts;
 pub mod queues;
+pub mod workers;
 
 pub use feature::{Collection, Feature, JobContext, Services};

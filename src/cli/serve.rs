@@ -1,10 +1,10 @@
 //! The long-running commands: all in one, only the API, only the worker.
 
-use std::{fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, time::Duration};
+use std::{fs::DirBuilder, io::IsTerminal, net::SocketAddr, os::unix::fs::DirBuilderExt, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use axum::Router;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -40,6 +40,8 @@ pub(super) struct AllInOne {
     worker: Worker,
     listener: TcpListener,
     router: Router,
+    /// The dashboard's own listener, if it has one.
+    admin: Option<(TcpListener, Router)>,
     draining: CancellationToken,
 }
 
@@ -59,9 +61,8 @@ impl AllInOne {
         if env == ProviderEnv::Simulator {
             only_simulated(&app).await?;
         }
-        let router = app.router(draining.clone());
-        let (account, router) = match provider {
-            Provider::Live(account) => (account, router),
+        let (account, simulator) = match provider {
+            Provider::Live(account) => (account, None),
             Provider::Simulator => {
                 let key = SecretString::from(ids::secret());
                 let base_url = Url::parse(&format!("http://{address}{SIMULATOR}"))?;
@@ -71,12 +72,21 @@ impl AllInOne {
                 // Accepts any token: it is only on a loopback address, and each process makes its own key.
                 let settings = Settings { access_token: None, ledger_file, profile: Profile::Friendly };
                 let simulator = Simulator::new(settings, Clock::system())?;
-                // Outside the API's middleware: the simulator is another service.
-                (account, Router::new().nest(SIMULATOR, simulator.router()).fallback_service(router))
+                (account, Some(simulator))
             }
         };
+        let (mut router, admin) = surfaces(&app, account.clone(), &draining).await?;
+        if let Some(simulator) = simulator {
+            // Outside the API's middleware: the simulator is another service.
+            router = Router::new().nest(SIMULATOR, simulator.router()).fallback_service(router);
+        }
         let worker = app.worker(account)?;
-        Ok(Self { app, address, worker, listener, router, draining })
+        Ok(Self { app, address, worker, listener, router, admin, draining })
+    }
+
+    /// Where the dashboard is.
+    fn admin_address(&self) -> std::io::Result<SocketAddr> {
+        self.admin.as_ref().map_or(Ok(self.address), |(listener, _)| listener.local_addr())
     }
 
     /// Runs until `stop`. Then the worker finishes its jobs first, while the API and the simulator still
@@ -85,6 +95,7 @@ impl AllInOne {
         let drain = self.app.config.worker.drain.get();
         let closing = CancellationToken::new();
         let server = tokio::spawn(serve(self.listener, self.router, closing.clone(), drain));
+        let admin = self.admin.map(|(l, router)| tokio::spawn(serve(l, router, closing.clone(), drain)));
         let forward = stop.clone();
         let draining = self.draining.clone();
         tokio::spawn(async move {
@@ -94,9 +105,48 @@ impl AllInOne {
         drained(&self.worker, &stop, drain).await;
         closing.cancel();
         let served = server.await.context("the HTTP server stopped")?;
+        if let Some(admin) = admin {
+            admin.await.context("the dashboard's server stopped")??;
+        }
         self.app.store.close().await;
         Ok(served?)
     }
+}
+
+/// Makes the user of a local installation's first start, and says in words who may sign in. The password goes
+/// to the terminal alone, or to a file that only this user reads: whatever keeps the logs must not have it.
+async fn first_login(app: &App) -> anyhow::Result<String> {
+    let people = app.people();
+    if !app.config.is_local() {
+        let nobody = people.users.list().await?.is_empty();
+        let hint = "nobody may sign in yet: `waybill admin add NAME --role super_admin`";
+        return Ok(if nobody { hint.to_owned() } else { String::new() });
+    }
+    let Some((user, password)) = super::admin::first(&people).await? else { return Ok(String::new()) };
+    if std::io::stderr().is_terminal() {
+        super::complain(&format!(
+            "First login to the dashboard, shown only now: user {user}, password {}",
+            password.expose_secret()
+        ));
+        return Ok(format!("sign in as `{user}`; the password is on the terminal"));
+    }
+    let path = super::admin::write_first(&app.config.data_folder(), &user, &password)?;
+    Ok(format!("sign in as `{user}`; the password is in {}", path.display()))
+}
+
+/// What is served on the API's listener, and on the dashboard's own, if the settings want one.
+async fn surfaces(
+    app: &App,
+    account: Account,
+    draining: &CancellationToken,
+) -> anyhow::Result<(Router, Option<(TcpListener, Router)>)> {
+    let carrier = app.carrier(account)?;
+    let Some(bind) = app.config.admin_bind() else {
+        return Ok((app.whole_router(carrier, draining.clone())?, None));
+    };
+    let listener = listen(bind, "admin.bind").await?;
+    let admin = app.admin_router(carrier, draining.clone())?;
+    Ok((app.router(draining.clone()), Some((listener, admin))))
 }
 
 pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
@@ -104,21 +154,29 @@ pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     telemetry::install();
     let program = AllInOne::build(config).await?;
     let stop = stop_on_signals()?;
-    super::announce(&banner::all_in_one(&program.app, program.address)?);
+    let login = first_login(&program.app).await?;
+    super::announce(&banner::all_in_one(&program.app, program.address, program.admin_address()?, &login)?);
     program.run(stop).await
 }
 
 pub(super) async fn api(config: Config) -> anyhow::Result<()> {
     telemetry::init(&config.log.level, config.log.format)?;
     telemetry::install();
-    config.provider(Role::Api)?;
+    let Provider::Live(account) = config.provider(Role::Api)? else {
+        bail!("an API needs ParcelX credentials")
+    };
     let listener = listen(config.http.bind, "http.bind").await?;
     let address = listener.local_addr()?;
     let app = open(config, ProviderEnv::Live).await?;
     let stop = stop_on_signals()?;
+    let (router, admin) = surfaces(&app, account, &stop).await?;
     let drain = app.config.worker.drain.get();
     super::announce(&banner::api(address));
-    let served = serve(listener, app.router(stop.clone()), stop, drain).await;
+    let admin = admin.map(|(l, router)| tokio::spawn(serve(l, router, stop.clone(), drain)));
+    let served = serve(listener, router, stop, drain).await;
+    if let Some(admin) = admin {
+        admin.await.context("the dashboard's server stopped")??;
+    }
     app.store.close().await;
     Ok(served?)
 }
@@ -203,7 +261,11 @@ pub(super) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
 /// Listens on `address`; the error names the setting `key` and how to fix it.
 pub(super) async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     use std::io::ErrorKind;
-    let setting = if key == "http.bind" { "WAYBILL_HTTP__BIND=" } else { "--bind " };
+    let setting = match key {
+        "http.bind" => "WAYBILL_HTTP__BIND=",
+        "admin.bind" => "WAYBILL_ADMIN__BIND=",
+        _ => "--bind ",
+    };
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => anyhow!(
             "{key}: {address} is in use by another program: stop it, or choose another port \
