@@ -1,6 +1,7 @@
 //! Builds everything, the same way for each program and for the tests, and assembles the router.
 
 pub mod by_hand;
+pub mod copy;
 pub mod migrations;
 mod routes;
 mod time;

@@ -1,0 +1,3 @@
+//! Documents that come from another database, or from the system that this one replaces.
+
+mod copy;
