@@ -2,6 +2,7 @@
 
 pub mod by_hand;
 pub mod copy;
+pub mod legacy;
 pub mod migrations;
 mod routes;
 mod time;

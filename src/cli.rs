@@ -6,6 +6,7 @@ mod banner;
 mod copy;
 mod demo;
 mod doctor;
+mod import_legacy;
 mod migrate;
 mod open;
 mod probe;
@@ -64,6 +65,8 @@ enum Command {
     Migrate,
     /// Copy all documents into another, empty database, and compare both.
     Copy(copy::Args),
+    /// Bring the orders of the Node system, so that creates that are repeated are replays.
+    ImportLegacy(import_legacy::Args),
     /// Show whether the ParcelX account is held, or lift its hold.
     Account(account::Args),
     /// Show the queues, pause and resume them, retry, promote or remove a job.
@@ -116,6 +119,7 @@ pub fn waybill() -> ExitCode {
             Some(Command::Doctor) => doctor::run(config).await,
             Some(Command::Migrate) => migrate::run(config).await,
             Some(Command::Copy(own)) => copy::run(own, &config).await,
+            Some(Command::ImportLegacy(own)) => import_legacy::run(own, config).await,
             Some(Command::Account(own)) => account::run(own, config).await,
             Some(Command::Queue(own)) => queue::run(own, config).await,
             Some(Command::Probe(own)) => probe::run(own, config).await,

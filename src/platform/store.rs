@@ -23,6 +23,7 @@ use jiff::SignedDuration;
 pub use self::{
     batch::{Batch, CommitError},
     document::{Document, Field, FieldType, Index},
+    mongo::foreign::{Foreign, ForeignDocument},
     query::{Count, Cursor, Key, Order, Page, Query, Unreadable},
     update::{Decision, Updated},
 };

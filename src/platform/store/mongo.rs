@@ -10,6 +10,7 @@ mod connection;
 mod document;
 mod failure;
 mod filter;
+pub(super) mod foreign;
 mod indexes;
 mod rows;
 mod settle;
