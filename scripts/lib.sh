@@ -90,3 +90,21 @@ newer() {
     shift
     [ ! -e "$file" ] || [ -n "$(find "$@" -newer "$file" -print | head -n 1)" ]
 }
+
+# The tests run on the databases that WAYBILL_TEST_MONGODB and WAYBILL_TEST_REDIS name; without them, on those
+# of scripts/services, which end with the tests unless they ran before.
+services() {
+    local mongodb=${WAYBILL_TEST_MONGODB:-} redis=${WAYBILL_TEST_REDIS:-} exports
+    local mongod=${WAYBILL_TEST_MONGOD:-mongod}
+    forget_settings
+    if [ -z "$mongodb" ] || [ -z "$redis" ]; then
+        scripts/services status >/dev/null 2>&1 || trap 'scripts/services down' EXIT
+        exports=$(scripts/services up)
+        eval "$exports"
+        unset WAYBILL_STORE__URL WAYBILL_QUEUE__URL WAYBILL_AUTH__JWT_SECRET
+        unset WAYBILL_PARCELX__SIMULATOR_ON_SERVERS
+    fi
+    export WAYBILL_TEST_MONGOD=${WAYBILL_TEST_MONGOD:-$mongod}
+    export WAYBILL_TEST_MONGODB=${mongodb:-$WAYBILL_TEST_MONGODB}
+    export WAYBILL_TEST_REDIS=${redis:-$WAYBILL_TEST_REDIS}
+}

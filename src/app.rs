@@ -1,7 +1,9 @@
 //! Builds everything, the same way for each program and for the tests, and assembles the router.
 
 pub mod by_hand;
+pub mod copy;
 mod installation;
+pub mod legacy;
 pub mod migrations;
 mod routes;
 mod time;

@@ -4,8 +4,10 @@ mod account;
 mod admin;
 mod audit;
 mod banner;
+mod copy;
 mod demo;
 mod doctor;
+mod import_legacy;
 mod migrate;
 mod open;
 mod probe;
@@ -62,6 +64,10 @@ enum Command {
     Doctor,
     /// Bring the database to the form that this version needs. Stop all other processes first.
     Migrate,
+    /// Copy all documents into another, empty database, and compare both.
+    Copy(copy::Args),
+    /// Bring the orders of the Node system, so that creates that are repeated are replays.
+    ImportLegacy(import_legacy::Args),
     /// Show whether the ParcelX account is held, or lift its hold.
     Account(account::Args),
     /// Show the queues, pause and resume them, retry, promote or remove a job.
@@ -119,6 +125,8 @@ pub fn waybill() -> ExitCode {
             Some(Command::Sweep) => doctor::sweep(config).await,
             Some(Command::Doctor) => doctor::run(config).await,
             Some(Command::Migrate) => migrate::run(config).await,
+            Some(Command::Copy(own)) => copy::run(own, &config).await,
+            Some(Command::ImportLegacy(own)) => import_legacy::run(own, config).await,
             Some(Command::Account(own)) => account::run(own, config).await,
             Some(Command::Queue(own)) => queue::run(own, config).await,
             Some(Command::Probe(own)) => probe::run(own, config).await,
@@ -149,7 +157,11 @@ fn settings(file: Option<&Path>) -> Result<Config, ConfigError> {
 
 fn run(mut runtime: Builder, command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = runtime.enable_all().build()?;
-    let result = runtime.block_on(command);
+    let result = runtime.block_on(async {
+        let result = command.await;
+        open::close().await;
+        result
+    });
     // A blocking read of the database must not delay the exit.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     result

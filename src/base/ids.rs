@@ -20,6 +20,17 @@ pub fn order(now: Timestamp) -> String {
     sortable("ord", now)
 }
 
+/// `ord_…`: an order that was made at `at` in another system; `digest` tells it from the others. The same
+/// every time.
+#[must_use]
+pub fn imported_order(at: Timestamp, digest: &[u8; 32]) -> String {
+    let ms = u64::try_from(at.as_millis()).unwrap_or(0);
+    let mut random = [0; 10];
+    random.iter_mut().zip(digest).for_each(|(to, from)| *to = *from);
+    let id = uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid();
+    format!("ord_{}", id.simple())
+}
+
 /// `plog_…`: one call to ParcelX; its request log and its outcome log share it.
 #[must_use]
 pub fn provider_log(now: Timestamp) -> String {

@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let store = Store::open(&config.store.url).await.context("store.url")?.within(PATIENCE);
+    super::open::closed_at_the_end(&store);
     let mut done = 0;
     let tell = |line: String| {
         done += 1;

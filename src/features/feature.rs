@@ -22,7 +22,10 @@ use crate::{
             registry::{Has, Registry},
             retry::Policies,
         },
-        store::{Document, Order as Sort, Query, Store, StoreError},
+        store::{
+            Document, Order as Sort, Query, Store, StoreError,
+            copy::{self, Contents},
+        },
     },
     provider::carrier::{CallRecords, Needs},
 };
@@ -73,6 +76,8 @@ pub struct Feature {
 
 /// What the store is asked about a collection.
 type Asked<T> = fn(&Store) -> BoxFuture<'_, Result<T, StoreError>>;
+/// From the first store into the second.
+type Copy = for<'s> fn(&'s Store, &'s Store) -> BoxFuture<'s, Result<u64, StoreError>>;
 
 /// A collection whose document type is forgotten.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +86,8 @@ pub struct Collection {
     prepare: Asked<()>,
     remake: Asked<Vec<String>>,
     is_empty: Asked<bool>,
+    contents: Asked<Contents>,
+    copy: Copy,
     walk: Option<fn(Walker, Policies) -> Walker>,
 }
 
@@ -170,6 +177,8 @@ impl Collection {
             is_empty: |store| {
                 Box::pin(async { Ok(store.count::<D>(&Query::by_id(Sort::Ascending), 1).await?.n == 0) })
             },
+            contents: |store| Box::pin(copy::contents::<D>(store)),
+            copy: |from, to| Box::pin(copy::copy::<D>(from, to)),
             walk: None,
         }
     }
@@ -194,6 +203,22 @@ impl Collection {
     /// When the store fails.
     pub async fn is_empty(&self, store: &Store) -> Result<bool, StoreError> {
         (self.is_empty)(store).await
+    }
+
+    /// How much it has, and a hash over all of it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn contents(&self, store: &Store) -> Result<Contents, StoreError> {
+        (self.contents)(store).await
+    }
+
+    /// Copies all of it into a database that has nothing of it, and gives the number of documents.
+    ///
+    /// # Errors
+    /// When a store fails.
+    pub async fn copy(&self, from: &Store, to: &Store) -> Result<u64, StoreError> {
+        (self.copy)(from, to).await
     }
 
     /// Has relay and sweeper walk it, if it has an outbox.

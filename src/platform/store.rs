@@ -4,6 +4,7 @@
 //! must pass the contract suite in `tests/it/store/`.
 
 mod batch;
+pub mod copy;
 pub mod document;
 pub mod migrations;
 mod mongo;
@@ -22,6 +23,7 @@ use jiff::SignedDuration;
 pub use self::{
     batch::{Batch, CommitError},
     document::{Document, Field, FieldType, Index},
+    mongo::foreign::{Foreign, ForeignDocument},
     query::{Count, Cursor, Key, Order, Page, Query, Unreadable},
     update::{Decision, Updated},
 };
@@ -108,7 +110,7 @@ impl Store {
         let adapter = if let Some(path) = url.strip_prefix("sqlite:") {
             Adapter::Sqlite(sqlite::Sqlite::open(path).await?)
         } else if is_mongodb(url) {
-            Adapter::Mongo(mongo::Mongo::open(url).await?)
+            Adapter::Mongo(mongo::Mongo::open(url, REQUEST).await?)
         } else {
             let why = "the store's URL must start with `sqlite:` or `mongodb://`";
             return Err(StoreError::Unavailable(why.to_owned()));
@@ -120,7 +122,11 @@ impl Store {
     /// A handle whose operations may take this long: 4 s where nothing is said.
     #[must_use]
     pub fn within(&self, within: Duration) -> Self {
-        Self { within, ..self.clone() }
+        let mut store = Self { within, ..self.clone() };
+        if let Adapter::Mongo(mongo) = &mut store.adapter {
+            mongo.reads_within(within);
+        }
+        store
     }
 
     /// Makes the collection and its indexes where they are missing. To be called once at start for each type.
@@ -221,8 +227,21 @@ impl Store {
     /// Inserts many, in any order and in as few commits as the database can. Each has an outcome of its own,
     /// in the order of `docs`: as for [`Store::insert`].
     pub async fn insert_all<D: Document>(&self, docs: &[D]) -> Vec<Result<(), StoreError>> {
+        self.insert_each(docs, |_| 1).await
+    }
+
+    /// The same, and each keeps the version that it has: for documents that come out of another database.
+    pub async fn restore_all<D: Document>(&self, docs: &[D]) -> Vec<Result<(), StoreError>> {
+        self.insert_each(docs, D::version).await
+    }
+
+    async fn insert_each<D: Document>(
+        &self,
+        docs: &[D],
+        version: fn(&D) -> i64,
+    ) -> Vec<Result<(), StoreError>> {
         let inserted: Result<_, StoreError> =
-            self.timed(async { adapter!(self, a => a.insert_all(docs)) }).await;
+            self.timed(async { adapter!(self, a => a.insert_all(docs, version)) }).await;
         inserted.unwrap_or_else(|error| {
             let same = || match &error {
                 StoreError::Fault(why) => StoreError::Fault(why.clone()),

@@ -73,6 +73,21 @@ impl Merchant {
             .then(|| id.and_then(Value::as_str).unwrap_or_else(|| panic!("no id in {body}")).to_owned())
     }
 
+    /// Sends an order once, to the n-th API, and gives the status and the id, if there was an answer.
+    pub(crate) async fn create_once(&self, api: usize, client_order_id: &str) -> Option<(u16, String)> {
+        let url = self.apis.lock().unwrap()[api].clone();
+        let request = self.http.post(format!("{url}/orders/create")).bearer_auth(&self.token);
+        let answer = request.json(&order(client_order_id)).send().await.ok()?;
+        let status = answer.status().as_u16();
+        let body: Value = answer.json().await.ok()?;
+        let id = body.pointer("/data/id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if matches!(status, 200 | 201) {
+            let before = self.accepted.lock().unwrap().insert(client_order_id.to_owned(), id.clone());
+            assert!(before.is_none_or(|before| before == id), "{client_order_id} was accepted as two orders");
+        }
+        Some((status, id))
+    }
+
     /// Calls an order off, until that is heard.
     pub(crate) async fn cancel(&self, id: &str) {
         let until = Instant::now() + PATIENCE;

@@ -10,14 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::sleep;
 use waybill::{base::clock::Clock, platform::auth::Tokens};
 
-use super::{merchant::Merchant, process::Process, seed::Seed, simulator::Simulator};
+use super::{backend::Backend, merchant::Merchant, process::Process, seed::Seed, simulator::Simulator};
 
 const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
 const WORKER: &str = env!("CARGO_BIN_EXE_worker");
@@ -59,20 +58,48 @@ pub(crate) struct Rig {
     settings: Vec<(String, String)>,
     numbers: Mutex<usize>,
     _simulator_runs: Process,
+    backend: Backend,
     folder: Option<TempDir>,
 }
 
 impl Rig {
     /// A simulator that answers at once, and nothing else yet. `settings` go over the usual ones.
-    #[expect(clippy::print_stderr, reason = "a test speaks to who runs it")]
     pub(crate) async fn new(scenario: &'static str, settings: &[(&str, &str)]) -> Self {
+        let folder = TempDir::with_prefix(format!("waybill-{scenario}-")).unwrap();
+        let backend = Backend::chosen(folder.path()).await;
+        Self::on(scenario, settings, folder, backend).await
+    }
+
+    /// The same on files, whatever the others stand on: for what happens to these files.
+    pub(crate) async fn on_files(scenario: &'static str, settings: &[(&str, &str)]) -> Self {
+        let folder = TempDir::with_prefix(format!("waybill-{scenario}-")).unwrap();
+        let backend = Backend::files(folder.path());
+        Self::on(scenario, settings, folder, backend).await
+    }
+
+    /// The same on the servers, whatever the others stand on, or with its documents on one of its own.
+    pub(crate) async fn on_servers(scenario: &'static str, own: Option<String>) -> Self {
+        let folder = TempDir::with_prefix(format!("waybill-{scenario}-")).unwrap();
+        let backend = match own {
+            None => Backend::server().await,
+            Some(url) => Backend::at(url, "waybill").await,
+        };
+        Self::on(scenario, &[], folder, backend).await
+    }
+
+    #[expect(clippy::print_stderr, reason = "a test speaks to who runs it")]
+    async fn on(
+        scenario: &'static str,
+        settings: &[(&str, &str)],
+        folder: TempDir,
+        backend: Backend,
+    ) -> Self {
         let seed = Seed::of(scenario);
         eprintln!(
             "faults: {scenario}: FAULTS_SEED={} FAULTS_ROUNDS={}",
             super::seed::run(),
             super::seed::rounds()
         );
-        let folder = TempDir::with_prefix(format!("waybill-{scenario}-")).unwrap();
         let path = folder.path();
         waybill::provider::parcelx::client::install_crypto();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
@@ -95,9 +122,10 @@ impl Rig {
 
         let mut all: Vec<(String, String)> =
             SETTINGS.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let (store, queue) = backend.urls();
         all.extend([
-            ("WAYBILL_STORE__URL".to_owned(), format!("sqlite:{}", path.join("waybill.db").display())),
-            ("WAYBILL_QUEUE__URL".to_owned(), format!("sqlite:{}", path.join("queue.db").display())),
+            ("WAYBILL_STORE__URL".to_owned(), store),
+            ("WAYBILL_QUEUE__URL".to_owned(), queue),
             ("WAYBILL_AUTH__JWT_SECRET".to_owned(), JWT_SECRET.to_owned()),
             ("WAYBILL_PARCELX__BASE_URL".to_owned(), simulator.url.clone()),
         ]);
@@ -118,6 +146,7 @@ impl Rig {
             settings: all,
             numbers: Mutex::new(0),
             _simulator_runs: running,
+            backend,
             folder: Some(folder),
         }
     }
@@ -180,20 +209,9 @@ impl Rig {
         self.kills.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One column of text from each row of a database file, which need not exist.
-    pub(crate) fn column(&self, file: &str, sql: &str) -> Vec<String> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(self.file(file), flags).unwrap();
-        conn.busy_timeout(Duration::from_secs(10)).unwrap();
-        let mut statement = conn.prepare(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
-        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
-        rows.collect::<Result<_, _>>().unwrap()
-    }
-
-    /// Every document of a collection. `json()` reads text and SQLite's binary form alike.
+    /// Every document of a collection.
     pub(crate) fn documents(&self, collection: &str) -> Vec<Value> {
-        let texts = self.column("waybill.db", &format!("SELECT json(doc) FROM {collection}"));
-        texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
+        self.backend.documents(collection)
     }
 
     /// The order of a merchant's number, as it stands in the file.
@@ -218,27 +236,19 @@ impl Rig {
         }
     }
 
-    /// Deletes the queue's file, with its side files, under whoever has it open.
+    /// The queue goes, with all it knew, under whoever has it open.
     pub(crate) fn lose_queue(&self) {
-        self.delete(&["queue.db", "queue.db-wal", "queue.db-shm"]);
+        self.backend.lose_queue(true);
     }
 
-    pub(crate) fn delete(&self, names: &[&str]) {
-        for name in names {
-            // There may be none.
-            drop(std::fs::remove_file(self.file(name)));
-        }
+    /// The same as a person may delete its file, who does not see those beside it.
+    pub(crate) fn lose_queue_file(&self) {
+        self.backend.lose_queue(false);
     }
 
     /// Jobs that are not finished, as `state id`.
     pub(crate) fn open_jobs(&self) -> Vec<String> {
-        if !self.file("queue.db").exists() {
-            return Vec::new(); // lost, and nobody has needed it since
-        }
-        self.column(
-            "queue.db",
-            "SELECT state || ' ' || id FROM jobs WHERE state IN ('waiting', 'active', 'delayed')",
-        )
+        self.backend.open_jobs()
     }
 }
 

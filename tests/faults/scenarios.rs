@@ -8,3 +8,5 @@ mod frozen;
 mod kills;
 mod locked;
 mod queue_lost;
+mod replica_set;
+mod twins;

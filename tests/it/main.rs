@@ -20,6 +20,8 @@ mod lifecycle;
 #[cfg(test)]
 mod models;
 #[cfg(test)]
+mod moving;
+#[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod outbox;

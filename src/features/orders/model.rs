@@ -12,6 +12,7 @@
 //! | `label.rs`, `amend.rs`, `operator.rs` | labels; corrections; what people decide |
 //! | `dispatch.rs` | its job of now, the outbox, when it is overdue |
 //! | `derived.rs`, `history.rs` | what follows from the rest; the steps so far |
+//! | `imported.rs` | nowhere: orders of another system, as they come in |
 
 mod amend;
 mod booking;
@@ -21,6 +22,7 @@ mod derived;
 mod dispatch;
 mod event;
 mod history;
+mod imported;
 mod label;
 mod operator;
 
@@ -39,6 +41,7 @@ pub use self::{
     dispatch::{Dispatch, cancel_job_id, job_id},
     event::{Applied, Event, IllegalStep, OperatorAction},
     history::{Actor, HISTORY_KEPT, HistoryEntry},
+    imported::{Imported, ImportedEnd},
     label::{Label, LabelFailure, LabelRequest, label_job_id},
 };
 use super::{

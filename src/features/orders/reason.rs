@@ -7,6 +7,8 @@ pub const OUTCOME_UNKNOWN: &str = "outcome-unknown";
 pub const OTHER_ENVIRONMENT: &str = "other-provider-environment";
 pub const FOUND_CANCELLED: &str = "found-cancelled";
 pub const SECOND_SHIPMENT: &str = "second-shipment";
+/// Another system had taken it and left it open.
+pub const IMPORTED_OPEN: &str = "imported-open";
 pub const POISON: &str = "poison";
 pub const AWB_OF_ANOTHER_ORDER: &str = "awb-of-another-order";
 pub const CANCEL_UNCLEAR: &str = "cancel-unclear";

@@ -10,9 +10,11 @@ mod connection;
 mod document;
 mod failure;
 mod filter;
+pub(super) mod foreign;
 mod indexes;
 mod rows;
 mod settle;
+mod twins;
 
 use std::{
     collections::BTreeMap,
@@ -31,6 +33,7 @@ use self::{
     filter::refused,
     indexes::Indexes,
     rows::Extent,
+    twins::{Seen, Twins},
 };
 use super::{Count, Document, Index, InsertOutcome, Key, Page, Query, StoreError, batch::next_version};
 use crate::base::{clock::Clock, timestamp::Timestamp};
@@ -52,6 +55,9 @@ pub(super) struct Mongo {
     /// Host and database, for people.
     place: Arc<str>,
     under_way: TaskTracker,
+    twins: Twins,
+    /// How long the server may be at a read: nobody waits for it any longer.
+    reads: Duration,
 }
 
 impl std::fmt::Debug for Mongo {
@@ -61,9 +67,14 @@ impl std::fmt::Debug for Mongo {
 }
 
 impl Mongo {
-    pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
+    pub(super) async fn open(url: &str, reads: Duration) -> Result<Self, StoreError> {
         let connection::Opened { database, place } = connection::open(url).await?;
-        Ok(Self { database, place: place.into(), under_way: TaskTracker::new() })
+        let (under_way, twins) = (TaskTracker::new(), Twins::default());
+        Ok(Self { database, place: place.into(), under_way, twins, reads })
+    }
+
+    pub(super) fn reads_within(&mut self, reads: Duration) {
+        self.reads = reads;
     }
 
     fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {
@@ -155,18 +166,49 @@ impl Mongo {
         index: &'static Index,
     ) -> Result<InsertOutcome<D>, StoreError> {
         let stored = encode(doc, 1)?;
-        let twin = match self.put(D::COLLECTION, &stored).await {
-            Ok(()) => return Ok(InsertOutcome::Inserted),
-            Err(Failure::Duplicate(name)) if name == index.name => {
-                self.twin(D::COLLECTION, index, &stored).await?
+        let found = match self.twins.place(D::COLLECTION, index, &stored) {
+            None => self.put_or_find(D::COLLECTION, index, &stored).await?,
+            Some(place) => {
+                let mut known = place.turn().await;
+                match known.as_ref() {
+                    Some(seen) if place.believes(seen) => Some(seen.doc.clone()),
+                    _ => {
+                        let since = Instant::now();
+                        let mut found = None;
+                        if known.is_some() {
+                            found = self.look(D::COLLECTION, index, &stored).await?;
+                        }
+                        if found.is_none() {
+                            found = self.put_or_find(D::COLLECTION, index, &stored).await?;
+                        }
+                        let doc = found.clone().unwrap_or_else(|| stored.clone());
+                        *known = Some(Seen { since, doc });
+                        found
+                    }
+                }
             }
-            Err(Failure::Unknown(why)) => self.possible_twin(D::COLLECTION, index, &stored, why).await?,
-            Err(other) => return Err(other.into()),
         };
-        if twin == stored {
-            return Ok(InsertOutcome::Inserted);
+        match found {
+            Some(twin) if twin != stored => read::<D>(&twin).map(InsertOutcome::Existing),
+            _ => Ok(InsertOutcome::Inserted),
         }
-        read::<D>(&twin).map(InsertOutcome::Existing)
+    }
+
+    /// Inserts the document, or gives the one that has the same values in the index, which may be itself.
+    async fn put_or_find(
+        &self,
+        collection: &str,
+        index: &Index,
+        stored: &RawDocumentBuf,
+    ) -> Result<Option<RawDocumentBuf>, StoreError> {
+        match self.put(collection, stored).await {
+            Ok(()) => Ok(None),
+            Err(Failure::Duplicate(name)) if name == index.name => {
+                self.twin(collection, index, stored).await.map(Some)
+            }
+            Err(Failure::Unknown(why)) => self.possible_twin(collection, index, stored, why).await.map(Some),
+            Err(other) => Err(other.into()),
+        }
     }
 
     pub(super) async fn get<D: Document>(&self, id: &str) -> Result<Option<D>, StoreError> {
@@ -174,13 +216,15 @@ impl Mongo {
     }
 
     async fn stored(&self, collection: &str, id: &str) -> Result<Option<RawDocumentBuf>, Failure> {
-        let (collection, filter) = (self.collection(collection), doc! { "_id": id });
-        self.run(async move { collection.find_one(filter).await }).await
+        let (collection, filter, reads) = (self.collection(collection), doc! { "_id": id }, self.reads);
+        self.run(async move { collection.find_one(filter).max_time(reads).await }).await
     }
 
     pub(super) async fn get_many<D: Document>(&self, ids: &[&str]) -> Result<Page<D>, StoreError> {
         let (collection, filter) = (self.collection(D::COLLECTION), doc! { "_id": { "$in": ids } });
-        let found = self.run(async move { rows::all(collection.find(filter).await?).await }).await?;
+        let reads = self.reads;
+        let find = async move { rows::all(collection.find(filter).max_time(reads).await?).await };
+        let found = self.run(find).await?;
         let mut page = Page::empty();
         found.iter().for_each(|raw| rows::take(&mut page, raw));
         let mut places = BTreeMap::new();
@@ -215,7 +259,7 @@ impl Mongo {
     async fn find_once<D: Document>(&self, query: &Query) -> Result<Page<D>, StoreError> {
         let Some(walk) = filter::walk(D::COLLECTION, D::INDEXES, query)? else { return Ok(Page::empty()) };
         let extent = Extent::of(query);
-        let found = self.run(rows::fetch(self.collection(D::COLLECTION), walk, extent)).await?;
+        let found = self.run(rows::fetch(self.collection(D::COLLECTION), walk, extent, self.reads)).await?;
         Ok(rows::page(found, extent))
     }
 
@@ -229,7 +273,9 @@ impl Mongo {
         };
         let cap = u64::try_from(cap).unwrap_or(u64::MAX);
         let (collection, limit) = (self.collection(D::COLLECTION), cap.saturating_add(1));
-        let counting = async move { collection.count_documents(walk.filter).limit(limit).await };
+        let reads = self.reads;
+        let counting =
+            async move { collection.count_documents(walk.filter).limit(limit).max_time(reads).await };
         let n = self.run(counting).await?;
         Ok(Count { n: n.min(cap), capped: n > cap })
     }
@@ -239,7 +285,7 @@ impl Mongo {
         field: &'static str,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
         let filter = filter::texts(D::COLLECTION, D::INDEXES, field)?;
-        Ok(self.run(rows::count_by(self.collection(D::COLLECTION), filter, field)).await?)
+        Ok(self.run(rows::count_by(self.collection(D::COLLECTION), filter, field, self.reads)).await?)
     }
 
     pub(super) async fn replace<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {

@@ -129,8 +129,9 @@ impl Sqlite {
     pub(super) async fn insert_all<D: Document>(
         &self,
         docs: &[D],
+        version: fn(&D) -> i64,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        let statements: Vec<_> = docs.iter().map(|doc| inserting(doc)).collect();
+        let statements: Vec<_> = docs.iter().map(|doc| inserting_as(doc, version(doc))).collect();
         let write = self.writer.run(move |step| {
             let mut outcomes = Vec::with_capacity(statements.len());
             for statement in statements {
@@ -272,7 +273,11 @@ fn conflict<D: Document>(error: &Error) -> Option<String> {
 }
 
 fn inserting(doc: &dyn Stored) -> Result<Statement, StoreError> {
-    Ok(sql::insert(doc.collection(), doc.id(), doc.json(1)?))
+    inserting_as(doc, 1)
+}
+
+fn inserting_as(doc: &dyn Stored, version: i64) -> Result<Statement, StoreError> {
+    Ok(sql::insert(doc.collection(), doc.id(), version, doc.json(version)?))
 }
 
 fn replacing(doc: &dyn Stored) -> Result<Statement, StoreError> {

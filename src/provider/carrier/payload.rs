@@ -60,7 +60,7 @@ pub struct Item {
     pub tax_percent: Percent,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Charges {
     pub order_amount: Money,
@@ -72,7 +72,7 @@ pub struct Charges {
 }
 
 /// One entry per box in each list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Parcels {
     pub width: Vec<Centimetres>,

@@ -31,6 +31,8 @@ pub struct RequestLog {
     pub order_id: String,
     /// Our reference.
     pub idempotency_key: String,
+    /// Null where nothing was asked; not every database stores a null.
+    #[serde(default)]
     pub request_payload: Value,
     #[serde(default, skip_serializing_if = "PayloadIs::is_json")]
     pub payload_is: PayloadIs,

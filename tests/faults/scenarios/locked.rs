@@ -32,7 +32,7 @@ async fn away(rig: &Rig, file: &str, letter: char) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_away_for_a_while_strands_no_order() {
     // An outage must not use up attempts: here the first one that counted would give its order to a person.
-    let rig = Rig::new("store-away", &[("WAYBILL_QUEUE__ATTEMPTS", "1")]).await;
+    let rig = Rig::on_files("store-away", &[("WAYBILL_QUEUE__ATTEMPTS", "1")]).await;
     let (api, worker) = (rig.api(None).await, rig.worker(None).await);
     away(&rig, "waybill.db", 'L').await;
     let findings = audit(&rig, vec![worker], vec![api]).await;
@@ -41,7 +41,7 @@ async fn a_database_that_is_away_for_a_while_strands_no_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_that_is_away_for_a_while_strands_no_order() {
-    let rig = Rig::new("queue-away", &[]).await;
+    let rig = Rig::on_files("queue-away", &[]).await;
     let (api, worker) = (rig.api(None).await, rig.worker(None).await);
     away(&rig, "queue.db", 'M').await;
     let findings = audit(&rig, vec![worker], vec![api]).await;

@@ -41,11 +41,11 @@ async fn a_queue_that_is_lost_loses_no_order() {
         if random.below(2) == 0 {
             rig.lose_queue();
         } else {
-            rig.delete(&["queue.db"]);
+            rig.lose_queue_file();
         }
         if random.below(2) == 0 {
             sleep(random.ms(0, 300)).await;
-            rig.delete(&["queue.db"]);
+            rig.lose_queue_file();
             rig.replace(&mut worker).await;
         }
         rig.simulator.pace(0, 0).await;

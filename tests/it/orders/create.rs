@@ -223,7 +223,7 @@ async fn both_paths_do_the_same() {
 
 #[tokio::test]
 async fn nothing_is_accepted_while_the_database_is_not_in_its_place() {
-    let app = TestApp::start().await;
+    let app = TestApp::builder().on_files().start().await;
     app.leave_jobs();
     let merchant = app.merchant("u1");
     merchant.create(&order("A-1")).await;

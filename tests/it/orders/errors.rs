@@ -226,7 +226,7 @@ async fn create(client: &Client) -> Answer {
 /// Takes the three seconds for which a busy database is waited for.
 #[tokio::test]
 async fn while_the_store_is_away_nothing_is_created_and_the_client_may_retry() {
-    let app = TestApp::start().await;
+    let app = TestApp::builder().on_files().start().await;
     app.leave_jobs();
     let merchant = app.merchant("u1");
     let lock = locked(&app, "waybill.db");
@@ -243,7 +243,7 @@ async fn while_the_store_is_away_nothing_is_created_and_the_client_may_retry() {
 
 #[tokio::test]
 async fn a_create_that_took_too_long_is_settled_by_sending_it_again() {
-    let app = TestApp::builder().setting("WAYBILL_HTTP__TIMEOUT", "100ms").start().await;
+    let app = TestApp::builder().on_files().setting("WAYBILL_HTTP__TIMEOUT", "100ms").start().await;
     app.leave_jobs();
     let merchant = app.merchant("u1");
     let lock = locked(&app, "waybill.db");
@@ -286,7 +286,7 @@ async fn a_queue_that_is_away_keeps_no_order_from_being_taken() {
 
 #[tokio::test]
 async fn a_store_that_is_broken_is_our_fault_and_shows_nothing_of_itself() {
-    let app = TestApp::start().await;
+    let app = TestApp::builder().on_files().start().await;
     let merchant = app.merchant("u1");
     Connection::open(app.folder.path().join("waybill.db"))
         .unwrap()

@@ -263,7 +263,7 @@ fn bent(good: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_cursor_is_good_for_its_query_alone_and_a_bad_one_never_reaches_the_store() {
-    let app = TestApp::start().await;
+    let app = TestApp::builder().on_files().start().await;
     app.leave_jobs();
     let (merchant, other) = (app.merchant("u1"), app.merchant("u2"));
     for i in 0..3 {

@@ -1,28 +1,46 @@
 //! Orders that this binary cannot read, as a newer one of a rolling deploy may write them: they are left out,
 //! and delay nobody else.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
+use bson::doc;
 use rusqlite::Connection;
 
-use crate::support::{TestApp, orders::order};
+use crate::support::{TestApp, mongodb::Lab, orders::order};
 
 /// More than one pass of relay or sweeper takes.
 const MANY: i64 = 600;
 
-fn database(app: &TestApp) -> Connection {
-    Connection::open(app.folder.path().join("waybill.db")).unwrap()
+/// Makes the order `id` unreadable, and many more like it that all stand before it.
+async fn unreadable(app: &TestApp, id: &str) {
+    match &app.backend.lab {
+        None => unreadable_in_file(&app.folder.path().join("waybill.db"), id),
+        Some(lab) => unreadable_on_server(lab, id).await,
+    }
 }
 
-/// Makes the order `id` unreadable, and many more like it that all stand before it.
-fn unreadable(app: &TestApp, id: &str) {
-    let conn = database(app);
+fn unreadable_in_file(file: &Path, id: &str) {
+    let conn = Connection::open(file).unwrap();
     let newer = "UPDATE orders SET doc = json_set(doc, '$.providerSyncStatus', 'newer') WHERE id = ?1";
     assert_eq!(conn.execute(newer, [id]).unwrap(), 1);
     let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
         INSERT INTO orders SELECT 'ord_' || i, version, json_set(doc, '$.id', 'ord_' || i,
             '$.orderNumber', 'N' || i, '$.clientOrderId', 'C' || i) FROM orders, n WHERE id = ?1";
     assert_eq!(conn.execute(many, rusqlite::params![id, MANY]).unwrap(), 600);
+}
+
+async fn unreadable_on_server(lab: &Lab, id: &str) {
+    let mut newer = lab.raw("orders", id).await;
+    newer.insert("providerSyncStatus", "newer");
+    lab.documents("orders").replace_one(doc! { "_id": id }, newer.clone()).await.unwrap();
+    let many = (1..=MANY).map(|n| {
+        let mut copy = newer.clone();
+        copy.insert("_id", format!("ord_{n}"));
+        copy.insert("orderNumber", format!("N{n}"));
+        copy.insert("clientOrderId", format!("C{n}"));
+        copy
+    });
+    lab.documents("orders").insert_many(many).await.unwrap();
 }
 
 #[tokio::test]
@@ -32,7 +50,7 @@ async fn the_relay_passes_over_them() {
     let newer = merchant.create(&order("A-1")).await;
     app.advance(Duration::from_secs(1));
     let good = merchant.create(&order("A-2")).await;
-    unreadable(&app, &newer);
+    unreadable(&app, &newer).await;
     app.backend.lose_queue();
     app.advance(Duration::from_secs(10));
     let report = app.app.walker().pass().await.unwrap();
@@ -51,7 +69,7 @@ async fn the_sweeper_passes_over_them() {
     let good = merchant.create(&order("A-2")).await;
     app.advance(Duration::from_secs(10));
     assert_eq!(app.app.walker().pass().await.unwrap().relayed, 2);
-    unreadable(&app, &newer);
+    unreadable(&app, &newer).await;
     app.backend.lose_queue();
     app.advance(Duration::from_secs(3600));
     let report = app.app.walker().pass().await.unwrap();
@@ -71,7 +89,7 @@ async fn lists_leave_them_out() {
     let old = merchant.create(&order("A-0")).await;
     app.advance(Duration::from_secs(1));
     let newer = merchant.create(&order("A-1")).await;
-    unreadable(&app, &newer);
+    unreadable(&app, &newer).await;
     let (mut seen, mut path) = (Vec::new(), "/v1/orders?limit=100".to_owned());
     loop {
         let page = merchant.get(&path).await;

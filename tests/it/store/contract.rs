@@ -42,7 +42,8 @@ macro_rules! contract_suite {
                 pages_behind_a_cursor_are_complete_while_others_insert, the_limit_holds,
                     a_nested_field_is_found,
                 documents_without_the_sort_field_are_left_out, times_sort, booleans_and_integers_are_keys,
-                a_unique_key_finds_its_document, equal_fields_beside_the_index_are_compared, counts_per_value,
+                a_unique_key_finds_its_document, a_unique_key_beside_other_fields_is_compared,
+                    equal_fields_beside_the_index_are_compared, counts_per_value,
                     what_no_index_serves_is_a_fault,
                 values_are_never_read_as_code);
             contract_suite!(@ $open, declaring: a_changed_declaration_is_refused_and_named,
@@ -55,6 +56,7 @@ macro_rules! contract_suite {
             contract_suite!(@ $open, together: an_existing_document_comes_instead,
                 a_conflict_of_another_index_stays_one, only_a_unique_index_can_be_named,
                 of_many_inserts_of_a_key_the_others_get_the_winner, each_of_many_has_its_own_outcome,
+                    restored_documents_keep_their_versions,
                 a_batch_is_done_as_a_whole, a_conflict_undoes_the_batch_and_is_named,
                 a_lost_version_undoes_the_batch_and_is_named, racing_batches_lose_nothing);
         }

@@ -1,5 +1,5 @@
 //! Which database and queue a whole test run stands on: `WAYBILL_TEST_BACKEND` is `sqlite` (files in a folder
-//! of the test) or `redis` (the queue on Redis).
+//! of the test), `redis` (the queue on Redis) or `mongodb` (the documents on MongoDB and the queue on Redis).
 
 use std::{
     net::SocketAddr,
@@ -10,12 +10,13 @@ use std::{
 
 use waybill::base::clock::Clock;
 
-use super::redis;
+use super::{mongodb::Lab, redis};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sqlite,
     Redis,
+    Mongodb,
 }
 
 impl Kind {
@@ -25,25 +26,28 @@ impl Kind {
         match std::env::var("WAYBILL_TEST_BACKEND").as_deref() {
             Err(_) | Ok("sqlite") => Self::Sqlite,
             Ok("redis") => Self::Redis,
-            Ok(other) => panic!("WAYBILL_TEST_BACKEND is sqlite or redis, not {other:?}"),
+            Ok("mongodb") => Self::Mongodb,
+            Ok(other) => panic!("WAYBILL_TEST_BACKEND is sqlite, redis or mongodb, not {other:?}"),
         }
     }
 }
 
 /// The place of one test.
-#[derive(Debug)]
 pub(crate) struct Backend {
     kind: Kind,
     folder: PathBuf,
-    /// What its keys begin with, or its database is called.
+    /// What its keys begin with.
     name: String,
+    /// Its database on a server.
+    pub(crate) lab: Option<Lab>,
 }
 
 impl Backend {
-    pub(crate) fn new(kind: Kind, folder: &Path) -> Self {
+    pub(crate) async fn new(kind: Kind, folder: &Path) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("t{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        Self { kind, folder: folder.to_owned(), name }
+        let lab = if kind == Kind::Mongodb { Some(Lab::kept().await) } else { None };
+        Self { kind, folder: folder.to_owned(), name, lab }
     }
 
     pub(crate) fn is_files(&self) -> bool {
@@ -51,7 +55,10 @@ impl Backend {
     }
 
     pub(crate) fn store_url(&self) -> String {
-        format!("sqlite:{}", self.folder.join("waybill.db").display())
+        match &self.lab {
+            None => format!("sqlite:{}", self.folder.join("waybill.db").display()),
+            Some(lab) => lab.url.clone(),
+        }
     }
 
     pub(crate) fn queue_url(&self) -> String {
@@ -78,6 +85,15 @@ impl Backend {
         let mut raw = redis::Raw::connect(self.server().expect("a queue on Redis"));
         let key = format!("{}:{queue}:wait", self.name);
         assert_eq!(raw.cmd(&["LREM", &key, "0", job]).int(), 1, "{job} does not wait");
+    }
+
+    /// All that is kept of the documents, as it lies there, each with its place.
+    pub(crate) async fn stored(&self) -> Vec<(String, Vec<u8>)> {
+        if let Some(lab) = &self.lab {
+            return lab.stored().await;
+        }
+        let files = std::fs::read_dir(&self.folder).unwrap().map(|file| file.unwrap().path());
+        files.map(|path| (path.display().to_string(), std::fs::read(&path).unwrap())).collect()
     }
 
     /// The queue with all it knew is gone, as when its file or its Redis is lost.

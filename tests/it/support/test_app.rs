@@ -163,7 +163,7 @@ impl Builder {
     pub(crate) async fn start(self) -> TestApp {
         let folder = TempDir::new().unwrap();
         let clock = Clock::manual(Timestamp::from_millis(START));
-        let backend = Backend::new(self.kind, folder.path());
+        let backend = Backend::new(self.kind, folder.path()).await;
         let mut settings = vec![
             ("WAYBILL_STORE__URL".to_owned(), backend.store_url()),
             ("WAYBILL_QUEUE__URL".to_owned(), backend.queue_url()),

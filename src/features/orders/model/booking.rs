@@ -114,6 +114,11 @@ impl Booking {
         self.waits
     }
 
+    /// A call of another system's may have booked the order.
+    pub(super) fn may_have_booked(&mut self, call: UnresolvedCall) {
+        self.unresolved = Some(call);
+    }
+
     /// Whether the last attempt is the one of this log.
     fn is_on(&self, log_id: &str) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| attempt.request_log_id == log_id)

@@ -63,6 +63,11 @@ impl Cancellation {
         &self.request
     }
 
+    /// Of an order that comes in as it is.
+    pub(super) fn set_request(&mut self, request: CancelRequest) {
+        self.request = request;
+    }
+
     /// How far that request is.
     #[must_use]
     pub fn state(&self) -> CancellationState {

@@ -41,6 +41,16 @@ fn declared(index: &Index) -> Form {
     Form { keys, unique: index.unique, partial }
 }
 
+fn model(form: &Form, name: &str) -> IndexModel {
+    let keys: Document = form.keys.iter().map(|key| (key.clone(), Bson::Int32(1))).collect();
+    let options = IndexOptions::builder()
+        .name(name.to_owned())
+        .unique(form.unique.then_some(true))
+        .partial_filter_expression(form.partial.clone())
+        .build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
 fn stored(model: &IndexModel) -> Stored {
     let options = model.options.clone().unwrap_or_default();
     let ascending = model.keys.values().all(|direction| match direction {
@@ -74,7 +84,7 @@ impl Indexes {
     /// then are.
     pub(super) async fn prepare(&self, indexes: &[Index], remake: bool) -> Result<Vec<String>, StoreError> {
         let there = self.list().await?;
-        let mut changed = Vec::new();
+        let (mut changed, mut missing) = (Vec::new(), Vec::new());
         for index in indexes {
             let form = declared(index);
             let own = there.iter().find(|stored| stored.name == index.name);
@@ -85,13 +95,16 @@ impl Indexes {
             let same =
                 there.iter().find(|stored| stored.form.as_ref() == Some(&form) && stored.name != next(index));
             let Some(old) = own.or(same) else {
-                self.create(index, &form, index.name).await?;
+                missing.push(model(&form, index.name));
                 continue;
             };
             changed.push(format!("{}.{}", self.collection.name(), index.name));
             if remake {
                 self.replace(index, &form, &old.name).await?;
             }
+        }
+        if !missing.is_empty() {
+            self.create(missing).await?;
         }
         if remake {
             for left in there.iter().filter(|stored| stored.name.ends_with(NEXT)) {
@@ -123,21 +136,14 @@ impl Indexes {
         }
     }
 
-    async fn create(&self, index: &Index, form: &Form, name: &str) -> Result<(), StoreError> {
-        let keys: Document = form.keys.iter().map(|key| (key.clone(), Bson::Int32(1))).collect();
-        let options = IndexOptions::builder()
-            .name(name.to_owned())
-            .unique(form.unique.then_some(true))
-            .partial_filter_expression(form.partial.clone())
-            .build();
-        let model = IndexModel::builder().keys(keys).options(options).build();
-        match self.collection.create_index(model).await {
+    /// All of them, or none.
+    async fn create(&self, models: Vec<IndexModel>) -> Result<(), StoreError> {
+        match self.collection.create_indexes(models).await {
             Ok(_) => Ok(()),
             Err(error) => match meaning(&self.place, &error) {
-                Failure::Duplicate(_) => Err(StoreError::Fault(format!(
-                    "{}: stored documents break the unique index {}",
-                    self.collection.name(),
-                    index.name
+                Failure::Duplicate(index) => Err(StoreError::Fault(format!(
+                    "{}: stored documents break the unique index {index}",
+                    self.collection.name()
                 ))),
                 other => Err(other.into()),
             },
@@ -150,14 +156,14 @@ impl Indexes {
     async fn replace(&self, index: &Index, form: &Form, old: &str) -> Result<(), StoreError> {
         if !form.unique {
             self.drop(old).await?;
-            return self.create(index, form, index.name).await;
+            return self.create(vec![model(form, index.name)]).await;
         }
         let mut guard = form.clone();
         guard.partial.get_or_insert_default().insert("_id", doc! { "$gte": "" });
         let name = next(index);
-        self.create(index, &guard, &name).await?;
+        self.create(vec![model(&guard, &name)]).await?;
         self.drop(old).await?;
-        self.create(index, form, index.name).await?;
+        self.create(vec![model(form, index.name)]).await?;
         self.drop(&name).await
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Guards against one document that does not read as its type ending a whole page: each is read by itself.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bson::{Bson, Document as Bsons, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use mongodb::{Collection, Cursor as Rows, error::Result};
@@ -48,6 +48,7 @@ pub(super) async fn fetch(
     collection: Collection<RawDocumentBuf>,
     walk: Walk,
     extent: Extent,
+    within: Duration,
 ) -> Result<Vec<Row>> {
     let count = extent.rows(walk.takes.is_some());
     let batch = u32::try_from(extent.limit.saturating_add(1).min(BATCH)).unwrap_or(u32::MAX);
@@ -55,17 +56,15 @@ pub(super) async fn fetch(
     let Walk { filter, sort, key, holds, takes } = walk;
     let filtered = takes.is_some();
     let mut rows: Rows<RawDocumentBuf> = match takes {
-        None => collection.find(filter).sort(sort).limit(limit).batch_size(batch).await?,
+        None => collection.find(filter).sort(sort).limit(limit).batch_size(batch).max_time(within).await?,
         Some(takes) => {
             let row =
                 doc! { "$cond": [takes, { "doc": "$$ROOT" }, { "id": "$_id", "key": format!("${key}") }] };
-            let stages = [
-                doc! { "$match": filter },
-                doc! { "$sort": sort },
-                doc! { "$limit": limit },
-                doc! { "$replaceWith": row },
-            ];
-            collection.aggregate(stages).batch_size(batch).with_type().await?
+            let mut stages = vec![doc! { "$match": filter }];
+            // Of one document at most there is no order, and the server refuses to sort by nothing.
+            stages.extend((!sort.is_empty()).then(|| doc! { "$sort": sort }));
+            stages.extend([doc! { "$limit": limit }, doc! { "$replaceWith": row }]);
+            collection.aggregate(stages).batch_size(batch).max_time(within).with_type().await?
         }
     };
     let (mut fetched, mut taken) = (Vec::new(), 0);
@@ -152,9 +151,11 @@ pub(super) async fn count_by(
     collection: Collection<RawDocumentBuf>,
     filter: Bsons,
     field: &'static str,
+    within: Duration,
 ) -> Result<BTreeMap<String, u64>> {
     let group = doc! { "_id": format!("${field}"), "n": { "$sum": 1 } };
-    let groups = collection.aggregate([doc! { "$match": filter }, doc! { "$group": group }]).await?;
+    let stages = [doc! { "$match": filter }, doc! { "$group": group }];
+    let groups = collection.aggregate(stages).max_time(within).await?;
     let mut counts = BTreeMap::new();
     let mut groups = groups.with_type::<RawDocumentBuf>();
     while groups.advance().await? {

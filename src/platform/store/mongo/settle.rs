@@ -39,11 +39,12 @@ impl Mongo {
     pub(in crate::platform::store) async fn insert_all<D: Document>(
         &self,
         docs: &[D],
+        version: fn(&D) -> i64,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let mut outcomes: Vec<Result<(), StoreError>> = docs.iter().map(|_| Ok(())).collect();
         let mut sent = Vec::with_capacity(docs.len());
         for (doc, outcome) in docs.iter().zip(&mut outcomes) {
-            match document::encode(doc, 1) {
+            match document::encode(doc, version(doc)) {
                 Ok(stored) => sent.push((stored, outcome)),
                 Err(error) => *outcome = Err(error),
             }
@@ -151,7 +152,8 @@ impl Mongo {
         Err(StoreError::Unavailable(why))
     }
 
-    async fn look(
+    /// The document that has the same values in the index as `stored`, if a majority has one.
+    pub(super) async fn look(
         &self,
         collection: &str,
         index: &Index,
@@ -164,7 +166,7 @@ impl Mongo {
                 .map_err(|_| StoreError::Fault(format!("{collection}.{} is no sound BSON", field.path)))?;
             filter.insert(field.path, doc! { "$eq": value });
         }
-        let collection = self.collection(collection);
-        Ok(self.run(async move { collection.find_one(filter).await }).await?)
+        let (collection, reads) = (self.collection(collection), self.reads);
+        Ok(self.run(async move { collection.find_one(filter).max_time(reads).await }).await?)
     }
 }

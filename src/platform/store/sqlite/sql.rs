@@ -100,9 +100,10 @@ fn present(index: &Index) -> Vec<String> {
     index.fields.iter().map(|f| format!("{} IS NOT NULL", value_of(f.path))).collect()
 }
 
-pub(super) fn insert(collection: &str, id: &str, json: String) -> Statement {
-    let sql = format!("INSERT INTO \"{collection}\" (id, version, doc) VALUES (?1, 1, ?2)");
-    Statement { sql, values: vec![Value::Text(id.to_owned()), Value::Text(json)] }
+/// `json` carries the same version.
+pub(super) fn insert(collection: &str, id: &str, version: i64, json: String) -> Statement {
+    let sql = format!("INSERT INTO \"{collection}\" (id, version, doc) VALUES (?1, ?2, ?3)");
+    Statement { sql, values: vec![Value::Text(id.to_owned()), Value::Integer(version), Value::Text(json)] }
 }
 
 /// `json` carries the version `stored + 1`.

@@ -208,6 +208,17 @@ pub(crate) async fn a_unique_key_finds_its_document(store: Store) {
     }
 }
 
+pub(crate) async fn a_unique_key_beside_other_fields_is_compared(store: Store) {
+    let store = prepared(store).await;
+    fill(&store, 1..4, |d, n| d.client_order_id = Some(format!("C{n}"))).await;
+    let of = |status: &str| {
+        newest().equal("userId", "u").equal("clientOrderId", "C2").equal("status", status).filtered(10)
+    };
+    assert_eq!(numbers(&store, &of("queued")).await, [2]);
+    assert!(numbers(&store, &of("booked")).await.is_empty());
+    assert!(numbers(&store, &of("queued").from(second(3))).await.is_empty());
+}
+
 pub(crate) async fn equal_fields_beside_the_index_are_compared(store: Store) {
     let store = prepared(store).await;
     fill(&store, 0..12, |d, n| d.user_id = format!("u{}", n % 3)).await;

@@ -96,6 +96,22 @@ pub(crate) async fn each_of_many_has_its_own_outcome(store: Store) {
     assert!(store.insert_all::<Parcel>(&[]).await.is_empty());
 }
 
+pub(crate) async fn restored_documents_keep_their_versions(store: Store) {
+    let store = prepared(store).await;
+    fill(&store, [2], |_, _| {}).await;
+    let mut docs = [parcel(1), parcel(2), parcel(3)];
+    docs.iter_mut().for_each(|doc| doc.version = 7);
+    let outcomes = store.restore_all(&docs).await;
+    assert!(outcomes[0].is_ok() && outcomes[2].is_ok(), "{outcomes:?}");
+    assert!(matches!(&outcomes[1], Err(StoreError::Conflict { index }) if index == "id"), "{outcomes:?}");
+    for n in [1, 3] {
+        let mut doc = store.get::<Parcel>(&id(n)).await.unwrap().unwrap();
+        assert_eq!(doc.version, 7);
+        doc.count = 1;
+        assert!(store.replace(&doc).await.unwrap(), "its version counts");
+    }
+}
+
 pub(crate) async fn a_batch_is_done_as_a_whole(store: Store) {
     let store = prepared(store).await;
     store.prepare::<NewParcel>().await.unwrap();

@@ -32,7 +32,7 @@ fn database() -> Connection {
         let json = serde_json::json!({ "createdAt": at, "userId": format!("u{}", n % 7),
             "status": format!("s{}", n % 3), "awb": (n % 2 == 0).then_some(n),
             "clientOrderId": n, "number": n, "outbox": outbox, "kind": n % 2 });
-        let Statement { sql, values } = insert("orders", &format!("o{n:04}"), json.to_string());
+        let Statement { sql, values } = insert("orders", &format!("o{n:04}"), 1, json.to_string());
         conn.execute(&sql, params_from_iter(values)).unwrap();
     }
     conn

@@ -1,0 +1,110 @@
+//! `waybill copy`: all documents from one database into another, empty one.
+//!
+//! Guards against two installations that both go on (no worker may be running), against one that begins with
+//! a part of the orders (the collection of the steps that were made comes last, without which no process
+//! starts), and against a source that changes meanwhile.
+
+use super::{collections, migrations};
+use crate::{
+    base::timestamp::Timestamp,
+    features::Collection,
+    platform::{
+        outbox::LeaseDocument,
+        store::{Document, Store, StoreError, Unreadable, copy::Contents, migrations::Migration},
+    },
+};
+
+/// Most documents that are named one by one.
+const NAMED: usize = 10;
+
+/// Why nothing was copied, or why the copy is not to be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error("from: {0}")]
+    From(#[source] StoreError),
+    #[error("to: {0}")]
+    To(#[source] StoreError),
+    #[error(
+        "a worker is running on the source (its leader's lease lasts until {0}): stop all workers and APIs"
+    )]
+    Running(Timestamp),
+    #[error("the source has no documents: is its URL right?")]
+    Nothing,
+    #[error(
+        "the target is not empty ({0} has documents): name an empty database. What a copy that was cut off \
+         has left is to be removed first"
+    )]
+    NotEmpty(&'static str),
+    #[error("{} documents of the source do not read as their type: {}", .0, .1.join(", "))]
+    Unreadable(usize, Vec<String>),
+    #[error("{0} is not the same in both: was the source in use? Remove the target and copy again")]
+    Differs(&'static str),
+}
+
+/// One collection, as it is in both databases.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    pub name: &'static str,
+    pub contents: Contents,
+}
+
+/// Copies everything, and tells of each collection when it is known to be the same in both.
+///
+/// # Errors
+/// [`CopyError`].
+pub async fn copy(
+    from: &Store,
+    to: &Store,
+    now: Timestamp,
+    mut tell: impl FnMut(&Copied),
+) -> Result<(), CopyError> {
+    migrations::prepare(from, now).await.map_err(CopyError::From)?;
+    let lease = from.get::<LeaseDocument>("outbox").await.map_err(CopyError::From)?;
+    if let Some(lease) = lease.filter(|lease| lease.holder.is_some() && lease.until > now) {
+        return Err(CopyError::Running(lease.until));
+    }
+    let mut all: Vec<Collection> = collections().collect();
+    all.sort_by_key(|collection| collection.name == Migration::COLLECTION);
+    for collection in &all {
+        collection.prepare(to).await.map_err(CopyError::To)?;
+        if !collection.is_empty(to).await.map_err(CopyError::To)? {
+            return Err(CopyError::NotEmpty(collection.name));
+        }
+    }
+    let before = read(&all, from).await.map_err(CopyError::From)?;
+    all_readable(&before)?;
+    if before.iter().all(|c| c.contents.documents == 0 || c.name == Migration::COLLECTION) {
+        return Err(CopyError::Nothing);
+    }
+    for collection in &all {
+        collection.copy(from, to).await.map_err(CopyError::To)?;
+    }
+    let (after, there) = (read(&all, from).await, read(&all, to).await);
+    let (after, there) = (after.map_err(CopyError::From)?, there.map_err(CopyError::To)?);
+    for (copied, (after, there)) in before.iter().zip(after.iter().zip(&there)) {
+        if copied.contents != after.contents || copied.contents != there.contents {
+            return Err(CopyError::Differs(copied.name));
+        }
+        tell(copied);
+    }
+    Ok(())
+}
+
+async fn read(collections: &[Collection], store: &Store) -> Result<Vec<Copied>, StoreError> {
+    let mut all = Vec::new();
+    for collection in collections {
+        all.push(Copied { name: collection.name, contents: collection.contents(store).await? });
+    }
+    Ok(all)
+}
+
+fn all_readable(all: &[Copied]) -> Result<(), CopyError> {
+    let named = |c: &Copied| {
+        let name = |u: &Unreadable| format!("{} {} ({})", c.name, u.id, u.why);
+        c.contents.unreadable.iter().map(name).collect::<Vec<_>>()
+    };
+    let mut unreadable: Vec<_> = all.iter().flat_map(named).collect();
+    let count = unreadable.len();
+    unreadable.truncate(NAMED);
+    if count == 0 { Ok(()) } else { Err(CopyError::Unreadable(count, unreadable)) }
+}
