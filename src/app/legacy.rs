@@ -84,9 +84,9 @@ async fn bring(
         }
         if writes && let Some(key) = put(to, order).await? {
             if key == "id" {
-                report.there += 1
+                report.there += 1;
             } else {
-                report.taken.push((id, key))
+                report.taken.push((id, key));
             }
             continue;
         }
