@@ -126,7 +126,7 @@ pub fn waybill() -> ExitCode {
             Some(Command::Doctor) => doctor::run(config).await,
             Some(Command::Migrate) => migrate::run(config).await,
             Some(Command::Copy(own)) => copy::run(own, &config).await,
-            Some(Command::ImportLegacy(own)) => import_legacy::run(own, config).await,
+            Some(Command::ImportLegacy(own)) => Box::pin(import_legacy::run(own, config)).await,
             Some(Command::Account(own)) => account::run(own, config).await,
             Some(Command::Queue(own)) => queue::run(own, config).await,
             Some(Command::Probe(own)) => probe::run(own, config).await,

@@ -82,13 +82,20 @@ async fn bring(
             report.there += 1;
             continue;
         }
-        if writes && let Some(key) = put(to, order).await? {
-            if key == "id" {
-                report.there += 1
-            } else {
-                report.taken.push((id, key))
+        match if writes { put(to, order).await? } else { Put::AsItIs } {
+            Put::AsItIs => {}
+            Put::ForAPerson => {
+                report.to_review.push((id, "another order has its AWB".to_owned()));
+                continue;
             }
-            continue;
+            Put::Taken(key) if key == "id" => {
+                report.there += 1;
+                continue;
+            }
+            Put::Taken(key) => {
+                report.taken.push((id, key));
+                continue;
+            }
         }
         match end {
             ImportedEnd::Booked(_) => report.booked += 1,
@@ -100,22 +107,32 @@ async fn bring(
     Ok(())
 }
 
-/// Gives the key that is taken. A shipment or a reference that another order has must not keep an order
-/// from holding its `clientOrderId`: it comes without, for a person to look at.
-async fn put(to: &Store, order: &Order) -> Result<Option<String>, StoreError> {
+/// What became of one order.
+enum Put {
+    AsItIs,
+    ForAPerson,
+    /// Not put in: another order has this key.
+    Taken(String),
+}
+
+/// A shipment or a number that another order has must not keep an order from holding its `clientOrderId`: it
+/// comes without the shipment, for a person to look at, or under another number.
+async fn put(to: &Store, order: &Order) -> Result<Put, StoreError> {
     let bare = order.without_awb();
-    let forms = [Some(order.clone()), bare.clone(), Some(order.renumbered()), bare.map(|o| o.renumbered())];
+    let under_another = bare.as_ref().map(Order::renumbered);
+    let forms = [Some(order.clone()), bare, Some(order.renumbered()), under_another];
     for form in forms.into_iter().flatten() {
         match to.insert(&form).await {
-            Ok(()) => return Ok(None),
+            Ok(()) if form.awb() == order.awb() => return Ok(Put::AsItIs),
+            Ok(()) => return Ok(Put::ForAPerson),
             Err(StoreError::Conflict { index }) if index == "id" || index == Order::BY_CLIENT_ORDER_ID => {
-                return Ok(Some(index));
+                return Ok(Put::Taken(index));
             }
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(Some("order number".to_owned()))
+    Ok(Put::Taken("order number".to_owned()))
 }
 
 /// The logs of a page of orders.

@@ -60,6 +60,13 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     for (id, why) in &unreadable {
         super::say(&format!("unreadable {id}: {why}"))?;
     }
+    let with_doubles = store.with_doubles();
+    if with_doubles > 0 {
+        super::say(&format!(
+            "doubles    {with_doubles} times an open order had doubles where integers are kept: another \
+             program writes them (docs/operations.md, MongoDB)"
+        ))?;
+    }
     for account in app.accounts.list().await.context("accounts")? {
         super::say(&format!("account    {}", super::account::line(&account)))?;
     }

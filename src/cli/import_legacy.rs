@@ -53,9 +53,7 @@ fn print(report: &Report, written: bool) -> anyhow::Result<()> {
     ))?;
     super::say(if written { "imported" } else { "nothing was written: --yes imports them" })?;
     if !unreadable.is_empty() {
-        bail!(
-            "orders that cannot be read hold no clientOrderId here: their creates would ship again"
-        );
+        bail!("orders that cannot be read hold no clientOrderId here: their creates would ship again");
     }
     Ok(())
 }

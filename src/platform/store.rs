@@ -181,6 +181,16 @@ impl Store {
         }
     }
 
+    /// How often this process has read a document in which another program has put doubles where integers
+    /// are kept. They are read all the same, as long as they are whole.
+    #[must_use]
+    pub fn with_doubles(&self) -> u64 {
+        match &self.adapter {
+            Adapter::Sqlite(_) => 0,
+            Adapter::Mongo(_) => mongo::with_doubles(),
+        }
+    }
+
     /// Lets what is under way end, for some seconds, and closes the connections. To be called once, when the
     /// process ends; what is asked afterwards fails.
     pub async fn close(&self) {

@@ -1,6 +1,6 @@
-//! Where a scenario's documents and jobs are: in files of its folder, or, with `WAYBILL_TEST_BACKEND=mongodb`,
-//! on the MongoDB and the Redis of `WAYBILL_TEST_MONGODB` and `WAYBILL_TEST_REDIS`, in a database and under a
-//! prefix of its own.
+//! Where a scenario's documents and jobs are: in files of its folder, or, with
+//! `WAYBILL_TEST_BACKEND=mongodb`, on the MongoDB of `WAYBILL_TEST_MONGODB` and the Redis of
+//! `WAYBILL_TEST_REDIS`, in a database and under a prefix of its own.
 
 use std::{
     net::SocketAddr,

@@ -27,7 +27,7 @@ use jiff::SignedDuration;
 use mongodb::{Collection, Database, error::Result as Answer};
 use tokio_util::task::TaskTracker;
 
-pub(super) use self::document::encode;
+pub(super) use self::document::{encode, with_doubles};
 use self::{
     failure::{Failure, meaning},
     filter::refused,

@@ -5,6 +5,8 @@
 //! neighbours that write doubles where we keep integers, and against values told with an error. Only bson's
 //! raw path is used: the other one writes times as text.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bson::{
     RawArray, RawArrayBuf, RawBson, RawBsonRef, RawDeserializer, RawDocument, RawDocumentBuf, oid::ObjectId,
     raw::cstr,
@@ -15,6 +17,14 @@ use crate::platform::store::{Document, StoreError};
 
 /// Most numbers of one document that are read although they are doubles.
 const MENDED: usize = 100;
+
+/// How many documents were read so.
+static WITH_DOUBLES: AtomicU64 = AtomicU64::new(0);
+
+/// How often this process has read a document in which another program has put doubles for integers.
+pub(in crate::platform::store) fn with_doubles() -> u64 {
+    WITH_DOUBLES.load(Ordering::Relaxed)
+}
 
 /// `doc` as it is stored, with `version` whatever it says.
 ///
@@ -102,7 +112,10 @@ pub(super) fn decode<D: Document>(stored: &RawDocument) -> Result<D, String> {
     for _ in 0..MENDED {
         let raw = RawDeserializer::new(doc.as_bytes()).map_err(|_| "it is no sound BSON")?;
         let path = match serde_path_to_error::deserialize(raw) {
-            Ok(read) => return Ok(read),
+            Ok(read) => {
+                WITH_DOUBLES.fetch_add(1, Ordering::Relaxed);
+                return Ok(read);
+            }
             Err(error) => error.path().clone(),
         };
         let segments: Vec<_> = path.iter().collect();

@@ -147,7 +147,7 @@ mod tests {
     fn types_of_another_program_become_plain_json() {
         let raw = rawdoc! { "_id": ObjectId::from_bytes([1; 12]), "amount": 749.0, "tax": 12.5, "n": 5_i32,
         "at": bson::DateTime::from_millis(0), "by": { "user": ObjectId::from_bytes([2; 12]) },
-        "list": [1.0, "x", null] };
+        "list": [1.0, "x", bson::RawBson::Null] };
         let read = read(&raw);
         assert_eq!(read.id, "01".repeat(12));
         let expected = json!({ "_id": "01".repeat(12), "amount": 749, "tax": 12.5, "n": 5,

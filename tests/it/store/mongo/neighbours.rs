@@ -52,6 +52,7 @@ async fn whole_doubles_are_read_and_others_are_named() {
     set(3, doc! { "createdAt": "soon" }).await;
     let read = store.get::<Parcel>(&id(1)).await.unwrap().unwrap();
     assert_eq!((read.weight, read.count, read.version), (1, 3_000_000_006, 1));
+    assert!(store.with_doubles() >= 1, "and told");
     assert!(store.replace(&read).await.unwrap(), "its version counts");
     let seen = lab.raw("parcels", &id(1)).await;
     assert_eq!(seen.get("count"), Some(&Bson::Int64(3_000_000_006)), "an integer again");
