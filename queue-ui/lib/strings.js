@@ -1,0 +1,87 @@
+// Words for what the API names in codes. An unknown code is shown as it is.
+
+export const sync = {
+  queued: "Queued", processing: "Processing", success: "Booked", failed: "Failed", retrying: "Retrying",
+  reconciling: "Reconciling", needs_review: "Needs a person", cancelled: "Cancelled",
+};
+export const syncTone = {
+  queued: "info", processing: "info", success: "ok", failed: "bad", retrying: "wait", reconciling: "wait",
+  needs_review: "review", cancelled: "mute",
+};
+export const status = { pending: "Pending", booked: "Booked", failed: "Failed", cancelled: "Cancelled" };
+
+export const jobState = {
+  waiting: "Waiting", active: "Active", delayed: "Delayed", completed: "Completed", failed: "Failed",
+};
+export const jobTone = { waiting: "info", active: "info", delayed: "wait", completed: "ok", failed: "bad" };
+
+export const reviewCode = {
+  "provider-unreachable": ["ParcelX not reached", "Waited a whole day without getting through."],
+  "internal-error": ["Our own error", "The job failed on our side until its tries were used up."],
+  "booked-awb-unknown": ["Booked, AWB unknown", "ParcelX has the order but does not tell its AWB."],
+  "outcome-unknown": ["Outcome unknown", "A call was sent, and look-ups cannot tell what became of it."],
+  "other-provider-environment": ["Other environment", "The order belongs to another provider environment."],
+  "found-cancelled": ["Found cancelled", "ParcelX shows the shipment as cancelled."],
+  "second-shipment": ["Second shipment", "There is more than one shipment for the order."],
+  "poison": ["Job keeps vanishing", "Its job was lost or ended three times without a result."],
+  "awb-of-another-order": ["AWB of another order", "ParcelX answered with an AWB that another order has."],
+  "cancel-unclear": ["Cancellation unclear", "Whether ParcelX cancelled the shipment is not known."],
+  "cancel-unconfirmed": ["Cancellation unconfirmed", "Tracking has not confirmed the cancellation."],
+  "cancel-refused": ["Cancellation refused", "ParcelX did not cancel the shipment."],
+};
+export const reviewName = (code) => reviewCode[code]?.[0] ?? code;
+
+export const holdKind = {
+  wallet: "wallet is empty", credentials: "keys are refused", configuration: "address or method is wrong",
+  unreachable: "cannot be reached",
+};
+
+export const operationKind = {
+  "review.rebook": "Book again", "review.adopt-found": "Adopt what ParcelX has", "review.fail": "Fail orders",
+  "orders.resend": "Send failed orders again", "jobs.retry": "Retry jobs", "jobs.promote": "Run jobs now",
+  "jobs.remove": "Remove jobs",
+};
+export const operationState = {
+  waiting: "Waiting", running: "Running", paused: "Paused", done: "Done", cancelled: "Cancelled", stopped: "Stopped",
+};
+export const operationTone = {
+  waiting: "info", running: "info", paused: "wait", done: "ok", cancelled: "mute", stopped: "bad",
+};
+
+export const failureKind = {
+  refused: "Refused by ParcelX", review: "Needs a person", internal: "Our own error", provider: "ParcelX",
+};
+
+/** Label, what it does in a sentence (when the API says no effect), and whether it looks dangerous. */
+export const action = {
+  "adopt": { label: "Adopt AWB", done: "Adopted." },
+  "rebook": { label: "Book again", done: "Will be booked again." },
+  "fail": { label: "Fail order", done: "Failed.", danger: true },
+  "cancel-shipment": { label: "Cancel shipment", done: "Cancellation sent.", danger: true },
+  "close-shipment": { label: "Close shipment", done: "Closed." },
+  "cancel": { label: "Cancel order", done: "Cancelled, or on its way to it.", danger: true },
+  "amend": { label: "Amend and resend", done: "Amended." },
+  "try-now": { label: "Try now", done: "Due now." },
+  "reveal": { label: "Reveal personal data", done: "Revealed." },
+  "retry": { label: "Retry", done: "Waits again." },
+  "promote": { label: "Run now", done: "Due now." },
+  "remove": { label: "Remove", done: "Removed.", danger: true },
+};
+export const actionLabel = (name) => action[name]?.label ?? name;
+
+export const field = {
+  kind: "Kind", by: "by", providerSyncStatus: "Sync status", status: "Status", userId: "Merchant", q: "Text",
+  from: "From", to: "To", name: "Job name", order: "Order", code: "Reason", before: "Until", action: "Action",
+  actor: "Person", target: "Target", result: "Result", of: "Part", state: "State",
+};
+export const of = { order: "Order", create: "Booking", cancel: "Cancellation", cancellation: "Cancellation" };
+
+export const metricName = {
+  throughput: "Throughput", failures: "Failures", latency: "Latency", depth: "Queue depth",
+  verdicts: "What ParcelX answered",
+};
+export const seriesName = {
+  completed: "completed", failed: "failed", p50: "p50", p95: "p95", p99: "p99", waiting: "waiting",
+  delayed: "delayed", active: "active", booked: "booked", refused: "refused", unknown: "unknown", busy: "busy",
+  notSent: "not sent", wallet: "wallet", credentials: "credentials", configuration: "configuration",
+};
