@@ -1,0 +1,40 @@
+// Numbers over time, with marks where somebody or a deploy changed something.
+import { html } from "../lib/ui.js";
+import { api } from "../lib/api.js";
+import { count, duration } from "../lib/format.js";
+import { useResource } from "../lib/resource.js";
+import { filter, place } from "../lib/router.js";
+import { shown } from "../lib/text.js";
+import * as words from "../lib/strings.js";
+import { Head, Loaded, Panel } from "../parts/basics.js";
+import { Chart, Markers } from "../parts/chart.js";
+import { Filters } from "../parts/filters.js";
+import { overview } from "../parts/overview-store.js";
+import { prepared } from "./overview.js";
+
+const SPANS = { "1h": ["1 hour", 1], "6h": ["6 hours", 6], "24h": ["24 hours", 24], "7d": ["7 days", 168], "30d": ["30 days", 720] };
+const rounded = (n) => count(n === null || n === undefined ? n : Math.round(n * 10) / 10);
+
+function Metric({ name, span, queue }) {
+  const hours = SPANS[span][1];
+  const load = (signal) => {
+    const to = new Date();
+    const from = new Date(to.getTime() - hours * 3_600_000);
+    return api.metrics({ name, queue, from: from.toISOString(), to: to.toISOString() }, signal);
+  };
+  const data = useResource(load, [name, span, queue], (event) => ["queue", "account", "operation"].includes(event.type));
+  return html`<${Panel} title=${words.metricName[name]} aside=${data.data?.step ? `per ${duration(data.data.step * 1000)}` : ""}>
+    <${Loaded} of=${data} lines=${4}>${(found) => html`<${Chart} label=${words.metricName[name]} ...${prepared(found)}
+      format=${name === "latency" ? duration : rounded} height=${210} /><${Markers} markers=${found.markers} limit=${5} />`}<//><//>`;
+}
+
+export function Metrics() {
+  const { filters } = place.use();
+  const span = SPANS[filters.span] ? filters.span : "24h";
+  const queues = Object.fromEntries((overview.use().data?.queues ?? []).map(({ name }) => [name, shown(name)]));
+  return html`<${Head} title="Metrics" />
+    <div class="row"><div class="chips grow" role="group" aria-label="Span">${Object.entries(SPANS).map(([name, [label]]) => html`
+      <button class="chip" key=${name} aria-pressed=${span === name ? "true" : "false"} onClick=${() => filter({ span: name })}>${label}</button>`)}</div>
+      <${Filters} fields=${[{ name: "queue", kind: "choice", label: "Queue", choices: queues, all: "All queues" }]} /></div>
+    <div class="two">${Object.keys(words.metricName).map((name) => html`<${Metric} key=${name} name=${name} span=${span} queue=${filters.queue} />`)}</div>`;
+}
