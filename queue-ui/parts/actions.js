@@ -80,10 +80,8 @@ export function Actions({ actions = [], what, typedWords, send, done }) {
     setResult({ name: act.name, words: words.action[act.name]?.done ?? "Done." });
     done?.(answer, act);
   };
-  // What can be done comes first; the rest says why not.
-  const sorted = [...actions].sort((a, b) => Number(Boolean(obstacle(a))) - Number(Boolean(obstacle(b))));
-  if (!sorted.length) return html`<p class="faint">There is nothing to do here.</p>`;
-  return html`<div class="actions">${sorted.map((act) => {
+  if (!actions.length) return html`<p class="faint">There is nothing to do here.</p>`;
+  const one = (act) => {
     const no = obstacle(act);
     const look = words.action[act.name]?.danger ? "danger" : "";
     return html`<div class="action" key=${act.name}>
@@ -91,7 +89,12 @@ export function Actions({ actions = [], what, typedWords, send, done }) {
         onClick=${() => no || run(act)}>${words.actionLabel(act.name)}</button>
       <p id=${`why-${act.name}`} class=${no ? "why" : ""}>${shown(no ?? act.effect)}</p>
       ${result?.name === act.name && html`<span class="badge ok" role="status">${result.words}</span>`}</div>`;
-  })}</div>`;
+  };
+  // What can be done comes first; the rest says why not.
+  const now = actions.filter((act) => !obstacle(act));
+  const later = actions.filter(obstacle);
+  return html`<div class="actions">${now.map(one)}${!now.length && html`<div class="action"><p>Nothing that you can do now.</p></div>`}</div>
+    ${later.length > 0 && html`<details class="not-now" open=${now.length === 0}><summary>Not possible now: ${later.length}</summary>${later.map(one)}</details>`}`;
 }
 
 /** A single button that asks first; `right` decides whether it works. */

@@ -1,12 +1,21 @@
-// Charts of time: areas or lines in SVG, with marks where something was changed. Arrow keys move the cursor.
+// Charts of time in SVG: lines or stacked bars, with marks where something was changed. Points that are
+// denser than the picture can show are put together. Arrow keys move the cursor.
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
-import { clock, count, tick } from "../lib/format.js";
+import { clock, count, duration, tick } from "../lib/format.js";
 import { prefs } from "../lib/prefs.js";
 import { shown } from "../lib/text.js";
 import * as words from "../lib/strings.js";
 import { At } from "./basics.js";
 
 const seconds = (at) => (typeof at === "number" ? (at > 1e11 ? at / 1000 : at) : Date.parse(at) / 1000);
+const known = (value) => typeof value === "number";
+
+const COLOURS = {
+  completed: "blue", booked: "blue", p50: "blue", waiting: "blue", failed: "red", refused: "red", internal: "red",
+  p99: "red", p95: "amber", delayed: "amber", wallet: "amber", busy: "amber", review: "purple", unknown: "purple",
+};
+const SPARE = ["green", "grey", "amber", "purple"];
+const colour = (name, n) => COLOURS[name] ?? SPARE[n % SPARE.length];
 
 /** A round number at or above `max`, with a few even steps below it. */
 export function scale(max) {
@@ -19,84 +28,137 @@ export function scale(max) {
   return { top: n * whole, steps: Array.from({ length: n + 1 }, (_, k) => k * whole) };
 }
 
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 1440].map((min) => min * 60);
+const JOIN = {
+  sum: (values) => values.reduce((a, b) => a + b, 0),
+  mean: (values) => values.reduce((a, b) => a + b, 0) / values.length,
+  max: (values) => Math.max(...values),
+};
+
+/** At most `room` points, each over a round time: `{ step, points }`. */
+export function thinned(points, series, step, room, join) {
+  if (points.length <= room) return { step, points };
+  const wide = STEPS.find((s) => s >= step && s % step === 0 && (points.length * step) / s <= room) ?? STEPS.at(-1);
+  const buckets = new Map();
+  for (const point of points) {
+    const at = Math.floor(seconds(point.at) / wide) * wide;
+    if (!buckets.has(at)) buckets.set(at, []);
+    buckets.get(at).push(point);
+  }
+  const out = [...buckets].map(([at, inside]) => ({
+    at,
+    ...Object.fromEntries(series.map((name) => {
+      const values = inside.map((point) => point[name]).filter(known);
+      return [name, values.length ? JOIN[join](values) : null];
+    })),
+  }));
+  return { step: wide, points: out };
+}
+
 function useWidth() {
   const ref = useRef(null);
-  const [width, setWidth] = useState(640);
+  const [width, setWidth] = useState(560);
   useEffect(() => {
-    const watch = new ResizeObserver(([entry]) => setWidth(Math.max(200, Math.round(entry.contentRect.width))));
+    const watch = new ResizeObserver(([entry]) => setWidth(Math.max(200, Math.floor(entry.contentRect.width))));
     watch.observe(ref.current);
     return () => watch.disconnect();
   }, []);
   return [ref, width];
 }
 
-const MARGIN = { left: 44, right: 8, top: 8, bottom: 22 };
+const MARGIN = { left: 46, right: 8, top: 8, bottom: 22 };
 
-/** `points`: `[{ at, <series>: number | null }]`; `series`: names in the order they are drawn. */
-export function Chart({ label, points, series, markers = [], format = count, height = 190, from, to }) {
-  prefs.use();
-  const [box, width] = useWidth();
-  const [at, setAt] = useState(null);
-  const times = points.map((point) => seconds(point.at));
-  const first = from ? seconds(from) : times[0];
-  const last = to ? seconds(to) : times.at(-1);
-  if (!points.length || !(last > first)) {
-    return html`<div ref=${box}><p class="faint">Nothing measured yet. Numbers come with the first minutes of work.</p></div>`;
-  }
-  const max = Math.max(0, ...points.flatMap((point) => series.map((name) => point[name] ?? 0)));
-  const { top, steps } = scale(max);
-  const right = width - MARGIN.right;
-  const bottom = height - MARGIN.bottom;
-  const x = (t) => MARGIN.left + ((t - first) / (last - first)) * (right - MARGIN.left);
-  const y = (v) => bottom - (v / top) * (bottom - MARGIN.top);
-  const line = (name) => {
+function lines({ points, series, x, y, bottom }) {
+  return series.map((name, n) => {
     let pen = "M";
-    return points.map((point, n) => {
-      const value = point[name];
-      if (value === null || value === undefined) {
+    const path = points.map((point) => {
+      if (!known(point[name])) {
         pen = "M";
         return "";
       }
-      const part = `${pen}${x(times[n]).toFixed(1)} ${y(value).toFixed(1)}`;
+      const part = `${pen}${x(point.at).toFixed(1)} ${y(point[name]).toFixed(1)}`;
       pen = "L";
       return part;
     }).join("");
-  };
-  const solid = (name) => points.every((point) => point[name] !== null && point[name] !== undefined);
-  const ticks = Array.from({ length: Math.max(2, Math.floor(width / 110)) }, (_, n, all = Math.max(2, Math.floor(width / 110))) =>
-    first + ((last - first) * n) / (all - 1));
-  const nearest = (px) => {
-    const t = first + ((px - MARGIN.left) / (right - MARGIN.left)) * (last - first);
+    const whole = points.every((point) => known(point[name])) && n === 0;
+    return html`<g key=${name}>${whole && html`<path class="area ${colour(name, n)}"
+        d=${`${path}L${x(points.at(-1).at).toFixed(1)} ${bottom}L${x(points[0].at).toFixed(1)} ${bottom}Z`} />`}
+      <path class="series ${colour(name, n)}" d=${path} /></g>`;
+  });
+}
+
+function bars({ points, series, x, y, width, step }) {
+  const wide = Math.max(1, Math.min(14, Math.abs(x(step) - x(0)) - 1, width));
+  return points.map((point) => {
+    let base = 0;
+    return series.map((name, n) => {
+      if (!known(point[name]) || point[name] <= 0) return null;
+      const from = y(base);
+      base += point[name];
+      const top = y(base);
+      return html`<rect key=${`${point.at}${name}`} class=${colour(name, n)} x=${(x(point.at) - wide / 2).toFixed(1)} y=${top.toFixed(1)}
+        width=${wide.toFixed(1)} height=${Math.max(0.5, from - top).toFixed(1)} />`;
+    });
+  });
+}
+
+/**
+ * `points`: `[{ at, <series>: number | null }]`, `step` seconds apart; `series`: names in drawing order;
+ * `form`: `lines` or `bars`; `join`: how points are put together: `sum`, `mean` or `max`.
+ */
+export function Chart({ label, points, series, step = 60, markers = [], format = count, height = 190, form = "lines", join = "mean" }) {
+  prefs.use();
+  const [box, width] = useWidth();
+  const [at, setAt] = useState(null);
+  const thin = thinned(points, series, step, Math.floor((width - 54) / (form === "bars" ? 7 : 4)), join);
+  const spots = thin.points.map((point) => ({ ...point, at: seconds(point.at) }));
+  if (spots.length < 2) {
+    return html`<div ref=${box}><p class="faint">Nothing measured yet. Numbers come with the first minutes of work.</p></div>`;
+  }
+  const first = spots[0].at;
+  const last = spots.at(-1).at;
+  const sum = (point) => series.reduce((n, name) => n + (point[name] ?? 0), 0);
+  const max = Math.max(0, ...spots.map((point) => (form === "bars" ? sum(point) : Math.max(0, ...series.map((name) => point[name] ?? 0)))));
+  const { top, steps } = scale(max);
+  const right = width - MARGIN.right;
+  const bottom = height - MARGIN.bottom;
+  const inset = form === "bars" ? Math.min(7, (right - MARGIN.left) / spots.length / 2) : 0;
+  const [from, to] = [MARGIN.left + inset, right - inset];
+  const x = (t) => from + ((t - first) / (last - first)) * (to - from);
+  const y = (v) => bottom - (v / top) * (bottom - MARGIN.top);
+  const n = Math.max(2, Math.floor(width / 120));
+  const ticks = Array.from({ length: n }, (_, k) => first + ((last - first) * k) / (n - 1));
+  const move = (event) => {
+    const t = first + ((event.clientX - event.currentTarget.getBoundingClientRect().left - from) / (to - from)) * (last - first);
     let best = 0;
-    times.forEach((time, n) => Math.abs(time - t) < Math.abs(times[best] - t) && (best = n));
-    return best;
+    spots.forEach((spot, k) => Math.abs(spot.at - t) < Math.abs(spots[best].at - t) && (best = k));
+    setAt(best);
   };
-  const move = (event) => setAt(nearest(event.clientX - event.currentTarget.getBoundingClientRect().left));
   const key = (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step) return;
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!by) return;
     event.preventDefault();
-    setAt((old) => Math.min(points.length - 1, Math.max(0, (old ?? points.length - 1) + step)));
+    setAt((old) => Math.min(spots.length - 1, Math.max(0, (old ?? spots.length - 1) + by)));
   };
-  const shownAt = at !== null && at < points.length ? at : points.length - 1;
+  const now = spots[at !== null && at < spots.length ? at : spots.length - 1];
   const marks = markers.filter((mark) => seconds(mark.at) >= first && seconds(mark.at) <= last);
-  const told = series.map((name) => `${words.seriesName[name] ?? name} ${format(points.at(-1)[name])}`).join(", ");
+  const told = series.map((name) => `${words.seriesName[name] ?? name} ${format(spots.at(-1)[name])}`).join(", ");
+  const per = `per ${duration(thin.step * 1000).replace(/^60 s$/, "minute").replace(/^60 min$/, "hour").replace(/^1 h$/, "hour")}`;
+  const drawn = { points: spots, series, x, y, bottom, width, step: thin.step };
   return html`<div class="chart" ref=${box}>
-    <div class="legend" aria-live=${at === null ? "off" : "polite"}>${series.map((name, n) => html`<span key=${name}>
-      <i class="b${n % 6}"></i>${words.seriesName[name] ?? shown(name)}<b>${format(points[shownAt][name])}</b></span>`)}
-      <span class="when">${at === null ? "latest" : clock(new Date(times[shownAt] * 1000))}</span></div>
+    <div class="legend">${series.map((name, k) => html`<span key=${name}>
+      <i class=${colour(name, k)}></i>${words.seriesName[name] ?? shown(name)}<b>${format(now[name])}</b></span>`)}
+      <span class="when">${join === "sum" ? `${per}, ` : ""}${at === null ? "latest" : clock(new Date(now.at * 1000))}</span></div>
     <svg height=${height} width=${width} role="img" tabindex="0" aria-label=${`${label}. Latest: ${told}. Highest ${format(max)}.`}
       onPointerMove=${move} onPointerLeave=${() => setAt(null)} onKeyDown=${key} onBlur=${() => setAt(null)}>
       ${steps.map((value) => html`<g key=${value}><line class="grid" x1=${MARGIN.left} x2=${right} y1=${y(value)} y2=${y(value)} />
         <text x=${MARGIN.left - 8} y=${y(value) + 4} text-anchor="end">${format(value)}</text></g>`)}
-      ${ticks.map((t, n) => html`<text key=${n} x=${x(t)} y=${height - 6}
-        text-anchor=${n === 0 ? "start" : n === ticks.length - 1 ? "end" : "middle"}>${tick(t, last - first)}</text>`)}
-      ${marks.map((mark, n) => html`<line key=${n} class="mark ${mark.kind}" x1=${x(seconds(mark.at))} x2=${x(seconds(mark.at))}
+      ${ticks.map((t, k) => html`<text key=${k} x=${x(t)} y=${height - 6}
+        text-anchor=${k === 0 ? "start" : k === ticks.length - 1 ? "end" : "middle"}>${tick(t, last - first)}</text>`)}
+      ${marks.map((mark, k) => html`<line key=${k} class="mark ${mark.kind}" x1=${x(seconds(mark.at))} x2=${x(seconds(mark.at))}
         y1=${MARGIN.top} y2=${bottom}><title>${shown(mark.words)}</title></line>`)}
-      ${series.length <= 2 && series.map((name, n) => solid(name) && html`<path key=${`f${name}`} class="fill f${n % 6}"
-        d=${`${line(name)}L${x(times.at(-1)).toFixed(1)} ${bottom}L${x(times[0]).toFixed(1)} ${bottom}Z`} />`)}
-      ${series.map((name, n) => html`<path key=${name} class="series c${n % 6}" d=${line(name)} />`)}
-      ${at !== null && html`<line class="cursor" x1=${x(times[shownAt])} x2=${x(times[shownAt])} y1=${MARGIN.top} y2=${bottom} />`}
+      ${form === "bars" ? bars(drawn) : lines(drawn)}
+      ${at !== null && html`<line class="cursor" x1=${x(now.at)} x2=${x(now.at)} y1=${MARGIN.top} y2=${bottom} />`}
     </svg></div>`;
 }
 

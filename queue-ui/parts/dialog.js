@@ -26,13 +26,15 @@ export function Dialogs() {
   useEffect(() => {
     if (!current) return undefined;
     before.current = document.activeElement;
+    const { pathname } = location;
     ref.current?.showModal();
     ref.current?.querySelector("[data-first]")?.focus();
     const { body } = document;
     body.style.overflow = "hidden";
     return () => {
       body.style.overflow = "";
-      before.current?.focus?.({ preventScroll: true });
+      // Back to where one was, unless the dialog led to another screen.
+      if (location.pathname === pathname) before.current?.focus?.({ preventScroll: true });
     };
   }, [current]);
   if (!current) return null;
@@ -43,9 +45,9 @@ export function Dialogs() {
 }
 
 /** A labelled field; `error` is told to the field. */
-export function Field({ label, hint, error, wide, children }) {
+export function Field({ label, hint, error, wide, kind, children }) {
   const id = useId();
-  return html`<div class="field ${wide ? "wide" : ""}"><label for=${id}>${label}</label>${children(id)}
+  return html`<div class="field ${wide ? "wide" : ""} ${kind ?? ""}"><label for=${id}>${label}</label>${children(id)}
     ${hint && html`<span class="hint">${hint}</span>`}${error && html`<span class="error" role="alert">${error}</span>`}</div>`;
 }
 

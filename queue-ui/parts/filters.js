@@ -28,7 +28,7 @@ function ChoiceFilter({ name, label, choices, all = "All" }) {
 function TimeFilter({ name, label }) {
   const current = place.use().filters[name] ?? "";
   const { zone } = prefs.use();
-  return html`<${Field} label=${`${label ?? words.field[name] ?? name} (${zone})`}>${(id) => html`
+  return html`<${Field} kind="time" label=${`${label ?? words.field[name] ?? name} (${zone})`}>${(id) => html`
     <input id=${id} type="datetime-local" value=${toLocal(current)}
       onChange=${(e) => filter({ [name]: fromLocal(e.target.value) })} />`}<//>`;
 }
@@ -36,9 +36,12 @@ function TimeFilter({ name, label }) {
 /** `fields`: `{ name, kind: text | choice | time, … }`. */
 export function Filters({ fields }) {
   const { filters } = place.use();
+  const [open, setOpen] = useState(false);
   const used = fields.filter(({ name }) => filters[name]);
   const clear = () => filter(Object.fromEntries(fields.map(({ name }) => [name, ""])));
-  return html`<div class="filters" role="search">${fields.map((field) => {
+  return html`<div class=${open ? "filters open" : "filters"} role="search" aria-label="Filters">
+    <button class="btn only-phone" aria-expanded=${open ? "true" : "false"} onClick=${() => setOpen(!open)}>
+      Filters${used.length ? ` (${used.length})` : ""}</button>${fields.map((field) => {
     const Kind = { text: TextFilter, choice: ChoiceFilter, time: TimeFilter }[field.kind ?? "text"];
     return html`<${Kind} key=${field.name} ...${field} />`;
   })}${used.length > 0 && html`<button class="btn quiet" onClick=${clear}>Clear filters</button>`}</div>`;

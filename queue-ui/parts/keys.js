@@ -27,7 +27,7 @@ function moveRow(step) {
   if (!rows.length) return;
   const now = rows.indexOf(document.activeElement?.closest?.("[data-row]"));
   const next = rows[now < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, now + step))];
-  const target = next.querySelector("[data-rowfocus], a, input");
+  const target = next.querySelector("[data-rowfocus]") ?? next.querySelector("a, button, input");
   target?.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
 }

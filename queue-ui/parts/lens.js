@@ -60,10 +60,10 @@ export function Lens() {
     event.preventDefault();
     if (busy) return;
     setBusy(true);
+    ref.current.blur();
     try {
       await find(ref.current.value);
       ref.current.value = "";
-      ref.current.blur();
     } catch (problem) {
       toast(problem.message, "bad");
     }

@@ -91,7 +91,7 @@ export function Account() {
   const { me } = session.use();
   return html`<${Head} title="Your account" tools=${html`<button class="btn" onClick=${logout}>Log out</button>`} />
     <${Panel}><${Facts} items=${[["User", me.username], ["Role", html`<span>${shown(me.role)} <span class="faint">${ROLES[me.role]}</span></span>`],
-      ["Session ends", html`<${At} value=${me.sessionExpiresAt} />`], ["Without use", html`<${At} value=${me.idleExpiresAt} />`]]} /><//>
+      ["Session ends", html`<${At} value=${me.sessionExpiresAt} />`], ["Ends unused", html`<${At} value=${me.idleExpiresAt} />`]]} /><//>
     <div class="two"><div class="stack"><${Password} /></div><div class="stack"><${SecondFactor} on=${me.totp} /></div></div>
     <${Sessions} />
     ${me.role === "viewer" && html`<${Note} tone="mute">As a viewer you see everything but personal data, and change nothing.<//>`}`;

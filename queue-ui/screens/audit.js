@@ -41,7 +41,7 @@ const open = (line) => dialog((close) => {
 });
 
 const columns = [
-  { key: "at", label: "When", wide: true, nowrap: true, cell: (l) => html`<button class="btn quiet small" data-rowfocus onClick=${() => open(l)}><${At} value=${l.at} /></button>` },
+  { key: "at", label: "When", wide: true, nowrap: true, cell: (l) => html`<button class="rowlink" data-rowfocus onClick=${() => open(l)}><${At} value=${l.at} /></button>` },
   { key: "actor", label: "Person", cell: (l) => html`<${Data} value=${l.actor} />${l.role && html`<span class="sub">${shown(l.role)}</span>`}` },
   { key: "action", label: "Action", cell: (l) => html`<span class="mono">${shown(l.action)}</span>` },
   {

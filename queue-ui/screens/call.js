@@ -23,7 +23,7 @@ function Parts({ call }) {
   const request = asData(call.request);
   const response = asData(outcome?.response);
   const differing = lastGood ? differences(asData(lastGood.request), request).length : 0;
-  const tabs = [["response", "Answer"], ["request", "Request"], ["diff", "Against the last good call", lastGood ? differing : null]];
+  const tabs = [["response", "Answer"], ["request", "Request"], ["diff", "Compare", lastGood ? differing : null]];
   return html`<div class="call-body"><div class="tabs" role="tablist">${tabs.map(([name, label, n]) => html`
       <button key=${name} role="tab" aria-selected=${tab === name ? "true" : "false"} onClick=${() => setTab(name)}>${label}
         ${n !== null && n !== undefined && html`<span class="n">${n}</span>`}</button>`)}</div>

@@ -32,7 +32,7 @@ export function Hold({ account, reload }) {
   });
   return html`<section class="hold" aria-labelledby="hold-title"><div class="body">
     <div class="row"><h2 id="hold-title" class="grow"><${Icon} name="warn" />
-      Held: ParcelX ${words.holdKind[hold.kind] ? `— ${words.holdKind[hold.kind]}` : ""}</h2>
+      <span>ParcelX is on hold${words.holdKind[hold.kind] ? `: ${words.holdKind[hold.kind]}` : ""}</span></h2>
       ${!words.holdKind[hold.kind] && html`<${Badge} tone="bad">${shown(hold.kind)}<//>`}
       <${ActButton} right="account.lift" primary label="Try now…" onClick=${tryNow} />
       <${ActButton} right="account.lift" label="Lift…" danger onClick=${lift} /></div>

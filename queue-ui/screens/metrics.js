@@ -1,7 +1,7 @@
 // Numbers over time, with marks where somebody or a deploy changed something.
 import { html } from "../lib/ui.js";
 import { api } from "../lib/api.js";
-import { count, duration } from "../lib/format.js";
+import { duration } from "../lib/format.js";
 import { useResource } from "../lib/resource.js";
 import { filter, place } from "../lib/router.js";
 import { shown } from "../lib/text.js";
@@ -10,10 +10,13 @@ import { Head, Loaded, Panel } from "../parts/basics.js";
 import { Chart, Markers } from "../parts/chart.js";
 import { Filters } from "../parts/filters.js";
 import { overview } from "../parts/overview-store.js";
-import { prepared } from "./overview.js";
+import { prepared, rounded } from "./overview.js";
 
 const SPANS = { "1h": ["1 hour", 1], "6h": ["6 hours", 6], "24h": ["24 hours", 24], "7d": ["7 days", 168], "30d": ["30 days", 720] };
-const rounded = (n) => count(n === null || n === undefined ? n : Math.round(n * 10) / 10);
+const HOW = {
+  throughput: { form: "bars", join: "sum" }, failures: { form: "bars", join: "sum" }, latency: { join: "mean" }, depth: { join: "max" },
+  verdicts: { form: "bars", join: "sum" },
+};
 
 function Metric({ name, span, queue }) {
   const hours = SPANS[span][1];
@@ -23,9 +26,9 @@ function Metric({ name, span, queue }) {
     return api.metrics({ name, queue, from: from.toISOString(), to: to.toISOString() }, signal);
   };
   const data = useResource(load, [name, span, queue], (event) => ["queue", "account", "operation"].includes(event.type));
-  return html`<${Panel} title=${words.metricName[name]} aside=${data.data?.step ? `per ${duration(data.data.step * 1000)}` : ""}>
+  return html`<${Panel} title=${words.metricName[name]}>
     <${Loaded} of=${data} lines=${4}>${(found) => html`<${Chart} label=${words.metricName[name]} ...${prepared(found)}
-      format=${name === "latency" ? duration : rounded} height=${210} /><${Markers} markers=${found.markers} limit=${5} />`}<//><//>`;
+      ...${HOW[name]} format=${name === "latency" ? duration : rounded} height=${210} /><${Markers} markers=${found.markers} limit=${5} />`}<//><//>`;
 }
 
 export function Metrics() {

@@ -1,7 +1,7 @@
 // One operation while it runs and after: progress, pace, what was refused and why, and each item's result.
 import { html, useState } from "../lib/ui.js";
 import { api } from "../lib/api.js";
-import { count, duration } from "../lib/format.js";
+import { count, duration, moment } from "../lib/format.js";
 import { useList, useResource } from "../lib/resource.js";
 import { filter, Link, place, to } from "../lib/router.js";
 import { Data, shown } from "../lib/text.js";
@@ -77,7 +77,8 @@ function Filter({ filter: used }) {
   const entries = Object.entries(used ?? {}).filter(([, value]) => value !== null && value !== "");
   if (!entries.length) return null;
   return html`<${Panel} title="What it works on"><${Facts} items=${entries.map(([name, value]) => [words.field[name] ?? name,
-    Array.isArray(value) ? `${count(value.length)} chosen` : typeof value === "object" ? JSON.stringify(value) : String(value)])} /><//>`;
+    Array.isArray(value) ? `${count(value.length)} chosen` : typeof value === "object" ? JSON.stringify(value)
+      : name === "code" ? words.reviewName(value) : /^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : String(value)])} /><//>`;
 }
 
 export function Operation({ id }) {
@@ -93,7 +94,7 @@ export function Operation({ id }) {
     ${o.stopped && html`<${Note} tone="bad"><strong>Stopped by itself:</strong> <${Data} value=${o.stopped} /><//>`}
     <${Numbers} operation=${o} />
     ${o.refusals?.length > 0 && html`<${Panel} title="Why items were refused" flush>${o.refusals.map((entry) => html`
-      <div class="line-item" key=${entry.code}><span>${shown(entry.words ?? entry.code)}</span><span class="value">${count(entry.count)}</span></div>`)}<//>`}
+      <div class="line-item" key=${entry.code}><span>${shown(entry.words ?? words.refusal[entry.code] ?? entry.code)}</span><span class="value">${count(entry.count)}</span></div>`)}<//>`}
     <${Filter} filter=${o.filter} />
     <div class="chips" role="group" aria-label="Results">${[["", "All"], ...Object.entries(RESULT)].map(([value, label]) => html`
       <button class="chip" key=${value} aria-pressed=${(result ?? "") === value ? "true" : "false"} onClick=${() => filter({ result: value })}>${label}

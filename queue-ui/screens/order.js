@@ -102,7 +102,7 @@ export function OrderPage({ id }) {
   return html`<${Loaded} of=${order}>${(o) => html`
     <${Head} crumbs=${html`<${Link} href=${to(["orders"])}>Orders<//>`}
       title=${o.orderNumber ?? o.id} tools=${html`<${SyncBadge} value=${o.providerSyncStatus} />
-        <${Badge}>${words.status[o.status] ?? shown(o.status)}<//>${o.providerEnv && o.providerEnv !== "live" && html`
+        ${words.status[o.status] !== words.sync[o.providerSyncStatus] && html`<${Badge}>${words.status[o.status] ?? shown(o.status)}<//>`}${o.providerEnv && o.providerEnv !== "live" && html`
         <${Badge} plain tone="wait">${shown(o.providerEnv)}<//>`}`}>
       <span class="mono">${shown(o.id)}</span> · created <${Ago} value=${o.createdAt} /> · changed <${Ago} value=${o.updatedAt} /><//>
     <${Why} order=${o} />
@@ -115,12 +115,12 @@ export function OrderPage({ id }) {
       <div class="stack">
         <${Panel} title="Actions" flush><${Actions} actions=${(o.actions ?? []).filter(({ name }) => name !== "reveal")} what=${o.orderNumber ?? o.id}
           typedWords=${plain(o.orderNumber ?? o.id)} send=${send} done=${done} /><//>
-        <${Panel} title="Shipment"><${Facts} items=${[
+        ${(o.awb || o.providerOrderNumber || o.cancellation?.state !== "none") && html`<${Panel} title="Shipment"><${Facts} items=${[
           ["AWB", o.awb && html`<${Data} mono value=${o.awb} />`], ["Courier", o.courierName],
           ["ParcelX's number", o.providerOrderNumber && html`<${Data} mono value=${o.providerOrderNumber} />`],
           ["Cancellation", o.cancellation?.state && o.cancellation.state !== "none" ? o.cancellation.state : null],
           o.nextCheckAt && ["Looked at next", html`<${At} value=${o.nextCheckAt} />`],
-        ]} /><//>
+        ]} /><//>`}
       </div>
     </div>`}<//>`;
 }

@@ -29,7 +29,7 @@ function Tiles({ data }) {
     ${tile(orders("queued"), "On their way", count(sum, waiting.some((entry) => entry.capped)),
       `${count(of("retrying").count)} waiting to try again`)}
     ${tile(orders("reconciling"), "Reconciling", count(of("reconciling").count, of("reconciling").capped),
-      "a call's outcome is not known yet", of("reconciling").count ? "wait" : "")}
+      "outcome not known yet", of("reconciling").count ? "wait" : "")}
     ${tile(open ? to(["orders", open.orderId]) : to(["orders"]), "Oldest open order",
       open ? duration(now - Date.parse(open.since)) : "–", open ? (words.sync[open.providerSyncStatus] ?? shown(open.providerSyncStatus)) : "none is open")}
     ${tile(to(["workers"]), "Workers", count(data.workers), data.workers ? "alive" : "none: nothing is booked", data.workers ? "" : "bad")}
@@ -43,7 +43,7 @@ function Reviews({ review }) {
   const most = Math.max(1, ...rows.map((entry) => entry.count));
   return html`<${Panel} title="Needs a person" flush aside=${rows.length > 0 && html`<${Link} href=${to(["review"])}>Review desk<//>`}>
     ${rows.length ? rows.map((entry) => html`<${Link} key=${entry.code} class="line-item" href=${to(["review"], { code: entry.code })}>
-      <span><strong>${shown(words.reviewName(entry.code))}</strong> <span class="sub">${words.reviewCode[entry.code]?.[1]}</span></span>
+      <span><strong>${shown(words.reviewName(entry.code))}</strong><span class="sub">${words.reviewCode[entry.code]?.[1]}</span></span>
       <span class="value">${count(entry.count, entry.capped)}</span>
       <span class="bar" aria-hidden="true"><i class="review" style=${{ width: `${(entry.count / most) * 100}%` }}></i></span><//>`)
       : html`<${Empty} title="Nothing needs a person" />`}<//>`;
@@ -60,12 +60,14 @@ function Running({ operations }) {
   return html`<${Panel} title="Running operations" flush aside=${html`<${Link} href=${to(["operations"])}>All<//>`}>
     ${operations.map((op) => html`<${Link} key=${op.id} class="line-item" href=${to(["operations", op.id])}>
       <span><strong>${words.operationKind[op.kind] ?? shown(op.kind)}</strong>
-        <span class="sub"> by <${Data} value=${op.actor} /> · <${Data} value=${op.reason} /></span></span>
+        <span class="sub">by <${Data} value=${op.actor} /> · <${Data} value=${op.reason} /></span></span>
       <span class="value">${count(op.done + op.refused + op.failed)} / ${count(op.total, op.capped)}</span>
       <${Progress} operation=${op} /><//>`)}<//>`;
 }
 
 const HOURS = 24;
+export const rounded = (n) => count(n === null || n === undefined ? n : Math.round(n * 10) / 10);
+
 function Charts() {
   const from = () => new Date(Date.now() - HOURS * 3_600_000).toISOString();
   const load = (name) => (signal) => api.metrics({ name, from: from() }, signal);
@@ -73,18 +75,18 @@ function Charts() {
   const live = (event) => ["queue", "account", "operation"].includes(event.type);
   const flow = useResource(load("throughput"), [], live);
   const speed = useResource(load("latency"), [], live);
-  const chart = (title, resource, format) => html`<${Panel} title=${title} aside="last 24 hours">
-    <${Loaded} of=${resource} lines=${4}>${(data) => html`<${Chart} label=${title} ...${prepared(data)} format=${format} />
+  const chart = (title, resource, format, how) => html`<${Panel} title=${title} aside="last 24 hours">
+    <${Loaded} of=${resource} lines=${4}>${(data) => html`<${Chart} label=${title} ...${prepared(data)} ...${how} format=${format} />
       <${Markers} markers=${data.markers} limit=${4} />`}<//><//>`;
-  return html`<div class="two">${chart("Orders per minute", flow, (n) => count(n === null || n === undefined ? n : Math.round(n * 10) / 10))}
-    ${chart("Time of a call to ParcelX", speed, duration)}</div>`;
+  return html`<div class="two">${chart("Jobs finished", flow, rounded, { form: "bars", join: "sum" })}
+    ${chart("Time of a call to ParcelX", speed, duration, { join: "mean" })}</div>`;
 }
 
 /** What a chart takes of the API's answer: the names of its series are the points' own. */
-export function prepared({ points = [], markers }) {
+export function prepared({ points = [], markers, step }) {
   const names = [...new Set(points.flatMap((point) => Object.keys(point)))].filter((name) => name !== "at"
     && points.some((point) => typeof point[name] === "number"));
-  return { points, markers, series: names };
+  return { points, markers, step, series: names };
 }
 
 export function Overview() {

@@ -22,7 +22,7 @@ export function QueueState({ queue }) {
 
 export function QueueTable({ queues }) {
   if (!queues.length) return html`<${Empty} title="No queues yet">They appear with their first job.<//>`;
-  return html`<div class="table-wrap"><table class="cards"><caption class="sr">Queues</caption><thead><tr><th scope="col">Queue</th><th scope="col">State</th>
+  return html`<div class="table-wrap"><table class="cards three"><caption class="sr">Queues</caption><thead><tr><th scope="col">Queue</th><th scope="col">State</th>
     ${STATES.map((state) => html`<th key=${state} scope="col" class="num">${words.jobState[state]}</th>`)}
     <th scope="col" class="num">Oldest waiting</th><th scope="col" class="num">Per minute</th><th scope="col" class="num">Workers</th></tr></thead>
     <tbody>${queues.map((queue) => html`<tr key=${queue.name} data-row>

@@ -22,7 +22,7 @@ const columns = (state) => {
   const [time, label] = TIMES[state];
   return [
     {
-      key: "job", label: "Job", wide: true, cell: (j) => html`<span class="mono">${shown(j.id)}</span>`,
+      key: "job", label: "Job", wide: true, cell: (j) => html`<span class="mono nowrap" title=${plain(j.id)}>${shown(short(j.id, 16, 10))}</span>`,
       below: (j) => html`<span class="sub"><${Data} value=${j.name} />${j.readable === false && html` <${Badge} plain tone="bad">unreadable<//>`}</span>`,
     },
     {
@@ -43,7 +43,7 @@ const columns = (state) => {
 };
 
 /** Long ids by their ends. */
-export const short = (id) => (id.length > 20 ? `${id.slice(0, 8)}…${id.slice(-6)}` : id);
+export const short = (id, head = 8, tail = 6) => (id.length > head + tail + 2 ? `${id.slice(0, head)}…${id.slice(-tail)}` : id);
 
 const BULK = { failed: ["jobs.retry", "jobs.remove"], delayed: ["jobs.promote", "jobs.remove"], waiting: ["jobs.remove"], completed: ["jobs.remove"] };
 

@@ -81,5 +81,5 @@ export function Users() {
         <td data-label="Second factor">${user.totp ? html`<${Badge} tone="ok">on<//>` : html`<${Badge}>off<//>`}</td>
         <td data-label="Last login"><${Ago} value=${user.lastLoginAt} /></td>
         <td class="wide"><span class="row"><button class="btn small" data-rowfocus onClick=${() => change(user, list.reload)}>Change…</button>
-          ${user.totp && html`<button class="btn small danger" onClick=${() => resetTotp(user, list.reload)}>Reset second factor…</button>`}</span></td></tr>`)}</tbody></table></div>`}<//><//>`;
+          ${user.totp && html`<button class="btn small quiet" onClick=${() => resetTotp(user, list.reload)}>Reset second factor…</button>`}</span></td></tr>`)}</tbody></table></div>`}<//><//>`;
 }
