@@ -82,19 +82,19 @@ export function Actions({ actions = [], what, typedWords, send, done }) {
   };
   if (!actions.length) return html`<p class="faint">There is nothing to do here.</p>`;
   const one = (act) => {
-    const no = obstacle(act);
     const look = words.action[act.name]?.danger ? "danger" : "";
     return html`<div class="action" key=${act.name}>
-      <button class="btn ${look}" aria-disabled=${no ? "true" : undefined} aria-describedby=${`why-${act.name}`}
-        onClick=${() => no || run(act)}>${words.actionLabel(act.name)}</button>
-      <p id=${`why-${act.name}`} class=${no ? "why" : ""}>${shown(no ?? act.effect)}</p>
+      <button class="btn ${look}" aria-describedby=${`effect-${act.name}`} onClick=${() => run(act)}>${words.actionLabel(act.name)}</button>
+      <p id=${`effect-${act.name}`}>${shown(act.effect)}</p>
       ${result?.name === act.name && html`<span class="badge ok" role="status">${result.words}</span>`}</div>`;
   };
   // What can be done comes first; the rest says why not.
   const now = actions.filter((act) => !obstacle(act));
   const later = actions.filter(obstacle);
   return html`<div class="actions">${now.map(one)}${!now.length && html`<div class="action"><p>Nothing that you can do now.</p></div>`}</div>
-    ${later.length > 0 && html`<details class="not-now" open=${now.length === 0}><summary>Not possible now: ${later.length}</summary>${later.map(one)}</details>`}`;
+    ${later.length > 0 && html`<details class="not-now" open=${now.length === 0}><summary>Not possible now: ${later.length}</summary>${[...new Set(later.map(obstacle))].map((no) => html`<div class="action" key=${no}>
+      <div class="row">${later.filter((act) => obstacle(act) === no).map((act) => html`<button class="btn small" key=${act.name}
+        aria-disabled="true" title=${plain(no)}>${words.actionLabel(act.name)}</button>`)}</div><p>${shown(no)}</p></div>`)}</details>`}`;
 }
 
 /** A single button that asks first; `right` decides whether it works. */

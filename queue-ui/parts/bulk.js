@@ -15,7 +15,7 @@ function Sample({ rows }) {
   if (!rows?.length) return null;
   return html`<ul class="sample" aria-label="Some of them">${rows.map((row, n) => html`<li key=${n}>
     <span class="mono nowrap">${shown(row.orderNumber ?? row.clientOrderId ?? row.id ?? row)}</span>
-    <span class="sub">${shown(row.review?.reason ?? row.reason ?? row.syncReason ?? row.state ?? "")}</span></li>`)}</ul>`;
+    <span class="sub">${shown(row.review ? words.reviewName(row.review.reason) : row.reason ?? row.syncReason ?? row.state ?? "")}</span></li>`)}</ul>`;
 }
 
 function Bulk({ close, kind, filter, ids }) {
@@ -72,7 +72,7 @@ function Bulk({ close, kind, filter, ids }) {
       ${data.matches > (data.sample?.length ?? 0) && data.sample?.length > 0 && html`
         <p class="faint">and ${count(data.matches - data.sample.length, data.capped)} more</p>`}`}
     <${ReasonField} first value=${form.reason} onInput=${(reason) => set({ reason })} />
-    <div class="filters">${number("rate", "At most per minute", data && rate > 0 ? `takes about ${duration((data.matches / rate) * 60_000)}` : " ")}
+    <div class="halves">${number("rate", "At most per minute", data && rate > 0 ? `takes about ${duration((data.matches / rate) * 60_000)}` : " ")}
       ${number("stop", "Stop after failures in a row", "refusals of single orders do not count")}</div>
     ${kind === "review.rebook" && html`<label class="row"><input type="checkbox" checked=${form.force}
       onChange=${(e) => set({ force: e.target.checked })} /><span>Also where look-ups cannot rule out a first shipment</span></label>`}

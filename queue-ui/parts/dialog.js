@@ -29,10 +29,7 @@ export function Dialogs() {
     const { pathname } = location;
     ref.current?.showModal();
     ref.current?.querySelector("[data-first]")?.focus();
-    const { body } = document;
-    body.style.overflow = "hidden";
     return () => {
-      body.style.overflow = "";
       // Back to where one was, unless the dialog led to another screen.
       if (location.pathname === pathname) before.current?.focus?.({ preventScroll: true });
     };
