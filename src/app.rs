@@ -18,7 +18,7 @@ pub use self::routes::{BODY_LIMIT, document};
 use self::routes::{about, routes};
 pub use crate::provider::parcelx::client::install_crypto;
 use crate::{
-    admin::{self, AdminState, sessions::AdminSession, state::Parts, table::TableError, users::AdminUser},
+    admin::{self, AdminState, pages::PagesError, sessions::AdminSession, state::Parts, table::TableError, users::AdminUser},
     base::{clock::Clock, ids},
     features::{
         Collection, Feature, JobContext, Services, audit,
@@ -114,6 +114,8 @@ pub enum AppError {
     Client(#[from] ClientError),
     #[error("the admin API: {0}")]
     Admin(#[from] TableError),
+    #[error("the dashboard: {0}")]
+    Pages(#[from] PagesError),
 }
 
 /// The process part that runs jobs.
@@ -226,7 +228,7 @@ impl App {
             user_header: self.config.admin_user_header(),
             draining,
         });
-        Ok(admin::router(state)?)
+        Ok(admin::router(state)?.merge(admin::pages::router()?))
     }
 
     fn wrapped(&self, router: Router) -> Router {

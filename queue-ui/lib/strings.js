@@ -73,6 +73,7 @@ export const action = {
   "close-shipment": { label: "Close shipment", done: "Closed." },
   "cancel": { label: "Cancel order", done: "Cancelled, or on its way to it.", danger: true },
   "amend": { label: "Amend and resend", done: "Amended." },
+  "resend": { label: "Send again", done: "Will be sent again." },
   "try-now": { label: "Try now", done: "Due now." },
   "reveal": { label: "Reveal personal data", done: "Revealed." },
   "retry": { label: "Retry", done: "Waits again." },
@@ -86,14 +87,14 @@ export const field = {
   from: "From", to: "To", name: "Job name", order: "Order", code: "Reason", before: "Until", action: "Action",
   actor: "Person", target: "Target", result: "Result", of: "Part", state: "State",
 };
-export const of = { order: "Order", create: "Booking", cancel: "Cancellation", cancellation: "Cancellation" };
+export const of = { booking: "Booking", cancellation: "Cancellation" };
 
 export const metricName = {
   throughput: "Throughput", failures: "Failures", latency: "Latency", depth: "Queue depth",
   verdicts: "What ParcelX answered",
 };
 export const seriesName = {
-  completed: "completed", failed: "failed", p50: "p50", p95: "p95", p99: "p99", waiting: "waiting",
+  completed: "completed", failed: "failed", retried: "tried again", p50: "p50", p95: "p95", p99: "p99", waiting: "waiting",
   delayed: "delayed", active: "active", booked: "booked", refused: "refused", unknown: "unknown", busy: "busy",
   notSent: "not sent", wallet: "wallet", credentials: "credentials", configuration: "configuration",
 };

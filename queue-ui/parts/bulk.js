@@ -18,6 +18,16 @@ function Sample({ rows }) {
     <span class="sub">${shown(row.review ? words.reviewName(row.review.reason) : row.reason ?? row.syncReason ?? row.state ?? "")}</span></li>`)}</ul>`;
 }
 
+/** Refusals by code come as a list or as an object. */
+export const byCode = (refusals) => (Array.isArray(refusals) ? refusals : Object.entries(refusals ?? {}).map(([code, n]) => ({ code, count: n })));
+
+function Refusals({ refusals }) {
+  const all = byCode(refusals);
+  if (!all.length) return null;
+  return html`<${Note} tone="mute">As they stand, some would be refused and left as they are:
+    <ul>${all.map((entry) => html`<li key=${entry.code}>${count(entry.count)} · ${shown(words.refusal[entry.code] ?? entry.code)}</li>`)}</ul><//>`;
+}
+
 function Bulk({ close, kind, filter, ids }) {
   const jobs = kind.startsWith("jobs.");
   const thing = jobs ? "job" : "order";
@@ -27,7 +37,7 @@ function Bulk({ close, kind, filter, ids }) {
   const [error, setError] = useState(null);
   const set = (change) => setForm((old) => ({ ...old, ...change }));
   const body = () => ({
-    kind, ...(ids ? { ids } : { filter }), ratePerMinute: Number(form.rate), stopAfter: Number(form.stop),
+    kind, ...(filter && { filter }), ...(ids && { ids }), ratePerMinute: Number(form.rate), stopAfter: Number(form.stop),
     ...(form.force && { force: true }),
   });
   useEffect(() => {
@@ -68,6 +78,7 @@ function Bulk({ close, kind, filter, ids }) {
       ${data.matches === 0 && html`<${Note} tone="mute">Nothing matches now. Others may have been quicker.<//>`}
       ${data.costs && data.matches > 0 && html`<${Note} tone="wait">This may book ${plural(data.matches, "shipment")}, which ParcelX bills.
         Orders whose shipment is found are adopted, not booked twice.<//>`}
+      <${Refusals} refusals=${data.refusals} />
       <${Sample} rows=${data.sample} />
       ${data.matches > (data.sample?.length ?? 0) && data.sample?.length > 0 && html`
         <p class="faint">and ${count(data.matches - data.sample.length, data.capped)} more</p>`}`}

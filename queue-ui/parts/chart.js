@@ -35,10 +35,10 @@ const JOIN = {
   max: (values) => Math.max(...values),
 };
 
-/** At most `room` points, each over a round time: `{ step, points }`. */
-export function thinned(points, series, step, room, join) {
-  if (points.length <= room) return { step, points };
-  const wide = STEPS.find((s) => s >= step && s % step === 0 && (points.length * step) / s <= room) ?? STEPS.at(-1);
+/** At most `room` points over `span` seconds, each over a round time: `{ step, points }`. */
+export function thinned(points, series, step, room, join, span) {
+  const wide = STEPS.find((s) => s >= step && s % step === 0 && span / s <= room) ?? STEPS.at(-1);
+  if (wide === step) return { step, points };
   const buckets = new Map();
   for (const point of points) {
     const at = Math.floor(seconds(point.at) / wide) * wide;
@@ -68,10 +68,12 @@ function useWidth() {
 
 const MARGIN = { left: 46, right: 8, top: 8, bottom: 22 };
 
-function lines({ points, series, x, y, bottom }) {
+function lines({ points, series, x, y, bottom, step }) {
   return series.map((name, n) => {
     let pen = "M";
-    const path = points.map((point) => {
+    const path = points.map((point, k) => {
+      // Where nothing was measured, nothing is drawn.
+      if (k > 0 && point.at - points[k - 1].at > step * 1.5) pen = "M";
       if (!known(point[name])) {
         pen = "M";
         return "";
@@ -80,7 +82,7 @@ function lines({ points, series, x, y, bottom }) {
       pen = "L";
       return part;
     }).join("");
-    const whole = points.every((point) => known(point[name])) && n === 0;
+    const whole = n === 0 && points.every((point, k) => known(point[name]) && (k === 0 || point.at - points[k - 1].at <= step * 1.5));
     return html`<g key=${name}>${whole && html`<path class="area ${colour(name, n)}"
         d=${`${path}L${x(points.at(-1).at).toFixed(1)} ${bottom}L${x(points[0].at).toFixed(1)} ${bottom}Z`} />`}
       <path class="series ${colour(name, n)}" d=${path} /></g>`;
@@ -106,23 +108,24 @@ function bars({ points, series, x, y, width, step }) {
  * `points`: `[{ at, <series>: number | null }]`, `step` seconds apart; `series`: names in drawing order;
  * `form`: `lines` or `bars`; `join`: how points are put together: `sum`, `mean` or `max`.
  */
-export function Chart({ label, points, series, step = 60, markers = [], format = count, height = 190, form = "lines", join = "mean" }) {
+export function Chart({ label, points, series, step = 60, markers = [], format = count, height = 190, form = "lines", join = "mean", from: begin, to: end }) {
   prefs.use();
   const [box, width] = useWidth();
   const [at, setAt] = useState(null);
-  const thin = thinned(points, series, step, Math.floor((width - 54) / (form === "bars" ? 7 : 4)), join);
+  const span = begin && end ? seconds(end) - seconds(begin) : points.length ? seconds(points.at(-1).at) - seconds(points[0].at) : 0;
+  const thin = thinned(points, series, step, Math.floor((width - 54) / (form === "bars" ? 7 : 4)), join, span);
   const spots = thin.points.map((point) => ({ ...point, at: seconds(point.at) }));
-  if (spots.length < 2) {
+  if (!spots.length || !(span > 0)) {
     return html`<div ref=${box}><p class="faint">Nothing measured yet. Numbers come with the first minutes of work.</p></div>`;
   }
-  const first = spots[0].at;
-  const last = spots.at(-1).at;
+  const first = begin ? Math.min(seconds(begin), spots[0].at) : spots[0].at;
+  const last = end ? Math.max(seconds(end), spots.at(-1).at) : spots.at(-1).at;
   const sum = (point) => series.reduce((n, name) => n + (point[name] ?? 0), 0);
   const max = Math.max(0, ...spots.map((point) => (form === "bars" ? sum(point) : Math.max(0, ...series.map((name) => point[name] ?? 0)))));
   const { top, steps } = scale(max);
   const right = width - MARGIN.right;
   const bottom = height - MARGIN.bottom;
-  const inset = form === "bars" ? Math.min(7, (right - MARGIN.left) / spots.length / 2) : 0;
+  const inset = form === "bars" ? Math.min(7, ((right - MARGIN.left) * thin.step) / (last - first || 1) / 2) : 0;
   const [from, to] = [MARGIN.left + inset, right - inset];
   const x = (t) => from + ((t - first) / (last - first)) * (to - from);
   const y = (v) => bottom - (v / top) * (bottom - MARGIN.top);

@@ -17,7 +17,7 @@ function Tries({ tries }) {
       <td>${run.attempt ?? run.try ?? n + 1}</td><td><${At} value=${run.startedAt ?? run.at} /></td>
       <td class="nowrap">${duration(run.durationMs ?? (run.endedAt && Date.parse(run.endedAt) - Date.parse(run.startedAt)))}</td>
       <td><${Data} value=${run.worker} />${run.version && html`<span class="sub">${shown(run.version)}</span>`}</td>
-      <td><${Data} value=${run.outcome ?? run.reason ?? run.words} /></td></tr>`)}</tbody></table></div>`;
+      <td><${Data} value=${run.outcome} />${run.reason && html`<span class="sub"><${Data} value=${run.reason} /></span>`}</td></tr>`)}</tbody></table></div>`;
 }
 
 const logText = (logs) => (Array.isArray(logs) ? logs.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n") : logs);
@@ -35,11 +35,11 @@ export function Job({ queue, id }) {
       <${Panel} title="Facts"><${Facts} items=${[["Name", j.name], ["Added", html`<${At} value=${j.addedAt} />`],
         j.dueAt && ["Due", html`<${At} value=${j.dueAt} />`], j.finishedAt && ["Finished", html`<${At} value=${j.finishedAt} />`],
         ["Tries used", j.attemptsMade ?? 0], ["Stalled", j.stalled ?? 0]]} /><//>
-      <${Panel} title="Tries" flush><${Tries} tries=${j.tries} /><//>
+      ${j.tries && html`<${Panel} title="Tries" flush><${Tries} tries=${j.tries} /><//>`}
       <${Panel} title="Data"><${Code} value=${j.readable === false ? j.dataText ?? j.data : j.data} label="Job data" /><//>
       ${j.returnValue !== null && j.returnValue !== undefined && html`<${Panel} title="Result"><${Code} value=${j.returnValue} label="Result" /><//>`}
       <${Panel} title="Log"><${Code} value=${logText(j.logs)} label="Log" empty="Nothing was logged." /><//>
-      <${Panel} title="Options"><${Code} value=${j.options} label="Job options" /><//>
+      ${j.options && html`<${Panel} title="Options"><${Code} value=${j.options} label="Job options" /><//>`}
     </div><div class="stack">
       <${Panel} title="Actions" flush><${Actions} actions=${j.actions ?? []} what=${j.id} typedWords=${plain(j.id)}
         send=${(name, body) => api.jobAction(queue, id, name, body)} done=${job.reload} /><//>

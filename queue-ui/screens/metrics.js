@@ -1,6 +1,5 @@
 // Numbers over time, with marks where somebody or a deploy changed something.
 import { html } from "../lib/ui.js";
-import { api } from "../lib/api.js";
 import { duration } from "../lib/format.js";
 import { useResource } from "../lib/resource.js";
 import { filter, place } from "../lib/router.js";
@@ -10,25 +9,16 @@ import { Head, Loaded, Panel } from "../parts/basics.js";
 import { Chart, Markers } from "../parts/chart.js";
 import { Filters } from "../parts/filters.js";
 import { overview } from "../parts/overview-store.js";
-import { prepared, rounded } from "./overview.js";
+import { METRICS, prepared, rounded, timed } from "./overview.js";
 
 const SPANS = { "1h": ["1 hour", 1], "6h": ["6 hours", 6], "24h": ["24 hours", 24], "7d": ["7 days", 168], "30d": ["30 days", 720] };
-const HOW = {
-  throughput: { form: "bars", join: "sum" }, failures: { form: "bars", join: "sum" }, latency: { join: "mean" }, depth: { join: "max" },
-  verdicts: { form: "bars", join: "sum" },
-};
-
 function Metric({ name, span, queue }) {
   const hours = SPANS[span][1];
-  const load = (signal) => {
-    const to = new Date();
-    const from = new Date(to.getTime() - hours * 3_600_000);
-    return api.metrics({ name, queue, from: from.toISOString(), to: to.toISOString() }, signal);
-  };
+  const load = (signal) => timed(name, hours, queue, signal);
   const data = useResource(load, [name, span, queue], (event) => ["queue", "account", "operation"].includes(event.type));
   return html`<${Panel} title=${words.metricName[name]}>
-    <${Loaded} of=${data} lines=${4}>${(found) => html`<${Chart} label=${words.metricName[name]} ...${prepared(found)}
-      ...${HOW[name]} format=${name === "latency" ? duration : rounded} height=${210} /><${Markers} markers=${found.markers} limit=${5} />`}<//><//>`;
+    <${Loaded} of=${data} lines=${4}>${(found) => html`<${Chart} label=${words.metricName[name]} ...${METRICS[name]} ...${prepared(found, METRICS[name].series)}
+      from=${found.from} to=${found.to} format=${name === "latency" ? duration : rounded} height=${210} /><${Markers} markers=${found.markers} limit=${5} />`}<//><//>`;
 }
 
 export function Metrics() {

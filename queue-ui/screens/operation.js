@@ -8,6 +8,7 @@ import { Data, shown } from "../lib/text.js";
 import * as words from "../lib/strings.js";
 import { ActButton } from "../parts/actions.js";
 import { At, Badge, Empty, Facts, Head, Loaded, Note, OperationBadge, Panel, useNow } from "../parts/basics.js";
+import { byCode } from "../parts/bulk.js";
 import { confirm } from "../parts/dialog.js";
 import { List } from "../parts/table.js";
 import { toast } from "../parts/toast.js";
@@ -16,7 +17,7 @@ import { Progress } from "./operations.js";
 const TONE = { done: "ok", refused: "wait", failed: "bad" };
 const RESULT = { done: "Done", refused: "Refused", failed: "Failed" };
 
-const orderOf = (item) => item.orderId ?? (String(item.id ?? "").startsWith("ord_") ? item.id : null);
+const orderOf = (item) => item.orderId ?? (String(item.target ?? "").startsWith("ord_") ? item.target : null);
 const columns = [
   {
     key: "what", label: "Item", wide: true, cell: (i) => {
@@ -93,7 +94,7 @@ export function Operation({ id }) {
       tools=${html`<${OperationBadge} value=${o.state} /><${Controls} operation=${o} reload=${operation.reload} />`} />
     ${o.stopped && html`<${Note} tone="bad"><strong>Stopped by itself:</strong> <${Data} value=${o.stopped} /><//>`}
     <${Numbers} operation=${o} />
-    ${o.refusals?.length > 0 && html`<${Panel} title="Why items were refused" flush>${o.refusals.map((entry) => html`
+    ${byCode(o.refusals).length > 0 && html`<${Panel} title="Why items were refused" flush>${byCode(o.refusals).map((entry) => html`
       <div class="line-item" key=${entry.code}><span>${shown(entry.words ?? words.refusal[entry.code] ?? entry.code)}</span><span class="value">${count(entry.count)}</span></div>`)}<//>`}
     <${Filter} filter=${o.filter} />
     <div class="chips" role="group" aria-label="Results">${[["", "All"], ...Object.entries(RESULT)].map(([value, label]) => html`

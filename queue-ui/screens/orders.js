@@ -19,7 +19,12 @@ export function Orders() {
   const list = useList((cursor, signal) => api.orders({ ...used, cursor }, signal), [key], (event) => event.type === "order");
   const selection = useSelection(key);
   const failed = used.providerSyncStatus === "failed";
-  const run = (all) => bulk({ kind: "orders.resend", ...(all ? { filter: used } : { ids: [...selection.keys] }) });
+  // All that failed since a time with some words in their reason; without both, rows are chosen.
+  const wide = used.q && used.from;
+  const run = (all) => bulk({
+    kind: "orders.resend",
+    ...(all ? { filter: { text: used.q, from: used.from, before: used.to, userId: used.userId } } : { ids: [...selection.keys] }),
+  });
   return html`<${Head} title="Orders">Newest first. To find one order by any of its numbers, use the box above (<kbd>/</kbd>).<//>
     <${Filters} fields=${[{ name: "providerSyncStatus", kind: "choice", choices: words.sync },
       { name: "status", kind: "choice", choices: words.status }, { name: "userId", placeholder: "its id" },
@@ -30,7 +35,8 @@ export function Orders() {
       empty=${html`<${Empty} title=${Object.keys(used).length ? "No order matches" : "No orders yet"}>
         ${Object.keys(used).length ? "Try fewer filters." : "The first one appears here as soon as a merchant creates it."}<//>`} /><//>
     ${failed && list.rows?.length > 0 && html`<div class="selection" role="region" aria-label="Bulk actions">
-      <span>${selection.size ? html`<strong>${count(selection.size)}</strong> chosen` : "All that match"}</span>
-      <${ActButton} right="operation.run" primary label="Send again…" onClick=${() => run(selection.size === 0)} />
+      <span>${selection.size ? html`<strong>${count(selection.size)}</strong> chosen`
+        : wide ? "All that match" : "Choose rows, or filter by words in the reason and a time from which on, to send all of them again."}</span>
+      ${(selection.size > 0 || wide) && html`<${ActButton} right="operation.run" primary label="Send again…" onClick=${() => run(selection.size === 0)} />`}
       ${selection.size > 0 && html`<button class="btn quiet" onClick=${selection.clear}>None</button>`}</div>`}`;
 }

@@ -69,24 +69,40 @@ const HOURS = 24;
 export const rounded = (n) => count(n === null || n === undefined ? n : Math.round(n * 10) / 10);
 
 function Charts() {
-  const from = () => new Date(Date.now() - HOURS * 3_600_000).toISOString();
-  const load = (name) => (signal) => api.metrics({ name, from: from() }, signal);
+  const load = (name) => (signal) => timed(name, HOURS, undefined, signal);
   // Measured by the minute: a hold, a pause or an operation is worth a new look at once, an order is not.
   const live = (event) => ["queue", "account", "operation"].includes(event.type);
   const flow = useResource(load("throughput"), [], live);
   const speed = useResource(load("latency"), [], live);
   const chart = (title, resource, format, how) => html`<${Panel} title=${title} aside="last 24 hours">
-    <${Loaded} of=${resource} lines=${4}>${(data) => html`<${Chart} label=${title} ...${prepared(data)} ...${how} format=${format} />
+    <${Loaded} of=${resource} lines=${4}>${(data) => html`<${Chart} label=${title} ...${how} ...${prepared(data, how.series)} from=${data.from} to=${data.to} format=${format} />
       <${Markers} markers=${data.markers} limit=${4} />`}<//><//>`;
-  return html`<div class="two">${chart("Jobs finished", flow, rounded, { form: "bars", join: "sum" })}
-    ${chart("Time of a call to ParcelX", speed, duration, { join: "mean" })}</div>`;
+  return html`<div class="two">${chart("Jobs finished", flow, rounded, METRICS.throughput)}
+    ${chart("Time per job", speed, duration, METRICS.latency)}</div>`;
+}
+
+/** How each metric is drawn: its series in their order (all when absent), and how points are put together. */
+export const METRICS = {
+  throughput: { form: "bars", join: "sum", series: ["completed", "failed"] },
+  failures: { form: "bars", join: "sum" },
+  latency: { join: "mean", series: ["p50", "p95", "p99"] },
+  depth: { join: "max" },
+  verdicts: { form: "bars", join: "sum" },
+};
+
+/** A metric's numbers of the last hours, with the time that was asked for. */
+export async function timed(name, hours, queue, signal) {
+  const to = new Date();
+  const from = new Date(to.getTime() - hours * 3_600_000);
+  const data = await api.metrics({ name, queue, from: from.toISOString(), to: to.toISOString() }, signal);
+  return { ...data, from: from.toISOString(), to: to.toISOString() };
 }
 
 /** What a chart takes of the API's answer: the names of its series are the points' own. */
-export function prepared({ points = [], markers, step }) {
-  const names = [...new Set(points.flatMap((point) => Object.keys(point)))].filter((name) => name !== "at"
+export function prepared({ points = [], markers, step }, wanted) {
+  const found = [...new Set(points.flatMap((point) => Object.keys(point)))].filter((name) => name !== "at" && name !== "count"
     && points.some((point) => typeof point[name] === "number"));
-  return { points, markers, step, series: names };
+  return { points, markers, step, series: wanted ? wanted.filter((name) => found.includes(name)) : found };
 }
 
 export function Overview() {

@@ -51,13 +51,21 @@ function Bulk({ state, name, used, selection, rows, total }) {
   const kinds = BULK[state];
   if (!kinds || !rows.length) return null;
   const all = selection.all || selection.size === 0;
+  // Bulk work knows the queue, the state and the jobs' name; what is searched further must be chosen by row.
+  const searched = Object.keys(used).some((key) => key !== "name");
   const narrowed = Object.keys(used).length > 0;
-  const run = (kind) => bulk({ kind, ...(all ? { filter: { queue: name, state, ...used } } : { filter: undefined, ids: [...selection.keys].map((id) => `${name}/${id}`) }) });
+  const run = (kind) => bulk({
+    kind, filter: { queue: name, state, ...(used.name && { name: used.name }) }, ...(!all && { ids: [...selection.keys] }),
+  });
+  if (all && searched) {
+    return html`<div class="selection" role="region" aria-label="Bulk actions"><span>Choose rows to act on what you found.</span>
+      <button class="btn" onClick=${() => selection.page(rows.map((row) => row.id))}>Choose all ${count(rows.length)} shown</button></div>`;
+  }
   return html`<div class="selection" role="region" aria-label="Bulk actions"><span>${all
     ? html`All ${narrowed ? "that match" : html`<strong>${count(total)}</strong> ${words.jobState[state].toLowerCase()}`}` : html`<strong>${count(selection.size)}</strong> chosen`}</span>
     ${kinds.map((kind, n) => html`<${ActButton} key=${kind} right="operation.run" primary=${n === 0 && kind !== "jobs.remove"}
       danger=${kind === "jobs.remove"} label=${`${words.operationKind[kind].replace(" jobs", "")}…`} onClick=${() => run(kind)} />`)}
-    ${!all && html`<button class="btn quiet" onClick=${() => selection.everything(rows.map((row) => row.id))}>All that match</button>
+    ${!all && html`${!searched && html`<button class="btn quiet" onClick=${() => selection.everything(rows.map((row) => row.id))}>All that match</button>`}
       <button class="btn quiet" onClick=${selection.clear}>None</button>`}</div>`;
 }
 

@@ -61,7 +61,7 @@ export function Review() {
         aria-pressed=${filters.code === entry.code ? "true" : "false"} onClick=${() => filter({ code: entry.code })}>
         ${shown(words.reviewName(entry.code))} <span class="n">${count(entry.count, entry.capped)}</span></button>`)}</div>
     <${Filters} fields=${[{ name: "userId", placeholder: "its id" },
-      { name: "of", kind: "choice", choices: { order: "Order", cancellation: "Cancellation" } },
+      { name: "of", kind: "choice", choices: words.of },
       { name: "from", kind: "time", label: "Waiting since, from" }, { name: "before", kind: "time", label: "until" }]} />
     <${Panel} flush><${List} list=${list} columns=${columns} selection=${selection} href=${(o) => to(["orders", o.id])}
       caption="Orders that need a person" labelOf=${(o) => o.orderNumber}
