@@ -29,12 +29,14 @@ import { Workers } from "./screens/workers.js";
 
 function screen([first, second, third, fourth]) {
   if (first === undefined) return html`<${Overview} />`;
-  if (first === "q" && second && third === "jobs" && fourth) return html`<${Job} queue=${second} id=${fourth} />`;
+  if (first === "q" && second && third === "jobs" && fourth) return html`<${Job} queue=${second} id=${fourth}
+    />`;
   if (first === "q" && second) return html`<${Queue} key=${second} name=${second} />`;
   if (first === "orders" && second) return html`<${OrderPage} key=${second} id=${second} />`;
   if (first === "operations" && second) return html`<${Operation} key=${second} id=${second} />`;
   const one = {
-    orders: Orders, review: Review, failures: Failures, operations: Operations, workers: Workers, metrics: Metrics,
+    orders: Orders, review: Review, failures: Failures, operations: Operations, workers: Workers,
+      metrics: Metrics,
     audit: Audit, users: Users, account: Account, find: Found,
   }[first];
   if (one && !second) return html`<${one} />`;
@@ -68,7 +70,8 @@ function App() {
   const { state, error } = session.use();
   if (state === "unknown") return html`<${Loading} />`;
   if (state === "unreachable") {
-    return html`<div class="state" role="alert"><strong>Waybill cannot be reached</strong><p>${shown(error.message)}</p>
+    return html`<div class="state" role="alert"><strong>Waybill cannot be reached</strong><p>
+      ${shown(error.message)}</p>
       <div class="row"><button class="btn" onClick=${load}>Try again</button></div></div>`;
   }
   if (state === "out") return html`<${Login} /><${Toasts} />`;

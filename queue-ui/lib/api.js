@@ -59,7 +59,8 @@ async function request(method, path, { values, body, signal } = {}) {
     if (response.ok) throw new Problem(response.status, { detail: "The server's answer was not JSON." });
   }
   if (response.ok) return json;
-  const problem = new Problem(response.status, json, Number(response.headers.get("retry-after")) || undefined);
+  const problem = new Problem(response.status, json, Number(response.headers.get("retry-after"))
+    || undefined);
   const signingIn = path === "/login" || path.startsWith("/me/");
   if (problem.status === 401 && !signingIn) onExpired();
   throw problem;
@@ -104,7 +105,8 @@ export const api = {
   /** By POST, because what people type may be a phone number. */
   async find(body) {
     const { data, ...rest } = await request("POST", "/find", { body });
-    return Array.isArray(data) ? { ...rest, items: data } : { ...rest, ...data, items: data?.items ?? data?.orders };
+    return Array.isArray(data) ? { ...rest, items: data } : { ...rest, ...data, items: data?.items
+      ?? data?.orders };
   },
   orders: (values, signal) => list("/orders", values, signal),
   order: (order, signal) => get(`/orders/${id(order)}`, undefined, signal),

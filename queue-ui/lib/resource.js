@@ -139,7 +139,8 @@ export function useList(fetch, deps, live, key = (row) => row.id) {
     }
   };
   return {
-    rows: list.rows ?? first.data?.items, waiting: list.waiting, showNew, more, tail, hasMore: Boolean(list.cursor),
+    rows: list.rows ?? first.data?.items, waiting: list.waiting, showNew, more, tail,
+      hasMore: Boolean(list.cursor),
     extra: first.data, error: first.error, loading: first.loading, at: first.at, reload,
   };
 }

@@ -2,7 +2,10 @@
 import { store } from "./ui.js";
 import { api, whenExpired } from "./api.js";
 
-/** `{ state: "unknown" | "out" | "in" | "unreachable", me, ended }`; `ended` when a session was there and is gone. */
+/**
+ * `{ state: "unknown" | "out" | "in" | "unreachable", me, ended }`; `ended` when a session was there and is
+ * gone.
+ */
 export const session = store({ state: "unknown", me: null, ended: false });
 
 const channel = "BroadcastChannel" in self ? new BroadcastChannel("waybill.session") : null;
@@ -53,5 +56,6 @@ export function whyNot(right) {
   if (may(right)) return null;
   const role = NEEDS[right];
   const known = role in ROLES ? `the role ${role}` : "another role";
-  return `This needs the right ${right} (${known}); you are signed in as ${session.get().me?.role ?? "nobody"}.`;
+  return `This needs the right ${right} (${known}); you are signed in as ${session.get().me?.role
+    ?? "nobody"}.`;
 }

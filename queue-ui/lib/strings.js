@@ -32,20 +32,25 @@ export const reviewCode = {
 export const reviewName = (code) => reviewCode[code]?.[0] ?? code;
 
 export const holdKind = {
-  wallet: "the wallet is empty", credentials: "our keys are refused", configuration: "its address or method is wrong",
+  wallet: "the wallet is empty", credentials: "our keys are refused",
+    configuration: "its address or method is wrong",
 };
 
 /** Why a person's action was refused, by code. */
 export const refusal = {
   "not-in-review": "It does not wait for a person any more", "under-way": "Its call may still be under way",
-  "moved-on": "It was changed by others meanwhile", "cancel-requested": "Its merchant has requested its cancellation",
+  "moved-on": "It was changed by others meanwhile",
+    "cancel-requested": "Its merchant has requested its cancellation",
   "other-environment": "It belongs to another provider environment", "bad-awb": "The AWB is none",
   "awb-of-another-order": "Another order has this AWB", "being-cancelled": "Its shipment is being cancelled",
-  "shipment-cancelled": "ParcelX shows the shipment as cancelled", "not-ours": "ParcelX has our reference under another AWB",
+  "shipment-cancelled": "ParcelX shows the shipment as cancelled",
+    "not-ours": "ParcelX has our reference under another AWB",
   "untied": "Nothing ties the AWB to our reference", "unknown-awb": "ParcelX does not know the AWB",
   "cannot-ask": "ParcelX cannot be asked", "found-at-parcelx": "ParcelX has the order: adopt it",
-  "not-found": "ParcelX does not find our reference", "booked-after-all": "Its call was answered after all: it is booked",
-  "nothing-to-cancel": "No shipment of it waits for a person", "several-shipments": "Several shipments wait: name one",
+  "not-found": "ParcelX does not find our reference",
+    "booked-after-all": "Its call was answered after all: it is booked",
+  "nothing-to-cancel": "No shipment of it waits for a person",
+    "several-shipments": "Several shipments wait: name one",
 };
 
 export const operationKind = {
@@ -54,7 +59,8 @@ export const operationKind = {
   "jobs.remove": "Remove jobs",
 };
 export const operationState = {
-  waiting: "Waiting", running: "Running", paused: "Paused", done: "Done", cancelled: "Cancelled", stopped: "Stopped",
+  waiting: "Waiting", running: "Running", paused: "Paused", done: "Done", cancelled: "Cancelled",
+    stopped: "Stopped",
 };
 export const operationTone = {
   waiting: "info", running: "info", paused: "wait", done: "ok", cancelled: "mute", stopped: "bad",
@@ -94,7 +100,9 @@ export const metricName = {
   verdicts: "What ParcelX answered",
 };
 export const seriesName = {
-  completed: "completed", failed: "failed", retried: "tried again", p50: "p50", p95: "p95", p99: "p99", waiting: "waiting",
-  delayed: "delayed", active: "active", booked: "booked", refused: "refused", unknown: "unknown", busy: "busy",
+  completed: "completed", failed: "failed", retried: "tried again", p50: "p50", p95: "p95", p99: "p99",
+    waiting: "waiting",
+  delayed: "delayed", active: "active", booked: "booked", refused: "refused", unknown: "unknown",
+    busy: "busy",
   notSent: "not sent", wallet: "wallet", credentials: "credentials", configuration: "configuration",
 };

@@ -8,7 +8,8 @@ import htm from "../vendor/htm-3.1.1.js";
 
 export const html = htm.bind(h);
 export {
-  render, Fragment, createContext, useState, useEffect, useLayoutEffect, useRef, useMemo, useCallback, useContext,
+  render, Fragment, createContext, useState, useEffect, useLayoutEffect, useRef, useMemo, useCallback,
+    useContext,
   useErrorBoundary,
 };
 

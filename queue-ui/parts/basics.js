@@ -15,7 +15,8 @@ export const SyncBadge = ({ value }) =>
 export const JobBadge = ({ value }) =>
   html`<${Badge} tone=${words.jobTone[value] ?? "mute"}>${words.jobState[value] ?? shown(value)}<//>`;
 export const OperationBadge = ({ value }) =>
-  html`<${Badge} tone=${words.operationTone[value] ?? "mute"}>${words.operationState[value] ?? shown(value)}<//>`;
+  html`<${Badge} tone=${words.operationTone[value] ?? "mute"}>${words.operationState[value] ?? shown(value)}
+    <//>`;
 
 /** One clock for all relative times: it only turns hands, it asks nobody. */
 const hands = new Set();
@@ -34,7 +35,8 @@ export function useNow() {
 export function At({ value }) {
   prefs.use();
   if (!value) return html`<span class="faint">–</span>`;
-  return html`<time class="nowrap" dateTime=${value} title=${`${moment(value)} · ${relative(value)}`}>${clock(value)}</time>`;
+  return html`<time class="nowrap" dateTime=${value} title=${`${moment(value)} · ${relative(value)}`}>
+    ${clock(value)}</time>`;
 }
 
 /** `4 min ago`; the whole moment on hover. */
@@ -61,7 +63,8 @@ export function Note({ tone = "info", children, icon }) {
 
 export const Panel = ({ title, aside, children, flush, footer, id, tools }) => html`
   <section class="panel" aria-label=${typeof title === "string" ? title : undefined} id=${id}>
-    ${title && html`<header><h2>${title}</h2>${tools}${aside && html`<span class="aside">${aside}</span>`}</header>`}
+    ${title && html`<header><h2>${title}</h2>${tools}${aside && html`<span class="aside">${aside}</span>`}
+      </header>`}
     <div class="body ${flush ? "flush" : ""}">${children}</div>
     ${footer && html`<footer>${footer}</footer>`}
   </section>`;
@@ -79,8 +82,10 @@ export function ProblemNote({ error }) {
   return html`<${Note} tone="bad">
     <strong>${shown(error.message)}</strong>
     ${error.errors?.length > 0 && html`<ul>${error.errors.map((e, n) => html`
-      <li key=${n}>${e.pointer && html`<span class="mono">${shown(e.pointer)}</span> `}${shown(e.detail ?? e.code)}</li>`)}</ul>`}
-    <div class="mono">${shown(error.code)}${error.requestId && html` · request ${shown(error.requestId)}`}</div>
+      <li key=${n}>${e.pointer && html`<span class="mono">${shown(e.pointer)}</span> `}${shown(e.detail
+        ?? e.code)}</li>`)}</ul>`}
+    <div class="mono">${shown(error.code)}${error.requestId && html` · request ${shown(error.requestId)}`}
+      </div>
   <//>`;
 }
 
@@ -92,27 +97,31 @@ export function Failed({ error, retry }) {
   if (error.status === 404) {
     return html`<div class="state"><strong>Not found</strong><p>${shown(error.message)}</p></div>`;
   }
-  return html`<div class="state" role="alert"><strong>${error.code === "offline" ? "Offline" : "This could not be loaded"}</strong>
+  return html`<div class="state" role="alert"><strong>
+    ${error.code === "offline" ? "Offline" : "This could not be loaded"}</strong>
     <p>${shown(error.message)} <span class="mono faint">${shown(error.code)}</span></p>
     ${retry && html`<div class="row"><button class="btn" onClick=${retry}>Try again</button></div>`}</div>`;
 }
 
 /** A view of what the role does not have: said at once, without asking the server in vain. */
 export function NoRight({ right }) {
-  return html`<div class="state"><${Icon} name="lock" /><strong>You may not see this</strong><p>${whyNot(right)}</p></div>`;
+  return html`<div class="state"><${Icon} name="lock" /><strong>You may not see this</strong><p>
+    ${whyNot(right)}</p></div>`;
 }
 
 /** Loading, failed, or the data; old data stays, marked, when a reload failed. */
 export function Loaded({ of, lines, children }) {
   if (of.data === undefined) {
-    return of.error ? html`<${Failed} error=${of.error} retry=${of.reload} />` : html`<${Loading} lines=${lines} />`;
+    return of.error ? html`<${Failed} error=${of.error} retry=${of.reload} />`
+      : html`<${Loading} lines=${lines} />`;
   }
   return html`${of.error && html`<${Stale} of=${of} />`}${children(of.data)}`;
 }
 
 export function Stale({ of }) {
   return html`<${Note} tone="wait">Stale: this is from <${Ago} value=${new Date(of.at).toISOString()} />.
-    ${" "}${shown(of.error.message)} <button class="btn small quiet" onClick=${of.reload}>Try again</button><//>`;
+    ${" "}${shown(of.error.message)} <button class="btn small quiet" onClick=${of.reload}>Try again</button>
+      <//>`;
 }
 
 export function Head({ title, crumbs, children, tools }) {

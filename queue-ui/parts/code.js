@@ -1,4 +1,4 @@
-// Payloads as text: coloured, cut where they are huge, hidden characters marked; and what differs between two.
+// Payloads as text: coloured, cut where huge, hidden characters marked; and what differs between two.
 import { html, useState } from "../lib/ui.js";
 import { bytes, count } from "../lib/format.js";
 import { plain, shown } from "../lib/text.js";
@@ -35,7 +35,8 @@ export function Code({ value, label, empty = "Nothing." }) {
     () => toast("Copied."), () => toast("The browser did not allow copying.", "bad"));
   const isJson = typeof value !== "string" && part.length <= COLOURED;
   return html`<div class="code">
-    <div class="tools"><button class="btn quiet icon small" title="Copy" aria-label=${`Copy ${label ?? "text"}`}
+    <div class="tools"><button class="btn quiet icon small" title="Copy"
+      aria-label=${`Copy ${label ?? "text"}`}
       onClick=${copy}><${Icon} name="copy" /></button></div>
     <pre tabindex="0" aria-label=${label ?? "text"}>${isJson ? coloured(part) : shown(part)}</pre>
     ${cut && html`<div class="more"><span>Cut after ${bytes(CUT)} of ${bytes(text.length)}.</span>
@@ -66,11 +67,14 @@ export function differences(before, after) {
 export function Diff({ before, after, was, now }) {
   const rows = differences(before, after);
   if (!rows.length) return html`<p class="faint">No difference in what may be shown.</p>`;
-  return html`<div class="table-wrap"><table class="diff"><caption class="sr">${count(rows.length)} differences</caption>
+  return html`<div class="table-wrap"><table class="diff"><caption class="sr">
+    ${count(rows.length)} differences</caption>
     <thead><tr><th scope="col">Field</th><th scope="col">${was}</th><th scope="col">${now}</th></tr></thead>
     <tbody>${rows.slice(0, 200).map((row) => html`<tr key=${row.path}>
       <td>${shown(row.path)}</td>
-      <td class=${row.before === undefined ? "" : "was"}>${row.before === undefined ? html`<span class="faint">absent</span>` : shown(row.before)}</td>
-      <td class=${row.after === undefined ? "" : "now"}>${row.after === undefined ? html`<span class="faint">absent</span>` : shown(row.after)}</td>
+      <td class=${row.before === undefined ? "" : "was"}>
+        ${row.before === undefined ? html`<span class="faint">absent</span>` : shown(row.before)}</td>
+      <td class=${row.after === undefined ? "" : "now"}>
+        ${row.after === undefined ? html`<span class="faint">absent</span>` : shown(row.after)}</td>
     </tr>`)}</tbody></table></div>`;
 }

@@ -44,8 +44,10 @@ export function Dialogs() {
 /** A labelled field; `error` is told to the field. */
 export function Field({ label, hint, error, wide, kind, children }) {
   const id = useId();
-  return html`<div class="field ${wide ? "wide" : ""} ${kind ?? ""}"><label for=${id}>${label}</label>${children(id)}
-    ${hint && html`<span class="hint">${hint}</span>`}${error && html`<span class="error" role="alert">${error}</span>`}</div>`;
+  return html`<div class="field ${wide ? "wide" : ""} ${kind ?? ""}"><label for=${id}>${label}</label>
+    ${children(id)}
+    ${hint && html`<span class="hint">${hint}</span>`}${error && html`<span class="error" role="alert">
+      ${error}</span>`}</div>`;
 }
 
 export function ReasonField({ value, onInput, first }) {
@@ -59,13 +61,15 @@ export function ReasonField({ value, onInput, first }) {
  * nodes), `costs`, `danger`, `typed` (the words to type), `label` of the button, `fields(values, set)`,
  * `ready(values)`, `initial`.
  */
-export function Confirm({ close, run, title, effect, costs, danger, typed, label, fields, ready, initial, reason = true }) {
+export function Confirm({ close, run, title, effect, costs, danger, typed, label, fields, ready, initial,
+  reason = true }) {
   const [values, setValues] = useState({ reason: "", ...initial });
   const [typedNow, setTyped] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(null);
   const set = (change) => setValues((old) => ({ ...old, ...change }));
-  const right = (!reason || values.reason.trim()) && (!typed || typedNow.trim() === typed) && (ready?.(values) ?? true);
+  const right = (!reason || values.reason.trim()) && (!typed || typedNow.trim() === typed)
+    && (ready?.(values) ?? true);
   const submit = async (event) => {
     event.preventDefault();
     if (!right || busy) return;
@@ -84,13 +88,16 @@ export function Confirm({ close, run, title, effect, costs, danger, typed, label
     ${effect && html`<div class="effect">${typeof effect === "string" ? shown(effect) : effect}</div>`}
     ${costs && html`<${Note} tone="wait">This may book shipments, which ParcelX bills.<//>`}
     ${fields?.(values, set)}
-    ${reason && html`<${ReasonField} value=${values.reason} first=${!fields} onInput=${(text) => set({ reason: text })} />`}
-    ${typed && html`<${Field} label=${html`Type <strong class="mono">${typed}</strong> to go on`}>${(id) => html`
+    ${reason && html`<${ReasonField} value=${values.reason} first=${!fields}
+      onInput=${(text) => set({ reason: text })} />`}
+    ${typed && html`<${Field} label=${html`Type <strong class="mono">${typed}</strong> to go on`}>
+      ${(id) => html`
       <input id=${id} autocomplete="off" spellcheck=${false} value=${typedNow} class="mono"
         onInput=${(e) => setTyped(e.target.value)} />`}<//>`}
     <${ProblemNote} error=${error} />
     <footer><button type="button" class="btn" onClick=${() => close(undefined)}>Go back</button>
-      <button class="btn main-action ${danger ? "danger" : ""}" disabled=${!right || busy}>${busy ? "Working…" : label}</button>
+      <button class="btn main-action ${danger ? "danger" : ""}" disabled=${!right || busy}>
+        ${busy ? "Working…" : label}</button>
     </footer></form>`;
 }
 

@@ -12,7 +12,8 @@ function TextFilter({ name, label, hint, wide, placeholder }) {
   useEffect(() => setText(current), [current]);
   const apply = () => text.trim() !== current && filter({ [name]: text.trim() });
   return html`<${Field} label=${label ?? words.field[name] ?? name} hint=${hint} wide=${wide}>${(id) => html`
-    <input id=${id} value=${text} placeholder=${placeholder} autocomplete="off" spellcheck=${false} type="search"
+    <input id=${id} value=${text} placeholder=${placeholder} autocomplete="off" spellcheck=${false}
+      type="search"
       onInput=${(e) => setText(e.target.value)} onBlur=${apply}
       onKeyDown=${(e) => e.key === "Enter" && apply()} onSearch=${apply} />`}<//>`;
 }
@@ -21,7 +22,8 @@ function ChoiceFilter({ name, label, choices, all = "All" }) {
   const current = place.use().filters[name] ?? "";
   return html`<${Field} label=${label ?? words.field[name] ?? name}>${(id) => html`
     <select id=${id} value=${current} onChange=${(e) => filter({ [name]: e.target.value })}>
-      <option value="" selected=${current === ""}>${all}</option>${Object.entries(choices).map(([value, text]) => html`
+      <option value="" selected=${current === ""}>${all}</option>
+        ${Object.entries(choices).map(([value, text]) => html`
         <option key=${value} value=${value} selected=${value === current}>${text}</option>`)}</select>`}<//>`;
 }
 

@@ -25,7 +25,8 @@ async function byPhone(q) {
   }
   const answer = await confirm({
     title: "Find by phone number", label: "Find",
-    effect: "The orders for this number are shown to you, and the audit log keeps that you asked and why. The number itself is not part of any link.",
+    effect: "The orders for this number are shown to you, and the audit log keeps that you asked and why. "
+      + "The number itself is not part of any link.",
     run: ({ reason }) => api.find({ q, reason }),
   });
   return answer?.done ?? null;
@@ -72,5 +73,6 @@ export function Lens() {
   return html`<form class="lens" role="search" onSubmit=${submit}><${Icon} name="search" />
     <label class="sr" for="lens">Find an order by id, number, AWB or phone</label>
     <input id="lens" ref=${ref} type="search" autocomplete="off" spellcheck=${false} enterkeyhint="search"
-      placeholder="Find an order: id, number, AWB or phone" aria-busy=${busy} /><kbd aria-hidden="true">/</kbd></form>`;
+      placeholder="Find an order: id, number, AWB or phone" aria-busy=${busy} /><kbd aria-hidden="true">/
+        </kbd></form>`;
 }

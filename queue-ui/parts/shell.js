@@ -26,15 +26,18 @@ function Fresh() {
   const title = state === "live"
     ? "Changes appear by themselves, within about a second."
     : "The line to the server is down. What you see may have changed since; it is being tried again.";
-  return html`<span class="fresh ${state}" role="status" title=${title}><span class="dot"></span><span>${words}</span></span>`;
+  return html`<span class="fresh ${state}" role="status" title=${title}><span class="dot"></span><span>
+    ${words}</span></span>`;
 }
 
 function Tools() {
   const { theme, zone } = prefs.use();
   const icon = { system: "screen", light: "sun", dark: "moon" }[theme];
   return html`<div class="segment" role="group" aria-label="Time zone">${["IST", "UTC"].map((name) => html`
-      <button key=${name} aria-pressed=${zone === name ? "true" : "false"} onClick=${() => setZone(name)}>${name}</button>`)}</div>
-    <button class="btn quiet icon" onClick=${nextTheme} title=${`Theme: ${theme}`} aria-label=${`Theme: ${theme}. Change it.`}>
+      <button key=${name} aria-pressed=${zone === name ? "true" : "false"} onClick=${() => setZone(name)}>
+        ${name}</button>`)}</div>
+    <button class="btn quiet icon" onClick=${nextTheme} title=${`Theme: ${theme}`}
+      aria-label=${`Theme: ${theme}. Change it.`}>
       <${Icon} name=${icon} /></button>`;
 }
 
@@ -60,7 +63,8 @@ function Navigation() {
     <div class="nav-head" id="nav-queues">Queues</div>
     <div class="sub" role="group" aria-labelledby="nav-queues">${(data?.queues ?? []).map((queue) => html`
       <${NavLink} key=${queue.name} parts=${["q", queue.name]}
-        n=${queue.paused ? html`<span title="paused">❚❚</span>` : count(queue.counts.waiting + queue.counts.active)}>
+        n=${queue.paused ? html`<span title="paused">❚❚</span>`
+          : count(queue.counts.waiting + queue.counts.active)}>
         <span title=${queue.name}>${shortQueue(queue.name)}</span><//>`)}</div>
     <div class="nav-head">System</div>
     <${NavLink} parts=${["workers"]} icon="workers" n=${data?.workers}>Workers<//>
@@ -85,7 +89,8 @@ export function Shell({ children }) {
     return () => removeEventListener("keydown", close);
   }, []);
   const leave = () => logout().then(() => go(to(), { replace: true }));
-  return html`<a class="skip" href="#main" onClick=${(e) => (e.preventDefault(), document.querySelector("#main").focus())}>Skip to content</a>
+  return html`<a class="skip" href="#main"
+    onClick=${(e) => (e.preventDefault(), document.querySelector("#main").focus())}>Skip to content</a>
   <div class="shell">
     <div class="scrim ${menu ? "open" : ""}" onClick=${() => setMenu(false)}></div>
     <aside class="side ${menu ? "open" : ""}" id="side">
@@ -93,14 +98,18 @@ export function Shell({ children }) {
         && html`<${Badge} plain tone="wait">${shown(me.providerEnv)}<//>`}<//>
       <${Navigation} />
       <div class="side-foot stack tight">
-        <div class="nav"><${NavLink} parts=${["account"]} icon="account"><span>${shown(me.username)}</span><//></div>
-        <div class="row"><span>${shown(me.role)}</span><button class="btn quiet small" onClick=${leave}>Log out</button></div>
-        <div>Waybill ${shown(me.version)} · <button class="btn quiet small" onClick=${showKeys}>Keys <kbd>?</kbd></button></div>
+        <div class="nav"><${NavLink} parts=${["account"]} icon="account"><span>${shown(me.username)}</span>
+          <//></div>
+        <div class="row"><span>${shown(me.role)}</span><button class="btn quiet small" onClick=${leave}>
+          Log out</button></div>
+        <div>Waybill ${shown(me.version)} · <button class="btn quiet small" onClick=${showKeys}>Keys <kbd>?
+          </kbd></button></div>
       </div>
     </aside>
     <div>
       <header class="top">
-        <button class="btn quiet icon only-phone" aria-label="Menu" aria-expanded=${menu ? "true" : "false"} aria-controls="side"
+        <button class="btn quiet icon only-phone" aria-label="Menu" aria-expanded=${menu ? "true" : "false"}
+          aria-controls="side"
           onClick=${() => setMenu(!menu)}><${Icon} name="menu" /></button>
         <${Lens} /><div class="top-tools"><${Fresh} /><${Tools} /></div>
       </header>

@@ -26,7 +26,8 @@ export function useSelection(deps) {
 }
 
 function Row({ row, columns, id, href, selection, label }) {
-  return html`<tr class=${[row.gone && "gone", selection && "checkable", selection?.has(id) && "chosen"].filter(Boolean).join(" ")}
+  return html`<tr class=${[row.gone && "gone", selection && "checkable", selection?.has(id)
+    && "chosen"].filter(Boolean).join(" ")}
     data-row title=${row.gone ? "Not in this list any more" : undefined}>
     ${selection && html`<td class="check"><label><input type="checkbox" checked=${selection.has(id)}
       aria-label=${`Choose ${label}`} onChange=${() => selection.toggle(id)} /></label></td>`}
@@ -35,37 +36,48 @@ function Row({ row, columns, id, href, selection, label }) {
       const linked = at === 0 && href
         ? html`<${Link} href=${href} class="rowlink" data-rowfocus>${cell}<//>${column.below?.(row)}` : cell;
       const blank = cell === null || cell === undefined || cell === "";
-      return html`<td key=${column.key} data-label=${column.phone} class=${[column.num && "num", column.wide && "wide",
+      return html`<td key=${column.key} data-label=${column.phone}
+        class=${[column.num && "num", column.wide && "wide",
         column.nowrap && "nowrap", blank && "empty"].filter(Boolean).join(" ")}>${blank ? "" : linked}</td>`;
     })}</tr>`;
 }
 
-/** `columns`: `{ key, label, cell(row), num?, wide?, phone? (its label on a card) }`; the first one is the link. */
+/**
+ * `columns`: `{ key, label, cell(row), num?, wide?, phone? (its label on a card) }`; the first one is the
+ * link.
+ */
 export function Table({ columns, rows, rowKey = (row) => row.id, href, selection, caption, labelOf }) {
   const keys = rows.map(rowKey);
   const allHere = selection && rows.length > 0 && keys.every((key) => selection.has(key));
   return html`<div class="table-wrap"><table class="cards"><caption class="sr">${caption}</caption>
     <thead><tr>
       ${selection && html`<th class="check" scope="col"><label><input type="checkbox" checked=${allHere}
-        aria-label="Choose all on this page" onChange=${() => (allHere ? selection.clear() : selection.page(keys))} /></label></th>`}
-      ${columns.map((column) => html`<th key=${column.key} scope="col" class=${column.num ? "num" : ""}>${column.label}</th>`)}
+        aria-label="Choose all on this page"
+          onChange=${() => (allHere ? selection.clear() : selection.page(keys))} /></label></th>`}
+      ${columns.map((column) => html`<th key=${column.key} scope="col" class=${column.num ? "num" : ""}>
+        ${column.label}</th>`)}
     </tr></thead>
     <tbody>${rows.map((row, at) => html`<${Row} key=${keys[at]} id=${keys[at]} row=${row} columns=${columns}
-      href=${href?.(row)} selection=${selection} label=${labelOf?.(row) ?? keys[at]} />`)}</tbody></table></div>`;
+      href=${href?.(row)} selection=${selection} label=${labelOf?.(row) ?? keys[at]} />`)}</tbody></table>
+        </div>`;
 }
 
 /** A list from `useList` with everything around it. */
 export function List({ list, empty, note, lines = 8, ...table }) {
   if (!list.rows) {
-    return list.error ? html`<${Failed} error=${list.error} retry=${list.reload} />` : html`<${Loading} lines=${lines} />`;
+    return list.error ? html`<${Failed} error=${list.error} retry=${list.reload} />`
+      : html`<${Loading} lines=${lines} />`;
   }
   const { rows } = list;
   return html`
     ${list.error && html`<${Stale} of=${list} />`}
-    ${list.waiting.length > 0 && html`<div class="newer"><button class="btn small" data-shownew onClick=${list.showNew}>
+    ${list.waiting.length > 0
+      && html`<div class="newer"><button class="btn small" data-shownew onClick=${list.showNew}>
       Show ${plural(list.waiting.length, "new row")} <kbd>.</kbd></button></div>`}
-    ${rows.length ? html`<${Table} rows=${rows} ...${table} />` : empty ?? html`<${Empty} title="Nothing here" />`}
-    ${(rows.length > 0 || note) && html`<div class="pager"><span>${rows.length > 0 && plural(rows.length, "row")}
+    ${rows.length ? html`<${Table} rows=${rows} ...${table} />` : empty
+      ?? html`<${Empty} title="Nothing here" />`}
+    ${(rows.length > 0 || note)
+      && html`<div class="pager"><span>${rows.length > 0 && plural(rows.length, "row")}
       ${list.hasMore ? " so far" : ""}${note && html`${rows.length > 0 && " · "}${note}`}</span>
       ${list.hasMore && html`<button class="btn small" disabled=${list.tail.loading} onClick=${list.more}>
         ${list.tail.loading ? "Loading…" : "Load more"}</button>`}</div>`}
@@ -80,4 +92,5 @@ export function covered({ searched, stopped }, what) {
     : `Looked at all ${count(searched)} ${what}.`;
 }
 
-export const orNone = (value) => (value === null || value === undefined || value === "" ? null : shown(value));
+export const orNone = (value) => (value === null || value === undefined || value === "" ? null
+  : shown(value));

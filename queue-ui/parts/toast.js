@@ -16,6 +16,7 @@ const drop = (id) => toasts.set((old) => old.filter((entry) => entry.id !== id))
 export function Toasts() {
   return html`<div class="toasts" role="status" aria-live="polite">${toasts.use().map((entry) => html`
     <div class="toast ${entry.tone}" key=${entry.id}><span>${shown(entry.words)}</span>
-      <button class="btn quiet icon small" aria-label="Close" onClick=${() => drop(entry.id)}><${Icon} name="close" /></button>
+      <button class="btn quiet icon small" aria-label="Close" onClick=${() => drop(entry.id)}>
+        <${Icon} name="close" /></button>
     </div>`)}</div>`;
 }

@@ -24,8 +24,10 @@ function useForm(run) {
       setState({ busy: false, error });
     }
   };
-  const input = (name, label, props, hint) => html`<${Field} label=${label} hint=${hint}>${(id) => html`<input id=${id} required ...${props}
-    value=${values[name] ?? ""} onInput=${(e) => setValues((old) => ({ ...old, [name]: e.target.value }))} />`}<//>`;
+  const input = (name, label, props, hint) => html`<${Field} label=${label} hint=${hint}>
+    ${(id) => html`<input id=${id} required ...${props}
+    value=${values[name] ?? ""} onInput=${(e) => setValues((old) => ({ ...old, [name]: e.target.value }))}
+      />`}<//>`;
   return { values, submit, input, ...state };
 }
 const PASSWORD = { type: "password", autocomplete: "current-password" };
@@ -40,7 +42,8 @@ function Password() {
     ${form.input("current", "Password now", PASSWORD)}
     ${form.input("next", "New password", { type: "password", autocomplete: "new-password" })}
     ${form.input("again", "New password again", { type: "password", autocomplete: "new-password" })}
-    <${ProblemNote} error=${form.error} /><div><button class="btn main-action" disabled=${form.busy}>Change password</button></div></form><//>`;
+    <${ProblemNote} error=${form.error} /><div><button class="btn main-action" disabled=${form.busy}>
+      Change password</button></div></form><//>`;
 }
 
 function SecondFactor({ on }) {
@@ -58,21 +61,26 @@ function SecondFactor({ on }) {
     await load();
   });
   if (on) {
-    return html`<${Panel} title="Second factor" tools=${html`<${Badge} tone="ok">on<//>`}><form class="stack" onSubmit=${end.submit}>
+    return html`<${Panel} title="Second factor" tools=${html`<${Badge} tone="ok">on<//>`}>
+      <form class="stack" onSubmit=${end.submit}>
       ${end.input("password", "Password", PASSWORD)}<${ProblemNote} error=${end.error} />
       <div><button class="btn danger" disabled=${end.busy}>Switch off</button></div></form><//>`;
   }
   if (secret) {
     return html`<${Panel} title="Second factor"><form class="stack" onSubmit=${confirmCode.submit}>
-      <p>Add this key to your authenticator (time-based, 6 digits, SHA-1), or <a href=${secret.uri}>open it there</a>. Then type the code that it shows.</p>
+      <p>Add this key to your authenticator (time-based, 6 digits, SHA-1), or <a href=${secret.uri}>
+        open it there</a>. Then type the code that it shows.</p>
       <div class="secret">${shown(secret.secret.replace(/(.{4})(?=.)/g, "$1 "))}</div>
-      ${confirmCode.input("code", "Code", { inputmode: "numeric", autocomplete: "one-time-code", maxlength: 10 })}
+      ${confirmCode.input("code", "Code", { inputmode: "numeric", autocomplete: "one-time-code",
+        maxlength: 10 })}
       <${ProblemNote} error=${confirmCode.error} />
       <div class="row"><button class="btn main-action" disabled=${confirmCode.busy}>Switch on</button>
         <button type="button" class="btn" onClick=${() => setSecret(null)}>Go back</button></div></form><//>`;
   }
-  return html`<${Panel} title="Second factor" tools=${html`<${Badge}>off<//>`}><form class="stack" onSubmit=${start.submit}>
-    <p class="soft">A code from your phone beside the password. Recommended for everyone who may change something.</p>
+  return html`<${Panel} title="Second factor" tools=${html`<${Badge}>off<//>`}>
+    <form class="stack" onSubmit=${start.submit}>
+    <p class="soft">A code from your phone beside the password. Recommended for everyone who may change
+      something.</p>
     ${start.input("password", "Password", PASSWORD)}<${ProblemNote} error=${start.error} />
     <div><button class="btn" disabled=${start.busy}>Set up…</button></div></form><//>`;
 }
@@ -81,18 +89,27 @@ function Sessions() {
   const list = useResource((signal) => api.sessions(signal), [], null);
   const [error, setError] = useState(null);
   const end = (one) => api.endSession(one.id).then(() => (one.current ? load() : list.reload()), setError);
-  return html`<${Panel} title="Your sessions" flush><${Loaded} of=${list} lines=${3}>${({ items }) => html`<${ProblemNote} error=${error} />
-    ${items.map((one) => html`<div class="line-item" key=${one.id}><span><strong><${Data} value=${one.userAgent} empty="unknown browser" /></strong>
-      <span class="sub"> <${Data} value=${one.address} /> · since <${At} value=${one.createdAt} /> · seen <${Ago} value=${one.seenAt} /></span></span>
-      ${one.current ? html`<${Badge} tone="ok">this one<//>` : html`<button class="btn small" onClick=${() => end(one)}>End</button>`}</div>`)}`}<//><//>`;
+  return html`<${Panel} title="Your sessions" flush><${Loaded} of=${list} lines=${3}>
+    ${({ items }) => html`<${ProblemNote} error=${error} />
+    ${items.map((one) => html`<div class="line-item" key=${one.id}><span><strong>
+      <${Data} value=${one.userAgent} empty="unknown browser" /></strong>
+      <span class="sub"> <${Data} value=${one.address} /> · since <${At} value=${one.createdAt} /> ·
+        seen <${Ago} value=${one.seenAt} /></span></span>
+      ${one.current ? html`<${Badge} tone="ok">this one<//>`
+        : html`<button class="btn small" onClick=${() => end(one)}>End</button>`}</div>`)}`}<//><//>`;
 }
 
 export function Account() {
   const { me } = session.use();
-  return html`<${Head} title="Your account" tools=${html`<button class="btn" onClick=${logout}>Log out</button>`} />
-    <${Panel}><${Facts} items=${[["User", me.username], ["Role", html`<span>${shown(me.role)} <span class="faint">${ROLES[me.role]}</span></span>`],
-      ["Session ends", html`<${At} value=${me.sessionExpiresAt} />`], ["Ends unused", html`<${At} value=${me.idleExpiresAt} />`]]} /><//>
-    <div class="two"><div class="stack"><${Password} /></div><div class="stack"><${SecondFactor} on=${me.totp} /></div></div>
+  return html`<${Head} title="Your account"
+    tools=${html`<button class="btn" onClick=${logout}>Log out</button>`} />
+    <${Panel}><${Facts} items=${[["User", me.username],
+      ["Role", html`<span>${shown(me.role)} <span class="faint">${ROLES[me.role]}</span></span>`],
+      ["Session ends", html`<${At} value=${me.sessionExpiresAt} />`],
+        ["Ends unused", html`<${At} value=${me.idleExpiresAt} />`]]} /><//>
+    <div class="two"><div class="stack"><${Password} /></div><div class="stack">
+      <${SecondFactor} on=${me.totp} /></div></div>
     <${Sessions} />
-    ${me.role === "viewer" && html`<${Note} tone="mute">As a viewer you see everything but personal data, and change nothing.<//>`}`;
+    ${me.role === "viewer" && html`<${Note} tone="mute">As a viewer you see everything but personal data, and
+      change nothing.<//>`}`;
 }

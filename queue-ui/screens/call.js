@@ -23,24 +23,35 @@ function Parts({ call }) {
   const request = asData(call.request);
   const response = asData(outcome?.response);
   const differing = lastGood ? differences(asData(lastGood.request), request).length : 0;
-  const tabs = [["response", "Answer"], ["request", "Request"], ["diff", "Compare", lastGood ? differing : null]];
+  const tabs = [["response", "Answer"], ["request", "Request"], ["diff", "Compare", lastGood ? differing
+    : null]];
   return html`<div class="call-body"><div class="tabs" role="tablist">${tabs.map(([name, label, n]) => html`
-      <button key=${name} role="tab" aria-selected=${tab === name ? "true" : "false"} onClick=${() => setTab(name)}>${label}
+      <button key=${name} role="tab" aria-selected=${tab === name ? "true" : "false"}
+        onClick=${() => setTab(name)}>${label}
         ${n !== null && n !== undefined && html`<span class="n">${n}</span>`}</button>`)}</div>
     <div role="tabpanel" class="stack tight" aria-label=${tabs.find(([name]) => name === tab)[1]}>
-    ${tab === "request" && html`<${Code} value=${request} label="Request to ParcelX" empty="The request was not kept." />`}
-    ${tab === "response" && (call.neverSent ? html`<${Note} tone="mute">This call was closed before it was sent; it never left.<//>`
-      : !outcome ? html`<${Note} tone="wait">No answer is recorded: it is under way, or its process died. Its outcome is unknown.<//>`
-      : html`<${Facts} items=${[["Answer", outcome.statusCode ? `HTTP ${outcome.statusCode}` : "none"], ["Read as", outcome.verdict],
+    ${tab === "request" && html`<${Code} value=${request} label="Request to ParcelX"
+      empty="The request was not kept." />`}
+    ${tab === "response" && (call.neverSent
+      ? html`<${Note} tone="mute">This call was closed before it was sent; it never left.<//>`
+      : !outcome ? html`<${Note} tone="wait">No answer is recorded: it is under way, or its process died. Its
+        outcome is unknown.<//>`
+      : html`<${Facts} items=${[["Answer", outcome.statusCode ? `HTTP ${outcome.statusCode}` : "none"],
+        ["Read as", outcome.verdict],
           outcome.errorCode && ["Error", outcome.errorCode], ["Took", duration(outcome.durationMs)],
           ["Received", html`<${At} value=${outcome.receivedAt} />`]]} />
         <${Code} value=${response} label="Answer of ParcelX" empty="The answer had no body." />
-        ${outcome.late && html`<${Note} tone="wait">An answer came late, after this call was given up:<//><${Code} value=${outcome.late} label="Late answer" />`}`)}
-    ${tab === "diff" && (!lastGood ? html`<p class="faint">There is no good call of this kind to compare with yet.</p>` : html`
+        ${outcome.late && html`<${Note} tone="wait">An answer came late, after this call was given up:<//>
+          <${Code} value=${outcome.late} label="Late answer" />`}`)}
+    ${tab === "diff" && (!lastGood
+      ? html`<p class="faint">There is no good call of this kind to compare with yet.</p>` : html`
       <p class="soft">Compared with the call of <${At} value=${lastGood.sentAt} /> for
-        ${" "}<${Link} class="mono" href=${to(["orders", lastGood.orderId])}>${shown(lastGood.orderId)}<//>, which went well.</p>
-      <h3>Request</h3><${Diff} before=${asData(lastGood.request)} after=${request} was="Good call" now="This call" />
-      <h3>Answer</h3><${Diff} before=${asData(lastGood.response)} after=${response} was="Good call" now="This call" />`)}
+        ${" "}<${Link} class="mono" href=${to(["orders", lastGood.orderId])}>${shown(lastGood.orderId)}<//>
+          , which went well.</p>
+      <h3>Request</h3><${Diff} before=${asData(lastGood.request)} after=${request} was="Good call"
+        now="This call" />
+      <h3>Answer</h3><${Diff} before=${asData(lastGood.response)} after=${response} was="Good call"
+        now="This call" />`)}
     </div></div>`;
 }
 

@@ -8,12 +8,14 @@ import { find, results } from "../parts/lens.js";
 import { Table } from "../parts/table.js";
 
 const BY = {
-  id: "id", orderNumber: "order number", clientOrderId: "the merchant's order id", awb: "AWB", jobId: "job id", phone: "phone number",
+  id: "id", orderNumber: "order number", clientOrderId: "the merchant's order id", awb: "AWB",
+    jobId: "job id", phone: "phone number",
 };
 
 export const orderColumns = [
   {
-    key: "order", label: "Order", wide: true, cell: (o) => html`<span class="mono">${shown(o.orderNumber ?? o.id)}</span>`,
+    key: "order", label: "Order", wide: true, cell: (o) =>
+      html`<span class="mono">${shown(o.orderNumber ?? o.id)}</span>`,
     below: (o) => o.clientOrderId && html`<span class="sub"><${Data} value=${o.clientOrderId} /></span>`,
   },
   { key: "sync", label: "State", cell: (o) => html`<${SyncBadge} value=${o.providerSyncStatus} />` },
@@ -21,10 +23,13 @@ export const orderColumns = [
   { key: "merchant", label: "Merchant", phone: "Merchant", cell: (o) => html`<${Data} value=${o.userId} />` },
   {
     key: "why", label: "Why", wide: true,
-    cell: (o) => o.syncReason && html`<span class="clip"><${Data} value=${o.syncReason} title=${o.syncReason} /></span>`,
+    cell: (o) => o.syncReason
+      && html`<span class="clip"><${Data} value=${o.syncReason} title=${o.syncReason} /></span>`,
   },
-  { key: "created", label: "Created", phone: "Created", nowrap: true, cell: (o) => html`<${Ago} value=${o.createdAt} />` },
-  { key: "updated", label: "Changed", phone: "Changed", nowrap: true, cell: (o) => html`<${Ago} value=${o.updatedAt} />` },
+  { key: "created", label: "Created", phone: "Created", nowrap: true, cell: (o) =>
+    html`<${Ago} value=${o.createdAt} />` },
+  { key: "updated", label: "Changed", phone: "Changed", nowrap: true, cell: (o) =>
+    html`<${Ago} value=${o.updatedAt} />` },
 ];
 
 export function Found() {
@@ -44,11 +49,16 @@ export function Found() {
   if (error) return html`<${Head} title="Find an order" /><${Failed} error=${error} retry=${run} />`;
   if (!ours && q) return html`<${Head} title="Find an order" /><${Loading} />`;
   if (!ours?.items.length) {
-    return html`<${Head} title="Find an order" /><${Panel}><${Empty} title=${q ? html`Nothing found for “${shown(q)}”` : "Nothing found"}>
-      ${ours || q ? "Ids, order numbers, the merchant's order ids, AWBs and job ids are compared as a whole, not in part."
-        : "Type an id, number, AWB or phone into the box above. What was found by phone is not kept in links."}<//><//>`;
+    return html`<${Head} title="Find an order" /><${Panel}>
+      <${Empty} title=${q ? html`Nothing found for “${shown(q)}”` : "Nothing found"}>
+      ${ours || q ? "Ids, order numbers, the merchant's order ids, AWBs and job ids are compared as a "
+        + "whole, not in part."
+        : "Type an id, number, AWB or phone into the box above. What was found by phone is not kept in "
+          + "links."}<//><//>`;
   }
-  return html`<${Head} title=${plural(ours.items.length, "order")}>Found by ${BY[ours.by] ?? shown(ours.by)}.<//>
-    <${Panel} flush><${Table} columns=${orderColumns} rows=${ours.items} caption=${`${count(ours.items.length)} orders`}
+  return html`<${Head} title=${plural(ours.items.length, "order")}>Found by ${BY[ours.by] ?? shown(ours.by)}.
+    <//>
+    <${Panel} flush><${Table} columns=${orderColumns} rows=${ours.items}
+      caption=${`${count(ours.items.length)} orders`}
       href=${(o) => to(["orders", o.id])} /><//>`;
 }

@@ -16,7 +16,8 @@ export function Hold({ account, reload }) {
   const next = hold.nextProbeAt ? Date.parse(hold.nextProbeAt) - now : null;
   const waiting = plural(ordersWaiting ?? 0, "order", "orders", capped);
   const act = async (name, options) => {
-    const answer = await confirm({ ...options, run: ({ reason }) => api.accountAction(account.id, name, { reason }).then((d) => d ?? true) });
+    const answer = await confirm({ ...options, run: ({ reason }) =>
+      api.accountAction(account.id, name, { reason }).then((d) => d ?? true) });
     if (answer?.done) {
       toast(name === "lift" ? "The hold is lifted." : "One order is being tried.");
       reload();
@@ -24,11 +25,13 @@ export function Hold({ account, reload }) {
   };
   const tryNow = () => act("try-now", {
     title: "Try ParcelX now", label: "Try now", costs: true,
-    effect: `One waiting order is sent now instead of in ${next > 0 ? duration(next) : "a moment"}. If ParcelX takes it, the hold ends and ${waiting} follow.`,
+    effect: `One waiting order is sent now instead of in ${next > 0 ? duration(next)
+      : "a moment"}. If ParcelX takes it, the hold ends and ${waiting} follow.`,
   });
   const lift = () => act("lift", {
     title: "Lift the hold", label: "Lift the hold", costs: true, danger: true, typed: "lift",
-    effect: `All ${waiting} that wait are sent at the queue's usual pace, without a test before. If ParcelX still says no, it is held again.`,
+    effect: `All ${waiting} that wait are sent at the queue's usual pace, without a test before. If `
+      + `ParcelX still says no, it is held again.`,
   });
   return html`<section class="hold" aria-labelledby="hold-title"><div class="body">
     <div class="row"><h2 id="hold-title" class="grow"><${Icon} name="warn" />
@@ -36,7 +39,8 @@ export function Hold({ account, reload }) {
       ${!words.holdKind[hold.kind] && html`<${Badge} tone="bad">${shown(hold.kind)}<//>`}
       <${ActButton} right="account.lift" primary label="Try now…" onClick=${tryNow} />
       <${ActButton} right="account.lift" label="Lift…" danger onClick=${lift} /></div>
-    <blockquote><${Data} value=${hold.reason} empty="ParcelX gave no words." /><cite>ParcelX's words</cite></blockquote>
+    <blockquote><${Data} value=${hold.reason} empty="ParcelX gave no words." /><cite>ParcelX's words</cite>
+      </blockquote>
     <${Facts} items=${[
       ["Held", html`<${Ago} value=${hold.since} />`],
       ["Tried next", hold.probing ? "being tried now" : next === null ? "not by itself" : next > 0

@@ -33,7 +33,8 @@ export function Login() {
   useEffect(() => {
     document.title = "Log in · Waybill";
   }, []);
-  useEffect(() => form.current?.querySelector(step === "totp" ? "[name=totp]" : "[name=username]")?.focus(), [step]);
+  useEffect(() => form.current?.querySelector(step === "totp" ? "[name=totp]" : "[name=username]")?.focus(),
+    [step]);
 
   const submit = async (event) => {
     event.preventDefault();
@@ -58,20 +59,26 @@ export function Login() {
     setStep("password");
     setError(null);
   };
-  return html`<main class="login"><form class="login-card" ref=${form} onSubmit=${submit} action="/admin/queues" method="post">
+  return html`<main class="login"><form class="login-card" ref=${form} onSubmit=${submit}
+    action="/admin/queues" method="post">
     <h1><${Mark} />Waybill</h1>
     ${ended && html`<${Note} tone="mute">Your session has ended. Log in to go on where you were.<//>`}
     <div class="stack tight" hidden=${step === "totp"}>
-      <${Field} label="User name">${(id) => html`<input id=${id} name="username" required autocomplete="username"
+      <${Field} label="User name">
+        ${(id) => html`<input id=${id} name="username" required autocomplete="username"
         autocapitalize="none" spellcheck=${false} maxlength="100" />`}<//>
       <${Field} label="Password">${(id) => html`<input id=${id} name="password" type="password" required
         autocomplete="current-password" maxlength="1000" />`}<//>
     </div>
-    ${step === "totp" && html`<${Field} label="Code from your authenticator" hint="Six digits, new every 30 seconds.">${(id) => html`
-      <input id=${id} name="totp" required inputmode="numeric" autocomplete="one-time-code" maxlength="10" class="mono" />`}<//>`}
+    ${step === "totp" && html`<${Field} label="Code from your authenticator"
+      hint="Six digits, new every 30 seconds.">${(id) => html`
+      <input id=${id} name="totp" required inputmode="numeric" autocomplete="one-time-code" maxlength="10"
+        class="mono" />`}<//>`}
     ${until > 0 && html`<${Wait} until=${until} over=${() => setUntil(0)} />`}
     ${error && html`<${Note} tone="bad">${shown(words(error))}<//>`}
-    <button class="btn main-action" disabled=${busy || until > 0}>${busy ? "Checking…" : step === "totp" ? "Verify" : "Log in"}</button>
-    ${step === "totp" && html`<button type="button" class="btn quiet" onClick=${back}>Use another account</button>`}
+    <button class="btn main-action" disabled=${busy || until > 0}>
+      ${busy ? "Checking…" : step === "totp" ? "Verify" : "Log in"}</button>
+    ${step === "totp" && html`<button type="button" class="btn quiet" onClick=${back}>Use another account
+      </button>`}
   </form></main>`;
 }

@@ -15,9 +15,11 @@ export function Progress({ operation, tall }) {
   const all = Math.max(total, done + refused + failed, 1);
   const part = (n) => ({ width: `${(n / all) * 100}%` });
   const told = `${done} done, ${refused} refused, ${failed} failed of ${total}`;
-  return html`<span class="bar ${tall ? "tall" : ""}" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax=${all}
+  return html`<span class="bar ${tall ? "tall" : ""}" role="progressbar" aria-label="Progress"
+    aria-valuemin="0" aria-valuemax=${all}
     aria-valuenow=${done + refused + failed} aria-valuetext=${told} title=${told}>
-    <i class="ok" style=${part(done)}></i><i class="wait" style=${part(refused)}></i><i class="bad" style=${part(failed)}></i></span>`;
+    <i class="ok" style=${part(done)}></i><i class="wait" style=${part(refused)}></i>
+      <i class="bad" style=${part(failed)}></i></span>`;
 }
 
 const columns = [
@@ -27,18 +29,24 @@ const columns = [
   },
   { key: "state", label: "State", cell: (o) => html`<${OperationBadge} value=${o.state} />` },
   {
-    key: "progress", label: "Progress", wide: true, cell: (o) => html`<span class="nowrap">${count(o.done + o.refused + o.failed)} of ${count(o.total, o.capped)}</span>
+    key: "progress", label: "Progress", wide: true, cell: (o) =>
+      html`<span class="nowrap">${count(o.done + o.refused + o.failed)} of ${count(o.total, o.capped)}</span>
       <${Progress} operation=${o} />`,
   },
   { key: "refused", label: "Refused", phone: "Refused", num: true, cell: (o) => count(o.refused) },
   { key: "failed", label: "Failed", phone: "Failed", num: true, cell: (o) => count(o.failed) },
   { key: "actor", label: "By", phone: "By", cell: (o) => html`<${Data} value=${o.actor} />` },
-  { key: "at", label: "Started", phone: "Started", nowrap: true, cell: (o) => html`<${Ago} value=${o.startedAt ?? o.createdAt} />` },
+  { key: "at", label: "Started", phone: "Started", nowrap: true, cell: (o) =>
+    html`<${Ago} value=${o.startedAt ?? o.createdAt} />` },
 ];
 
 export function Operations() {
-  const list = useList((cursor, signal) => api.operations({ cursor }, signal), [], (event) => event.type === "operation");
-  return html`<${Head} title="Operations">Bulk work at a set pace. It goes on when you leave, and can be paused or cancelled at any time.<//>
-    <${Panel} flush><${List} list=${list} columns=${columns} href=${(o) => to(["operations", o.id])} caption="Operations"
-      empty=${html`<${Empty} title="No operation yet">Start one from the review desk, from failed orders or from a queue.<//>`} /><//>`;
+  const list = useList((cursor, signal) => api.operations({ cursor }, signal), [], (event) =>
+    event.type === "operation");
+  return html`<${Head} title="Operations">Bulk work at a set pace. It goes on when you leave, and can be
+    paused or cancelled at any time.<//>
+    <${Panel} flush><${List} list=${list} columns=${columns} href=${(o) => to(["operations", o.id])}
+      caption="Operations"
+      empty=${html`<${Empty} title="No operation yet">Start one from the review desk, from failed orders or
+        from a queue.<//>`} /><//>`;
 }

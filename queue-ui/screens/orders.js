@@ -16,27 +16,37 @@ export function Orders() {
   const { filters } = place.use();
   const used = only(filters, "providerSyncStatus", "status", "userId", "q", "from", "to");
   const key = JSON.stringify(used);
-  const list = useList((cursor, signal) => api.orders({ ...used, cursor }, signal), [key], (event) => event.type === "order");
+  const list = useList((cursor, signal) => api.orders({ ...used, cursor }, signal), [key], (event) =>
+    event.type === "order");
   const selection = useSelection(key);
   const failed = used.providerSyncStatus === "failed";
   // All that failed since a time with some words in their reason; without both, rows are chosen.
   const wide = used.q && used.from;
   const run = (all) => bulk({
     kind: "orders.resend",
-    ...(all ? { filter: { text: used.q, from: used.from, before: used.to, userId: used.userId } } : { ids: [...selection.keys] }),
+    ...(all ? { filter: { text: used.q, from: used.from, before: used.to, userId: used.userId } }
+      : { ids: [...selection.keys] }),
   });
-  return html`<${Head} title="Orders">Newest first. To find one order by any of its numbers, use the box above (<kbd>/</kbd>).<//>
+  return html`<${Head} title="Orders">Newest first. To find one order by any of its numbers, use the box above
+    (<kbd>/</kbd>).<//>
     <${Filters} fields=${[{ name: "providerSyncStatus", kind: "choice", choices: words.sync },
       { name: "status", kind: "choice", choices: words.status }, { name: "userId", placeholder: "its id" },
       { name: "q", wide: true, label: "In the reason", placeholder: "such as: pincode" },
       { name: "from", kind: "time", label: "Created from" }, { name: "to", kind: "time", label: "to" }]} />
     <${Panel} flush><${List} list=${list} columns=${orderColumns} selection=${failed ? selection : undefined}
-      href=${(o) => to(["orders", o.id])} caption="Orders" labelOf=${(o) => o.orderNumber} note=${covered(list.extra ?? {}, "orders")}
+      href=${(o) => to(["orders", o.id])} caption="Orders" labelOf=${(o) => o.orderNumber}
+        note=${covered(list.extra ?? {}, "orders")}
       empty=${html`<${Empty} title=${Object.keys(used).length ? "No order matches" : "No orders yet"}>
-        ${Object.keys(used).length ? "Try fewer filters." : "The first one appears here as soon as a merchant creates it."}<//>`} /><//>
+        ${Object.keys(used).length ? "Try fewer filters."
+          : "The first one appears here as soon as a merchant creates it."}<//>`} /><//>
     ${failed && list.rows?.length > 0 && html`<div class="selection" role="region" aria-label="Bulk actions">
       <span>${selection.size ? html`<strong>${count(selection.size)}</strong> chosen`
-        : wide ? "All that match" : "Choose rows, or filter by words in the reason and a time from which on, to send all of them again."}</span>
-      ${(selection.size > 0 || wide) && html`<${ActButton} right="operation.run" primary label="Send again…" onClick=${() => run(selection.size === 0)} />`}
-      ${selection.size > 0 && html`<button class="btn quiet" onClick=${selection.clear}>None</button>`}</div>`}`;
+        : wide ? "All that match"
+          : "Choose rows, or filter by words in the reason and a time from which on, to send all of them "
+            + "again."}</span>
+      ${(selection.size > 0 || wide)
+        && html`<${ActButton} right="operation.run" primary label="Send again…"
+          onClick=${() => run(selection.size === 0)} />`}
+      ${selection.size > 0 && html`<button class="btn quiet" onClick=${selection.clear}>None</button>`}
+        </div>`}`;
 }

@@ -21,8 +21,10 @@ function Tiles({ data }) {
   const waiting = ["queued", "processing", "retrying"].map(of);
   const sum = waiting.reduce((n, entry) => n + entry.count, 0);
   const open = data.oldestOpen;
-  const tile = (href, label, value, sub, tone) => html`<${Link} key=${label} class="tile ${tone ?? ""}" href=${href}>
-    <span class="label">${label}</span><span class="value">${value}</span><span class="sub">${sub}</span><//>`;
+  const tile = (href, label, value, sub, tone) =>
+    html`<${Link} key=${label} class="tile ${tone ?? ""}" href=${href}>
+    <span class="label">${label}</span><span class="value">${value}</span><span class="sub">${sub}</span>
+      <//>`;
   return html`<div class="tiles">
     ${tile(to(["review"]), "Need a person", count(data.review?.total ?? 0, data.review?.capped),
       data.review?.total ? "on the review desk" : "nothing to settle", data.review?.total ? "review" : "")}
@@ -31,33 +33,42 @@ function Tiles({ data }) {
     ${tile(orders("reconciling"), "Reconciling", count(of("reconciling").count, of("reconciling").capped),
       "outcome not known yet", of("reconciling").count ? "wait" : "")}
     ${tile(open ? to(["orders", open.orderId]) : to(["orders"]), "Oldest open order",
-      open ? duration(now - Date.parse(open.since)) : "–", open ? (words.sync[open.providerSyncStatus] ?? shown(open.providerSyncStatus)) : "none is open")}
-    ${tile(to(["workers"]), "Workers", count(data.workers), data.workers ? "alive" : "none: nothing is booked", data.workers ? "" : "bad")}
+      open ? duration(now - Date.parse(open.since)) : "–", open
+        ? (words.sync[open.providerSyncStatus] ?? shown(open.providerSyncStatus)) : "none is open")}
+    ${tile(to(["workers"]), "Workers", count(data.workers), data.workers ? "alive"
+      : "none: nothing is booked", data.workers ? "" : "bad")}
     ${tile(to(["q", "parcelx-orders-queue"]), "Outbox", count(data.outbox?.waiting ?? 0),
-      data.outbox?.oldestAt ? html`oldest <${Ago} value=${data.outbox.oldestAt} />` : "all handed to the queue")}
+      data.outbox?.oldestAt ? html`oldest <${Ago} value=${data.outbox.oldestAt} />`
+        : "all handed to the queue")}
   </div>`;
 }
 
 function Reviews({ review }) {
   const rows = review?.byReason ?? [];
   const most = Math.max(1, ...rows.map((entry) => entry.count));
-  return html`<${Panel} title="Needs a person" flush aside=${rows.length > 0 && html`<${Link} href=${to(["review"])}>Review desk<//>`}>
-    ${rows.length ? rows.map((entry) => html`<${Link} key=${entry.code} class="line-item" href=${to(["review"], { code: entry.code })}>
-      <span><strong>${shown(words.reviewName(entry.code))}</strong><span class="sub">${words.reviewCode[entry.code]?.[1]}</span></span>
+  return html`<${Panel} title="Needs a person" flush
+    aside=${rows.length > 0 && html`<${Link} href=${to(["review"])}>Review desk<//>`}>
+    ${rows.length ? rows.map((entry) =>
+      html`<${Link} key=${entry.code} class="line-item" href=${to(["review"], { code: entry.code })}>
+      <span><strong>${shown(words.reviewName(entry.code))}</strong><span class="sub">
+        ${words.reviewCode[entry.code]?.[1]}</span></span>
       <span class="value">${count(entry.count, entry.capped)}</span>
-      <span class="bar" aria-hidden="true"><i class="review" style=${{ width: `${(entry.count / most) * 100}%` }}></i></span><//>`)
+      <span class="bar" aria-hidden="true">
+        <i class="review" style=${{ width: `${(entry.count / most) * 100}%` }}></i></span><//>`)
       : html`<${Empty} title="Nothing needs a person" />`}<//>`;
 }
 
 function Failing({ groups }) {
-  return html`<${Panel} title="Failures by cause" flush aside=${html`<${Link} href=${to(["failures"])}>All<//>`}>
+  return html`<${Panel} title="Failures by cause" flush
+    aside=${html`<${Link} href=${to(["failures"])}>All<//>`}>
     ${groups?.length ? groups.map((group) => html`<${Group} key=${group.cause} group=${group} brief />`)
       : html`<${Empty} title="No failures in the last day" />`}<//>`;
 }
 
 function Running({ operations }) {
   if (!operations?.length) return null;
-  return html`<${Panel} title="Running operations" flush aside=${html`<${Link} href=${to(["operations"])}>All<//>`}>
+  return html`<${Panel} title="Running operations" flush
+    aside=${html`<${Link} href=${to(["operations"])}>All<//>`}>
     ${operations.map((op) => html`<${Link} key=${op.id} class="line-item" href=${to(["operations", op.id])}>
       <span><strong>${words.operationKind[op.kind] ?? shown(op.kind)}</strong>
         <span class="sub">by <${Data} value=${op.actor} /> · <${Data} value=${op.reason} /></span></span>
@@ -75,8 +86,10 @@ function Charts() {
   const flow = useResource(load("throughput"), [], live);
   const speed = useResource(load("latency"), [], live);
   const chart = (title, resource, format, how) => html`<${Panel} title=${title} aside="last 24 hours">
-    <${Loaded} of=${resource} lines=${4}>${(data) => html`<${Chart} label=${title} ...${how} ...${prepared(data, how.series)} from=${data.from} to=${data.to} format=${format} />
-      <${Markers} markers=${data.markers} limit=${4} />`}<//><//>`;
+    <${Loaded} of=${resource} lines=${4}>
+      ${(data) => html`<${Chart} label=${title} ...${how} ...${prepared(data, how.series)} from=${data.from}
+        to=${data.to} format=${format} />
+      ${how === METRICS.throughput && html`<${Markers} markers=${data.markers} limit=${4} />`}`}<//><//>`;
   return html`<div class="two">${chart("Jobs finished", flow, rounded, METRICS.throughput)}
     ${chart("Time per job", speed, duration, METRICS.latency)}</div>`;
 }
@@ -100,7 +113,8 @@ export async function timed(name, hours, queue, signal) {
 
 /** What a chart takes of the API's answer: the names of its series are the points' own. */
 export function prepared({ points = [], markers, step }, wanted) {
-  const found = [...new Set(points.flatMap((point) => Object.keys(point)))].filter((name) => name !== "at" && name !== "count"
+  const found = [...new Set(points.flatMap((point) => Object.keys(point)))].filter((name) => name !== "at"
+    && name !== "count"
     && points.some((point) => typeof point[name] === "number"));
   return { points, markers, step, series: wanted ? wanted.filter((name) => found.includes(name)) : found };
 }
