@@ -18,7 +18,10 @@ pub use self::routes::{BODY_LIMIT, document};
 use self::routes::{about, routes};
 pub use crate::provider::parcelx::client::install_crypto;
 use crate::{
-    admin::{self, AdminState, pages::PagesError, sessions::AdminSession, state::Parts, table::TableError, users::AdminUser},
+    admin::{
+        self, AdminState, pages::PagesError, sessions::AdminSession, state::Parts, table::TableError,
+        users::AdminUser,
+    },
     base::{clock::Clock, ids},
     features::{
         Collection, Feature, JobContext, Services, audit,

@@ -1,8 +1,8 @@
 //! The dashboard's pages, embedded in the program: one HTML page at `/admin/queues` and everything below it,
 //! and its assets under names that carry a hash of their content.
 //!
-//! Guards against a browser that mixes the files of two versions during a deploy: an asset's name changes with
-//! its content *and* with that of everything it imports, so a page loads one version or fails as a whole.
+//! Guards against a browser that mixes the files of two versions during a deploy: an asset's name changes
+//! with its content *and* with that of all that it imports, so a page loads one version or fails as a whole.
 //!
 //! The pages hold no data, so anybody may load them; what they show comes from the API behind a session.
 
@@ -217,7 +217,10 @@ mod tests {
                 ("lib/ui.js", ui),
             ];
             let pages = built(&files).unwrap();
-            (String::from_utf8(pages.index.to_vec()).unwrap(), pages.assets.keys().cloned().collect::<Vec<_>>())
+            (
+                String::from_utf8(pages.index.to_vec()).unwrap(),
+                pages.assets.keys().cloned().collect::<Vec<_>>(),
+            )
         };
         let (index, one) = names("1");
         let (changed, two) = names("2");

@@ -30,7 +30,9 @@ async fn every_address_of_the_dashboard_is_the_one_page() {
     let home = browser.get("/admin").await;
     assert_eq!((home.status, header(&home, "location")), (StatusCode::PERMANENT_REDIRECT, "/admin/queues"));
     let page = browser.get("/admin/queues").await;
-    for path in ["/admin/queues/review?code=poison", "/admin/queues/orders/ord_1", "/admin/queues/q/a%20b/jobs/x"] {
+    for path in
+        ["/admin/queues/review?code=poison", "/admin/queues/orders/ord_1", "/admin/queues/q/a%20b/jobs/x"]
+    {
         let other = browser.get(path).await;
         assert_eq!((other.status, &other.body), (StatusCode::OK, &page.body), "{path}");
     }
@@ -70,7 +72,9 @@ async fn all_that_the_page_loads_is_there_for_ever_and_is_small() {
 #[tokio::test]
 async fn an_asset_of_another_version_is_not_found() {
     let app = TestApp::start().await;
-    for path in ["/admin/assets/app.js", "/admin/assets/app.0000000000000000.js", "/admin/assets/../src/lib.rs"] {
+    for path in
+        ["/admin/assets/app.js", "/admin/assets/app.0000000000000000.js", "/admin/assets/../src/lib.rs"]
+    {
         assert_eq!(app.anybody().get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
 }
