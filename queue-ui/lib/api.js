@@ -33,8 +33,8 @@ export function query(values) {
 
 export const url = (path, values) => BASE + path + query(values);
 
-async function request(method, path, { values, body, signal } = {}) {
-  const headers = { accept: "application/json" };
+async function request(method, path, { values, body, signal, key } = {}) {
+  const headers = { accept: "application/json", ...(key && { "idempotency-key": key }) };
   if (method !== "GET") {
     headers["x-waybill-admin"] = "1";
     headers["content-type"] = "application/json";
@@ -119,7 +119,8 @@ export const api = {
   accountAction: (account, name, body) => post(`/accounts/${id(account)}/${name}`, body),
 
   preview: (body) => post("/operations/preview", body),
-  start: (body) => post("/operations", body),
+  /** `key`: the same one starts it once, however often it is sent. */
+  start: async (body, key) => (await request("POST", "/operations", { body, key }))?.data,
   operations: (values, signal) => list("/operations", values, signal),
   operation: (operation, signal) => get(`/operations/${id(operation)}`, undefined, signal),
   operationItems: (operation, values, signal) => list(`/operations/${id(operation)}/items`, values, signal),

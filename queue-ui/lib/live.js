@@ -98,6 +98,8 @@ async function read(signal) {
     if (resumed) tell({ type: "again" });
     const feed = parser((event) => {
       if (event.event === "bye") return;
+      // Events in between are kept no more: all that is shown may be old.
+      if (event.event === "reset") return tell({ id: event.id, type: "again" });
       tell({ id: event.id, type: event.event ?? "message", data: json(event.data) });
     });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -91,7 +91,8 @@ export const actionLabel = (name) => action[name]?.label ?? name;
 export const field = {
   kind: "Kind", by: "by", providerSyncStatus: "Sync status", status: "Status", userId: "Merchant", q: "Text",
   from: "From", to: "To", name: "Job name", order: "Order", code: "Reason", before: "Until", action: "Action",
-  actor: "Person", target: "Target", result: "Result", of: "Part", state: "State",
+  actor: "Person", target: "Target", result: "Result", of: "Part", state: "State", chosen: "Chosen",
+    cause: "Cause", text: "Words", queue: "Queue",
 };
 export const of = { booking: "Booking", cancellation: "Cancellation" };
 

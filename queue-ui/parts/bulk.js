@@ -1,5 +1,5 @@
 // Bulk work: a preview of what it would touch, its pace and stop rule, then an operation one can watch.
-import { html, useEffect, useState } from "../lib/ui.js";
+import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { api } from "../lib/api.js";
 import { count, duration, plural } from "../lib/format.js";
 import { go, to } from "../lib/router.js";
@@ -38,6 +38,8 @@ function Bulk({ close, kind, filter, ids }) {
   const thing = jobs ? "job" : "order";
   const [form, setForm] = useState({ reason: "", rate: jobs ? 600 : 30, stop: 5, force: false, typed: "" });
   const [preview, setPreview] = useState({ data: null, error: null });
+  const key = useRef(null);
+  key.current ??= Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join("-");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(null);
   const set = (change) => setForm((old) => ({ ...old, ...change }));
@@ -65,7 +67,7 @@ function Bulk({ close, kind, filter, ids }) {
     if (!fine || busy) return;
     setBusy(true);
     try {
-      const operation = await api.start({ ...body(), reason: form.reason.trim() });
+      const operation = await api.start({ ...body(), reason: form.reason.trim() }, key.current);
       close(operation);
       toast(`${words.operationKind[kind] ?? kind}: started.`);
       go(to(["operations", operation.id]));

@@ -4,8 +4,10 @@ import { api } from "../lib/api.js";
 import { duration } from "../lib/format.js";
 import { useResource } from "../lib/resource.js";
 import { Link, to } from "../lib/router.js";
+import { may } from "../lib/session.js";
 import { shown } from "../lib/text.js";
 import { At, Facts, Loaded, Note } from "../parts/basics.js";
+import { confirm } from "../parts/dialog.js";
 import { Code, Diff, differences } from "../parts/code.js";
 
 const asData = (value) => {
@@ -17,8 +19,21 @@ const asData = (value) => {
   }
 };
 
-function Parts({ call }) {
+/** Asks for the call without anything hidden; the audit log keeps that. */
+async function reveal(order, id, show) {
+  const answer = await confirm({
+    title: "Reveal this call", label: "Reveal",
+    effect: "What was sent and answered is shown to you with all personal data in it. The audit log keeps "
+      + "that you looked and why.",
+    run: ({ reason }) => api.orderAction(order, "reveal", { reason, what: "call", callId: id }),
+  });
+  if (answer?.done) show(answer.done);
+}
+
+function Parts({ order, call: redacted }) {
   const [tab, setTab] = useState("response");
+  const [revealed, setRevealed] = useState(null);
+  const call = revealed ?? redacted;
   const { outcome, lastGood } = call;
   const request = asData(call.request);
   const response = asData(outcome?.response);
@@ -28,7 +43,11 @@ function Parts({ call }) {
   return html`<div class="call-body"><div class="tabs" role="tablist">${tabs.map(([name, label, n]) => html`
       <button key=${name} role="tab" aria-selected=${tab === name ? "true" : "false"}
         onClick=${() => setTab(name)}>${label}
-        ${n !== null && n !== undefined && html`<span class="n">${n}</span>`}</button>`)}</div>
+        ${n !== null && n !== undefined && html`<span class="n">${n}</span>`}</button>`)}<span class="grow">
+          </span>
+      ${may("reveal") && !revealed && html`<button
+        onClick=${() => reveal(order, call.id, setRevealed)}>Reveal…</button>`}</div>
+    ${revealed && html`<${Note} tone="wait" icon="lock">Shown to you alone until you leave this page.<//>`}
     <div role="tabpanel" class="stack tight" aria-label=${tabs.find(([name]) => name === tab)[1]}>
     ${tab === "request" && html`<${Code} value=${request} label="Request to ParcelX"
       empty="The request was not kept." />`}
@@ -41,8 +60,8 @@ function Parts({ call }) {
           outcome.errorCode && ["Error", outcome.errorCode], ["Took", duration(outcome.durationMs)],
           ["Received", html`<${At} value=${outcome.receivedAt} />`]]} />
         <${Code} value=${response} label="Answer of ParcelX" empty="The answer had no body." />
-        ${outcome.late && html`<${Note} tone="wait">An answer came late, after this call was given up:<//>
-          <${Code} value=${outcome.late} label="Late answer" />`}`)}
+        ${outcome.late
+          && html`<${Note} tone="wait">The answer came late, after this call had been given up.<//>`}`)}
     ${tab === "diff" && (!lastGood
       ? html`<p class="faint">There is no good call of this kind to compare with yet.</p>` : html`
       <p class="soft">Compared with the call of <${At} value=${lastGood.sentAt} /> for
@@ -58,5 +77,6 @@ function Parts({ call }) {
 export function Call({ order, id }) {
   const call = useResource((signal) => api.call(order, id, signal), [order, id],
     (event) => event.type === "order" && event.data.id === order);
-  return html`<${Loaded} of=${call} lines=${3}>${(data) => html`<${Parts} call=${data} />`}<//>`;
+  return html`<${Loaded} of=${call} lines=${3}>${(data) => html`<${Parts} order=${order} call=${data} />`}
+    <//>`;
 }

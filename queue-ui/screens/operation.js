@@ -18,12 +18,13 @@ import { Progress } from "./operations.js";
 const TONE = { done: "ok", refused: "wait", failed: "bad" };
 const RESULT = { done: "Done", refused: "Refused", failed: "Failed" };
 
+const key = (item) => item.id ?? `${item.target} ${item.at}`;
 const orderOf = (item) => item.orderId ?? (String(item.target ?? "").startsWith("ord_") ? item.target : null);
 const columns = [
   {
     key: "what", label: "Item", wide: true, cell: (i) => {
       const order = orderOf(i);
-      const name = html`<span class="mono">${shown(i.orderNumber ?? i.target ?? i.orderId ?? i.id)}</span>`;
+      const name = html`<span class="mono">${shown(i.orderNumber ?? i.target ?? i.id)}</span>`;
       return order ? html`<${Link} class="rowlink" data-rowfocus href=${to(["orders", order])}>${name}<//>`
         : name;
     },
@@ -90,8 +91,9 @@ function Numbers({ operation: o }) {
         ["Stops after", `${count(o.stopAfter)} failures in a row`]]} /></div><//>`;
 }
 
-function Filter({ filter: used }) {
-  const entries = Object.entries(used ?? {}).filter(([, value]) => value !== null && value !== "");
+function Filter({ filter: used, ids }) {
+  const entries = Object.entries({ ...used, ...(ids > 0 && { chosen: `${count(ids)}` }) }).filter(
+    ([, value]) => value !== null && value !== "");
   if (!entries.length) return null;
   return html`<${Panel} title="What it works on">
     <${Facts} items=${entries.map(([name, value]) => [words.field[name] ?? name,
@@ -107,7 +109,7 @@ export function Operation({ id }) {
   const operation = useResource((signal) => api.operation(id, signal), [id], mine);
   const items = useList((cursor, signal) => api.operationItems(id, { result, cursor }, signal), [id, result],
     mine,
-    (item) => item.id ?? `${item.orderId} ${item.at}`);
+    key);
   return html`<${Loaded} of=${operation}>${(o) => html`
     <${Head} crumbs=${html`<${Link} href=${to(["operations"])}>Operations<//>`}
       title=${words.operationKind[o.kind] ?? o.kind}
@@ -121,13 +123,13 @@ export function Operation({ id }) {
       <div class="line-item" key=${entry.code}><span>
         ${shown(entry.words ?? words.refusal[entry.code] ?? entry.code)}</span><span class="value">
           ${count(entry.count)}</span></div>`)}<//>`}
-    <${Filter} filter=${o.filter} />
+    <${Filter} filter=${o.filter} ids=${o.ids} />
     <div class="chips" role="group" aria-label="Results">
       ${[["", "All"], ...Object.entries(RESULT)].map(([value, label]) => html`
       <button class="chip" key=${value} aria-pressed=${(result ?? "") === value ? "true" : "false"}
         onClick=${() => filter({ result: value })}>${label}
         ${value && html` <span class="n">${count(o[value])}</span>`}</button>`)}</div>
-    <${Panel} flush><${List} list=${items} columns=${columns} rowKey=${(i) => i.id ?? `${i.orderId} ${i.at}`}
+    <${Panel} flush><${List} list=${items} columns=${columns} rowKey=${key}
       caption="Results"
       empty=${html`<${Empty} title="No results yet">Each item appears here when it has been dealt with.<//>`}
         /><//>`}<//>`;

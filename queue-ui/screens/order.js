@@ -13,9 +13,8 @@ import { Code } from "../parts/code.js";
 import { confirm } from "../parts/dialog.js";
 import { Timeline } from "./timeline.js";
 
-const about = (id) => (event) => ["order", "job", "audit", "account"].includes(event.type)
-  && (event.data.id === undefined || event.data.id === id || event.data.orderId === id
-    || event.type === "account");
+const about = (id) => (event) => ["account", "queue"].includes(event.type)
+  || Object.values(event.data).some((value) => typeof value === "string" && value.includes(id));
 
 /** Why the order stands where it stands, in the words of the data. */
 function Why({ order }) {

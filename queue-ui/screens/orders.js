@@ -3,7 +3,7 @@ import { html } from "../lib/ui.js";
 import { api } from "../lib/api.js";
 import { count } from "../lib/format.js";
 import { useList } from "../lib/resource.js";
-import { place, to } from "../lib/router.js";
+import { Link, place, to } from "../lib/router.js";
 import * as words from "../lib/strings.js";
 import { ActButton } from "../parts/actions.js";
 import { Empty, Head, Panel } from "../parts/basics.js";
@@ -20,18 +20,12 @@ export function Orders() {
     event.type === "order");
   const selection = useSelection(key);
   const failed = used.providerSyncStatus === "failed";
-  // All that failed since a time with some words in their reason; without both, rows are chosen.
-  const wide = used.q && used.from;
-  const run = (all) => bulk({
-    kind: "orders.resend",
-    ...(all ? { filter: { text: used.q, from: used.from, before: used.to, userId: used.userId } }
-      : { ids: [...selection.keys] }),
-  });
+  const run = () => bulk({ kind: "orders.resend", ids: [...selection.keys] });
   return html`<${Head} title="Orders">Newest first. To find one order by any of its numbers, use the box above
     (<kbd>/</kbd>).<//>
     <${Filters} fields=${[{ name: "providerSyncStatus", kind: "choice", choices: words.sync },
       { name: "status", kind: "choice", choices: words.status }, { name: "userId", placeholder: "its id" },
-      { name: "q", wide: true, label: "In the reason", placeholder: "such as: pincode" },
+      { name: "q", wide: true, label: "Number", placeholder: "any number or id of an order, as a whole" },
       { name: "from", kind: "time", label: "Created from" }, { name: "to", kind: "time", label: "to" }]} />
     <${Panel} flush><${List} list=${list} columns=${orderColumns} selection=${failed ? selection : undefined}
       href=${(o) => to(["orders", o.id])} caption="Orders" labelOf=${(o) => o.orderNumber}
@@ -41,12 +35,10 @@ export function Orders() {
           : "The first one appears here as soon as a merchant creates it."}<//>`} /><//>
     ${failed && list.rows?.length > 0 && html`<div class="selection" role="region" aria-label="Bulk actions">
       <span>${selection.size ? html`<strong>${count(selection.size)}</strong> chosen`
-        : wide ? "All that match"
-          : "Choose rows, or filter by words in the reason and a time from which on, to send all of them "
-            + "again."}</span>
-      ${(selection.size > 0 || wide)
-        && html`<${ActButton} right="operation.run" primary label="Send again…"
-          onClick=${() => run(selection.size === 0)} />`}
+        : html`Choose rows to send them again, or <${Link} href=${to(["failures"])}>all that failed for one
+          cause<//>.`}</span>
+      ${selection.size > 0
+        && html`<${ActButton} right="operation.run" primary label="Send again…" onClick=${run} />`}
       ${selection.size > 0 && html`<button class="btn quiet" onClick=${selection.clear}>None</button>`}
         </div>`}`;
 }

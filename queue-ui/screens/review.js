@@ -12,6 +12,9 @@ import { bulk } from "../parts/bulk.js";
 import { Filters, only } from "../parts/filters.js";
 import { List, useSelection } from "../parts/table.js";
 
+/** What was heard last of the order says more than the code in words. */
+const last = (order) => order.syncReason ?? order.review?.detail;
+
 const columns = [
   {
     key: "order", label: "Order", wide: true, cell: (o) =>
@@ -21,8 +24,7 @@ const columns = [
   {
     key: "why", label: "Why it waits for a person", wide: true, cell: (o) =>
       html`<strong>${shown(words.reviewName(o.review?.reason))}</strong>
-      ${o.review?.detail && html`<span class="sub clip">
-        <${Data} value=${o.review.detail} title=${o.review.detail} /></span>`}`,
+      ${last(o) && html`<span class="sub clip"><${Data} value=${last(o)} title=${last(o)} /></span>`}`,
   },
   { key: "of", label: "Part", phone: "Part", cell: (o) => o.review?.of
     && (words.of[o.review.of] ?? shown(o.review.of)) },
