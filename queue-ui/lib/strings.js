@@ -15,21 +15,35 @@ export const jobState = {
 };
 export const jobTone = { waiting: "info", active: "info", delayed: "wait", completed: "ok", failed: "bad" };
 
+/** Of each reason for a review: its name, what it means, and what to do next. */
 export const reviewCode = {
-  "provider-unreachable": ["ParcelX not reached", "Waited a whole day without getting through."],
-  "internal-error": ["Our own error", "The job failed on our side until its tries were used up."],
-  "booked-awb-unknown": ["Booked, AWB unknown", "ParcelX has the order but does not tell its AWB."],
-  "outcome-unknown": ["Outcome unknown", "A call was sent, and look-ups cannot tell what became of it."],
-  "other-provider-environment": ["Other environment", "The order belongs to another provider environment."],
-  "found-cancelled": ["Found cancelled", "ParcelX shows the shipment as cancelled."],
-  "second-shipment": ["Second shipment", "There is more than one shipment for the order."],
-  "poison": ["Job keeps vanishing", "Its job was lost or ended three times without a result."],
-  "awb-of-another-order": ["AWB of another order", "ParcelX answered with an AWB that another order has."],
-  "cancel-unclear": ["Cancellation unclear", "Whether ParcelX cancelled the shipment is not known."],
-  "cancel-unconfirmed": ["Cancellation unconfirmed", "Tracking has not confirmed the cancellation."],
-  "cancel-refused": ["Cancellation refused", "ParcelX did not cancel the shipment."],
+  "provider-unreachable": ["ParcelX not reached", "Waited a whole day without getting through.",
+    "When ParcelX is back, book again. Orders that may have got through are looked up first."],
+  "internal-error": ["Our own error", "The job failed on our side until its tries were used up.",
+    "Have the cause mended, then book again."],
+  "booked-awb-unknown": ["Booked, AWB unknown", "ParcelX has the order but does not tell its AWB.",
+    "Read the AWB in ParcelX's panel and adopt it. Do not book again: it is booked."],
+  "outcome-unknown": ["Outcome unknown", "A call was sent, and look-ups cannot tell what became of it.",
+    "Adopt what ParcelX has first. For the rest look into ParcelX's panel, then book again or fail."],
+  "other-provider-environment": ["Other environment", "The order belongs to another provider environment.",
+    "Settle it where that environment is set up, or fail it."],
+  "found-cancelled": ["Found cancelled", "It was booked, and cancelled outside Waybill.",
+    "Ask the merchant: book again, or fail."],
+  "second-shipment": ["Second shipment", "There is more than one shipment for the order.",
+    "Cancel the one too many, or write down what became of it."],
+  "poison": ["Job keeps vanishing", "Three jobs in a row ended without moving the order on.",
+    "Have the cause mended, then book again."],
+  "awb-of-another-order": ["AWB of another order", "ParcelX named an AWB that another order has.",
+    "Compare both orders in ParcelX's panel; adopt the right AWB, or fail."],
+  "cancel-unclear": ["Cancellation unclear", "Whether ParcelX cancelled the shipment is not known.",
+    "Look into ParcelX's panel: close the shipment as cancelled or as travelling, or cancel it again."],
+  "cancel-unconfirmed": ["Cancellation unconfirmed", "ParcelX accepted the cancel; tracking never showed it.",
+    "Look into ParcelX's panel: close the shipment as cancelled or as travelling, or cancel it again."],
+  "cancel-refused": ["Cancellation refused", "A second shipment is live, and its cancel was refused.",
+    "Cancel it again, or settle it with the courier and close it as travelling."],
 };
 export const reviewName = (code) => reviewCode[code]?.[0] ?? code;
+export const nextStep = (code) => reviewCode[code]?.[2];
 
 export const holdKind = {
   wallet: "the wallet is empty", credentials: "our keys are refused",

@@ -34,6 +34,8 @@ function Why({ order }) {
     ${order.syncReason && why?.words && !why.words.includes(order.syncReason)
       && order.syncReason !== review?.detail && html`
       <p class="sub">Last word: <${Data} value=${order.syncReason} /></p>`}
+    ${review && words.nextStep(review.reason) && html`<p class="sub"><strong>Next:</strong>
+      ${" "}${words.nextStep(review.reason)}</p>`}
     ${until !== null && html`<p class="sub">${until > 0 ? `Goes on by itself in ${duration(until)}`
       : "Due now"}
       ${" "}(${moment(why.until)})</p>`}</section>`;

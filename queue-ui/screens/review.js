@@ -7,7 +7,7 @@ import { filter, place, to } from "../lib/router.js";
 import { Data, shown } from "../lib/text.js";
 import * as words from "../lib/strings.js";
 import { ActButton } from "../parts/actions.js";
-import { Ago, Empty, Head, Panel } from "../parts/basics.js";
+import { Ago, Empty, Head, Note, Panel } from "../parts/basics.js";
 import { bulk } from "../parts/bulk.js";
 import { Filters, only } from "../parts/filters.js";
 import { List, useSelection } from "../parts/table.js";
@@ -34,8 +34,14 @@ const columns = [
     html`<${Ago} value=${o.review?.since} />` },
 ];
 
-const KINDS = [["review.rebook", "Book again…"], ["review.adopt-found", "Adopt what ParcelX has…"],
-  ["review.fail", "Fail…"]];
+const LABELS = {
+  "review.adopt-found": "Adopt what ParcelX has…", "review.rebook": "Book again…", "review.fail": "Fail…",
+};
+/** What fits a reason, the likeliest first: what is booked is not booked again. */
+const kinds = (code) => {
+  if (code === "booked-awb-unknown") return ["review.adopt-found", "review.fail"];
+  return ["review.rebook", "review.adopt-found", "review.fail"];
+};
 
 function Bulk({ selection, rows, matching, capped, filters }) {
   const all = selection.all || selection.size === 0;
@@ -44,8 +50,8 @@ function Bulk({ selection, rows, matching, capped, filters }) {
   return html`<div class="selection" role="region" aria-label="Bulk actions">
     <span>${all ? html`All <strong>${count(matching, capped)}</strong> that match`
       : html`<strong>${count(selection.size)}</strong> chosen`}</span>
-    ${KINDS.map(([kind, label], n) =>
-      html`<${ActButton} key=${kind} right="operation.run" label=${label} primary=${n === 0}
+    ${kinds(filters.code).map((kind, n) =>
+      html`<${ActButton} key=${kind} right="operation.run" label=${LABELS[kind]} primary=${n === 0}
       danger=${kind === "review.fail"} onClick=${() => run(kind)} />`)}
     ${!all && html`<button class="btn quiet" onClick=${() => selection.everything(rows.map((row) => row.id))}>
       All ${count(matching, capped)} that match</button>
@@ -81,6 +87,8 @@ export function Review() {
       { name: "of", kind: "choice", choices: words.of },
       { name: "from", kind: "time", label: "Waiting since, from" },
         { name: "before", kind: "time", label: "until" }]} />
+    ${words.nextStep(filters.code) && html`<${Note} tone="mute"><strong>${words.reviewCode[filters.code][1]}</strong>
+      ${" "}${words.nextStep(filters.code)}<//>`}
     <${Panel} flush><${List} list=${list} columns=${columns} selection=${selection}
       href=${(o) => to(["orders", o.id])}
       caption="Orders that need a person" labelOf=${(o) => o.orderNumber}
