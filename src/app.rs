@@ -19,12 +19,23 @@ use self::routes::{about, routes};
 pub use crate::provider::parcelx::client::install_crypto;
 use crate::{
     admin::{
-        self, AdminState, pages::PagesError, sessions::AdminSession, state::Parts, table::TableError,
-        users::AdminUser,
+        self, AdminState,
+        pages::PagesError,
+        password::Passwords,
+        people::People,
+        sessions::AdminSession,
+        state::Parts,
+        table::TableError,
+        users::{AdminUser, Users},
     },
     base::{clock::Clock, ids},
     features::{
-        Collection, Feature, JobContext, Services, audit,
+        Collection, Feature, JobContext, Services,
+        audit::{self, Audit},
+        events::{
+            self,
+            publisher::{self, Publisher},
+        },
         orders::{
             self, jobs,
             model::PollSchedule,
@@ -55,7 +66,8 @@ use crate::{
 };
 
 /// Every resource, in the order in which the API's document shows them. A new one is a line here.
-const FEATURES: &[fn() -> Feature] = &[orders::feature, provider_accounts::feature, audit::feature];
+const FEATURES: &[fn() -> Feature] =
+    &[orders::feature, provider_accounts::feature, audit::feature, events::feature];
 
 fn features() -> Vec<Feature> {
     FEATURES.iter().map(|feature| feature()).collect()
@@ -128,6 +140,8 @@ pub struct Worker {
     calls: TaskTracker,
     walker: Walker,
     lease: Lease,
+    /// Of the one that makes events; the store and the clock that it does so with.
+    events: (Lease, Store, Clock),
 }
 
 impl App {
@@ -211,6 +225,16 @@ impl App {
         Ok(self.wrapped(self.public(draining).merge(admin)))
     }
 
+    /// What manages the people who may use the dashboard.
+    #[must_use]
+    pub fn people(&self) -> People {
+        People {
+            users: Users::new(self.store.clone(), self.clock.clone()),
+            passwords: Passwords::default(),
+            audit: Audit::new(self.store.clone(), self.clock.clone()),
+        }
+    }
+
     fn public(&self, draining: CancellationToken) -> Router {
         let health = health::routes(self.about(), self.checks(false), draining);
         let (router, document) = routes(features(), health).with_state(self.state.clone()).split_for_parts();
@@ -225,6 +249,7 @@ impl App {
             accounts: self.accounts.clone(),
             orders: self.state.orders.clone(),
             records: Arc::clone(&self.state.records),
+            known_queues: queues(),
             carrier,
             env: self.env,
             settings: &self.config.admin,
@@ -364,7 +389,12 @@ impl App {
         let queues = queues().into_iter().map(|(name, _)| self.config.queue_settings(name)).collect();
         let runner = Runner::gated(self.queue.clone(), registry, context, queues, Arc::new(guard));
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
-        Ok(Worker { runner, calls, walker: self.walker(), lease })
+        let events = (
+            Lease::new(self.store.clone(), self.clock.clone(), "events"),
+            self.store.within(PASS),
+            self.clock.clone(),
+        );
+        Ok(Worker { runner, calls, walker: self.walker(), lease, events })
     }
 }
 
@@ -383,12 +413,24 @@ impl Worker {
     /// outcome written down.
     pub async fn run(&self, stop: &CancellationToken) {
         let outbox = tokio::spawn(outbox::run(self.walker.clone(), self.lease.clone(), stop.clone()));
+        let events = publisher::run(self.publisher(), self.events.0.clone(), stop.clone());
+        let events = tokio::spawn(events);
         self.runner.run(stop).await;
         self.calls.close();
         self.calls.wait().await;
         if outbox.await.is_err() {
             tracing::error!("relay and sweeper panicked");
         }
+        if events.await.is_err() {
+            tracing::error!("what makes events panicked");
+        }
+    }
+
+    /// What makes events of what has changed.
+    #[must_use]
+    pub fn publisher(&self) -> Publisher {
+        let (_, store, clock) = &self.events;
+        Publisher::new(store.clone(), clock.clone())
     }
 
     /// Runs what waits until nothing is waiting; see [`Runner::run_pending`].

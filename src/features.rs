@@ -2,6 +2,7 @@
 //! and a function `feature()` that declares them.
 
 pub mod audit;
+pub mod events;
 mod feature;
 pub mod orders;
 pub mod provider_accounts;

@@ -1,6 +1,12 @@
 //! The handlers of the admin API, by subject. Each is in [`super::table`], too.
 
-mod me;
+pub mod audit;
+pub mod events;
+pub mod jobs;
+pub mod login;
+pub mod me;
+pub mod queues;
+pub mod users;
 
 use axum::{Router, middleware::from_fn_with_state};
 use serde::Serialize;
@@ -30,7 +36,13 @@ pub(super) fn data<T: Serialize>(data: T) -> axum::response::Response {
 
 /// All handlers. A new subject is a line here.
 fn handlers() -> OpenApiRouter<AdminState> {
-    OpenApiRouter::new().merge(me::routes())
+    OpenApiRouter::new()
+        .merge(login::routes())
+        .merge(me::routes())
+        .merge(users::routes())
+        .merge(queues::routes())
+        .merge(events::routes())
+        .merge(audit::routes())
 }
 
 const GUIDE: &str = "\

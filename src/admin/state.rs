@@ -6,14 +6,19 @@ use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    feed::Feed,
+    login::Logins,
     password::Passwords,
+    people::People,
     sessions::{Lives, Sessions},
+    throttle::Throttle,
     users::Users,
 };
 use crate::{
     base::clock::Clock,
     features::{
         audit::{Audit, AuditContext},
+        events::Events,
         orders::service::{OrderService, review::ReviewService},
         provider_accounts::Accounts,
         queues::Queues,
@@ -23,7 +28,7 @@ use crate::{
         queue::Queue,
         store::Store,
     },
-    provider::carrier::{CallRecords, Carrier, ProviderEnv},
+    provider::carrier::{CallRecords, Carrier, Needs, ProviderEnv},
 };
 
 #[derive(Clone, Debug, FromRef)]
@@ -40,7 +45,9 @@ pub struct AdminState {
     pub audit: Audit,
     pub users: Users,
     pub sessions: Sessions,
-    pub passwords: Passwords,
+    pub logins: Logins,
+    pub people: People,
+    pub feed: Feed,
     pub edge: Edge,
     pub env: ProviderEnv,
     pub draining: CancellationToken,
@@ -55,6 +62,8 @@ pub struct Parts<'a> {
     pub accounts: Accounts,
     pub orders: OrderService,
     pub records: Arc<dyn CallRecords>,
+    /// The service's own queues, and what each needs of the account.
+    pub known_queues: Vec<(&'static str, Needs)>,
     /// Asked by those who decide on orders.
     pub carrier: Arc<dyn Carrier>,
     pub env: ProviderEnv,
@@ -69,13 +78,26 @@ impl AdminState {
     pub fn new(parts: Parts<'_>) -> Self {
         let Parts { store, clock, queue, .. } = parts;
         let lives = Lives { idle: parts.settings.idle.get(), life: parts.settings.life.get() };
+        let audit = Audit::new(store.clone(), clock.clone());
+        let users = Users::new(store.clone(), clock.clone());
+        let sessions = Sessions::new(store.clone(), clock.clone(), lives);
+        let passwords = Passwords::default();
         Self {
-            queues: Queues::new(queue.clone(), store.clone(), clock.clone()),
+            queues: Queues::new(queue.clone(), store.clone(), clock.clone(), parts.known_queues),
             reviewers: Reviewers { orders: parts.orders.clone(), carrier: parts.carrier },
-            audit: Audit::new(store.clone(), clock.clone()),
-            users: Users::new(store.clone(), clock.clone()),
-            sessions: Sessions::new(store.clone(), clock.clone(), lives),
-            passwords: Passwords::default(),
+            logins: Logins {
+                users: users.clone(),
+                sessions: sessions.clone(),
+                passwords: passwords.clone(),
+                throttle: Throttle::new(clock.clone()),
+                audit: audit.clone(),
+                clock: clock.clone(),
+            },
+            people: People { users: users.clone(), passwords, audit: audit.clone() },
+            audit,
+            users,
+            sessions,
+            feed: Feed::new(Events::new(store.clone()), parts.draining.clone()),
             edge: Edge { proxies: parts.settings.proxies.clone(), user_header: parts.user_header },
             store,
             clock,

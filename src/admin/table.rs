@@ -6,7 +6,10 @@
 
 use utoipa::openapi::{OpenApi, extensions::Extensions, path::PathItem};
 
-use super::rights::Needs::{self, Nothing, Session};
+use super::rights::{
+    Needs::{self, Nothing, Session},
+    Right::{AuditExport, AuditRead, JobManage, QueuePause, Read, UsersManage},
+};
 
 /// What comes before the path of each route.
 pub const PREFIX: &str = "/admin/api";
@@ -37,8 +40,34 @@ const fn delete(path: &'static str, needs: Needs) -> Row {
 
 /// The routes, by subject.
 pub const TABLE: &[Row] = &[
-    // The caller
+    // People
+    post("/login", Nothing),
+    post("/logout", Session),
     get("/me", Session),
+    post("/me/password", Session),
+    post("/me/totp", Session),
+    delete("/me/totp", Session),
+    post("/me/totp/confirm", Session),
+    get("/sessions", Session),
+    delete("/sessions/{id}", Session),
+    get("/users", Needs::Right(UsersManage)),
+    post("/users", Needs::Right(UsersManage)),
+    patch("/users/{username}", Needs::Right(UsersManage)),
+    delete("/users/{username}/totp", Needs::Right(UsersManage)),
+    // What happens
+    get("/events", Needs::Right(Read)),
+    get("/audit", Needs::Right(AuditRead)),
+    get("/audit/export", Needs::Right(AuditExport)),
+    // Queues and jobs
+    get("/queues", Needs::Right(Read)),
+    get("/queues/{queue}", Needs::Right(Read)),
+    post("/queues/{queue}/pause", Needs::Right(QueuePause)),
+    post("/queues/{queue}/resume", Needs::Right(QueuePause)),
+    get("/queues/{queue}/jobs", Needs::Right(Read)),
+    get("/queues/{queue}/jobs/{id}", Needs::Right(Read)),
+    post("/queues/{queue}/jobs/{id}/retry", Needs::Right(JobManage)),
+    post("/queues/{queue}/jobs/{id}/promote", Needs::Right(JobManage)),
+    post("/queues/{queue}/jobs/{id}/remove", Needs::Right(JobManage)),
 ];
 
 /// The only route that anybody may call.
@@ -125,7 +154,6 @@ mod tests {
     use utoipa::openapi::path::{HttpMethod, OperationBuilder};
 
     use super::*;
-    use crate::admin::rights::Right;
 
     fn document(routes: &[(HttpMethod, &str)]) -> OpenApi {
         let mut document = OpenApi::default();
@@ -139,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_route_without_a_declared_right_does_not_start() {
-        const ROWS: &[Row] = &[get("/me", Session), patch("/users/{name}", Needs::Right(Right::UsersManage))];
+        const ROWS: &[Row] = &[get("/me", Session), patch("/users/{name}", Needs::Right(UsersManage))];
         let both = [(HttpMethod::Get, "/me"), (HttpMethod::Patch, "/users/{name}")];
         let mut good = document(&both);
         assert_eq!(check(ROWS, &mut good), Ok(()));
@@ -159,7 +187,7 @@ mod tests {
     fn only_the_login_is_open_and_nothing_is_declared_twice() {
         const OPEN: &[Row] = &[post("/login", Nothing), delete("/me", Nothing)];
         assert_eq!(check(OPEN, &mut document(&[])), Err(TableError::Open("DELETE", "/me")));
-        const TWICE: &[Row] = &[get("/me", Session), get("/me", Needs::Right(Right::Read))];
+        const TWICE: &[Row] = &[get("/me", Session), get("/me", Needs::Right(Read))];
         assert_eq!(check(TWICE, &mut document(&[])), Err(TableError::Twice("GET", "/me")));
     }
 }

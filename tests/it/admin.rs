@@ -1,5 +1,9 @@
 //! The admin API: who may call what.
 
+mod audit;
+mod events;
+mod login;
 mod matrix;
 mod pages;
 pub(crate) mod people;
+mod queues;

@@ -235,6 +235,7 @@ impl Document for Order {
             "sync_status_user",
             &[Field::text("providerSyncStatus"), Field::text("userId"), Field::time("createdAt")],
         ),
+        Index::on("updated", &[Field::time("updatedAt")]),
         Index::on("env_booked", &[Field::text("providerEnv"), Field::time("bookedAt")]).partial(),
         Index::on("outbox", &[Field::time("outboxAt")]).partial(),
         Index::on("overdue", &[Field::time("overdueAt")]).partial(),
