@@ -8,13 +8,7 @@ import { Icon } from "./icons.js";
 import { confirm } from "./dialog.js";
 import { toast } from "./toast.js";
 
-/** Whether it reads like an Indian mobile number: ten digits from 6 up, perhaps with +91 or 0 before them. */
-export function isPhone(text) {
-  const digits = text.replace(/[\s().-]/g, "");
-  return /^(\+?91|0)?[6-9]\d{9}$/.test(digits);
-}
-
-/** What was found last: `{ items, by, q }`; `q` is null for a phone number. */
+/** What was found last: `{ items, by, more, q }`; `q` is null for a phone number. */
 export const results = store(null);
 
 async function byPhone(q) {
@@ -36,21 +30,18 @@ async function byPhone(q) {
 export async function find(text) {
   const q = text.trim();
   if (!q) return;
-  const phone = isPhone(q);
-  let found;
-  if (phone) {
-    found = await byPhone(q);
-    if (!found) return;
-  } else {
-    found = await api.find({ q });
-  }
-  const { items = [], by } = found;
+  let found = await api.find({ q });
+  // Only where nothing else has this number, and only with a reason, it is looked up as a phone.
+  const phone = !found.items.length && found.mayBePhone === true;
+  if (phone) found = await byPhone(q);
+  if (!found) return;
+  const { items = [], by, more } = found;
   if (items.length === 1) {
     go(to(["orders", items[0].id]));
     return;
   }
   // Orders found by phone are handed over in memory: a reload asks again.
-  results.set({ items, by, q: phone ? null : q });
+  results.set({ items, by, more, q: phone ? null : q });
   go(to(["find"], phone ? {} : { q }));
 }
 

@@ -192,6 +192,7 @@ function answer(method, path, q, body, role) {
   }
   if (path === "/find") {
     const phone = /^[6-9]\d{9}$/.test(body.q);
+    if (phone && !body.reason) return { data: [], by: null, more: false, mayBePhone: true };
     if (phone && !may("reveal")) return no("reveal");
     const needle = body.q.toLowerCase();
     const hits = phone ? [orders[3]] : orders.filter((o) => [o.id, o.orderNumber, o.awb, o.clientOrderId, `create-order-${o.id}-1`].some((v) => v?.toLowerCase() === needle));
