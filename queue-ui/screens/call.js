@@ -40,12 +40,11 @@ function Parts({ order, call: redacted }) {
   const differing = lastGood ? differences(asData(lastGood.request), request).length : 0;
   const tabs = [["response", "Answer"], ["request", "Request"], ["diff", "Compare", lastGood ? differing
     : null]];
-  return html`<div class="call-body"><div class="tabs" role="tablist">${tabs.map(([name, label, n]) => html`
+  return html`<div class="call-body"><div class="call-head"><div class="tabs" role="tablist">${tabs.map(([name, label, n]) => html`
       <button key=${name} role="tab" aria-selected=${tab === name ? "true" : "false"}
         onClick=${() => setTab(name)}>${label}
-        ${n !== null && n !== undefined && html`<span class="n">${n}</span>`}</button>`)}<span class="grow">
-          </span>
-      ${may("reveal") && !revealed && html`<button
+        ${n !== null && n !== undefined && html`<span class="n">${n}</span>`}</button>`)}</div>
+      ${may("reveal") && !revealed && html`<button class="btn small quiet"
         onClick=${() => reveal(order, call.id, setRevealed)}>Reveal…</button>`}</div>
     ${revealed && html`<${Note} tone="wait" icon="lock">Shown to you alone until you leave this page.<//>`}
     <div role="tabpanel" class="stack tight" aria-label=${tabs.find(([name]) => name === tab)[1]}>
