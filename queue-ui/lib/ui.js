@@ -31,10 +31,11 @@ export function store(initial) {
     },
     use() {
       const [, again] = useState(0);
+      const drawn = value;
       useEffect(() => {
-        const seen = value;
         const off = this.subscribe(() => again((n) => n + 1));
-        if (seen !== value) again((n) => n + 1);
+        // It may have changed after it was drawn and before anybody listened.
+        if (drawn !== value) again((n) => n + 1);
         return off;
       }, []);
       return value;

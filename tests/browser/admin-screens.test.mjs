@@ -54,8 +54,10 @@ describe("screens", () => {
     browser = await startBrowser(program.url);
   });
   after(async () => {
+    // The program ends whatever the pages did: nothing is left running.
+    const code = await program?.stop();
     await browser?.stop();
-    if (program) assert.equal(await program.stop(), 0);
+    if (program) assert.equal(code, 0);
   });
 
   for (const [mode, options] of Object.entries({

@@ -1,5 +1,5 @@
 // The dashboard as a person uses it.
-import { PASSWORD } from "./story.mjs";
+import { PASSWORD, PEOPLE } from "./story.mjs";
 
 export const HOME = "/admin/queues";
 
@@ -8,7 +8,7 @@ export async function openAs(context, origin, role, path = "") {
   const page = await context.newPage();
   await page.goto(origin + HOME + path);
   await page.locator("[name=username]").or(page.locator(".shell")).first().waitFor();
-  if (await page.locator("[name=username]").isVisible()) await signIn(page, role);
+  if (await page.locator("[name=username]").isVisible()) await signIn(page, PEOPLE[role]);
   await page.locator(".shell h1").first().waitFor();
   return page;
 }

@@ -14,7 +14,7 @@ const BINARY = resolve(process.env.WAYBILL_BIN ?? "target/debug/waybill");
 /** Where screenshots and the program's log go. */
 export const OUT = resolve(process.env.BROWSER_OUT ?? "target/browser");
 
-const TOKEN = (user) => ["token", "--user", user, "--role", "merchant", "--ttl", "1h"];
+const TOKEN = (user) => ["token", "--user", user, "--ttl", "1h"];
 
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");

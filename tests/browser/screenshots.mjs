@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DESK, PHONE, startBrowser } from "./browser.mjs";
 import { answer, dialog, HOME, openAs, settled, visit } from "./dashboard.mjs";
 import { OUT, startProgram } from "./program.mjs";
-import { HASTY, PASSWORD, startStory, until } from "./story.mjs";
+import { HASTY, makeUsers, PASSWORD, startStory, until } from "./story.mjs";
 
 const MERCHANTS = ["kalamandir", "teaworks", "sole-and-co", "readnest"];
 const REFUSALS = [
@@ -32,10 +32,7 @@ async function session(program, username) {
 }
 
 async function tell(program) {
-  const people = { asha: "super_admin", ravi: "admin", meera: "operator", leela: "viewer" };
-  for (const [name, role] of Object.entries(people)) {
-    await program.run(["admin", "add", name, "--role", role, "--reason", "joins the desk"], `${PASSWORD}\n`);
-  }
+  await makeUsers(program);
   const story = await startStory(program);
   const asha = await session(program, "asha");
 
@@ -122,7 +119,7 @@ try {
     await page.locator("[name=username]").waitFor();
     if (!wanted.length || wanted.includes("login")) await shoot(page, options, file("login"));
     await page.close();
-    const view = await openAs(context, program.url, "asha");
+    const view = await openAs(context, program.url, "super_admin");
     for (const [name, path] of Object.entries(all)) {
       if (wanted.length && !wanted.includes(name)) continue;
       await visit(view, program.url, path);

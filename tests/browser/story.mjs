@@ -9,9 +9,14 @@ const DEMO = new URL("../../config/demo-orders.jsonl", import.meta.url);
 /** Settings under which an order of unknown outcome is in review within a second. */
 export const HASTY = { WAYBILL_PARCELX__RECONCILE: "100ms,200ms", WAYBILL_PARCELX__BREAKER_AFTER: "0" };
 
-/** Makes users of each role, all with PASSWORD: `viewer`, `operator`, `admin`, `super_admin`. */
-export async function makeUsers(program, roles = ["viewer", "operator", "admin", "super_admin"]) {
-  for (const role of roles) await program.run(["admin", "add", role, "--role", role], `${PASSWORD}\n`);
+/** Somebody of each role. */
+export const PEOPLE = { viewer: "leela", operator: "meera", admin: "ravi", super_admin: "asha" };
+
+/** Makes them, all with PASSWORD. */
+export async function makeUsers(program) {
+  for (const [role, name] of Object.entries(PEOPLE)) {
+    await program.run(["admin", "add", name, "--role", role, "--reason", "joins the desk"], `${PASSWORD}\n`);
+  }
 }
 
 /** Waits until `look()` gives something; what is waited for is named when it never does. */
