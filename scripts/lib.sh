@@ -84,6 +84,21 @@ forget_settings() {
     for name in ${!WAYBILL_@}; do unset "$name"; done
 }
 
+# browser_ready: makes sure of Chromium, which CHROMIUM then names, and of what drives it.
+browser_ready() {
+    local chromium=${CHROMIUM:-}
+    if [ -z "$chromium" ]; then
+        for chromium in chromium chromium-browser google-chrome; do have "$chromium" && break; done
+        have "$chromium" || {
+            chromium=chromium
+            debian_package chromium chromium "the browser tests"
+        }
+        chromium=$(command -v "$chromium")
+    fi
+    export CHROMIUM=$chromium
+    node_packages tests/browser "the browser tests"
+}
+
 # newer FILE FOLDER…: succeeds if anything in the folders is newer than the file, or if the file is missing.
 newer() {
     local file=$1

@@ -11,6 +11,7 @@ pub mod export;
 pub mod feed;
 pub mod login;
 pub mod origin;
+pub mod pages;
 pub mod paging;
 pub mod password;
 pub mod people;

@@ -26,6 +26,7 @@ pub use crate::provider::parcelx::client::install_crypto;
 use crate::{
     admin::{
         self, AdminState,
+        pages::PagesError,
         password::Passwords,
         people::People,
         sessions::AdminSession,
@@ -136,6 +137,8 @@ pub enum AppError {
     Client(#[from] ClientError),
     #[error("the admin API: {0}")]
     Admin(#[from] TableError),
+    #[error("the dashboard: {0}")]
+    Pages(#[from] PagesError),
 }
 
 /// The process part that runs jobs.
@@ -266,7 +269,7 @@ impl App {
             user_header: self.config.admin_user_header(),
             draining,
         });
-        Ok(admin::router(state)?)
+        Ok(admin::router(state)?.merge(admin::pages::router()?))
     }
 
     fn wrapped(&self, router: Router) -> Router {

@@ -2,7 +2,7 @@
 import { spawn, execFile } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, mkdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -14,6 +14,8 @@ const BINARY = resolve(process.env.WAYBILL_BIN ?? "target/debug/waybill");
 /** Where screenshots and the program's log go. */
 export const OUT = resolve(process.env.BROWSER_OUT ?? "target/browser");
 
+const TOKEN = (user) => ["token", "--user", user, "--ttl", "1h"];
+
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -23,13 +25,16 @@ async function freePort() {
   return port;
 }
 
-/** The running program: its `url`, a `token()` for a merchant, and `stop()`, which gives its exit code. */
-export async function startProgram() {
+/**
+ * The running program: its `url`, a `token()` for a merchant, the `text(file)` of a file in its data folder,
+ * `run(args, input)` of its command line, and `stop()`, which gives its exit code. `settings` are WAYBILL_…
+ */
+export async function startProgram(settings = {}) {
   mkdirSync(OUT, { recursive: true });
   const cwd = await mkdtemp(join(tmpdir(), "waybill-browser-"));
-  const settings = Object.entries(process.env).filter(([name]) => !name.startsWith("WAYBILL_"));
+  const outside = Object.entries(process.env).filter(([name]) => !name.startsWith("WAYBILL_"));
   const port = await freePort();
-  const env = { ...Object.fromEntries(settings), WAYBILL_HTTP__BIND: `127.0.0.1:${port}` };
+  const env = { ...Object.fromEntries(outside), WAYBILL_HTTP__BIND: `127.0.0.1:${port}`, ...settings };
   const url = `http://127.0.0.1:${port}`;
 
   const child = spawn(BINARY, [], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
@@ -66,10 +71,12 @@ export async function startProgram() {
     await sleep(50);
   }
 
-  const token = async () => {
-    const args = ["token", "--user", "browser-test", "--role", "merchant", "--ttl", "1h"];
-    const { stdout } = await promisify(execFile)(BINARY, args, { cwd, env });
-    return stdout.trim();
+  const run = async (args, input = "") => {
+    const running = promisify(execFile)(BINARY, args, { cwd, env });
+    running.child.stdin.end(input);
+    return (await running).stdout.trim();
   };
-  return { url, token, stop };
+  const token = async (user = "browser-test") => run(TOKEN(user));
+  const text = (file) => readFile(join(cwd, "data", file), "utf8");
+  return { url, token, run, text, stop };
 }

@@ -1,0 +1,45 @@
+// The dashboard as a person uses it.
+import { PASSWORD, PEOPLE } from "./story.mjs";
+
+export const HOME = "/admin/queues";
+
+/** Opens a view as somebody who is signed in; the login is typed. */
+export async function openAs(context, origin, role, path = "") {
+  const page = await context.newPage();
+  await page.goto(origin + HOME + path);
+  await page.locator("[name=username]").or(page.locator(".shell")).first().waitFor();
+  if (await page.locator("[name=username]").isVisible()) await signIn(page, PEOPLE[role]);
+  await page.locator(".shell h1").first().waitFor();
+  return page;
+}
+
+export async function signIn(page, name, password = PASSWORD) {
+  await page.fill("[name=username]", name);
+  await page.fill("[name=password]", password);
+  await page.keyboard.press("Enter");
+}
+
+/** Goes to a view by the pages' own router, as a link would. */
+export async function visit(page, origin, path) {
+  await page.goto(origin + HOME + path);
+  await page.locator(".shell h1").first().waitFor();
+}
+
+export const dialog = (page) => page.locator("dialog[open]");
+
+/** Fills the open dialog and sends it: the reason, and what has to be typed. */
+export async function answer(page, reason, { press = true } = {}) {
+  const box = dialog(page);
+  await box.getByLabel(/^Reason/).fill(reason);
+  const typed = box.getByLabel(/^Type /);
+  if (await typed.count()) {
+    const [, word] = /^Type (\S+) to/.exec(await box.locator("label", { hasText: /^Type / }).innerText());
+    await typed.fill(word);
+  }
+  if (press) await box.locator("footer .main-action").click();
+}
+
+/** Waits until all of a view is there: nothing that loads is left. */
+export async function settled(page) {
+  await page.locator("main .skeleton").first().waitFor({ state: "detached" });
+}
