@@ -49,6 +49,22 @@ pub struct Who {
 pub struct AuditContext {
     who: Who,
     reason: String,
+    origin: Origin,
+}
+
+/// What else is known of the actor, of one who is signed in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The session's name, which opens nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// The name or the reason is empty, too long, or has control characters.
@@ -58,6 +74,12 @@ pub enum AuditContextError {
     Name,
     #[error("the reason must be a text of 1 to {LONGEST_REASON} characters, without control characters")]
     Reason,
+}
+
+impl Origin {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl AuditContext {
@@ -74,7 +96,22 @@ impl AuditContext {
         if !valid(reason, LONGEST_REASON) {
             return Err(AuditContextError::Reason);
         }
-        Ok(Self { who: Who { name: name.to_owned(), via }, reason: reason.to_owned() })
+        Ok(Self {
+            who: Who { name: name.to_owned(), via },
+            reason: reason.to_owned(),
+            origin: Origin::default(),
+        })
+    }
+
+    /// The same actor, of whom more is known.
+    #[must_use]
+    pub fn from(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    #[must_use]
+    pub fn actor(&self) -> &str {
+        &self.who.name
     }
 
     #[must_use]
@@ -136,6 +173,8 @@ pub struct AuditLine {
     pub version: i64,
     pub at: Timestamp,
     pub actor: Who,
+    #[serde(default, skip_serializing_if = "Origin::is_empty")]
+    pub origin: Origin,
     pub action: String,
     pub subject: Subject,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,6 +230,7 @@ impl Audit {
             version: 1,
             at: now,
             actor: by.who.clone(),
+            origin: by.origin.clone(),
             action: act.action.to_owned(),
             subject: Subject { collection: act.collection.to_owned(), id: act.id.to_owned() },
             user_id: act.user_id.map(str::to_owned),

@@ -5,7 +5,7 @@ mod cancel_order;
 mod create_order;
 mod fetch_label;
 mod reconcile;
-mod words;
+pub mod words;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

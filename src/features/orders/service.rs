@@ -2,6 +2,8 @@
 
 mod amend;
 mod cancel;
+pub mod failures;
+pub mod find;
 mod label;
 mod progress;
 pub mod review;

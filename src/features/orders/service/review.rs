@@ -3,12 +3,14 @@
 
 mod bulk;
 mod list;
+mod on_behalf;
 
 use std::sync::Arc;
 
 pub use self::{
     bulk::{Action, Item, Report},
     list::{ReviewFilter, ReviewPage},
+    on_behalf::as_it_is,
 };
 use super::{Decision, OrderService, StoreError, Updated};
 use crate::{
