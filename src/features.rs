@@ -2,9 +2,11 @@
 //! and a function `feature()` that declares them.
 
 pub mod audit;
+pub mod desk;
 mod feature;
 pub mod orders;
 pub mod provider_accounts;
 pub mod queues;
+pub mod runs;
 
 pub use feature::{Collection, Feature, JobContext, Services};

@@ -102,7 +102,8 @@ impl Order {
         let later = |at: Option<Timestamp>| at.is_some_and(|at| at > now);
         let booking = matches!(self.provider_sync_status, SyncStatus::Retrying | SyncStatus::Reconciling)
             && later(self.next_check_at);
-        let cancelling = |cancel: &ShipmentCancellation| cancel.state.is_open() && later(cancel.next_check_at);
+        let cancelling =
+            |cancel: &ShipmentCancellation| cancel.state.is_open() && later(cancel.next_check_at);
         let waits =
             booking || (self.cancellations_open() && self.cancellation.shipments().iter().any(cancelling));
         if waits { Ok(()) } else { Err(Refusal::NothingToTry) }

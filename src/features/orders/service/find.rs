@@ -177,8 +177,7 @@ impl AllFilter {
             _ => None,
         });
         let indexed = state.is_some() || self.user_id.is_some();
-        let mut query =
-            if indexed { Query::sorted_by("createdAt", newest) } else { Query::by_id(newest) };
+        let mut query = if indexed { Query::sorted_by("createdAt", newest) } else { Query::by_id(newest) };
         if let Some(user) = &self.user_id {
             query = query.equal("userId", user.as_str());
         }
