@@ -18,6 +18,7 @@ pub use self::routes::{BODY_LIMIT, document};
 use self::routes::{about, routes};
 pub use crate::provider::parcelx::client::install_crypto;
 use crate::{
+    admin::{self, AdminState, sessions::AdminSession, state::Parts, table::TableError, users::AdminUser},
     base::{clock::Clock, ids},
     features::{
         Collection, Feature, JobContext, Services, audit,
@@ -69,6 +70,8 @@ fn collections() -> impl Iterator<Item = Collection> {
         Collection::of::<OutcomeLog>(),
         Collection::of::<LeaseDocument>(),
         Collection::of::<Migration>(),
+        Collection::of::<AdminUser>(),
+        Collection::of::<AdminSession>(),
     ];
     features().into_iter().flat_map(|feature| feature.collections).chain(shared)
 }
@@ -109,6 +112,8 @@ pub enum AppError {
     Queue(#[from] QueueError),
     #[error("parcelx: {0}")]
     Client(#[from] ClientError),
+    #[error("the admin API: {0}")]
+    Admin(#[from] TableError),
 }
 
 /// The process part that runs jobs.
@@ -171,12 +176,62 @@ impl App {
         Ok(Self { config: Arc::new(config), clock, store, queue, env, accounts, logs, state, _time: time })
     }
 
-    /// The whole HTTP surface. While `draining`, `/readyz` says no.
+    /// The HTTP surface of merchants. While `draining`, `/readyz` says no.
     pub fn router(&self, draining: CancellationToken) -> Router {
+        self.wrapped(self.public(draining))
+    }
+
+    /// That of operators, who ask `carrier` about shipments. Its streams end with `draining`.
+    ///
+    /// # Errors
+    /// [`AppError::Admin`].
+    pub fn admin_router(
+        &self,
+        carrier: Arc<dyn Carrier>,
+        draining: CancellationToken,
+    ) -> Result<Router, AppError> {
+        Ok(self.wrapped(self.admin(carrier, draining)?))
+    }
+
+    /// Both on one listener.
+    ///
+    /// # Errors
+    /// [`AppError::Admin`].
+    pub fn whole_router(
+        &self,
+        carrier: Arc<dyn Carrier>,
+        draining: CancellationToken,
+    ) -> Result<Router, AppError> {
+        let admin = self.admin(carrier, draining.clone())?;
+        Ok(self.wrapped(self.public(draining).merge(admin)))
+    }
+
+    fn public(&self, draining: CancellationToken) -> Router {
         let health = health::routes(self.about(), self.checks(false), draining);
         let (router, document) = routes(features(), health).with_state(self.state.clone()).split_for_parts();
+        router.merge(openapi::docs(document))
+    }
+
+    fn admin(&self, carrier: Arc<dyn Carrier>, draining: CancellationToken) -> Result<Router, AppError> {
+        let state = AdminState::new(Parts {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            queue: self.queue.clone(),
+            accounts: self.accounts.clone(),
+            orders: self.state.orders.clone(),
+            records: Arc::clone(&self.state.records),
+            carrier,
+            env: self.env,
+            settings: &self.config.admin,
+            user_header: self.config.admin_user_header(),
+            draining,
+        });
+        Ok(admin::router(state)?)
+    }
+
+    fn wrapped(&self, router: Router) -> Router {
         let limits = Limits { body: BODY_LIMIT, timeout: self.config.http.timeout.get() };
-        middleware::apply(router.merge(openapi::docs(document)), &limits, self.clock.clone())
+        middleware::apply(router, &limits, self.clock.clone())
     }
 
     /// What a process without an API shows of itself: `/healthz`, `/readyz`, `/metrics`.

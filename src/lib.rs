@@ -3,6 +3,7 @@
 //!
 //! `ARCHITECTURE.md` is the map; each module opens with what it guards against.
 
+pub mod admin;
 pub mod app;
 pub mod base;
 pub mod cli;

@@ -44,6 +44,12 @@ pub fn audit(now: Timestamp) -> String {
     sortable("aud", now)
 }
 
+/// `ses_…`: a session of a person, as people see it. It opens nothing.
+#[must_use]
+pub fn session(now: Timestamp) -> String {
+    sortable("ses", now)
+}
+
 /// `req_…`: a request that came without an `X-Request-Id`.
 #[must_use]
 pub fn request(now: Timestamp) -> String {

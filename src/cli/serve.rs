@@ -39,6 +39,8 @@ pub(super) struct AllInOne {
     worker: Worker,
     listener: TcpListener,
     router: Router,
+    /// The dashboard's own listener, if it has one.
+    admin: Option<(TcpListener, Router)>,
     draining: CancellationToken,
 }
 
@@ -55,9 +57,8 @@ impl AllInOne {
             Provider::Live(_) => ProviderEnv::Live,
         };
         let app = open(config, env).await?;
-        let router = app.router(draining.clone());
-        let (account, router) = match provider {
-            Provider::Live(account) => (account, router),
+        let (account, simulator) = match provider {
+            Provider::Live(account) => (account, None),
             Provider::Simulator => {
                 let key = SecretString::from(ids::secret());
                 let base_url = Url::parse(&format!("http://{address}{SIMULATOR}"))?;
@@ -66,12 +67,16 @@ impl AllInOne {
                 // Accepts any token: it is only on a loopback address, and each process makes its own key.
                 let settings = Settings { access_token: None, ledger_file, profile: Profile::Friendly };
                 let simulator = Simulator::new(settings, Clock::system())?;
-                // Outside the API's middleware: the simulator is another service.
-                (account, Router::new().nest(SIMULATOR, simulator.router()).fallback_service(router))
+                (account, Some(simulator))
             }
         };
+        let (mut router, admin) = surfaces(&app, account.clone(), &draining).await?;
+        if let Some(simulator) = simulator {
+            // Outside the API's middleware: the simulator is another service.
+            router = Router::new().nest(SIMULATOR, simulator.router()).fallback_service(router);
+        }
         let worker = app.worker(account)?;
-        Ok(Self { app, address, worker, listener, router, draining })
+        Ok(Self { app, address, worker, listener, router, admin, draining })
     }
 
     /// Runs until `stop`. Then the worker finishes its jobs first, while the API and the simulator still
@@ -80,6 +85,7 @@ impl AllInOne {
         let drain = self.app.config.worker.drain.get();
         let closing = CancellationToken::new();
         let server = tokio::spawn(serve(self.listener, self.router, closing.clone(), drain));
+        let admin = self.admin.map(|(l, router)| tokio::spawn(serve(l, router, closing.clone(), drain)));
         let forward = stop.clone();
         let draining = self.draining.clone();
         tokio::spawn(async move {
@@ -89,9 +95,27 @@ impl AllInOne {
         drained(&self.worker, &stop, drain).await;
         closing.cancel();
         let served = server.await.context("the HTTP server stopped")?;
+        if let Some(admin) = admin {
+            admin.await.context("the dashboard's server stopped")??;
+        }
         self.app.store.close().await;
         Ok(served?)
     }
+}
+
+/// What is served on the API's listener, and on the dashboard's own, if the settings want one.
+async fn surfaces(
+    app: &App,
+    account: Account,
+    draining: &CancellationToken,
+) -> anyhow::Result<(Router, Option<(TcpListener, Router)>)> {
+    let carrier = app.carrier(account)?;
+    let Some(bind) = app.config.admin_bind() else {
+        return Ok((app.whole_router(carrier, draining.clone())?, None));
+    };
+    let listener = listen(bind, "admin.bind").await?;
+    let admin = app.admin_router(carrier, draining.clone())?;
+    Ok((app.router(draining.clone()), Some((listener, admin))))
 }
 
 pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
@@ -106,14 +130,21 @@ pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
 pub(super) async fn api(config: Config) -> anyhow::Result<()> {
     telemetry::init(&config.log.level, config.log.format)?;
     telemetry::install();
-    config.provider(Role::Api)?;
+    let Provider::Live(account) = config.provider(Role::Api)? else {
+        bail!("an API needs ParcelX credentials")
+    };
     let listener = listen(config.http.bind, "http.bind").await?;
     let address = listener.local_addr()?;
     let app = open(config, ProviderEnv::Live).await?;
     let stop = stop_on_signals()?;
+    let (router, admin) = surfaces(&app, account, &stop).await?;
     let drain = app.config.worker.drain.get();
     super::announce(&banner::api(address));
-    let served = serve(listener, app.router(stop.clone()), stop, drain).await;
+    let admin = admin.map(|(l, router)| tokio::spawn(serve(l, router, stop.clone(), drain)));
+    let served = serve(listener, router, stop, drain).await;
+    if let Some(admin) = admin {
+        admin.await.context("the dashboard's server stopped")??;
+    }
     app.store.close().await;
     Ok(served?)
 }
@@ -198,7 +229,11 @@ pub(super) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
 /// Listens on `address`; the error names the setting `key` and how to fix it.
 pub(super) async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     use std::io::ErrorKind;
-    let setting = if key == "http.bind" { "WAYBILL_HTTP__BIND=" } else { "--bind " };
+    let setting = match key {
+        "http.bind" => "WAYBILL_HTTP__BIND=",
+        "admin.bind" => "WAYBILL_ADMIN__BIND=",
+        _ => "--bind ",
+    };
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => anyhow!(
             "{key}: {address} is in use by another program: stop it, or choose another port \

@@ -8,6 +8,7 @@ mod debug;
 pub mod duration;
 mod hosts;
 mod layers;
+mod networks;
 mod operator;
 mod problem;
 mod secrets;
@@ -22,10 +23,11 @@ use std::{
 pub use debug::shown;
 pub use duration::{Offsets, Span};
 pub use hosts::HostNames;
+pub use networks::Networks;
 pub use operator::operator;
 pub use problem::{ConfigError, Problem};
 use secrecy::SecretString;
-pub use sections::{Auth, Http, Log, Lookup, Outbox, ParcelX, PerQueue, Queues, StoreUrl, Worker};
+pub use sections::{Admin, Auth, Http, Log, Lookup, Outbox, ParcelX, PerQueue, Queues, StoreUrl, Worker};
 use serde::Deserialize;
 use url::Url;
 use validator::Validate;
@@ -45,6 +47,7 @@ pub struct Config {
     pub queue: Queues,
     pub parcelx: ParcelX,
     pub auth: Auth,
+    pub admin: Admin,
     pub worker: Worker,
     pub outbox: Outbox,
     pub log: Log,
@@ -150,6 +153,18 @@ impl Config {
     #[must_use]
     pub fn worker_bind(&self) -> Option<SocketAddr> {
         self.worker.bind.trim().parse().ok()
+    }
+
+    /// Where the dashboard has a listener of its own; `None` if it is on that of the API.
+    #[must_use]
+    pub fn admin_bind(&self) -> Option<SocketAddr> {
+        self.admin.bind.trim().parse().ok()
+    }
+
+    /// The header in which proxies name a user; `None` if none counts.
+    #[must_use]
+    pub fn admin_user_header(&self) -> Option<http::HeaderName> {
+        self.admin.user_header.trim().parse().ok()
     }
 
     /// The directory of the database file (SQLite only).

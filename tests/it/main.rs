@@ -2,6 +2,8 @@
 // `cfg(test)` on each module tells clippy that helpers in it are test code too.
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod cancellations;

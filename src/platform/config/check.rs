@@ -63,6 +63,7 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
         "worker.bind",
         "must be an address and a port, such as 127.0.0.1:9100, or empty",
     );
+    admin(config, &mut unless);
     for (name, lease) in leases(config) {
         unless(
             lease >= Duration::from_millis(500),
@@ -104,6 +105,31 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
         problems.extend(more);
     }
     problems
+}
+
+fn admin(config: &Config, unless: &mut impl FnMut(bool, &str, &str)) {
+    let own = &config.admin;
+    unless(
+        own.bind.trim().is_empty() || config.admin_bind().is_some(),
+        "admin.bind",
+        "must be an address and a port, such as 127.0.0.1:3001, or empty",
+    );
+    unless(
+        config.admin_bind().is_none_or(|bind| bind.port() == 0 || bind != config.http.bind),
+        "admin.bind",
+        "must be another address than http.bind, or empty",
+    );
+    unless(own.idle <= own.life, "admin.idle", "must not be longer than admin.life");
+    unless(
+        own.user_header.trim().is_empty() || config.admin_user_header().is_some(),
+        "admin.user_header",
+        "must be the name of a header, such as X-Forwarded-User, or empty",
+    );
+    unless(
+        own.user_header.trim().is_empty() || !own.proxies.is_empty(),
+        "admin.user_header",
+        "needs admin.proxies: otherwise anybody could name a user",
+    );
 }
 
 fn leases(config: &Config) -> impl Iterator<Item = (String, Duration)> {

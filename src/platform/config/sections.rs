@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{HostNames, Offsets, Span};
+use super::{HostNames, Networks, Offsets, Span};
 use crate::platform::telemetry::LogFormat;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -86,6 +86,18 @@ pub enum Lookup {
 #[serde(deny_unknown_fields)]
 pub struct Auth {
     pub jwt_secret: SecretString,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// An address, or empty for that of the API.
+    pub bind: String,
+    pub idle: Span,
+    pub life: Span,
+    pub proxies: Networks,
+    /// A header's name, or empty for none.
+    pub user_header: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]

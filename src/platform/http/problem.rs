@@ -68,6 +68,8 @@ pub struct Problem(Box<Inner>);
 #[derive(Clone, Debug)]
 struct Inner {
     kind: Kind,
+    /// A narrower code than the kind's.
+    code: Option<&'static str>,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     members: Vec<(&'static str, Value)>,
@@ -82,6 +84,7 @@ impl Problem {
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             kind,
+            code: None,
             detail: detail.into(),
             errors: Vec::new(),
             members: Vec::new(),
@@ -100,6 +103,13 @@ impl Problem {
     #[must_use]
     pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors;
+        self
+    }
+
+    /// Gives it a code that says more than its kind's, whose `type` it keeps.
+    #[must_use]
+    pub fn named(mut self, code: &'static str) -> Self {
+        self.0.code = Some(code);
         self
     }
 

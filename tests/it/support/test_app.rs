@@ -46,6 +46,8 @@ pub(crate) struct TestApp {
     /// Where the double listens.
     pub(crate) provider_address: SocketAddr,
     router: Router,
+    /// Ends the admin API's streams.
+    pub(crate) draining: CancellationToken,
     /// How many of the double's entries have been asserted.
     asserted: Mutex<usize>,
     leave_jobs: Mutex<bool>,
@@ -177,8 +179,10 @@ impl Builder {
         let app = App::open(config, self.env, clock.clone()).await.unwrap();
         let key = || SecretString::from("key");
         let base_url = Url::parse(&self.base_url.unwrap_or_else(|| format!("http://{address}"))).unwrap();
-        let worker = app.worker(Account { base_url, access_key: key(), secret_key: key() }).unwrap();
-        let router = app.router(CancellationToken::new());
+        let account = Account { base_url, access_key: key(), secret_key: key() };
+        let worker = app.worker(account.clone()).unwrap();
+        let draining = CancellationToken::new();
+        let router = app.whole_router(app.carrier(account).unwrap(), draining.clone()).unwrap();
         TestApp {
             app,
             clock,
@@ -186,6 +190,7 @@ impl Builder {
             worker,
             provider_address: address,
             router,
+            draining,
             asserted: Mutex::new(0),
             leave_jobs: Mutex::new(false),
             _simulator_runs: stop.drop_guard(),

@@ -91,6 +91,9 @@ pub(in crate::platform::http) fn render(response: Response, instance: &str, requ
             body.detail = Cow::Borrowed(problem.detail());
             body.message = Cow::Borrowed(problem.detail());
             body.errors = problem.field_errors();
+            if let Some(code) = problem.0.code {
+                body.code = Cow::Borrowed(code);
+            }
             write(&body, &problem.0.members)
         }
         None => match Kind::of_status(status) {

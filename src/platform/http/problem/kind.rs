@@ -21,6 +21,7 @@ pub enum Kind {
     PayloadTooLarge,
     UnsupportedMediaType,
     HeadersTooLarge,
+    TooManyRequests,
     RequestTimeout,
     TemporarilyUnavailable,
     Internal,
@@ -44,7 +45,7 @@ const fn retryable(entry: Entry) -> Entry {
 }
 
 impl Kind {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ValidationFailed,
         Self::MalformedBody,
         Self::InvalidQuery,
@@ -61,6 +62,7 @@ impl Kind {
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
         Self::HeadersTooLarge,
+        Self::TooManyRequests,
         Self::RequestTimeout,
         Self::TemporarilyUnavailable,
         Self::Internal,
@@ -182,6 +184,13 @@ impl Kind {
                 "The headers are too large",
                 "All header fields together are larger than this service allows. Send fewer or shorter ones.",
             ),
+            Self::TooManyRequests => retryable(entry(
+                "too-many-requests",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests",
+                "There were more requests of this kind than are allowed. Send the same request again after \
+                 `Retry-After`.",
+            )),
             Self::RequestTimeout => retryable(entry(
                 "request-timeout",
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -270,6 +279,7 @@ impl Kind {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
             StatusCode::UNPROCESSABLE_ENTITY => Self::ValidationFailed,
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::HeadersTooLarge,
+            StatusCode::TOO_MANY_REQUESTS => Self::TooManyRequests,
             StatusCode::INTERNAL_SERVER_ERROR => Self::Internal,
             StatusCode::SERVICE_UNAVAILABLE => Self::TemporarilyUnavailable,
             _ => return None,
@@ -305,7 +315,8 @@ mod tests {
             assert!(kind.code().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", kind.code());
             assert_eq!(Kind::of_code(kind.code()), Some(kind));
             assert!(kind.status().is_client_error() || kind.status().is_server_error());
-            assert_eq!(kind.retryable(), kind.status().is_server_error(), "{}", kind.code());
+            let passes = kind.status().is_server_error() || kind == Kind::TooManyRequests;
+            assert_eq!(kind.retryable(), passes, "{}", kind.code());
             if let Some(of_status) = Kind::of_status(kind.status()) {
                 assert_eq!(of_status.status(), kind.status());
             }

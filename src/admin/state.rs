@@ -1,0 +1,112 @@
+//! What handlers of the admin API may take, each by its type: `State<Queues>`.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    password::Passwords,
+    sessions::{Lives, Sessions},
+    users::Users,
+};
+use crate::{
+    base::clock::Clock,
+    features::{
+        audit::{Audit, AuditContext},
+        orders::service::{OrderService, review::ReviewService},
+        provider_accounts::Accounts,
+        queues::Queues,
+    },
+    platform::{
+        config::{Admin as Settings, Networks},
+        queue::Queue,
+        store::Store,
+    },
+    provider::carrier::{CallRecords, Carrier, ProviderEnv},
+};
+
+#[derive(Clone, Debug, FromRef)]
+pub struct AdminState {
+    pub store: Store,
+    pub clock: Clock,
+    pub queue: Queue,
+    pub queues: Queues,
+    pub accounts: Accounts,
+    pub orders: OrderService,
+    pub reviewers: Reviewers,
+    /// What was asked of the provider, and how it ended.
+    pub records: Arc<dyn CallRecords>,
+    pub audit: Audit,
+    pub users: Users,
+    pub sessions: Sessions,
+    pub passwords: Passwords,
+    pub edge: Edge,
+    pub env: ProviderEnv,
+    pub draining: CancellationToken,
+}
+
+/// What the whole of the state is made of.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    pub store: Store,
+    pub clock: Clock,
+    pub queue: Queue,
+    pub accounts: Accounts,
+    pub orders: OrderService,
+    pub records: Arc<dyn CallRecords>,
+    /// Asked by those who decide on orders.
+    pub carrier: Arc<dyn Carrier>,
+    pub env: ProviderEnv,
+    pub settings: &'a Settings,
+    pub user_header: Option<http::HeaderName>,
+    /// Ends streams.
+    pub draining: CancellationToken,
+}
+
+impl AdminState {
+    #[must_use]
+    pub fn new(parts: Parts<'_>) -> Self {
+        let Parts { store, clock, queue, .. } = parts;
+        let lives = Lives { idle: parts.settings.idle.get(), life: parts.settings.life.get() };
+        Self {
+            queues: Queues::new(queue.clone(), store.clone(), clock.clone()),
+            reviewers: Reviewers { orders: parts.orders.clone(), carrier: parts.carrier },
+            audit: Audit::new(store.clone(), clock.clone()),
+            users: Users::new(store.clone(), clock.clone()),
+            sessions: Sessions::new(store.clone(), clock.clone(), lives),
+            passwords: Passwords::default(),
+            edge: Edge { proxies: parts.settings.proxies.clone(), user_header: parts.user_header },
+            store,
+            clock,
+            queue,
+            accounts: parts.accounts,
+            orders: parts.orders,
+            records: parts.records,
+            env: parts.env,
+            draining: parts.draining,
+        }
+    }
+}
+
+/// Makes the service by which one person decides on orders.
+#[derive(Clone, Debug)]
+pub struct Reviewers {
+    orders: OrderService,
+    carrier: Arc<dyn Carrier>,
+}
+
+impl Reviewers {
+    #[must_use]
+    pub fn by(&self, by: AuditContext) -> ReviewService {
+        self.orders.review_service(Arc::clone(&self.carrier), by)
+    }
+}
+
+/// Whom the edge believes.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    pub proxies: Networks,
+    /// In which they name a user that they have signed in.
+    pub user_header: Option<http::HeaderName>,
+}

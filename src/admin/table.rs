@@ -1,0 +1,165 @@
+//! Every route of the admin API, and what each needs of its caller: the one list, by which [`super::edge`]
+//! decides, and from which the matrix of roles is tested.
+//!
+//! A route that is not in here does not start: [`check`] compares this list with the handlers, both ways. One
+//! that needs nothing is refused, but for the login.
+
+use utoipa::openapi::{OpenApi, extensions::Extensions, path::PathItem};
+
+use super::rights::Needs::{self, Nothing, Session};
+
+/// What comes before the path of each route.
+pub const PREFIX: &str = "/admin/api";
+
+/// One route: its method, and its path behind [`PREFIX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub needs: Needs,
+}
+
+const fn get(path: &'static str, needs: Needs) -> Row {
+    Row { method: "GET", path, needs }
+}
+
+const fn post(path: &'static str, needs: Needs) -> Row {
+    Row { method: "POST", path, needs }
+}
+
+const fn patch(path: &'static str, needs: Needs) -> Row {
+    Row { method: "PATCH", path, needs }
+}
+
+const fn delete(path: &'static str, needs: Needs) -> Row {
+    Row { method: "DELETE", path, needs }
+}
+
+/// The routes, by subject.
+pub const TABLE: &[Row] = &[
+    // The caller
+    get("/me", Session),
+];
+
+/// The only route that anybody may call.
+const LOGIN: (&str, &str) = ("POST", "/login");
+
+/// Why the admin API does not start: a fault of its code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    #[error("{0} {1} declares no right in admin/table.rs")]
+    Undeclared(String, String),
+    #[error("{0} {1} is declared in admin/table.rs, and nothing answers it")]
+    Unanswered(&'static str, &'static str),
+    #[error("{0} {1} is declared twice in admin/table.rs")]
+    Twice(&'static str, &'static str),
+    #[error("{0} {1} needs nothing of its caller: only the login may")]
+    Open(&'static str, &'static str),
+}
+
+/// The row of a route, by its method and its path with the prefix.
+#[must_use]
+pub fn row(method: &str, path: &str) -> Option<&'static Row> {
+    let path = path.strip_prefix(PREFIX)?;
+    TABLE.iter().find(|row| row.method == method && row.path == path)
+}
+
+/// The methods of a path, as `Allow` lists them.
+#[must_use]
+pub fn methods(path: &str) -> String {
+    let path = path.strip_prefix(PREFIX).unwrap_or_default();
+    let of_path: Vec<_> = TABLE.iter().filter(|row| row.path == path).map(|row| row.method).collect();
+    of_path.join(", ")
+}
+
+/// Compares the list with what is answered, and writes into the document what each route needs.
+///
+/// # Errors
+/// The first difference.
+pub fn check(rows: &'static [Row], document: &mut OpenApi) -> Result<(), TableError> {
+    for (at, row) in rows.iter().enumerate() {
+        if rows.iter().take(at).any(|other| (other.method, other.path) == (row.method, row.path)) {
+            return Err(TableError::Twice(row.method, row.path));
+        }
+        if row.needs == Nothing && (row.method, row.path) != LOGIN {
+            return Err(TableError::Open(row.method, row.path));
+        }
+    }
+    let mut answered = Vec::new();
+    for (path, item) in &mut document.paths.paths {
+        let path = path.strip_prefix(PREFIX).unwrap_or(path);
+        for (method, operation) in operations(item) {
+            let Some(row) = rows.iter().find(|row| row.method == method && row.path == path) else {
+                return Err(TableError::Undeclared(method.to_owned(), path.to_owned()));
+            };
+            answered.push((row.method, row.path));
+            let right = Extensions::builder().add("x-right", row.needs.as_str()).build();
+            operation.extensions.get_or_insert_default().merge(right);
+        }
+    }
+    match rows.iter().find(|row| !answered.contains(&(row.method, row.path))) {
+        Some(row) => Err(TableError::Unanswered(row.method, row.path)),
+        None => Ok(()),
+    }
+}
+
+fn operations(
+    item: &mut PathItem,
+) -> impl Iterator<Item = (&'static str, &mut utoipa::openapi::path::Operation)> {
+    let PathItem { get, put, post, delete, patch, head, options, trace, .. } = item;
+    let all = [
+        ("GET", get),
+        ("PUT", put),
+        ("POST", post),
+        ("DELETE", delete),
+        ("PATCH", patch),
+        ("HEAD", head),
+        ("OPTIONS", options),
+        ("TRACE", trace),
+    ];
+    all.into_iter().filter_map(|(name, operation)| Some((name, operation.as_mut()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::openapi::path::{HttpMethod, OperationBuilder};
+
+    use super::*;
+    use crate::admin::rights::Right;
+
+    fn document(routes: &[(HttpMethod, &str)]) -> OpenApi {
+        let mut document = OpenApi::default();
+        for (method, path) in routes {
+            let item = PathItem::new(method.clone(), OperationBuilder::new().build());
+            let path = format!("{PREFIX}{path}");
+            document.paths.paths.entry(path).or_default().merge_operations(item);
+        }
+        document
+    }
+
+    #[test]
+    fn a_route_without_a_declared_right_does_not_start() {
+        const ROWS: &[Row] = &[get("/me", Session), patch("/users/{name}", Needs::Right(Right::UsersManage))];
+        let both = [(HttpMethod::Get, "/me"), (HttpMethod::Patch, "/users/{name}")];
+        let mut good = document(&both);
+        assert_eq!(check(ROWS, &mut good), Ok(()));
+        let shown = serde_json::to_value(&good).unwrap();
+        assert_eq!(shown["paths"]["/admin/api/users/{name}"]["patch"]["x-right"], "users.manage");
+
+        let more = [both[0].clone(), both[1].clone(), (HttpMethod::Delete, "/users/{name}")];
+        let undeclared = TableError::Undeclared("DELETE".into(), "/users/{name}".into());
+        assert_eq!(check(ROWS, &mut document(&more)), Err(undeclared));
+        assert_eq!(
+            check(ROWS, &mut document(&both[..1])),
+            Err(TableError::Unanswered("PATCH", "/users/{name}"))
+        );
+    }
+
+    #[test]
+    fn only_the_login_is_open_and_nothing_is_declared_twice() {
+        const OPEN: &[Row] = &[post("/login", Nothing), delete("/me", Nothing)];
+        assert_eq!(check(OPEN, &mut document(&[])), Err(TableError::Open("DELETE", "/me")));
+        const TWICE: &[Row] = &[get("/me", Session), get("/me", Needs::Right(Right::Read))];
+        assert_eq!(check(TWICE, &mut document(&[])), Err(TableError::Twice("GET", "/me")));
+    }
+}

@@ -1,0 +1,92 @@
+//! Lists of addresses and networks: `10.0.0.7, 10.1.0.0/16`.
+
+use std::{fmt, net::IpAddr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de};
+
+/// Networks; an address is one of a single host. A list, or a string with commas.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Networks(Vec<IpNet>);
+
+impl Networks {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the address is in one of them. An IPv4 address counts as such in its IPv6 form, too.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address.to_canonical()))
+    }
+}
+
+const FORM: &str = "must be addresses or networks such as 10.0.0.7 or 10.1.0.0/16, separated by commas";
+
+fn parse(text: &str) -> Result<IpNet, &'static str> {
+    let text = text.trim();
+    let address = || text.parse::<IpAddr>().map(|a| IpNet::from(a.to_canonical()));
+    text.parse::<IpNet>().or_else(|_| address()).map_err(|_| FORM)
+}
+
+impl<'de> Deserialize<'de> for Networks {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> de::Visitor<'de> for Form {
+            type Value = Networks;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(FORM.trim_start_matches("must be "))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Networks, E> {
+                if text.trim().is_empty() {
+                    return Ok(Networks::default());
+                }
+                text.split(',').map(parse).collect::<Result<_, _>>().map(Networks).map_err(E::custom)
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Networks, A::Error> {
+                let mut all = Vec::new();
+                while let Some(text) = seq.next_element::<String>()? {
+                    all.push(parse(&text).map_err(de::Error::custom)?);
+                }
+                Ok(Networks(all))
+            }
+        }
+        d.deserialize_any(Form)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<Networks> {
+        serde_json::from_value(text.into()).ok()
+    }
+
+    #[test]
+    fn an_address_is_in_its_networks_alone() {
+        let networks = read("10.0.0.7, 10.1.0.0/16,fd00::/8").unwrap();
+        for (address, inside) in [
+            ("10.0.0.7", true),
+            ("::ffff:10.0.0.7", true),
+            ("10.0.0.8", false),
+            ("10.1.255.1", true),
+            ("fd12::1", true),
+            ("::1", false),
+        ] {
+            assert_eq!(networks.contains(address.parse().unwrap()), inside, "{address}");
+        }
+        assert!(read(" ").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for text in ["*", "10.0.0", "10.0.0.0/33", "proxy.local", "10.0.0.1,,10.0.0.2", "10.0.0.1:80"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

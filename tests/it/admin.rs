@@ -1,0 +1,4 @@
+//! The admin API: who may call what.
+
+mod matrix;
+pub(crate) mod people;
