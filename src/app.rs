@@ -1,6 +1,7 @@
 //! Builds everything, the same way for each program and for the tests, and assembles the router.
 
 pub mod by_hand;
+mod keep;
 pub mod migrations;
 mod routes;
 mod time;
@@ -22,12 +23,16 @@ use crate::{
     base::{clock::Clock, ids},
     features::{
         Collection, Feature, JobContext, Services, audit,
+        desk::Desk,
+        operations,
+        operations::{Operations, OperationsWorker},
         orders::{
             self, jobs,
             model::PollSchedule,
             service::{Labels, OrderService},
         },
         provider_accounts::{self, Accounts, breaker::Breaker, guard::Guard},
+        runs, series,
     },
     platform::{
         auth::Tokens,
@@ -52,7 +57,14 @@ use crate::{
 };
 
 /// Every resource, in the order in which the API's document shows them. A new one is a line here.
-const FEATURES: &[fn() -> Feature] = &[orders::feature, provider_accounts::feature, audit::feature];
+const FEATURES: &[fn() -> Feature] = &[
+    orders::feature,
+    provider_accounts::feature,
+    audit::feature,
+    operations::feature,
+    runs::feature,
+    series::feature,
+];
 
 fn features() -> Vec<Feature> {
     FEATURES.iter().map(|feature| feature()).collect()
@@ -62,6 +74,8 @@ fn features() -> Vec<Feature> {
 /// waits for it.
 const JOB: Duration = Duration::from_secs(10);
 const PASS: Duration = Duration::from_secs(30);
+/// The same for what an operator waits for.
+const PREVIEW: Duration = Duration::from_secs(8);
 
 /// Those of the features, of the provider's logs, the leases, and the steps that were made.
 fn collections() -> impl Iterator<Item = Collection> {
@@ -123,6 +137,8 @@ pub struct Worker {
     calls: TaskTracker,
     walker: Walker,
     lease: Lease,
+    operations: OperationsWorker,
+    records: keep::Records,
 }
 
 impl App {
@@ -220,6 +236,8 @@ impl App {
             accounts: self.accounts.clone(),
             orders: self.state.orders.clone(),
             records: Arc::clone(&self.state.records),
+            desk: self.desk(),
+            operations: self.operations(PREVIEW),
             carrier,
             env: self.env,
             settings: &self.config.admin,
@@ -330,7 +348,11 @@ impl App {
     pub fn worker(&self, account: Account) -> Result<Worker, AppError> {
         let (calls, times) = (TaskTracker::new(), &self.config.parcelx);
         let guard = self.guard();
-        let protection = Protection { observer: Some(Arc::new(guard.clone())), limits: self.limits() };
+        let records = keep::Records::new(self);
+        let limits = self.limits();
+        let by_hand = Protection { observer: None, limits: limits.clone() };
+        let by_hand = self.parcelx(account.clone(), by_hand)?;
+        let protection = Protection { observer: Some(records.beside(guard.clone())), limits };
         let orders = jobs::Context {
             orders: self.state.orders.within(JOB),
             carrier: self.parcelx(account, protection)?,
@@ -358,8 +380,22 @@ impl App {
         let registry = features().into_iter().fold(Registry::default(), |all, feature| all.and(feature.jobs));
         let queues = queues().into_iter().map(|(name, _)| self.config.queue_settings(name)).collect();
         let runner = Runner::gated(self.queue.clone(), registry, context, queues, Arc::new(guard));
+        runner.observe(Arc::new(records.clone()));
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
-        Ok(Worker { runner, calls, walker: self.walker(), lease })
+        let operations = OperationsWorker::new(self.operations(JOB), by_hand, records.lease().clone());
+        Ok(Worker { runner, calls, walker: self.walker(), lease, operations, records })
+    }
+
+    fn operations(&self, within: Duration) -> Operations {
+        let own = queues().into_iter().map(|(name, _)| name).collect();
+        let orders = self.state.orders.within(within);
+        Operations::new(self.store.within(within), self.clock.clone(), orders, self.queue.clone(), own)
+    }
+
+    fn desk(&self) -> Desk {
+        let parts = (self.store.clone(), self.queue.clone(), self.clock.clone());
+        let records = Arc::clone(&self.state.records);
+        Desk::new(parts, self.state.orders.clone(), self.accounts.clone(), records, queues())
     }
 }
 
@@ -378,11 +414,23 @@ impl Worker {
     /// outcome written down.
     pub async fn run(&self, stop: &CancellationToken) {
         let outbox = tokio::spawn(outbox::run(self.walker.clone(), self.lease.clone(), stop.clone()));
+        let (operations, bulk_stop) = (self.operations.clone(), stop.clone());
+        let bulk = tokio::spawn(async move { operations.run(bulk_stop).await });
+        let (records, ended) = (self.records.clone(), CancellationToken::new());
+        let (kept, keep_stop) = (ended.clone().drop_guard(), ended);
+        let keep = tokio::spawn(async move { records.run(keep_stop).await });
         self.runner.run(stop).await;
         self.calls.close();
         self.calls.wait().await;
         if outbox.await.is_err() {
             tracing::error!("relay and sweeper panicked");
+        }
+        if bulk.await.is_err() {
+            tracing::error!("the operations panicked");
+        }
+        drop(kept);
+        if keep.await.is_err() {
+            tracing::error!("what keeps runs and numbers panicked");
         }
     }
 
@@ -391,7 +439,23 @@ impl Worker {
     /// # Errors
     /// When the queue does not answer.
     pub async fn run_pending(&self) -> Result<usize, QueueError> {
-        self.runner.run_pending().await
+        let runs = self.runner.run_pending().await;
+        self.records.flush().await;
+        runs
+    }
+
+    /// Does the operations that wait or run; see [`OperationsWorker::run_pending`].
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn run_operations(&self) -> Result<usize, StoreError> {
+        self.operations.run_pending().await
+    }
+
+    /// The part that does operations.
+    #[must_use]
+    pub fn operations(&self) -> &OperationsWorker {
+        &self.operations
     }
 }
 

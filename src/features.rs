@@ -4,9 +4,11 @@
 pub mod audit;
 pub mod desk;
 mod feature;
+pub mod operations;
 pub mod orders;
 pub mod provider_accounts;
 pub mod queues;
 pub mod runs;
+pub mod series;
 
 pub use feature::{Collection, Feature, JobContext, Services};

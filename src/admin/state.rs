@@ -14,6 +14,8 @@ use crate::{
     base::clock::Clock,
     features::{
         audit::{Audit, AuditContext},
+        desk::Desk,
+        operations::Operations,
         orders::service::{OrderService, review::ReviewService},
         provider_accounts::Accounts,
         queues::Queues,
@@ -35,6 +37,8 @@ pub struct AdminState {
     pub accounts: Accounts,
     pub orders: OrderService,
     pub reviewers: Reviewers,
+    pub desk: Desk,
+    pub operations: Operations,
     /// What was asked of the provider, and how it ended.
     pub records: Arc<dyn CallRecords>,
     pub audit: Audit,
@@ -55,6 +59,8 @@ pub struct Parts<'a> {
     pub accounts: Accounts,
     pub orders: OrderService,
     pub records: Arc<dyn CallRecords>,
+    pub desk: Desk,
+    pub operations: Operations,
     /// Asked by those who decide on orders.
     pub carrier: Arc<dyn Carrier>,
     pub env: ProviderEnv,
@@ -82,6 +88,8 @@ impl AdminState {
             queue,
             accounts: parts.accounts,
             orders: parts.orders,
+            desk: parts.desk,
+            operations: parts.operations,
             records: parts.records,
             env: parts.env,
             draining: parts.draining,

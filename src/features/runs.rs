@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::Feature;
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     platform::{
@@ -25,6 +26,12 @@ use crate::{
     },
     provider::carrier::redact,
 };
+
+/// What runs declare of themselves.
+#[must_use]
+pub fn feature() -> Feature {
+    Feature::new().collection::<Run>()
+}
 
 /// Most runs that wait to be written; what comes on top of them is not kept.
 const MOST_PENDING: usize = 1000;

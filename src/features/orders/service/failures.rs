@@ -16,7 +16,7 @@ use crate::{
         model::{Order, Review},
         reason,
     },
-    platform::store::{self, Document, Index, Query, Store, StoreError, id_and_version},
+    platform::store::{self, Cursor, Document, Index, Key, Query, Store, StoreError, id_and_version},
     provider::carrier::OrderPayload,
 };
 
@@ -166,6 +166,79 @@ impl OrderService {
             groups.capped |= capped;
         }
         Ok(groups.largest(limit))
+    }
+}
+
+/// Which failed orders. What is not named does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedFilter {
+    pub user_id: Option<String>,
+    /// Failed at this time or later.
+    pub from: Option<Timestamp>,
+    /// Failed before this time.
+    pub before: Timestamp,
+    /// As [`FailureGroup::cause`].
+    pub cause: Option<String>,
+    /// Words that the cause contains, in any case.
+    pub text: Option<String>,
+}
+
+/// A page of failed orders.
+#[derive(Debug)]
+pub struct FailedPage {
+    /// Their ids and merchants.
+    pub orders: Vec<(String, String)>,
+    /// Where the next ones begin; nothing at the end.
+    pub next: Option<Cursor>,
+}
+
+impl FailedFilter {
+    fn takes(&self, order: &FailedOrder) -> bool {
+        if self.user_id.as_ref().is_some_and(|user| *user != order.user_id) {
+            return false;
+        }
+        if self.cause.is_none() && self.text.is_none() {
+            return true;
+        }
+        let cause = order.cause();
+        let contains = |text: &String| cause.to_lowercase().contains(&text.to_lowercase());
+        self.cause.as_ref().is_none_or(|wanted| *wanted == cause) && self.text.as_ref().is_none_or(contains)
+    }
+}
+
+impl OrderService {
+    /// A page of failed orders, those that failed first before the others; at most `limit`. It may have
+    /// fewer, and orders behind it all the same: it looks at [`CHUNK`] of them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn failed(
+        &self,
+        filter: &FailedFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<FailedPage, StoreError> {
+        let mut query =
+            Query::sorted_by("failedAt", store::Order::Ascending).before(filter.before).limit(CHUNK);
+        if let Some(at) = filter.from {
+            query = query.from(at);
+        }
+        if let Some(cursor) = after {
+            query = query.after(cursor);
+        }
+        let page = self.store.find::<FailedOrder>(&query).await?;
+        let (mut orders, mut last) = (Vec::new(), None);
+        for order in page.docs {
+            let Some(at) = order.failed_at else { continue };
+            if filter.takes(&order) {
+                if orders.len() == limit {
+                    return Ok(FailedPage { orders, next: last });
+                }
+                orders.push((order.id.clone(), order.user_id.clone()));
+            }
+            last = Some(Cursor { key: Key::Time(at), id: order.id });
+        }
+        Ok(FailedPage { orders, next: page.next })
     }
 }
 
