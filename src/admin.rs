@@ -8,6 +8,7 @@
 
 mod edge;
 pub mod origin;
+pub mod paging;
 pub mod password;
 pub mod rights;
 pub mod routes;

@@ -1,6 +1,14 @@
 //! The handlers of the admin API, by subject. Each is in [`super::table`], too.
 
-mod me;
+pub mod accounts;
+pub mod failures;
+pub mod me;
+pub mod operations;
+pub mod order_actions;
+pub mod order_views;
+pub mod orders;
+pub mod queries;
+pub mod review;
 
 use axum::{Router, middleware::from_fn_with_state};
 use serde::Serialize;
@@ -30,7 +38,14 @@ pub(super) fn data<T: Serialize>(data: T) -> axum::response::Response {
 
 /// All handlers. A new subject is a line here.
 fn handlers() -> OpenApiRouter<AdminState> {
-    OpenApiRouter::new().merge(me::routes())
+    OpenApiRouter::new()
+        .merge(me::routes())
+        .merge(orders::routes())
+        .merge(order_actions::routes())
+        .merge(review::routes())
+        .merge(accounts::routes())
+        .merge(operations::routes())
+        .merge(failures::routes())
 }
 
 const GUIDE: &str = "\

@@ -6,7 +6,10 @@
 
 use utoipa::openapi::{OpenApi, extensions::Extensions, path::PathItem};
 
-use super::rights::Needs::{self, Nothing, Session};
+use super::rights::{
+    Needs::{self, Nothing, Session},
+    Right::{AccountLift, OperationRun, OrderCancel, OrderResolve, Read, Reveal},
+};
 
 /// What comes before the path of each route.
 pub const PREFIX: &str = "/admin/api";
@@ -39,6 +42,39 @@ const fn delete(path: &'static str, needs: Needs) -> Row {
 pub const TABLE: &[Row] = &[
     // The caller
     get("/me", Session),
+    // Orders
+    post("/find", Needs::Right(Read)),
+    get("/orders", Needs::Right(Read)),
+    get("/orders/{id}", Needs::Right(Read)),
+    get("/orders/{id}/timeline", Needs::Right(Read)),
+    get("/orders/{id}/calls/{callId}", Needs::Right(Read)),
+    post("/orders/{id}/adopt", Needs::Right(OrderResolve)),
+    post("/orders/{id}/rebook", Needs::Right(OrderResolve)),
+    post("/orders/{id}/fail", Needs::Right(OrderResolve)),
+    post("/orders/{id}/cancel-shipment", Needs::Right(OrderResolve)),
+    post("/orders/{id}/close-shipment", Needs::Right(OrderResolve)),
+    post("/orders/{id}/cancel", Needs::Right(OrderCancel)),
+    post("/orders/{id}/amend", Needs::Right(OrderResolve)),
+    post("/orders/{id}/resend", Needs::Right(OrderResolve)),
+    post("/orders/{id}/try-now", Needs::Right(OrderResolve)),
+    post("/orders/{id}/reveal", Needs::Right(Reveal)),
+    get("/review", Needs::Right(Read)),
+    // The provider's accounts
+    get("/accounts", Needs::Right(Read)),
+    post("/accounts/{id}/lift", Needs::Right(AccountLift)),
+    post("/accounts/{id}/try-now", Needs::Right(AccountLift)),
+    // Bulk work
+    post("/operations/preview", Needs::Right(OperationRun)),
+    post("/operations", Needs::Right(OperationRun)),
+    get("/operations", Needs::Right(Read)),
+    get("/operations/{id}", Needs::Right(Read)),
+    get("/operations/{id}/items", Needs::Right(Read)),
+    post("/operations/{id}/pause", Needs::Right(OperationRun)),
+    post("/operations/{id}/resume", Needs::Right(OperationRun)),
+    post("/operations/{id}/cancel", Needs::Right(OperationRun)),
+    // Health
+    get("/failures", Needs::Right(Read)),
+    get("/metrics", Needs::Right(Read)),
 ];
 
 /// The only route that anybody may call.

@@ -89,6 +89,9 @@ pub struct Filter {
 pub struct Operation {
     pub id: String,
     pub version: i64,
+    /// Whose, and by what name they asked for it: the same starts once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     pub kind: Kind,
     pub state: State,
     pub filter: Filter,
@@ -233,6 +236,9 @@ impl ItemResult {
 }
 
 impl Operation {
+    /// Unique where one was given.
+    pub const BY_KEY: &'static str = "key";
+
     /// How many it has passed.
     #[must_use]
     pub fn passed(&self) -> u64 {
@@ -267,6 +273,7 @@ impl Item {
 impl Document for Operation {
     const COLLECTION: &'static str = "operations";
     const INDEXES: &'static [Index] = &[
+        Index::on(Self::BY_KEY, &[Field::text("key")]).unique().partial(),
         Index::on("created", &[Field::time("createdAt")]),
         Index::on("state", &[Field::text("state"), Field::time("createdAt")]),
     ];

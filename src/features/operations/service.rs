@@ -13,7 +13,9 @@ use crate::{
     },
     platform::{
         queue::{JobState, Queue, QueueError},
-        store::{Cursor, Decision, Document, Order as Sort, Page, Query, Store, StoreError, Updated},
+        store::{
+            Cursor, Decision, Document, InsertOutcome, Order as Sort, Page, Query, Store, StoreError, Updated,
+        },
     },
 };
 
@@ -117,11 +119,16 @@ impl Operations {
         Ok(self.look(&draft, self.clock.now()).await?)
     }
 
-    /// Has it done. A worker begins within seconds.
+    /// Has it done. A worker begins within seconds. The same `key` of the same actor starts it once.
     ///
     /// # Errors
     /// As [`Operations::preview`]; [`OperationError::TooMany`].
-    pub async fn start(&self, new: &NewOperation, by: &AuditContext) -> Result<Operation, OperationError> {
+    pub async fn start(
+        &self,
+        new: &NewOperation,
+        key: Option<&str>,
+        by: &AuditContext,
+    ) -> Result<Operation, OperationError> {
         self.check(new)?;
         let active = [State::Waiting, State::Running, State::Paused].map(State::as_str);
         let query = Query::sorted_by("createdAt", Sort::Ascending).one_of("state", active);
@@ -130,14 +137,20 @@ impl Operations {
         }
         let mut operation = self.draft(new, by.actor(), by.reason());
         operation.origin = by.origin().clone();
+        operation.key = key.map(|key| format!("{}/{key}", by.actor()));
         let preview = self.look(&operation, operation.created_at).await?;
         (operation.total, operation.capped) = (preview.matches, preview.capped);
         let line = self.begin(by, "operation.start", &operation.id, None).await?;
-        let started = self.store.insert(&operation).await;
+        let started = match &operation.key {
+            Some(_) => self.store.insert_or_existing(&operation, Operation::BY_KEY).await,
+            None => self.store.insert(&operation).await.map(|()| InsertOutcome::Inserted),
+        };
         let after = operation.kind.as_str();
         self.end(&line, &started, Some(after)).await;
-        started?;
-        Ok(operation)
+        Ok(match started? {
+            InsertOutcome::Inserted => operation,
+            InsertOutcome::Existing(existing) => existing,
+        })
     }
 
     /// Pauses, resumes or cancels it; its worker hears of it within a second.
@@ -228,6 +241,7 @@ impl Operations {
         Operation {
             id: ids::operation(now),
             version: 1,
+            key: None,
             kind: new.kind,
             state: State::Waiting,
             filter,
