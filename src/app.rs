@@ -3,6 +3,7 @@
 pub mod by_hand;
 pub mod copy;
 mod installation;
+mod keep;
 pub mod legacy;
 pub mod migrations;
 mod routes;
@@ -38,16 +39,19 @@ use crate::{
     features::{
         Collection, Feature, JobContext, Services,
         audit::{self, Audit},
+        desk::Desk,
         events::{
             self,
             publisher::{self, Publisher},
         },
+        operations::{self, Operations, OperationsWorker},
         orders::{
             self, jobs,
             model::PollSchedule,
             service::{Labels, OrderService},
         },
         provider_accounts::{self, Accounts, breaker::Breaker, guard::Guard},
+        runs, series,
         workers::{self, WorkedQueue, Workers},
     },
     platform::{
@@ -73,8 +77,16 @@ use crate::{
 };
 
 /// Every resource, in the order in which the API's document shows them. A new one is a line here.
-const FEATURES: &[fn() -> Feature] =
-    &[orders::feature, provider_accounts::feature, audit::feature, events::feature, workers::feature];
+const FEATURES: &[fn() -> Feature] = &[
+    orders::feature,
+    provider_accounts::feature,
+    audit::feature,
+    events::feature,
+    operations::feature,
+    runs::feature,
+    series::feature,
+    workers::feature,
+];
 
 fn features() -> Vec<Feature> {
     FEATURES.iter().map(|feature| feature()).collect()
@@ -84,6 +96,8 @@ fn features() -> Vec<Feature> {
 /// waits for it.
 const JOB: Duration = Duration::from_secs(10);
 const PASS: Duration = Duration::from_secs(30);
+/// The same for what an operator waits for.
+const PREVIEW: Duration = Duration::from_secs(8);
 
 /// Those of the features, of the provider's logs, the leases, and the steps that were made.
 fn collections() -> impl Iterator<Item = Collection> {
@@ -150,6 +164,8 @@ pub struct Worker {
     lease: Lease,
     /// Of the one that makes events; the store and the clock that it does so with.
     events: (Lease, Store, Clock),
+    operations: OperationsWorker,
+    records: keep::Records,
 }
 
 impl App {
@@ -263,6 +279,8 @@ impl App {
             orders: self.state.orders.clone(),
             records: Arc::clone(&self.state.records),
             known_queues: queues(),
+            desk: self.desk(),
+            operations: self.operations(PREVIEW),
             carrier,
             env: self.env,
             settings: &self.config.admin,
@@ -373,7 +391,11 @@ impl App {
     pub fn worker(&self, account: Account) -> Result<Worker, AppError> {
         let (calls, times) = (TaskTracker::new(), &self.config.parcelx);
         let guard = self.guard();
-        let protection = Protection { observer: Some(Arc::new(guard.clone())), limits: self.limits() };
+        let records = keep::Records::new(self);
+        let limits = self.limits();
+        let by_hand = Protection { observer: None, limits: limits.clone() };
+        let by_hand = self.parcelx(account.clone(), by_hand)?;
+        let protection = Protection { observer: Some(records.beside(guard.clone())), limits };
         let orders = jobs::Context {
             orders: self.state.orders.within(JOB),
             carrier: self.parcelx(account, protection)?,
@@ -401,13 +423,27 @@ impl App {
         let registry = features().into_iter().fold(Registry::default(), |all, feature| all.and(feature.jobs));
         let queues = queues().into_iter().map(|(name, _)| self.config.queue_settings(name)).collect();
         let runner = Runner::gated(self.queue.clone(), registry, context, queues, Arc::new(guard));
+        runner.observe(Arc::new(records.clone()));
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
         let events = (
             Lease::new(self.store.clone(), self.clock.clone(), "events"),
             self.store.within(PASS),
             self.clock.clone(),
         );
-        Ok(Worker { runner, calls, walker: self.walker(), lease, events })
+        let operations = OperationsWorker::new(self.operations(JOB), by_hand, records.lease().clone());
+        Ok(Worker { runner, calls, walker: self.walker(), lease, events, operations, records })
+    }
+
+    fn operations(&self, within: Duration) -> Operations {
+        let own = queues().into_iter().map(|(name, _)| name).collect();
+        let orders = self.state.orders.within(within);
+        Operations::new(self.store.within(within), self.clock.clone(), orders, self.queue.clone(), own)
+    }
+
+    fn desk(&self) -> Desk {
+        let parts = (self.store.clone(), self.queue.clone(), self.clock.clone());
+        let records = Arc::clone(&self.state.records);
+        Desk::new(parts, self.state.orders.clone(), self.accounts.clone(), records, queues())
     }
 }
 
@@ -429,6 +465,11 @@ impl Worker {
         let events = publisher::run(self.publisher(), self.events.0.clone(), stop.clone());
         let events = tokio::spawn(events);
         let registered = tokio::spawn(self.registered(stop.clone()));
+        let (operations, bulk_stop) = (self.operations.clone(), stop.clone());
+        let bulk = tokio::spawn(async move { operations.run(bulk_stop).await });
+        let (records, ended) = (self.records.clone(), CancellationToken::new());
+        let (kept, keep_stop) = (ended.clone().drop_guard(), ended);
+        let keep = tokio::spawn(async move { records.run(keep_stop).await });
         self.runner.run(stop).await;
         self.calls.close();
         self.calls.wait().await;
@@ -440,6 +481,13 @@ impl Worker {
         }
         if registered.await.is_err() {
             tracing::error!("what says that this worker is there panicked");
+        }
+        if bulk.await.is_err() {
+            tracing::error!("the operations panicked");
+        }
+        drop(kept);
+        if keep.await.is_err() {
+            tracing::error!("what keeps runs and numbers panicked");
         }
     }
 
@@ -466,7 +514,23 @@ impl Worker {
     /// # Errors
     /// When the queue does not answer.
     pub async fn run_pending(&self) -> Result<usize, QueueError> {
-        self.runner.run_pending().await
+        let runs = self.runner.run_pending().await;
+        self.records.flush().await;
+        runs
+    }
+
+    /// Does the operations that wait or run; see [`OperationsWorker::run_pending`].
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn run_operations(&self) -> Result<usize, StoreError> {
+        self.operations.run_pending().await
+    }
+
+    /// The part that does operations.
+    #[must_use]
+    pub fn operations(&self) -> &OperationsWorker {
+        &self.operations
     }
 }
 

@@ -99,29 +99,30 @@ impl Feed {
         let after = after.filter(|after| (0..=last).contains(after));
         let kept = self.events.first().await?;
         let missed = after.is_some_and(|after| kept.is_some_and(|kept| after + 1 < kept));
-        let live = self.subscribe();
+        let live = self.subscribe(last);
         Ok(Listener {
             feed: self.clone(),
             live,
             seq: after.unwrap_or(last),
-            read: after.is_some_and(|after| after < last),
+            // Also of one that begins now: an event may have come before it began to listen.
+            read: true,
             missed,
         })
     }
 
-    fn subscribe(&self) -> broadcast::Receiver<Arc<Frame>> {
+    fn subscribe(&self, last: i64) -> broadcast::Receiver<Arc<Frame>> {
         let live = self.frames.subscribe();
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if !*reading {
             *reading = true;
-            tokio::spawn(self.clone().read());
+            tokio::spawn(self.clone().read(last));
         }
         live
     }
 
-    /// Reads the store for all listeners, until there is none.
-    async fn read(self) {
-        let (mut seq, mut pulse) = (None, Pulse::new(self.watched.clone()));
+    /// Reads the store behind `seq` for all listeners, until there is none.
+    async fn read(self, mut seq: i64) {
+        let mut pulse = Pulse::new(self.watched.clone());
         let mut every = interval(EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.draining.run_until_cancelled(every.tick()).await.is_some() {
@@ -129,7 +130,7 @@ impl Feed {
                 return;
             }
             match self.read_on(seq).await {
-                Ok(read) => seq = Some(read),
+                Ok(read) => seq = read,
                 Err(error) => tracing::warn!(%error, "the events could not be read"),
             }
             for (event, data) in pulse.changes().await {
@@ -138,8 +139,7 @@ impl Feed {
         }
     }
 
-    async fn read_on(&self, seq: Option<i64>) -> Result<i64, StoreError> {
-        let Some(mut seq) = seq else { return self.events.last().await };
+    async fn read_on(&self, mut seq: i64) -> Result<i64, StoreError> {
         loop {
             let events = self.events.after(seq, AT_ONCE).await?;
             for event in &events {

@@ -18,7 +18,9 @@ use crate::{
     base::clock::Clock,
     features::{
         audit::{Audit, AuditContext},
+        desk::Desk,
         events::Events,
+        operations::Operations,
         orders::service::{OrderService, review::ReviewService},
         provider_accounts::Accounts,
         queues::Queues,
@@ -41,6 +43,8 @@ pub struct AdminState {
     pub accounts: Accounts,
     pub orders: OrderService,
     pub reviewers: Reviewers,
+    pub desk: Desk,
+    pub operations: Operations,
     /// What was asked of the provider, and how it ended.
     pub records: Arc<dyn CallRecords>,
     pub audit: Audit,
@@ -66,6 +70,8 @@ pub struct Parts<'a> {
     pub records: Arc<dyn CallRecords>,
     /// The service's own queues, and what each needs of the account.
     pub known_queues: Vec<(&'static str, Needs)>,
+    pub desk: Desk,
+    pub operations: Operations,
     /// Asked by those who decide on orders.
     pub carrier: Arc<dyn Carrier>,
     pub env: ProviderEnv,
@@ -113,6 +119,8 @@ impl AdminState {
             queue,
             accounts: parts.accounts,
             orders: parts.orders,
+            desk: parts.desk,
+            operations: parts.operations,
             records: parts.records,
             env: parts.env,
             draining: parts.draining,

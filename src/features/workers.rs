@@ -148,8 +148,8 @@ fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().chars().take(100).collect()
 }
 
-/// Says every so often that `name` is there, until `stop`, and then that it has ended. `in_hand` tells what it
-/// does.
+/// Says every so often that `name` is there, until `stop`, and then that it has ended. `in_hand` tells what
+/// it does.
 pub async fn run(
     workers: Workers,
     name: String,

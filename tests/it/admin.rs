@@ -4,6 +4,7 @@ mod audit;
 mod events;
 mod login;
 mod matrix;
+mod overview;
 mod pages;
 pub(crate) mod people;
 mod queues;
