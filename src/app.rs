@@ -1,6 +1,7 @@
 //! Builds everything, the same way for each program and for the tests, and assembles the router.
 
 pub mod by_hand;
+mod gauges;
 pub mod migrations;
 mod routes;
 mod time;
@@ -30,7 +31,7 @@ use crate::{
     },
     platform::{
         auth::Tokens,
-        config::{Account, Config, ConfigError, Lookup},
+        config::{Account, Config, ConfigError, Lookup, Words},
         http::{
             health::{self, About},
             middleware::{self, Limits},
@@ -118,6 +119,7 @@ pub struct Worker {
     calls: TaskTracker,
     walker: Walker,
     lease: Lease,
+    app: App,
 }
 
 impl App {
@@ -158,7 +160,9 @@ impl App {
         let orders = OrderService::new(store.clone(), producer.clone(), clock.clone(), env, policies);
         let label_wait = config.parcelx.label_wait.get().min(config.http.timeout.get() / 2);
         let logs = ProviderLogs::new(store.clone(), clock.clone());
+        let accounts = Accounts::new(store.clone(), clock.clone(), env);
         let state = Services {
+            accounts: accounts.clone(),
             store: store.clone(),
             clock: clock.clone(),
             producer,
@@ -167,8 +171,24 @@ impl App {
             records: Arc::new(logs.clone()),
             tokens,
         };
-        let accounts = Accounts::new(store.clone(), clock.clone(), env);
         Ok(Self { config: Arc::new(config), clock, store, queue, env, accounts, logs, state, _time: time })
+    }
+
+    /// Tells the log of open orders that are for another provider: this process leaves them alone.
+    pub async fn tell_of_foreign_orders(&self) {
+        match self.state.orders.within(JOB).open_of_other_env().await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(
+                count,
+                env = self.env.as_str(),
+                "{count} open orders are not for the {} ParcelX: they are left to a process that works for \
+                 theirs",
+                self.env.as_str()
+            ),
+            Err(error) => {
+                tracing::warn!(%error, "it is not known whether orders of another provider are open")
+            }
+        }
     }
 
     /// The whole HTTP surface. While `draining`, `/readyz` says no.
@@ -244,6 +264,7 @@ impl App {
             probe_life,
             queues(),
         )
+        .holding_after(parcelx.refusals_in_a_row)
     }
 
     fn limits(&self) -> carrier::Limits {
@@ -254,7 +275,8 @@ impl App {
 
     fn parcelx(&self, account: Account, protection: Protection) -> Result<Arc<dyn Carrier>, ClientError> {
         let hosts = self.config.parcelx.label_hosts.get();
-        let settings = settings(account, self.config.call_timeout(), hosts);
+        let words = self.config.parcelx.words.clone();
+        let settings = settings(account, self.config.call_timeout(), hosts, words);
         let logs = ProviderLogs::new(self.store.within(JOB), self.clock.clone());
         let client = ParcelXClient::new(settings, logs, self.clock.clone(), protection)?;
         Ok(Arc::new(client))
@@ -275,10 +297,12 @@ impl App {
     pub fn worker(&self, account: Account) -> Result<Worker, AppError> {
         let (calls, times) = (TaskTracker::new(), &self.config.parcelx);
         let guard = self.guard();
-        let protection = Protection { observer: Some(Arc::new(guard.clone())), limits: self.limits() };
+        let gate = Arc::new(guard.clone());
+        let protection = Protection { observer: Some(gate.clone()), limits: self.limits() };
         let orders = jobs::Context {
             orders: self.state.orders.within(JOB),
             carrier: self.parcelx(account, protection)?,
+            guard,
             clock: self.clock.clone(),
             call_times: CallTimes {
                 send_within: times.send_within.get(),
@@ -302,19 +326,20 @@ impl App {
         };
         let registry = features().into_iter().fold(Registry::default(), |all, feature| all.and(feature.jobs));
         let queues = queues().into_iter().map(|(name, _)| self.config.queue_settings(name)).collect();
-        let runner = Runner::gated(self.queue.clone(), registry, context, queues, Arc::new(guard));
+        let runner = Runner::gated(self.queue.clone(), registry, context, queues, gate);
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
-        Ok(Worker { runner, calls, walker: self.walker(), lease })
+        Ok(Worker { runner, calls, walker: self.walker(), lease, app: self.clone() })
     }
 }
 
-fn settings(account: Account, timeout: Duration, label_hosts: &[String]) -> Settings {
+fn settings(account: Account, timeout: Duration, label_hosts: &[String], words: Words) -> Settings {
     Settings {
         label_hosts: LabelHosts::new(account.base_url.clone(), label_hosts),
         base_url: account.base_url,
         access_key: account.access_key,
         secret_key: account.secret_key,
         timeout,
+        words: Arc::new(words),
     }
 }
 
@@ -323,7 +348,9 @@ impl Worker {
     /// outcome written down.
     pub async fn run(&self, stop: &CancellationToken) {
         let outbox = tokio::spawn(outbox::run(self.walker.clone(), self.lease.clone(), stop.clone()));
+        let watch = tokio::spawn(self.app.clone().watch(self.lease.clone()));
         self.runner.run(stop).await;
+        watch.abort();
         self.calls.close();
         self.calls.wait().await;
         if outbox.await.is_err() {

@@ -11,6 +11,7 @@ mod debug;
 pub mod earlier;
 mod endpoint;
 mod endpoints;
+mod kept;
 mod label_hosts;
 pub mod log;
 mod recorder;

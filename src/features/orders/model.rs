@@ -22,6 +22,7 @@ mod dispatch;
 mod event;
 mod history;
 mod label;
+mod notice;
 mod operator;
 
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,9 @@ pub struct Order {
     /// Derived: since when the oldest entry is in the outbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     outbox_at: Option<Timestamp>,
+    /// Derived: since when it is failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failed_at: Option<Timestamp>,
     /// Derived: there while a person must look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     review: Option<Review>,
@@ -153,7 +157,8 @@ read_only! {
     copied {
         version: i64, status: OrderStatus, provider_sync_status: SyncStatus, provider_env: ProviderEnv,
         next_check_at: Option<Timestamp>, booked_at: Option<Timestamp>, overdue_at: Option<Timestamp>,
-        outbox_at: Option<Timestamp>, created_at: Timestamp, updated_at: Timestamp,
+        outbox_at: Option<Timestamp>, failed_at: Option<Timestamp>, created_at: Timestamp,
+        updated_at: Timestamp,
     }
     parts {
         fingerprint: Fingerprint, payload: OrderPayload, booking: Booking, cancellation: Cancellation,
@@ -191,6 +196,7 @@ impl Order {
             booked_at: None,
             overdue_at: None,
             outbox_at: None,
+            failed_at: None,
             review: None,
             payload: draft.payload,
             booking: Booking::default(),
@@ -238,6 +244,7 @@ impl Document for Order {
         Index::on("env_booked", &[Field::text("providerEnv"), Field::time("bookedAt")]).partial(),
         Index::on("outbox", &[Field::time("outboxAt")]).partial(),
         Index::on("overdue", &[Field::time("overdueAt")]).partial(),
+        Index::on("failed", &[Field::time("failedAt")]).partial(),
         Index::on("review", &[Field::time("review.since")]).partial(),
         Index::on("review_reason", &[Field::text("review.reason"), Field::time("review.since")]).partial(),
     ];

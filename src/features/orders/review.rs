@@ -12,6 +12,12 @@ const LONGEST_AWB: usize = 64;
 pub enum Refusal {
     #[error("it does not wait for a person: it is {}", .0.as_str())]
     NotInReview(SyncStatus),
+    #[error("it is not failed: it is {}", .0.as_str())]
+    NotFailed(SyncStatus),
+    #[error("both orders have the shipments that ParcelX shows for them")]
+    NothingToExchange,
+    #[error("a shipment of it may be live")]
+    ShipmentLive,
     #[error("its call may still be under way until {0}")]
     UnderWay(Timestamp),
     #[error("it was changed by others meanwhile: look again")]
@@ -56,6 +62,9 @@ impl Refusal {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::NotInReview(_) => "not-in-review",
+            Self::NotFailed(_) => "not-failed",
+            Self::NothingToExchange => "nothing-to-exchange",
+            Self::ShipmentLive => "shipment-live",
             Self::UnderWay(_) => "under-way",
             Self::MovedOn => "moved-on",
             Self::CancelRequested => "cancel-requested",

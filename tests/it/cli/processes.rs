@@ -46,7 +46,7 @@ impl Parts {
 
     fn worker(&self) -> Process {
         let mut worker = keys(Run::new(WORKER, self.folder.path()), &self.base_url).start();
-        worker.line("worker on data/queue.db");
+        worker.line(": worker on /");
         worker
     }
 }
@@ -142,5 +142,20 @@ async fn the_simulator_goes_on_from_its_ledger() {
     simulator.end();
     let mut again = run().start();
     assert_eq!(Web::new(&again.url()).shipments().await, before);
+    again.stop();
+}
+
+/// Each would write over the other's ledger of the simulator.
+#[test]
+fn two_all_in_ones_on_one_folder_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Run::waybill(folder.path()).start();
+    first.line("Waybill ");
+    Run::waybill(folder.path())
+        .end()
+        .refused(&[&["another all-in-one Waybill uses /", "a folder of its own"]]);
+    first.stop();
+    let mut again = Run::waybill(folder.path()).start();
+    again.line("Waybill ");
     again.stop();
 }

@@ -39,6 +39,8 @@ impl Order {
             && self.cancellation.state() == CancellationState::Done;
         self.status =
             if cancelled { OrderStatus::Cancelled } else { self.provider_sync_status.order_status() };
+        let failed = self.provider_sync_status == SyncStatus::Failed;
+        self.failed_at = failed.then(|| self.failed_at.unwrap_or(now));
         self.outbox_at = self.outbox.iter().map(|entry| entry.at).min();
         let since =
             |of| self.review.as_ref().filter(|review| review.of == of).map_or(now, |review| review.since);

@@ -2,13 +2,16 @@
 //! what is on record and what the provider shows has been looked at.
 
 mod bulk;
+mod exchange;
 mod list;
+mod resend;
 
 use std::sync::Arc;
 
 pub use self::{
     bulk::{Action, Item, Report},
     list::{ReviewFilter, ReviewPage},
+    resend::FailedFilter,
 };
 use super::{Decision, OrderService, StoreError, Updated};
 use crate::{
