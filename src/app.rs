@@ -2,6 +2,7 @@
 
 pub mod by_hand;
 pub mod copy;
+mod gauges;
 mod installation;
 mod keep;
 pub mod legacy;
@@ -56,7 +57,7 @@ use crate::{
     },
     platform::{
         auth::Tokens,
-        config::{Account, Config, ConfigError, Lookup},
+        config::{Account, Config, ConfigError, Lookup, Words},
         http::{
             health::{self, About},
             middleware::{self, Limits},
@@ -166,6 +167,7 @@ pub struct Worker {
     events: (Lease, Store, Clock),
     operations: OperationsWorker,
     records: keep::Records,
+    app: App,
 }
 
 impl App {
@@ -211,7 +213,9 @@ impl App {
         let orders = OrderService::new(store.clone(), producer.clone(), clock.clone(), env, policies);
         let label_wait = config.parcelx.label_wait.get().min(config.http.timeout.get() / 2);
         let logs = ProviderLogs::new(store.clone(), clock.clone());
+        let accounts = Accounts::new(store.clone(), clock.clone(), env);
         let state = Services {
+            accounts: accounts.clone(),
             store: store.clone(),
             clock: clock.clone(),
             producer,
@@ -220,8 +224,24 @@ impl App {
             records: Arc::new(logs.clone()),
             tokens,
         };
-        let accounts = Accounts::new(store.clone(), clock.clone(), env);
         Ok(Self { config: Arc::new(config), clock, store, queue, env, accounts, logs, state, _time: time })
+    }
+
+    /// Tells the log of open orders that are for another provider: this process leaves them alone.
+    pub async fn tell_of_foreign_orders(&self) {
+        match self.state.orders.within(JOB).open_of_other_env().await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(
+                count,
+                env = self.env.as_str(),
+                "{count} open orders are not for the {} ParcelX: they are left to a process that works for \
+                 theirs",
+                self.env.as_str()
+            ),
+            Err(error) => {
+                tracing::warn!(%error, "it is not known whether orders of another provider are open")
+            }
+        }
     }
 
     /// The HTTP surface of merchants. While `draining`, `/readyz` says no.
@@ -360,6 +380,7 @@ impl App {
             probe_life,
             queues(),
         )
+        .holding_after(parcelx.refusals_in_a_row)
     }
 
     fn limits(&self) -> carrier::Limits {
@@ -370,7 +391,8 @@ impl App {
 
     fn parcelx(&self, account: Account, protection: Protection) -> Result<Arc<dyn Carrier>, ClientError> {
         let hosts = self.config.parcelx.label_hosts.get();
-        let settings = settings(account, self.config.call_timeout(), hosts);
+        let words = self.config.parcelx.words.clone();
+        let settings = settings(account, self.config.call_timeout(), hosts, words);
         let logs = ProviderLogs::new(self.store.within(JOB), self.clock.clone());
         let client = ParcelXClient::new(settings, logs, self.clock.clone(), protection)?;
         Ok(Arc::new(client))
@@ -395,10 +417,12 @@ impl App {
         let limits = self.limits();
         let by_hand = Protection { observer: None, limits: limits.clone() };
         let by_hand = self.parcelx(account.clone(), by_hand)?;
+        let gate = Arc::new(guard.clone());
         let protection = Protection { observer: Some(records.beside(guard.clone())), limits };
         let orders = jobs::Context {
             orders: self.state.orders.within(JOB),
             carrier: self.parcelx(account, protection)?,
+            guard,
             clock: self.clock.clone(),
             call_times: CallTimes {
                 send_within: times.send_within.get(),
@@ -422,7 +446,7 @@ impl App {
         };
         let registry = features().into_iter().fold(Registry::default(), |all, feature| all.and(feature.jobs));
         let queues = queues().into_iter().map(|(name, _)| self.config.queue_settings(name)).collect();
-        let runner = Runner::gated(self.queue.clone(), registry, context, queues, Arc::new(guard));
+        let runner = Runner::gated(self.queue.clone(), registry, context, queues, gate);
         runner.observe(Arc::new(records.clone()));
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
         let events = (
@@ -431,7 +455,8 @@ impl App {
             self.clock.clone(),
         );
         let operations = OperationsWorker::new(self.operations(JOB), by_hand, records.lease().clone());
-        Ok(Worker { runner, calls, walker: self.walker(), lease, events, operations, records })
+        let (walker, app) = (self.walker(), self.clone());
+        Ok(Worker { runner, calls, walker, lease, events, operations, records, app })
     }
 
     fn operations(&self, within: Duration) -> Operations {
@@ -447,13 +472,14 @@ impl App {
     }
 }
 
-fn settings(account: Account, timeout: Duration, label_hosts: &[String]) -> Settings {
+fn settings(account: Account, timeout: Duration, label_hosts: &[String], words: Words) -> Settings {
     Settings {
         label_hosts: LabelHosts::new(account.base_url.clone(), label_hosts),
         base_url: account.base_url,
         access_key: account.access_key,
         secret_key: account.secret_key,
         timeout,
+        words: Arc::new(words),
     }
 }
 
@@ -470,7 +496,9 @@ impl Worker {
         let (records, ended) = (self.records.clone(), CancellationToken::new());
         let (kept, keep_stop) = (ended.clone().drop_guard(), ended);
         let keep = tokio::spawn(async move { records.run(keep_stop).await });
+        let watch = tokio::spawn(self.app.clone().watch(self.lease.clone()));
         self.runner.run(stop).await;
+        watch.abort();
         self.calls.close();
         self.calls.wait().await;
         if outbox.await.is_err() {

@@ -4,16 +4,19 @@ mod account;
 mod admin;
 mod audit;
 mod banner;
+mod config;
 mod copy;
 mod demo;
 mod doctor;
 mod import_legacy;
 mod migrate;
 mod open;
+mod order;
 mod probe;
 mod queue;
 mod review;
 mod serve;
+mod signals;
 mod simulator;
 mod token;
 
@@ -26,7 +29,10 @@ use std::{
 use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
-use crate::platform::config::{Config, ConfigError};
+use crate::platform::{
+    config::{Config, ConfigError},
+    telemetry,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,8 +66,13 @@ enum Command {
     Demo,
     /// Run the outbox relay and the sweeper once and print what they did.
     Sweep,
-    /// Check settings, database and queue, and print how many orders are in each state.
-    Doctor,
+    /// Check settings, database and queue, and print how many orders are in each state. Exit code 0: all is
+    /// well, 2: something waits for an operator, 1: something is broken or cannot be checked.
+    Doctor(doctor::Args),
+    /// Print one order, found by its id, order number or AWB: its state, history and calls.
+    Order(order::Args),
+    /// Print the settings that are in force and where each comes from. Secrets are not shown.
+    Config(config::Args),
     /// Bring the database to the form that this version needs. Stop all other processes first.
     Migrate,
     /// Copy all documents into another, empty database, and compare both.
@@ -116,6 +127,9 @@ pub fn waybill() -> ExitCode {
         if let Some(Command::Openapi { admin }) = args.command {
             return openapi(admin); // needs no settings
         }
+        if let Some(Command::Config(own)) = &args.command {
+            return config::run(own, args.config.as_deref());
+        }
         let config = settings(args.config.as_deref())?;
         match args.command {
             None => serve::all_in_one(config).await,
@@ -123,7 +137,8 @@ pub fn waybill() -> ExitCode {
             Some(Command::Simulator(own)) => simulator::run(own, &config).await,
             Some(Command::Demo) => demo::run(config).await,
             Some(Command::Sweep) => doctor::sweep(config).await,
-            Some(Command::Doctor) => doctor::run(config).await,
+            Some(Command::Doctor(own)) => doctor::run(own, config).await,
+            Some(Command::Order(own)) => order::run(own, config).await,
             Some(Command::Migrate) => migrate::run(config).await,
             Some(Command::Copy(own)) => copy::run(own, &config).await,
             Some(Command::ImportLegacy(own)) => Box::pin(import_legacy::run(own, config)).await,
@@ -135,6 +150,7 @@ pub fn waybill() -> ExitCode {
             Some(Command::Audit(own)) => audit::run(own, config).await,
             Some(Command::Token(own)) => token::run(&own, &config),
             Some(Command::Openapi { admin }) => openapi(admin),
+            Some(Command::Config(_)) => Ok(()), // above: it needs no settings that are right
         }
     });
     finish("waybill", result)
@@ -168,14 +184,22 @@ fn run(mut runtime: Builder, command: impl Future<Output = anyhow::Result<()>>) 
 }
 
 fn finish(program: &str, result: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    let Err(error) = result else {
+        telemetry::flush();
+        return ExitCode::SUCCESS;
+    };
     // A closed pipe, as after `| head`, is not a failure.
     if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
+    if let Some(doctor::Attention) = error.downcast_ref::<doctor::Attention>() {
+        telemetry::flush();
+        return ExitCode::from(2);
+    }
     for line in explain(&error).lines() {
         complain(&format!("{program}: {line}"));
     }
+    telemetry::flush();
     ExitCode::FAILURE
 }
 
@@ -190,9 +214,10 @@ fn explain(error: &anyhow::Error) -> String {
     text
 }
 
-/// Prints a line to standard error. Ignores a failure: there is no other place to report it.
+/// Prints a line to standard error, after the log lines so far. Never waits for whoever reads it.
 fn complain(line: &str) {
-    let _closed = writeln!(io::stderr(), "{line}");
+    telemetry::write_line(format!("{line}\n").into_bytes());
+    telemetry::flush();
 }
 
 /// Prints a line to standard output.

@@ -9,7 +9,7 @@ use super::{AppError, settings};
 use crate::{
     base::clock::Clock,
     platform::{
-        config::Account,
+        config::{Account, Words},
         store::{Store, StoreError},
     },
     provider::{
@@ -38,13 +38,13 @@ pub struct Said {
 }
 
 impl CallsByHand {
-    /// Calls of `account` that may take `timeout`, on records at the store `url`.
+    /// Calls of `account` that may take `timeout` and are read by `words`, on records at the store `url`.
     ///
     /// # Errors
     /// [`AppError`], with what to mend.
     pub async fn open(
         account: Account,
-        timeout: Duration,
+        (timeout, words): (Duration, Words),
         url: &str,
         clock: Clock,
     ) -> Result<Self, AppError> {
@@ -52,7 +52,7 @@ impl CallsByHand {
         store.prepare::<RequestLog>().await?;
         store.prepare::<OutcomeLog>().await?;
         let logs = ProviderLogs::new(store, clock.clone());
-        let settings = settings(account, timeout, &[]);
+        let settings = settings(account, timeout, &[], words);
         let carrier = Arc::new(ParcelXClient::new(settings, logs.clone(), clock, Protection::default())?);
         Ok(Self { carrier, logs })
     }

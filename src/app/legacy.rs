@@ -12,7 +12,10 @@ use std::collections::BTreeMap;
 use crate::{
     base::timestamp::Timestamp,
     features::orders::model::{Imported, ImportedEnd, Order},
-    platform::store::{Document, Foreign, ForeignDocument, Store, StoreError},
+    platform::{
+        config::Words,
+        store::{Document, Foreign, ForeignDocument, Store, StoreError},
+    },
 };
 
 const ORDERS: &str = "orders";
@@ -39,10 +42,17 @@ pub struct Report {
 }
 
 /// Reads all orders of `from`, and puts them into `to` if that is asked for. Nothing of `from` is changed.
+/// `words` say which refusals were not about their order.
 ///
 /// # Errors
 /// When a database fails. What was imported until then stays.
-pub async fn import(from: &Foreign, to: &Store, now: Timestamp, writes: bool) -> Result<Report, StoreError> {
+pub async fn import(
+    from: &Foreign,
+    to: &Store,
+    words: &Words,
+    now: Timestamp,
+    writes: bool,
+) -> Result<Report, StoreError> {
     let mut report = Report::default();
     let mut rows = from.all(ORDERS).await?;
     loop {
@@ -54,7 +64,7 @@ pub async fn import(from: &Foreign, to: &Store, now: Timestamp, writes: bool) ->
         let mut orders = Vec::new();
         for document in &page {
             report.read += 1;
-            match order::read(document, &logs) {
+            match order::read(document, &logs, words) {
                 Ok(order) => orders.push(order),
                 Err(why) => report.unreadable.push((document.id.clone(), why.to_owned())),
             }

@@ -5,12 +5,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    app::App,
-    base::ids,
-    platform::config::{Config, shown},
-    provider::carrier::ProviderEnv,
-};
+use url::Url;
+
+use super::open::place as path;
+use crate::{app::App, base::ids, platform::config::Config, provider::carrier::ProviderEnv};
 
 const TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -52,9 +50,12 @@ pub(super) fn api(address: SocketAddr) -> String {
     )
 }
 
-pub(super) fn worker(config: &Config) -> String {
+pub(super) fn worker(config: &Config, provider: &Url) -> String {
     let (queue, jobs) = (path(&config.queue.url), config.queue.concurrency);
-    format!("Waybill {VERSION}: worker on {queue}, {jobs} jobs per queue at the same time")
+    format!(
+        "Waybill {VERSION}: worker on {queue}, {jobs} jobs per queue at the same time, for the real ParcelX \
+         at {provider}"
+    )
 }
 
 /// An address that clients can use: not `0.0.0.0`.
@@ -65,12 +66,6 @@ fn url(mut address: SocketAddr) -> String {
         _ => {}
     }
     format!("http://{address}")
-}
-
-/// A file's path, or where the server is.
-fn path(url: &str) -> String {
-    let shown = shown(url);
-    shown.strip_prefix("sqlite:").map(str::to_owned).unwrap_or(shown)
 }
 
 /// One line to paste, with only the required fields. Each start uses a new `clientOrderId`, so the first

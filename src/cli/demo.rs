@@ -92,7 +92,7 @@ async fn own(config: Config, token: &str) -> anyhow::Result<()> {
         bail!("ParcelX credentials are set: the demo runs only against a simulator");
     }
     let client = Client::new(&format!("http://{}", program.address), token)?;
-    let stop = super::serve::stop_on_signals()?;
+    let stop = super::signals::stop_on_signals()?;
     super::say(&format!(
         "No instance is running. Starting one for the demo on http://{}\n",
         program.address

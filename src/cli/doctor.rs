@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, bail};
+use serde_json::{Map, Value, json};
 
-use super::open::open;
+use super::open::{open, place};
 use crate::{
     app::App,
-    features::orders::model::Order,
+    features::{orders::model::Order, provider_accounts::standing},
     platform::{
-        config::{Config, shown},
+        config::Config,
         outbox::{Dispatched, LeaseDocument},
         store::{Order as Sort, Query, Store},
     },
@@ -40,86 +41,196 @@ pub(super) async fn sweep(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) async fn run(config: Config) -> anyhow::Result<()> {
+const EXAMPLES: &str = "\
+Examples:
+  waybill doctor           what there is, and what waits for an operator
+  waybill doctor --json    one JSON object, for a monitor
+
+Exit code 0: all is well. 2: something waits for an operator; the lines that
+begin with `attention` say what. 1: something is broken or cannot be checked.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Something waits for an operator; what, has been printed.
+#[derive(Debug, thiserror::Error)]
+#[error("something waits for an operator")]
+pub(super) struct Attention;
+
+/// What was found, as it is printed.
+#[derive(Debug, Default)]
+struct Findings {
+    lines: Vec<String>,
+    facts: Map<String, Value>,
+    attention: Vec<String>,
+    broken: Vec<String>,
+}
+
+impl Findings {
+    fn add(&mut self, name: &str, line: String, fact: impl Into<Value>) {
+        self.lines.push(line);
+        self.facts.insert(name.to_owned(), fact.into());
+    }
+
+    fn told(mut self, json: bool) -> anyhow::Result<()> {
+        if json {
+            self.facts.insert("attention".to_owned(), self.attention.clone().into());
+            self.facts.insert("broken".to_owned(), self.broken.clone().into());
+            super::say(&Value::Object(self.facts).to_string())?;
+        } else {
+            let attention = self.attention.iter().map(|line| format!("attention  {line}"));
+            for line in self.lines.into_iter().chain(attention) {
+                super::say(&line)?;
+            }
+        }
+        if !self.broken.is_empty() {
+            bail!("{}", self.broken.join("\n"));
+        }
+        if self.attention.is_empty() { Ok(()) } else { Err(Attention.into()) }
+    }
+}
+
+pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
-    super::say(&format!("settings   ok\ndatabase   {}", shown(&app.config.store.url)))?;
+    let mut found = Findings::default();
+    database(&app, &mut found).await?;
+    orders(&app, &mut found).await?;
+    let open = queues(&app, &mut found).await?;
+    examine(&app, &mut found).await.context("queue")?;
+    workers(&app, open, &mut found).await?;
+    found.told(args.json)
+}
+
+async fn database(app: &App, found: &mut Findings) -> anyhow::Result<()> {
+    let at = place(&app.config.store.url);
+    found.add("database", format!("settings   ok\ndatabase   {at}"), at.clone());
     app.store.ping().await.context("database")?;
     if let Some(server) = app.store.server().await.context("database")? {
-        super::say(&format!("server     {server}"))?;
+        found.add("server", format!("server     {server}"), server.to_string());
     }
     if let Some(offset) = app.store.clock_offset().await.context("database")? {
-        super::say(&format!("clock      the database's is {} ms from this machine's", offset.as_millis()))?;
+        let millis = i64::try_from(offset.as_millis()).unwrap_or(i64::MAX);
+        let line = format!("clock      the database's is {millis} ms from this machine's");
+        found.add("clockOffsetMs", line, millis);
     }
+    Ok(())
+}
+
+async fn orders(app: &App, found: &mut Findings) -> anyhow::Result<()> {
     let store = app.store.within(PATIENCE);
+    let mut states = Map::new();
     for (status, count) in store.count_by::<Order>("providerSyncStatus").await? {
-        super::say(&format!("  {status:<14} {count}"))?;
+        found.lines.push(format!("  {status:<14} {count}"));
+        states.insert(status, count.into());
     }
+    found.facts.insert("orders".to_owned(), Value::Object(states));
     let review = store.count::<Order>(&Query::sorted_by("review.since", Sort::Ascending), COUNTED).await?;
-    super::say(&format!("review     {review} orders wait for a person"))?;
+    found.add("review", format!("review     {review} orders wait for a person"), review.n);
+    if review.n > 0 {
+        found.attention.push(format!("{review} orders wait for a person: `waybill review list`"));
+    }
     let unreadable = unreadable(&store).await?;
     for (id, why) in &unreadable {
-        super::say(&format!("unreadable {id}: {why}"))?;
+        found.lines.push(format!("unreadable {id}: {why}"));
     }
     let with_doubles = store.with_doubles();
     if with_doubles > 0 {
-        super::say(&format!(
-            "doubles    {with_doubles} times an open order had doubles where integers are kept: another \
-             program writes them (docs/operations.md, MongoDB)"
-        ))?;
-    }
-    for account in app.accounts.list().await.context("accounts")? {
-        super::say(&format!("account    {}", super::account::line(&account)))?;
-    }
-    super::say(&format!("queue      {}", shown(&app.config.queue.url)))?;
-    for (name, _) in crate::app::queues() {
-        let counts = app.queue.inspect.counts(name).await.context("queue")?;
-        super::say(&format!(
-            "  {name}: {} waiting, {} active, {} delayed, {} completed, {} failed",
-            counts.waiting, counts.active, counts.delayed, counts.completed, counts.failed
-        ))?;
-    }
-    let queue_trouble = examine(&app).await.context("queue")?;
-    let (outbox, overdue) = app.walker().lag().await?;
-    super::say(&format!(
-        "outbox     oldest entry {} s, most overdue order {} s",
-        outbox.as_secs(),
-        overdue.as_secs()
-    ))?;
-    let lease = app.store.get::<LeaseDocument>("outbox").await?;
-    let leader = lease.filter(|l| l.holder.is_some() && l.until > app.clock.now());
-    super::say(&format!(
-        "leader     {}",
-        leader.map_or_else(|| "none: no worker is running".to_owned(), |l| format!("until {}", l.until))
-    ))?;
-    if outbox > MAX_OUTBOX_AGE {
-        bail!("jobs are waiting to be added to the queue: is a worker running?");
-    }
-    if queue_trouble > 0 {
-        bail!("the queue needs somebody: see the lines that begin with `trouble` (above)");
+        found.attention.push(format!(
+            "{with_doubles} times an open order had doubles where integers are kept: another program writes \
+             them (docs/operations.md, MongoDB)"
+        ));
     }
     if !unreadable.is_empty() {
-        bail!("open orders cannot be read by this version of the program: is it older than another one?");
+        found.broken.push(
+            "open orders cannot be read by this version of the program: is it older than another one?"
+                .to_owned(),
+        );
+    }
+    found.facts.insert("unreadable".to_owned(), unreadable.into_keys().collect::<Vec<_>>().into());
+    let mut accounts = Map::new();
+    for account in app.accounts.list().await.context("accounts")? {
+        found.lines.push(format!("account    {}", super::account::line(&account)));
+        if let Some(hold) = &account.hold {
+            let (id, kind, reason) = (&account.id, hold.kind, &hold.reason);
+            found.attention.push(format!("the account {id} is held ({kind}): {reason}"));
+        }
+        accounts.insert(account.id.clone(), standing(account.hold.as_ref()).into());
+    }
+    found.facts.insert("accounts".to_owned(), Value::Object(accounts));
+    Ok(())
+}
+
+/// Gives how many jobs are not finished.
+async fn queues(app: &App, found: &mut Findings) -> anyhow::Result<u64> {
+    found.add("queue", format!("queue      {}", place(&app.config.queue.url)), place(&app.config.queue.url));
+    let (mut open, mut all) = (0, Map::new());
+    for (name, _) in crate::app::queues() {
+        let counts = app.queue.inspect.counts(name).await.context("queue")?;
+        open += counts.open();
+        found.lines.push(format!(
+            "  {name}: {} waiting, {} active, {} delayed, {} completed, {} failed",
+            counts.waiting, counts.active, counts.delayed, counts.completed, counts.failed
+        ));
+        all.insert(
+            name.to_owned(),
+            json!({ "waiting": counts.waiting, "active": counts.active, "delayed": counts.delayed,
+                "completed": counts.completed, "failed": counts.failed, "paused": counts.paused }),
+        );
+        if counts.paused {
+            found.attention.push(format!("the queue {name} is paused"));
+        }
+    }
+    found.facts.insert("queues".to_owned(), Value::Object(all));
+    Ok(open)
+}
+
+async fn workers(app: &App, open: u64, found: &mut Findings) -> anyhow::Result<()> {
+    let (outbox, overdue) = app.walker().lag().await?;
+    let (outbox, overdue) = (outbox.as_secs(), overdue.as_secs());
+    let line = format!("outbox     oldest entry {outbox} s, most overdue order {overdue} s");
+    found.add("outboxSeconds", line, outbox);
+    found.facts.insert("overdueSeconds".to_owned(), overdue.into());
+    let lease = app.store.get::<LeaseDocument>("outbox").await?;
+    let leader = lease.filter(|l| l.holder.is_some() && l.until > app.clock.now());
+    let until = leader.as_ref().map(|lease| lease.until.to_string());
+    let line =
+        until.as_ref().map_or_else(|| "none: no worker is running".to_owned(), |at| format!("until {at}"));
+    found.add("leaderUntil", format!("leader     {line}"), until.clone());
+    if outbox > MAX_OUTBOX_AGE.as_secs() {
+        found.broken.push("jobs are waiting to be added to the queue: is a worker running?".to_owned());
+    } else if until.is_none() && (open > 0 || outbox > 0) {
+        found.attention.push(format!("{open} jobs wait, and no worker is running"));
     }
     Ok(())
 }
 
 /// Tells what is wrong with the queues, and of how much of that jobs are lost or stand still.
-async fn examine(app: &App) -> anyhow::Result<usize> {
+async fn examine(app: &App, found: &mut Findings) -> anyhow::Result<()> {
     let queues = crate::app::queues();
     let places = std::iter::once(None).chain(queues.iter().map(|(name, _)| Some(*name)));
-    let mut trouble = 0;
+    let mut trouble = 0_usize;
     for place in places {
         for finding in app.queue.inspect.examine(place).await? {
             let kind = if finding.trouble { "trouble" } else { "note" };
             trouble += usize::from(finding.trouble);
-            super::say(&format!("{kind:<10} {}: {}", place.unwrap_or("the server"), finding.what))?;
+            found.lines.push(format!("{kind:<10} {}: {}", place.unwrap_or("the server"), finding.what));
         }
         let Some(queue) = place else { continue };
         for worker in app.queue.inspect.workers(queue).await?.iter().filter(|worker| worker.foreign) {
-            super::say(&format!("note       {queue}: the BullMQ worker {} works it, too", worker.name))?;
+            found.lines.push(format!("note       {queue}: the BullMQ worker {} works it, too", worker.name));
         }
     }
-    Ok(trouble)
+    found.facts.insert("queueTrouble".to_owned(), trouble.into());
+    if trouble > 0 {
+        let words = "the queue needs somebody: see the lines that begin with `trouble` (above)";
+        found.broken.push(words.to_owned());
+    }
+    Ok(())
 }
 
 /// Open orders that do not read as their type, each with the place where it goes wrong.

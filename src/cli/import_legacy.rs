@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::open::open;
+use super::open::open_or_make;
 use crate::{
     app::legacy::{Report, import},
     platform::{config::Config, store::Foreign},
@@ -26,8 +26,9 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let from = Foreign::open(&args.from).await.context("from")?;
-    let app = open(config).await?;
-    let report = import(&from, &app.store.within(PATIENCE), app.clock.now(), args.yes).await;
+    let app = open_or_make(config).await?;
+    let (store, words) = (app.store.within(PATIENCE), &app.config.parcelx.words);
+    let report = import(&from, &store, words, app.clock.now(), args.yes).await;
     from.close().await;
     print(&report.context("import")?, args.yes)
 }

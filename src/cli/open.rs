@@ -1,14 +1,17 @@
 //! Opens the database and the queue for commands that read or change a service's data.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    path::{Path, PathBuf, absolute},
+    sync::{Mutex, PoisonError},
+};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::{
     app::App,
     base::clock::Clock,
     platform::{
-        config::{Config, Provider, Role},
+        config::{Config, Provider, Role, shown},
         store::Store,
     },
     provider::carrier::ProviderEnv,
@@ -20,6 +23,12 @@ static OPENED: Mutex<Vec<Store>> = Mutex::new(Vec::new());
 
 /// A tool sees all orders, whatever their provider; with credentials it acts for the live one.
 pub(super) async fn open(config: Config) -> anyhow::Result<App> {
+    is_there(&config)?;
+    open_or_make(config).await
+}
+
+/// The same for what may be an installation's first command.
+pub(super) async fn open_or_make(config: Config) -> anyhow::Result<App> {
     let env = match config.provider(Role::AllInOne) {
         Ok(Provider::Live(_)) => ProviderEnv::Live,
         _ => ProviderEnv::Simulator,
@@ -41,4 +50,28 @@ pub(super) async fn close() {
     for store in opened {
         store.close().await;
     }
+}
+
+/// Refuses where no instance has ever run: a command in the wrong folder would make an empty database there
+/// and say that all is well.
+pub(super) fn is_there(config: &Config) -> anyhow::Result<()> {
+    match file_of(&config.store.url) {
+        Some(file) if !file.exists() => bail!(
+            "store.url: there is no database at {}: run this command in the folder of the instance or with \
+             its settings (--config FILE, WAYBILL_STORE__URL)",
+            file.display()
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The whole path of a database that is a file.
+pub(super) fn file_of(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(absolute(path).unwrap_or_else(|_| Path::new(path).to_path_buf()))
+}
+
+/// Where a database is, as people may see it: a file's whole path, or the server.
+pub(super) fn place(url: &str) -> String {
+    file_of(url).map_or_else(|| shown(url), |file| file.display().to_string())
 }

@@ -129,10 +129,11 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
     let mut confirmer = Confirmer::new(args.confirm, &texts)?;
     confirmer.ask(texts.first())?;
 
-    let (clock, stop) = (Clock::system(), super::serve::stop_on_signals()?);
+    let (clock, stop) = (Clock::system(), super::signals::stop_on_signals()?);
     let scratch = Scratch(config.data_folder().join(format!("probe-{}", ids::lease_token())));
     let url = format!("sqlite:{}", scratch.0.join("probe.db").display());
-    let calls = CallsByHand::open(account, config.call_timeout(), &url, clock.clone()).await?;
+    let reading = (config.call_timeout(), config.parcelx.words.clone());
+    let calls = CallsByHand::open(account, reading, &url, clock.clone()).await?;
     let recorder = Recorder::new(order.as_ref());
     super::say(
         &json!({ "probe": env!("CARGO_PKG_VERSION"), "account": at, "startedAt": clock.now() }).to_string(),

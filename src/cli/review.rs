@@ -12,7 +12,7 @@ use url::Url;
 
 pub(super) use self::args::Command;
 use self::{
-    args::{Adopt, Change, Many, One},
+    args::{Adopt, Change, Exchange, Many, One, Resend},
     print::Printer,
 };
 use super::serve::SIMULATOR;
@@ -52,6 +52,8 @@ pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> 
         Command::Fail(own) => {
             (many(&app, &reviews(&own.change)?, &own, Action::Fail).await?, own.change.json)
         }
+        Command::Exchange(own) => (exchange(&app, &reviews(&own.change)?, &own).await?, own.change.json),
+        Command::Resend(own) => (resend(&app, &reviews(&own.change)?, &own).await?, own.change.json),
         Command::CancelShipment(own) => {
             let result = reviews(&own.change)?.cancel_shipment(&own.id, own.awb.as_deref()).await;
             (one(&app, &own, result).await?, own.change.json)
@@ -67,6 +69,7 @@ pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> 
 
 /// The provider account to look up shipments with, and the database.
 async fn open(config: Config) -> anyhow::Result<(Account, App)> {
+    super::open::is_there(&config)?;
     let (env, account) = match config.provider(Role::Worker).or_else(|_| config.provider(Role::AllInOne))? {
         Provider::Live(account) => (ProviderEnv::Live, account),
         // The simulator is part of the running all-in-one program, which has its ledger.
@@ -166,6 +169,47 @@ async fn all(
     let (mut printer, mut closed) = (Printer::new(dry), None);
     let report = reviews.all(action, filter, dry, |item: &Item| {
         let shown = printer.item(item, json);
+        closed = closed.take().or(shown.err());
+    });
+    let report: Report = report.await?;
+    if let Some(error) = closed {
+        return Err(error.into());
+    }
+    printer.stopped(report.stopped);
+    Ok(printer)
+}
+
+async fn exchange(app: &App, reviews: &ReviewService, args: &Exchange) -> anyhow::Result<Printer> {
+    let [one, other] = args.ids.as_slice() else { bail!("name two orders") };
+    let mut printer = Printer::new(false);
+    match reviews.exchange(one, other).await {
+        Ok((first, second)) => {
+            for (id, order) in [(one, first), (other, second)] {
+                printer.item(&item(app, id, Ok(order)).await, args.change.json)?;
+            }
+        }
+        Err(error) => printer.item(&item(app, one, Err(error)).await, args.change.json)?,
+    }
+    Ok(printer)
+}
+
+async fn resend(app: &App, reviews: &ReviewService, args: &Resend) -> anyhow::Result<Printer> {
+    let filter = args.filter()?;
+    if !args.dry_run {
+        let (mut orders, mut cursor) = (0, None);
+        loop {
+            let (page, next) = app.state.orders.failed_with_words(&filter, cursor).await?;
+            orders += page.len();
+            cursor = next;
+            if cursor.is_none() || orders >= filter.limit {
+                break;
+            }
+        }
+        confirm(orders.min(filter.limit), args.yes)?;
+    }
+    let (mut printer, mut closed) = (Printer::new(args.dry_run), None);
+    let report = reviews.resend_all(&filter, args.dry_run, |item: &Item| {
+        let shown = printer.item(item, args.change.json);
         closed = closed.take().or(shown.err());
     });
     let report: Report = report.await?;

@@ -1,26 +1,31 @@
 //! The long-running commands: all in one, only the API, only the worker.
 
-use std::{fs::DirBuilder, io::IsTerminal, net::SocketAddr, os::unix::fs::DirBuilderExt, time::Duration};
+use std::{
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    io::IsTerminal,
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    time::Duration,
+};
 
 use anyhow::{Context, anyhow, bail};
 use axum::Router;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    time::Instant,
-};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::banner;
+use super::{
+    banner,
+    signals::{stop_on_signals, stop_within, terminated},
+};
 use crate::{
     app::{App, AppError, Worker},
     base::{clock::Clock, ids},
     features::provider_accounts::Accounts,
     platform::{
         config::{Account, Config, Provider, Role},
-        http::serve::serve,
+        http::serve::{Edge, Stopping, serve_at},
         store::StoreError,
         telemetry,
     },
@@ -43,6 +48,8 @@ pub(super) struct AllInOne {
     /// The dashboard's own listener, if it has one.
     admin: Option<(TcpListener, Router)>,
     draining: CancellationToken,
+    /// Held as long as it runs: nobody else runs all in one on its folder.
+    _folder: Option<File>,
 }
 
 impl AllInOne {
@@ -53,6 +60,7 @@ impl AllInOne {
         let address = listener.local_addr()?;
         let draining = CancellationToken::new();
         let folder = config.data_folder();
+        let lock = lock(&config)?;
         let env = match provider {
             Provider::Simulator => ProviderEnv::Simulator,
             Provider::Live(_) => ProviderEnv::Live,
@@ -81,7 +89,8 @@ impl AllInOne {
             router = Router::new().nest(SIMULATOR, simulator.router()).fallback_service(router);
         }
         let worker = app.worker(account)?;
-        Ok(Self { app, address, worker, listener, router, admin, draining })
+        app.tell_of_foreign_orders().await;
+        Ok(Self { app, address, worker, listener, router, admin, draining, _folder: lock })
     }
 
     /// Where the dashboard is.
@@ -94,8 +103,13 @@ impl AllInOne {
     pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let drain = self.app.config.worker.drain.get();
         let closing = CancellationToken::new();
-        let server = tokio::spawn(serve(self.listener, self.router, closing.clone(), drain));
-        let admin = self.admin.map(|(l, router)| tokio::spawn(serve(l, router, closing.clone(), drain)));
+        let stopping = stopping(&stop, self.draining.clone(), closing.clone());
+        let edge = self.app.config.http.edge();
+        let admin = self.admin.map(|(listener, router)| {
+            tokio::spawn(serve_at(listener, router, edge, stopping.clone(), drain))
+        });
+        let server =
+            tokio::spawn(async move { serve_at(self.listener, self.router, edge, stopping, drain).await });
         let forward = stop.clone();
         let draining = self.draining.clone();
         tokio::spawn(async move {
@@ -153,30 +167,42 @@ async fn surfaces(
 }
 
 pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
-    telemetry::init(&config.log.level, config.log.format)?;
-    telemetry::install();
-    let program = AllInOne::build(config).await?;
-    let stop = stop_on_signals()?;
+    let stop = started(&config)?;
+    let Some(program) = stop.run_until_cancelled(AllInOne::build(config)).await.transpose()? else {
+        return Ok(());
+    };
     first_login(&program.app).await?;
     super::announce(&banner::all_in_one(&program.app, program.address, program.admin_address()?)?);
     program.run(stop).await
 }
 
-pub(super) async fn api(config: Config) -> anyhow::Result<()> {
+/// What each long-running program does first. The signals come before anything that may take time.
+fn started(config: &Config) -> anyhow::Result<CancellationToken> {
+    let stop = stop_on_signals()?;
+    stop_within(config.worker.drain.get() * 2 + config.http.linger.get() + MARGIN);
     telemetry::init(&config.log.level, config.log.format)?;
     telemetry::install();
+    Ok(stop)
+}
+
+pub(super) async fn api(config: Config) -> anyhow::Result<()> {
+    let stop = started(&config)?;
     let Provider::Live(account) = config.provider(Role::Api)? else {
         bail!("an API needs ParcelX credentials")
     };
     let listener = listen(config.http.bind, "http.bind").await?;
     let address = listener.local_addr()?;
-    let app = open(config, ProviderEnv::Live).await?;
-    let stop = stop_on_signals()?;
+    let Some(app) = stop.run_until_cancelled(open(config, ProviderEnv::Live)).await.transpose()? else {
+        return Ok(());
+    };
     let (router, admin) = surfaces(&app, account, &stop).await?;
     let drain = app.config.worker.drain.get();
     super::announce(&banner::api(address));
-    let admin = admin.map(|(l, router)| tokio::spawn(serve(l, router, stop.clone(), drain)));
-    let served = serve(listener, router, stop, drain).await;
+    let edge = app.config.http.edge();
+    let stopping = stopping(&stop, stop.clone(), stop.clone());
+    let admin = admin
+        .map(|(listener, router)| tokio::spawn(serve_at(listener, router, edge, stopping.clone(), drain)));
+    let served = serve_at(listener, router, edge, stopping, drain).await;
     if let Some(admin) = admin {
         admin.await.context("the dashboard's server stopped")??;
     }
@@ -185,8 +211,7 @@ pub(super) async fn api(config: Config) -> anyhow::Result<()> {
 }
 
 pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
-    telemetry::init(&config.log.level, config.log.format)?;
-    telemetry::install();
+    let stop = started(&config)?;
     let Provider::Live(account) = config.provider(Role::Worker)? else {
         bail!("a worker needs ParcelX credentials")
     };
@@ -194,14 +219,21 @@ pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
         Some(address) => Some(listen(address, "worker.bind").await?),
         None => None,
     };
-    let app =
-        App::open_without_merchants(config, ProviderEnv::Live, Clock::system()).await.map_err(explain)?;
-    let stop = stop_on_signals()?;
+    let opening = App::open_without_merchants(config, ProviderEnv::Live, Clock::system());
+    let Some(app) = stop.run_until_cancelled(opening).await.transpose().map_err(explain)? else {
+        return Ok(());
+    };
+    let provider = account.base_url.clone();
     let worker = app.worker(account)?;
     let (drain, closing) = (app.config.worker.drain.get(), CancellationToken::new());
-    let health =
-        listener.map(|l| tokio::spawn(serve(l, app.health_router(stop.clone()), closing.clone(), drain)));
-    super::announce(&banner::worker(&app.config));
+    let health = listener.map(|listener| {
+        let stopping = stopping(&stop, stop.clone(), closing.clone());
+        let (router, edge) = (app.health_router(stop.clone()), app.config.http.edge());
+        let edge = Edge { linger: Duration::ZERO, ..edge };
+        tokio::spawn(serve_at(listener, router, edge, stopping, drain))
+    });
+    app.tell_of_foreign_orders().await;
+    super::announce(&banner::worker(&app.config, &provider));
     drained(&worker, &stop, drain).await;
     closing.cancel();
     if let Some(server) = health {
@@ -209,6 +241,23 @@ pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
     }
     app.store.close().await;
     Ok(())
+}
+
+/// A process that has not stopped by itself after its drains and this is ended.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// A server stops by these tokens, and lingers only for whoever manages processes: after Ctrl-C a person
+/// waits.
+fn stopping(stop: &CancellationToken, soon: CancellationToken, now: CancellationToken) -> Stopping {
+    let (stop, hurry) = (stop.clone(), CancellationToken::new());
+    let hurried = hurry.clone();
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        if !terminated() {
+            hurried.cancel();
+        }
+    });
+    Stopping { soon, now, hurry }
 }
 
 /// Runs the worker until `stop`, and then waits for at most `drain` until it has finished its jobs.
@@ -223,42 +272,6 @@ async fn drained(worker: &Worker, stop: &CancellationToken, drain: Duration) {
             "jobs were still running at the end of the drain; other workers will find and resolve them"
         ),
     }
-}
-
-/// `timeout`, terminals and process managers signal both a process and its group: a second signal within this
-/// time belongs to the first one.
-const DUPLICATE_SIGNAL: Duration = Duration::from_millis(300);
-
-/// Cancelled by the first SIGTERM or Ctrl-C; a later one ends the process at once.
-///
-/// # Errors
-/// Fails if the signal handlers cannot be installed.
-pub(super) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
-    let stop = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stopping = stop.clone();
-    tokio::spawn(async move {
-        let mut first: Option<Instant> = None;
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            match first {
-                None => {
-                    first = Some(Instant::now());
-                    tracing::info!("stopping: finishing the current work; a second signal ends at once");
-                    stopping.cancel();
-                }
-                Some(at) if at.elapsed() >= DUPLICATE_SIGNAL => {
-                    tracing::warn!("second signal: ending at once");
-                    std::process::exit(1);
-                }
-                Some(_) => {}
-            }
-        }
-    });
-    Ok(stop)
 }
 
 /// Listens on `address`; the error names the setting `key` and how to fix it.
@@ -280,6 +293,33 @@ pub(super) async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<Tcp
         ErrorKind::AddrNotAvailable => anyhow!("{key}: {address} is not an address of this machine"),
         _ => anyhow!("{key}: cannot listen on {address}: {error}"),
     })
+}
+
+/// Two all-in-one programs on one folder would write over each other's ledger of the simulator, and each
+/// would do the other's jobs. With databases elsewhere there is nothing to lock.
+fn lock(config: &Config) -> anyhow::Result<Option<File>> {
+    if !config.store.url.starts_with("sqlite:") {
+        return Ok(None);
+    }
+    let folder = config.data_folder();
+    let path = std::path::absolute(folder.join("all-in-one.lock"))?;
+    let opened =
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).and_then(|()| {
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)
+        });
+    let file = opened.map_err(|error| {
+        let hint = "name another one (WAYBILL_STORE__URL=sqlite:PATH)";
+        anyhow!("store.url: the directory {} cannot be used: {error}; {hint}", folder.display())
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another all-in-one Waybill uses {}: stop it, or give this one a folder of its own \
+             (WAYBILL_STORE__URL=sqlite:other/waybill.db WAYBILL_QUEUE__URL=sqlite:other/queue.db)",
+            path.parent().unwrap_or(&folder).display()
+        ),
+        Err(TryLockError::Error(error)) => bail!("{}: cannot be locked: {error}", path.display()),
+    }
 }
 
 /// Opens the databases; the error names the setting to change.

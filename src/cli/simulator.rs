@@ -6,7 +6,7 @@ use anyhow::bail;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::ExposeSecret;
 
-use super::serve::{listen, stop_on_signals};
+use super::{serve::listen, signals::stop_on_signals};
 use crate::{
     base::clock::Clock,
     platform::{config::Config, telemetry},
@@ -34,6 +34,7 @@ enum ProfileArg {
 
 /// Requires the configured credentials; accepts any if none are set.
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
+    let stop = stop_on_signals()?;
     telemetry::init(&config.log.level, config.log.format)?;
     if !args.bind.ip().is_loopback() {
         bail!("--bind {}: the simulator listens on loopback addresses only", args.bind);
@@ -53,7 +54,6 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         Simulator::new(Settings { access_token, ledger_file: args.ledger, profile }, Clock::system())?;
     let listener = listen(args.bind, "--bind").await?;
     let address = listener.local_addr()?;
-    let stop = stop_on_signals()?;
     super::announce(&format!(
         "ParcelX simulator on http://{address}, its switches and ledger on http://{address}/_sim"
     ));

@@ -29,10 +29,18 @@ pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
         .ok()
         .filter(|ttl| ttl.as_secs() >= 1)
         .ok_or_else(|| anyhow!("--ttl: must be a duration from 1s to 366d, such as 15m, 1h or 30d"))?;
+    let made = config.secret_file().filter(|file| !file.exists());
     let tokens = Tokens::new(&config.jwt_secret()?, Clock::system());
     let token = tokens.issue(&args.user, ttl).map_err(|_| {
         anyhow!("--user: must be an id of 1 to 128 characters, not blank and without control characters")
     })?;
     super::say(&token)?;
+    if let Some(file) = made {
+        let file = std::path::absolute(&file).unwrap_or(file);
+        super::complain(&format!(
+            "waybill: a new key was made in {}: only an instance that runs on this folder accepts the token",
+            file.display()
+        ));
+    }
     Ok(())
 }

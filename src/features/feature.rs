@@ -7,9 +7,12 @@ use axum::extract::FromRef;
 use futures_util::future::BoxFuture;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::orders::{
-    jobs,
-    service::{Labels, OrderService},
+use super::{
+    orders::{
+        jobs,
+        service::{Labels, OrderService},
+    },
+    provider_accounts::Accounts,
 };
 use crate::{
     base::clock::Clock,
@@ -38,6 +41,7 @@ pub struct Services {
     pub producer: Producer,
     pub tokens: Tokens,
     pub orders: OrderService,
+    pub accounts: Accounts,
     pub labels: Labels,
     pub records: Arc<dyn CallRecords>,
 }

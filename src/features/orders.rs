@@ -25,7 +25,7 @@ use super::Feature;
 use crate::{
     platform::queue::job::Payload,
     provider::carrier::{
-        AccountProblem::{Configuration, Credentials, Wallet},
+        AccountProblem::{self, Configuration, Credentials},
         Needs,
     },
 };
@@ -36,7 +36,7 @@ pub fn feature() -> Feature {
     Feature::new()
         .tag("Orders", "What merchants ask for and what has become of it")
         .dispatched::<Order>()
-        .queue(CreateOrderJob::QUEUE, Needs::carrier(&[Wallet, Configuration, Credentials]))
+        .queue(CreateOrderJob::QUEUE, Needs::carrier(&AccountProblem::ALL))
         .queue(CancelOrderJob::QUEUE, Needs::carrier(&[Configuration, Credentials]))
         .queue(FetchLabelJob::QUEUE, Needs::carrier(&[Credentials]))
         .job::<CreateOrderJob>()
@@ -53,11 +53,7 @@ mod tests {
     fn cancelling_needs_no_money() {
         let queues = feature().queues;
         let of = |queue: &str| queues.iter().find(|(name, _)| *name == queue).unwrap().1;
-        assert!(
-            crate::provider::carrier::AccountProblem::ALL
-                .iter()
-                .all(|p| of("parcelx-orders-queue").forbid(*p))
-        );
-        assert!(!of("parcelx-order-cancellation-queue").forbid(Wallet));
+        assert!(AccountProblem::ALL.iter().all(|p| of("parcelx-orders-queue").forbid(*p)));
+        assert!(!of("parcelx-order-cancellation-queue").forbid(AccountProblem::Wallet));
     }
 }

@@ -8,9 +8,11 @@
 pub mod breaker;
 pub mod guard;
 pub mod model;
+pub mod refusals;
 pub mod service;
 
 pub use model::{Account, Hold, HoldProbe, ProbeResult};
+pub use refusals::{Seen, Trier};
 pub use service::{Accounts, LiftError, Taken, standing};
 
 use super::Feature;

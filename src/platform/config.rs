@@ -10,6 +10,7 @@ mod hosts;
 mod layers;
 mod networks;
 mod operator;
+mod phrases;
 mod problem;
 mod secrets;
 mod sections;
@@ -21,13 +22,17 @@ use std::{
 };
 
 pub use debug::shown;
-pub use duration::{Offsets, Span};
+pub use duration::{Offsets, Pause, Span};
 pub use hosts::HostNames;
+pub use layers::InForce;
 pub use networks::Networks;
 pub use operator::operator;
+pub use phrases::Phrases;
 pub use problem::{ConfigError, Problem};
 use secrecy::SecretString;
-pub use sections::{Admin, Auth, Http, Log, Lookup, Outbox, ParcelX, PerQueue, Queues, StoreUrl, Worker};
+pub use sections::{
+    Admin, Auth, Http, Log, Lookup, Outbox, ParcelX, PerQueue, Queues, StoreUrl, Words, Worker,
+};
 use serde::Deserialize;
 use url::Url;
 use validator::Validate;
@@ -80,6 +85,38 @@ pub struct Account {
     pub secret_key: SecretString,
 }
 
+/// Every setting that is in force, and where it comes from.
+///
+/// # Errors
+/// As [`Config::load`].
+pub fn in_force(file: Option<&Path>) -> Result<Vec<InForce>, ConfigError> {
+    let (file, variables) = process(file)?;
+    layers::read_with_places(file.as_deref(), variables).map(|(_, settings)| settings)
+}
+
+type Variables = Vec<(String, String)>;
+
+/// The file and the variables of this process.
+fn process(file: Option<&Path>) -> Result<(Option<PathBuf>, Variables), ConfigError> {
+    let mut variables = Vec::new();
+    let mut problems = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            (Ok(name), Err(_)) if name.starts_with("WAYBILL_") => {
+                problems.push(Problem::new(&name, "is not UTF-8"));
+            }
+            _ => {} // not ours
+        }
+    }
+    if !problems.is_empty() {
+        return Err(ConfigError(problems));
+    }
+    let named = variables.iter().find(|(name, value)| name == "WAYBILL_CONFIG" && !value.is_empty());
+    let named = named.map(|(_, path)| PathBuf::from(path));
+    Ok((file.map(Path::to_path_buf).or(named), variables))
+}
+
 impl Config {
     /// Defaults, then `file`, then the `WAYBILL_…` variables among `environment`.
     ///
@@ -97,27 +134,12 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn from_process(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut variables = Vec::new();
-        let mut problems = Vec::new();
-        for (name, value) in std::env::vars_os() {
-            match (name.into_string(), value.into_string()) {
-                (Ok(name), Ok(value)) => variables.push((name, value)),
-                (Ok(name), Err(_)) if name.starts_with("WAYBILL_") => {
-                    problems.push(Problem::new(&name, "is not UTF-8"));
-                }
-                _ => {} // not ours
-            }
-        }
-        if !problems.is_empty() {
-            return Err(ConfigError(problems));
-        }
-        let named = variables.iter().find(|(name, value)| name == "WAYBILL_CONFIG" && !value.is_empty());
-        let named = named.map(|(_, path)| PathBuf::from(path));
+        let (file, variables) = process(file)?;
         #[cfg(feature = "fault-points")]
         if let Some((_, point)) = variables.iter().find(|(name, _)| name == "WAYBILL_FAULT_POINT") {
             crate::base::fault::arm(point);
         }
-        Self::load(file.or(named.as_deref()), variables)
+        Self::load(file.as_deref(), variables)
     }
 
     /// Refuses settings of queues that are not in `known`: such a typo would have no effect.
@@ -147,6 +169,12 @@ impl Config {
     /// Fails if none is set and none may be generated, or if its file cannot be read or written.
     pub fn jwt_secret(&self) -> Result<SecretString, ConfigError> {
         secrets::jwt_secret(self)
+    }
+
+    /// Where the generated signing secret is, or will be; `None` if one is set.
+    #[must_use]
+    pub fn secret_file(&self) -> Option<PathBuf> {
+        secrets::file(self)
     }
 
     /// Where a worker process serves its health and metrics; `None` if it does not.

@@ -24,7 +24,7 @@ pub use self::{
     kinds::{AddressType, ExpressType, PaymentMethod},
     limits::{CallPermit, Limits, Throttled},
     measure::{Centimetres, Kilograms, Measure, Percent},
-    outcome::{CallOutcome, Cause, Heard},
+    outcome::{CallOutcome, Cause, Heard, WAITS_FOR_ACCOUNT},
     payload::{Charges, Consignee, Item, OrderPayload, Parcels},
     signal::{CallEnd, CallHealth, CallSignal, Observer, Protection},
 };
@@ -115,6 +115,10 @@ pub struct Shipment {
 pub enum AccountProblem {
     /// Its money is used up.
     Wallet,
+    /// Orders of several merchants in a row are refused in the same words.
+    Refusals,
+    /// The provider has it switched off.
+    Account,
     /// The provider does not know the calls: a wrong address, or a changed API.
     Configuration,
     /// The provider refuses the keys.
@@ -152,12 +156,21 @@ impl Needs {
 }
 
 impl AccountProblem {
-    pub const ALL: [Self; 3] = [Self::Wallet, Self::Configuration, Self::Credentials];
+    pub const ALL: [Self; 5] =
+        [Self::Wallet, Self::Refusals, Self::Account, Self::Configuration, Self::Credentials];
+
+    /// Whether it is only told by the words of an answer about an order, which may be misread.
+    #[must_use]
+    pub fn is_read_from_words(self) -> bool {
+        matches!(self, Self::Wallet | Self::Account)
+    }
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Wallet => "wallet",
+            Self::Refusals => "refusals",
+            Self::Account => "account",
             Self::Configuration => "configuration",
             Self::Credentials => "credentials",
         }

@@ -13,6 +13,7 @@ pub mod earlier;
 mod endpoint;
 mod endpoints;
 pub mod imported;
+mod kept;
 mod label_hosts;
 pub mod log;
 mod recorder;

@@ -18,4 +18,5 @@ mod repair;
 mod review;
 mod stopping;
 mod terminal;
+mod unread;
 mod web;

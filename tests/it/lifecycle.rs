@@ -3,6 +3,7 @@
 mod ageing;
 mod amend;
 mod booking;
+mod brake;
 mod cancel;
 mod holds;
 mod hostile;

@@ -4,10 +4,12 @@ mod adopt;
 mod bulk;
 mod cancel_shipment;
 mod dead;
+mod exchange;
 mod fail;
 mod list;
 mod race;
 mod rebook;
+mod resend;
 
 use std::{net::SocketAddr, time::Duration};
 

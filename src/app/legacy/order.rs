@@ -6,7 +6,7 @@ use super::{Logs, request};
 use crate::{
     base::timestamp::Timestamp,
     features::orders::model::{Imported, ImportedEnd},
-    platform::store::ForeignDocument,
+    platform::{config::Words, store::ForeignDocument},
     provider::{
         carrier::{CallOutcome, Shipment},
         parcelx::imported::create_outcome,
@@ -17,7 +17,7 @@ type Fields = Map<String, Value>;
 
 /// # Errors
 /// What of it cannot be read, without any value.
-pub(super) fn read(document: &ForeignDocument, logs: &Logs) -> Result<Imported, &'static str> {
+pub(super) fn read(document: &ForeignDocument, logs: &Logs, words: &Words) -> Result<Imported, &'static str> {
     let fields = document.fields.as_ref().ok_or("a value of it is no sound BSON")?;
     let required = |name: &str, what| text(fields.get(name)).ok_or(what);
     let user_id = required("userId", "data error at userId")?;
@@ -40,7 +40,7 @@ pub(super) fn read(document: &ForeignDocument, logs: &Logs) -> Result<Imported, 
     let reference = sent.or_else(|| client_order_id.clone()).unwrap_or_else(|| order_number.clone());
     Ok(Imported {
         id: document.id.clone(),
-        end: end(fields, request.is_some(), response)?,
+        end: end(fields, request.is_some(), response, words)?,
         payload: request::payload(fields),
         user_id,
         client_order_id,
@@ -55,9 +55,14 @@ pub(super) fn read(document: &ForeignDocument, logs: &Logs) -> Result<Imported, 
 
 /// That system called an order failed whose call had no answer: that one is as open as one that was never
 /// called back. What it calls cancelled is, as far as its shipment goes, or was never asked for.
-fn end(fields: &Fields, was_sent: bool, response: Option<&Fields>) -> Result<ImportedEnd, &'static str> {
+fn end(
+    fields: &Fields,
+    was_sent: bool,
+    response: Option<&Fields>,
+    words: &Words,
+) -> Result<ImportedEnd, &'static str> {
     let word = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let outcome = answer(response);
+    let outcome = answer(response, words);
     let open = |why: &str| Ok(ImportedEnd::Open(why.to_owned()));
     match (word("status"), word("providerSyncStatus"), outcome) {
         ("cancelled", _, CallOutcome::Done(shipment)) => Ok(ImportedEnd::Cancelled(Some(shipment))),
@@ -75,11 +80,11 @@ fn end(fields: &Fields, was_sent: bool, response: Option<&Fields>) -> Result<Imp
     }
 }
 
-fn answer(response: Option<&Fields>) -> CallOutcome<Shipment> {
+fn answer(response: Option<&Fields>, words: &Words) -> CallOutcome<Shipment> {
     let status = response.and_then(|log| log.get("statusCode")?.as_u64());
     let status = status.and_then(|status| u16::try_from(status).ok());
     let body = response.and_then(|log| log.get("responsePayload")).filter(|body| !body.is_null());
-    create_outcome(status, body)
+    create_outcome(status, body, words)
 }
 
 /// An id or a name: a text, or a number that stands for one.

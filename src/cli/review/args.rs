@@ -4,7 +4,10 @@ use anyhow::anyhow;
 
 use crate::{
     base::timestamp::Timestamp,
-    features::orders::{model::ReviewOf, service::review::ReviewFilter},
+    features::orders::{
+        model::ReviewOf,
+        service::review::{FailedFilter, ReviewFilter},
+    },
 };
 
 const LIST: &str = "\
@@ -43,6 +46,16 @@ Examples:
 The merchant can read the reason. A shipment that is found later is cancelled
 automatically.";
 
+const RESEND: &str = "\
+Examples:
+  waybill review resend --reason-text 'enough credits' \\
+    --since 2026-01-31T09:00:00Z --dry-run --reason 'what would happen?'
+  waybill review resend --reason-text 'plan has ended' \\
+    --since 2026-01-31T09:00:00Z --yes --reason 'the account was topped up'
+
+Each order is looked up first and must not be live at ParcelX. What was sent
+again is not sent twice: after an interruption, run the command again.";
+
 const CANCEL_SHIPMENT: &str = "\
 Examples:
   waybill review cancel-shipment ord_019a… --reason 'the courier allows it now'
@@ -70,6 +83,11 @@ pub(in crate::cli) enum Command {
     /// Mark orders as failed, with a reason for the merchant.
     #[command(after_help = FAIL)]
     Fail(Many),
+    /// Give two orders their own shipments, of which one has the other's. ParcelX is asked for both.
+    Exchange(Exchange),
+    /// Send failed orders again that failed by somebody else's fault.
+    #[command(after_help = RESEND)]
+    Resend(Resend),
     /// Send the cancel of a shipment again.
     #[command(after_help = CANCEL_SHIPMENT)]
     CancelShipment(One),
@@ -221,6 +239,62 @@ pub(in crate::cli) struct Rebook {
     /// Do not ask ParcelX first: the order may ship twice.
     #[arg(long)]
     pub(super) force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Exchange {
+    /// The two orders.
+    #[arg(num_args = 2, required = true, value_names = ["ID", "OTHER_ID"])]
+    pub(super) ids: Vec<String>,
+    #[command(flatten)]
+    pub(super) change: Change,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Resend {
+    /// Only orders whose reason holds this text, as merchants read it in syncReason.
+    #[arg(long, value_name = "TEXT")]
+    reason_text: String,
+    /// Only orders that failed at this time or later, such as 2026-01-31T09:30:00Z.
+    #[arg(long, value_name = "TIME")]
+    since: String,
+    /// Only orders that failed before this time.
+    #[arg(long, value_name = "TIME")]
+    before: Option<String>,
+    /// Only of this merchant.
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    /// The maximum number of orders in one run, 1 to 10000.
+    #[arg(long, default_value_t = 1000)]
+    limit: usize,
+    /// Only print what would be done.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Change more than one order without a question.
+    #[arg(long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) change: Change,
+}
+
+impl Resend {
+    pub(super) fn filter(&self) -> anyhow::Result<FailedFilter> {
+        let text = self.reason_text.trim();
+        if text.chars().count() < 3 {
+            return Err(anyhow!("--reason-text: must have 3 characters or more"));
+        }
+        let time = |name: &str, text: &str| {
+            Timestamp::parse(text)
+                .map_err(|_| anyhow!("--{name}: must be a time such as 2026-01-31T09:30:00Z"))
+        };
+        Ok(FailedFilter {
+            text: text.to_owned(),
+            since: time("since", &self.since)?,
+            before: self.before.as_deref().map(|text| time("before", text)).transpose()?,
+            user_id: self.user.clone(),
+            limit: self.limit.clamp(1, 10_000),
+        })
+    }
 }
 
 #[derive(Debug, clap::Args)]

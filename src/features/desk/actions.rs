@@ -51,6 +51,7 @@ pub fn actions(order: &Order, env: ProviderEnv, hold: Option<&Hold>, now: Timest
     } else {
         Err(Refusal::OtherEnvironment(order.provider_env()))
     };
+    let ours_too = ours.clone();
     let allows = |action| order.allows(action, now);
     let cancel = order.ended_cancellation(None, now).map(|cancel| cancel.awb.clone());
     let same = as_it_is(order);
@@ -81,7 +82,7 @@ pub fn actions(order: &Order, env: ProviderEnv, hold: Option<&Hold>, now: Timest
         view("cancel", "order.cancel", allows(OperatorAction::RequestCancel { words }), cancel_order(order))
             .typed(),
         view("amend", RESOLVE, allows(OperatorAction::Amend { draft: &same, words }), amend()).costs(),
-        view("resend", RESOLVE, allows(OperatorAction::Amend { draft: &same, words }), resend()).costs(),
+        view("resend", RESOLVE, ours_too.and(allows(OperatorAction::Resend)), resend()).costs(),
         view("try-now", RESOLVE, try_now, try_it(order)),
         view("reveal", "reveal", Ok::<(), String>(()), reveal()),
     ]
@@ -160,7 +161,8 @@ fn amend() -> String {
 }
 
 fn resend() -> String {
-    "It is sent to ParcelX again as it is: that may book a shipment.".to_owned()
+    "ParcelX is asked whether it has it already; if not, it is sent again as it is: that may book a shipment."
+        .to_owned()
 }
 
 fn try_it(order: &Order) -> String {

@@ -12,7 +12,6 @@ use crate::{
     features::orders::{
         model::{OperatorAction, Order},
         review::Refusal,
-        service::review::as_it_is,
     },
     platform::store::StoreError,
 };
@@ -85,7 +84,7 @@ impl Operations {
     }
 
     fn ours(&self, kind: Kind, order: &Order) -> Result<(), Refusal> {
-        let asks = matches!(kind, Kind::ReviewRebook | Kind::ReviewAdoptFound);
+        let asks = matches!(kind, Kind::ReviewRebook | Kind::ReviewAdoptFound | Kind::OrdersResend);
         if !asks || order.provider_env() == self.orders.env() {
             Ok(())
         } else {
@@ -99,7 +98,7 @@ fn allows(kind: Kind, order: &Order, now: Timestamp) -> Result<(), Refusal> {
         Kind::ReviewRebook => order.allows(OperatorAction::Rebook { may_be_booked: false }, now),
         Kind::ReviewAdoptFound => order.allows(OperatorAction::Adopt { awb: "" }, now),
         Kind::ReviewFail => order.allows(OperatorAction::Fail { words: "" }, now),
-        Kind::OrdersResend => order.allows(OperatorAction::Amend { draft: &as_it_is(order), words: "" }, now),
+        Kind::OrdersResend => order.allows(OperatorAction::Resend, now),
         Kind::JobsRetry | Kind::JobsPromote | Kind::JobsRemove => Ok(()),
     }
 }

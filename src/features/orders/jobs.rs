@@ -17,8 +17,14 @@ use tracing::Instrument;
 
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
-    features::orders::{model::Order, model::PollSchedule, service::OrderService},
-    platform::queue::{ActiveJob, Queue, job::JobError},
+    features::{
+        orders::{model::Order, model::PollSchedule, reason, service::OrderService},
+        provider_accounts::guard::Guard,
+    },
+    platform::queue::{
+        ActiveJob, Queue,
+        job::{JobError, Outcome},
+    },
     provider::carrier::{Call, CallError, CallTimes, Carrier, JobRun},
 };
 
@@ -27,6 +33,8 @@ use crate::{
 pub struct Context {
     pub orders: OrderService,
     pub carrier: Arc<dyn Carrier>,
+    /// Is told of refusals: the same one again and again is about the account.
+    pub guard: Guard,
     pub clock: Clock,
     /// How long one call to the provider and the writes around it may take.
     pub call_times: CallTimes,
@@ -65,6 +73,14 @@ impl Context {
         let ended = self.calls.spawn(call.in_current_span()).await;
         ended.map_err(|_| JobError::Retry("the call panicked".to_owned()))
     }
+}
+
+/// For so long an order of another provider is left to a worker that works for it; then a person looks.
+const LEFT_ALONE: Duration = Duration::from_secs(24 * 3600);
+
+/// The job of an order that a worker of another provider must move on.
+fn for_another_provider() -> Outcome {
+    Outcome::Delay { after: Duration::from_secs(5), reason: reason::OTHER_ENVIRONMENT.to_owned() }
 }
 
 /// A call of `job` for `order`.

@@ -24,6 +24,7 @@ mod event;
 mod history;
 mod imported;
 mod label;
+mod notice;
 mod operator;
 
 use serde::{Deserialize, Serialize};
@@ -159,7 +160,8 @@ read_only! {
     copied {
         version: i64, status: OrderStatus, provider_sync_status: SyncStatus, provider_env: ProviderEnv,
         next_check_at: Option<Timestamp>, booked_at: Option<Timestamp>, overdue_at: Option<Timestamp>,
-        outbox_at: Option<Timestamp>, failed_at: Option<Timestamp>, created_at: Timestamp, updated_at: Timestamp,
+        outbox_at: Option<Timestamp>, failed_at: Option<Timestamp>, created_at: Timestamp,
+        updated_at: Timestamp,
     }
     parts {
         fingerprint: Fingerprint, payload: OrderPayload, booking: Booking, cancellation: Cancellation,

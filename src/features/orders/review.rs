@@ -12,6 +12,12 @@ const LONGEST_AWB: usize = 64;
 pub enum Refusal {
     #[error("it does not wait for a person: it is {}", .0.as_str())]
     NotInReview(SyncStatus),
+    #[error("only a failed order is amended or sent again: it is {}", .0.as_str())]
+    NotFailed(SyncStatus),
+    #[error("both orders have the shipments that ParcelX shows for them")]
+    NothingToExchange,
+    #[error("a shipment of it may be live")]
+    ShipmentLive,
     #[error("its call may still be under way until {0}")]
     UnderWay(Timestamp),
     #[error("it was changed by others meanwhile: look again")]
@@ -52,10 +58,6 @@ pub enum Refusal {
     CancelledBefore,
     #[error("ParcelX refused it: there is nothing to cancel")]
     NeverBooked,
-    #[error("only a failed order is amended or sent again: it is {}", .0.as_str())]
-    NotFailed(SyncStatus),
-    #[error("a shipment of it came to light after it failed, and is not cancelled yet")]
-    ShipmentLive,
     #[error("the payload is for another clientOrderId")]
     OtherClientOrderId,
     #[error("it waits for no time: there is nothing to try sooner")]
@@ -68,6 +70,9 @@ impl Refusal {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::NotInReview(_) => "not-in-review",
+            Self::NotFailed(_) => "not-failed",
+            Self::NothingToExchange => "nothing-to-exchange",
+            Self::ShipmentLive => "shipment-live",
             Self::UnderWay(_) => "under-way",
             Self::MovedOn => "moved-on",
             Self::CancelRequested => "cancel-requested",
@@ -87,8 +92,6 @@ impl Refusal {
             Self::SeveralShipments(_) => "several-shipments",
             Self::CancelledBefore => "cancelled-before",
             Self::NeverBooked => "never-booked",
-            Self::NotFailed(_) => "not-failed",
-            Self::ShipmentLive => "shipment-live",
             Self::OtherClientOrderId => "other-client-order-id",
             Self::NothingToTry => "nothing-to-try",
         }

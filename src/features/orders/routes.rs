@@ -22,7 +22,8 @@ use super::{
     views::{CreateOrderResponse, OrderList, OrderResponse, OrderView},
 };
 use crate::{
-    features::Services,
+    base::clock::Clock,
+    features::{Services, provider_accounts::Accounts},
     platform::{
         auth::Merchant,
         http::{FieldError, Kind, Problem, ValidJson, ValidQuery, answer},
@@ -122,6 +123,8 @@ async fn create_order_v1(
     ))]
 async fn list_orders(
     State(orders): State<OrderService>,
+    State(accounts): State<Accounts>,
+    State(clock): State<Clock>,
     merchant: Merchant,
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Response, Problem> {
@@ -133,7 +136,8 @@ async fn list_orders(
     let next_cursor = page.next.and_then(|next| query.write_cursor(&merchant.user_id, &next));
     let link = next_cursor.as_deref().and_then(|cursor| next_link(&query, limit, cursor));
     let has_more = next_cursor.is_some();
-    let data = page.docs.into_iter().map(OrderView::from).collect();
+    let (hold, now) = (accounts.recent_hold().await, clock.now());
+    let data = page.docs.into_iter().map(|order| OrderView::from(order).under(hold.as_ref(), now)).collect();
     let mut listed = answer::ok(&OrderList { success: true, data, has_more, next_cursor });
     if let Some(link) = link {
         listed.headers_mut().insert(header::LINK, link);
@@ -153,11 +157,15 @@ async fn list_orders(
     ))]
 async fn get_order(
     State(orders): State<OrderService>,
+    State(accounts): State<Accounts>,
+    State(clock): State<Clock>,
     merchant: Merchant,
     OrderId(id): OrderId,
 ) -> Result<Response, Problem> {
     let order = orders.of_user(&merchant.user_id, &id).await?.ok_or_else(no_such_order)?;
-    Ok(answer::ok(&OrderResponse { success: true, data: order.into() }))
+    let hold = accounts.recent_hold().await;
+    let data = OrderView::from(order).under(hold.as_ref(), clock.now());
+    Ok(answer::ok(&OrderResponse { success: true, data }))
 }
 
 /// The `{id}` of a path. What cannot be an id (bytes that are no UTF-8) is the id of no order, and no other

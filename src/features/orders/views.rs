@@ -9,9 +9,10 @@ use super::{
 };
 use crate::{
     base::{money::Rupees, timestamp::Timestamp},
+    features::provider_accounts::Hold,
     provider::carrier::{
         AddressType, Centimetres, Charges, Consignee, ExpressType, Item, Parcels, PaymentMethod, Percent,
-        ProviderEnv,
+        ProviderEnv, WAITS_FOR_ACCOUNT,
     },
 };
 
@@ -222,6 +223,23 @@ impl From<Order> for OrderView {
             created_at: o.created_at(),
             updated_at: o.updated_at(),
         }
+    }
+}
+
+impl OrderView {
+    /// As it stands while the account is held: nothing is called for it before the hold's next try.
+    #[must_use]
+    pub fn under(self, hold: Option<&Hold>, now: Timestamp) -> Self {
+        let waits = matches!(
+            self.provider_sync_status,
+            SyncStatus::Queued | SyncStatus::Retrying | SyncStatus::Reconciling
+        );
+        let Some(hold) = hold.filter(|_| waits) else { return self };
+        let tried = hold.next_probe_at.max(now);
+        let next_check_at = Some(self.next_check_at.map_or(tried, |at| at.max(tried)));
+        let held = || Some(format!("{}: {WAITS_FOR_ACCOUNT}", hold.kind));
+        let queued = self.provider_sync_status == SyncStatus::Queued;
+        Self { sync_reason: if queued { held() } else { self.sync_reason }, next_check_at, ..self }
     }
 }
 

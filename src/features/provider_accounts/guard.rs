@@ -6,19 +6,24 @@
 //! lasts until somebody remembers it.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use serde::Deserialize;
 
 use super::breaker::{Breaker, Position};
 use crate::{
-    base::{clock::Clock, ids},
-    features::provider_accounts::{Accounts, ProbeResult, Taken},
-    platform::queue::{
-        ActiveJob,
-        runner::gate::{Admission, Gate, Probe, REFRESH},
+    base::{clock::Clock, ids, timestamp::Timestamp},
+    features::provider_accounts::{Accounts, ProbeResult, Seen, Taken, Trier},
+    platform::{
+        queue::{
+            ActiveJob,
+            runner::gate::{Admission, Gate, Probe, REFRESH},
+        },
+        store::StoreError,
     },
     provider::carrier::{AccountProblem, CallEnd, CallSignal, Needs, Observer},
 };
@@ -35,7 +40,21 @@ struct Inner {
     /// How long a probe's worker is waited for.
     probe_life: Duration,
     queues: Vec<(&'static str, Needs)>,
+    /// For orders of how many merchants in a row the same refusal holds the account; 0: never.
+    most_refusals: u32,
     probing: Mutex<Option<Probing>>,
+    /// For whom the jobs in hand call, by their token.
+    calling: Mutex<BTreeMap<String, Trier>>,
+}
+
+/// While it lives, the calls of a job are made for somebody.
+#[derive(Debug)]
+pub struct CallsFor<'a>(&'a Guard, &'a str);
+
+impl Drop for CallsFor<'_> {
+    fn drop(&mut self) {
+        self.0.calling().remove(self.1);
+    }
 }
 
 /// The one job of this process that was let through.
@@ -56,7 +75,78 @@ impl Guard {
         probe_life: Duration,
         queues: Vec<(&'static str, Needs)>,
     ) -> Self {
-        Self(Arc::new(Inner { accounts, breaker, clock, probe_life, queues, probing: Mutex::default() }))
+        Self(Arc::new(Inner {
+            accounts,
+            breaker,
+            clock,
+            probe_life,
+            queues,
+            most_refusals: 0,
+            probing: Mutex::default(),
+            calling: Mutex::default(),
+        }))
+    }
+
+    /// Holds the account when the same refusal was met by orders of `merchants` in a row; 0: never.
+    #[must_use]
+    pub fn holding_after(self, merchants: u32) -> Self {
+        let Inner { accounts, breaker, clock, probe_life, queues, .. } = match Arc::try_unwrap(self.0) {
+            Ok(inner) => inner,
+            Err(shared) => return Self(shared),
+        };
+        let (probing, calling) = (Mutex::default(), Mutex::default());
+        let most_refusals = merchants;
+        Self(Arc::new(Inner {
+            accounts,
+            breaker,
+            clock,
+            probe_life,
+            queues,
+            most_refusals,
+            probing,
+            calling,
+        }))
+    }
+
+    /// The calls of the job with this token are made for an order of `trier`, until what is given is dropped.
+    #[must_use]
+    pub fn calls_for<'a>(&'a self, token: &'a str, trier: Trier) -> CallsFor<'a> {
+        self.calling().insert(token.to_owned(), trier);
+        CallsFor(self, token)
+    }
+
+    /// Since when nothing must have been booked for refusals to be in a row; nothing: there are none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn row_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        if self.0.most_refusals > 0 {
+            self.0.accounts.refresh().await?;
+        }
+        Ok(self.0.accounts.row_at())
+    }
+
+    /// The order of the job `token` was refused. `booked`: something was booked since [`Guard::row_at`].
+    /// `true`: the account is held for refusals like this one, and the order waits.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn refused(&self, seen: &Seen, booked: bool, token: &str) -> Result<bool, StoreError> {
+        let waits = self.0.accounts.refused(seen, booked, self.0.most_refusals).await?;
+        if let Some(probing) = &mut *self.probing()
+            && probing.token == token
+        {
+            probing.signals.push(if waits {
+                CallSignal::AccountProblem(AccountProblem::Refusals, seen.words.clone())
+            } else {
+                CallSignal::RefusedOtherwise
+            });
+        }
+        Ok(waits)
+    }
+
+    fn calling(&self) -> MutexGuard<'_, BTreeMap<String, Trier>> {
+        self.0.calling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn probing(&self) -> MutexGuard<'_, Option<Probing>> {
@@ -98,6 +188,7 @@ impl Gate for Guard {
             guard: self.clone(),
             probe,
             breaker: position == Position::HalfOpen,
+            tried: None,
         }))
     }
 }
@@ -114,8 +205,12 @@ impl Observer for Guard {
             _ => false,
         };
         self.0.breaker.ended(signal.health(), is_probe);
+        if signal == CallSignal::Booked {
+            self.0.accounts.booked();
+        }
+        let by = end.token.and_then(|token| self.calling().get(token).cloned());
         if let CallSignal::AccountProblem(problem, reason) = &signal
-            && let Err(error) = self.0.accounts.report(*problem, reason).await
+            && let Err(error) = self.0.accounts.report_by(*problem, reason, by.as_ref()).await
         {
             tracing::error!(%error,
                 "the account could not be held; the next call that fails so will try again");
@@ -130,6 +225,22 @@ struct HalfOpenProbe {
     /// The hold it is for, and its token once it is taken.
     probe: Option<(AccountProblem, String)>,
     breaker: bool,
+    /// Whose order it tries.
+    tried: Option<Trier>,
+}
+
+/// What jobs say of whom they are for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JobOf {
+    user_id: String,
+    #[serde(default)]
+    pick_address_id: Option<String>,
+}
+
+fn trier(job: &ActiveJob) -> Option<Trier> {
+    let JobOf { user_id, pick_address_id } = serde_json::from_str(&job.data).ok()?;
+    Some(Trier { merchant: user_id, pick_address: pick_address_id })
 }
 
 impl HalfOpenProbe {
@@ -144,6 +255,26 @@ impl HalfOpenProbe {
 
 #[async_trait]
 impl Probe for HalfOpenProbe {
+    /// Somebody else's order than those that were tried of late, if there is one: best another merchant's.
+    async fn choose(&mut self, jobs: &[ActiveJob]) -> Option<usize> {
+        let accounts = &self.guard.0.accounts;
+        let first = (!jobs.is_empty()).then_some(0);
+        let Some(hold) = accounts.hold().filter(|_| self.probe.is_some()) else { return first };
+        let triers: Vec<_> = jobs.iter().map(trier).collect();
+        let merchants: BTreeSet<_> = hold.tried.iter().map(|tried| tried.merchant.as_str()).collect();
+        let place = |test: &dyn Fn(&Trier) -> bool| triers.iter().position(|t| t.as_ref().is_some_and(test));
+        let other = place(&|trier| !merchants.contains(trier.merchant.as_str()))
+            .or_else(|| place(&|trier| hold.is_other(trier)));
+        if other.is_none() && hold.wants_other && first.is_some() {
+            if let Err(error) = accounts.nobody_else().await {
+                tracing::warn!(%error, "when the account is tried next could not be written down");
+            }
+            let due = accounts.hold().is_none_or(|hold| hold.probe_due(self.guard.0.clock.now()));
+            return first.filter(|_| due);
+        }
+        other.or(first)
+    }
+
     async fn begin(&mut self, job: &ActiveJob) -> bool {
         {
             let mut probing = self.guard.probing();
@@ -152,6 +283,7 @@ impl Probe for HalfOpenProbe {
             }
             *probing = Some(Probing { token: job.token.clone(), signals: Vec::new() });
         }
+        self.tried = trier(job);
         let Some((_, token)) = &self.probe else { return true };
         match self.guard.0.accounts.begin_probe(token, self.guard.0.probe_life).await {
             Ok(Taken::Yes) => true,
@@ -173,7 +305,8 @@ impl Probe for HalfOpenProbe {
             self.guard.0.breaker.end_probe();
         }
         let Some((kind, token)) = &self.probe else { return };
-        if let Err(error) = self.guard.0.accounts.end_probe(token, &probe_result(*kind, &signals)).await {
+        let result = probe_result(*kind, &signals);
+        if let Err(error) = self.guard.0.accounts.end_probe_of(token, &result, self.tried.as_ref()).await {
             tracing::warn!(%error,
                 "how the probe ended could not be written down; another one follows when its time is over");
         }
@@ -193,7 +326,8 @@ fn probe_result(held: AccountProblem, signals: &[CallSignal]) -> ProbeResult {
                 ProbeResult::Held { kind: *problem, reason: reason.clone() }
             }
             CallSignal::Booked => ProbeResult::Proved,
-            CallSignal::Accepted if held != AccountProblem::Wallet => ProbeResult::Proved,
+            CallSignal::Accepted if held > AccountProblem::Refusals => ProbeResult::Proved,
+            CallSignal::RefusedOtherwise if held == AccountProblem::Refusals => ProbeResult::Proved,
             CallSignal::Looked if held == AccountProblem::Credentials => ProbeResult::Proved,
             _ => probe_result,
         };
@@ -207,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_probe_proves_what_its_answer_proves_and_no_more() {
-        use AccountProblem::{Configuration, Credentials, Wallet};
+        use AccountProblem::{Account, Configuration, Credentials, Refusals, Wallet};
         let held = |kind| {
             (
                 vec![CallSignal::AccountProblem(kind, "r".into())],
@@ -225,7 +359,7 @@ mod tests {
                     "{nothing:?}"
                 );
             }
-            for (signals, expected) in [held(Wallet), held(Credentials), held(Configuration)] {
+            for (signals, expected) in [Wallet, Refusals, Account, Configuration, Credentials].map(held) {
                 assert_eq!(probe_result(kind, &signals), expected);
             }
         }
@@ -233,7 +367,8 @@ mod tests {
             AccountProblem::ALL
                 .map(|kind| probe_result(kind, std::slice::from_ref(&signal)) == ProbeResult::Proved)
         };
-        assert_eq!(of(CallSignal::Accepted), [false, true, true], "a refusal takes no money");
-        assert_eq!(of(CallSignal::Looked), [false, false, true]);
+        assert_eq!(of(CallSignal::Accepted), [false, false, true, true, true], "a refusal takes no money");
+        assert_eq!(of(CallSignal::RefusedOtherwise), [false, true, false, false, false]);
+        assert_eq!(of(CallSignal::Looked), [false, false, false, false, true]);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::refusals::{Row, Seen, Trier};
 use crate::{
     base::timestamp::Timestamp,
     platform::store::{Document, Field, Index, id_and_version},
@@ -17,6 +18,8 @@ const FIRST_PROBE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// After a probe whose call settled nothing (it was not answered, or was about something else).
 const SOON: Duration = Duration::from_secs(5);
+/// For so many a hold remembers that they were tried.
+const MOST_TRIED: usize = 32;
 /// No probe is given longer than this.
 const LONGEST_PROBE: Duration = Duration::from_secs(3600);
 
@@ -29,6 +32,9 @@ pub struct Account {
     pub version: i64,
     /// Absent: it may be called.
     pub hold: Option<Hold>,
+    /// The refusals since something was booked, as long as they are the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<Row>,
     pub created_at: Timestamp,
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -49,6 +55,16 @@ pub struct Hold {
     /// The one under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<HoldProbe>,
+    /// The same refusal that holds it, for [`AccountProblem::Refusals`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// For whom was tried last: somebody else is tried next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Trier>,
+    /// The next probe is for an order of somebody else; only when that is held again, or there is none, the
+    /// wait doubles. What ParcelX says of one order may be about that order.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wants_other: bool,
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
@@ -87,8 +103,39 @@ impl Hold {
             next_probe_at: now + FIRST_PROBE,
             probes: 0,
             probe: None,
+            refusal: None,
+            tried: Vec::new(),
+            wants_other: false,
             extra: Map::new(),
         }
+    }
+
+    /// One order was tried, or was what told of the problem: the next one is somebody else's, at once.
+    fn try_other(&mut self, tried: Option<&Trier>, now: Timestamp) {
+        self.note(tried);
+        (self.wants_other, self.next_probe_at) = (true, now);
+    }
+
+    fn note(&mut self, tried: Option<&Trier>) {
+        self.tried.extend(tried.cloned());
+        let over = self.tried.len().saturating_sub(MOST_TRIED);
+        self.tried.drain(..over);
+    }
+
+    /// Whether nobody like `trier` was tried of late.
+    #[must_use]
+    pub fn is_other(&self, trier: &Trier) -> bool {
+        !self.tried.contains(trier)
+    }
+
+    /// From the last try, `at`.
+    fn wait_longer(&mut self, at: Timestamp) {
+        (self.wants_other, self.next_probe_at) = (false, at + self.pause());
+    }
+
+    /// From now to the next probe, when the last ones were held again.
+    fn pause(&self) -> Duration {
+        FIRST_PROBE.saturating_mul(1 << self.probes.min(16)).min(LONGEST_PAUSE)
     }
 
     /// Whether a job may try now. What is further off than it can have been put was put there by a clock that
@@ -104,16 +151,50 @@ impl Hold {
 impl Account {
     #[must_use]
     pub fn new(id: &str, now: Timestamp) -> Self {
-        Self { id: id.to_owned(), version: 1, hold: None, created_at: now, extra: Map::new() }
+        Self { id: id.to_owned(), version: 1, hold: None, row: None, created_at: now, extra: Map::new() }
     }
 
     /// A call says that the account cannot be used. `false`: that was known. What is graver takes the place
-    /// of what is less so.
-    pub fn report(&mut self, kind: AccountProblem, reason: &str, now: Timestamp) -> bool {
+    /// of what is less so. What is only read from the words about one order, `by`, is tried at once with
+    /// somebody else's.
+    pub fn report(&mut self, kind: AccountProblem, reason: &str, by: Option<&Trier>, now: Timestamp) -> bool {
         if self.hold.as_ref().is_some_and(|hold| hold.kind >= kind) {
             return false;
         }
-        self.hold = Some(Hold::new(kind, reason, now));
+        let mut hold = Hold::new(kind, reason, now);
+        if let Some(by) = by.filter(|_| kind.is_read_from_words()) {
+            hold.try_other(Some(by), now);
+        }
+        self.hold = Some(hold);
+        true
+    }
+
+    /// An order was refused. `booked`: something was booked since the row was last added to. `true`: the
+    /// account is held for it, and the order waits.
+    pub fn refused(&mut self, seen: &Seen, booked: bool, most: u32, now: Timestamp) -> bool {
+        if let Some(hold) = self.hold.as_ref().filter(|hold| hold.kind == AccountProblem::Refusals) {
+            return hold.refusal.as_ref() == Some(&seen.text);
+        }
+        let mut row = self.row.take().filter(|row| !booked && row.text == seen.text);
+        let row = row.get_or_insert_with(|| Row::new(seen, now));
+        row.add(seen, now);
+        let full = row.is_full(most) && self.hold.is_none();
+        if full {
+            let mut hold = Hold::new(AccountProblem::Refusals, &seen.words, now);
+            (hold.refusal, hold.tried) = (Some(seen.text.clone()), row.triers());
+            self.hold = Some(hold);
+        } else {
+            self.row = Some(row.clone());
+        }
+        full
+    }
+
+    /// A probe is due for somebody else's order, and there is none: the one for anybody's comes in its time.
+    pub fn nobody_else(&mut self, now: Timestamp) -> bool {
+        let Some(hold) = self.hold.as_mut().filter(|hold| hold.wants_other && hold.probe_due(now)) else {
+            return false;
+        };
+        hold.wait_longer(hold.next_probe_at.min(now));
         true
     }
 
@@ -136,7 +217,13 @@ impl Account {
     }
 
     /// The probe of `token` has ended. `false`: it was given up for dead, or the hold it was for is gone.
-    pub fn end_probe(&mut self, token: &str, probe_result: &ProbeResult, now: Timestamp) -> bool {
+    pub fn end_probe(
+        &mut self,
+        token: &str,
+        probe_result: &ProbeResult,
+        tried: Option<&Trier>,
+        now: Timestamp,
+    ) -> bool {
         let Some(hold) =
             self.hold.as_mut().filter(|hold| hold.probe.as_ref().is_some_and(|c| c.token == token))
         else {
@@ -154,9 +241,16 @@ impl Account {
             ProbeResult::Held { kind, reason } => {
                 hold.kind = *kind;
                 hold.reason.clone_from(reason);
-                hold.probes = hold.probes.saturating_add(1);
-                hold.next_probe_at =
-                    now + FIRST_PROBE.saturating_mul(1 << hold.probes.min(16)).min(LONGEST_PAUSE);
+                if hold.kind != AccountProblem::Refusals {
+                    hold.refusal = None;
+                }
+                if hold.wants_other {
+                    hold.note(tried);
+                    hold.wait_longer(now);
+                } else {
+                    hold.probes = hold.probes.saturating_add(1);
+                    hold.try_other(tried, now);
+                }
             }
             ProbeResult::Settled => hold.next_probe_at = now + SOON,
             ProbeResult::Unused => {}
@@ -182,7 +276,7 @@ mod tests {
 
     fn held(kind: AccountProblem) -> Account {
         let mut account = Account::new("a", at(0));
-        assert!(account.report(kind, "first", at(0)));
+        assert!(account.report(kind, "first", None, at(0)));
         account
     }
 
@@ -197,10 +291,10 @@ mod tests {
     #[test]
     fn the_same_report_changes_nothing_and_only_a_graver_one_takes_its_place() {
         let mut account = held(AccountProblem::Configuration);
-        assert!(!account.report(AccountProblem::Configuration, "second", at(9)));
-        assert!(!account.report(AccountProblem::Wallet, "second", at(9)));
+        assert!(!account.report(AccountProblem::Configuration, "second", None, at(9)));
+        assert!(!account.report(AccountProblem::Wallet, "second", None, at(9)));
         assert_eq!((hold(&account).since, hold(&account).reason.as_str()), (at(0), "first"));
-        assert!(account.report(AccountProblem::Credentials, "worse", at(9)));
+        assert!(account.report(AccountProblem::Credentials, "worse", None, at(9)));
         assert_eq!((hold(&account).since, hold(&account).kind), (at(9), AccountProblem::Credentials));
     }
 
@@ -213,7 +307,7 @@ mod tests {
             assert_eq!(hold(&account).next_probe_at, at(now + pause));
             now += pause;
             assert!(account.begin_probe("t", at(now + 60), at(now)));
-            assert!(account.end_probe("t", &again(), at(now)));
+            assert!(account.end_probe("t", &again(), None, at(now)));
         }
         assert_eq!((hold(&account).since, hold(&account).reason.as_str()), (at(0), "still"));
     }
@@ -224,9 +318,9 @@ mod tests {
         assert!(account.begin_probe("one", at(120), at(60)));
         assert!(!account.begin_probe("two", at(179), at(119)), "there is one");
         assert!(account.begin_probe("two", at(180), at(120)), "its worker is gone");
-        assert!(!account.end_probe("one", &ProbeResult::Proved, at(121)), "a dead one says nothing");
+        assert!(!account.end_probe("one", &ProbeResult::Proved, None, at(121)), "a dead one says nothing");
         assert!(account.hold.is_some());
-        assert!(account.end_probe("two", &ProbeResult::Proved, at(121)));
+        assert!(account.end_probe("two", &ProbeResult::Proved, None, at(121)));
         assert_eq!(account.hold, None);
         assert!(!account.begin_probe("three", at(999), at(900)));
     }
@@ -235,7 +329,7 @@ mod tests {
     fn a_clock_that_was_set_back_does_not_keep_it_shut() {
         let day = 24 * 3600;
         let mut account = Account::new("a", at(0));
-        assert!(account.report(AccountProblem::Wallet, "first", at(day)));
+        assert!(account.report(AccountProblem::Wallet, "first", None, at(day)));
         assert!(account.begin_probe("one", at(0) + Duration::from_secs(60), at(0)), "a day before it began");
         let mut account = held(AccountProblem::Wallet);
         assert!(account.begin_probe("one", at(day + 60), at(day)));
@@ -246,9 +340,9 @@ mod tests {
     fn a_probe_that_settles_nothing_is_followed_soon_and_the_schedule_does_not_grow() {
         let mut account = held(AccountProblem::Credentials);
         assert!(account.begin_probe("t", at(120), at(60)));
-        assert!(account.end_probe("t", &ProbeResult::Unused, at(61)));
+        assert!(account.end_probe("t", &ProbeResult::Unused, None, at(61)));
         assert!(account.begin_probe("t", at(120), at(61)), "at once: nobody was asked");
-        assert!(account.end_probe("t", &ProbeResult::Settled, at(61)));
+        assert!(account.end_probe("t", &ProbeResult::Settled, None, at(61)));
         assert!(!account.begin_probe("t", at(120), at(65)));
         assert!(account.begin_probe("t", at(120), at(66)));
         assert_eq!(hold(&account).probes, 0);
@@ -258,7 +352,7 @@ mod tests {
     fn an_empty_wallet_proves_that_the_keys_are_good() {
         let mut account = held(AccountProblem::Credentials);
         assert!(account.begin_probe("t", at(120), at(60)));
-        assert!(account.end_probe("t", &again(), at(60)));
+        assert!(account.end_probe("t", &again(), None, at(60)));
         assert_eq!(
             (hold(&account).kind, hold(&account).since, hold(&account).probes),
             (AccountProblem::Wallet, at(60), 0)

@@ -3,12 +3,15 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use super::model::{Account, Hold, ProbeResult};
+use super::{
+    model::{Account, Hold, ProbeResult},
+    refusals::{Row, Seen, Trier},
+};
 use crate::{
-    base::clock::Clock,
+    base::{clock::Clock, timestamp::Timestamp},
     features::audit::{Audit, AuditContext, AuditedAction, Outcome},
     platform::{
         store::{Decision, Document, Order as Sort, Query, Store, StoreError, Updated},
@@ -19,8 +22,11 @@ use crate::{
 
 static HELD: Gauge = Gauge::new(
     "waybill_account_held",
-    "1 while the ParcelX account is held, by kind: wallet, configuration or credentials.",
+    "1 while the ParcelX account is held, by kind: wallet, refusals, account, configuration or credentials.",
 );
+
+/// A hold that was read so lately is told without another read.
+const RECENT: Duration = Duration::from_secs(1);
 
 /// One account, as a process sees it. Clones share what they know.
 #[derive(Debug, Clone)]
@@ -36,6 +42,11 @@ struct Known {
     /// Of the document; a read that began before a write of our own must not undo it.
     version: i64,
     hold: Option<Hold>,
+    row: Option<Row>,
+    /// When it was last read; monotonic.
+    read_at: Option<Instant>,
+    /// This process has booked something since it learnt of the row.
+    booked: bool,
 }
 
 /// Whether this worker's job is the probe.
@@ -77,6 +88,15 @@ impl Accounts {
         self.with_known(|known| known.hold.clone())
     }
 
+    /// The hold, at most about a second old; as it was known where the store cannot be asked.
+    pub async fn recent_hold(&self) -> Option<Hold> {
+        let stale = self.with_known(|known| known.read_at.is_none_or(|at| at.elapsed() >= RECENT));
+        if stale && let Err(error) = self.refresh().await {
+            tracing::debug!(%error, "whether the account is held is told as it was known before");
+        }
+        self.hold()
+    }
+
     /// Reads the document, and shows it in the metrics.
     ///
     /// # Errors
@@ -85,6 +105,7 @@ impl Accounts {
         if let Some(account) = self.store.get::<Account>(&self.id).await? {
             self.learn(&account);
         }
+        self.with_known(|known| known.read_at = Some(Instant::now()));
         let hold = self.hold();
         for kind in AccountProblem::ALL {
             let held = hold.as_ref().is_some_and(|h| h.kind == kind);
@@ -120,17 +141,83 @@ impl Accounts {
     /// # Errors
     /// When the store fails.
     pub async fn report(&self, kind: AccountProblem, reason: &str) -> Result<(), StoreError> {
+        self.report_by(kind, reason, None).await
+    }
+
+    /// The same, of a call that was made for an order of `by`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn report_by(
+        &self,
+        kind: AccountProblem,
+        reason: &str,
+        by: Option<&Trier>,
+    ) -> Result<(), StoreError> {
         if self.with_known(|known| known.hold.as_ref().is_some_and(|hold| hold.kind == kind)) {
             return Ok(());
         }
         self.ensure().await?;
         let now = self.clock.now();
-        let reported = self.update(|account| account.report(kind, reason, now)).await?;
+        let reported = self.update(|account| account.report(kind, reason, by, now)).await?;
         if let Some((account, true)) = reported {
             let next = account.hold.map(|h| h.next_probe_at.to_string()).unwrap_or_default();
             tracing::warn!(account = account.id, %kind, reason,
-                "the account {} is held ({kind}): {reason}; tried again at {next}", account.id);
+                "the account {} is held ({kind}): {reason}; next try at {next}", account.id);
         }
+        Ok(())
+    }
+
+    /// A call has booked something.
+    pub fn booked(&self) {
+        self.with_known(|known| known.booked = true);
+    }
+
+    /// Since when nothing must have been booked for the row of refusals to go on.
+    #[must_use]
+    pub fn row_at(&self) -> Option<Timestamp> {
+        self.with_known(|known| known.row.as_ref().map(|row| row.at))
+    }
+
+    /// An order was refused for good. `booked`: something was booked since [`Accounts::row_at`]; `most`: for
+    /// orders of how many merchants the same refusal holds the account, 0: never. `true`: the order waits.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn refused(&self, seen: &Seen, booked: bool, most: u32) -> Result<bool, StoreError> {
+        if most == 0 {
+            return Ok(false);
+        }
+        self.ensure().await?;
+        let booked = self.with_known(|known| std::mem::take(&mut known.booked)) || booked;
+        let (now, mut waits, mut row) = (self.clock.now(), false, None);
+        let updated = self.update(|account| {
+            let before = account.clone();
+            waits = account.refused(seen, booked, most, now);
+            let changed = *account != before;
+            row = before.row;
+            changed
+        });
+        if let Some((account, true)) = updated.await?
+            && let (true, Some(row)) = (waits, row)
+        {
+            let failed: Vec<_> = row.orders.iter().map(|order| order.order_id.as_str()).collect();
+            let (words, failed) = (&seen.words, failed.join(", "));
+            tracing::warn!(account = account.id, kind = %AccountProblem::Refusals, reason = words,
+                "the account {} is held (refusals): orders of {most} merchants in a row were refused with \
+                 \"{words}\"; they wait from order {} on, and {failed} failed before", account.id,
+                 seen.order_id);
+        }
+        Ok(waits)
+    }
+
+    /// The probe that is due is for somebody else's order, and none waits.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn nobody_else(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.update(|account| account.nobody_else(now)).await?;
         Ok(())
     }
 
@@ -153,9 +240,22 @@ impl Accounts {
     /// # Errors
     /// When the store fails; the probe then counts as vanished after its time.
     pub async fn end_probe(&self, token: &str, probe_result: &ProbeResult) -> Result<(), StoreError> {
+        self.end_probe_of(token, probe_result, None).await
+    }
+
+    /// The same; its order was one of `tried`.
+    ///
+    /// # Errors
+    /// As [`Accounts::end_probe`].
+    pub async fn end_probe_of(
+        &self,
+        token: &str,
+        probe_result: &ProbeResult,
+        tried: Option<&Trier>,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let Some((account, true)) =
-            self.update(|account| account.end_probe(token, probe_result, now)).await?
+            self.update(|account| account.end_probe(token, probe_result, tried, now)).await?
         else {
             return Ok(());
         };
@@ -259,6 +359,8 @@ impl Accounts {
         let mut was = None;
         let lifted = self.store.update::<Account, _, StoreError>(id, |account| {
             was = account.hold.take();
+            // Whoever lifts it has seen these refusals.
+            account.row = None;
             Ok(if was.is_some() { Decision::Save(()) } else { Decision::Leave(()) })
         });
         match (lifted.await?, was) {
@@ -295,7 +397,9 @@ impl Accounts {
     fn learn(&self, account: &Account) {
         self.with_known(|known| {
             if account.version >= known.version {
-                *known = Known { version: account.version, hold: account.hold.clone() };
+                known.booked &= known.row == account.row;
+                (known.version, known.hold) = (account.version, account.hold.clone());
+                known.row.clone_from(&account.row);
             }
         });
     }

@@ -95,6 +95,13 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     ] {
         unless(limit <= 10_000, key, "must be from 0 (none) to 10000");
     }
+    unless(
+        config.parcelx.refusals_in_a_row <= 100,
+        "parcelx.refusals_in_a_row",
+        "must be from 0 (never) to 100",
+    );
+    unless(config.http.idle.get() >= Duration::from_secs(1), "http.idle", "must be 1s or more");
+    unless((1..=1_000_000).contains(&config.http.connections), "http.connections", "must be 1 or more");
     let secret = config.auth.jwt_secret.expose_secret();
     unless(
         secret.is_empty() || secret.trim().len() >= 32,

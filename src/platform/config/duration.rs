@@ -19,6 +19,30 @@ impl Span {
     }
 }
 
+/// A duration of at most five minutes, or `0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pause(Duration);
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const PAUSE_FORM: &str = "must be 0 or a duration up to 5m, such as 250ms or 5s";
+
+impl Pause {
+    #[must_use]
+    pub fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Pause {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        if matches!(text.trim(), "0" | "0s" | "0ms") {
+            return Ok(Self(Duration::ZERO));
+        }
+        parse_up_to(&text, LONGEST_PAUSE).map(Self).map_err(|_| de::Error::custom(PAUSE_FORM))
+    }
+}
+
 impl Offsets {
     #[must_use]
     pub fn get(&self) -> &[Duration] {
@@ -95,6 +119,15 @@ mod tests {
         {
             assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
         }
+    }
+
+    #[test]
+    fn a_pause_may_be_none() {
+        let read = |text: &str| serde_json::from_value::<Pause>(text.into()).ok().map(Pause::get);
+        assert_eq!(read(" 0 "), Some(Duration::ZERO));
+        assert_eq!(read("0s"), Some(Duration::ZERO));
+        assert_eq!(read("5m"), Some(Duration::from_secs(300)));
+        assert_eq!((read("6m"), read(""), read("5")), (None, None, None));
     }
 
     #[test]

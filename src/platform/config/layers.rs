@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Config, ConfigError, Problem, check};
+use super::{Config, ConfigError, Problem, Words, check, shown};
 use crate::platform::http::{FieldError, extract::read_value};
 
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
@@ -17,10 +17,57 @@ const NO_SETTING: &str = "is not a setting: look for its name in config/default.
 /// Where each key was set last: the name of a variable or a file.
 type Places = BTreeMap<String, String>;
 
+/// One setting that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    pub key: String,
+    /// As it would be written in a file; of a secret and of a URL with a password what may be shown.
+    pub value: String,
+    /// The file or the variable that sets it; `None`: it is the default.
+    pub place: Option<String>,
+}
+
 pub(super) fn read(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
+    read_with_places(file, environment).map(|(config, _)| config)
+}
+
+/// Keys whose values are never shown.
+const SECRET: [&str; 3] = ["parcelx.access_key", "parcelx.secret_key", "auth.jwt_secret"];
+
+fn in_force(settings: &Map<String, Value>, places: &Places) -> Vec<InForce> {
+    let mut all = Vec::new();
+    walk(settings, "", &mut |key, value| {
+        let value = match value.as_str() {
+            Some("") => "\"\"".to_owned(),
+            Some(_) if SECRET.contains(&key.as_str()) => "(set, not shown)".to_owned(),
+            Some(url) if key.ends_with(".url") => shown(url),
+            _ => value.to_string(),
+        };
+        let place = places.get(&key).cloned();
+        all.push(InForce { key, value, place });
+    });
+    all.sort_by(|a, b| a.key.cmp(&b.key));
+    all
+}
+
+fn walk(table: &Map<String, Value>, above: &str, tell: &mut impl FnMut(String, &Value)) {
+    for (key, value) in table {
+        let key = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        match value {
+            Value::Object(below) => walk(below, &key, tell),
+            value => tell(key, value),
+        }
+    }
+}
+
+/// The settings, and each with its place.
+pub(super) fn read_with_places(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<(Config, Vec<InForce>), ConfigError> {
     let mut problems = Vec::new();
     let mut settings = table("config/default.toml", DEFAULTS).unwrap_or_else(|p| {
         problems.push(p);
@@ -52,6 +99,7 @@ pub(super) fn read(
             Err(problem) => problems.push(problem),
         }
     }
+    let all = in_force(&settings, &places);
     let config = shape(settings, &defaults, &places, &mut problems);
     match config {
         Some(mut config) if problems.is_empty() => {
@@ -61,10 +109,16 @@ pub(super) fn read(
                     *url = format!("sqlite:{path}");
                 }
             }
-            Ok(config)
+            config.parcelx.words.complete(&default_words(&defaults));
+            Ok((config, all))
         }
         _ => Err(ConfigError(problems)),
     }
+}
+
+fn default_words(defaults: &Map<String, Value>) -> Words {
+    let words = defaults.get("parcelx").and_then(|section| section.get("words")).cloned();
+    words.and_then(|words| serde_json::from_value(words).ok()).unwrap_or_default()
 }
 
 /// Reads the settings into a [`Config`] and adds what is wrong to `problems`.

@@ -4,7 +4,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use secrecy::{ExposeSecret, SecretString};
@@ -24,6 +24,11 @@ pub(super) fn missing(config: &Config) -> Option<Problem> {
              (Waybill generates one only on SQLite and a loopback address)",
         )
     })
+}
+
+pub(super) fn file(config: &Config) -> Option<PathBuf> {
+    let set = !config.auth.jwt_secret.expose_secret().is_empty();
+    (!set).then(|| config.data_folder().join(FILE))
 }
 
 pub(super) fn jwt_secret(config: &Config) -> Result<SecretString, ConfigError> {

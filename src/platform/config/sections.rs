@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{HostNames, Networks, Offsets, Span};
-use crate::platform::telemetry::LogFormat;
+use super::{HostNames, Networks, Offsets, Pause, Phrases, Span};
+use crate::platform::{http::serve::Edge, telemetry::LogFormat};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +14,23 @@ pub struct Http {
     #[serde(deserialize_with = "address")]
     pub bind: SocketAddr,
     pub timeout: Span,
+    pub header_timeout: Span,
+    pub idle: Span,
+    pub linger: Pause,
+    pub connections: u32,
+}
+
+impl Http {
+    /// How connections are served.
+    #[must_use]
+    pub fn edge(&self) -> Edge {
+        Edge {
+            headers: self.header_timeout.get(),
+            idle: self.idle.get(),
+            linger: self.linger.get(),
+            connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 fn address<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D::Error> {
@@ -71,9 +88,33 @@ pub struct ParcelX {
     pub rate: u32,
     pub concurrency: u32,
     pub breaker_after: u32,
+    pub refusals_in_a_row: u32,
+    pub words: Words,
     pub label_life: Span,
     pub label_wait: Span,
     pub label_hosts: HostNames,
+}
+
+/// By which words a refusal says that it is not about its order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    pub wallet: Phrases,
+    pub credentials: Phrases,
+    pub account: Phrases,
+    pub try_again: Phrases,
+    pub timed_out: Phrases,
+}
+
+impl Words {
+    /// Those of `default` for each entry `+`.
+    pub(super) fn complete(&mut self, default: &Self) {
+        self.wallet.complete(&default.wallet);
+        self.credentials.complete(&default.credentials);
+        self.account.complete(&default.account);
+        self.try_again.complete(&default.try_again);
+        self.timed_out.complete(&default.timed_out);
+    }
 }
 
 /// Whether an empty result of a look-up proves that there is no shipment.

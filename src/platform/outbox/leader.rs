@@ -114,6 +114,12 @@ impl Lease {
         updated.await.map(|_| ())
     }
 
+    /// Whether this process was the leader when it last asked.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.known().is_some_and(|until| until > self.clock.now())
+    }
+
     fn known(&self) -> Option<Timestamp> {
         *self.held_until.lock().unwrap_or_else(PoisonError::into_inner)
     }

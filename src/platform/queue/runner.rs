@@ -157,8 +157,14 @@ impl<C: Send + Sync + 'static> Runner<C> {
                 return Some(claimed.into_iter().map(|job| (job, None)).collect());
             }
             Admission::Probe(mut probe) => {
-                if probe.begin(first).await {
-                    return Some(claimed.into_iter().zip([Some(probe)]).collect());
+                if let Some(job) = probe.choose(&claimed).await.and_then(|at| claimed.get(at))
+                    && probe.begin(job).await
+                {
+                    let token = job.token.clone();
+                    let (chosen, others): (Vec<_>, Vec<_>) =
+                        claimed.into_iter().partition(|job| job.token == token);
+                    self.release(&others).await;
+                    return Some(chosen.into_iter().zip([Some(probe)]).collect());
                 }
             }
             Admission::Open | Admission::Closed { .. } => {}
@@ -190,7 +196,8 @@ impl<C: Send + Sync + 'static> Runner<C> {
                 if matches!(admission, Admission::Closed { .. }) {
                     continue;
                 }
-                let claim = Claim { queue: &settings.name, max: 1, lease: settings.lease };
+                let max = if matches!(admission, Admission::Probe(_)) { gate::CHOICE } else { 1 };
+                let claim = Claim { queue: &settings.name, max, lease: settings.lease };
                 let claimed = self.0.queue.broker.claim(claim).await?;
                 for (job, probe) in self.admitted(claimed, admission).await.unwrap_or_default() {
                     self.run_admitted(job, probe, None).await;

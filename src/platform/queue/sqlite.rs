@@ -33,7 +33,7 @@ use self::{
     wake::{Shared, lock},
     writer::Writer,
 };
-use super::{ActiveJob, Added, Broker, Claim, End, Inspect, LeaseState, NewJob, Options, Queue, QueueError};
+use super::{ActiveJob, Added, Broker, Claim, End, LeaseState, NewJob, Options, Queue, QueueError};
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     platform::sqlite::file::explain,
@@ -70,7 +70,7 @@ impl SqliteQueue {
         let shared = Arc::new(Shared::new(absolute(path).map_err(failed)?));
         let writer = Writer::start(Arc::clone(&shared), clock.clone(), options).map_err(failed)?;
         let queue = Self { writer, shared, clock };
-        queue.ping().await?;
+        queue.open_now().await?;
         Ok(queue)
     }
 
@@ -90,6 +90,11 @@ impl SqliteQueue {
         Ok((!paused && (waiting || due.is_some_and(|due| due <= now)), due))
     }
 
+    /// Has the writer open the file, if the one that is open is not the one at the path.
+    async fn open_now(&self) -> Result<(), QueueError> {
+        self.writer.call(WITHIN, |_| Ok(())).await
+    }
+
     /// Reads on the connection for that, off the runtime's own threads.
     async fn look<T: Send + 'static>(
         &self,
@@ -100,7 +105,7 @@ impl SqliteQueue {
             Some(conn) => conn,
             None => {
                 // The writer opens the file anew.
-                self.ping().await?;
+                self.open_now().await?;
                 self.shared.reader().ok_or_else(|| gone("the file keeps being replaced"))?
             }
         };
@@ -109,7 +114,10 @@ impl SqliteQueue {
             .await
             .map_err(|_| gone("no answer in time"))?
             .map_err(|_| gone("the read was broken off"))?;
-        result.map_err(|e| QueueError::Unavailable(explain(&self.shared.path, &e)))
+        result.map_err(|e| {
+            self.shared.heard(&e);
+            QueueError::Unavailable(explain(&self.shared.path, &e))
+        })
     }
 }
 

@@ -178,6 +178,9 @@ pub(in crate::platform) fn explain(path: &Path, error: &Error) -> String {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             format!("{path} is kept locked by another process")
         }
+        Some(ErrorCode::DatabaseCorrupt) => {
+            format!("{path} is damaged ({error}): stop all programs that use it, and restore a copy")
+        }
         _ => format!("{path}: {error}").replace('\n', " "),
     }
 }

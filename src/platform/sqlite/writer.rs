@@ -5,7 +5,9 @@
 
 use std::{
     io,
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, Error};
@@ -98,11 +100,17 @@ fn ended() -> Undone {
 }
 
 /// A handle on the thread, which ends when the last one is dropped.
-pub(in crate::platform) struct Writer<E>(mpsc::Sender<Box<dyn Work<E>>>);
+pub(in crate::platform) struct Writer<E>(mpsc::Sender<Box<dyn Work<E>>>, LastFailure);
+
+/// When and why the last transaction came to nothing, if none has succeeded since.
+type LastFailure = Arc<Mutex<Option<(Instant, String)>>>;
+
+/// For so long a failure is told: then somebody may try again.
+const FAILURE_TOLD: Duration = Duration::from_secs(10);
 
 impl<E> Clone for Writer<E> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(self.0.clone(), Arc::clone(&self.1))
     }
 }
 
@@ -112,13 +120,17 @@ impl<E: 'static> Writer<E> {
         mut file: F,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (sender, mut waiting) = mpsc::channel(WAITING);
+        let failure = LastFailure::default();
+        let noted = Arc::clone(&failure);
         let body = move || {
             while let Some(first) = waiting.blocking_recv() {
-                commit_waiting(&mut file, first, &mut waiting);
+                let (_, failed) = commit_waiting(&mut file, first, &mut waiting);
+                let failed = failed.map(|why| (Instant::now(), why));
+                *noted.lock().unwrap_or_else(PoisonError::into_inner) = failed;
             }
         };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(body)?;
-        Ok((Self(sender), thread))
+        Ok((Self(sender, failure), thread))
     }
 
     /// Does `work`, as a whole or not at all, and gives its result after the commit. A caller that goes away
@@ -149,6 +161,13 @@ impl<E: 'static> Writer<E> {
         answer.await.map_err(|_| ended())?
     }
 
+    /// Why the last transaction came to nothing, if that was a moment ago.
+    pub(in crate::platform) fn failed(&self) -> Option<String> {
+        let last = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = last.as_ref().filter(|(at, _)| at.elapsed() < FAILURE_TOLD);
+        recent.map(|(_, why)| format!("the last write failed: {why}"))
+    }
+
     pub(in crate::platform) fn alive(&self) -> bool {
         !self.0.is_closed()
     }
@@ -156,12 +175,13 @@ impl<E: 'static> Writer<E> {
 
 type Done<E> = Vec<(Box<dyn Work<E>>, Result<(), Error>)>;
 
-/// One transaction over `first` and what else waits. Tells how many operations it took.
+/// One transaction over `first` and what else waits. Tells how many operations it took, and why
+/// it came to nothing, if it did.
 fn commit_waiting<F: Target>(
     file: &mut F,
     first: Box<dyn Work<F::Effects>>,
     waiting: &mut mpsc::Receiver<Box<dyn Work<F::Effects>>>,
-) -> usize {
+) -> (usize, Option<String>) {
     let mut done = Vec::new();
     let outcome = match file.begin() {
         Ok((conn, mut effects)) => {
@@ -184,7 +204,7 @@ fn commit_waiting<F: Target>(
             Err(why) => Err(Undone::All(why.clone())),
         });
     }
-    taken
+    (taken, outcome.err())
 }
 
 fn attempt<F: Target>(

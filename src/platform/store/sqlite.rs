@@ -90,6 +90,9 @@ impl Sqlite {
         if !self.writer.alive() {
             return Err(StoreError::Unavailable("the thread that writes has ended".to_owned()));
         }
+        if let Some(why) = self.writer.failed() {
+            return Err(StoreError::Unavailable(why));
+        }
         let read = |conn: &Connection| {
             let mut statement =
                 conn.prepare_cached("SELECT COUNT(*) FROM sqlite_schema").map_err(|e| meaning(&e))?;

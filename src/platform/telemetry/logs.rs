@@ -1,5 +1,5 @@
-//! Log lines: readable text on a terminal, otherwise one JSON object per line. They go to standard error;
-//! standard output is for the results of commands.
+//! Log lines: readable text on a terminal, otherwise one JSON object per line. They go to standard error,
+//! which nobody waits for ([`super::lines`]); standard output is for the results of commands.
 //!
 //! A typo in a level is refused (`inof` would otherwise be a target's name, and nothing would be logged), and
 //! a panic's text is logged only if it cannot contain data.
@@ -8,6 +8,8 @@ use std::io::{self, IsTerminal};
 
 use serde::Deserialize;
 use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
+
+use super::lines::Lines;
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LogError {
@@ -50,7 +52,7 @@ pub fn init(level: &str, format: LogFormat) -> Result<(), LogError> {
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if pretty {
         Box::new(
             tracing_subscriber::fmt::layer()
-                .with_writer(io::stderr)
+                .with_writer(Lines)
                 .with_target(false)
                 .compact()
                 .with_filter(filter),
@@ -62,7 +64,7 @@ pub fn init(level: &str, format: LogFormat) -> Result<(), LogError> {
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(true);
-        Box::new(json.with_writer(io::stderr).with_filter(filter))
+        Box::new(json.with_writer(Lines).with_filter(filter))
     };
     if tracing_subscriber::registry().with(lines).try_init().is_ok() {
         std::panic::set_hook(Box::new(log_panic));

@@ -124,20 +124,19 @@ impl Cause {
     }
 }
 
-/// In words for whoever asks why an order waits.
+/// Why an order waits while the account is held, in words for its merchant.
+pub const WAITS_FOR_ACCOUNT: &str =
+    "the service's ParcelX account cannot be used just now; the order is sent when it can";
+
+/// In words for the merchant who asks why an order waits.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy => f.write_str("ParcelX is busy"),
-            Self::Account(AccountProblem::Wallet, words) => write!(f, "wallet: {words}"),
-            Self::Account(AccountProblem::Credentials, what) => {
-                write!(f, "credentials: ParcelX refuses the credentials ({what})")
-            }
-            Self::Account(AccountProblem::Configuration, what) => {
-                write!(f, "configuration: ParcelX does not know the call ({what})")
-            }
+            // What is wrong with the account is its operator's business, and stands with its hold.
+            Self::Account(problem, _) => write!(f, "{problem}: {WAITS_FOR_ACCOUNT}"),
             Self::Declined(words) => f.write_str(words),
-            Self::Unreachable(why) => write!(f, "ParcelX could not be reached ({why})"),
+            Self::Unreachable(_) => f.write_str("ParcelX could not be reached"),
             Self::TooLate => f.write_str("the time to send had passed"),
         }
     }

@@ -38,6 +38,8 @@ pub enum CallSignal {
     Booked,
     /// A call that books got a readable answer: keys and address are good.
     Accepted,
+    /// The same, and the order was refused in other words than those that hold the account.
+    RefusedOtherwise,
     /// Another one got one: the keys are good.
     Looked,
     /// The account cannot be used, in words that may be shown.
@@ -75,7 +77,7 @@ impl CallEnd<'_> {
             CallOutcome::Done(()) if books => CallSignal::Booked,
             CallOutcome::Done(()) | CallOutcome::Refused(_) => readable,
             CallOutcome::Deferred { cause, .. } => match cause {
-                Cause::Account(AccountProblem::Configuration | AccountProblem::Wallet, _) if !books => {
+                Cause::Account(problem, _) if !books && *problem != AccountProblem::Credentials => {
                     CallSignal::Reached
                 }
                 Cause::Account(problem, words) => CallSignal::AccountProblem(*problem, words.clone()),
@@ -102,9 +104,12 @@ impl CallSignal {
             Self::Down => CallHealth::Bad,
             Self::Silent => CallHealth::Silent,
             Self::NotTried => CallHealth::NotTried,
-            Self::Booked | Self::Accepted | Self::Looked | Self::AccountProblem(..) | Self::Reached => {
-                CallHealth::Good
-            }
+            Self::Booked
+            | Self::Accepted
+            | Self::RefusedOtherwise
+            | Self::Looked
+            | Self::AccountProblem(..)
+            | Self::Reached => CallHealth::Good,
         }
     }
 }

@@ -63,6 +63,18 @@ impl Failure {
         matches!(self, Self::NotConnected | Self::TooLateToSend)
     }
 
+    /// In words for the merchant who asks why an order waits.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::NotConnected | Self::TooLateToSend => "nothing was sent",
+            Self::TimedOut => "ParcelX did not answer in time",
+            Self::Broken => "the connection broke before ParcelX had answered",
+            Self::TooLarge => "ParcelX's answer was too large",
+            Self::NoAnswerRecorded => "no answer was received",
+        }
+    }
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -100,6 +112,12 @@ impl Answer {
             Body::Json(value) => Some(value),
             Body::Text(_) => None,
         }
+    }
+
+    /// Whether `responsemsg`, where `ParcelX` itself says why, holds words.
+    #[must_use]
+    pub fn says_why(&self) -> bool {
+        self.json().and_then(|body| body.get("responsemsg")).is_some_and(|words| !flatten(words).is_empty())
     }
 
     /// The provider's words, as far as they are kept.

@@ -71,7 +71,12 @@ impl ParcelXClient {
     ) -> Result<Self, ClientError> {
         let http = http_client(&settings)?;
         let limits = protection.limits.clone();
-        let recorder = Recorder { logs: logs.clone(), clock: clock.clone(), protection };
+        let recorder = Recorder {
+            logs: logs.clone(),
+            clock: clock.clone(),
+            protection,
+            words: Arc::clone(&settings.words),
+        };
         let backoff = ExponentialBackoff::builder().build_with_max_retries(2);
         let again = RetryTransientMiddleware::new_with_policy_and_strategy(backoff, UnlessTooFast);
         Ok(Self {
@@ -119,7 +124,7 @@ impl ParcelXClient {
         let result = client.execute_with_extensions(request, &mut extensions).await;
         drop(permit);
         match (extensions.remove::<CallResult>(), result) {
-            (Some(wire), _) => Ok(E::read(&wire, Asked { reference: &call.reference, payload: &payload })),
+            (Some(wire), _) => Ok(E::read(&wire, self.asked(&call.reference, &payload))),
             (None, Err(reqwest_middleware::Error::Middleware(error))) => {
                 Err(error.downcast::<CallError>().unwrap_or_else(|e| CallError::Internal(e.to_string())))
             }
@@ -145,10 +150,12 @@ impl ParcelXClient {
         );
         Ok(match self.logs.close(&tombstone).await? {
             None => CallOutcome::NotSent,
-            Some((sent, wire)) => {
-                E::read(&wire, Asked { reference: &call.reference, payload: &sent.payload() })
-            }
+            Some((sent, wire)) => E::read(&wire, self.asked(&call.reference, &sent.payload())),
         })
+    }
+
+    fn asked<'a>(&'a self, reference: &'a str, payload: &'a serde_json::Value) -> Asked<'a> {
+        Asked { reference, payload, words: &self.settings.words }
     }
 
     /// What of a label's address may be handed out.
@@ -219,7 +226,7 @@ impl Carrier for ParcelXClient {
         reference: &str,
         known: &[String],
     ) -> Result<Option<(String, Shipment)>, StoreError> {
-        let asked = Asked { reference, payload: &serde_json::Value::Null };
+        let asked = self.asked(reference, &serde_json::Value::Null);
         self.logs
             .find_outcome(order_id, |outcome| {
                 if outcome.operation != Operation::CreateOrder.as_str() {

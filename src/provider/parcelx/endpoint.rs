@@ -4,7 +4,10 @@ use http::Method;
 use serde_json::Value;
 
 use super::{answer::CallResult, redact};
-use crate::provider::carrier::{CallOutcome, Cause, Operation, redact::words_without};
+use crate::{
+    platform::config::Words,
+    provider::carrier::{CallOutcome, Cause, Operation, redact::words_without},
+};
 
 /// One operation with its input. A new one is a file in `endpoints/`, its fixtures and a `mod` line.
 pub(super) trait Endpoint: Send + Sync {
@@ -34,6 +37,8 @@ pub(super) struct Asked<'a> {
     pub(super) reference: &'a str,
     /// [`Endpoint::payload`], as far as it is at hand.
     pub(super) payload: &'a Value,
+    /// By which a refusal says that it is not about its order.
+    pub(super) words: &'a Words,
 }
 
 /// What others than the caller are told of an outcome: its words about the account as anybody may see them,
@@ -55,4 +60,15 @@ pub(super) fn told<E: Endpoint>(
         told => told,
     };
     (told, word)
+}
+
+/// With the default words.
+#[cfg(test)]
+impl<'a> Asked<'a> {
+    pub(super) fn with(reference: &'a str, payload: &'a Value) -> Self {
+        static WORDS: std::sync::LazyLock<Words> = std::sync::LazyLock::new(|| {
+            crate::platform::config::Config::load(None, []).unwrap().parcelx.words
+        });
+        Self { reference, payload, words: &WORDS }
+    }
 }

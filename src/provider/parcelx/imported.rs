@@ -7,14 +7,17 @@ use super::{
     endpoint::{Asked, Endpoint},
     endpoints::create_order::CreateOrder,
 };
-use crate::provider::carrier::{CallOutcome, Shipment};
+use crate::{
+    platform::config::Words,
+    provider::carrier::{CallOutcome, Shipment},
+};
 
 /// Stands in for the reference that the answer quotes, or does not: it was kept for this very order.
 const REFERENCE: &str = "-";
 
 /// Of a create. `status` and `body` are what the other system has on record, if it has an answer at all.
 #[must_use]
-pub fn create_outcome(status: Option<u16>, body: Option<&Value>) -> CallOutcome<Shipment> {
+pub fn create_outcome(status: Option<u16>, body: Option<&Value>, words: &Words) -> CallOutcome<Shipment> {
     let wire = match (status, body) {
         (None, None) => CallResult::Failure { class: Failure::NoAnswerRecorded, detail: String::new() },
         (status, body) => {
@@ -26,5 +29,5 @@ pub fn create_outcome(status: Option<u16>, body: Option<&Value>) -> CallOutcome<
             CallResult::Answer(Answer { status: status.unwrap_or(200), retry_after: None, body })
         }
     };
-    CreateOrder::read(&wire, Asked { reference: REFERENCE, payload: &Value::Null })
+    CreateOrder::read(&wire, Asked { reference: REFERENCE, payload: &Value::Null, words })
 }

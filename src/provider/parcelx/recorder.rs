@@ -1,6 +1,8 @@
 //! The layer that writes one request log before and one outcome log after every wire attempt. It sits below
 //! the retry layer, so that a repeated look-up has a pair of its own each time.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Request, Response};
@@ -16,6 +18,7 @@ use super::{
 use crate::{
     base::{clock::Clock, fault, ids, timestamp::Timestamp},
     platform::{
+        config::Words,
         store::StoreError,
         telemetry::{Counter, Durations},
     },
@@ -46,6 +49,7 @@ pub(super) struct Recorder {
     pub(super) logs: ProviderLogs,
     pub(super) clock: Clock,
     pub(super) protection: Protection,
+    pub(super) words: Arc<Words>,
 }
 
 #[async_trait]
@@ -103,7 +107,7 @@ impl Middleware for Recorder {
             }
             read
         };
-        let asked = Asked { reference: &call.reference, payload: &payload };
+        let asked = Asked { reference: &call.reference, payload: &payload, words: &self.words };
         let (outcome, word) = told(&wire, asked);
         CALLS.increment(&[("operation", operation.as_str()), ("verdict", word)]);
         DURATION.record(&[("operation", operation.as_str())], started.elapsed());

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     answer::{Answer, Body, CallResult, Failure},
+    kept::kept,
     redact,
 };
 use crate::{
@@ -143,7 +144,7 @@ impl End {
                 end.success = answer.succeeded();
                 end.retry_after = answer.retry_after;
                 let stored = match &answer.body {
-                    Body::Json(value) => StoredPayload::json(value.clone()),
+                    Body::Json(value) => StoredPayload::json(kept(value)),
                     Body::Text(text) => StoredPayload::raw(text),
                 };
                 (end.response_payload, end.payload_is) = (Some(stored.kept), stored.is);

@@ -1,12 +1,13 @@
 //! What the client must be told.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::LabelHosts;
+use crate::platform::config::Words;
 
 /// A `ParcelX` account and how to call it.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct Settings {
     pub secret_key: SecretString,
     /// Longest time one call may take.
     pub timeout: Duration,
+    /// By which words a refusal says that it is not about its order.
+    pub words: Arc<Words>,
     /// Where a label may lie.
     pub label_hosts: LabelHosts,
 }

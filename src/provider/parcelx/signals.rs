@@ -13,7 +13,7 @@ use crate::provider::carrier::{
 };
 
 fn of<E: Endpoint>(wire: &CallResult, payload: &Value) -> CallSignal {
-    let asked = Asked { reference: "ORD-1", payload };
+    let asked = Asked::with("ORD-1", payload);
     let (outcome, _) = told::<E>(E::read(wire, asked), asked);
     CallEnd { operation: E::OPERATION, order_id: "i", token: None, outcome: &outcome }.signal()
 }

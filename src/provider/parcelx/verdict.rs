@@ -8,10 +8,13 @@ use super::{
     endpoint::Asked,
     redact,
 };
-use crate::provider::carrier::{
-    AccountProblem, CallOutcome,
-    CallOutcome::{Deferred, Done, Refused, Unknown},
-    Cause, Heard,
+use crate::{
+    platform::config::{Phrases, Words},
+    provider::carrier::{
+        AccountProblem, CallOutcome,
+        CallOutcome::{Deferred, Done, Refused, Unknown},
+        Cause, Heard,
+    },
 };
 
 /// The longest `Retry-After` that is believed.
@@ -34,14 +37,13 @@ pub(super) fn judge<T>(
         (status, Some(true)) if !(200..=299).contains(&status) => {
             unknown(answer, format!("unknown: a success with HTTP {status}"))
         }
+        (425 | 429, _) => busy(answer),
+        (402, Some(false)) if asked.words.wallet.found_in(&answer.all_words()) => wallet(answer, asked),
+        (200 | 400 | 406 | 422, Some(false)) => refusal(answer, asked),
+        // In its envelope: about this order.
+        (403 | 404 | 415, Some(false)) if in_envelope(answer) => refusal(answer, asked),
         (401 | 403, _) => account(AccountProblem::Credentials),
         (300..=399 | 404 | 405 | 415, _) => account(AccountProblem::Configuration),
-        (425 | 429, _) => busy(answer),
-        (200 | 400 | 402 | 406 | 422, Some(false)) if is_wallet(&answer.all_words()) => wallet(answer, asked),
-        (200 | 400 | 406 | 422, Some(false)) if is_known(&own_words(answer, asked, is_known)) => {
-            unknown(answer, format!("unknown: refused as known already: {}", answer.words()))
-        }
-        (200 | 400 | 406 | 422, Some(false)) => Refused(spoken(answer)),
         (200..=299, Some(true)) => match success(answer) {
             Ok(success) => Done(success),
             Err(what) => unknown(answer, format!("unknown: {what}")),
@@ -60,16 +62,14 @@ pub(super) fn judge_of_shipment<T>(
     let CallResult::Answer(answer) = wire else { return judge(wire, asked, success) };
     match (answer.status, answer.succeeded()) {
         // "No such shipment" is a refusal like any other; only a wrong address is not.
-        (404, Some(false)) if !answer.words().to_lowercase().contains(UNKNOWN_METHOD) => {
-            Refused(spoken(answer))
-        }
+        (404, Some(false)) if !is_unknown_method(answer) => Refused(spoken(answer)),
         // It may be about a stranger's parcel.
         (403, None | Some(false)) => {
             CallOutcome::deferred(Cause::Declined("ParcelX refuses the credentials (HTTP 403)".to_owned()))
         }
         // Words about a balance say nothing of the account, and "already cancelled" nothing of a booking.
-        (200 | 400 | 406 | 422, Some(false)) => Refused(spoken(answer)),
-        (402, Some(false)) if is_wallet(&answer.all_words()) => Refused(spoken(answer)),
+        (200 | 400 | 406 | 415 | 422, Some(false)) => Refused(spoken(answer)),
+        (402, Some(false)) if asked.words.wallet.found_in(&answer.all_words()) => Refused(spoken(answer)),
         _ => judge(wire, asked, success),
     }
 }
@@ -83,9 +83,11 @@ pub(super) fn whole<T>(wire: &CallResult) -> Result<&Answer, CallOutcome<T>> {
             CallOutcome::deferred(Cause::Unreachable(format!("{}: {detail}", class.as_str())))
         }
         CallResult::Failure { class: Failure::NoAnswerRecorded, .. } => {
-            CallOutcome::unanswered("unknown: no answer recorded")
+            CallOutcome::unanswered("unknown: no answer was received")
         }
-        CallResult::Failure { class, .. } => CallOutcome::unanswered(format!("unknown: {}", class.as_str())),
+        CallResult::Failure { class, .. } => {
+            CallOutcome::unanswered(format!("unknown: {}", class.in_words()))
+        }
     })
 }
 
@@ -103,35 +105,78 @@ pub(super) fn busy<T>(answer: &Answer) -> CallOutcome<T> {
     Deferred { after: answer.retry_after.and_then(believable), cause: Cause::Busy }
 }
 
+/// A readable no. By its words it is about the account, about this moment, or about the order.
+fn refusal<T>(answer: &Answer, asked: Asked<'_>) -> CallOutcome<T> {
+    let Words { wallet: money, credentials, account, try_again, timed_out } = asked.words;
+    let says = |phrases: &Phrases| says(answer, asked, phrases);
+    let held = |problem| CallOutcome::deferred(Cause::Account(problem, answer.words()));
+    if money.found_in(&answer.all_words()) {
+        wallet(answer, asked)
+    } else if own_words(answer, asked, is_known, |text| KNOWN.contains(&text)) {
+        unknown(answer, format!("unknown: refused as known already: {}", answer.words()))
+    } else if says(timed_out) {
+        unknown(answer, format!("unknown: the courier did not answer ParcelX: {}", answer.words()))
+    } else if says(credentials) {
+        held(AccountProblem::Credentials)
+    } else if says(account) {
+        held(AccountProblem::Account)
+    } else if says(try_again) {
+        CallOutcome::deferred(Cause::Declined(answer.words()))
+    } else {
+        Refused(spoken(answer))
+    }
+}
+
 /// Words about money. An answer may quote the order, and what a merchant calls their goods must not hold the
 /// account of all: then that order alone waits.
 fn wallet<T>(answer: &Answer, asked: Asked<'_>) -> CallOutcome<T> {
-    CallOutcome::deferred(if is_wallet(&own_words(answer, asked, is_wallet)) {
+    CallOutcome::deferred(if says(answer, asked, &asked.words.wallet) {
         Cause::Account(AccountProblem::Wallet, answer.words())
     } else {
         Cause::Declined(answer.words())
     })
 }
 
-/// An answer's words, in small letters, without what it quotes of the order and would itself pass `test`.
-fn own_words(answer: &Answer, asked: Asked<'_>, test: fn(&str) -> bool) -> String {
+/// Whether the provider's own words in an answer hold one of `phrases`.
+fn says(answer: &Answer, asked: Asked<'_>, phrases: &Phrases) -> bool {
+    own_words(answer, asked, |text| phrases.found_in(text), |text| phrases.holds(text))
+}
+
+/// Whether an answer's words pass `test`, without what they quote of the order and would itself pass it. A
+/// quote that `is_word` cannot be told from the provider's own.
+fn own_words(
+    answer: &Answer,
+    asked: Asked<'_>,
+    test: impl Fn(&str) -> bool,
+    is_word: impl Fn(&str) -> bool,
+) -> bool {
     let words = answer.all_words().to_lowercase();
     if !test(&words) {
-        return words;
+        return false;
     }
-    // A quote that is no more than the word itself cannot be told from the provider's own.
     let quoted = redact::texts(asked.payload)
         .into_iter()
-        .map(str::to_lowercase)
-        .filter(|text| test(text) && !matches!(text.as_str(), "balance" | "already" | "duplicate"));
-    quoted.fold(words, |words, text| words.replace(&text, ""))
+        .map(|text| text.trim().to_lowercase())
+        .filter(|text| test(text) && !is_word(text));
+    test(&quoted.fold(words, |words, text| words.replace(&text, " ")))
+}
+
+/// `ParcelX` itself has read the call and says why not: `status: false` and `responsemsg`.
+fn in_envelope(answer: &Answer) -> bool {
+    answer.says_why() && !is_unknown_method(answer)
+}
+
+fn is_unknown_method(answer: &Answer) -> bool {
+    answer.words().to_lowercase().contains(UNKNOWN_METHOD)
 }
 
 /// Our reference is unique: whatever says that it exists already is evidence for a booking, never against
 /// one.
 fn is_known(words: &str) -> bool {
-    words.contains("already") || words.contains("duplicate")
+    KNOWN.iter().any(|word| words.contains(word))
 }
+
+const KNOWN: [&str; 2] = ["already", "duplicate"];
 
 /// A reason is shown wherever a refusal is.
 fn spoken(answer: &Answer) -> String {
@@ -142,12 +187,6 @@ fn spoken(answer: &Answer) -> String {
 
 /// What a framework answers when a path or a verb does not exist.
 const UNKNOWN_METHOD: &str = "unknown method";
-
-/// `Insuffiecient Balance` is the captured spelling; texts are matched loosely.
-fn is_wallet(words: &str) -> bool {
-    let words = words.to_lowercase();
-    words.contains("insuff") || words.contains("balance")
-}
 
 /// Zero and less say nothing; what is absurdly long is cut.
 fn believable(seconds: i64) -> Option<Duration> {
@@ -161,11 +200,13 @@ mod tests {
     use super::*;
     use crate::provider::parcelx::answer::Body;
 
-    const ASKED: Asked<'_> = Asked { reference: "ORD-1", payload: &Value::Null };
+    fn asked() -> Asked<'static> {
+        Asked::with("ORD-1", &Value::Null)
+    }
 
     fn verdict(status: u16, body: Body, retry_after: Option<i64>) -> &'static str {
         let read = |a: &Answer| a.json().and_then(|b| b.get("awb")).map(drop).ok_or("no AWB");
-        judge(&CallResult::Answer(Answer { status, retry_after, body }), ASKED, read).as_str("booked")
+        judge(&CallResult::Answer(Answer { status, retry_after, body }), asked(), read).as_str("booked")
     }
 
     fn json_verdict(status: u16, body: Value) -> &'static str {
@@ -185,11 +226,22 @@ mod tests {
             assert_eq!(json_verdict(status, booked()), "booked", "{status}");
             assert_eq!(json_verdict(status, json!({"status": true})), "unknown", "no AWB, {status}");
         }
-        for status in [401, 403] {
-            assert_eq!(json_verdict(status, refusal()), "credentials", "{status}");
+        for status in [403, 404, 415] {
+            assert_eq!(json_verdict(status, refusal()), "refused", "{status}");
+            assert_eq!(json_verdict(status, broke()), "wallet", "{status}");
         }
-        for status in [301, 302, 307, 404, 405, 415] {
+        let bare = || json!({"status": false, "error": "Not allowed"});
+        for (status, body) in [(401, refusal()), (401, bare()), (403, bare()), (403, json!({}))] {
+            assert_eq!(json_verdict(status, body), "credentials", "{status}");
+        }
+        for status in [301, 302, 307, 405] {
             assert_eq!(json_verdict(status, refusal()), "configuration", "{status}");
+        }
+        for status in [404, 415] {
+            let unknown = json!({"status": false, "responsemsg": "Unknown method"});
+            for body in [bare(), unknown, json!({"status": false, "responsemsg": " "}), json!({})] {
+                assert_eq!(json_verdict(status, body.clone()), "configuration", "{status} {body}");
+            }
         }
         for status in [425, 429] {
             assert_eq!(json_verdict(status, refusal()), "busy", "{status}");
@@ -215,9 +267,50 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_a_refusal_say_what_it_is_about() {
+        for (verdict, words) in [
+            (
+                "wallet",
+                vec![
+                    "Please recharge your wallet to ship this order",
+                    "Low wallet amount, kindly top up",
+                    "Credit limit exhausted",
+                    "You do not have enough credits",
+                    "Insuffiecient Balance",
+                ],
+            ),
+            ("account", vec!["Your account is inactive", "KYC verification is pending"]),
+            ("credentials", vec!["Invalid token", "Invalid access token", "Authentication failed"]),
+            (
+                "declined",
+                vec![
+                    "Something went wrong, try again later",
+                    "Server is busy",
+                    "Rate limit exceeded",
+                    "Courier API is down",
+                    "Unable to connect to courier server",
+                    "Internal server error",
+                ],
+            ),
+            ("unknown", vec!["Request timeout from courier partner", "Request timed out, please try again"]),
+            (
+                "refused",
+                vec!["Pincode not serviceable", "Pick address not found", "This pick address is not yours"],
+            ),
+        ] {
+            for words in words {
+                for status in [200, 400, 403, 404, 406, 415, 422] {
+                    let body = json!({"status": false, "responsemsg": words});
+                    assert_eq!(json_verdict(status, body), verdict, "{status} {words}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn failures_before_sending_are_safe_and_all_others_are_not() {
         let of = |class| {
-            judge(&CallResult::Failure { class, detail: String::new() }, ASKED, |_| Err::<(), _>(""))
+            judge(&CallResult::Failure { class, detail: String::new() }, asked(), |_| Err::<(), _>(""))
                 .as_str("booked")
         };
         assert_eq!(of(Failure::NotConnected), "not-sent");

@@ -44,7 +44,8 @@ pub enum Answer {
     AwbOfAnother,
     /// 307 to the same path at `to` (`http://host:port`).
     Redirect { to: String },
-    /// An HTTP code (300 to 599) with `status:false`; `retry_after` is sent unchanged, valid or not.
+    /// An HTTP code (300 to 599) with `status:false` and the message of `refuse`; `retry_after` is sent
+    /// unchanged, valid or not.
     Status {
         code: u16,
         #[serde(default, skip_serializing_if = "Option::is_none")]

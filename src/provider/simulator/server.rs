@@ -181,7 +181,10 @@ impl Simulator {
         if let Answer::Status { code, .. } = plan.answer {
             effect.reply = match code {
                 405 => Reply::unknown_method(),
-                _ => Reply { status: code, body: Reply::shaped(&mut state, &[reason(code)]) },
+                _ => {
+                    let words = plan.refuse.clone().unwrap_or_else(|| reason(code));
+                    Reply { status: code, body: Reply::shaped(&mut state, &[words]) }
+                }
             };
         }
         self.write(&mut state, call, effect, plan.answer.clone(), now)
@@ -212,9 +215,11 @@ fn reason(code: u16) -> String {
 
 fn perform(state: &mut State, call: &Call, plan: &Plan, now: Timestamp) -> Effect {
     let distortion = Distortion::of(&plan.answer);
+    // With a status of its own the message is that answer's, whatever was done.
+    let refuse = plan.refuse.clone().filter(|_| !matches!(plan.answer, Answer::Status { .. }));
     match call.operation {
-        Operation::Create => create::run(state, call, plan.refuse.clone(), distortion, now),
-        Operation::Cancel => cancel::run(state, call, plan.refuse.clone(), now),
+        Operation::Create => create::run(state, call, refuse, distortion, now),
+        Operation::Cancel => cancel::run(state, call, refuse, now),
         Operation::Track => track::run(state, call, distortion, now),
         Operation::Label => label::run(state, call, now),
         Operation::WarehouseCreate => warehouses::create(state, call),

@@ -16,6 +16,9 @@ fn account(folder: &std::path::Path, args: &[&str]) -> Ended {
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_are_listed_and_lifted_and_what_cannot_be_is_said() {
     let folder = tempfile::TempDir::new().unwrap();
+    account(folder.path(), &["list"]).refused(&[&["store.url: there is no database at /", "--config FILE"]]);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made by looking");
+    assert!(Run::waybill(folder.path()).args(&["migrate"]).end().status.success());
     let ended = account(folder.path(), &["list"]);
     assert!(ended.status.success() && ended.out.contains("no account yet"), "{ended:?}");
     let ended = account(folder.path(), &["lift", "--reason", "topped up"]);

@@ -18,6 +18,8 @@ fn a_database_of_an_earlier_form_is_refused_and_then_migrated() {
         assert!(ended.status.success(), "{}", ended.err);
         ended.out
     };
+    assert!(!waybill(folder.path(), "doctor").status.success(), "there is no database yet");
+    fine(waybill(folder.path(), "migrate"));
     fine(waybill(folder.path(), "doctor"));
     assert_eq!(fine(waybill(folder.path(), "migrate")), "the database is up to date\n");
 

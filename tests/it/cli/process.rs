@@ -4,7 +4,7 @@
 use std::{
     io::Read,
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -38,6 +38,8 @@ pub(super) struct Ended {
 }
 
 struct Output {
+    /// Kept open and never read.
+    _unread: Option<ChildStderr>,
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -46,6 +48,8 @@ impl Run {
     pub(super) fn new(program: &str, folder: &Path) -> Self {
         let mut command = Command::new(program);
         command.current_dir(folder).env_clear().env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+        // Nobody balances load here.
+        command.env("WAYBILL_HTTP__LINGER", "0");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command }
     }
@@ -82,6 +86,13 @@ impl Run {
         let mut child = self.command.spawn().unwrap();
         let (out, err) = (Output::of(child.stdout.take().unwrap()), Output::of(child.stderr.take().unwrap()));
         Process { child, out, err }
+    }
+
+    /// Nobody reads its standard error, and nobody closes it.
+    pub(super) fn start_unread(mut self) -> Process {
+        let mut child = self.command.spawn().unwrap();
+        let err = Output { _unread: child.stderr.take(), text: Arc::default(), reader: None };
+        Process { out: Output::of(child.stdout.take().unwrap()), child, err }
     }
 
     /// Runs it to its end.
@@ -185,7 +196,7 @@ impl Output {
                 written.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..n]));
             }
         });
-        Self { text, reader: Some(reader) }
+        Self { _unread: None, text, reader: Some(reader) }
     }
 
     fn join(&mut self) {

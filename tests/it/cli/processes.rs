@@ -49,7 +49,7 @@ impl Parts {
 
     fn worker(&self) -> Process {
         let mut worker = keys(Run::new(WORKER, self.folder.path()), &self.base_url).start();
-        worker.line("worker on data/queue.db");
+        worker.line(": worker on /");
         worker
     }
 }
@@ -193,4 +193,19 @@ async fn the_queue_moves_to_redis_and_back_by_one_setting_and_no_order_is_lost()
     let booked = booked(&folder.path().join("ledger.jsonl"));
     assert_eq!(booked.len(), ids.len());
     assert!(booked.values().all(|n| *n == 1), "{booked:?}");
+}
+
+/// Each would write over the other's ledger of the simulator.
+#[test]
+fn two_all_in_ones_on_one_folder_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Run::waybill(folder.path()).start();
+    first.line("Waybill ");
+    Run::waybill(folder.path())
+        .end()
+        .refused(&[&["another all-in-one Waybill uses /", "a folder of its own"]]);
+    first.stop();
+    let mut again = Run::waybill(folder.path()).start();
+    again.line("Waybill ");
+    again.stop();
 }

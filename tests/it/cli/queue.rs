@@ -19,6 +19,7 @@ fn queue(folder: &std::path::Path, args: &[&str]) -> Ended {
 #[tokio::test(flavor = "multi_thread")]
 async fn queues_are_shown_paused_and_resumed_and_single_jobs_moved() {
     let folder = tempfile::TempDir::new().unwrap();
+    assert!(Run::waybill(folder.path()).args(&["migrate"]).end().status.success());
     let ended = queue(folder.path(), &["list"]);
     assert!(ended.status.success(), "{ended:?}");
     assert!(ended.out.contains(&format!("{ORDERS}: 0 waiting, 0 active, 0 delayed")), "{}", ended.out);

@@ -172,6 +172,7 @@ async fn put_back(folder: &Path, id: &str) {
 #[test]
 fn nothing_is_changed_without_a_name_and_a_reason() {
     let folder = tempfile::tempdir().unwrap();
+    assert!(Run::waybill(folder.path()).args(&["migrate"]).end().status.success());
     let run = |args: &[&str]| Run::waybill(folder.path()).args(&[&["review"], args].concat());
     run(&["fail", "ord_1", "--reason", " ", "--actor", "asha"]).end().refused(&[&["the reason must be"]]);
     run(&["fail", "ord_1", "--reason", "why", "--actor", "\u{1b}[2J"])

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
 };
@@ -194,4 +195,73 @@ async fn a_second_signal_does_not_wait() {
     let mut again = gate.before(Run::waybill(folder.path())).start();
     assert_eq!(Web::new(&again.url()).token(&token).order(&id).await["providerSyncStatus"], "processing");
     again.stop();
+}
+
+/// One client of a balancer: writes requests on kept connections, and connects anew when it is told to.
+/// Gives how many were answered, and how many it had written whole without any answer.
+async fn hammer(address: SocketAddr, over: CancellationToken) -> (usize, usize) {
+    let request = b"POST /orders/create HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
+    let (mut answered, mut unanswered) = (0, 0);
+    while !over.is_cancelled() {
+        let Ok(mut stream) = TcpStream::connect(address).await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        while !over.is_cancelled() {
+            if stream.write_all(request).await.is_err() {
+                unanswered += 1;
+                break;
+            }
+            let mut answer = Vec::new();
+            let mut buffer = [0; 4096];
+            while !answer.ends_with(b"}") {
+                match stream.read(&mut buffer).await {
+                    Ok(n @ 1..) => answer.extend_from_slice(&buffer[..n]),
+                    _ => break,
+                }
+            }
+            if answer.is_empty() {
+                unanswered += 1;
+                break;
+            }
+            answered += 1;
+            if String::from_utf8_lossy(&answer).to_lowercase().contains("connection: close") {
+                break;
+            }
+        }
+    }
+    (answered, unanswered)
+}
+
+/// A balancer gives its client an error for each request that it has written and nobody answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_leaves_no_written_request_unanswered() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let api = |folder: &Path| {
+        let run = Run::waybill(folder).args(&["api"]).set("HTTP__BIND", &address.to_string());
+        run.set("HTTP__LINGER", "1s").set("PARCELX__ACCESS_KEY", "k").set("PARCELX__SECRET_KEY", "k")
+    };
+    let mut first = api(folder.path()).start();
+    first.url();
+    let over = CancellationToken::new();
+    let clients: Vec<_> = (0..64).map(|_| tokio::spawn(hammer(address, over.clone()))).collect();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    first.signal("TERM");
+    let web = Web::new(&format!("http://{address}"));
+    until("/readyz says no", async || (web.status("/readyz").await == Some(503)).then_some(())).await;
+    let ended = first.end();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    let mut second = api(folder.path()).start();
+    second.url();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    over.cancel();
+    let (mut answered, mut unanswered) = (0, 0);
+    for client in clients {
+        let (yes, no) = client.await.unwrap();
+        (answered, unanswered) = (answered + yes, unanswered + no);
+    }
+    assert!(answered > 64, "{answered}");
+    assert_eq!(unanswered, 0, "of {answered}");
+    second.stop();
 }

@@ -46,6 +46,12 @@ impl Web {
         (answer.status(), answer.json().await.unwrap_or_default())
     }
 
+    /// The text at `path`.
+    pub(super) async fn text(&self, path: &str) -> (u16, String) {
+        let answer = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
     pub(super) async fn get(&self, path: &str) -> (StatusCode, Value) {
         self.send(Method::GET, path, None).await
     }

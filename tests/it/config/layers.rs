@@ -6,6 +6,10 @@ use super::{CANARY, DEFAULTS, load, load_file, refused};
 const OTHERS: &[(&str, &str, &str)] = &[
     ("http.bind", "127.0.0.9:8080", "127.0.0.9:8080"),
     ("http.timeout", "11s", "11s"),
+    ("http.header_timeout", "34s", "34s"),
+    ("http.idle", "35s", "35s"),
+    ("http.linger", "36s", "36s"),
+    ("http.connections", "37", "connections: 37"),
     ("store.url", "sqlite:elsewhere/w.db", "sqlite:elsewhere/w.db"),
     ("queue.url", "sqlite:elsewhere/q.db", "sqlite:elsewhere/q.db"),
     ("queue.lease", "12s", "12s"),
@@ -28,6 +32,12 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("parcelx.rate", "31", "rate: 31"),
     ("parcelx.concurrency", "32", "concurrency: 32"),
     ("parcelx.breaker_after", "33", "breaker_after: 33"),
+    ("parcelx.refusals_in_a_row", "34", "refusals_in_a_row: 34"),
+    ("parcelx.words.wallet", "plan over", "\"plan\""),
+    ("parcelx.words.credentials", "gate over", "\"gate\""),
+    ("parcelx.words.account", "shop over", "\"shop\""),
+    ("parcelx.words.try_again", "come back", "\"come\""),
+    ("parcelx.words.timed_out", "no echo", "\"echo\""),
     ("parcelx.label_life", "31m", "1860s"),
     ("parcelx.label_wait", "3s", "label_wait: Span(3s)"),
     ("parcelx.label_hosts", "labels.example.test,*.example.org", "\"*.example.org\""),
@@ -61,8 +71,13 @@ fn the_table_of_this_test_has_every_key_of_the_defaults() {
     let mut keys: Vec<String> = Vec::new();
     for (section, values) in &defaults {
         for (name, value) in values.as_table().unwrap() {
-            let deeper = if value.is_table() { ".parcelx-orders-queue.lease" } else { "" };
-            keys.push(format!("{section}.{name}{deeper}"));
+            match value.as_table() {
+                Some(below) if !below.is_empty() => {
+                    keys.extend(below.keys().map(|key| format!("{section}.{name}.{key}")));
+                }
+                Some(_) => keys.push(format!("{section}.{name}.parcelx-orders-queue.lease")),
+                None => keys.push(format!("{section}.{name}")),
+            }
         }
     }
     keys.sort();

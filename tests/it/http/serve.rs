@@ -16,7 +16,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use validator::Validate;
-use waybill::platform::http::{ValidJson, serve::serve};
+use waybill::platform::http::{
+    ValidJson,
+    serve::{Edge, Stopping, serve_at},
+};
 
 use super::edge;
 
@@ -33,6 +36,10 @@ struct Server {
 }
 
 async fn start(drain: Duration) -> Server {
+    start_at(drain, Edge::default()).await
+}
+
+async fn start_at(drain: Duration, edges: Edge) -> Server {
     let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (e, r) = (entered.clone(), release.clone());
     let router = Router::new()
@@ -48,7 +55,8 @@ async fn start(drain: Duration) -> Server {
         .route("/json", post(async |ValidJson(Empty {}): ValidJson<Empty>| "read"));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (addr, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let task = tokio::spawn(serve(listener, edge(router), stop.clone(), drain));
+    let stopping = Stopping { soon: stop.clone(), now: stop.clone(), hurry: CancellationToken::new() };
+    let task = tokio::spawn(serve_at(listener, edge(router), edges, stopping, drain));
     Server { addr, stop, entered, release, task }
 }
 
@@ -194,4 +202,80 @@ async fn many_clients_at_once_are_all_served() {
     for client in clients.collect::<Vec<_>>() {
         client.await.unwrap();
     }
+}
+
+/// Its pool keeps a connection no longer than it is told to.
+#[tokio::test]
+async fn clients_are_told_how_long_a_connection_may_be_idle_and_that_is_what_it_may() {
+    let edge = Edge { idle: Duration::from_secs(1), ..Edge::default() };
+    let server = start_at(Duration::from_secs(5), edge).await;
+    let mut kept = server.open(b"GET /peer HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let me = kept.local_addr().unwrap().to_string();
+    let answer = until(&mut kept, &me).await;
+    assert!(answer.contains("keep-alive: timeout=1\r\n"), "{answer}");
+    assert_eq!(rest(kept).await, "", "closed when it was idle for so long");
+    let last = server.exchange(b"GET /peer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(!last.contains("keep-alive:"), "{last}");
+    assert_eq!(Edge::default().idle, Duration::from_secs(75), "longer than common balancers keep them");
+}
+
+#[tokio::test]
+async fn headers_that_do_not_come_to_an_end_are_not_waited_for() {
+    let edge = Edge { headers: Duration::from_millis(100), ..Edge::default() };
+    let server = start_at(Duration::from_secs(5), edge).await;
+    // A second request on a kept connection counts anew.
+    let mut slow = server.open(b"GET /peer HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let me = slow.local_addr().unwrap().to_string();
+    until(&mut slow, &me).await;
+    slow.write_all(b"GET /peer HTTP/1.1\r\nHos").await.unwrap();
+    assert_eq!(rest(slow).await, "");
+    // A request that is answered slowly is none of these.
+    let running = server.open(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    server.entered.notified().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.release.notify_one();
+    assert!(rest(running).await.ends_with("done"));
+}
+
+/// What a client has connected before the end is answered, though it writes only then.
+#[tokio::test]
+async fn a_stop_lingers_says_that_each_answer_is_the_last_and_serves_who_has_not_sent_yet() {
+    let edge = Edge { linger: Duration::from_millis(300), ..Edge::default() };
+    let server = start_at(Duration::from_secs(60), edge).await;
+    let mut kept = server.open(b"GET /peer HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let me = kept.local_addr().unwrap().to_string();
+    until(&mut kept, &me).await;
+    server.stop.cancel();
+    // On a kept connection, and on a new one.
+    kept.write_all(b"GET /peer HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let answer = rest(kept).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+    let answer = server.exchange(b"GET /peer HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+    let mut silent = server.open(b"").await;
+    let mut half = server.open(b"GET /peer HTTP/1.1\r\n").await;
+    while TcpStream::connect(server.addr).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    silent.write_all(b"GET /peer HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    half.write_all(b"Host: x\r\n\r\n").await.unwrap();
+    for late in [silent, half] {
+        let answer = rest(late).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+    }
+    server.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait() {
+    let edge = Edge { connections: 1, ..Edge::default() };
+    let server = start_at(Duration::from_secs(5), edge).await;
+    let running = server.open(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    server.entered.notified().await;
+    let mut second = server.open(b"GET /peer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let early = tokio::time::timeout(Duration::from_millis(100), second.read(&mut [0; 1])).await;
+    assert!(early.is_err(), "it was served beside the first");
+    server.release.notify_one();
+    assert!(rest(running).await.ends_with("done"));
+    assert!(rest(second).await.starts_with("HTTP/1.1 200"));
 }

@@ -130,6 +130,12 @@ async fn a_worker_leaves_the_other_environments_orders_alone() {
     app.run_pending_jobs().await;
     app.assert_calls(&[]);
     let seen = merchant.order(&id).await;
+    assert_eq!(seen["providerSyncStatus"], "queued", "a worker of its own may yet come");
+    assert_eq!(app.app.state.orders.open_of_other_env().await.unwrap(), 1);
+    app.advance(Duration::from_secs(24 * 3600));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[]);
+    let seen = merchant.order(&id).await;
     assert_eq!(seen["providerSyncStatus"], "needs_review");
     assert_eq!(seen["syncReason"], "other-provider-environment");
 }

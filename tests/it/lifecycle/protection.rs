@@ -262,6 +262,7 @@ async fn how_a_call_ended_is_written_down_before_anything_follows_from_it() {
         access_key: key(),
         secret_key: key(),
         timeout: Duration::from_secs(5),
+        words: Arc::default(),
     };
     let protection = Protection { observer: Some(witness.clone()), ..Protection::default() };
     let client = ParcelXClient::new(settings, logs, app.clock.clone(), protection).unwrap();

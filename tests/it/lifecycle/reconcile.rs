@@ -177,6 +177,29 @@ async fn without_a_newer_booking_the_proof_is_waited_for_up_to_a_day() {
     app.assert_calls(&[("track", schedule)]);
 }
 
+/// In a quiet time: nothing is booked that a look-up could be tried on, and what was booked long ago is not
+/// even found.
+#[tokio::test]
+async fn look_ups_that_do_not_find_an_older_booking_are_not_waited_for() {
+    let app = TestApp::start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Never);
+    let merchant = app.merchant("u1");
+    merchant.create(&order("before")).await;
+    app.run_pending_jobs().await;
+    app.advance(Duration::from_secs(3600));
+    app.simulator.script(Rule::create(Answer::LostAfterBooking));
+    let id = merchant.create(&order("unresolved")).await;
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 2)]);
+    let from = app.clock.now();
+    let seen = until_settled(&app, &merchant, &id).await;
+    assert_eq!(seen["syncReason"], "outcome-unknown");
+    let waited = app.clock.now().since(from).as_secs();
+    assert!(waited <= 600, "{waited}");
+    let tracks = app.simulator.ledger().len() - 2;
+    app.assert_calls(&[("track", tracks)]);
+}
+
 #[tokio::test]
 async fn a_booking_that_comes_meanwhile_ends_the_wait() {
     let app = TestApp::start().await;

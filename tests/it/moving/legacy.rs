@@ -96,7 +96,9 @@ impl Node {
 
     async fn import(&self, app: &TestApp, writes: bool) -> Report {
         let from = Foreign::open(&self.lab.url).await.unwrap();
-        let report = import(&from, &app.app.store, app.clock.now(), writes).await.unwrap();
+        let report = import(&from, &app.app.store, &app.app.config.parcelx.words, app.clock.now(), writes)
+            .await
+            .unwrap();
         from.close().await;
         report
     }

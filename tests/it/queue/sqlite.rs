@@ -292,3 +292,34 @@ async fn two_writers_on_one_file_lose_nothing_and_run_nothing_twice() {
     }
     assert_eq!(claim(&handles[0], 1).await.len(), 0);
 }
+
+/// What was in it is rebuilt from the orders: a restart loop, or a queue that takes nothing, helps nobody.
+#[tokio::test]
+async fn a_damaged_file_is_moved_aside_and_made_anew() {
+    for page in [1_u64, 2, 3, 4, 5] {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("queue.db");
+        let queue = open(&path, &clock(), Keep::default()).await.unwrap();
+        let names: Vec<_> = (0..200).map(|n| format!("job-{n}")).collect();
+        add(&queue, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        drop(queue);
+        let conn = rusqlite::Connection::open(&path).unwrap();
+        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        drop(conn);
+        let mut bytes = fs::read(&path).unwrap();
+        let at = usize::try_from((page - 1) * 4096).unwrap();
+        for (n, byte) in bytes[at..at + 4096].iter_mut().enumerate() {
+            *byte = u8::try_from(n.wrapping_mul(151) % 251).unwrap();
+        }
+        fs::write(&path, bytes).unwrap();
+
+        let queue = open(&path, &clock(), Keep::default()).await.unwrap();
+        add(&queue, &["anew"]).await;
+        assert_eq!(ids(&claim(&queue, 500).await), ["anew"], "page {page}");
+        let aside = fs::read_dir(dir.path()).unwrap().filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name().into_string().unwrap();
+            name.starts_with("queue.db.damaged-")
+        });
+        assert!(aside.count() >= 1, "page {page}: it is kept for whoever wants to look");
+    }
+}

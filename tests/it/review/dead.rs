@@ -9,6 +9,7 @@ use waybill::{
         reason,
         status::SyncStatus,
     },
+    features::provider_accounts::{breaker::Breaker, guard::Guard},
     platform::queue::{
         ActiveJob,
         job::{DeathCause, Job, JobError},
@@ -60,11 +61,19 @@ fn context(app: &TestApp) -> Context {
     let timeout = Duration::from_secs(25);
     let base_url: url::Url = format!("http://{}", app.provider_address).parse().unwrap();
     let label_hosts = LabelHosts::new(base_url.clone(), &[]);
-    let settings = Settings { base_url, access_key: key(), secret_key: key(), timeout, label_hosts };
+    let words = Arc::default();
+    let settings = Settings { base_url, access_key: key(), secret_key: key(), timeout, words, label_hosts };
     let (logs, clock) = (app.app.logs.clone(), app.clock.clone());
     Context {
         orders: app.app.state.orders.clone(),
         carrier: Arc::new(ParcelXClient::new(settings, logs, clock, Protection::default()).unwrap()),
+        guard: Guard::new(
+            app.app.accounts.clone(),
+            Breaker::new(0, app.clock.clone()),
+            app.clock.clone(),
+            timeout,
+            Vec::new(),
+        ),
         clock: app.clock.clone(),
         call_times: CallTimes { send_within: SEND_WITHIN, call: timeout, settle_within: SETTLE_WITHIN },
         reconcile: vec![Duration::from_secs(5)],

@@ -89,6 +89,9 @@ impl Job for CancelOrderJob {
         for _ in 0..STEPS {
             let next_action = order.next_cancel_action(self.generation, ctx.clock.now());
             if order.provider_env() != ctx.orders.env() && next_action != NextCancelAction::Done {
+                if ctx.clock.now().since(order.updated_at()) < super::LEFT_ALONE {
+                    return Ok(super::for_another_provider());
+                }
                 order = ctx
                     .settled(ctx.orders.review_cancellations(order.id(), reason::OTHER_ENVIRONMENT).await?)?;
                 continue;

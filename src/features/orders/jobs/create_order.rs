@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Context, call, words::words};
+use super::{Context, call, reconcile::trier, words::words};
 use crate::{
     base::{fault, ids},
     features::orders::{
@@ -25,7 +25,7 @@ use crate::{
         },
         store::StoreError,
     },
-    provider::carrier::{Attempt, CallError, CallOutcome, CallPermit, redact},
+    provider::carrier::{Attempt, CallError, CallOutcome, CallPermit, Cause, Shipment, redact},
 };
 
 /// How often one run follows its order when others change it.
@@ -39,6 +39,9 @@ pub struct CreateOrderJob {
     pub user_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_order_id: Option<String>,
+    /// Where the parcel is picked up; absent in jobs of other producers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pick_address_id: Option<String>,
     /// Absent in jobs of other producers, which count as current.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
@@ -59,6 +62,7 @@ impl From<&Order> for CreateOrderJob {
             order_id: order.id().to_owned(),
             user_id: order.user_id().to_owned(),
             client_order_id: order.client_order_id().map(str::to_owned),
+            pick_address_id: Some(order.payload().pick_address_id.clone()),
             generation: Some(order.generation()),
         }
     }
@@ -74,6 +78,9 @@ impl Job for CreateOrderJob {
         };
         for _ in 0..STEPS {
             if order.provider_env() != ctx.orders.env() && order.provider_sync_status().is_open() {
+                if ctx.clock.now().since(order.trying_since()) < super::LEFT_ALONE {
+                    return Ok(super::for_another_provider());
+                }
                 order = ctx.settled(ctx.orders.review(order.id(), reason::OTHER_ENVIRONMENT).await?)?;
             }
             order = match order.next_action(self.generation, ctx.clock.now()) {
@@ -144,20 +151,24 @@ impl Context {
             fault::reach("book:after-outcome");
             let word = outcome.as_str("booked");
             tracing::info!(order.id = taken.id(), verdict = word, "order {}: {word}", taken.id());
-            if let CallOutcome::Refused(words) = outcome {
-                return Ok(Booked::Refused(Box::new(taken), attempt, words));
+            if is_to_be_confirmed(&outcome) {
+                return Ok(Booked::Refused(Box::new(taken), attempt, outcome));
             }
             let log_id = &attempt.request_log_id;
             let settled = orders.resolve_taken(taken, log_id, &outcome, first_poll).await;
             settled.map(|order| Booked::Settled(order.map(Box::new))).map_err(CallError::Store)
         };
-        match self.detached(booking).await? {
+        let trier = trier(order);
+        let calls = self.guard.calls_for(&job.token, trier);
+        let ended = self.detached(booking).await?;
+        drop(calls);
+        match ended {
             Ok(Booked::Settled(order)) => {
                 fault::reach("book:after-settle");
                 self.settled(order.map(|order| *order))
             }
-            Ok(Booked::Refused(order, attempt, words)) => {
-                let outcome = self.confirm_refusal(&order, words, job).await?;
+            Ok(Booked::Refused(order, attempt, outcome)) => {
+                let outcome = self.confirm(&order, outcome, job).await?;
                 fault::reach("book:before-settle-refused");
                 let log_id = &attempt.request_log_id;
                 self.settled(self.orders.resolve_taken(*order, log_id, &outcome, first_poll).await?)
@@ -173,7 +184,7 @@ impl Context {
     async fn close(&self, order: &Order, attempt: &Attempt, job: &ActiveJob) -> Result<Order, JobError> {
         let call = call(order, attempt.no, order.created_at(), job);
         let outcome = match self.carrier.close_create(&call, attempt).await? {
-            CallOutcome::Refused(words) => self.confirm_refusal(order, words, job).await?,
+            outcome if is_to_be_confirmed(&outcome) => self.confirm(order, outcome, job).await?,
             outcome => outcome,
         };
         fault::reach("close:before-settle");
@@ -209,8 +220,13 @@ impl Context {
 /// How far a call to book has come.
 enum Booked {
     Settled(Option<Box<Order>>),
-    /// To be settled when it is known that the refusal is final.
-    Refused(Box<Order>, Attempt, String),
+    /// To be settled when it is known that nothing was booked.
+    Refused(Box<Order>, Attempt, CallOutcome<Shipment>),
+}
+
+/// A readable no: the order is looked up before it is believed.
+fn is_to_be_confirmed(outcome: &CallOutcome<Shipment>) -> bool {
+    matches!(outcome, CallOutcome::Refused(_) | CallOutcome::Deferred { cause: Cause::Declined(_), .. })
 }
 
 /// The job ends as its order stands, so that a queue board tells the truth.

@@ -8,7 +8,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Context, CreateOrderJob, call};
+use super::{
+    Context, CreateOrderJob, call,
+    words::{texts, words as shown},
+};
 use crate::{
     base::timestamp::Timestamp,
     features::orders::{
@@ -16,12 +19,22 @@ use crate::{
         reason,
         status::SyncStatus,
     },
+    features::provider_accounts::{Seen, Trier},
     platform::queue::{
         ActiveJob,
         job::{JobError, Payload},
     },
-    provider::carrier::{Attempt, By, Call, CallOutcome, Heard, Shipment, Tracking},
+    provider::carrier::{AccountProblem, Attempt, By, Call, CallOutcome, Cause, Heard, Shipment, Tracking},
 };
+
+/// For whom an order's calls are made.
+pub(super) fn trier(order: &Order) -> Trier {
+    let pick_address = Some(order.payload().pick_address_id.clone());
+    Trier { merchant: order.user_id().to_owned(), pick_address }
+}
+
+/// How far back a booking is that the provider must still know.
+const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What the control look-up says of look-ups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,27 +127,54 @@ impl Context {
         self.settled(after)
     }
 
-    /// What a refused create comes to. The provider may refuse our reference because it has booked it before:
-    /// for a request that a proxy has sent twice, or a call that nobody heard of. So a refusal is final only
-    /// when a look-up finds no live shipment.
-    pub(super) async fn confirm_refusal(
+    /// What a create comes to that was answered with a no: `refused`, or declined for now. The provider may
+    /// refuse our reference because it has booked it before: for a request that a proxy has sent twice, or a
+    /// call that nobody heard of. So a no is believed only when a look-up finds no live shipment. And when
+    /// orders of several merchants in a row get the same one, it is not about the order: that waits.
+    pub(super) async fn confirm(
         &self,
         order: &Order,
-        words: String,
+        refused: CallOutcome<Shipment>,
         job: &ActiveJob,
     ) -> Result<CallOutcome<Shipment>, JobError> {
         // It settles nothing then, whatever a look-up shows.
-        if order.booking().unresolved().is_some() {
-            return Ok(CallOutcome::Refused(words));
+        if order.booking().unresolved().is_some() && matches!(refused, CallOutcome::Refused(_)) {
+            return Ok(refused);
         }
+        Ok(match self.look_after_refusal(order, refused, job).await? {
+            CallOutcome::Refused(words) if self.is_in_a_row(order, &words, job).await? => {
+                CallOutcome::deferred(Cause::Account(AccountProblem::Refusals, words))
+            }
+            outcome => outcome,
+        })
+    }
+
+    /// Whether refusals like this one hold the account.
+    async fn is_in_a_row(&self, order: &Order, words: &str, job: &ActiveJob) -> Result<bool, JobError> {
+        let shown = shown(order, words);
+        let seen = Seen::new(trier(order), order.id(), words, shown, &texts(order));
+        let booked = match self.guard.row_at().await? {
+            Some(at) => self.orders.last_booked(at + Duration::from_millis(1)).await?.is_some(),
+            None => false,
+        };
+        Ok(self.guard.refused(&seen, booked, &job.token).await?)
+    }
+
+    async fn look_after_refusal(
+        &self,
+        order: &Order,
+        refused: CallOutcome<Shipment>,
+        job: &ActiveJob,
+    ) -> Result<CallOutcome<Shipment>, JobError> {
+        let words = refused.reason().unwrap_or_default();
         let by = By::Reference(order.order_number().to_owned());
         Ok(match self.track(order, by, order.order_number(), job).await? {
-            CallOutcome::Done(Tracking::NotFound | Tracking::Cancelled { .. }) => CallOutcome::Refused(words),
+            CallOutcome::Done(Tracking::NotFound | Tracking::Cancelled { .. }) => refused,
             // That of an earlier payload, whose cancel is under way.
             CallOutcome::Done(Tracking::Live { awb: Some(awb) })
                 if order.cancellation().of(&awb).is_some() =>
             {
-                CallOutcome::Refused(words)
+                refused
             }
             CallOutcome::Done(Tracking::Live { awb: Some(awb) }) => {
                 tracing::warn!(order.id = order.id(), "order {} was refused, and is booked", order.id());
@@ -144,7 +184,7 @@ impl Context {
                 CallOutcome::unanswered(format!("refused, and yet there is a shipment: {words}"))
             }
             // One that says nothing proves nothing; where look-ups are not believed, a refusal is.
-            _ if !self.lookup_trusted => CallOutcome::Refused(words),
+            _ if !self.lookup_trusted => refused,
             _ => CallOutcome::unanswered(format!("refused, and not looked up: {words}")),
         })
     }
@@ -181,7 +221,9 @@ impl Context {
     /// Looks for the last order that was booked when the unresolved call had already been made: if that is
     /// not found, nothing that look-ups do not find can be believed to be absent.
     async fn control(&self, order: &Order, since: Timestamp, job: &ActiveJob) -> Result<Control, JobError> {
-        let Some(known) = self.orders.last_booked(since).await? else { return Ok(Control::NotYet) };
+        let Some(known) = self.orders.last_booked(since).await? else {
+            return self.old_control(order, job).await;
+        };
         let by = By::Reference(known.order_number().to_owned());
         Ok(match self.track(order, by, known.order_number(), job).await? {
             CallOutcome::Done(Tracking::Live { awb } | Tracking::Cancelled { awb })
@@ -191,6 +233,24 @@ impl Context {
             }
             tracked if tracked.may_yet_be_answered() => Control::NotYet,
             _ => Control::Fails,
+        })
+    }
+
+    /// Nothing was booked since. A booking from before the call proves nothing by being found; but that it is
+    /// not, although it had its time to show, proves that look-ups cannot be trusted.
+    async fn old_control(&self, order: &Order, job: &ActiveJob) -> Result<Control, JobError> {
+        let now = self.clock.now();
+        let Some(known) = self.orders.last_booked(now - REMEMBERED).await? else {
+            return Ok(Control::NotYet);
+        };
+        let shown_by = self.reconcile.last().copied().unwrap_or_default();
+        if known.booked_at().is_none_or(|at| now.since(at) < shown_by) {
+            return Ok(Control::NotYet);
+        }
+        let by = By::Reference(known.order_number().to_owned());
+        Ok(match self.track(order, by, known.order_number(), job).await? {
+            CallOutcome::Done(Tracking::NotFound) => Control::Fails,
+            _ => Control::NotYet,
         })
     }
 

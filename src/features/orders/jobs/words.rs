@@ -3,6 +3,8 @@
 //! Guards against a provider that quotes the order it refuses: a board's readers need not know whom an order
 //! is for.
 
+use serde_json::Value;
+
 use crate::{
     features::orders::model::Order,
     provider::carrier::{OrderPayload, redact},
@@ -17,6 +19,11 @@ pub fn words(order: &Order, text: &str) -> String {
 /// The same for an order with this payload.
 #[must_use]
 pub fn words_of(payload: &OrderPayload, text: &str) -> String {
+    redact::words_without(text, personal(payload))
+}
+
+/// The order's fields that may name somebody.
+fn personal(payload: &OrderPayload) -> impl Iterator<Item = &str> {
     let to = &payload.consignee;
     let fields = [
         Some(&to.name),
@@ -27,6 +34,20 @@ pub fn words_of(payload: &OrderPayload, text: &str) -> String {
         Some(&to.state),
     ];
     let descriptions = payload.items.iter().filter_map(|item| item.description.as_ref());
-    let personal = fields.into_iter().flatten().chain(descriptions).map(String::as_str);
-    redact::words_without(text, personal)
+    fields.into_iter().flatten().chain(descriptions).map(String::as_str)
+}
+
+/// All texts of what is to be shipped: what a provider may quote.
+pub(super) fn texts(order: &Order) -> Vec<String> {
+    fn walk(value: Value, out: &mut Vec<String>) {
+        match value {
+            Value::String(text) => out.push(text),
+            Value::Array(list) => list.into_iter().for_each(|value| walk(value, out)),
+            Value::Object(map) => map.into_iter().for_each(|(_, value)| walk(value, out)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let mut out = Vec::new();
+    walk(serde_json::to_value(order.payload()).unwrap_or_default(), &mut out);
+    out
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Actor, Amend, CancelDecision, LabelFailure, LabelRequest, Order, PollSchedule};
+use super::{Actor, Amend, CancelDecision, LabelFailure, LabelRequest, Order, PollSchedule, notice};
 use crate::{
     base::timestamp::Timestamp,
     features::orders::{
@@ -74,6 +74,10 @@ pub enum OperatorAction<'a> {
     Adopt { awb: &'a str },
     /// It is sent once more. `may_be_booked`: an earlier call may have booked it.
     Rebook { may_be_booked: bool },
+    /// It is booked, and has another order's shipment: it gets this one, or none until that is free.
+    Exchange { awb: Option<&'a str> },
+    /// It is failed, by somebody else's fault, and sent once more.
+    Resend,
     /// It is given up, with words for its merchant.
     Fail { words: &'a str },
     /// The cancel of a shipment that waits for a person is sent anew.
@@ -140,6 +144,7 @@ impl Order {
     pub fn apply(&mut self, event: Event<'_>, now: Timestamp) -> Result<Applied, IllegalStep> {
         let (next, applied) = self.after(event, now)?;
         if applied.changed() {
+            notice::step(self, &next, now);
             *self = next;
         }
         Ok(applied)

@@ -146,6 +146,7 @@ impl Order {
             overdue_at: None,
             outbox_at: None,
             review: None,
+            failed_at: None,
             payload,
             booking: Booking::default(),
             cancellation: super::Cancellation::default(),

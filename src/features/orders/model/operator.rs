@@ -31,6 +31,8 @@ impl Order {
         match action {
             OperatorAction::Adopt { awb } => self.book(&found(awb.to_owned()), Actor::Operator, now)?,
             OperatorAction::Rebook { may_be_booked } => self.rebook(may_be_booked, now)?,
+            OperatorAction::Exchange { awb } => self.exchange(awb, now),
+            OperatorAction::Resend => self.resend(now)?,
             OperatorAction::Fail { words } => {
                 self.next_check_at = None;
                 self.end_cancel_request(now);
@@ -64,6 +66,8 @@ impl Order {
             OperatorAction::RequestCancel { .. } => return self.allows_cancel(),
             OperatorAction::Amend { draft, .. } => return self.allows_amend(draft),
             OperatorAction::TryNow => return self.waits_for_a_time(now),
+            OperatorAction::Resend => return self.may_be_resent(now),
+            OperatorAction::Exchange { .. } => return self.may_be_exchanged(),
             OperatorAction::Adopt { .. } | OperatorAction::Rebook { .. } | OperatorAction::Fail { .. } => {
                 self.reviewed()?;
                 self.not_under_way(now)?;
@@ -128,6 +132,53 @@ impl Order {
         self.next_check_at = None;
         let why = "booked again by an operator".to_owned();
         self.step(SyncStatus::Retrying, Actor::Operator, Some(why), now)?;
+        self.dispatch_next(now);
+        Ok(())
+    }
+
+    /// Nothing is sent beside what may be live, and nothing that its merchant does not want any more.
+    fn may_be_resent(&self, now: Timestamp) -> Result<(), Refusal> {
+        match self.provider_sync_status {
+            SyncStatus::Failed => {}
+            status => return Err(Refusal::NotFailed(status)),
+        }
+        if self.cancellation.may_be_live() {
+            return Err(Refusal::ShipmentLive);
+        }
+        if self.cancellation.state() != CancellationState::None {
+            return Err(Refusal::CancelRequested);
+        }
+        self.not_under_way(now)
+    }
+
+    /// What is being cancelled stays as it is: the cancel names the shipment.
+    fn may_be_exchanged(&self) -> Result<(), Refusal> {
+        match self.provider_sync_status {
+            SyncStatus::Success => {}
+            status => return Err(Refusal::NotInReview(status)),
+        }
+        if self.cancellation.state() == CancellationState::None {
+            Ok(())
+        } else {
+            Err(Refusal::CancelRequested)
+        }
+    }
+
+    /// What is known of the shipment goes with it, and so does its label.
+    fn exchange(&mut self, awb: Option<&str>, now: Timestamp) {
+        self.awb = awb.map(str::to_owned);
+        (self.courier_name, self.courier_code, self.label) = (None, None, None);
+        self.note(Actor::Operator, "its shipment was exchanged by an operator", now);
+    }
+
+    /// As an amendment, with the payload that it has.
+    fn resend(&mut self, now: Timestamp) -> Result<(), IllegalStep> {
+        self.booking.start_anew(now);
+        self.dispatch.moved_on();
+        self.next_check_at = None;
+        let why = "sent again by an operator".to_owned();
+        self.step(SyncStatus::Queued, Actor::Operator, Some(why), now)?;
+        self.sync_reason = None;
         self.dispatch_next(now);
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Labels: asked for inside a request, fetched by a worker, since only workers speak to the provider.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
 
 use super::{OrderService, StoreError};
 use crate::{
@@ -25,7 +27,13 @@ pub struct Labels {
     life: Duration,
     /// How long a request waits for a worker.
     wait: Duration,
+    /// Requests of this process that may wait at the same time; others are told at once that it takes a
+    /// while.
+    waiting: Arc<Semaphore>,
 }
+
+/// Each that waits reads its order a few times a second.
+const MOST_WAITING: usize = 128;
 
 /// What a merchant is told of a label.
 #[derive(Debug)]
@@ -47,7 +55,7 @@ pub enum LabelResult {
 impl Labels {
     #[must_use]
     pub fn new(orders: OrderService, life: Duration, wait: Duration) -> Self {
-        Self { orders, life, wait }
+        Self { orders, life, wait, waiting: Arc::new(Semaphore::new(MOST_WAITING)) }
     }
 
     /// The label of a merchant's order: what is known of it, or what a worker brings in time. Nothing: they
@@ -88,6 +96,7 @@ impl Labels {
 
     /// Looks until `request` is answered, or the time for that is over.
     async fn wait_for(&self, mut order: Order, request: u32) -> Result<LabelResult, StoreError> {
+        let Ok(_turn) = self.waiting.try_acquire() else { return Ok(answer(order, request)) };
         let over = tokio::time::Instant::now() + self.wait;
         let mut pause = FIRST_PAUSE;
         while order.label_to_fetch(request).is_some() && tokio::time::Instant::now() < over {

@@ -9,7 +9,10 @@ use crate::{
         model::{Event, Order},
         reason,
     },
-    platform::store::{self, Document, Query, StoreError},
+    platform::{
+        outbox::Dispatched,
+        store::{self, Document, Query, StoreError},
+    },
     provider::carrier::{CallOutcome, CallTimes, Shipment},
 };
 
@@ -131,7 +134,7 @@ impl OrderService {
     }
 
     /// Whether an order has the shipment `awb` for its own.
-    async fn has_awb(&self, awb: &str) -> Result<bool, StoreError> {
+    pub(super) async fn has_awb(&self, awb: &str) -> Result<bool, StoreError> {
         let query = Query::sorted_by("awb", store::Order::Ascending).equal("awb", awb);
         Ok(self.store.count::<Order>(&query, 1).await?.n > 0)
     }
@@ -189,6 +192,39 @@ impl OrderService {
     /// When the store fails.
     pub async fn absent(&self, id: &str, request_log_id: &str) -> Result<Option<Order>, StoreError> {
         self.apply(id, Event::ProvenAbsent { log_id: request_log_id }).await
+    }
+
+    /// How many orders that jobs move on are for another provider than this process's, among the 5000 that
+    /// are due first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn open_of_other_env(&self) -> Result<usize, StoreError> {
+        let (mut count, mut looked_at) = (0, 0);
+        let mut query = Query::sorted_by(Order::OVERDUE, store::Order::Ascending).limit(500);
+        loop {
+            let page = self.store.find::<Order>(&query).await?;
+            looked_at += page.docs.len();
+            count += page.docs.iter().filter(|order| order.provider_env() != self.env).count();
+            match page.next {
+                Some(cursor) if looked_at < 5000 => query = query.after(cursor),
+                _ => return Ok(count),
+            }
+        }
+    }
+
+    /// The order with this order number, or with this AWB.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn by_number_or_awb(&self, what: &str) -> Result<Option<Order>, StoreError> {
+        for field in ["orderNumber", "awb"] {
+            let query = Query::sorted_by(field, store::Order::Ascending).equal(field, what).limit(1);
+            if let Some(order) = self.store.find::<Order>(&query).await?.whole()?.into_iter().next() {
+                return Ok(Some(order));
+            }
+        }
+        Ok(None)
     }
 
     /// The order that was booked last, at `since` or later: what a look-up that works must know.

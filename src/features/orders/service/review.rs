@@ -2,8 +2,10 @@
 //! what is on record and what the provider shows has been looked at.
 
 mod bulk;
+mod exchange;
 mod list;
 mod on_behalf;
+mod resend;
 
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ pub use self::{
     bulk::{Action, Item, Report},
     list::{ReviewFilter, ReviewPage},
     on_behalf::as_it_is,
+    resend::FailedFilter,
 };
 use super::{Decision, OrderService, StoreError, Updated};
 use crate::{

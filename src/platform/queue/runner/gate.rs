@@ -25,6 +25,9 @@ pub trait Gate: Send + Sync {
     fn admit(&self, queue: &str) -> Admission;
 }
 
+/// From how many jobs a probe may choose.
+pub(super) const CHOICE: usize = 16;
+
 /// How often a working runner has its gate refreshed.
 pub const REFRESH: Duration = Duration::from_secs(1);
 
@@ -43,6 +46,11 @@ pub enum Admission {
 /// One job that is let through a shut gate.
 #[async_trait]
 pub trait Probe: Send {
+    /// Which of `jobs` is the one; the others are given back. Nothing: none of them.
+    async fn choose(&mut self, jobs: &[ActiveJob]) -> Option<usize> {
+        (!jobs.is_empty()).then_some(0)
+    }
+
     /// The job is in hand. `false`: it must not run, for somebody else's probe does.
     async fn begin(&mut self, job: &ActiveJob) -> bool;
 

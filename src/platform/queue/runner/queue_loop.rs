@@ -154,7 +154,7 @@ impl<'a, C: Send + Sync + 'static> QueueLoop<'a, C> {
         let admission = self.runner.0.gate.admit(queue);
         let max = match &admission {
             Admission::Open => held.len(),
-            Admission::Probe(_) => 1,
+            Admission::Probe(_) => gate::CHOICE,
             Admission::Closed { look_again } => return self.pause(*look_again),
         };
         match self.runner.0.queue.broker.claim(Claim { queue, max, lease }).await {

@@ -10,13 +10,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig};
 
 use super::schema;
 use crate::{
     base::{ids, timestamp::Timestamp},
-    platform::sqlite::file::{self, Identity, Pinned},
+    platform::{
+        sqlite::file::{self, Identity, Pinned},
+        telemetry::Counter,
+    },
 };
+
+static DAMAGED: Counter = Counter::new(
+    "waybill_queue_file_damaged_total",
+    "Times that a damaged queue file was moved aside and made anew.",
+);
 
 /// The three connections of a process.
 pub(super) struct Opened {
@@ -41,7 +49,10 @@ pub(super) fn open(
     now: Timestamp,
     installation: Option<&str>,
 ) -> Result<Opened, String> {
-    let lock = file::make(path, || remove_stale(path, before))?;
+    let lock = file::make(path, || {
+        remove_stale(path, before)?;
+        set_damaged_aside(path, now)
+    })?;
     // Read before the connections are made: a file put there in between then counts as a change, not as ours.
     let pinned = Pinned::new(path)?;
     let write = file::open_writer(path, |conn| {
@@ -99,6 +110,47 @@ fn view(path: &Path) -> rusqlite::Result<Connection> {
     // The first look opens the side files, which must happen under the lock.
     conn.query_row("SELECT count(*) FROM (SELECT 1 FROM jobs LIMIT 1)", [], |_| Ok(()))?;
     Ok(conn)
+}
+
+/// Moves a file away that SQLite cannot read, so that a new one is made: what was in it is rebuilt from the
+/// documents. A file that is no database, and does not look like one by its name and its size, is somebody
+/// else's.
+fn set_damaged_aside(path: &Path, now: Timestamp) -> io::Result<()> {
+    if fs::metadata(path).map_or(true, |m| m.len() == 0 || m.is_dir()) {
+        return Ok(());
+    }
+    let Some(why) = damage(path) else { return Ok(()) };
+    let aside = format!(".damaged-{}", now.to_string().replace(':', ""));
+    for suffix in ["-wal", "-shm", "-journal", ""] {
+        match fs::rename(side(path, suffix), side(path, &format!("{aside}{suffix}"))) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+    }
+    DAMAGED.increment(&[]);
+    let (path, aside) = (path.display(), side(path, &aside));
+    tracing::error!(%path, aside = %aside.display(), reason = why,
+        "the queue file {path} is damaged ({why}): it was moved to {} and a new one is made; the jobs are \
+         rebuilt from the orders", aside.display());
+    Ok(())
+}
+
+/// What SQLite finds wrong with the file; nothing when it is whole, or cannot be looked at now.
+fn damage(path: &Path) -> Option<String> {
+    let named = path.extension().is_some_and(|end| ["db", "sqlite", "sqlite3"].iter().any(|e| end == *e));
+    let pages = fs::metadata(path).is_ok_and(|m| m.len().is_multiple_of(512));
+    let look = || {
+        let conn = file::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+    };
+    match look() {
+        Ok(found) => (found != "ok").then(|| found.replace('\n', " ")),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt) => Some(error.to_string()),
+            Some(ErrorCode::NotADatabase) if named && pages => Some(error.to_string()),
+            _ => None,
+        },
+    }
 }
 
 /// Removes side files whose database is gone: there is none (or an empty one), or another one stands in the

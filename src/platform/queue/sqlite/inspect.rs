@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{SqliteQueue, WITHIN, by_hand, sql};
+use super::{SqliteQueue, by_hand, sql};
 use crate::{
     base::timestamp::Timestamp,
     platform::queue::{
@@ -117,7 +117,10 @@ impl Inspect for SqliteQueue {
 
     /// Asks the writer, so that a file that cannot be written does not pass for well.
     async fn ping(&self) -> Result<(), QueueError> {
-        self.writer.call(WITHIN, |_| Ok(())).await
+        if let Some(why) = self.writer.failed() {
+            return Err(QueueError::Unavailable(why));
+        }
+        self.look(|conn| conn.query_row("SELECT count(*) FROM epoch", [], |_| Ok(()))).await
     }
 }
 

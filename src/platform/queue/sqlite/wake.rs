@@ -6,11 +6,14 @@
 use std::{
     collections::{BTreeSet, HashMap},
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Error, ErrorCode};
 use tokio::sync::Notify;
 
 use super::file::Opened;
@@ -25,6 +28,8 @@ pub(super) struct Shared {
     views: Mutex<Option<Views>>,
     notifies: Mutex<HashMap<String, Arc<Notify>>>,
     waiting: Mutex<Waiting>,
+    /// Something in the file could not be read: it is to be looked at.
+    suspect: AtomicBool,
     changed: Condvar,
 }
 
@@ -54,8 +59,22 @@ impl Shared {
             views: Mutex::default(),
             notifies: Mutex::default(),
             waiting: Mutex::default(),
+            suspect: AtomicBool::new(false),
             changed: Condvar::new(),
         }
+    }
+
+    /// Has the writer open the file anew, and look at it, if `error` says that it is damaged.
+    pub(super) fn heard(&self, error: &Error) {
+        let code = error.sqlite_error_code();
+        if matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) {
+            self.suspect.store(true, Relaxed);
+        }
+    }
+
+    /// Whether that is to be done now.
+    pub(super) fn take_suspicion(&self) -> bool {
+        self.suspect.swap(false, Relaxed)
     }
 
     /// Takes the reading connections of a newly opened file and gives the writing one back.

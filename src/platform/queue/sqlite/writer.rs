@@ -44,6 +44,11 @@ impl Writer {
         Ok(Self { work, shared })
     }
 
+    /// Why the last write failed, if that was a moment ago.
+    pub(super) fn failed(&self) -> Option<String> {
+        self.work.failed()
+    }
+
     /// Runs `work` in the next transaction and gives its result after the commit; after `within` its work is
     /// not waited for any longer.
     pub(super) async fn call<T: Send + 'static>(
@@ -55,7 +60,10 @@ impl Writer {
         let done = done.map_err(|_| QueueError::Unavailable("no answer in time".to_owned()))?;
         done.map_err(|undone| {
             QueueError::Unavailable(match undone {
-                Undone::Own(error) => explain(&self.shared.path, &error),
+                Undone::Own(error) => {
+                    self.shared.heard(&error);
+                    explain(&self.shared.path, &error)
+                }
                 Undone::All(why) => why,
             })
         })
@@ -110,6 +118,10 @@ impl Target for Jobs {
 
     fn begin(&mut self) -> Result<(Connection, Effects), String> {
         let now = self.clock.now();
+        if self.shared.take_suspicion() {
+            self.shared.retire();
+            self.open = None;
+        }
         let conn = self.ready().and_then(|open| open.conn.take().ok_or("its connection was lost".to_owned()));
         // A file that never worked is told to whoever opens it, once.
         if let (Err(why), true) = (&conn, self.proven) {

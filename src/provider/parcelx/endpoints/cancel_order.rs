@@ -50,7 +50,7 @@ mod tests {
     fn word(status: u16, body: &str) -> &'static str {
         let wire =
             CallResult::Answer(Answer { status, retry_after: None, body: Body::read(body.as_bytes()) });
-        let asked = Asked { reference: "ORD-1", payload: &Value::Null };
+        let asked = Asked::with("ORD-1", &Value::Null);
         told::<CancelOrder<'_>>(CancelOrder::read(&wire, asked), asked).1
     }
 

@@ -55,7 +55,7 @@ mod tests {
     fn read(status: u16, body: &str) -> CallOutcome<String> {
         let wire =
             CallResult::Answer(Answer { status, retry_after: None, body: Body::read(body.as_bytes()) });
-        Label::read(&wire, Asked { reference: "ORD-1", payload: &Value::Null })
+        Label::read(&wire, Asked::with("ORD-1", &Value::Null))
     }
 
     #[test]

@@ -4,12 +4,15 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::provider::{
-    carrier::{AccountProblem, By, CallOutcome, Cause, Operation, Tracking},
-    parcelx::{
-        answer::{Answer, CallResult, awb_of, text_of},
-        endpoint::{Asked, Endpoint},
-        verdict::{busy, unknown, whole},
+use crate::{
+    platform::config::Words,
+    provider::{
+        carrier::{AccountProblem, By, CallOutcome, Cause, Operation, Tracking},
+        parcelx::{
+            answer::{Answer, CallResult, awb_of, text_of},
+            endpoint::{Asked, Endpoint},
+            verdict::{busy, unknown, whole},
+        },
     },
 };
 
@@ -35,7 +38,7 @@ impl Endpoint for TrackOrder<'_> {
     }
 
     /// A look-up changes nothing: whatever it was not told, it may ask again.
-    fn read(wire: &CallResult, _asked: Asked<'_>) -> CallOutcome<Tracking> {
+    fn read(wire: &CallResult, asked: Asked<'_>) -> CallOutcome<Tracking> {
         let answer = match whole(wire) {
             Ok(answer) => answer,
             Err(outcome) => return outcome,
@@ -43,6 +46,10 @@ impl Endpoint for TrackOrder<'_> {
         let http = format!("HTTP {}", answer.status);
         match (answer.status, answer.succeeded()) {
             (200, Some(true)) => found(answer),
+            // Words about anything else than the shipment say nothing of it.
+            (200 | 400 | 404 | 406 | 422, Some(false)) if moment(answer, asked.words) => {
+                CallOutcome::deferred(Cause::Declined(answer.words()))
+            }
             // 404 without our envelope is a wrong address, not an unknown shipment.
             (200 | 400 | 404 | 406 | 422, Some(false)) => CallOutcome::Done(Tracking::NotFound),
             (401, None | Some(false)) => {
@@ -60,6 +67,14 @@ impl Endpoint for TrackOrder<'_> {
             Tracking::NotFound => "not-found",
         }
     }
+}
+
+/// A look-up that was not made: its words are about the keys, or about this moment.
+fn moment(answer: &Answer, words: &Words) -> bool {
+    let said = answer.all_words();
+    [&words.credentials, &words.account, &words.try_again, &words.timed_out]
+        .iter()
+        .any(|phrases| phrases.found_in(&said))
 }
 
 fn found(answer: &Answer) -> CallOutcome<Tracking> {
@@ -81,7 +96,7 @@ mod tests {
     fn of(status: u16, fixture: &str) -> CallOutcome<Tracking> {
         let wire =
             CallResult::Answer(Answer { status, retry_after: None, body: Body::read(fixture.as_bytes()) });
-        TrackOrder::read(&wire, Asked { reference: "ORD-1", payload: &Value::Null })
+        TrackOrder::read(&wire, Asked::with("ORD-1", &Value::Null))
     }
 
     #[test]
@@ -126,6 +141,10 @@ mod tests {
             settles_nothing(200, body);
         }
         settles_nothing(404, "Not found");
+        for words in ["Something went wrong, try again later", "Invalid token", "Request timeout"] {
+            let body = json!({"status": false, "responsemsg": words}).to_string();
+            assert!(of(200, &body).may_yet_be_answered(), "{words}");
+        }
     }
 
     #[test]

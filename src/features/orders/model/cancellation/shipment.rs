@@ -62,9 +62,51 @@ pub struct ShipmentCancellation {
     /// The provider's words of a refusal, or why a person must look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The provider's words of a refusal that was not settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
     /// A person has seen that the shipment stays live.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub left_live: bool,
+}
+
+/// Whether a refusal says that the shipment is cancelled already, and not that something else has happened to
+/// it: "already picked" is a plain no.
+fn says_cancelled(words: &str) -> bool {
+    let words = words.to_lowercase();
+    let parts = words.split([':', ';', ',', '.', '(', ')']);
+    parts.into_iter().any(says_cancelled_in)
+}
+
+fn says_cancelled_in(part: &str) -> bool {
+    let words: Vec<_> = part.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    let cancelled = |near: &[&str]| near.iter().any(|word| word.starts_with("cancel"));
+    words.iter().enumerate().any(|(at, word)| {
+        let before = words.get(at.saturating_sub(1)..at).unwrap_or_default();
+        let after = words.get(at + 1..(at + 4).min(words.len())).unwrap_or_default();
+        *word == "already" && (cancelled(before) || cancelled(after))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_cancelled;
+
+    #[test]
+    fn only_what_is_cancelled_already_is_not_plainly_refused() {
+        for words in ["Order is already cancelled", "already been canceled", "Shipment cancelled already"] {
+            assert!(says_cancelled(words), "{words}");
+        }
+        for words in [
+            "Order already picked",
+            "already dispatched",
+            "Shipment already shipped",
+            "Cannot be cancelled: already picked up",
+            "Cancellation not allowed",
+        ] {
+            assert!(!says_cancelled(words), "{words}");
+        }
+    }
 }
 
 impl ShipmentCancellationState {
@@ -89,6 +131,7 @@ impl ShipmentCancellation {
             waits: 0,
             paused_ms: 0,
             detail: None,
+            refusal: None,
             left_live: false,
         }
     }
@@ -211,8 +254,8 @@ impl ShipmentCancellation {
         let live = matches!(tracked, CallOutcome::Done(Tracking::Live { .. }));
         // A refusal that no unanswered call came before: what is live was refused. Its words only make us
         // more careful.
-        let plain = self.unresolved_calls == 0
-            && self.detail.as_ref().is_some_and(|words| !words.to_lowercase().contains("already"));
+        let plain =
+            self.unresolved_calls == 0 && self.detail.as_ref().is_some_and(|words| !says_cancelled(words));
         if self.state == ShipmentCancellationState::Unclear && plain && live {
             (self.state, self.next_check_at) = (ShipmentCancellationState::Refused, None);
             return true;
@@ -229,7 +272,10 @@ impl ShipmentCancellation {
                 (self.state, self.next_check_at) = (ShipmentCancellationState::Wanted, None);
             }
             (ShipmentCancellationState::Accepted, ..) => self.review(reason::CANCEL_UNCONFIRMED),
-            _ => self.review(reason::CANCEL_UNCLEAR),
+            _ => {
+                self.refusal = self.detail.take();
+                self.review(reason::CANCEL_UNCLEAR);
+            }
         }
         true
     }
@@ -249,7 +295,12 @@ impl ShipmentCancellation {
         self.next_check_at = None;
         match fate {
             Fate::Cancelled => (self.state, self.detail) = (ShipmentCancellationState::Confirmed, None),
-            Fate::Live => (self.state, self.left_live) = (ShipmentCancellationState::Refused, true),
+            Fate::Live => {
+                (self.state, self.left_live) = (ShipmentCancellationState::Refused, true);
+                // Its merchant reads what ParcelX said, and no code of ours.
+                let words = self.refusal.take();
+                self.detail = Some(words.unwrap_or_else(|| "the shipment is live".to_owned()));
+            }
         }
     }
 

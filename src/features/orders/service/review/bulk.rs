@@ -145,6 +145,9 @@ impl ReviewService {
                 order.reviewed()?;
                 self.our_provider(&order)?;
                 let awb = self.found(&order).await?;
+                if self.orders.has_awb(&awb).await? {
+                    return Err(Refusal::AwbOfAnother.into());
+                }
                 Ok(order.allows(OperatorAction::Adopt { awb: &awb }, now)?)
             }
             Action::Rebook { .. } => {

@@ -1,5 +1,5 @@
-//! What people do with orders that need not wait for one: cancel, correct or send again for their merchant,
-//! try what waits for a time at once, and look at personal data. Each with a line in the audit log.
+//! What people do with orders that need not wait for one: cancel or correct for their merchant, try what
+//! waits for a time at once, and look at personal data. Each with a line in the audit log.
 
 use super::{Refusal, ReviewError, ReviewService, StoreError};
 use crate::features::{
@@ -28,16 +28,7 @@ impl ReviewService {
     /// # Errors
     /// As [`ReviewService::cancel`].
     pub async fn amend(&self, id: &str, draft: &NewOrder) -> Result<Order, ReviewError> {
-        self.on_behalf(id, "order.amend", |_| Wanted::Amend(draft.clone(), "amended by an operator")).await
-    }
-
-    /// Sends a failed order again as it is.
-    ///
-    /// # Errors
-    /// As [`ReviewService::cancel`].
-    pub async fn resend(&self, id: &str) -> Result<Order, ReviewError> {
-        let same = |order: &Order| Wanted::Amend(as_it_is(order), "sent again by an operator");
-        self.on_behalf(id, "order.resend", same).await
+        self.on_behalf(id, "order.amend", |_| Wanted::Amend(draft.clone())).await
     }
 
     /// Tries at once what the order waits a time for.
@@ -101,7 +92,7 @@ impl ReviewService {
     async fn decide_wanted(&self, order: &Order, line: &str, wanted: &Wanted) -> Result<Order, ReviewError> {
         let action = match wanted {
             Wanted::Cancel => OperatorAction::RequestCancel { words: self.by.reason() },
-            Wanted::Amend(draft, words) => OperatorAction::Amend { draft, words },
+            Wanted::Amend(draft) => OperatorAction::Amend { draft, words: "amended by an operator" },
             Wanted::TryNow => OperatorAction::TryNow,
         };
         self.decide(order, line, action).await
@@ -110,7 +101,7 @@ impl ReviewService {
 
 enum Wanted {
     Cancel,
-    Amend(NewOrder, &'static str),
+    Amend(NewOrder),
     TryNow,
 }
 

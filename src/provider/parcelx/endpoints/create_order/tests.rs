@@ -37,7 +37,7 @@ fn cod() -> Value {
 fn read_fixture(status: u16, text: &str) -> CallOutcome<Shipment> {
     CreateOrder::read(
         &CallResult::Answer(Answer { status, retry_after: None, body: Body::read(text.as_bytes()) }),
-        Asked { reference: "ORD-TEST", payload: &Value::Null },
+        Asked::with("ORD-TEST", &Value::Null),
     )
 }
 

@@ -1,0 +1,113 @@
+//! What an operator watches: orders by state, the queues' depth, the oldest open order, live workers. One
+//! process looks for all, now and then, and never far.
+
+use std::time::Duration;
+
+use super::App;
+use crate::{
+    features::orders::{model::Order, status::SyncStatus},
+    platform::{
+        outbox::{Dispatched, Lease},
+        queue::QueueError,
+        store::{Order as Sort, Query, StoreError},
+        telemetry::Gauge,
+    },
+};
+
+static ORDERS: Gauge = Gauge::new(
+    "waybill_orders",
+    "Orders by state, as the leader of the workers last counted them; at most 10000 of each. Only states \
+     that are left again.",
+);
+static OLDEST: Gauge = Gauge::new(
+    "waybill_oldest_open_order_seconds",
+    "Age of the oldest of the 200 open orders that are due first.",
+);
+static JOBS: Gauge =
+    Gauge::new("waybill_queue_jobs", "Jobs by queue and state, as the leader last counted them.");
+static WORKERS: Gauge = Gauge::new("waybill_workers", "Live workers by queue, as the leader last saw them.");
+
+/// Between two looks.
+pub(super) const EVERY: Duration = Duration::from_secs(15);
+/// How far orders of a state are counted.
+const COUNTED: usize = 10_000;
+const LOOKED_AT: usize = 200;
+
+/// The states in which an order does not stay.
+const OPEN: [SyncStatus; 5] = [
+    SyncStatus::Queued,
+    SyncStatus::Processing,
+    SyncStatus::Retrying,
+    SyncStatus::Reconciling,
+    SyncStatus::NeedsReview,
+];
+
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+impl App {
+    /// Sets the gauges while this process is the leader. Ends never; to be dropped.
+    pub(super) async fn watch(self, lease: Lease) {
+        let mut shown = false;
+        loop {
+            let leads = lease.is_held();
+            if leads || shown {
+                let looked = if leads { self.look().await } else { self.forget() };
+                if let Err(error) = looked {
+                    tracing::warn!(%error, "the gauges of orders and queues could not be set");
+                }
+            }
+            shown = leads;
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    async fn look(&self) -> Result<(), LookError> {
+        for status in OPEN {
+            let query =
+                Query::sorted_by("userId", Sort::Ascending).equal("providerSyncStatus", status.as_str());
+            let count = self.store.count::<Order>(&query, COUNTED).await?;
+            ORDERS.set(&[("status", status.as_str())], number(count.n));
+        }
+        let due = Query::sorted_by(Order::OVERDUE, Sort::Ascending).limit(LOOKED_AT);
+        let open = self.store.find::<Order>(&due).await?.docs;
+        let now = self.clock.now();
+        let oldest = open.iter().map(|order| now.since(order.created_at())).max().unwrap_or_default();
+        OLDEST.set(&[], oldest.as_secs_f64());
+        for (queue, _) in super::queues() {
+            let counts = self.queue.inspect.counts(queue).await?;
+            for (state, count) in
+                [("waiting", counts.waiting), ("active", counts.active), ("delayed", counts.delayed)]
+            {
+                JOBS.set(&[("queue", queue), ("state", state)], number(count));
+            }
+            let workers = self.queue.inspect.workers(queue).await?.len();
+            WORKERS.set(&[("queue", queue)], number(workers));
+        }
+        Ok(())
+    }
+
+    /// Another process leads now: what this one saw last must not stand beside what that one sees.
+    fn forget(&self) -> Result<(), LookError> {
+        for status in OPEN {
+            ORDERS.set(&[("status", status.as_str())], 0.0);
+        }
+        OLDEST.set(&[], 0.0);
+        for (queue, _) in super::queues() {
+            for state in ["waiting", "active", "delayed"] {
+                JOBS.set(&[("queue", queue), ("state", state)], 0.0);
+            }
+            WORKERS.set(&[("queue", queue)], 0.0);
+        }
+        Ok(())
+    }
+}
+
+fn number(count: impl TryInto<u32>) -> f64 {
+    f64::from(count.try_into().unwrap_or(u32::MAX))
+}

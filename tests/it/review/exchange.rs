@@ -1,0 +1,53 @@
+//! Two orders of which one has the other's shipment.
+
+use waybill::{
+    features::orders::review::Refusal,
+    provider::simulator::{Answer, Lookup, Rule},
+};
+
+use super::{lines, refusal, reviewer, stored};
+use crate::support::{TestApp, orders::order};
+
+#[tokio::test]
+async fn each_gets_its_own_shipment_and_nobody_keeps_anothers() {
+    let app = TestApp::start().await;
+    app.leave_jobs();
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let merchant = app.merchant("u1");
+    app.simulator.script(Rule::create(Answer::LostAfterBooking));
+    let robbed = merchant.create(&order("AA-1")).await;
+    app.run_pending_jobs().await;
+    app.simulator.script(Rule::create(Answer::AwbOfAnother));
+    let wrong = merchant.create(&order("AA-2")).await;
+    app.run_pending_jobs().await;
+    app.advance(std::time::Duration::from_secs(5));
+    app.run_pending_jobs().await;
+    assert_eq!(stored(&app, &robbed).await.sync_reason(), Some("awb-of-another-order"));
+    let own = |id: &str, number: String| {
+        let of = app.simulator.shipments().into_iter().find(|s| s.reference == number);
+        of.map(|s| s.awb).unwrap_or_else(|| panic!("no shipment of {id}"))
+    };
+    let of_robbed = own(&robbed, stored(&app, &robbed).await.order_number().to_owned());
+    let of_wrong = own(&wrong, stored(&app, &wrong).await.order_number().to_owned());
+    assert_eq!(stored(&app, &wrong).await.awb(), Some(of_robbed.as_str()), "it was believed");
+
+    let reviews = reviewer(&app);
+    // What a preview promises the run does: neither can be done.
+    let filter = waybill::features::orders::service::review::ReviewFilter::default();
+    let action = waybill::features::orders::service::review::Action::AdoptFound;
+    let preview = reviews.all(action, &filter, true, |_| {}).await.unwrap();
+    let run = reviews.all(action, &filter, false, |_| {}).await.unwrap();
+    assert_eq!(((preview.done, preview.refused), preview.reasons), ((0, 1), run.reasons));
+
+    let (one, other) = reviews.exchange(&robbed, &wrong).await.unwrap();
+    assert_eq!((one.awb(), other.awb()), (Some(of_robbed.as_str()), Some(of_wrong.as_str())));
+    for id in [&robbed, &wrong] {
+        assert_eq!(stored(&app, id).await.provider_sync_status().as_str(), "success");
+        assert_eq!(lines(&app, id).await.last().unwrap().action, "order.exchange");
+    }
+    let again = reviews.exchange(&wrong, &robbed).await.map(|(one, _)| one);
+    assert_eq!(refusal(again), Refusal::NothingToExchange);
+    let calls = app.simulator.ledger().len() - 2;
+    app.assert_calls(&[("create", 2), ("track", calls)]);
+    assert_eq!(app.simulator.shipments().len(), 2);
+}
