@@ -1,8 +1,8 @@
 //! `waybill copy` takes all documents from one database into another.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::open::closed_at_the_end;
 use crate::{
@@ -26,7 +26,13 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
-    let from = open(args.from.as_ref().unwrap_or(&config.store.url)).await.context("from")?;
+    let from = args.from.as_ref().unwrap_or(&config.store.url);
+    if let Some(file) = from.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path))
+        && !Path::new(file).exists()
+    {
+        bail!("from: there is no file {file}"); // opening it would make one
+    }
+    let from = open(from).await.context("from")?;
     let to = open(&args.to).await.context("to")?;
     let (mut documents, mut lines) = (0, Vec::new());
     let tell = |copied: &Copied| {

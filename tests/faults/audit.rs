@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::Value;
 use tokio::time::sleep;
+use waybill::base::timestamp::Timestamp;
 
 use super::{
     process::Process,
@@ -47,6 +48,8 @@ struct Records {
     requests: Vec<Value>,
     outcomes: Vec<Value>,
     ledger: Ledger,
+    /// How far the clocks of service and provider may be apart.
+    clocks: Duration,
 }
 
 /// Waits until nothing moves any more, stops the processes in order, and looks at everything. `workers` must
@@ -67,6 +70,7 @@ pub(crate) async fn audit(rig: &Rig, workers: Vec<Process>, apis: Vec<Process>) 
         requests: rig.documents("parcelx_request_logs"),
         outcomes: rig.documents("parcelx_response_logs"),
         ledger: rig.simulator.ledger().await,
+        clocks: rig.clocks(),
     };
     exists_once(rig, &records, &mut wrong);
     for order in &records.orders {
@@ -261,15 +265,16 @@ fn calls_are_on_record(
     let of_reference =
         |e: &&Entry| e.operation == theirs && e.reference.as_deref() == order["orderNumber"].as_str();
     let calls: Vec<&Entry> = records.ledger.entries.iter().filter(of_reference).collect();
-    let mut sent_at: Vec<&str> = sent.iter().map(|log| log["sentAt"].as_str().unwrap()).collect();
+    let time = |text: &str| Timestamp::parse(text).unwrap();
+    let mut sent_at: Vec<_> = sent.iter().map(|log| time(log["sentAt"].as_str().unwrap())).collect();
     sent_at.sort_unstable();
-    let mut received_at: Vec<&str> = calls.iter().map(|e| e.received_at.as_str()).collect();
+    let mut received_at: Vec<_> = calls.iter().map(|e| time(&e.received_at)).collect();
     received_at.sort_unstable();
     let mut say = |what: &str| {
         wrong.push(format!("{ours}: {what}: order {}, logs {sent_at:?}, calls {received_at:?}", order["id"]));
     };
     if received_at.len() > sent_at.len()
-        || received_at.iter().zip(&sent_at).any(|(received, sent)| received < sent)
+        || received_at.iter().zip(&sent_at).any(|(received, sent)| *received + records.clocks < *sent)
     {
         say("a call without a request log before it");
     }

@@ -71,6 +71,10 @@ impl Backend {
         Self::Servers { url, database, redis: redis::shared(), prefix, _lab: lab }
     }
 
+    pub(crate) fn is_files(&self) -> bool {
+        matches!(self, Self::Files(_))
+    }
+
     pub(crate) fn urls(&self) -> (String, String) {
         match self {
             Self::Files(folder) => (

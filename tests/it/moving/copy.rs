@@ -158,4 +158,8 @@ async fn the_command_says_what_it_copied_and_refuses_a_second_time() {
     let (done, told) = waybill(&["copy", "--from", &from, "--to", &lab.url]);
     assert!(!done && told.contains("the target is not empty"), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
+    let nowhere = app.folder.path().join("nowhere.db");
+    let (done, told) =
+        waybill(&["copy", "--from", &format!("sqlite:{}", nowhere.display()), "--to", &lab.url]);
+    assert!(!done && told.contains("there is no file") && !nowhere.exists(), "{told}");
 }

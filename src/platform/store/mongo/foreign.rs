@@ -153,8 +153,9 @@ mod tests {
         let expected = json!({ "_id": "01".repeat(12), "amount": 749, "tax": 12.5, "n": 5,
             "at": "1970-01-01T00:00:00.000Z", "by": { "user": "02".repeat(12) }, "list": [1, "x", null] });
         assert_eq!(Value::Object(read.fields.unwrap()), expected);
+        // What only looks like a type is data.
         let odd = rawdoc! { "_id": 7_i32, "x": { "$oid": "zz" } };
         let read = super::read(&odd);
-        assert_eq!((read.id.as_str(), read.fields.is_none()), ("7", true));
+        assert_eq!((read.id.as_str(), read.fields.unwrap()["x"]["$oid"].as_str()), ("7", Some("zz")));
     }
 }
