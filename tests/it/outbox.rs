@@ -334,6 +334,8 @@ async fn an_order_whose_job_is_in_no_state_gets_another_one() {
     let app = TestApp::builder().on_redis().start().await;
     let merchant = app.merchant("u1");
     let id = merchant.create(&order("A-1")).await;
+    app.advance(RELAY_AFTER * 2);
+    pass(&app).await;
     let job = stored(&app, &id).await.current_job().unwrap().1;
     app.backend.set_adrift("parcelx-orders-queue", &job);
     app.advance(GRACE * 2);

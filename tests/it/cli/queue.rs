@@ -7,8 +7,11 @@ use waybill::{
     platform::queue::{End, JobState, Keep, NewJob, Queue},
 };
 
-use super::process::{Ended, Run};
-use crate::support::{ADD, Ending};
+use super::process::{Ended, Run, WORKER};
+use crate::support::{
+    ADD, Ending,
+    redis::{Raw, forget, shared},
+};
 
 const ORDERS: &str = "parcelx-orders-queue";
 
@@ -83,4 +86,35 @@ fn a_queue_of_another_database_is_refused_with_what_mends_it() {
     assert!(refused.err.contains("remove it"), "{}", refused.err);
     std::fs::remove_file(data.join("queue.db")).unwrap();
     assert!(queue(folder.path(), &["list"]).status.success());
+}
+
+#[test]
+fn a_worker_warns_of_bullmq_workers_and_doctor_of_the_damage_that_others_left() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (server, prefix) = (shared(), format!("guests-{}", std::process::id()));
+    let url = format!("redis://{server}");
+    let on = |run: Run| run.set("QUEUE__URL", &url).set("QUEUE__PREFIX", &prefix);
+    let mut guest = Raw::connect(server);
+    // What BullMQ calls the connection of a worker; the queue's name is in base 64.
+    let name = format!("{prefix}:cGFyY2VseC1vcmRlcnMtcXVldWU=:w:node-1");
+    guest.cmd(&["CLIENT", "SETNAME", &name]);
+    let worker = on(Run::new(WORKER, folder.path()))
+        .set("PARCELX__ACCESS_KEY", "the-key")
+        .set("PARCELX__SECRET_KEY", "the-secret")
+        .set("PARCELX__BASE_URL", "http://127.0.0.1:1");
+    let mut worker = worker.start();
+    worker.log(&format!("the BullMQ worker node-1 works {ORDERS}, too"));
+    worker.stop();
+
+    let doctor = || on(Run::waybill(folder.path()).args(&["doctor"])).end();
+    let well = doctor();
+    assert!(well.status.success(), "{}", well.err);
+    assert!(well.out.contains(&format!("note       {ORDERS}: the BullMQ worker node-1")), "{}", well.out);
+    guest.cmd(&["LPUSH", &format!("{prefix}:{ORDERS}:wait"), "ghost"]);
+    let ill = doctor();
+    assert!(!ill.status.success());
+    let told = format!("trouble    {ORDERS}: 1 ids have no job (\"ghost\")");
+    assert!(ill.out.contains(&told) && ill.err.contains("the queue needs somebody"), "{ill:?}");
+    drop(guest);
+    forget(server, &prefix);
 }

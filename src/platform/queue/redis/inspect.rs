@@ -194,7 +194,7 @@ impl Inspect for RedisQueue {
     async fn examine(&self, queue: Option<&str>) -> Result<Vec<Finding>, QueueError> {
         match queue {
             Some(queue) => self.examine_queue(queue).await,
-            None => Ok(advice::look(&self.calls).await.into_iter().map(Finding::trouble).collect()),
+            None => Ok(advice::look(&self.calls).await),
         }
     }
 
