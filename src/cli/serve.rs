@@ -107,7 +107,7 @@ impl AllInOne {
 
 pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let stop = started(&config)?;
-    let Some(program) = stop.run_until_cancelled(AllInOne::build(config)).await.transpose()? else {
+    let Some(program) = stop.run_until_cancelled(Box::pin(AllInOne::build(config))).await.transpose()? else {
         return Ok(());
     };
     super::announce(&banner::all_in_one(&program.app, program.address)?);
@@ -128,7 +128,8 @@ pub(super) async fn api(config: Config) -> anyhow::Result<()> {
     config.provider(Role::Api)?;
     let listener = listen(config.http.bind, "http.bind").await?;
     let address = listener.local_addr()?;
-    let Some(app) = stop.run_until_cancelled(open(config, ProviderEnv::Live)).await.transpose()? else {
+    let Some(app) = stop.run_until_cancelled(Box::pin(open(config, ProviderEnv::Live))).await.transpose()?
+    else {
         return Ok(());
     };
     let drain = app.config.worker.drain.get();
@@ -150,7 +151,7 @@ pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
         Some(address) => Some(listen(address, "worker.bind").await?),
         None => None,
     };
-    let opening = App::open_without_merchants(config, ProviderEnv::Live, Clock::system());
+    let opening = Box::pin(App::open_without_merchants(config, ProviderEnv::Live, Clock::system()));
     let Some(app) = stop.run_until_cancelled(opening).await.transpose().map_err(explain)? else {
         return Ok(());
     };
