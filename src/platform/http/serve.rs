@@ -114,7 +114,7 @@ pub async fn serve_at(
         };
         match accepted {
             Ok((stream, address, permit)) => {
-                drop(connections.spawn(peer.clone().run(stream, address, permit)))
+                drop(connections.spawn(peer.clone().run(stream, address, permit)));
             }
             Err(error) if is_of_connection(&error) => {
                 tracing::debug!(%error, "a connection ended before it was accepted");
