@@ -239,7 +239,7 @@ impl App {
                 self.env.as_str()
             ),
             Err(error) => {
-                tracing::warn!(%error, "it is not known whether orders of another provider are open")
+                tracing::warn!(%error, "it is not known whether orders of another provider are open");
             }
         }
     }

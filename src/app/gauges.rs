@@ -16,8 +16,7 @@ use crate::{
 
 static ORDERS: Gauge = Gauge::new(
     "waybill_orders",
-    "Orders by state, as the leader of the workers last counted them; at most 10000 of each. Only states \
-     that are left again.",
+    "Orders by state, as the leader of the workers counted them in the last two minutes.",
 );
 static OLDEST: Gauge = Gauge::new(
     "waybill_oldest_open_order_seconds",
@@ -27,20 +26,12 @@ static JOBS: Gauge =
     Gauge::new("waybill_queue_jobs", "Jobs by queue and state, as the leader last counted them.");
 static WORKERS: Gauge = Gauge::new("waybill_workers", "Live workers by queue, as the leader last saw them.");
 
+const SOON: Duration = Duration::from_secs(1);
 /// Between two looks.
-pub(super) const EVERY: Duration = Duration::from_secs(15);
-/// How far orders of a state are counted.
-const COUNTED: usize = 10_000;
+const EVERY: Duration = Duration::from_secs(15);
+/// Orders are counted with every so many looks: that walks a whole index.
+const COUNTED_EVERY: u32 = 8;
 const LOOKED_AT: usize = 200;
-
-/// The states in which an order does not stay.
-const OPEN: [SyncStatus; 5] = [
-    SyncStatus::Queued,
-    SyncStatus::Processing,
-    SyncStatus::Retrying,
-    SyncStatus::Reconciling,
-    SyncStatus::NeedsReview,
-];
 
 #[derive(Debug, thiserror::Error)]
 enum LookError {
@@ -53,26 +44,29 @@ enum LookError {
 impl App {
     /// Sets the gauges while this process is the leader. Ends never; to be dropped.
     pub(super) async fn watch(self, lease: Lease) {
-        let mut shown = false;
+        let (mut shown, mut looks) = (false, 0_u32);
         loop {
             let leads = lease.is_held();
             if leads || shown {
-                let looked = if leads { self.look().await } else { self.forget() };
+                let looked = if leads { self.look(looks).await } else { self.forget() };
                 if let Err(error) = looked {
                     tracing::warn!(%error, "the gauges of orders and queues could not be set");
                 }
             }
+            looks = if leads { looks.wrapping_add(1) } else { 0 };
             shown = leads;
-            tokio::time::sleep(EVERY).await;
+            // Soon after it leads there is something to see.
+            tokio::time::sleep(if leads { EVERY } else { SOON }).await;
         }
     }
 
-    async fn look(&self) -> Result<(), LookError> {
-        for status in OPEN {
-            let query =
-                Query::sorted_by("userId", Sort::Ascending).equal("providerSyncStatus", status.as_str());
-            let count = self.store.count::<Order>(&query, COUNTED).await?;
-            ORDERS.set(&[("status", status.as_str())], number(count.n));
+    async fn look(&self, looks: u32) -> Result<(), LookError> {
+        if looks.is_multiple_of(COUNTED_EVERY) {
+            let counts = self.store.within(super::PASS).count_by::<Order>("providerSyncStatus").await?;
+            for status in SyncStatus::ALL {
+                let count = counts.get(status.as_str()).copied().unwrap_or_default();
+                ORDERS.set(&[("status", status.as_str())], number(count));
+            }
         }
         let due = Query::sorted_by(Order::OVERDUE, Sort::Ascending).limit(LOOKED_AT);
         let open = self.store.find::<Order>(&due).await?.docs;
@@ -94,7 +88,7 @@ impl App {
 
     /// Another process leads now: what this one saw last must not stand beside what that one sees.
     fn forget(&self) -> Result<(), LookError> {
-        for status in OPEN {
+        for status in SyncStatus::ALL {
             ORDERS.set(&[("status", status.as_str())], 0.0);
         }
         OLDEST.set(&[], 0.0);

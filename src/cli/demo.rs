@@ -87,7 +87,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
 
 /// Starts an instance for the demo and stops it afterwards.
 async fn own(config: Config, token: &str) -> anyhow::Result<()> {
-    let program = AllInOne::build(config).await?;
+    let program = Box::pin(AllInOne::build(config)).await?;
     if program.app.env != crate::provider::carrier::ProviderEnv::Simulator {
         bail!("ParcelX credentials are set: the demo runs only against a simulator");
     }

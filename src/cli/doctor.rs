@@ -111,7 +111,7 @@ async fn database(app: &App, found: &mut Findings) -> anyhow::Result<()> {
     found.add("database", format!("settings   ok\ndatabase   {at}"), at.clone());
     app.store.ping().await.context("database")?;
     if let Some(server) = app.store.server().await.context("database")? {
-        found.add("server", format!("server     {server}"), server.to_string());
+        found.add("server", format!("server     {server}"), server);
     }
     if let Some(offset) = app.store.clock_offset().await.context("database")? {
         let millis = i64::try_from(offset.as_millis()).unwrap_or(i64::MAX);

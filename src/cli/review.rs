@@ -52,7 +52,9 @@ pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> 
         Command::Fail(own) => {
             (many(&app, &reviews(&own.change)?, &own, Action::Fail).await?, own.change.json)
         }
-        Command::Exchange(own) => (exchange(&app, &reviews(&own.change)?, &own).await?, own.change.json),
+        Command::Exchange(own) => {
+            (Box::pin(exchange(&app, &reviews(&own.change)?, &own)).await?, own.change.json)
+        }
         Command::Resend(own) => (resend(&app, &reviews(&own.change)?, &own).await?, own.change.json),
         Command::CancelShipment(own) => {
             let result = reviews(&own.change)?.cancel_shipment(&own.id, own.awb.as_deref()).await;
@@ -182,7 +184,7 @@ async fn all(
 async fn exchange(app: &App, reviews: &ReviewService, args: &Exchange) -> anyhow::Result<Printer> {
     let [one, other] = args.ids.as_slice() else { bail!("name two orders") };
     let mut printer = Printer::new(false);
-    match reviews.exchange(one, other).await {
+    match Box::pin(reviews.exchange(one, other)).await {
         Ok((first, second)) => {
             for (id, order) in [(one, first), (other, second)] {
                 printer.item(&item(app, id, Ok(order)).await, args.change.json)?;

@@ -168,7 +168,7 @@ async fn surfaces(
 
 pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let stop = started(&config)?;
-    let Some(program) = stop.run_until_cancelled(AllInOne::build(config)).await.transpose()? else {
+    let Some(program) = stop.run_until_cancelled(Box::pin(AllInOne::build(config))).await.transpose()? else {
         return Ok(());
     };
     first_login(&program.app).await?;
@@ -192,7 +192,8 @@ pub(super) async fn api(config: Config) -> anyhow::Result<()> {
     };
     let listener = listen(config.http.bind, "http.bind").await?;
     let address = listener.local_addr()?;
-    let Some(app) = stop.run_until_cancelled(open(config, ProviderEnv::Live)).await.transpose()? else {
+    let Some(app) = stop.run_until_cancelled(Box::pin(open(config, ProviderEnv::Live))).await.transpose()?
+    else {
         return Ok(());
     };
     let (router, admin) = surfaces(&app, account, &stop).await?;
@@ -219,7 +220,7 @@ pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
         Some(address) => Some(listen(address, "worker.bind").await?),
         None => None,
     };
-    let opening = App::open_without_merchants(config, ProviderEnv::Live, Clock::system());
+    let opening = Box::pin(App::open_without_merchants(config, ProviderEnv::Live, Clock::system()));
     let Some(app) = stop.run_until_cancelled(opening).await.transpose().map_err(explain)? else {
         return Ok(());
     };

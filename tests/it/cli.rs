@@ -7,6 +7,7 @@ mod demo;
 mod first_start;
 mod label;
 mod logs;
+mod looking;
 mod migrate;
 mod probe;
 mod process;

@@ -308,8 +308,60 @@ mod tests {
             now += pause;
             assert!(account.begin_probe("t", at(now + 60), at(now)));
             assert!(account.end_probe("t", &again(), None, at(now)));
+            assert!(hold(&account).wants_other && account.nobody_else(at(now)));
         }
         assert_eq!((hold(&account).since, hold(&account).reason.as_str()), (at(0), "still"));
+    }
+
+    fn trier(merchant: &str) -> Trier {
+        Trier { merchant: merchant.to_owned(), pick_address: None }
+    }
+
+    #[test]
+    fn before_the_wait_doubles_somebody_elses_order_is_tried_at_once() {
+        let mut account = held(AccountProblem::Configuration);
+        assert!(account.begin_probe("one", at(120), at(60)));
+        assert!(account.end_probe(
+            "one",
+            &again_for(AccountProblem::Configuration),
+            Some(&trier("a")),
+            at(61)
+        ));
+        assert!(hold(&account).probe_due(at(61)) && hold(&account).wants_other);
+        assert!(!hold(&account).is_other(&trier("a")) && hold(&account).is_other(&trier("b")));
+        assert!(account.begin_probe("two", at(120), at(61)));
+        assert!(account.end_probe(
+            "two",
+            &again_for(AccountProblem::Configuration),
+            Some(&trier("b")),
+            at(62)
+        ));
+        assert_eq!((hold(&account).wants_other, hold(&account).next_probe_at), (false, at(62 + 120)));
+        assert!(!account.nobody_else(at(62 + 120)), "anybody's will do now");
+    }
+
+    #[test]
+    fn what_is_read_from_words_is_tried_with_somebody_elses_order_first() {
+        for (kind, at_once) in [
+            (AccountProblem::Wallet, true),
+            (AccountProblem::Account, true),
+            (AccountProblem::Configuration, false),
+            (AccountProblem::Credentials, false),
+        ] {
+            let mut account = Account::new("a", at(0));
+            assert!(account.report(kind, "r", Some(&trier("a")), at(5)));
+            assert_eq!(
+                (hold(&account).wants_other, hold(&account).probe_due(at(5))),
+                (at_once, at_once),
+                "{kind}"
+            );
+            assert_eq!(account.nobody_else(at(20)), at_once);
+            assert_eq!(hold(&account).next_probe_at, at(65), "{kind}: counted from what was told");
+        }
+    }
+
+    fn again_for(kind: AccountProblem) -> ProbeResult {
+        ProbeResult::Held { kind, reason: "still".into() }
     }
 
     #[test]

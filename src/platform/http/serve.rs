@@ -34,6 +34,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a connection that was accepted and has not sent yet is waited for at the end.
 const FIRST_BYTES: Duration = Duration::from_secs(1);
 
+/// The same for one that is idle: its next request may be on its way.
+const LAST_BYTES: Duration = Duration::from_millis(250);
+
 /// The times and limits of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edge {
@@ -111,7 +114,7 @@ pub async fn serve_at(
         };
         match accepted {
             Ok((stream, address, permit)) => {
-                drop(connections.spawn(peer.clone().run(stream, address, permit)))
+                drop(connections.spawn(peer.clone().run(stream, address, permit)));
             }
             Err(error) if is_of_connection(&error) => {
                 tracing::debug!(%error, "a connection ended before it was accepted");
@@ -197,20 +200,21 @@ impl Peer {
         };
         let ended = match ended {
             Some(ended) => ended,
-            // hyper's own end closes what it has not read a whole head of. After its next response the
-            // connection closes by itself.
-            None if activity.is_reading() => connection.await,
-            None if activity.has_sent() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+            // hyper's own end closes what it has not read a whole head of, though the client may have written
+            // it. After its next response the connection closes by itself.
             None => {
-                let first = activity.first_bytes();
+                let waits = if activity.has_sent() { LAST_BYTES } else { FIRST_BYTES };
+                let next = activity.next_bytes();
                 tokio::select! {
                     biased;
                     ended = connection.as_mut() => ended,
-                    () = first => connection.await,
-                    () = tokio::time::sleep(FIRST_BYTES) => Ok(()),
+                    () = next => {
+                        if activity.is_answering() {
+                            connection.as_mut().graceful_shutdown();
+                        }
+                        connection.await
+                    }
+                    () = tokio::time::sleep(waits) => Ok(()),
                 }
             }
         };

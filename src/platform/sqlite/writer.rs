@@ -182,11 +182,12 @@ fn commit_waiting<F: Target>(
     first: Box<dyn Work<F::Effects>>,
     waiting: &mut mpsc::Receiver<Box<dyn Work<F::Effects>>>,
 ) -> (usize, Option<String>) {
-    let mut done = Vec::new();
+    let (mut done, mut refused) = (Vec::new(), false);
     let outcome = match file.begin() {
         Ok((conn, mut effects)) => {
             let mut step = Step { conn: &conn, effects: &mut effects };
             let outcome = attempt(file, &mut step, first, waiting, &mut done);
+            refused = outcome.is_err();
             file.end(conn, effects, outcome)
         }
         Err(why) => {
@@ -204,7 +205,8 @@ fn commit_waiting<F: Target>(
             Err(why) => Err(Undone::All(why.clone())),
         });
     }
-    (taken, outcome.err())
+    // That the file is not in its place is seen by whoever reads, and over as soon as it is back.
+    (taken, outcome.err().filter(|_| refused))
 }
 
 fn attempt<F: Target>(

@@ -44,7 +44,8 @@ fn every_end_says_what_it_can() {
     for signal in [signal::<Create>(401, html()), signal::<Cancel>(401, no()), signal::<Track>(401, html())] {
         assert_eq!(signal, problem(AccountProblem::Credentials, 401), "a look-up too");
     }
-    assert_eq!(signal::<Create>(403, no()), problem(AccountProblem::Credentials, 403));
+    assert_eq!(signal::<Create>(403, html()), problem(AccountProblem::Credentials, 403));
+    assert_eq!(signal::<Create>(403, no()), Accepted, "in its envelope: about the order");
     for signal in [signal::<Cancel>(403, html()), signal::<Cancel>(403, no()), signal::<Track>(403, html())] {
         assert_eq!(signal, Reached, "may be about the parcel");
     }

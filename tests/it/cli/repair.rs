@@ -22,8 +22,9 @@ async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
     api.stop();
 
     let doctor = credentials(Run::waybill(folder.path()).args(&["doctor"])).end();
-    assert!(doctor.status.success(), "{}", doctor.err);
+    assert_eq!(doctor.status.code(), Some(2), "something waits: {}", doctor.err);
     for line in [
+        "attention  1 jobs wait, and no worker is running",
         "queued         1",
         "review     0 orders wait for a person",
         "parcelx-orders-queue: 1 waiting, 0 active",

@@ -383,7 +383,7 @@ async fn what_was_found_is_no_newer_than_the_call_that_booked_it() {
     }
     // The first one at its first look; the second one at all four, and no control look-up could be tried on
     // anything.
-    app.assert_calls(&[("track", 5)]);
+    app.assert_calls(&[("track", 6)]);
     assert_eq!(merchant.order(&ids[0]).await["providerSyncStatus"], "success");
     assert_eq!(merchant.order(&ids[1]).await["providerSyncStatus"], "reconciling");
     app.leave_jobs();

@@ -39,13 +39,13 @@ async fn each_gets_its_own_shipment_and_nobody_keeps_anothers() {
     let run = reviews.all(action, &filter, false, |_| {}).await.unwrap();
     assert_eq!(((preview.done, preview.refused), preview.reasons), ((0, 1), run.reasons));
 
-    let (one, other) = reviews.exchange(&robbed, &wrong).await.unwrap();
+    let (one, other) = Box::pin(reviews.exchange(&robbed, &wrong)).await.unwrap();
     assert_eq!((one.awb(), other.awb()), (Some(of_robbed.as_str()), Some(of_wrong.as_str())));
     for id in [&robbed, &wrong] {
         assert_eq!(stored(&app, id).await.provider_sync_status().as_str(), "success");
         assert_eq!(lines(&app, id).await.last().unwrap().action, "order.exchange");
     }
-    let again = reviews.exchange(&wrong, &robbed).await.map(|(one, _)| one);
+    let again = Box::pin(reviews.exchange(&wrong, &robbed)).await.map(|(one, _)| one);
     assert_eq!(refusal(again), Refusal::NothingToExchange);
     let calls = app.simulator.ledger().len() - 2;
     app.assert_calls(&[("create", 2), ("track", calls)]);

@@ -12,7 +12,7 @@ use super::{lines, refusal, reviewer};
 use crate::support::{TestApp, orders::order};
 
 fn filter(since: Timestamp) -> FailedFilter {
-    FailedFilter { text: "no CREDITS".to_owned(), since, before: None, user_id: None, limit: 100 }
+    FailedFilter { text: "no PLAN".to_owned(), since, before: None, user_id: None, limit: 100 }
 }
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn orders_that_failed_for_a_reason_are_sent_again_after_a_preview() {
     let merchant = app.merchant("u1");
     let since = app.clock.now();
     let mut ids = Vec::new();
-    for (n, words) in ["No credits", "Pincode not serviceable", "no credits left"].iter().enumerate() {
+    for (n, words) in ["No plan", "Pincode not serviceable", "no plan left"].iter().enumerate() {
         app.simulator.script(Rule::refuse(words));
         ids.push(merchant.create(&order(&format!("A-{n}"))).await);
         app.run_pending_jobs().await;
@@ -59,7 +59,7 @@ async fn nothing_is_sent_beside_what_is_live() {
     let merchant = app.merchant("u1");
     app.simulator.change_faults(|f| f.lookup = Lookup::Never);
     app.simulator.script(Rule {
-        refuse: Some("No credits".to_owned()),
+        refuse: Some("No plan".to_owned()),
         ..Rule::create(waybill::provider::simulator::Answer::Status { code: 422, retry_after: None })
             .acting(true)
     });

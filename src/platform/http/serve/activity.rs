@@ -24,8 +24,6 @@ struct Shared {
     state: Mutex<State>,
     /// The headers of a request have begun.
     begun: Notify,
-    /// The first bytes of the connection have come.
-    first: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -45,10 +43,7 @@ impl Activity {
 
     fn bytes_came(&self) {
         let mut state = self.state();
-        if !state.sent {
-            state.sent = true;
-            self.0.first.notify_one();
-        }
+        state.sent = true;
         if !state.answering && state.headers_since.is_none() {
             state.headers_since = Some(Instant::now());
             self.0.begun.notify_one();
@@ -68,15 +63,20 @@ impl Activity {
         self.state().sent
     }
 
-    /// The headers of a request have begun, and not ended.
-    pub(super) fn is_reading(&self) -> bool {
-        self.state().headers_since.is_some()
+    pub(super) fn is_answering(&self) -> bool {
+        self.state().answering
     }
 
-    /// Returns when the connection's first bytes have come.
-    pub(super) async fn first_bytes(&self) {
-        while !self.has_sent() {
-            self.0.first.notified().await;
+    /// Returns when the headers of the next request have begun, or it is being answered already.
+    pub(super) async fn next_bytes(&self) {
+        loop {
+            {
+                let state = self.state();
+                if state.answering || state.headers_since.is_some() {
+                    return;
+                }
+            }
+            self.0.begun.notified().await;
         }
     }
 

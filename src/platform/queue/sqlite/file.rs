@@ -138,7 +138,7 @@ fn set_damaged_aside(path: &Path, now: Timestamp) -> io::Result<()> {
 /// What SQLite finds wrong with the file; nothing when it is whole, or cannot be looked at now.
 fn damage(path: &Path) -> Option<String> {
     let named = path.extension().is_some_and(|end| ["db", "sqlite", "sqlite3"].iter().any(|e| end == *e));
-    let pages = fs::metadata(path).is_ok_and(|m| m.len().is_multiple_of(512));
+    let pages = fs::metadata(path).is_ok_and(|m| m.len().is_multiple_of(4096));
     let look = || {
         let conn = file::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))

@@ -88,27 +88,6 @@ fn says_cancelled_in(part: &str) -> bool {
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::says_cancelled;
-
-    #[test]
-    fn only_what_is_cancelled_already_is_not_plainly_refused() {
-        for words in ["Order is already cancelled", "already been canceled", "Shipment cancelled already"] {
-            assert!(says_cancelled(words), "{words}");
-        }
-        for words in [
-            "Order already picked",
-            "already dispatched",
-            "Shipment already shipped",
-            "Cannot be cancelled: already picked up",
-            "Cancellation not allowed",
-        ] {
-            assert!(!says_cancelled(words), "{words}");
-        }
-    }
-}
-
 impl ShipmentCancellationState {
     /// Whether the service itself goes on with it.
     #[must_use]
@@ -311,6 +290,27 @@ impl ShipmentCancellation {
             ShipmentCancellationState::Review => true,
             ShipmentCancellationState::Refused => !self.left_live && own != Some(&self.awb),
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_cancelled;
+
+    #[test]
+    fn only_what_is_cancelled_already_is_not_plainly_refused() {
+        for words in ["Order is already cancelled", "already been canceled", "Shipment cancelled already"] {
+            assert!(says_cancelled(words), "{words}");
+        }
+        for words in [
+            "Order already picked",
+            "already dispatched",
+            "Shipment already shipped",
+            "Cannot be cancelled: already picked up",
+            "Cancellation not allowed",
+        ] {
+            assert!(!says_cancelled(words), "{words}");
         }
     }
 }

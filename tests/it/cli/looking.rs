@@ -1,0 +1,84 @@
+//! What an operator looks at: `doctor`, `order`, `config`, and the metrics of what waits.
+
+use serde_json::{Value, json};
+
+use super::{
+    process::Run,
+    web::{Web, until},
+};
+use crate::support::orders::order;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_an_operator_is_told_by_the_doctor_the_metrics_and_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = Run::waybill(folder.path()).args(&["token", "--user", "u1"]).end().out;
+    let mut waybill =
+        Run::waybill(folder.path()).set("PARCELX__RECONCILE", "50ms,100ms").set("LOG__LEVEL", "warn").start();
+    let url = waybill.url();
+    let web = Web::new(&url).token(&token);
+    let fine = Run::waybill(folder.path()).args(&["doctor", "--json"]).end();
+    assert_eq!(fine.status.code(), Some(0), "{fine:?}");
+    let found: Value = serde_json::from_str(&fine.out).unwrap();
+    assert_eq!(
+        (&found["review"], &found["attention"], &found["broken"]),
+        (&json!(0), &json!([]), &json!([]))
+    );
+    assert!(found["database"].as_str().unwrap().starts_with('/'), "{found}");
+
+    Web::new(&format!("{url}/simulator")).faults(&json!({ "lookup": "withoutAwb" })).await;
+    let simulator = Web::new(&format!("{url}/simulator"));
+    let rule = json!({ "operation": "create", "answer": "lostAfterBooking" });
+    assert!(simulator.send(reqwest::Method::POST, "/_sim/script", Some(&rule)).await.0.is_success());
+    let id = web.create(&order("A-1")).await;
+    web.order_becomes(&id, "needs_review").await;
+    waybill.log("waits for a person: booked-awb-unknown");
+    let metric = "waybill_orders_to_review_total{reason=\"booked-awb-unknown\"} 1";
+    assert!(web.text("/metrics").await.1.contains(metric));
+    until("the gauges are set", async || {
+        let metrics = web.text("/metrics").await.1;
+        let all =
+            ["waybill_orders{status=\"needs_review\"}", "waybill_workers{queue=", "waybill_queue_jobs{"];
+        all.iter().all(|name| metrics.contains(name)).then_some(())
+    })
+    .await;
+
+    let waits = Run::waybill(folder.path()).args(&["doctor"]).end();
+    assert_eq!(waits.status.code(), Some(2), "{waits:?}");
+    assert!(waits.out.contains("attention  1 orders wait for a person"), "{}", waits.out);
+    let number = web.order(&id).await["orderNumber"].as_str().unwrap().to_owned();
+    for what in [&id, &number] {
+        let shown = Run::waybill(folder.path()).args(&["order", what, "--json"]).end();
+        let order: Value = serde_json::from_str(&shown.out).unwrap();
+        assert_eq!((&order["id"], &order["providerSyncStatus"]), (&json!(id), &json!("needs_review")));
+        assert_eq!(order["calls"][0]["operation"], "create_order");
+        assert!(!shown.out.contains("Asha") && !shown.out.contains("9000000001"), "{}", shown.out);
+    }
+    let none = Run::waybill(folder.path()).args(&["order", "nothing"]).end();
+    none.refused(&[&["no order with this id"]]);
+    waybill.stop();
+}
+
+#[test]
+fn the_settings_in_force_are_shown_with_their_places_and_without_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("own.toml"), "[queue]\nconcurrency = 7\n").unwrap();
+    let run = |args: &[&str]| {
+        let run = Run::waybill(folder.path()).args(&[&["--config", "own.toml", "config"], args].concat());
+        run.set("PARCELX__ACCESS_KEY", "canary-key").set("PARCELX__SECRET_KEY", "canary-secret").end()
+    };
+    let all = run(&[]);
+    assert!(all.status.success(), "{all:?}");
+    for line in [
+        "queue.concurrency = 7  (own.toml)",
+        "http.bind = \"127.0.0.1:0\"  (WAYBILL_HTTP__BIND)",
+        "parcelx.timeout = \"25s\"  (default)",
+        "parcelx.access_key = (set, not shown)  (WAYBILL_PARCELX__ACCESS_KEY)",
+    ] {
+        assert!(all.out.contains(line), "{line}: {}", all.out);
+    }
+    assert!(!all.out.contains("canary"), "{}", all.out);
+    let set: Value = serde_json::from_str(&run(&["--set", "--json"]).out).unwrap();
+    assert_eq!(set["queue.concurrency"], json!({ "value": "7", "from": "own.toml" }));
+    assert!(set.get("parcelx.timeout").is_none());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is made by looking");
+}
