@@ -1,4 +1,6 @@
 //! The admin API: who may call what.
 
 mod matrix;
+mod operations;
+mod orders;
 pub(crate) mod people;
