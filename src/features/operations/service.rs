@@ -263,6 +263,7 @@ impl Operations {
             failed_in_a_row: 0,
             refusals: std::collections::BTreeMap::new(),
             stopped: None,
+            in_hand: None,
             place: None,
             extra: serde_json::Map::new(),
         }
