@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod migrate;
 mod open;
+mod operation;
 mod probe;
 mod queue;
 mod review;
@@ -70,6 +71,8 @@ enum Command {
     /// Orders that wait for a person: list, adopt, book again, fail, cancellation.
     #[command(subcommand)]
     Review(review::Command),
+    /// Bulk work of the dashboard: list, show, pause, resume, cancel.
+    Operation(operation::Args),
     /// Print the audit log of manual actions, newest first.
     Audit(audit::Args),
     /// Print a merchant's bearer token.
@@ -116,6 +119,7 @@ pub fn waybill() -> ExitCode {
             Some(Command::Queue(own)) => queue::run(own, config).await,
             Some(Command::Probe(own)) => probe::run(own, config).await,
             Some(Command::Review(own)) => review::run(own, config).await,
+            Some(Command::Operation(own)) => operation::run(own, config).await,
             Some(Command::Audit(own)) => audit::run(own, config).await,
             Some(Command::Token(own)) => token::run(&own, &config),
             Some(Command::Openapi) => openapi(),

@@ -125,7 +125,8 @@ fn lift_error(accounts: &Accounts, error: LiftError) -> Problem {
 #[utoipa::path(post, path = "/accounts/{id}/lift", tag = TAG, operation_id = "liftHold",
     params(("id" = String, Path, description = "The account's id")), request_body = Reasoned,
     responses((status = 200, description = "As it then stands", body = Data<AccountView>),
-        (status = 404, description = "There is no such account"), (status = 409, description = "`not-held`")))]
+        (status = 404, description = "There is no such account"),
+        (status = 409, description = "`not-held`")))]
 async fn lift_hold(
     State(state): State<AdminState>,
     admin: Admin,
@@ -144,7 +145,8 @@ async fn lift_hold(
 #[utoipa::path(post, path = "/accounts/{id}/try-now", tag = TAG, operation_id = "tryAccount",
     params(("id" = String, Path, description = "The account's id")), request_body = Reasoned,
     responses((status = 200, description = "As it then stands", body = Data<AccountView>),
-        (status = 404, description = "There is no such account"), (status = 409, description = "`not-held`")))]
+        (status = 404, description = "There is no such account"),
+        (status = 409, description = "`not-held`")))]
 async fn try_account(
     State(state): State<AdminState>,
     admin: Admin,

@@ -137,8 +137,8 @@ pub struct Operation {
     pub extra: Map<String, Value>,
 }
 
-/// Some targets, and where the next ones are: written down before any of them is acted on, since an order that
-/// was acted on is in no list any more.
+/// Some targets, and where the next ones are: written down before any of them is acted on, since an order
+/// that was acted on is in no list any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct InHand {
     pub(super) ids: Vec<String>,

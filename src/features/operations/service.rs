@@ -368,4 +368,8 @@ impl Operations {
             tracing::warn!(%error, line, "the end of audit line {line} could not be written");
         }
     }
+
+    pub(super) fn is_own(&self, queue: &str) -> bool {
+        self.own.contains(&queue)
+    }
 }

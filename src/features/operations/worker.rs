@@ -347,6 +347,9 @@ impl OperationsWorker {
             }
         };
         let queue = operation.filter.queue.as_deref().unwrap_or_default();
+        if operation.kind == Kind::JobsRemove && self.operations.is_own(queue) {
+            self.has_ended(queue, target).await?;
+        }
         self.queues.act(queue, job, by).await.map_err(|error| {
             let words = error.to_string();
             match error {
@@ -355,6 +358,18 @@ impl OperationsWorker {
                 _ => (ItemResult::Refused, "job-state", words),
             }
         })
+    }
+
+    /// An open job of our own queues stands for an order, and is not removed.
+    async fn has_ended(&self, queue: &str, job: &str) -> Result<(), (ItemResult, &'static str, String)> {
+        match self.operations.queue.inspect.get(queue, job).await {
+            Ok(Some(job)) if !job.state.is_finished() => {
+                let words = format!("it is {}, and stands for an order", job.state.as_str());
+                Err((ItemResult::Refused, "open-job", words))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err((ItemResult::Failed, "fault", error.to_string())),
+        }
     }
 
     /// Whether this operation had done it before its worker died: the audit log has its line, and an order

@@ -313,6 +313,16 @@ async fn jobs_are_retried_and_removed_by_their_state() {
     app.worker.run_operations().await.unwrap();
     assert_eq!(shown(&admin, &id).await["done"], 3);
     assert_eq!(count(JobState::Failed).await, 0);
+    // One that stands for an order is not removed, whoever names it.
+    let order = app.merchant("shop-a").create(&order("J-9")).await;
+    let named = json!({ "filter": { "queue": QUEUE }, "ids": [format!("create-order-{order}-1"), "none"] });
+    let id = start(&admin, &body("jobs.remove", named)).await;
+    app.worker.run_operations().await.unwrap();
+    let ended = shown(&admin, &id).await;
+    assert_eq!((&ended["done"], &ended["refused"]), (&json!(0), &json!(2)), "{ended}");
+    assert_eq!(count(JobState::Waiting).await, 1);
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
 }
 
 #[tokio::test]

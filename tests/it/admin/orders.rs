@@ -71,6 +71,7 @@ async fn an_order_is_found_by_whatever_is_known_of_it() {
     for (q, by) in [
         (id.as_str(), "id"),
         (booked.order_number(), "orderNumber"),
+        (&booked.order_number().to_lowercase(), "orderNumber"),
         (booked.awb().unwrap(), "awb"),
         (job.as_str(), "jobId"),
     ] {

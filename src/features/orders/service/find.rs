@@ -99,8 +99,9 @@ impl OrderService {
         if let Some(order) = self.load(text).await? {
             return Ok(found(FoundBy::Id, Some(order)));
         }
-        if text.starts_with("ORD-") {
-            let by_number = self.newest("orderNumber", text, "orderNumber", 1).await?.docs;
+        let number = text.to_ascii_uppercase();
+        if number.starts_with("ORD-") {
+            let by_number = self.newest("orderNumber", &number, "orderNumber", 1).await?.docs;
             if !by_number.is_empty() {
                 return Ok(found(FoundBy::OrderNumber, by_number.into_iter().next()));
             }
