@@ -111,7 +111,7 @@ pub fn waybill() -> ExitCode {
             None => serve::all_in_one(config).await,
             Some(Command::Api) => serve::api(config).await,
             Some(Command::Simulator(own)) => simulator::run(own, &config).await,
-            Some(Command::Demo) => demo::run(config).await,
+            Some(Command::Demo) => Box::pin(demo::run(config)).await,
             Some(Command::Sweep) => doctor::sweep(config).await,
             Some(Command::Doctor) => doctor::run(config).await,
             Some(Command::Migrate) => migrate::run(config).await,

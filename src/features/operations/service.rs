@@ -336,7 +336,7 @@ impl Operations {
         }
         if new.kind == Kind::JobsRemove && new.ids.is_empty() {
             let state = job_state(wanted);
-            if !state.is_some_and(|state| state != JobState::Active) {
+            if state.is_none_or(|state| state == JobState::Active) {
                 return invalid("filter/state", "must be waiting, delayed, completed or failed");
             }
             if !state.is_some_and(JobState::is_finished) && self.own.contains(&queue.as_str()) {

@@ -115,7 +115,7 @@ impl OrderService {
                 codes.push((code, count));
             }
         }
-        codes.sort_by(|a, b| b.1.n.cmp(&a.1.n));
+        codes.sort_by_key(|(_, count)| std::cmp::Reverse(count.n));
         Ok(codes)
     }
 

@@ -28,7 +28,10 @@ impl ReviewService {
     /// # Errors
     /// As [`ReviewService::cancel`].
     pub async fn amend(&self, id: &str, draft: &NewOrder) -> Result<Order, ReviewError> {
-        self.on_behalf(id, "order.amend", |_| Wanted::Amend(draft.clone(), "amended by an operator")).await
+        self.on_behalf(id, "order.amend", |_| {
+            Wanted::Amend(Box::new(draft.clone()), "amended by an operator")
+        })
+        .await
     }
 
     /// Sends a failed order again as it is.
@@ -36,7 +39,7 @@ impl ReviewService {
     /// # Errors
     /// As [`ReviewService::cancel`].
     pub async fn resend(&self, id: &str) -> Result<Order, ReviewError> {
-        let same = |order: &Order| Wanted::Amend(as_it_is(order), "sent again by an operator");
+        let same = |order: &Order| Wanted::Amend(Box::new(as_it_is(order)), "sent again by an operator");
         self.on_behalf(id, "order.resend", same).await
     }
 
@@ -110,7 +113,7 @@ impl ReviewService {
 
 enum Wanted {
     Cancel,
-    Amend(NewOrder, &'static str),
+    Amend(Box<NewOrder>, &'static str),
     TryNow,
 }
 
