@@ -7,15 +7,20 @@
 //! ([`routes`]) extract, call a service and shape the answer, and change nothing but through services.
 
 mod edge;
+pub mod export;
+pub mod feed;
+pub mod login;
 pub mod origin;
 pub mod paging;
 pub mod password;
+pub mod people;
 pub mod rights;
 pub mod routes;
 pub mod session;
 pub mod sessions;
 pub mod state;
 pub mod table;
+pub mod throttle;
 pub mod totp;
 pub mod users;
 

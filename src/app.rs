@@ -19,13 +19,25 @@ pub use self::routes::{BODY_LIMIT, document};
 use self::routes::{about, routes};
 pub use crate::provider::parcelx::client::install_crypto;
 use crate::{
-    admin::{self, AdminState, sessions::AdminSession, state::Parts, table::TableError, users::AdminUser},
+    admin::{
+        self, AdminState,
+        password::Passwords,
+        people::People,
+        sessions::AdminSession,
+        state::Parts,
+        table::TableError,
+        users::{AdminUser, Users},
+    },
     base::{clock::Clock, ids},
     features::{
-        Collection, Feature, JobContext, Services, audit,
+        Collection, Feature, JobContext, Services,
+        audit::{self, Audit},
         desk::Desk,
-        operations,
-        operations::{Operations, OperationsWorker},
+        events::{
+            self,
+            publisher::{self, Publisher},
+        },
+        operations::{self, Operations, OperationsWorker},
         orders::{
             self, jobs,
             model::PollSchedule,
@@ -33,6 +45,7 @@ use crate::{
         },
         provider_accounts::{self, Accounts, breaker::Breaker, guard::Guard},
         runs, series,
+        workers::{self, WorkedQueue, Workers},
     },
     platform::{
         auth::Tokens,
@@ -61,9 +74,11 @@ const FEATURES: &[fn() -> Feature] = &[
     orders::feature,
     provider_accounts::feature,
     audit::feature,
+    events::feature,
     operations::feature,
     runs::feature,
     series::feature,
+    workers::feature,
 ];
 
 fn features() -> Vec<Feature> {
@@ -137,6 +152,8 @@ pub struct Worker {
     calls: TaskTracker,
     walker: Walker,
     lease: Lease,
+    /// Of the one that makes events; the store and the clock that it does so with.
+    events: (Lease, Store, Clock),
     operations: OperationsWorker,
     records: keep::Records,
 }
@@ -222,6 +239,16 @@ impl App {
         Ok(self.wrapped(self.public(draining).merge(admin)))
     }
 
+    /// What manages the people who may use the dashboard.
+    #[must_use]
+    pub fn people(&self) -> People {
+        People {
+            users: Users::new(self.store.clone(), self.clock.clone()),
+            passwords: Passwords::default(),
+            audit: Audit::new(self.store.clone(), self.clock.clone()),
+        }
+    }
+
     fn public(&self, draining: CancellationToken) -> Router {
         let health = health::routes(self.about(), self.checks(false), draining);
         let (router, document) = routes(features(), health).with_state(self.state.clone()).split_for_parts();
@@ -236,6 +263,7 @@ impl App {
             accounts: self.accounts.clone(),
             orders: self.state.orders.clone(),
             records: Arc::clone(&self.state.records),
+            known_queues: queues(),
             desk: self.desk(),
             operations: self.operations(),
             carrier,
@@ -382,8 +410,13 @@ impl App {
         let runner = Runner::gated(self.queue.clone(), registry, context, queues, Arc::new(guard));
         runner.observe(Arc::new(records.clone()));
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
+        let events = (
+            Lease::new(self.store.clone(), self.clock.clone(), "events"),
+            self.store.within(PASS),
+            self.clock.clone(),
+        );
         let operations = OperationsWorker::new(self.operations_within(JOB), by_hand, records.lease().clone());
-        Ok(Worker { runner, calls, walker: self.walker(), lease, operations, records })
+        Ok(Worker { runner, calls, walker: self.walker(), lease, events, operations, records })
     }
 
     /// Bulk work, as people see it.
@@ -420,6 +453,9 @@ impl Worker {
     /// outcome written down.
     pub async fn run(&self, stop: &CancellationToken) {
         let outbox = tokio::spawn(outbox::run(self.walker.clone(), self.lease.clone(), stop.clone()));
+        let events = publisher::run(self.publisher(), self.events.0.clone(), stop.clone());
+        let events = tokio::spawn(events);
+        let registered = tokio::spawn(self.registered(stop.clone()));
         let (operations, bulk_stop) = (self.operations.clone(), stop.clone());
         let bulk = tokio::spawn(async move { operations.run(bulk_stop).await });
         let (records, ended) = (self.records.clone(), CancellationToken::new());
@@ -431,6 +467,12 @@ impl Worker {
         if outbox.await.is_err() {
             tracing::error!("relay and sweeper panicked");
         }
+        if events.await.is_err() {
+            tracing::error!("what makes events panicked");
+        }
+        if registered.await.is_err() {
+            tracing::error!("what says that this worker is there panicked");
+        }
         if bulk.await.is_err() {
             tracing::error!("the operations panicked");
         }
@@ -438,6 +480,24 @@ impl Worker {
         if keep.await.is_err() {
             tracing::error!("what keeps runs and numbers panicked");
         }
+    }
+
+    /// Shows this worker among the others, until it is told to stop.
+    fn registered(&self, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+        let (_, store, clock) = self.events.clone();
+        let runner = self.runner.clone();
+        let in_hand = move || {
+            let all = runner.in_hand().into_iter();
+            all.map(|(name, concurrency, in_hand)| WorkedQueue { name, concurrency, in_hand }).collect()
+        };
+        workers::run(Workers::new(store, clock), self.runner.name().to_owned(), in_hand, stop)
+    }
+
+    /// What makes events of what has changed.
+    #[must_use]
+    pub fn publisher(&self) -> Publisher {
+        let (_, store, clock) = &self.events;
+        Publisher::new(store.clone(), clock.clone())
     }
 
     /// Runs what waits until nothing is waiting; see [`Runner::run_pending`].

@@ -1,6 +1,7 @@
 //! The command line. Each command has its own file; this one reads the arguments and prints errors.
 
 mod account;
+mod admin;
 mod audit;
 mod banner;
 mod demo;
@@ -71,6 +72,8 @@ enum Command {
     /// Orders that wait for a person: list, adopt, book again, fail, cancellation.
     #[command(subcommand)]
     Review(review::Command),
+    /// People who may use the dashboard: list, add, passwd, disable, enable, reset-totp.
+    Admin(admin::Args),
     /// Bulk work of the dashboard: list, show, pause, resume, cancel.
     Operation(operation::Args),
     /// Print the audit log of manual actions, newest first.
@@ -78,7 +81,11 @@ enum Command {
     /// Print a merchant's bearer token.
     Token(token::Args),
     /// Print the OpenAPI document.
-    Openapi,
+    Openapi {
+        /// That of the admin API.
+        #[arg(long)]
+        admin: bool,
+    },
 }
 
 const WORKER_EXAMPLES: &str = "\
@@ -103,8 +110,8 @@ struct WorkerArgs {
 pub fn waybill() -> ExitCode {
     let args = Waybill::parse();
     let result = run(Builder::new_multi_thread(), async {
-        if let Some(Command::Openapi) = args.command {
-            return openapi(); // needs no settings
+        if let Some(Command::Openapi { admin }) = args.command {
+            return openapi(admin); // needs no settings
         }
         let config = settings(args.config.as_deref())?;
         match args.command {
@@ -119,10 +126,11 @@ pub fn waybill() -> ExitCode {
             Some(Command::Queue(own)) => queue::run(own, config).await,
             Some(Command::Probe(own)) => probe::run(own, config).await,
             Some(Command::Review(own)) => review::run(own, config).await,
+            Some(Command::Admin(own)) => admin::run(own, config).await,
             Some(Command::Operation(own)) => operation::run(own, config).await,
             Some(Command::Audit(own)) => audit::run(own, config).await,
             Some(Command::Token(own)) => token::run(&own, &config),
-            Some(Command::Openapi) => openapi(),
+            Some(Command::Openapi { admin }) => openapi(admin),
         }
     });
     finish("waybill", result)
@@ -192,7 +200,8 @@ fn announce(text: &str) {
     let _closed = say(text);
 }
 
-fn openapi() -> anyhow::Result<()> {
-    say(&crate::app::document().to_pretty_json()?)?;
+fn openapi(admin: bool) -> anyhow::Result<()> {
+    let document = if admin { crate::admin::document()? } else { crate::app::document() };
+    say(&document.to_pretty_json()?)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod desk;
+pub mod events;
 mod feature;
 pub mod operations;
 pub mod orders;
@@ -10,5 +11,6 @@ pub mod provider_accounts;
 pub mod queues;
 pub mod runs;
 pub mod series;
+pub mod workers;
 
 pub use feature::{Collection, Feature, JobContext, Services};

@@ -1,14 +1,23 @@
 //! The handlers of the admin API, by subject. Each is in [`super::table`], too.
 
 pub mod accounts;
+pub mod audit;
+pub mod document;
+pub mod events;
 pub mod failures;
+pub mod jobs;
+pub mod login;
 pub mod me;
 pub mod operations;
 pub mod order_actions;
 pub mod order_views;
 pub mod orders;
+pub mod overview;
 pub mod queries;
+pub mod queues;
 pub mod review;
+pub mod users;
+pub mod workers;
 
 use axum::{Router, middleware::from_fn_with_state};
 use serde::Serialize;
@@ -39,7 +48,15 @@ pub(super) fn data<T: Serialize>(data: T) -> axum::response::Response {
 /// All handlers. A new subject is a line here.
 fn handlers() -> OpenApiRouter<AdminState> {
     OpenApiRouter::new()
+        .merge(login::routes())
         .merge(me::routes())
+        .merge(users::routes())
+        .merge(queues::routes())
+        .merge(events::routes())
+        .merge(audit::routes())
+        .merge(workers::routes())
+        .merge(overview::routes())
+        .merge(document::routes())
         .merge(orders::routes())
         .merge(order_actions::routes())
         .merge(review::routes())

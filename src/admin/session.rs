@@ -82,6 +82,11 @@ impl Admin {
     /// # Errors
     /// 422 for a reason that it does not take.
     pub fn because(&self, reason: &Reason) -> Result<AuditContext, Problem> {
+        self.by(reason)
+    }
+
+    /// [`Admin::because`] for what users do to themselves, and give no reason for.
+    pub(super) fn by(&self, reason: &str) -> Result<AuditContext, Problem> {
         let origin = Origin {
             role: Some(self.user.role.as_str().to_owned()),
             session: self.session.as_ref().map(|s| s.name.clone()),

@@ -6,8 +6,12 @@ use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    feed::{Feed, Watched},
+    login::Logins,
     password::Passwords,
+    people::People,
     sessions::{Lives, Sessions},
+    throttle::Throttle,
     users::Users,
 };
 use crate::{
@@ -15,17 +19,19 @@ use crate::{
     features::{
         audit::{Audit, AuditContext},
         desk::Desk,
+        events::Events,
         operations::Operations,
         orders::service::{OrderService, review::ReviewService},
         provider_accounts::Accounts,
         queues::Queues,
+        workers::Workers,
     },
     platform::{
         config::{Admin as Settings, Networks},
         queue::Queue,
         store::Store,
     },
-    provider::carrier::{CallRecords, Carrier, ProviderEnv},
+    provider::carrier::{CallRecords, Carrier, Needs, ProviderEnv},
 };
 
 #[derive(Clone, Debug, FromRef)]
@@ -44,7 +50,10 @@ pub struct AdminState {
     pub audit: Audit,
     pub users: Users,
     pub sessions: Sessions,
-    pub passwords: Passwords,
+    pub logins: Logins,
+    pub people: People,
+    pub feed: Feed,
+    pub workers: Workers,
     pub edge: Edge,
     pub env: ProviderEnv,
     pub draining: CancellationToken,
@@ -59,6 +68,8 @@ pub struct Parts<'a> {
     pub accounts: Accounts,
     pub orders: OrderService,
     pub records: Arc<dyn CallRecords>,
+    /// The service's own queues, and what each needs of the account.
+    pub known_queues: Vec<(&'static str, Needs)>,
     pub desk: Desk,
     pub operations: Operations,
     /// Asked by those who decide on orders.
@@ -75,13 +86,33 @@ impl AdminState {
     pub fn new(parts: Parts<'_>) -> Self {
         let Parts { store, clock, queue, .. } = parts;
         let lives = Lives { idle: parts.settings.idle.get(), life: parts.settings.life.get() };
+        let audit = Audit::new(store.clone(), clock.clone());
+        let users = Users::new(store.clone(), clock.clone());
+        let sessions = Sessions::new(store.clone(), clock.clone(), lives);
+        let passwords = Passwords::default();
+        let workers = Workers::new(store.clone(), clock.clone());
+        let watched = Watched {
+            queue: queue.clone(),
+            names: parts.known_queues.iter().map(|(name, _)| *name).collect(),
+            workers: workers.clone(),
+        };
         Self {
-            queues: Queues::new(queue.clone(), store.clone(), clock.clone()),
+            queues: Queues::new(queue.clone(), store.clone(), clock.clone(), parts.known_queues),
             reviewers: Reviewers { orders: parts.orders.clone(), carrier: parts.carrier },
-            audit: Audit::new(store.clone(), clock.clone()),
-            users: Users::new(store.clone(), clock.clone()),
-            sessions: Sessions::new(store.clone(), clock.clone(), lives),
-            passwords: Passwords::default(),
+            logins: Logins {
+                users: users.clone(),
+                sessions: sessions.clone(),
+                passwords: passwords.clone(),
+                throttle: Throttle::new(clock.clone()),
+                audit: audit.clone(),
+                clock: clock.clone(),
+            },
+            people: People { users: users.clone(), passwords, audit: audit.clone() },
+            audit,
+            users,
+            sessions,
+            workers,
+            feed: Feed::new(Events::new(store.clone()), watched, parts.draining.clone()),
             edge: Edge { proxies: parts.settings.proxies.clone(), user_header: parts.user_header },
             store,
             clock,

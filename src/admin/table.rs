@@ -8,7 +8,10 @@ use utoipa::openapi::{OpenApi, extensions::Extensions, path::PathItem};
 
 use super::rights::{
     Needs::{self, Nothing, Session},
-    Right::{AccountLift, OperationRun, OrderCancel, OrderResolve, Read, Reveal},
+    Right::{
+        AccountLift, AuditExport, AuditRead, JobManage, OperationRun, OrderCancel, OrderResolve, QueuePause,
+        Read, Reveal, UsersManage,
+    },
 };
 
 /// What comes before the path of each route.
@@ -40,8 +43,37 @@ const fn delete(path: &'static str, needs: Needs) -> Row {
 
 /// The routes, by subject.
 pub const TABLE: &[Row] = &[
-    // The caller
+    // People
+    post("/login", Nothing),
+    post("/logout", Session),
     get("/me", Session),
+    post("/me/password", Session),
+    post("/me/totp", Session),
+    delete("/me/totp", Session),
+    post("/me/totp/confirm", Session),
+    get("/sessions", Session),
+    delete("/sessions/{id}", Session),
+    get("/users", Needs::Right(UsersManage)),
+    post("/users", Needs::Right(UsersManage)),
+    patch("/users/{username}", Needs::Right(UsersManage)),
+    delete("/users/{username}/totp", Needs::Right(UsersManage)),
+    // What happens
+    get("/overview", Needs::Right(Read)),
+    get("/openapi.json", Session),
+    get("/events", Needs::Right(Read)),
+    get("/audit", Needs::Right(AuditRead)),
+    get("/audit/export", Needs::Right(AuditExport)),
+    // Queues and jobs
+    get("/workers", Needs::Right(Read)),
+    get("/queues", Needs::Right(Read)),
+    get("/queues/{queue}", Needs::Right(Read)),
+    post("/queues/{queue}/pause", Needs::Right(QueuePause)),
+    post("/queues/{queue}/resume", Needs::Right(QueuePause)),
+    get("/queues/{queue}/jobs", Needs::Right(Read)),
+    get("/queues/{queue}/jobs/{id}", Needs::Right(Read)),
+    post("/queues/{queue}/jobs/{id}/retry", Needs::Right(JobManage)),
+    post("/queues/{queue}/jobs/{id}/promote", Needs::Right(JobManage)),
+    post("/queues/{queue}/jobs/{id}/remove", Needs::Right(JobManage)),
     // Orders
     post("/find", Needs::Right(Read)),
     get("/orders", Needs::Right(Read)),
@@ -161,7 +193,6 @@ mod tests {
     use utoipa::openapi::path::{HttpMethod, OperationBuilder};
 
     use super::*;
-    use crate::admin::rights::Right;
 
     fn document(routes: &[(HttpMethod, &str)]) -> OpenApi {
         let mut document = OpenApi::default();
@@ -175,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_route_without_a_declared_right_does_not_start() {
-        const ROWS: &[Row] = &[get("/me", Session), patch("/users/{name}", Needs::Right(Right::UsersManage))];
+        const ROWS: &[Row] = &[get("/me", Session), patch("/users/{name}", Needs::Right(UsersManage))];
         let both = [(HttpMethod::Get, "/me"), (HttpMethod::Patch, "/users/{name}")];
         let mut good = document(&both);
         assert_eq!(check(ROWS, &mut good), Ok(()));
@@ -195,7 +226,7 @@ mod tests {
     fn only_the_login_is_open_and_nothing_is_declared_twice() {
         const OPEN: &[Row] = &[post("/login", Nothing), delete("/me", Nothing)];
         assert_eq!(check(OPEN, &mut document(&[])), Err(TableError::Open("DELETE", "/me")));
-        const TWICE: &[Row] = &[get("/me", Session), get("/me", Needs::Right(Right::Read))];
+        const TWICE: &[Row] = &[get("/me", Session), get("/me", Needs::Right(Read))];
         assert_eq!(check(TWICE, &mut document(&[])), Err(TableError::Twice("GET", "/me")));
     }
 }

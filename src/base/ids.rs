@@ -44,6 +44,12 @@ pub fn session(now: Timestamp) -> String {
     sortable("ses", now)
 }
 
+/// `evt_…`: an event, by its number in the one sequence.
+#[must_use]
+pub fn event(seq: i64) -> String {
+    format!("evt_{seq:016}")
+}
+
 /// `req_…`: a request that came without an `X-Request-Id`.
 #[must_use]
 pub fn request(now: Timestamp) -> String {

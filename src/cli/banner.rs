@@ -8,18 +8,16 @@ use std::{
 use crate::{
     app::App,
     base::ids,
-    platform::{
-        auth::Role,
-        config::{Config, shown},
-    },
+    platform::config::{Config, shown},
     provider::carrier::ProviderEnv,
 };
 
 const TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<String> {
-    let url = url(address);
+/// `admin`: where the dashboard is.
+pub(super) fn all_in_one(app: &App, address: SocketAddr, admin: SocketAddr) -> anyhow::Result<String> {
+    let (admin, url) = (url(admin), url(address));
     let (what, provider) = match app.env {
         ProviderEnv::Simulator => {
             ("API, worker and ParcelX simulator", format!("simulated, see {url}/simulator/_sim"))
@@ -31,16 +29,17 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr) -> anyhow::Result<Strin
     let mut text = format!(
         "Waybill {VERSION}: {what}. Ctrl-C stops it.\n  \
          API      {url}, documented on {url}/docs\n  \
+         Admin    {admin}/admin\n  \
          Health   {url}/readyz, {url}/metrics\n  \
          ParcelX  {provider}\n  Data     {orders}, {jobs}\n"
     );
     // Only on a local installation: someone who reads the screen can also read the signing secret.
     if app.config.is_local() && app.env == ProviderEnv::Simulator {
-        let token = app.state.tokens.issue("demo", Role::Merchant, TOKEN_LIFE)?;
+        let token = app.state.tokens.issue("demo", TOKEN_LIFE)?;
         text += &format!(
             "\nToken of merchant `demo`, valid for 30 days (`waybill token` makes others):\n{token}\n"
         );
-        text += &format!("\nTo create an order, paste this line:\n{}", curl(&url, &token));
+        text += &format!("To create an order, paste this line:\n{}", curl(&url, &token));
     }
     Ok(text.trim_end().to_owned())
 }

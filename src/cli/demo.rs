@@ -14,11 +14,7 @@ use self::screen::Screen;
 use super::serve::AllInOne;
 use crate::{
     base::{clock::Clock, ids},
-    platform::{
-        auth::{Role, Tokens},
-        config::Config,
-        telemetry,
-    },
+    platform::{auth::Tokens, config::Config, telemetry},
 };
 
 const ORDERS: &str = include_str!("../../config/demo-orders.jsonl");
@@ -71,7 +67,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     telemetry::init("warn", config.log.format)?;
     let secret = config.jwt_secret()?;
     let merchant = format!("demo-{}", &ids::order_number().to_lowercase());
-    let token = Tokens::new(&secret, Clock::system()).issue(&merchant, Role::Merchant, TOKEN_LIFE)?;
+    let token = Tokens::new(&secret, Clock::system()).issue(&merchant, TOKEN_LIFE)?;
     let running = Client::new(&format!("http://{}", config.http.bind), &token)?;
     match running.instance().await {
         Instance::Simulator => {

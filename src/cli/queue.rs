@@ -61,11 +61,10 @@ struct By {
 
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
-    let queues = Queues::new(app.queue.clone(), app.store.clone(), app.clock.clone());
-    let known: Vec<_> = crate::app::queues().into_iter().map(|(name, _)| name).collect();
+    let queues = Queues::new(app.queue.clone(), app.store.clone(), app.clock.clone(), crate::app::queues());
     let (queue, action, by) = match &args.command {
         Command::List => {
-            for queue in queues.list(&known).await.context("queue")? {
+            for queue in queues.list().await.context("queue")? {
                 super::say(&line(&queue))?;
             }
             return Ok(());
@@ -77,7 +76,7 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         Command::Remove(job) => (&job.queue, Action::Remove(&job.id), &job.by),
     };
     // A misspelt name would pause a queue that nobody works, and say so.
-    let all: Vec<_> = queues.list(&known).await.context("queue")?.into_iter().map(|q| q.name).collect();
+    let all = queues.names().await.context("queue")?;
     if !all.contains(queue) {
         return Err(anyhow!("there is no queue `{}`; there are: {}", printable(queue), all.join(", ")));
     }

@@ -1,10 +1,10 @@
 //! The long-running commands: all in one, only the API, only the worker.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io::IsTerminal, net::SocketAddr, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use axum::Router;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -79,6 +79,11 @@ impl AllInOne {
         Ok(Self { app, address, worker, listener, router, admin, draining })
     }
 
+    /// Where the dashboard is.
+    fn admin_address(&self) -> std::io::Result<SocketAddr> {
+        self.admin.as_ref().map_or(Ok(self.address), |(listener, _)| listener.local_addr())
+    }
+
     /// Runs until `stop`. Then the worker finishes its jobs first, while the API and the simulator still
     /// respond; after it, the API stops.
     pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
@@ -103,6 +108,30 @@ impl AllInOne {
     }
 }
 
+/// Makes the user of a local installation's first start. The password goes to the terminal alone, or to a
+/// file that only this user reads: whatever keeps the logs must not have it.
+async fn first_login(app: &App) -> anyhow::Result<()> {
+    let people = app.people();
+    if !people.users.list().await?.is_empty() {
+        return Ok(());
+    }
+    if !app.config.is_local() {
+        super::complain("Nobody may use the dashboard yet: `waybill admin add NAME --role super_admin`");
+        return Ok(());
+    }
+    let password = super::admin::generated();
+    // Before the user is made: a password that is nowhere would lock everybody out.
+    let place = if std::io::stderr().is_terminal() {
+        format!("password {} (shown only now)", password.expose_secret())
+    } else {
+        let file = super::admin::write_first(&app.config.data_folder(), &password)?;
+        format!("the password is in {}", file.display())
+    };
+    super::admin::first(&people, password).await?;
+    super::complain(&format!("First login to the dashboard: user {}, {place}", super::admin::FIRST));
+    Ok(())
+}
+
 /// What is served on the API's listener, and on the dashboard's own, if the settings want one.
 async fn surfaces(
     app: &App,
@@ -123,7 +152,8 @@ pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     telemetry::install();
     let program = AllInOne::build(config).await?;
     let stop = stop_on_signals()?;
-    super::announce(&banner::all_in_one(&program.app, program.address)?);
+    first_login(&program.app).await?;
+    super::announce(&banner::all_in_one(&program.app, program.address, program.admin_address()?)?);
     program.run(stop).await
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 
 use crate::{
     base::clock::Clock,
     platform::{
-        auth::{Role, Tokens},
+        auth::Tokens,
         config::{Config, duration},
     },
 };
@@ -19,27 +19,18 @@ pub(super) struct Args {
     /// The merchant's user id, which owns the orders.
     #[arg(long, value_name = "ID")]
     user: String,
-    /// Only `merchant`: this command makes no tokens for admin roles.
-    #[arg(long, default_value = "merchant")]
-    role: String,
     /// How long it is valid: 15m, 1h, 30d.
     #[arg(long, default_value = "1h", value_name = "DURATION")]
     ttl: String,
 }
 
 pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
-    if args.role != "merchant" {
-        bail!(
-            "--role {}: this command makes only merchant tokens",
-            args.role.chars().filter(|c| !c.is_control()).take(20).collect::<String>()
-        );
-    }
     let ttl = duration::parse_up_to(&args.ttl, MAX_TTL)
         .ok()
         .filter(|ttl| ttl.as_secs() >= 1)
         .ok_or_else(|| anyhow!("--ttl: must be a duration from 1s to 366d, such as 15m, 1h or 30d"))?;
     let tokens = Tokens::new(&config.jwt_secret()?, Clock::system());
-    let token = tokens.issue(&args.user, Role::Merchant, ttl).map_err(|_| {
+    let token = tokens.issue(&args.user, ttl).map_err(|_| {
         anyhow!("--user: must be an id of 1 to 128 characters, not blank and without control characters")
     })?;
     super::say(&token)?;

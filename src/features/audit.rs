@@ -13,7 +13,7 @@ use super::Feature;
 use crate::{
     base::{clock::Clock, ids, timestamp::Timestamp},
     platform::store::{
-        Cursor, Decision, Document, Field, Index, Order as Sort, Query, Store, StoreError, Updated,
+        Cursor, Decision, Document, Field, Index, Order as Sort, Page, Query, Store, StoreError, Updated,
         id_and_version,
     },
 };
@@ -197,6 +197,9 @@ pub struct AuditLine {
     /// Why it was refused or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// To how many it was done, where it was many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
@@ -206,6 +209,9 @@ impl Document for AuditLine {
     const INDEXES: &'static [Index] = &[
         Index::on("at", &[Field::time("at")]),
         Index::on("subject", &[Field::text("subject.id"), Field::time("at")]),
+        Index::on("actor", &[Field::text("actor.name"), Field::time("at")]),
+        Index::on("action", &[Field::text("action"), Field::time("at")]),
+        Index::on("ended", &[Field::time("endedAt")]).partial(),
     ];
 
     id_and_version!();
@@ -245,6 +251,7 @@ impl Audit {
             before: act.before.map(str::to_owned),
             after: None,
             detail: None,
+            count: None,
             extra: Map::new(),
         };
         self.store.insert(&line).await?;
@@ -262,6 +269,20 @@ impl Audit {
         after: Option<&str>,
         detail: Option<&str>,
     ) -> Result<(), StoreError> {
+        self.end_many(id, outcome, (after, detail), None).await
+    }
+
+    /// [`Audit::end`] of what was done to many at once; `words` are the state after and the detail.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
+    pub async fn end_many(
+        &self,
+        id: &str,
+        outcome: Outcome,
+        (after, detail): (Option<&str>, Option<&str>),
+        count: Option<u64>,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let ended = self.store.update::<AuditLine, (), StoreError>(id, |line| {
             if line.outcome != Outcome::Begun {
@@ -269,6 +290,7 @@ impl Audit {
             }
             (line.outcome, line.ended_at) = (outcome, Some(now));
             (line.after, line.detail) = (after.map(str::to_owned), detail.map(str::to_owned));
+            line.count = count;
             Ok(Decision::Save(()))
         });
         ended.await.map(|_: Updated<AuditLine, ()>| ())
@@ -292,6 +314,58 @@ impl Audit {
             query = query.after(cursor);
         }
         Ok(self.store.find(&query).await?.docs)
+    }
+}
+
+/// Which lines to list. What is not named does not count.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct AuditFilter {
+    pub actor: Option<String>,
+    /// `queue.pause`.
+    pub action: Option<String>,
+    /// The id of what was acted on.
+    pub target: Option<String>,
+    /// At this time or later, and before the other.
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+}
+
+/// Lines that one search compares when no one index serves it.
+const MOST_COMPARED: usize = 5000;
+
+impl Audit {
+    /// A page of lines, newest first. One filter has an index of its own; with several the page may end at a
+    /// number of lines ([`Page::stopped`]).
+    ///
+    /// # Errors
+    /// Fails if the store fails.
+    pub async fn search(
+        &self,
+        filter: &AuditFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<AuditLine>, StoreError> {
+        let mut query = Query::sorted_by("at", Sort::Descending).limit(limit);
+        let fields =
+            [("actor.name", &filter.actor), ("action", &filter.action), ("subject.id", &filter.target)];
+        let named: Vec<_> =
+            fields.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))).collect();
+        if named.len() > 1 {
+            query = query.filtered(MOST_COMPARED);
+        }
+        for (name, text) in named {
+            query = query.equal(name, text.as_str());
+        }
+        if let Some(from) = filter.from {
+            query = query.from(from);
+        }
+        if let Some(to) = filter.to {
+            query = query.before(to);
+        }
+        if let Some(after) = after {
+            query = query.after(after);
+        }
+        self.store.find(&query).await
     }
 }
 

@@ -3,13 +3,26 @@
 //! A job is a hint: the order decides what it does. So a retried job of an order that has its end does
 //! nothing, and a removed one comes again with its order's next dispatch.
 
+mod effect;
+mod overview;
+mod search;
+pub mod shown;
+
+use std::sync::Arc;
+
+pub use self::{
+    effect::JobAction,
+    overview::{LookError, Overview, PausedBy, Standing},
+    search::{JobFilter, MOST_SEARCHED, Place, Search},
+};
 use crate::{
     base::clock::Clock,
     features::audit::{Audit, AuditContext, AuditedAction, Outcome},
     platform::{
-        queue::{Counts, JobState, Managed, Queue, QueueError, WorkerView},
+        queue::{JobState, Managed, Queue, QueueError},
         store::{Store, StoreError},
     },
+    provider::carrier::Needs,
 };
 
 /// One action.
@@ -40,14 +53,6 @@ impl Action<'_> {
     }
 }
 
-/// One queue as it stands.
-#[derive(Debug, Clone)]
-pub struct Overview {
-    pub name: String,
-    pub counts: Counts,
-    pub workers: Vec<WorkerView>,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum ActionError {
     #[error("the queue has no job {0:?}")]
@@ -70,30 +75,20 @@ pub enum ActionError {
 pub struct Queues {
     queue: Queue,
     audit: Audit,
+    clock: Clock,
+    /// The service's own, and what each needs of the account.
+    known: Arc<[(&'static str, Needs)]>,
 }
 
 impl Queues {
     #[must_use]
-    pub fn new(queue: Queue, store: Store, clock: Clock) -> Self {
-        Self { queue, audit: Audit::new(store, clock) }
+    pub fn new(queue: Queue, store: Store, clock: Clock, known: Vec<(&'static str, Needs)>) -> Self {
+        Self { queue, audit: Audit::new(store, clock.clone()), clock, known: known.into() }
     }
 
-    /// Every queue that has had something, and those of `known` that have not yet.
-    ///
-    /// # Errors
-    /// When the queue does not answer.
-    pub async fn list(&self, known: &[&str]) -> Result<Vec<Overview>, QueueError> {
-        let mut names = self.queue.inspect.queues().await?;
-        names.extend(known.iter().map(|name| (*name).to_owned()));
-        names.sort();
-        names.dedup();
-        let mut all = Vec::with_capacity(names.len());
-        for name in names {
-            let counts = self.queue.inspect.counts(&name).await?;
-            let workers = self.queue.inspect.workers(&name).await?;
-            all.push(Overview { name, counts, workers });
-        }
-        Ok(all)
+    /// Of one of the service's own queues.
+    fn needs(&self, queue: &str) -> Option<Needs> {
+        self.known.iter().find(|(name, _)| *name == queue).map(|(_, needs)| *needs)
     }
 
     /// Does it, on somebody's word.

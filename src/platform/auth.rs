@@ -1,8 +1,8 @@
-//! Authentication: bearer tokens and the roles they carry.
+//! Authentication of merchants: bearer tokens.
 
 mod extract;
 mod hs256;
 mod token;
 
 pub use extract::Merchant;
-pub use token::{Claims, Role, TokenError, Tokens};
+pub use token::{Claims, TokenError, Tokens};

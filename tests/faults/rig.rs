@@ -15,10 +15,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::sleep;
-use waybill::{
-    base::clock::Clock,
-    platform::auth::{Role, Tokens},
-};
+use waybill::{base::clock::Clock, platform::auth::Tokens};
 
 use super::{merchant::Merchant, process::Process, seed::Seed, simulator::Simulator};
 
@@ -109,7 +106,7 @@ impl Rig {
             all.push(((*key).to_owned(), (*value).to_owned()));
         }
         let tokens = Tokens::new(&SecretString::from(JWT_SECRET), Clock::system());
-        let token = tokens.issue("u1", Role::Merchant, Duration::from_secs(86_400)).unwrap();
+        let token = tokens.issue("u1", Duration::from_secs(86_400)).unwrap();
         Self {
             scenario,
             seed,

@@ -1,6 +1,12 @@
 //! The admin API: who may call what.
 
+mod audit;
+mod events;
+mod login;
 mod matrix;
 mod operations;
 mod orders;
+mod overview;
 pub(crate) mod people;
+mod queues;
+mod workers;

@@ -49,6 +49,12 @@ pub struct ReasonCount {
     pub capped: bool,
 }
 
+impl From<(&'static str, Count)> for ReasonCount {
+    fn from((code, count): (&'static str, Count)) -> Self {
+        Self { code, count: count.n, capped: count.capped }
+    }
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReviewPage {
@@ -83,7 +89,6 @@ async fn list_review(
     let data =
         page.orders.iter().map(|order| ReviewItem { order: order.into(), review: ReviewView::of(order) });
     let next_cursor = page.next.as_ref().map(|next| write_place(&bound, next));
-    let counted = |(code, count): (_, Count)| ReasonCount { code, count: count.n, capped: count.capped };
-    let codes = orders.review_codes().await?.into_iter().map(counted);
+    let codes = orders.review_codes().await?.into_iter().map(ReasonCount::from);
     Ok(answer::ok(&ReviewPage { data: data.collect(), next_cursor, codes: codes.collect() }))
 }

@@ -69,7 +69,7 @@ impl OperationsWorker {
     #[must_use]
     pub fn new(operations: Operations, carrier: Arc<dyn Carrier>, lease: Lease) -> Self {
         let (store, clock) = (operations.store.clone(), operations.clock.clone());
-        let queues = Queues::new(operations.queue.clone(), store.clone(), clock.clone());
+        let queues = Queues::new(operations.queue.clone(), store.clone(), clock.clone(), Vec::new());
         Self { audit: Audit::new(store, clock), operations, carrier, queues, lease }
     }
 

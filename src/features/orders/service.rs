@@ -5,6 +5,7 @@ mod cancel;
 pub mod failures;
 pub mod find;
 mod label;
+mod overview;
 mod progress;
 pub mod review;
 

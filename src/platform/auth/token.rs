@@ -24,39 +24,13 @@ const MAX_TOKEN: usize = 4096;
 /// In characters.
 const MAX_SUBJECT: usize = 128;
 
-/// The role of a caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Creates and reads the orders of one account.
-    Merchant,
-    /// Watches queues and orders of all accounts, and resolves orders in review.
-    Operator,
-    Admin,
-}
-
-impl Role {
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Merchant => "merchant",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+/// What a token's `role` says. There is no other: operators have no tokens, but sessions of their own.
+const ROLE: &str = "merchant";
 
 /// The caller that a verified token identifies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     pub user_id: String,
-    pub role: Role,
 }
 
 /// Why a token is refused. The texts are safe to send: none names the right key or algorithm.
@@ -80,7 +54,7 @@ pub struct IssueError;
 struct Wire {
     iss: String,
     sub: String,
-    role: Role,
+    role: String,
     iat: i64,
     nbf: i64,
     exp: i64,
@@ -127,12 +101,12 @@ impl Tokens {
         }))
     }
 
-    /// A token for `user_id`, valid from now for `ttl`.
+    /// A merchant's token for `user_id`, valid from now for `ttl`.
     ///
     /// # Errors
     /// Fails if [`Tokens::verify`] would refuse `user_id` (empty, too long, control characters), or if
     /// signing fails.
-    pub fn issue(&self, user_id: &str, role: Role, ttl: Duration) -> Result<String, IssueError> {
+    pub fn issue(&self, user_id: &str, ttl: Duration) -> Result<String, IssueError> {
         if !is_subject(user_id) {
             return Err(IssueError);
         }
@@ -140,7 +114,7 @@ impl Tokens {
         let wire = Wire {
             iss: ISSUER.to_owned(),
             sub: user_id.to_owned(),
-            role,
+            role: ROLE.to_owned(),
             iat: seconds(now),
             nbf: seconds(now),
             exp: seconds(now + ttl),
@@ -167,11 +141,16 @@ impl Tokens {
         // We support no critical header (RFC 7515 section 4.1.11) and no other type of token.
         let typed = data.header.typ.as_deref().is_none_or(|t| t.eq_ignore_ascii_case("JWT"));
         let wire = data.claims;
-        if data.header.crit.is_some() || !typed || wire.iss != ISSUER || !is_subject(&wire.sub) {
+        if data.header.crit.is_some()
+            || !typed
+            || wire.iss != ISSUER
+            || wire.role != ROLE
+            || !is_subject(&wire.sub)
+        {
             return Err(TokenError::Invalid);
         }
         self.check_times(&wire)?;
-        Ok(Claims { user_id: wire.sub, role: wire.role })
+        Ok(Claims { user_id: wire.sub })
     }
 
     fn check_times(&self, wire: &Wire) -> Result<(), TokenError> {

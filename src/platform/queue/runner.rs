@@ -97,6 +97,20 @@ impl<C: Send + Sync + 'static> Runner<C> {
         let _first_stays = self.0.observer.set(observer);
     }
 
+    /// What it is called among those that work the same queues.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Of each queue, how many jobs it runs at the same time at most, and now.
+    #[must_use]
+    pub fn in_hand(&self) -> Vec<(String, usize, usize)> {
+        let held = self.0.held();
+        let of = |queue: &str| held.values().filter(|job| job.queue == queue).count();
+        self.0.queues.iter().map(|queue| (queue.name.clone(), queue.concurrency, of(&queue.name))).collect()
+    }
+
     /// Works until `stop`, then claims nothing more and returns when the jobs in hand have ended. Whoever
     /// does not want to wait for them drops the future: the jobs are dropped with it, their leases run out,
     /// and another worker takes them.

@@ -298,7 +298,8 @@ async fn why_an_order_waits_is_told_from_the_data() {
     let behind = app.merchant("shop-a").create(&order("W-2")).await;
     says(&why(&behind).await, "waits behind 1 others");
 
-    let queues = Queues::new(app.app.queue.clone(), app.app.store.clone(), app.clock.clone());
+    let queues =
+        Queues::new(app.app.queue.clone(), app.app.store.clone(), app.clock.clone(), waybill::app::queues());
     let by = AuditContext::new("ravi", Via::Cli, "a new pick address").unwrap();
     queues.act(QUEUE, Action::Pause, &by).await.unwrap();
     says(&why(&id).await, "is paused by ravi");

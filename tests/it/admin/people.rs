@@ -19,7 +19,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 /// A browser on the dashboard's pages, of one who is signed in, or of nobody.
 #[derive(Clone)]
 pub(crate) struct Browser {
-    client: Client,
+    pub(crate) client: Client,
     pub(crate) cookie: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{Method, Request, header};
 use secrecy::SecretString;
 use serde_json::json;
-use waybill::platform::auth::{Role, Tokens};
+use waybill::platform::auth::Tokens;
 
 use super::orders_of;
 use crate::support::{Answer, Client, TestApp, orders::order};
@@ -46,8 +46,8 @@ async fn without_a_good_token_every_route_answers_401_and_does_nothing() {
     let day = Duration::from_secs(86_400);
     let foreign =
         Tokens::new(&SecretString::from("another-secret-of-at-least-32-bytes!!"), app.clock.clone());
-    let foreign = foreign.issue("u1", Role::Merchant, day).unwrap();
-    let short = app.app.state.tokens.issue("u1", Role::Merchant, Duration::from_secs(60)).unwrap();
+    let foreign = foreign.issue("u1", day).unwrap();
+    let short = app.app.state.tokens.issue("u1", Duration::from_secs(60)).unwrap();
     app.advance(Duration::from_secs(120));
     let (head, rest) = good.split_once('.').unwrap();
     let (claims, signature) = rest.split_once('.').unwrap();
@@ -94,22 +94,6 @@ async fn without_a_good_token_every_route_answers_401_and_does_nothing() {
     }
     assert_eq!((orders_of(&merchant).await, orders_of(&app.merchant("u2")).await), (1, 0));
     assert_eq!(app.counts().await.waiting, 1);
-}
-
-#[tokio::test]
-async fn operators_and_admins_are_no_merchants() {
-    let app = TestApp::start().await;
-    app.leave_jobs();
-    let merchant = app.merchant("u1");
-    let id = merchant.create(&order("A-1")).await;
-    for role in [Role::Operator, Role::Admin] {
-        let token = app.app.state.tokens.issue("u1", role, Duration::from_secs(60)).unwrap();
-        for answer in call_all(&app, &id, &[&format!("Bearer {token}")]).await {
-            answer.problem(403, "forbidden");
-            assert_eq!(answer.header("www-authenticate"), None);
-        }
-    }
-    assert_eq!(orders_of(&merchant).await, 1);
 }
 
 /// A stranger learns nothing from the body or the path: the token is judged first.

@@ -10,7 +10,6 @@ use waybill::{
     app::{App, Worker},
     base::{clock::Clock, timestamp::Timestamp},
     platform::{
-        auth::Role,
         config::{Account, Config},
         queue::{Counts, Keep, Queue},
     },
@@ -46,8 +45,6 @@ pub(crate) struct TestApp {
     /// Where the double listens.
     pub(crate) provider_address: SocketAddr,
     router: Router,
-    /// Ends the admin API's streams.
-    pub(crate) draining: CancellationToken,
     /// How many of the double's entries have been asserted.
     asserted: Mutex<usize>,
     leave_jobs: Mutex<bool>,
@@ -74,8 +71,7 @@ impl TestApp {
 
     /// The merchant `user`.
     pub(crate) fn merchant(&self, user: &str) -> Client {
-        let token =
-            self.app.state.tokens.issue(user, Role::Merchant, Duration::from_secs(30 * 86_400)).unwrap();
+        let token = self.app.state.tokens.issue(user, Duration::from_secs(30 * 86_400)).unwrap();
         Client { router: self.router.clone(), token: Some(token) }
     }
 
@@ -85,6 +81,13 @@ impl TestApp {
 
     pub(crate) fn router(&self) -> Router {
         self.router.clone()
+    }
+
+    /// The provider's account, at the double.
+    pub(crate) fn account(&self) -> Account {
+        let key = || SecretString::from("key");
+        let base_url = Url::parse(&format!("http://{}", self.provider_address)).unwrap();
+        Account { base_url, access_key: key(), secret_key: key() }
     }
 
     /// Runs what waits now, and gives the number of runs.
@@ -181,8 +184,7 @@ impl Builder {
         let base_url = Url::parse(&self.base_url.unwrap_or_else(|| format!("http://{address}"))).unwrap();
         let account = Account { base_url, access_key: key(), secret_key: key() };
         let worker = app.worker(account.clone()).unwrap();
-        let draining = CancellationToken::new();
-        let router = app.whole_router(app.carrier(account).unwrap(), draining.clone()).unwrap();
+        let router = app.whole_router(app.carrier(account).unwrap(), CancellationToken::new()).unwrap();
         TestApp {
             app,
             clock,
@@ -190,7 +192,6 @@ impl Builder {
             worker,
             provider_address: address,
             router,
-            draining,
             asserted: Mutex::new(0),
             leave_jobs: Mutex::new(false),
             _simulator_runs: stop.drop_guard(),

@@ -1,0 +1,290 @@
+//! Queues, and their jobs.
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use validator::Validate;
+
+use super::{Data, data, jobs, users::Because};
+use crate::{
+    admin::{session::Admin, state::AdminState},
+    base::timestamp::Timestamp,
+    features::{
+        provider_accounts::Accounts,
+        queues::{Action, ActionError, LookError, Queues, Standing},
+    },
+    platform::{
+        http::{Kind, Problem, ValidJson},
+        queue::{JobState, QueueError},
+    },
+    provider::carrier::AccountProblem,
+};
+
+pub(super) const TAG: &str = "Queues";
+
+pub(super) fn routes() -> OpenApiRouter<AdminState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_queues))
+        .routes(routes!(get_queue))
+        .routes(routes!(pause_queue))
+        .routes(routes!(resume_queue))
+        .merge(jobs::routes())
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CountsView {
+    pub waiting: u64,
+    pub active: u64,
+    pub delayed: u64,
+    pub completed: u64,
+    pub failed: u64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PausedByView {
+    pub actor: String,
+    #[schema(value_type = String)]
+    pub at: Timestamp,
+    pub reason: String,
+}
+
+/// Finished jobs per minute, over the last five.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PerMinute {
+    pub completed: f64,
+    pub failed: f64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueView {
+    pub name: String,
+    /// Whether it is one of this service's own.
+    pub ours: bool,
+    pub counts: CountsView,
+    pub paused: bool,
+    /// Null when it is not paused, or was not paused with this service.
+    pub paused_by: Option<PausedByView>,
+    /// The problem of the provider's account for which it is shut: `wallet`, `configuration`, `credentials`.
+    #[schema(value_type = Option<String>)]
+    pub held: Option<&'static str>,
+    pub workers: usize,
+    /// False: nobody works it, so what waits in it goes on waiting.
+    pub consumed: bool,
+    /// When the oldest of the jobs that are next was added.
+    #[schema(value_type = Option<String>)]
+    pub oldest_waiting_at: Option<Timestamp>,
+    pub per_minute: Option<PerMinute>,
+}
+
+impl From<Standing> for QueueView {
+    fn from(standing: Standing) -> Self {
+        let Standing { queue, oldest_waiting_at, paused_by, held, .. } = standing;
+        let counts = queue.counts;
+        Self {
+            name: queue.name,
+            ours: queue.ours,
+            counts: CountsView {
+                waiting: counts.waiting,
+                active: counts.active,
+                delayed: counts.delayed,
+                completed: counts.completed,
+                failed: counts.failed,
+            },
+            paused: counts.paused,
+            paused_by: paused_by.map(|by| PausedByView { actor: by.actor, at: by.at, reason: by.reason }),
+            held: held.map(AccountProblem::as_str),
+            workers: queue.workers.len(),
+            consumed: !queue.workers.is_empty(),
+            oldest_waiting_at,
+            per_minute: Some(PerMinute {
+                completed: standing.completed_per_minute,
+                failed: standing.failed_per_minute,
+            }),
+        }
+    }
+}
+
+/// Every queue as it stands.
+pub(super) async fn views(queues: &Queues, accounts: &Accounts) -> Result<Vec<QueueView>, Problem> {
+    let problem = accounts.refresh().await?.map(|hold| hold.kind);
+    let mut all = Vec::new();
+    for queue in queues.list().await.map_err(queue_error)? {
+        all.push(queues.standing_of(queue, problem).await.map_err(look_error)?.into());
+    }
+    Ok(all)
+}
+
+/// Every queue
+#[utoipa::path(get, path = "/queues", tag = TAG, operation_id = "listQueues",
+    responses((status = 200, description = "By name", body = Data<Vec<QueueView>>)))]
+async fn list_queues(
+    State(queues): State<Queues>,
+    State(accounts): State<Accounts>,
+) -> Result<Response, Problem> {
+    Ok(data(views(&queues, &accounts).await?))
+}
+
+async fn view(state: &AdminState, queue: &str) -> Result<QueueView, Problem> {
+    let problem = state.accounts.refresh().await?.map(|hold| hold.kind);
+    let found = state.queues.standing(queue, problem).await.map_err(look_error)?;
+    found.map(QueueView::from).ok_or_else(no_queue)
+}
+
+/// One queue
+#[utoipa::path(get, path = "/queues/{queue}", tag = TAG, operation_id = "getQueue",
+    params(("queue" = String, Path, description = "Its name")),
+    responses(
+        (status = 200, description = "As it stands", body = Data<QueueView>),
+        (status = 404, description = "There is no such queue"),
+    ))]
+async fn get_queue(State(state): State<AdminState>, Path(queue): Path<String>) -> Result<Response, Problem> {
+    Ok(data(view(&state, &queue).await?))
+}
+
+/// Pause a queue
+///
+/// Nothing of it is run until it is resumed; what runs goes on. The time does not count as waiting.
+#[utoipa::path(post, path = "/queues/{queue}/pause", tag = TAG, operation_id = "pauseQueue",
+    request_body = Because, params(("queue" = String, Path, description = "Its name")),
+    responses(
+        (status = 200, description = "Paused", body = Data<QueueView>),
+        (status = 404, description = "There is no such queue"),
+        (status = 409, description = "`already-paused`"),
+    ))]
+async fn pause_queue(
+    State(state): State<AdminState>,
+    admin: Admin,
+    Path(queue): Path<String>,
+    ValidJson(body): ValidJson<Because>,
+) -> Result<Response, Problem> {
+    change(&state, &admin, &queue, Action::Pause, &body).await
+}
+
+/// Resume a queue
+#[utoipa::path(post, path = "/queues/{queue}/resume", tag = TAG, operation_id = "resumeQueue",
+    request_body = Because, params(("queue" = String, Path, description = "Its name")),
+    responses(
+        (status = 200, description = "It runs again", body = Data<QueueView>),
+        (status = 404, description = "There is no such queue"),
+        (status = 409, description = "`not-paused`"),
+    ))]
+async fn resume_queue(
+    State(state): State<AdminState>,
+    admin: Admin,
+    Path(queue): Path<String>,
+    ValidJson(body): ValidJson<Because>,
+) -> Result<Response, Problem> {
+    change(&state, &admin, &queue, Action::Resume, &body).await
+}
+
+async fn change(
+    state: &AdminState,
+    admin: &Admin,
+    queue: &str,
+    action: Action<'_>,
+    body: &Because,
+) -> Result<Response, Problem> {
+    let by = admin.because(&body.reason)?;
+    // A misspelt name would pause a queue that nobody works, and say so.
+    known(&state.queues, queue).await?;
+    state.queues.act(queue, action, &by).await.map_err(action_error)?;
+    Ok(data(view(state, queue).await?))
+}
+
+/// 404 unless there is such a queue.
+pub(super) async fn known(queues: &Queues, queue: &str) -> Result<(), Problem> {
+    let names = queues.names().await.map_err(queue_error)?;
+    if names.iter().any(|name| name == queue) { Ok(()) } else { Err(no_queue()) }
+}
+
+fn no_queue() -> Problem {
+    Problem::new(Kind::NotFound, "There is no such queue.")
+}
+
+pub(super) fn queue_error(error: QueueError) -> Problem {
+    match error {
+        QueueError::Unavailable(_) => {
+            tracing::warn!(%error, "the queue did not answer");
+            Problem::new(Kind::TemporarilyUnavailable, "The queue did not answer. Try again.")
+                .retry_after(std::time::Duration::from_secs(1))
+        }
+        QueueError::Fault(_) => Problem::internal(&error),
+    }
+}
+
+pub(super) fn look_error(error: LookError) -> Problem {
+    match error {
+        LookError::Queue(error) => queue_error(error),
+        LookError::Store(error) => error.into(),
+    }
+}
+
+pub(super) fn action_error(error: ActionError) -> Problem {
+    let refused = |code| Problem::new(Kind::ConflictState, format!("{error}.")).named(code);
+    match &error {
+        ActionError::NoSuchJob(_) => Problem::new(Kind::NotFound, "The queue has no such job."),
+        ActionError::NotIn(state) => refused("job-state").member("state", state.as_str()),
+        ActionError::Paused => refused("already-paused"),
+        ActionError::NotPaused => refused("not-paused"),
+        ActionError::Queue(_) | ActionError::Store(_) => match error {
+            ActionError::Queue(error) => queue_error(error),
+            ActionError::Store(error) => error.into(),
+            other => Problem::internal(&other),
+        },
+    }
+}
+
+/// A state, as queries name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StateName {
+    Waiting,
+    Active,
+    Delayed,
+    Completed,
+    Failed,
+}
+
+impl From<StateName> for JobState {
+    fn from(name: StateName) -> Self {
+        match name {
+            StateName::Waiting => Self::Waiting,
+            StateName::Active => Self::Active,
+            StateName::Delayed => Self::Delayed,
+            StateName::Completed => Self::Completed,
+            StateName::Failed => Self::Failed,
+        }
+    }
+}
+
+/// The query of a list of jobs.
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct JobsQuery {
+    /// All of them when absent.
+    pub state: Option<StateName>,
+    /// The kind of job: `create-order`.
+    pub name: Option<String>,
+    /// In the job's id or its reason, in any case.
+    pub q: Option<String>,
+    /// The id of an order.
+    pub order: Option<String>,
+    /// Finished, or else added, at this time or later.
+    #[param(value_type = Option<String>)]
+    pub from: Option<Timestamp>,
+    /// The same, before this time.
+    #[param(value_type = Option<String>)]
+    pub to: Option<Timestamp>,
+    /// How many at most; 50 when absent.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<usize>,
+    pub cursor: Option<String>,
+}

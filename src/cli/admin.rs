@@ -1,0 +1,147 @@
+//! `waybill admin`: the people who may use the dashboard.
+
+mod password;
+
+pub(super) use self::password::{generated, write_first};
+use anyhow::anyhow;
+use secrecy::SecretString;
+
+use super::open::open;
+use crate::{
+    admin::{
+        people::{Changes, NewUser, People},
+        rights::Role,
+        users::AdminUser,
+    },
+    features::audit::{AuditContext, Via},
+    platform::config::{Config, operator},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  waybill admin add asha --role operator      asks for the password
+  waybill admin passwd asha < password.txt    takes the first line
+  waybill admin disable asha                  and ends her sessions at once
+
+Passwords have 12 to 256 characters, and are never arguments: other users of the
+machine could read those. Roles: viewer, operator, admin, super_admin.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Print every user: role, and when the last login was.
+    List,
+    /// Add a user.
+    Add {
+        name: String,
+        /// viewer, operator, admin or super_admin.
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// The user may see personal data, whatever the role.
+        #[arg(long)]
+        reveal: bool,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Set a user's password anew. The user's sessions end.
+    Passwd(One),
+    /// Forbid a user to sign in. The user's sessions end.
+    Disable(One),
+    /// Let a user sign in again.
+    Enable(One),
+    /// Remove a user's authenticator app: a login needs no code any more.
+    ResetTotp(One),
+}
+
+#[derive(Debug, clap::Args)]
+struct One {
+    name: String,
+    #[command(flatten)]
+    by: By,
+}
+
+#[derive(Debug, clap::Args)]
+struct By {
+    /// Who does it; by default the user of this machine.
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+    /// The reason, which is kept in the audit log.
+    #[arg(long, value_name = "TEXT", default_value = "on the command line")]
+    reason: String,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::of_str(text).ok_or_else(|| "must be viewer, operator, admin or super_admin".to_owned())
+}
+
+pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
+    let app = open(config).await?;
+    let people = app.people();
+    match args.command {
+        Command::List => {
+            let all = people.users.list().await?;
+            if all.is_empty() {
+                super::say("nobody yet: `waybill admin add NAME --role super_admin` adds a user")?;
+            }
+            all.iter().try_for_each(|user| super::say(&line(user)))?;
+        }
+        Command::Add { name, role, reveal, by } => {
+            let by = sign(&by)?;
+            let user = NewUser { name, role, reveal, password: password::ask()? };
+            let user = people.add(user, &by).await?;
+            super::say(&format!("{} is added, {}", user.id, user.role))?;
+        }
+        Command::Passwd(one) => {
+            let password = Some(password::ask()?);
+            change(&people, &one, Changes { password, ..Changes::default() }).await?;
+        }
+        Command::Disable(one) => {
+            change(&people, &one, Changes { disabled: Some(true), ..Changes::default() }).await?;
+        }
+        Command::Enable(one) => {
+            change(&people, &one, Changes { disabled: Some(false), ..Changes::default() }).await?;
+        }
+        Command::ResetTotp(one) => {
+            change(&people, &one, Changes { without_totp: true, ..Changes::default() }).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn change(people: &People, one: &One, changes: Changes) -> anyhow::Result<()> {
+    let by = sign(&one.by)?;
+    let user = people.change(&one.name, changes, &by).await?;
+    super::say(&line(&user))?;
+    Ok(())
+}
+
+fn sign(by: &By) -> anyhow::Result<AuditContext> {
+    let actor = by.actor.clone().unwrap_or_else(operator);
+    AuditContext::new(&actor, Via::Cli, &by.reason).map_err(|e| anyhow!("--actor, --reason: {e}"))
+}
+
+fn line(user: &AdminUser) -> String {
+    let marks = [(user.reveal, ", sees personal data"), (user.wants_code(), ", with codes")];
+    let marks: String = marks.into_iter().filter(|(is, _)| *is).map(|(_, words)| words).collect();
+    let login =
+        user.last_login_at.map_or_else(|| "never signed in".to_owned(), |at| format!("last login {at}"));
+    let disabled = if user.disabled { ", DISABLED" } else { "" };
+    format!("{}: {}{marks}{disabled}, {login}", user.id, user.role)
+}
+
+/// What the user of the first start is called.
+pub(super) const FIRST: &str = "admin";
+
+/// Makes that user.
+pub(super) async fn first(people: &People, password: SecretString) -> anyhow::Result<()> {
+    let by = AuditContext::new(&operator(), Via::Cli, "the first start")?;
+    let name = FIRST.to_owned();
+    people.add(NewUser { name, role: Role::SuperAdmin, reveal: false, password }, &by).await?;
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! What happened, in one order for all: each step of an order, each action of a person, each hold.
+//!
+//! An event has the next number of one sequence. Number and event are written in one commit, over the counter
+//! that gives the numbers: whoever has read up to a number has missed none before it. The same step is never
+//! an event twice (`subject` and `no` are unique), so [`publisher`] may look at everything again.
+//!
+//! Consumers keep the number that they have read up to. No event has personal data.
+
+pub mod publisher;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Feature;
+use crate::{
+    base::{ids, timestamp::Timestamp},
+    platform::store::{
+        Batch, CommitError, Document, Field, Index, Order as Sort, Query, Store, StoreError, id_and_version,
+    },
+};
+
+/// The parts of the events that `app` registers.
+#[must_use]
+pub fn feature() -> Feature {
+    Feature::new().collection::<Event>().collection::<Counter>()
+}
+
+/// The counter of the one sequence.
+const COUNTER: &str = "events";
+/// How often somebody else may be faster before it is left to the next pass.
+const TRIES: usize = 8;
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// `evt_` and the number.
+    pub id: String,
+    pub version: i64,
+    pub seq: i64,
+    pub at: Timestamp,
+    /// `<domain>.<action>`: `order.success`, `queue.pause`, `account.held`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it is about, and which of its steps.
+    pub subject: String,
+    pub no: i64,
+    /// Whose order it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<String>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub data: Map<String, Value>,
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl Document for Event {
+    const COLLECTION: &'static str = "events";
+    const INDEXES: &'static [Index] = &[
+        Index::on("seq", &[Field::int("seq")]).unique(),
+        Index::on(Self::STEP, &[Field::text("subject"), Field::int("no")]).unique(),
+        Index::on("at", &[Field::time("at")]),
+    ];
+
+    id_and_version!();
+}
+
+impl Event {
+    const STEP: &'static str = "subject_no";
+
+    /// What comes before the dot.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.kind.split('.').next().unwrap_or_default()
+    }
+}
+
+/// How far the sequence is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counter {
+    pub id: String,
+    pub version: i64,
+    pub last: i64,
+    /// What changed before this time has its events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Timestamp>,
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl Document for Counter {
+    const COLLECTION: &'static str = "counters";
+    const INDEXES: &'static [Index] = &[];
+
+    id_and_version!();
+}
+
+/// An event that has no number yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEvent {
+    pub at: Timestamp,
+    pub kind: String,
+    pub subject: String,
+    pub no: i64,
+    pub merchant: Option<String>,
+    pub data: Map<String, Value>,
+}
+
+/// Writes and reads events. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Events {
+    store: Store,
+}
+
+impl Events {
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// The last number; 0 before the first event.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn last(&self) -> Result<i64, StoreError> {
+        Ok(self.store.get::<Counter>(COUNTER).await?.map_or(0, |counter| counter.last))
+    }
+
+    /// At most `limit` events behind `seq`, in their order.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn after(&self, seq: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let behind = Query::sorted_by("seq", Sort::Ascending).from(seq.saturating_add(1)).limit(limit);
+        Ok(self.store.find(&behind).await?.docs)
+    }
+
+    /// The number of the oldest event that is kept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn first(&self) -> Result<Option<i64>, StoreError> {
+        let oldest = Query::sorted_by("seq", Sort::Ascending).limit(1);
+        Ok(self.store.find::<Event>(&oldest).await?.docs.first().map(|event| event.seq))
+    }
+
+    /// The last step of `subject` that is an event.
+    async fn last_step(&self, subject: &str) -> Result<i64, StoreError> {
+        let steps = Query::sorted_by("no", Sort::Descending).equal("subject", subject).limit(1);
+        Ok(self.store.find::<Event>(&steps).await?.docs.first().map_or(0, |event| event.no))
+    }
+
+    /// Gives the next numbers, in order, to those that are no events yet, and keeps them; and notes that what
+    /// changed before `through` has its events.
+    ///
+    /// # Errors
+    /// When the store fails, or others were faster again and again; then none was kept.
+    pub async fn publish(
+        &self,
+        mut new: Vec<NewEvent>,
+        through: Option<Timestamp>,
+    ) -> Result<usize, StoreError> {
+        for _ in 0..TRIES {
+            let counter = self.counter().await?;
+            if new.is_empty() && counter.through >= through {
+                return Ok(0);
+            }
+            match self.try_publish(counter, &new, through).await {
+                Ok(()) => return Ok(new.len()),
+                Err(CommitError::Lost { .. }) => {}
+                // The counter is the first write; the events follow in their order.
+                Err(CommitError::Conflict { at, index }) if index == Event::STEP && at <= new.len() => {
+                    new.remove(at - 1);
+                }
+                // Another process has taken this number: the counter is read anew.
+                Err(CommitError::Conflict { .. }) => {}
+                Err(CommitError::Store(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
+    async fn try_publish(
+        &self,
+        mut counter: Counter,
+        new: &[NewEvent],
+        through: Option<Timestamp>,
+    ) -> Result<(), CommitError> {
+        let mut events = Vec::with_capacity(new.len());
+        for new in new {
+            counter.last += 1;
+            events.push(Event {
+                id: ids::event(counter.last),
+                version: 1,
+                seq: counter.last,
+                at: new.at,
+                kind: new.kind.clone(),
+                subject: new.subject.clone(),
+                no: new.no,
+                merchant: new.merchant.clone(),
+                data: new.data.clone(),
+                extra: Map::new(),
+            });
+        }
+        counter.through = counter.through.max(through);
+        let batch = Batch::new().replace(&counter);
+        self.store.commit(events.iter().fold(batch, |batch, event| batch.insert(event))).await
+    }
+
+    async fn counter(&self) -> Result<Counter, StoreError> {
+        if let Some(counter) = self.store.get::<Counter>(COUNTER).await? {
+            return Ok(counter);
+        }
+        let first = Counter { id: COUNTER.to_owned(), version: 1, last: 0, through: None, extra: Map::new() };
+        match self.store.insert(&first).await {
+            Ok(()) => Ok(first),
+            Err(StoreError::Conflict { .. }) => self.store.get(COUNTER).await?.ok_or(StoreError::Contended),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes at most `limit` events that are older than `before`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn remove_old(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        self.store.delete_before::<Event>("at", before, limit).await
+    }
+}

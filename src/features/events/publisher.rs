@@ -1,0 +1,305 @@
+//! Makes events of what the documents say: steps of orders, lines of the audit log, holds of accounts.
+//!
+//! Guards against losing a step between two writes: nothing but the document itself is written when something
+//! happens, and one process (the holder of a lease) reads what has changed since. A change may show late, so
+//! each pass looks a little back, and now and then further; what is an event already does not become one
+//! again.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::{Counter, Events, NewEvent};
+use crate::{
+    base::{clock::Clock, timestamp::Timestamp},
+    features::{
+        audit::{AuditLine, Outcome},
+        operations::model::Operation,
+        orders::model::Order,
+        provider_accounts::Account,
+    },
+    platform::{
+        outbox::Lease,
+        store::{Document, Order as Sort, Query, Store, StoreError},
+    },
+    provider::carrier::redact,
+};
+
+/// Between two passes.
+const EVERY: Duration = Duration::from_millis(250);
+/// How far back a pass looks, and every so many passes a wide one: no write is under way for longer.
+const BACK: Duration = Duration::from_millis(500);
+const WIDE: Duration = Duration::from_secs(30);
+const WIDE_EVERY: u32 = 120;
+/// At the first start nothing older becomes an event.
+const FIRST: Duration = Duration::from_secs(24 * 3600);
+/// Documents read, and events written, at once.
+const AT_ONCE: usize = 200;
+/// Operations that are looked at.
+const OPERATIONS: usize = 50;
+/// Subjects whose last step is remembered.
+const REMEMBERED: usize = 20_000;
+/// How long events are kept, and how many go at once, every so many passes.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+const REMOVED: usize = 1000;
+const REMOVE_EVERY: u32 = 400;
+
+/// What one process knows of what it has published.
+#[derive(Debug)]
+pub struct Publisher {
+    store: Store,
+    events: Events,
+    clock: Clock,
+    /// The last step of a subject that is an event.
+    known: HashMap<String, i64>,
+    /// Operations that had not ended at the last pass.
+    running: Vec<String>,
+    passes: u32,
+}
+
+impl Publisher {
+    #[must_use]
+    pub fn new(store: Store, clock: Clock) -> Self {
+        Self {
+            events: Events::new(store.clone()),
+            store,
+            clock,
+            known: HashMap::new(),
+            running: Vec::new(),
+            passes: 0,
+        }
+    }
+
+    /// Makes events of all that has changed, and tells how many.
+    ///
+    /// # Errors
+    /// When the store fails; the next pass goes on where this one ended.
+    pub async fn pass(&mut self) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let counter = self.store.get::<Counter>(super::COUNTER).await?;
+        let wide = self.passes.is_multiple_of(WIDE_EVERY);
+        let back = if wide { WIDE } else { BACK };
+        let since = counter.and_then(|c| c.through).map_or(now - FIRST, |through| through - back);
+        let mut made = self.orders(since, now).await?;
+        made += self.audit(since).await?;
+        made += self.accounts(now).await?;
+        made += self.operations(now).await?;
+        // Once in a while also without events, so that a pass after an idle day need not read the whole day.
+        self.events.publish(Vec::new(), wide.then_some(now)).await?;
+        if self.passes.is_multiple_of(REMOVE_EVERY) {
+            self.events.remove_old(now - KEPT, REMOVED).await?;
+        }
+        self.passes = self.passes.wrapping_add(1);
+        Ok(made)
+    }
+
+    async fn orders(&mut self, since: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+        let mut query = Query::sorted_by("updatedAt", Sort::Ascending).from(since).limit(AT_ONCE);
+        let mut made = 0;
+        loop {
+            let page = self.store.find::<Order>(&query).await?;
+            let (mut new, mut through) = (Vec::new(), None);
+            for order in &page.docs {
+                through = Some(order.updated_at());
+                let newest = order.history().last().map_or(0, |entry| entry.seq);
+                let published = self.last_step(order.id(), newest).await?;
+                new.extend(order.history().iter().filter(|e| e.seq > published).map(|e| step(order, e)));
+            }
+            made += self.publish(new, through.map(|at| at.min(now))).await?;
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => return Ok(made),
+            }
+        }
+    }
+
+    async fn audit(&mut self, since: Timestamp) -> Result<usize, StoreError> {
+        let mut query = Query::sorted_by("endedAt", Sort::Ascending).from(since).limit(AT_ONCE);
+        let mut made = 0;
+        loop {
+            let page = self.store.find::<AuditLine>(&query).await?;
+            let mut new = Vec::new();
+            for line in &page.docs {
+                let all = actions(line);
+                let published = self.last_step(&line.id, i64::try_from(all.len()).unwrap_or(1)).await?;
+                new.extend(all.into_iter().filter(|event| event.no > published));
+            }
+            made += self.publish(new, None).await?;
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => return Ok(made),
+            }
+        }
+    }
+
+    async fn accounts(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        let all = self.store.find::<Account>(&Query::by_id(Sort::Ascending)).await?.docs;
+        let mut new = Vec::new();
+        for account in &all {
+            if self.last_step(&account.id, account.version).await? < account.version {
+                new.push(hold(account, now));
+            }
+        }
+        self.publish(new, None).await
+    }
+
+    /// Each change of an operation, also of its numbers, as far as a pass meets it.
+    async fn operations(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        let newest = Query::sorted_by("createdAt", Sort::Descending).limit(OPERATIONS);
+        let query = match self.passes {
+            0 => newest, // those that ended while nobody looked
+            _ => newest.one_of("state", ["waiting", "running", "paused"]),
+        };
+        let mut all = self.store.find::<Operation>(&query).await?.docs;
+        let ended: Vec<_> = self.running.iter().filter(|id| all.iter().all(|op| op.id != **id)).collect();
+        let ended: Vec<_> = ended.into_iter().map(String::as_str).collect();
+        if !ended.is_empty() {
+            all.extend(self.store.get_many::<Operation>(&ended).await?.docs);
+        }
+        self.running = all.iter().filter(|op| !op.state.has_ended()).map(|op| op.id.clone()).collect();
+        let mut new = Vec::new();
+        for operation in &all {
+            if self.last_step(&operation.id, operation.version).await? < operation.version {
+                new.push(progress(operation, now));
+            }
+        }
+        self.publish(new, None).await
+    }
+
+    /// The last step of `subject` that is an event. Asks the store only for one that has moved on since.
+    async fn last_step(&mut self, subject: &str, newest: i64) -> Result<i64, StoreError> {
+        if let Some(known) = self.known.get(subject) {
+            return Ok(*known);
+        }
+        let last = self.events.last_step(subject).await?;
+        if self.known.len() >= REMEMBERED {
+            self.known.clear();
+        }
+        self.known.insert(subject.to_owned(), last.min(newest));
+        Ok(last)
+    }
+
+    async fn publish(&mut self, new: Vec<NewEvent>, through: Option<Timestamp>) -> Result<usize, StoreError> {
+        if new.is_empty() {
+            return Ok(0);
+        }
+        let last: Vec<_> = new.iter().map(|event| (event.subject.clone(), event.no)).collect();
+        match self.events.publish(new, through).await {
+            Ok(made) => {
+                self.known.extend(last);
+                Ok(made)
+            }
+            // Another process may have published: what it has is asked for anew.
+            Err(error) => {
+                self.known.clear();
+                Err(error)
+            }
+        }
+    }
+}
+
+fn step(order: &Order, entry: &crate::features::orders::model::HistoryEntry) -> NewEvent {
+    let text = |text: &str| Value::from(text);
+    let mut data = Map::from_iter([("status".to_owned(), text(entry.status.as_str()))]);
+    data.insert("actor".to_owned(), serde_json::to_value(entry.actor).unwrap_or_default());
+    if let Some(reason) = &entry.reason {
+        data.insert("reason".to_owned(), redact::words(reason).into());
+    }
+    if let Some(attempt) = entry.attempt {
+        data.insert("attempt".to_owned(), attempt.into());
+    }
+    NewEvent {
+        at: entry.at,
+        kind: format!("order.{}", entry.status.as_str()),
+        subject: order.id().to_owned(),
+        no: entry.seq,
+        merchant: Some(order.user_id().to_owned()),
+        data,
+    }
+}
+
+/// The line itself, and what it was done to, for whoever looks at that.
+fn actions(line: &AuditLine) -> Vec<NewEvent> {
+    let mut data = Map::new();
+    for (name, value) in [
+        ("action", line.action.as_str()),
+        ("actor", line.actor.name.as_str()),
+        ("target", line.subject.id.as_str()),
+        ("outcome", line.outcome.as_str()),
+    ] {
+        data.insert(name.to_owned(), value.into());
+    }
+    let event = |no, kind: String| NewEvent {
+        at: line.ended_at.unwrap_or(line.at),
+        kind,
+        subject: line.id.clone(),
+        no,
+        merchant: line.user_id.clone(),
+        data: data.clone(),
+    };
+    let mut all = vec![event(1, format!("audit.{}", line.outcome.as_str()))];
+    let domain = line.action.split('.').next().unwrap_or_default();
+    if line.outcome == Outcome::Done && matches!(domain, "queue" | "job") {
+        let mut about = event(2, line.action.clone());
+        let (queue, job) = line.subject.id.split_once('/').unwrap_or((&line.subject.id, ""));
+        about.data.insert("queue".to_owned(), queue.into());
+        if domain == "job" {
+            about.data.insert("jobId".to_owned(), job.into());
+        }
+        all.push(about);
+    }
+    all
+}
+
+fn hold(account: &Account, now: Timestamp) -> NewEvent {
+    let (kind, data) = match &account.hold {
+        Some(hold) => ("account.held", Map::from_iter([("kind".to_owned(), hold.kind.as_str().into())])),
+        None => ("account.free", Map::new()),
+    };
+    NewEvent {
+        at: now,
+        kind: kind.to_owned(),
+        subject: account.id.clone(),
+        no: Document::version(account),
+        merchant: None,
+        data,
+    }
+}
+
+fn progress(operation: &Operation, now: Timestamp) -> NewEvent {
+    let state = serde_json::to_value(operation.state).unwrap_or_default();
+    let numbers = [("total", operation.total), ("done", operation.done), ("refused", operation.refused)];
+    let mut data: Map<_, _> = numbers.into_iter().map(|(name, n)| (name.to_owned(), n.into())).collect();
+    data.insert("failed".to_owned(), operation.failed.into());
+    NewEvent {
+        at: now,
+        kind: format!("operation.{}", state.as_str().unwrap_or("changed")),
+        subject: operation.id.clone(),
+        no: operation.version,
+        merchant: None,
+        data,
+    }
+}
+
+/// Makes a pass every so often while this process holds the lease, until `stop`; then gives the lease back.
+pub async fn run(mut publisher: Publisher, lease: Lease, stop: CancellationToken) {
+    loop {
+        match lease.hold().await {
+            Ok(true) => {
+                if let Err(error) = publisher.pass().await {
+                    tracing::warn!(%error, "a pass over what has changed was not finished");
+                }
+            }
+            // What another process publishes this one does not know.
+            Ok(false) => publisher.known.clear(),
+            Err(error) => tracing::warn!(%error, "the lease of the events could not be asked for"),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+            break;
+        }
+    }
+    if let Err(error) = lease.release().await {
+        tracing::warn!(%error, "the lease of the events was not given back; it runs out by itself");
+    }
+}

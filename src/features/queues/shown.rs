@@ -1,0 +1,135 @@
+//! A job's data, as people may see it who need not know whom an order is for.
+//!
+//! Guards by a list of what may be shown: a field that nobody thought of stays hidden. The data itself is
+//! never changed.
+
+use serde_json::{Map, Value};
+
+use crate::{platform::queue::JobView, provider::carrier::redact};
+
+/// Fields whose texts and numbers are shown, wherever they stand: names of things, never of people.
+const SHOWN: [&str; 26] = [
+    "orderId",
+    "userId",
+    "clientOrderId",
+    "orderNumber",
+    "generation",
+    "request",
+    "attempt",
+    "attempts",
+    "status",
+    "providerSyncStatus",
+    "state",
+    "awb",
+    "awbNumber",
+    "courierName",
+    "courierCode",
+    "success",
+    "idempotentReplay",
+    "parcelxRequestRefId",
+    "parcelxResponseRefId",
+    "reason",
+    "message",
+    "code",
+    "type",
+    "queue",
+    "jobId",
+    "error",
+];
+/// In these only [`redact::words`] are.
+const WORDS: [&str; 3] = ["reason", "message", "error"];
+const HIDDEN: &str = "******";
+/// Deepest nesting, and longest text, that is shown.
+const DEPTH: usize = 8;
+const LONGEST: usize = 200;
+
+/// The order that a job's data names.
+#[must_use]
+pub fn order_id(job: &JobView) -> Option<String> {
+    text(job, "orderId")
+}
+
+#[must_use]
+pub fn client_order_id(job: &JobView) -> Option<String> {
+    text(job, "clientOrderId")
+}
+
+fn text(job: &JobView, field: &str) -> Option<String> {
+    let data: Value = serde_json::from_str(&job.data).ok()?;
+    data.get(field)?.as_str().map(|text| text.chars().take(LONGEST).collect())
+}
+
+pub(super) fn is_of_order(job: &JobView, order: &str) -> bool {
+    job.id.contains(order) || order_id(job).as_deref() == Some(order)
+}
+
+/// The data, of which what is not listed is hidden; nothing when it is no JSON object.
+#[must_use]
+pub fn data(text: &str) -> Option<Value> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    value.is_object().then(|| hidden(&value, None, DEPTH))
+}
+
+/// A return value, whatever it is.
+#[must_use]
+pub fn value(text: &str) -> Value {
+    serde_json::from_str(text).map_or_else(|_| Value::from(HIDDEN), |value| hidden(&value, None, DEPTH))
+}
+
+/// Data that is no object: its first words.
+#[must_use]
+pub fn unreadable(text: &str) -> String {
+    redact::words(text)
+}
+
+fn hidden(value: &Value, field: Option<&str>, depth: usize) -> Value {
+    let shown = field.is_some_and(|field| SHOWN.contains(&field));
+    match value {
+        Value::Object(_) | Value::Array(_) if depth == 0 => HIDDEN.into(),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| {
+                // A name may be anything, too: that of a person, in a map of people.
+                let name: String = name.chars().take(64).collect();
+                let value = hidden(value, Some(&name), depth - 1);
+                (name, value)
+            });
+            Value::Object(fields.collect::<Map<_, _>>())
+        }
+        Value::Array(all) => all.iter().take(100).map(|value| hidden(value, field, depth - 1)).collect(),
+        Value::Null | Value::Bool(_) => value.clone(),
+        Value::String(text) if field.is_some_and(|field| WORDS.contains(&field)) => {
+            redact::words(text).into()
+        }
+        Value::String(text) if shown => text.chars().take(LONGEST).collect::<String>().into(),
+        Value::Number(_) if shown => value.clone(),
+        Value::String(_) | Value::Number(_) => HIDDEN.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_listed_is_hidden() {
+        let given = json!({
+            "orderId": "ord_1", "generation": 2, "cancellationReason": "Asha called",
+            "consignee": { "name": "Asha", "mobile": "9000000001", "pin": 560_001, "cod": true },
+            "history": [{ "status": "queued", "note": "x" }], "error": "mobile 9000000001 is bad",
+        });
+        let expected = json!({
+            "orderId": "ord_1", "generation": 2, "cancellationReason": "******",
+            "consignee": { "name": "******", "mobile": "******", "pin": "******", "cod": true },
+            "history": [{ "status": "queued", "note": "******" }], "error": "mobile […] is bad",
+        });
+        assert_eq!(data(&given.to_string()), Some(expected));
+        for text in ["", "not json", "[1]", "7", "{"] {
+            assert_eq!(data(text), None, "{text}");
+        }
+        assert_eq!(value("\"Asha\""), "******");
+        let deep = "{\"a\":".repeat(60) + "1" + &"}".repeat(60);
+        assert!(data(&deep).unwrap().to_string().len() < 100);
+    }
+}

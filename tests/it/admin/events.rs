@@ -1,0 +1,258 @@
+//! The live stream, over real sockets and two processes.
+
+use std::time::{Duration, Instant};
+
+use http::Method;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::sync::CancellationToken;
+use waybill::{
+    admin::rights::Role, app::App, features::events::Events, platform::http::serve::serve,
+    provider::carrier::ProviderEnv,
+};
+
+use super::people::Browser;
+use crate::support::{TestApp, mongodb::Lab, orders::order};
+
+/// One listening browser.
+struct Stream {
+    socket: TcpStream,
+    text: String,
+    /// Whether to give events, too, that have no number.
+    passing: bool,
+}
+
+#[derive(Debug)]
+struct Sent {
+    event: String,
+    id: Option<i64>,
+    data: Value,
+}
+
+impl Stream {
+    async fn open(address: std::net::SocketAddr, browser: &Browser, after: Option<i64>) -> Self {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let after = after.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        let cookie = browser.cookie.as_ref().unwrap();
+        let head = "GET /admin/api/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+        let head = format!("{head}Cookie: {cookie}\r\n{after}\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut stream = Self { socket, text: String::new(), passing: false };
+        let opened = stream.until("\n\n").await;
+        assert!(opened.starts_with("HTTP/1.1 200") && opened.contains("text/event-stream"), "{opened}");
+        assert!(opened.contains("cache-control: no-store"), "{opened}");
+        stream
+    }
+
+    async fn until(&mut self, end: &str) -> String {
+        loop {
+            if let Some(at) = self.text.find(end) {
+                let rest = self.text.split_off(at + end.len());
+                return std::mem::replace(&mut self.text, rest);
+            }
+            let mut buffer = [0; 8192];
+            let read = tokio::time::timeout(Duration::from_secs(20), self.socket.read(&mut buffer)).await;
+            let n = read.expect("nothing came").unwrap();
+            assert_ne!(n, 0, "the stream ended: {}", self.text);
+            self.text.push_str(&String::from_utf8_lossy(&buffer[..n]));
+        }
+    }
+
+    /// The next event, without the lengths between the chunks of the answer.
+    async fn next(&mut self) -> Sent {
+        loop {
+            let text = self.until("\n\n").await;
+            let field = |name: &str| {
+                text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned)
+            };
+            if let Some(event) = field("event") {
+                if field("id").is_none() && event != "bye" && !self.passing {
+                    continue;
+                }
+                let data = serde_json::from_str(&field("data").unwrap()).unwrap();
+                return Sent { event, id: field("id").map(|id| id.parse().unwrap()), data };
+            }
+        }
+    }
+
+    async fn is_over(mut self) -> bool {
+        let mut rest = Vec::new();
+        let read = self.socket.read_to_end(&mut rest);
+        tokio::time::timeout(Duration::from_secs(10), read).await.is_ok()
+    }
+}
+
+/// A second process on the same database, with a listener.
+async fn another(app: &TestApp) -> (std::net::SocketAddr, CancellationToken) {
+    let config = (*app.app.config).clone();
+    let other = App::open(config, ProviderEnv::Simulator, app.clock.clone()).await.unwrap();
+    let stop = CancellationToken::new();
+    let account = app.account();
+    let router = other.whole_router(other.carrier(account).unwrap(), stop.clone()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, router, stop.clone(), Duration::from_secs(5)));
+    (address, stop)
+}
+
+#[tokio::test]
+async fn another_process_sees_each_step_once_and_goes_on_where_it_was() {
+    sees_each_step_once(TestApp::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_process_sees_each_step_on_mongodb() {
+    let lab = Lab::new().await;
+    sees_each_step_once(TestApp::builder().mongodb(&lab.url).start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_publishers_make_one_sequence_on_mongodb() {
+    let lab = Lab::new().await;
+    one_sequence(TestApp::builder().mongodb(&lab.url).start().await).await;
+}
+
+async fn sees_each_step_once(app: TestApp) {
+    let viewer = app.admin(Role::Viewer).await;
+    let (address, _stop) = another(&app).await;
+    let mut publisher = app.worker.publisher();
+    publisher.pass().await.unwrap();
+    let mut live = Stream::open(address, &viewer, None).await;
+
+    let id = app.merchant("shop").create(&order("A-1")).await;
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    let started = Instant::now();
+    publisher.pass().await.unwrap();
+    let mut seen = Vec::new();
+    for expected in ["order.queued", "order.processing", "order.success"] {
+        let sent = live.next().await;
+        assert_eq!(
+            (sent.event.as_str(), &sent.data["type"], &sent.data["id"]),
+            ("order", &json!(expected), &json!(id))
+        );
+        assert!(!sent.data.to_string().contains("Asha"), "{sent:?}");
+        seen.push(sent.id.unwrap());
+    }
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(seen.is_sorted_by(|a, b| a + 1 == *b), "{seen:?}");
+
+    // What was published is not published again, whoever looks.
+    let events = Events::new(app.app.store.clone());
+    let last = events.last().await.unwrap();
+    publisher.pass().await.unwrap();
+    app.worker.publisher().pass().await.unwrap();
+    let mut again = Stream::open(address, &viewer, Some(seen[0])).await;
+    assert_eq!((again.next().await.id, again.next().await.id), (Some(seen[1]), Some(seen[2])));
+    assert_eq!(events.last().await.unwrap(), last);
+    assert_eq!(again.next().await.data["type"], "account.free");
+
+    // What people do comes, too.
+    let admin = app.admin(Role::Admin).await;
+    let because = json!({ "reason": "a test" });
+    let queue = "/queues/parcelx-orders-queue";
+    for action in ["pause", "resume"] {
+        assert_eq!(admin.call(Method::POST, &format!("{queue}/{action}"), Some(&because)).await.status, 200);
+    }
+    publisher.pass().await.unwrap();
+    let types: Vec<_> = [again.next().await, again.next().await, again.next().await, again.next().await]
+        .iter()
+        .map(|sent| sent.data["type"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(types, ["audit.done", "queue.pause", "audit.done", "queue.resume"]);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_session_and_with_the_process() {
+    let app = TestApp::start().await;
+    let (one, two) = (app.admin(Role::Viewer).await, app.admin(Role::Admin).await);
+    let (address, stop) = another(&app).await;
+    let (mut first, mut second) =
+        (Stream::open(address, &one, None).await, Stream::open(address, &two, None).await);
+    let started = Instant::now();
+    assert_eq!(one.call(Method::POST, "/logout", None).await.status, 204);
+    assert_eq!(first.next().await.event, "bye");
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(first.is_over().await);
+
+    let started = Instant::now();
+    stop.cancel();
+    assert_eq!(second.next().await.event, "bye");
+    assert!(second.is_over().await && started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn how_many_jobs_there_are_is_told_when_it_changes() {
+    let app = TestApp::start().await;
+    app.leave_jobs();
+    let viewer = app.admin(Role::Viewer).await;
+    let (address, _stop) = another(&app).await;
+    let mut live = Stream::open(address, &viewer, None).await;
+    live.passing = true;
+    let merchant = app.merchant("shop");
+    // The first look only says how it was; an order may come before or after it.
+    let told = async {
+        loop {
+            let sent = live.next().await;
+            if sent.event == "queue" {
+                break sent;
+            }
+        }
+    };
+    let creating = async {
+        for n in 0.. {
+            merchant.create(&order(&format!("A-{n}"))).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let sent = tokio::select! { sent = told => sent, () = creating => unreachable!() };
+    assert_eq!(
+        (&sent.data["type"], &sent.data["queue"]),
+        (&json!("queue.counts"), &json!("parcelx-orders-queue"))
+    );
+    assert!(sent.id.is_none() && sent.data["counts"]["waiting"].as_u64().unwrap() > 0, "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_place_that_is_none_is_refused_or_begins_now() {
+    let app = TestApp::start().await;
+    let viewer = app.admin(Role::Viewer).await;
+    for bad in ["x", "1.5", ""] {
+        let request = http::Request::get("/admin/api/events").header("last-event-id", bad);
+        let answer = viewer.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        answer.problem(400, "bad-request");
+    }
+}
+
+/// Two publishers at once, as after a lease that was lost: no step twice, no number twice, none left out.
+#[tokio::test]
+async fn two_publishers_make_one_sequence() {
+    one_sequence(TestApp::start().await).await;
+}
+
+async fn one_sequence(app: TestApp) {
+    let merchant = app.merchant("shop");
+    for n in 0..30 {
+        merchant.create(&order(&format!("A-{n}"))).await;
+    }
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 30)]);
+    let (mut one, mut two) = (app.worker.publisher(), app.worker.publisher());
+    for _ in 0..3 {
+        let (a, b) = tokio::join!(one.pass(), two.pass());
+        // One of them may find the other faster, and leaves it to its next pass.
+        assert!(a.is_ok() || b.is_ok(), "{a:?} {b:?}");
+    }
+    let events = Events::new(app.app.store.clone()).after(0, 1000).await.unwrap();
+    let orders: Vec<_> = events.iter().filter(|event| event.domain() == "order").collect();
+    assert_eq!(orders.len(), 90);
+    let steps: std::collections::BTreeSet<_> = orders.iter().map(|e| (&e.subject, e.no)).collect();
+    assert_eq!(steps.len(), 90);
+    assert!(events.iter().map(|e| e.seq).eq(1..=i64::try_from(events.len()).unwrap()));
+    for step in 1..=3 {
+        assert_eq!(orders.iter().filter(|e| e.no == step).count(), 30);
+    }
+}
