@@ -115,7 +115,7 @@ pub fn waybill() -> ExitCode {
         }
         let config = settings(args.config.as_deref())?;
         match args.command {
-            None => serve::all_in_one(config).await,
+            None => Box::pin(serve::all_in_one(config)).await,
             Some(Command::Api) => serve::api(config).await,
             Some(Command::Simulator(own)) => simulator::run(own, &config).await,
             Some(Command::Demo) => Box::pin(demo::run(config)).await,

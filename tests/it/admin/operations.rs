@@ -58,6 +58,7 @@ async fn called_off(app: &TestApp, ids: &[String]) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is always made on the spot")]
 fn body(kind: &str, more: Value) -> Value {
     let mut body = json!({ "kind": kind, "reason": "the outage is over", "ratePerMinute": 6000 });
     for (key, value) in more.as_object().unwrap() {
@@ -227,7 +228,11 @@ async fn it_is_paused_and_cancelled_half_way_within_a_second() {
     assert_eq!(ended["state"], "cancelled");
     let done = ended["done"].as_u64().unwrap();
     assert!(done >= more && done < 100, "{ended}");
-    assert_eq!(items(&admin, &id, "").await.len() as u64, done, "what was done is in the list");
+    assert_eq!(
+        u64::try_from(items(&admin, &id, "").await.len()).unwrap(),
+        done,
+        "what was done is in the list"
+    );
     let mut failed = 0;
     for order in &ids {
         failed += u64::from(status(&app, order).await == SyncStatus::Failed);

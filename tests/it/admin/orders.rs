@@ -161,7 +161,11 @@ async fn lists_are_filtered_and_paged_and_say_no_to_what_they_do_not_know() {
         assert_eq!(all, if filter.is_empty() { ids.clone() } else { ids[..6].to_vec() });
     }
     let cursor = ok(&viewer, "/orders?limit=2").await["nextCursor"].as_str().unwrap().to_owned();
-    let tampered = cursor.replace(&cursor[3..4], if &cursor[3..4] == "A" { "B" } else { "A" });
+    let tampered: String = cursor
+        .chars()
+        .enumerate()
+        .map(|(at, c)| if at == 3 { if c == 'A' { 'B' } else { 'A' } } else { c })
+        .collect();
     viewer.get(&format!("/orders?cursor={tampered}")).await.problem(400, "invalid-cursor");
     viewer.get(&format!("/orders?status=booked&cursor={cursor}")).await.problem(400, "invalid-cursor");
     viewer.get(&format!("/review?cursor={cursor}")).await.problem(400, "invalid-cursor");
