@@ -11,6 +11,7 @@ mod doctor;
 mod import_legacy;
 mod migrate;
 mod open;
+mod operation;
 mod order;
 mod probe;
 mod queue;
@@ -90,6 +91,8 @@ enum Command {
     Review(review::Command),
     /// People who may use the dashboard: list, add, passwd, disable, enable, reset-totp.
     Admin(admin::Args),
+    /// Bulk work of the dashboard: list, show, pause, resume, cancel.
+    Operation(operation::Args),
     /// Print the audit log of manual actions, newest first.
     Audit(audit::Args),
     /// Print a merchant's bearer token.
@@ -132,10 +135,10 @@ pub fn waybill() -> ExitCode {
         }
         let config = settings(args.config.as_deref())?;
         match args.command {
-            None => serve::all_in_one(config).await,
+            None => Box::pin(serve::all_in_one(config)).await,
             Some(Command::Api) => serve::api(config).await,
             Some(Command::Simulator(own)) => simulator::run(own, &config).await,
-            Some(Command::Demo) => demo::run(config).await,
+            Some(Command::Demo) => Box::pin(demo::run(config)).await,
             Some(Command::Sweep) => doctor::sweep(config).await,
             Some(Command::Doctor(own)) => doctor::run(own, config).await,
             Some(Command::Order(own)) => order::run(own, config).await,
@@ -147,6 +150,7 @@ pub fn waybill() -> ExitCode {
             Some(Command::Probe(own)) => probe::run(own, config).await,
             Some(Command::Review(own)) => review::run(own, config).await,
             Some(Command::Admin(own)) => admin::run(own, config).await,
+            Some(Command::Operation(own)) => operation::run(own, config).await,
             Some(Command::Audit(own)) => audit::run(own, config).await,
             Some(Command::Token(own)) => token::run(&own, &config),
             Some(Command::Openapi { admin }) => openapi(admin),

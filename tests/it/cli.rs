@@ -9,6 +9,7 @@ mod label;
 mod logs;
 mod looking;
 mod migrate;
+mod operations;
 mod probe;
 mod process;
 mod processes;

@@ -166,7 +166,7 @@ impl From<Operation> for OperationView {
 
 fn counts(by_code: BTreeMap<String, u64>) -> Vec<CodeCount> {
     let mut all: Vec<_> = by_code.into_iter().map(|(code, count)| CodeCount { code, count }).collect();
-    all.sort_by(|a, b| b.count.cmp(&a.count));
+    all.sort_by_key(|counted| std::cmp::Reverse(counted.count));
     all
 }
 

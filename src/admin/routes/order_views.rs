@@ -94,16 +94,16 @@ pub struct OrderDetail {
 }
 
 impl OrderDetail {
-    pub(super) fn new(order: Order, why: Why, actions: Vec<ActionView>) -> Self {
-        let (user_id, review) = (order.user_id().to_owned(), ReviewView::of(&order));
+    pub(super) fn new(order: &Order, why: Why, actions: Vec<ActionView>) -> Self {
+        let (user_id, review) = (order.user_id().to_owned(), ReviewView::of(order));
         Self { order: redacted(order), user_id, review, why, actions }
     }
 }
 
 /// What its merchant would see, without what names a person or a place. A new field of these views has to be
 /// decided on here before this compiles.
-fn redacted(order: Order) -> OrderView {
-    let masked = |text: Option<String>| text.map(|text| words(&order, &text));
+fn redacted(order: &Order) -> OrderView {
+    let masked = |text: Option<String>| text.map(|text| words(order, &text));
     let shown = OrderView::from(order.clone());
     let mut cancellation = shown.cancellation;
     cancellation.reason = masked(cancellation.reason);

@@ -208,7 +208,7 @@ async fn get_order(
 ) -> Result<Response, Problem> {
     let order = load(&orders, &id).await?;
     let (why, actions) = (desk.why(&order).await?, desk.actions(&order).await?);
-    Ok(data(OrderDetail::new(order, why, actions)))
+    Ok(data(OrderDetail::new(&order, why, actions)))
 }
 
 /// What has happened to an order

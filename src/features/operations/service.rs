@@ -263,6 +263,7 @@ impl Operations {
             failed_in_a_row: 0,
             refusals: std::collections::BTreeMap::new(),
             stopped: None,
+            in_hand: None,
             place: None,
             extra: serde_json::Map::new(),
         }
@@ -335,7 +336,7 @@ impl Operations {
         }
         if new.kind == Kind::JobsRemove && new.ids.is_empty() {
             let state = job_state(wanted);
-            if !state.is_some_and(|state| state != JobState::Active) {
+            if state.is_none_or(|state| state == JobState::Active) {
                 return invalid("filter/state", "must be waiting, delayed, completed or failed");
             }
             if !state.is_some_and(JobState::is_finished) && self.own.contains(&queue.as_str()) {
@@ -366,5 +367,9 @@ impl Operations {
         if let Err(error) = ended {
             tracing::warn!(%error, line, "the end of audit line {line} could not be written");
         }
+    }
+
+    pub(super) fn is_own(&self, queue: &str) -> bool {
+        self.own.contains(&queue)
     }
 }

@@ -105,7 +105,10 @@ async fn told<D: Spanned>(store: &Store, from: Timestamp, to: Timestamp) -> Resu
     loop {
         let page = store.find::<D>(&query).await?;
         for mut document in page.docs {
-            told.extend(document.told().into_iter().filter(|(at, ..)| *at >= from && *at < to));
+            let told_of = document.told().into_iter();
+            // A step that `from` is in the middle of counts whole.
+            let wanted = |at: Timestamp| at.as_millis() + D::STEP > from.as_millis() && at < to;
+            told.extend(told_of.filter(|(at, ..)| wanted(*at)));
         }
         match page.next {
             Some(next) => query = query.after(next),

@@ -36,6 +36,8 @@ pub struct Recorder {
 
 /// By the minute's beginning and the series.
 type Counts = BTreeMap<(Timestamp, String), Vec<u64>>;
+/// One of them.
+type Counted<'c> = (&'c Timestamp, &'c str, &'c [u64]);
 
 /// In which bucket a duration counts.
 pub(super) fn bucket(took: Duration) -> usize {
@@ -111,7 +113,7 @@ impl Recorder {
     }
 
     async fn save<D: Spanned>(&self, counts: &Counts) -> Result<(), StoreError> {
-        let mut spans: BTreeMap<Timestamp, Vec<(&Timestamp, &str, &[u64])>> = BTreeMap::new();
+        let mut spans: BTreeMap<Timestamp, Vec<Counted<'_>>> = BTreeMap::new();
         for ((at, series), numbers) in counts {
             spans.entry(D::begin(*at)).or_default().push((at, series, numbers));
         }

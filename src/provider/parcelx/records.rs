@@ -230,16 +230,16 @@ impl RequestLog {
     /// What may be shown of it, and of how it ended.
     #[must_use]
     pub fn shown(self, outcome: Option<OutcomeLog>) -> CallRecord {
-        self.as_record(outcome, redact::redacted)
+        self.into_record(outcome, redact::redacted)
     }
 
     /// All of it, for those who may see personal data.
     #[must_use]
     pub fn revealed(self, outcome: Option<OutcomeLog>) -> CallRecord {
-        self.as_record(outcome, Value::clone)
+        self.into_record(outcome, Value::clone)
     }
 
-    fn as_record(self, outcome: Option<OutcomeLog>, show: fn(&Value) -> Value) -> CallRecord {
+    fn into_record(self, outcome: Option<OutcomeLog>, show: fn(&Value) -> Value) -> CallRecord {
         let request_payload = show(&self.payload());
         CallRecord {
             id: self.id,

@@ -136,7 +136,7 @@ pub fn folded(words: &str) -> String {
         if !varies {
             return word.to_owned();
         }
-        let end = word.trim_end_matches(|c: char| matches!(c, ',' | '.' | ';' | ':' | '!' | '?')).len();
+        let end = word.trim_end_matches([',', '.', ';', ':', '!', '?']).len();
         format!("#{}", word.get(end..).unwrap_or_default())
     });
     let mut words: Vec<String> = folded.collect();

@@ -28,7 +28,7 @@ impl ReviewService {
     /// # Errors
     /// As [`ReviewService::cancel`].
     pub async fn amend(&self, id: &str, draft: &NewOrder) -> Result<Order, ReviewError> {
-        self.on_behalf(id, "order.amend", |_| Wanted::Amend(draft.clone())).await
+        self.on_behalf(id, "order.amend", |_| Wanted::Amend(Box::new(draft.clone()))).await
     }
 
     /// Tries at once what the order waits a time for.
@@ -101,7 +101,7 @@ impl ReviewService {
 
 enum Wanted {
     Cancel,
-    Amend(NewOrder),
+    Amend(Box<NewOrder>),
     TryNow,
 }
 
