@@ -1,6 +1,7 @@
 //! Builds everything, the same way for each program and for the tests, and assembles the router.
 
 pub mod by_hand;
+mod keep;
 pub mod migrations;
 mod routes;
 mod time;
@@ -32,16 +33,20 @@ use crate::{
     features::{
         Collection, Feature, JobContext, Services,
         audit::{self, Audit},
+        desk::Desk,
         events::{
             self,
             publisher::{self, Publisher},
         },
+        operations::{self, Operations, OperationsWorker},
         orders::{
             self, jobs,
             model::PollSchedule,
             service::{Labels, OrderService},
         },
         provider_accounts::{self, Accounts, breaker::Breaker, guard::Guard},
+        runs, series,
+        workers::{self, WorkedQueue, Workers},
     },
     platform::{
         auth::Tokens,
@@ -66,8 +71,16 @@ use crate::{
 };
 
 /// Every resource, in the order in which the API's document shows them. A new one is a line here.
-const FEATURES: &[fn() -> Feature] =
-    &[orders::feature, provider_accounts::feature, audit::feature, events::feature];
+const FEATURES: &[fn() -> Feature] = &[
+    orders::feature,
+    provider_accounts::feature,
+    audit::feature,
+    events::feature,
+    operations::feature,
+    runs::feature,
+    series::feature,
+    workers::feature,
+];
 
 fn features() -> Vec<Feature> {
     FEATURES.iter().map(|feature| feature()).collect()
@@ -77,6 +90,8 @@ fn features() -> Vec<Feature> {
 /// waits for it.
 const JOB: Duration = Duration::from_secs(10);
 const PASS: Duration = Duration::from_secs(30);
+/// The same for what an operator waits for.
+const PREVIEW: Duration = Duration::from_secs(8);
 
 /// Those of the features, of the provider's logs, the leases, and the steps that were made.
 fn collections() -> impl Iterator<Item = Collection> {
@@ -142,6 +157,8 @@ pub struct Worker {
     lease: Lease,
     /// Of the one that makes events; the store and the clock that it does so with.
     events: (Lease, Store, Clock),
+    operations: OperationsWorker,
+    records: keep::Records,
 }
 
 impl App {
@@ -250,6 +267,8 @@ impl App {
             orders: self.state.orders.clone(),
             records: Arc::clone(&self.state.records),
             known_queues: queues(),
+            desk: self.desk(),
+            operations: self.operations(PREVIEW),
             carrier,
             env: self.env,
             settings: &self.config.admin,
@@ -360,7 +379,11 @@ impl App {
     pub fn worker(&self, account: Account) -> Result<Worker, AppError> {
         let (calls, times) = (TaskTracker::new(), &self.config.parcelx);
         let guard = self.guard();
-        let protection = Protection { observer: Some(Arc::new(guard.clone())), limits: self.limits() };
+        let records = keep::Records::new(self);
+        let limits = self.limits();
+        let by_hand = Protection { observer: None, limits: limits.clone() };
+        let by_hand = self.parcelx(account.clone(), by_hand)?;
+        let protection = Protection { observer: Some(records.beside(guard.clone())), limits };
         let orders = jobs::Context {
             orders: self.state.orders.within(JOB),
             carrier: self.parcelx(account, protection)?,
@@ -388,13 +411,27 @@ impl App {
         let registry = features().into_iter().fold(Registry::default(), |all, feature| all.and(feature.jobs));
         let queues = queues().into_iter().map(|(name, _)| self.config.queue_settings(name)).collect();
         let runner = Runner::gated(self.queue.clone(), registry, context, queues, Arc::new(guard));
+        runner.observe(Arc::new(records.clone()));
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
         let events = (
             Lease::new(self.store.clone(), self.clock.clone(), "events"),
             self.store.within(PASS),
             self.clock.clone(),
         );
-        Ok(Worker { runner, calls, walker: self.walker(), lease, events })
+        let operations = OperationsWorker::new(self.operations(JOB), by_hand, records.lease().clone());
+        Ok(Worker { runner, calls, walker: self.walker(), lease, events, operations, records })
+    }
+
+    fn operations(&self, within: Duration) -> Operations {
+        let own = queues().into_iter().map(|(name, _)| name).collect();
+        let orders = self.state.orders.within(within);
+        Operations::new(self.store.within(within), self.clock.clone(), orders, self.queue.clone(), own)
+    }
+
+    fn desk(&self) -> Desk {
+        let parts = (self.store.clone(), self.queue.clone(), self.clock.clone());
+        let records = Arc::clone(&self.state.records);
+        Desk::new(parts, self.state.orders.clone(), self.accounts.clone(), records, queues())
     }
 }
 
@@ -415,6 +452,12 @@ impl Worker {
         let outbox = tokio::spawn(outbox::run(self.walker.clone(), self.lease.clone(), stop.clone()));
         let events = publisher::run(self.publisher(), self.events.0.clone(), stop.clone());
         let events = tokio::spawn(events);
+        let registered = tokio::spawn(self.registered(stop.clone()));
+        let (operations, bulk_stop) = (self.operations.clone(), stop.clone());
+        let bulk = tokio::spawn(async move { operations.run(bulk_stop).await });
+        let (records, ended) = (self.records.clone(), CancellationToken::new());
+        let (kept, keep_stop) = (ended.clone().drop_guard(), ended);
+        let keep = tokio::spawn(async move { records.run(keep_stop).await });
         self.runner.run(stop).await;
         self.calls.close();
         self.calls.wait().await;
@@ -424,6 +467,27 @@ impl Worker {
         if events.await.is_err() {
             tracing::error!("what makes events panicked");
         }
+        if registered.await.is_err() {
+            tracing::error!("what says that this worker is there panicked");
+        }
+        if bulk.await.is_err() {
+            tracing::error!("the operations panicked");
+        }
+        drop(kept);
+        if keep.await.is_err() {
+            tracing::error!("what keeps runs and numbers panicked");
+        }
+    }
+
+    /// Shows this worker among the others, until it is told to stop.
+    fn registered(&self, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+        let (_, store, clock) = self.events.clone();
+        let runner = self.runner.clone();
+        let in_hand = move || {
+            let all = runner.in_hand().into_iter();
+            all.map(|(name, concurrency, in_hand)| WorkedQueue { name, concurrency, in_hand }).collect()
+        };
+        workers::run(Workers::new(store, clock), self.runner.name().to_owned(), in_hand, stop)
     }
 
     /// What makes events of what has changed.
@@ -438,7 +502,23 @@ impl Worker {
     /// # Errors
     /// When the queue does not answer.
     pub async fn run_pending(&self) -> Result<usize, QueueError> {
-        self.runner.run_pending().await
+        let runs = self.runner.run_pending().await;
+        self.records.flush().await;
+        runs
+    }
+
+    /// Does the operations that wait or run; see [`OperationsWorker::run_pending`].
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn run_operations(&self) -> Result<usize, StoreError> {
+        self.operations.run_pending().await
+    }
+
+    /// The part that does operations.
+    #[must_use]
+    pub fn operations(&self) -> &OperationsWorker {
+        &self.operations
     }
 }
 

@@ -2,10 +2,15 @@
 //! and a function `feature()` that declares them.
 
 pub mod audit;
+pub mod desk;
 pub mod events;
 mod feature;
+pub mod operations;
 pub mod orders;
 pub mod provider_accounts;
 pub mod queues;
+pub mod runs;
+pub mod series;
+pub mod workers;
 
 pub use feature::{Collection, Feature, JobContext, Services};

@@ -4,6 +4,8 @@
 //! (`Last-Event-ID`), and one that falls behind reads again from the store. And against streams that outlive
 //! their right: each asks every second whether its session still counts, and ends with the process.
 
+mod pulse;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -17,6 +19,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::pulse::Pulse;
+pub use self::pulse::Watched;
 use crate::{
     features::events::{Event, Events},
     platform::store::StoreError,
@@ -36,8 +40,15 @@ const LONGEST: usize = 4096;
 /// One event as it is sent.
 #[derive(Debug, Clone)]
 struct Frame {
-    seq: i64,
+    /// None: it is told, and not kept.
+    seq: Option<i64>,
     text: Bytes,
+}
+
+impl Frame {
+    fn passing(event: &str, data: &Value) -> Self {
+        Self { seq: None, text: format!("event: {event}\ndata: {data}\n\n").into() }
+    }
 }
 
 impl From<&Event> for Frame {
@@ -57,7 +68,7 @@ impl From<&Event> for Frame {
         }
         // JSON has no line breaks of its own, so it is one line of the stream.
         let text = format!("id: {}\nevent: {}\ndata: {text}\n\n", event.seq, event.domain());
-        Self { seq: event.seq, text: text.into() }
+        Self { seq: Some(event.seq), text: text.into() }
     }
 }
 
@@ -65,6 +76,7 @@ impl From<&Event> for Frame {
 #[derive(Debug, Clone)]
 pub struct Feed {
     events: Events,
+    watched: Watched,
     draining: CancellationToken,
     frames: broadcast::Sender<Arc<Frame>>,
     /// Whether somebody reads the store for all.
@@ -73,8 +85,8 @@ pub struct Feed {
 
 impl Feed {
     #[must_use]
-    pub fn new(events: Events, draining: CancellationToken) -> Self {
-        Self { events, draining, frames: broadcast::Sender::new(BEHIND), reading: Arc::default() }
+    pub fn new(events: Events, watched: Watched, draining: CancellationToken) -> Self {
+        Self { events, watched, draining, frames: broadcast::Sender::new(BEHIND), reading: Arc::default() }
     }
 
     /// A stream behind the event `after`, or from now on.
@@ -87,29 +99,30 @@ impl Feed {
         let after = after.filter(|after| (0..=last).contains(after));
         let kept = self.events.first().await?;
         let missed = after.is_some_and(|after| kept.is_some_and(|kept| after + 1 < kept));
-        let live = self.subscribe();
+        let live = self.subscribe(last);
         Ok(Listener {
             feed: self.clone(),
             live,
             seq: after.unwrap_or(last),
-            read: after.is_some_and(|after| after < last),
+            // Also of one that begins now: an event may have come before it began to listen.
+            read: true,
             missed,
         })
     }
 
-    fn subscribe(&self) -> broadcast::Receiver<Arc<Frame>> {
+    fn subscribe(&self, last: i64) -> broadcast::Receiver<Arc<Frame>> {
         let live = self.frames.subscribe();
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if !*reading {
             *reading = true;
-            tokio::spawn(self.clone().read());
+            tokio::spawn(self.clone().read(last));
         }
         live
     }
 
-    /// Reads the store for all listeners, until there is none.
-    async fn read(self) {
-        let mut seq: Option<i64> = None;
+    /// Reads the store behind `seq` for all listeners, until there is none.
+    async fn read(self, mut seq: i64) {
+        let mut pulse = Pulse::new(self.watched.clone());
         let mut every = interval(EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.draining.run_until_cancelled(every.tick()).await.is_some() {
@@ -117,14 +130,16 @@ impl Feed {
                 return;
             }
             match self.read_on(seq).await {
-                Ok(read) => seq = Some(read),
+                Ok(read) => seq = read,
                 Err(error) => tracing::warn!(%error, "the events could not be read"),
+            }
+            for (event, data) in pulse.changes().await {
+                let _nobody = self.frames.send(Arc::new(Frame::passing(event, &data)));
             }
         }
     }
 
-    async fn read_on(&self, seq: Option<i64>) -> Result<i64, StoreError> {
-        let Some(mut seq) = seq else { return self.events.last().await };
+    async fn read_on(&self, mut seq: i64) -> Result<i64, StoreError> {
         loop {
             let events = self.events.after(seq, AT_ONCE).await?;
             for event in &events {
@@ -233,30 +248,35 @@ impl Listener {
         if self.read {
             return self.behind().await;
         }
-        match self.live.recv().await {
-            Ok(frame) if frame.seq <= self.seq => None,
-            Ok(frame) if frame.seq == self.seq + 1 => {
-                self.seq = frame.seq;
-                let mut text = frame.text.to_vec();
-                // What has come meanwhile goes with it.
-                while let Ok(frame) = self.live.try_recv() {
-                    if frame.seq == self.seq + 1 {
-                        self.seq = frame.seq;
-                        text.extend_from_slice(&frame.text);
-                    } else if frame.seq > self.seq {
+        let mut text = Vec::new();
+        let mut next = self.live.recv().await;
+        loop {
+            match next {
+                Ok(frame) => match frame.seq {
+                    Some(seq) if seq <= self.seq => {}
+                    // Something is missing in between.
+                    Some(seq) if seq > self.seq + 1 => {
                         self.read = true;
                         break;
                     }
+                    seq => {
+                        self.seq = seq.unwrap_or(self.seq);
+                        text.extend_from_slice(&frame.text);
+                    }
+                },
+                Err(RecvError::Lagged(_)) => {
+                    self.read = true;
+                    break;
                 }
-                Some(text.into())
+                Err(RecvError::Closed) => return std::future::pending().await,
             }
-            // Something is missing in between, or too much has come.
-            Ok(_) | Err(RecvError::Lagged(_)) => {
-                self.read = true;
-                None
+            // What has come meanwhile goes with it.
+            match self.live.try_recv() {
+                Ok(frame) => next = Ok(frame),
+                Err(_) => break,
             }
-            Err(RecvError::Closed) => std::future::pending().await,
         }
+        (!text.is_empty()).then(|| text.into())
     }
 
     async fn behind(&mut self) -> Option<Bytes> {
@@ -265,7 +285,7 @@ impl Listener {
                 self.read = events.len() == AT_ONCE;
                 let mut text = Vec::new();
                 for frame in events.iter().map(Frame::from) {
-                    self.seq = frame.seq;
+                    self.seq = frame.seq.unwrap_or(self.seq);
                     text.extend_from_slice(&frame.text);
                 }
                 (!text.is_empty()).then(|| text.into())

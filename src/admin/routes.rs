@@ -1,12 +1,23 @@
 //! The handlers of the admin API, by subject. Each is in [`super::table`], too.
 
+pub mod accounts;
 pub mod audit;
+pub mod document;
 pub mod events;
+pub mod failures;
 pub mod jobs;
 pub mod login;
 pub mod me;
+pub mod operations;
+pub mod order_actions;
+pub mod order_views;
+pub mod orders;
+pub mod overview;
+pub mod queries;
 pub mod queues;
+pub mod review;
 pub mod users;
+pub mod workers;
 
 use axum::{Router, middleware::from_fn_with_state};
 use serde::Serialize;
@@ -43,6 +54,15 @@ fn handlers() -> OpenApiRouter<AdminState> {
         .merge(queues::routes())
         .merge(events::routes())
         .merge(audit::routes())
+        .merge(workers::routes())
+        .merge(overview::routes())
+        .merge(document::routes())
+        .merge(orders::routes())
+        .merge(order_actions::routes())
+        .merge(review::routes())
+        .merge(accounts::routes())
+        .merge(operations::routes())
+        .merge(failures::routes())
 }
 
 const GUIDE: &str = "\

@@ -6,7 +6,7 @@ use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    feed::Feed,
+    feed::{Feed, Watched},
     login::Logins,
     password::Passwords,
     people::People,
@@ -18,10 +18,13 @@ use crate::{
     base::clock::Clock,
     features::{
         audit::{Audit, AuditContext},
+        desk::Desk,
         events::Events,
+        operations::Operations,
         orders::service::{OrderService, review::ReviewService},
         provider_accounts::Accounts,
         queues::Queues,
+        workers::Workers,
     },
     platform::{
         config::{Admin as Settings, Networks},
@@ -40,6 +43,8 @@ pub struct AdminState {
     pub accounts: Accounts,
     pub orders: OrderService,
     pub reviewers: Reviewers,
+    pub desk: Desk,
+    pub operations: Operations,
     /// What was asked of the provider, and how it ended.
     pub records: Arc<dyn CallRecords>,
     pub audit: Audit,
@@ -48,6 +53,7 @@ pub struct AdminState {
     pub logins: Logins,
     pub people: People,
     pub feed: Feed,
+    pub workers: Workers,
     pub edge: Edge,
     pub env: ProviderEnv,
     pub draining: CancellationToken,
@@ -64,6 +70,8 @@ pub struct Parts<'a> {
     pub records: Arc<dyn CallRecords>,
     /// The service's own queues, and what each needs of the account.
     pub known_queues: Vec<(&'static str, Needs)>,
+    pub desk: Desk,
+    pub operations: Operations,
     /// Asked by those who decide on orders.
     pub carrier: Arc<dyn Carrier>,
     pub env: ProviderEnv,
@@ -82,6 +90,12 @@ impl AdminState {
         let users = Users::new(store.clone(), clock.clone());
         let sessions = Sessions::new(store.clone(), clock.clone(), lives);
         let passwords = Passwords::default();
+        let workers = Workers::new(store.clone(), clock.clone());
+        let watched = Watched {
+            queue: queue.clone(),
+            names: parts.known_queues.iter().map(|(name, _)| *name).collect(),
+            workers: workers.clone(),
+        };
         Self {
             queues: Queues::new(queue.clone(), store.clone(), clock.clone(), parts.known_queues),
             reviewers: Reviewers { orders: parts.orders.clone(), carrier: parts.carrier },
@@ -97,13 +111,16 @@ impl AdminState {
             audit,
             users,
             sessions,
-            feed: Feed::new(Events::new(store.clone()), parts.draining.clone()),
+            workers,
+            feed: Feed::new(Events::new(store.clone()), watched, parts.draining.clone()),
             edge: Edge { proxies: parts.settings.proxies.clone(), user_header: parts.user_header },
             store,
             clock,
             queue,
             accounts: parts.accounts,
             orders: parts.orders,
+            desk: parts.desk,
+            operations: parts.operations,
             records: parts.records,
             env: parts.env,
             draining: parts.draining,

@@ -8,7 +8,10 @@ use utoipa::openapi::{OpenApi, extensions::Extensions, path::PathItem};
 
 use super::rights::{
     Needs::{self, Nothing, Session},
-    Right::{AuditExport, AuditRead, JobManage, QueuePause, Read, UsersManage},
+    Right::{
+        AccountLift, AuditExport, AuditRead, JobManage, OperationRun, OrderCancel, OrderResolve, QueuePause,
+        Read, Reveal, UsersManage,
+    },
 };
 
 /// What comes before the path of each route.
@@ -55,10 +58,13 @@ pub const TABLE: &[Row] = &[
     patch("/users/{username}", Needs::Right(UsersManage)),
     delete("/users/{username}/totp", Needs::Right(UsersManage)),
     // What happens
+    get("/overview", Needs::Right(Read)),
+    get("/openapi.json", Session),
     get("/events", Needs::Right(Read)),
     get("/audit", Needs::Right(AuditRead)),
     get("/audit/export", Needs::Right(AuditExport)),
     // Queues and jobs
+    get("/workers", Needs::Right(Read)),
     get("/queues", Needs::Right(Read)),
     get("/queues/{queue}", Needs::Right(Read)),
     post("/queues/{queue}/pause", Needs::Right(QueuePause)),
@@ -68,6 +74,39 @@ pub const TABLE: &[Row] = &[
     post("/queues/{queue}/jobs/{id}/retry", Needs::Right(JobManage)),
     post("/queues/{queue}/jobs/{id}/promote", Needs::Right(JobManage)),
     post("/queues/{queue}/jobs/{id}/remove", Needs::Right(JobManage)),
+    // Orders
+    post("/find", Needs::Right(Read)),
+    get("/orders", Needs::Right(Read)),
+    get("/orders/{id}", Needs::Right(Read)),
+    get("/orders/{id}/timeline", Needs::Right(Read)),
+    get("/orders/{id}/calls/{callId}", Needs::Right(Read)),
+    post("/orders/{id}/adopt", Needs::Right(OrderResolve)),
+    post("/orders/{id}/rebook", Needs::Right(OrderResolve)),
+    post("/orders/{id}/fail", Needs::Right(OrderResolve)),
+    post("/orders/{id}/cancel-shipment", Needs::Right(OrderResolve)),
+    post("/orders/{id}/close-shipment", Needs::Right(OrderResolve)),
+    post("/orders/{id}/cancel", Needs::Right(OrderCancel)),
+    post("/orders/{id}/amend", Needs::Right(OrderResolve)),
+    post("/orders/{id}/resend", Needs::Right(OrderResolve)),
+    post("/orders/{id}/try-now", Needs::Right(OrderResolve)),
+    post("/orders/{id}/reveal", Needs::Right(Reveal)),
+    get("/review", Needs::Right(Read)),
+    // The provider's accounts
+    get("/accounts", Needs::Right(Read)),
+    post("/accounts/{id}/lift", Needs::Right(AccountLift)),
+    post("/accounts/{id}/try-now", Needs::Right(AccountLift)),
+    // Bulk work
+    post("/operations/preview", Needs::Right(OperationRun)),
+    post("/operations", Needs::Right(OperationRun)),
+    get("/operations", Needs::Right(Read)),
+    get("/operations/{id}", Needs::Right(Read)),
+    get("/operations/{id}/items", Needs::Right(Read)),
+    post("/operations/{id}/pause", Needs::Right(OperationRun)),
+    post("/operations/{id}/resume", Needs::Right(OperationRun)),
+    post("/operations/{id}/cancel", Needs::Right(OperationRun)),
+    // Health
+    get("/failures", Needs::Right(Read)),
+    get("/metrics", Needs::Right(Read)),
 ];
 
 /// The only route that anybody may call.

@@ -2,7 +2,7 @@
 
 mod password;
 
-pub(super) use self::password::write_first;
+pub(super) use self::password::{generated, write_first};
 use anyhow::anyhow;
 use secrecy::SecretString;
 
@@ -135,18 +135,13 @@ fn line(user: &AdminUser) -> String {
     format!("{}: {}{marks}{disabled}, {login}", user.id, user.role)
 }
 
-/// The user of the first start and its password; nothing where there are users already.
-pub(super) async fn first(people: &People) -> anyhow::Result<Option<(String, SecretString)>> {
-    if !people.users.list().await?.is_empty() {
-        return Ok(None);
-    }
-    let password = password::generated();
+/// What the user of the first start is called.
+pub(super) const FIRST: &str = "admin";
+
+/// Makes that user.
+pub(super) async fn first(people: &People, password: SecretString) -> anyhow::Result<()> {
     let by = AuditContext::new(&operator(), Via::Cli, "the first start")?;
-    let user = NewUser {
-        name: "admin".to_owned(),
-        role: Role::SuperAdmin,
-        reveal: false,
-        password: password.clone(),
-    };
-    Ok(Some((people.add(user, &by).await?.id, password)))
+    let name = FIRST.to_owned();
+    people.add(NewUser { name, role: Role::SuperAdmin, reveal: false, password }, &by).await?;
+    Ok(())
 }

@@ -15,15 +15,9 @@ use crate::{
 const TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// `admin`: where the dashboard is. `login`: who may sign in there, in words, if that is to be told.
-pub(super) fn all_in_one(
-    app: &App,
-    address: SocketAddr,
-    admin: SocketAddr,
-    login: &str,
-) -> anyhow::Result<String> {
+/// `admin`: where the dashboard is.
+pub(super) fn all_in_one(app: &App, address: SocketAddr, admin: SocketAddr) -> anyhow::Result<String> {
     let (admin, url) = (url(admin), url(address));
-    let comma = if login.is_empty() { "" } else { ", " };
     let (what, provider) = match app.env {
         ProviderEnv::Simulator => {
             ("API, worker and ParcelX simulator", format!("simulated, see {url}/simulator/_sim"))
@@ -35,7 +29,7 @@ pub(super) fn all_in_one(
     let mut text = format!(
         "Waybill {VERSION}: {what}. Ctrl-C stops it.\n  \
          API      {url}, documented on {url}/docs\n  \
-         Admin    {admin}/admin{comma}{login}\n  \
+         Admin    {admin}/admin\n  \
          Health   {url}/readyz, {url}/metrics\n  \
          ParcelX  {provider}\n  Data     {orders}, {jobs}\n"
     );
@@ -45,7 +39,7 @@ pub(super) fn all_in_one(
         text += &format!(
             "\nToken of merchant `demo`, valid for 30 days (`waybill token` makes others):\n{token}\n"
         );
-        text += &format!("\nTo create an order, paste this line:\n{}", curl(&url, &token));
+        text += &format!("To create an order, paste this line:\n{}", curl(&url, &token));
     }
     Ok(text.trim_end().to_owned())
 }

@@ -231,7 +231,7 @@ impl Probe {
             reference: "probe".to_owned(),
             attempt,
             queued_at: self.clock.now(),
-            token: None,
+            job: None,
         }
     }
 

@@ -108,25 +108,28 @@ impl AllInOne {
     }
 }
 
-/// Makes the user of a local installation's first start, and says in words who may sign in. The password goes
-/// to the terminal alone, or to a file that only this user reads: whatever keeps the logs must not have it.
-async fn first_login(app: &App) -> anyhow::Result<String> {
+/// Makes the user of a local installation's first start. The password goes to the terminal alone, or to a
+/// file that only this user reads: whatever keeps the logs must not have it.
+async fn first_login(app: &App) -> anyhow::Result<()> {
     let people = app.people();
+    if !people.users.list().await?.is_empty() {
+        return Ok(());
+    }
     if !app.config.is_local() {
-        let nobody = people.users.list().await?.is_empty();
-        let hint = "nobody may sign in yet: `waybill admin add NAME --role super_admin`";
-        return Ok(if nobody { hint.to_owned() } else { String::new() });
+        super::complain("Nobody may use the dashboard yet: `waybill admin add NAME --role super_admin`");
+        return Ok(());
     }
-    let Some((user, password)) = super::admin::first(&people).await? else { return Ok(String::new()) };
-    if std::io::stderr().is_terminal() {
-        super::complain(&format!(
-            "First login to the dashboard, shown only now: user {user}, password {}",
-            password.expose_secret()
-        ));
-        return Ok(format!("sign in as `{user}`; the password is on the terminal"));
-    }
-    let path = super::admin::write_first(&app.config.data_folder(), &user, &password)?;
-    Ok(format!("sign in as `{user}`; the password is in {}", path.display()))
+    let password = super::admin::generated();
+    // Before the user is made: a password that is nowhere would lock everybody out.
+    let place = if std::io::stderr().is_terminal() {
+        format!("password {} (shown only now)", password.expose_secret())
+    } else {
+        let file = super::admin::write_first(&app.config.data_folder(), &password)?;
+        format!("the password is in {}", file.display())
+    };
+    super::admin::first(&people, password).await?;
+    super::complain(&format!("First login to the dashboard: user {}, {place}", super::admin::FIRST));
+    Ok(())
 }
 
 /// What is served on the API's listener, and on the dashboard's own, if the settings want one.
@@ -149,8 +152,8 @@ pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     telemetry::install();
     let program = AllInOne::build(config).await?;
     let stop = stop_on_signals()?;
-    let login = first_login(&program.app).await?;
-    super::announce(&banner::all_in_one(&program.app, program.address, program.admin_address()?, &login)?);
+    first_login(&program.app).await?;
+    super::announce(&banner::all_in_one(&program.app, program.address, program.admin_address()?)?);
     program.run(stop).await
 }
 

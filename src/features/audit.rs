@@ -115,6 +115,11 @@ impl AuditContext {
     }
 
     #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }

@@ -18,7 +18,8 @@ use utoipa::ToSchema;
 
 pub use self::{
     call::{
-        By, Call, CallError, CallRecord, CallRecords, Carrier, LabelUrl, Operation, RecordedEnd, Tracking,
+        By, Call, CallBrief, CallError, CallRecord, CallRecords, Carrier, EndBrief, JobRun, LabelUrl,
+        Operation, RecordedEnd, Tracking,
     },
     kinds::{AddressType, ExpressType, PaymentMethod},
     limits::{CallPermit, Limits, Throttled},

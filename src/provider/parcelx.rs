@@ -6,6 +6,7 @@
 //! [`super::carrier`] alone.
 
 pub mod answer;
+mod brief;
 pub mod client;
 mod debug;
 pub mod earlier;

@@ -5,5 +5,7 @@ mod events;
 mod login;
 mod matrix;
 mod pages;
+mod overview;
 pub(crate) mod people;
 mod queues;
+mod workers;

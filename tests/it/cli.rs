@@ -1,6 +1,7 @@
 //! The programs as people and service managers meet them: real processes, real signals, real sockets.
 
 mod account;
+mod admin;
 mod commands;
 mod demo;
 mod first_start;

@@ -11,6 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Data, data,
+    order_views::OrderBrief,
     queues::{JobsQuery, TAG, action_error, known, look_error, queue_error},
     users::Because,
 };
@@ -23,11 +24,8 @@ use crate::{
     },
     base::timestamp::Timestamp,
     features::{
-        orders::{
-            model::Order,
-            status::{OrderStatus, SyncStatus},
-        },
         queues::{Action, JobAction, JobFilter, Place, Queues, shown},
+        runs::{RunView, Runs},
     },
     platform::{
         http::{Kind, Problem, ValidJson, answer},
@@ -182,41 +180,6 @@ impl From<JobAction> for JobActionView {
     }
 }
 
-/// The order that a job is of, in short.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct JobOrder {
-    pub id: String,
-    pub order_number: String,
-    pub client_order_id: Option<String>,
-    pub user_id: String,
-    pub awb: Option<String>,
-    pub status: OrderStatus,
-    pub provider_sync_status: SyncStatus,
-    pub sync_reason: Option<String>,
-    #[schema(value_type = String)]
-    pub created_at: Timestamp,
-    #[schema(value_type = String)]
-    pub updated_at: Timestamp,
-}
-
-impl From<&Order> for JobOrder {
-    fn from(order: &Order) -> Self {
-        Self {
-            id: order.id().to_owned(),
-            order_number: order.order_number().to_owned(),
-            client_order_id: order.client_order_id().map(str::to_owned),
-            user_id: order.user_id().to_owned(),
-            awb: order.awb().map(str::to_owned),
-            status: order.status(),
-            provider_sync_status: order.provider_sync_status(),
-            sync_reason: order.sync_reason().map(redact::words),
-            created_at: order.created_at(),
-            updated_at: order.updated_at(),
-        }
-    }
-}
-
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobDetail {
@@ -230,7 +193,9 @@ pub struct JobDetail {
     #[schema(value_type = Option<Object>)]
     pub return_value: Option<Value>,
     pub logs: Vec<String>,
-    pub order: Option<JobOrder>,
+    /// Its last runs that did not complete it, oldest first.
+    pub tries: Vec<RunView>,
+    pub order: Option<OrderBrief>,
     pub actions: Vec<JobActionView>,
 }
 
@@ -252,6 +217,7 @@ async fn get_job(
     let queues = &state.queues;
     let job = queues.job(&queue, &id).await.map_err(queue_error)?.ok_or_else(no_job)?;
     let logs = queues.logs(&queue, &id).await.map_err(queue_error)?;
+    let tries = Runs::new(state.store.clone()).of_job(&id).await?;
     let order = queues.order_of(&state.orders, &job).await.map_err(look_error)?;
     let shown_data = shown::data(&job.data);
     Ok(data(JobDetail {
@@ -259,8 +225,9 @@ async fn get_job(
         data: shown_data,
         return_value: job.return_value.as_deref().map(shown::value),
         logs: logs.iter().map(|line| redact::words(line)).collect(),
+        tries: tries.into_iter().map(RunView::from).collect(),
         actions: queues.actions(&queue, &job, order.as_ref()).into_iter().map(Into::into).collect(),
-        order: order.as_ref().map(JobOrder::from),
+        order: order.as_ref().map(OrderBrief::from),
         job: JobView::from(&job),
     }))
 }

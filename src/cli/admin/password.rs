@@ -69,17 +69,22 @@ impl Drop for Quiet {
 }
 
 /// 100 random bits, in letters that nobody confuses.
-pub(super) fn generated() -> SecretString {
+pub(in crate::cli) fn generated() -> SecretString {
     let letters: Vec<char> = ids::secret().chars().take(25).collect();
     let groups: Vec<String> = letters.chunks(5).map(|five| five.iter().collect()).collect();
     SecretString::from(groups.join("-"))
 }
 
-/// The file of the first login, readable by this user alone.
-pub(in crate::cli) fn write_first(folder: &Path, user: &str, password: &SecretString) -> io::Result<PathBuf> {
+/// Writes the first login to a file that this user alone can read, in the place of an older one.
+pub(in crate::cli) fn write_first(folder: &Path, password: &SecretString) -> io::Result<PathBuf> {
     let path = folder.join("first-login.txt");
+    // Never into a file that was there: others may read that one.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-    writeln!(file, "user: {user}\npassword: {}", password.expose_secret())?;
+    writeln!(file, "user: {}\npassword: {}", super::FIRST, password.expose_secret())?;
     file.sync_all()?;
     Ok(path)
 }
@@ -98,12 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn the_first_login_is_for_this_user_alone_and_overwrites_nothing() {
+    fn the_first_login_is_for_this_user_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let secret = SecretString::from("abc");
-        let path = write_first(folder.path(), "admin", &secret).unwrap();
+        std::fs::write(folder.path().join("first-login.txt"), "of somebody who reads along").unwrap();
+        let path = write_first(folder.path(), &SecretString::from("abc")).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "user: admin\npassword: abc\n");
-        assert!(write_first(folder.path(), "admin", &secret).is_err());
     }
 }

@@ -5,7 +5,7 @@ mod cancel_order;
 mod create_order;
 mod fetch_label;
 mod reconcile;
-mod words;
+pub mod words;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     features::orders::{model::Order, model::PollSchedule, service::OrderService},
     platform::queue::{ActiveJob, Queue, job::JobError},
-    provider::carrier::{Call, CallError, CallTimes, Carrier},
+    provider::carrier::{Call, CallError, CallTimes, Carrier, JobRun},
 };
 
 /// What handlers work with.
@@ -74,6 +74,11 @@ fn call(order: &Order, attempt: i64, queued_at: Timestamp, job: &ActiveJob) -> C
         reference: order.order_number().to_owned(),
         attempt,
         queued_at,
-        token: Some(job.token.clone()),
+        job: Some(JobRun {
+            queue: job.queue.clone(),
+            id: job.id.clone(),
+            run: job.token.clone(),
+            no: job.attempts_made.saturating_add(1),
+        }),
     }
 }

@@ -107,6 +107,9 @@ pub struct Order {
     /// Derived: there while a person must look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     review: Option<Review>,
+    /// Derived: since when it is failed; absent in an order that an older release failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failed_at: Option<Timestamp>,
 
     /// What is to be shipped: replaced as a whole when its merchant amends the order.
     payload: OrderPayload,
@@ -153,7 +156,7 @@ read_only! {
     copied {
         version: i64, status: OrderStatus, provider_sync_status: SyncStatus, provider_env: ProviderEnv,
         next_check_at: Option<Timestamp>, booked_at: Option<Timestamp>, overdue_at: Option<Timestamp>,
-        outbox_at: Option<Timestamp>, created_at: Timestamp, updated_at: Timestamp,
+        outbox_at: Option<Timestamp>, failed_at: Option<Timestamp>, created_at: Timestamp, updated_at: Timestamp,
     }
     parts {
         fingerprint: Fingerprint, payload: OrderPayload, booking: Booking, cancellation: Cancellation,
@@ -166,6 +169,8 @@ impl Order {
     pub const BY_CLIENT_ORDER_ID: &'static str = "user_client_order";
     /// Unique: no two orders share a shipment.
     pub const BY_AWB: &'static str = "awb";
+    /// The path of the consignee's number, by which people look orders up.
+    pub const MOBILE: &'static str = "payload.consignee.mobile";
 
     /// A new order, `queued`, with its job in the outbox.
     #[must_use]
@@ -192,6 +197,7 @@ impl Order {
             overdue_at: None,
             outbox_at: None,
             review: None,
+            failed_at: None,
             payload: draft.payload,
             booking: Booking::default(),
             cancellation: Cancellation::default(),
@@ -236,6 +242,11 @@ impl Document for Order {
             &[Field::text("providerSyncStatus"), Field::text("userId"), Field::time("createdAt")],
         ),
         Index::on("updated", &[Field::time("updatedAt")]),
+        // Over all merchants, for people.
+        Index::on("client_order", &[Field::text("clientOrderId"), Field::time("createdAt")]).partial(),
+        Index::on("mobile", &[Field::text(Self::MOBILE), Field::time("createdAt")]).partial(),
+        Index::on("sync_status", &[Field::text("providerSyncStatus"), Field::time("createdAt")]),
+        Index::on("failed", &[Field::time("failedAt")]).partial(),
         Index::on("env_booked", &[Field::text("providerEnv"), Field::time("bookedAt")]).partial(),
         Index::on("outbox", &[Field::time("outboxAt")]).partial(),
         Index::on("overdue", &[Field::time("overdueAt")]).partial(),

@@ -48,6 +48,18 @@ pub enum Refusal {
     NothingToCancel,
     #[error("several shipments of it wait for a person, name one: {0}")]
     SeveralShipments(String),
+    #[error("its cancellation was requested before")]
+    CancelledBefore,
+    #[error("ParcelX refused it: there is nothing to cancel")]
+    NeverBooked,
+    #[error("only a failed order is amended or sent again: it is {}", .0.as_str())]
+    NotFailed(SyncStatus),
+    #[error("a shipment of it came to light after it failed, and is not cancelled yet")]
+    ShipmentLive,
+    #[error("the payload is for another clientOrderId")]
+    OtherClientOrderId,
+    #[error("it waits for no time: there is nothing to try sooner")]
+    NothingToTry,
 }
 
 impl Refusal {
@@ -73,6 +85,12 @@ impl Refusal {
             Self::BookedAfterAll(_) => "booked-after-all",
             Self::NothingToCancel => "nothing-to-cancel",
             Self::SeveralShipments(_) => "several-shipments",
+            Self::CancelledBefore => "cancelled-before",
+            Self::NeverBooked => "never-booked",
+            Self::NotFailed(_) => "not-failed",
+            Self::ShipmentLive => "shipment-live",
+            Self::OtherClientOrderId => "other-client-order-id",
+            Self::NothingToTry => "nothing-to-try",
         }
     }
 }

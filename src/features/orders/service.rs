@@ -2,7 +2,10 @@
 
 mod amend;
 mod cancel;
+pub mod failures;
+pub mod find;
 mod label;
+mod overview;
 mod progress;
 pub mod review;
 

@@ -125,6 +125,16 @@ impl Account {
         true
     }
 
+    /// The next probe is due now. `false`: nothing is held, or one is under way.
+    pub fn probe_now(&mut self, now: Timestamp) -> bool {
+        let Some(hold) = self.hold.as_mut().filter(|hold| hold.probe.as_ref().is_none_or(|p| p.until <= now))
+        else {
+            return false;
+        };
+        hold.next_probe_at = now;
+        true
+    }
+
     /// The probe of `token` has ended. `false`: it was given up for dead, or the hold it was for is gone.
     pub fn end_probe(&mut self, token: &str, probe_result: &ProbeResult, now: Timestamp) -> bool {
         let Some(hold) =

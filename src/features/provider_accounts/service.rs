@@ -215,6 +215,38 @@ impl Accounts {
         lifted
     }
 
+    /// Has a job try the account `id` now, on somebody's word: the next one that is claimed is the probe.
+    ///
+    /// # Errors
+    /// [`LiftError`].
+    pub async fn try_now(&self, id: &str, by: &AuditContext) -> Result<(), LiftError> {
+        let audit = Audit::new(self.store.clone(), self.clock.clone());
+        let (action, collection) = ("account.try-now", Account::COLLECTION);
+        let act = AuditedAction { action, collection, id, user_id: None, before: None };
+        let line = audit.begin(by, &act).await?;
+        let now = self.clock.now();
+        let tried = self.store.update::<Account, bool, StoreError>(id, |account| {
+            Ok(if account.probe_now(now) { Decision::Save(true) } else { Decision::Leave(false) })
+        });
+        let tried = match tried.await {
+            Ok(Updated::Done(account, true)) => {
+                if account.id == *self.id {
+                    self.learn(&account);
+                }
+                Ok(())
+            }
+            Ok(Updated::Done(_, false)) => Err(LiftError::NotHeld(id.to_owned())),
+            Ok(Updated::Missing) => Err(LiftError::NoSuchAccount { id: id.to_owned(), known: String::new() }),
+            Err(error) => Err(LiftError::Store(error)),
+        };
+        let outcome = if tried.is_ok() { Outcome::Done } else { Outcome::Refused };
+        let why = tried.as_ref().err().map(ToString::to_string);
+        if let Err(error) = audit.end(&line, outcome, None, why.as_deref()).await {
+            tracing::error!(%error, audit.id = line, "how a try ended is not in the audit log");
+        }
+        tried
+    }
+
     async fn lift_now(&self, id: &str) -> Result<Hold, LiftError> {
         let mut was = None;
         let lifted = self.store.update::<Account, _, StoreError>(id, |account| {

@@ -7,13 +7,14 @@
 //! interrupts, and jobs that are claimed while what they need is known to be shut ([`gate`]).
 
 pub mod gate;
+pub mod observer;
 mod queue_loop;
 mod run;
 mod watch;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -21,6 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     gate::{Admission, AlwaysOpen, Gate, Probe},
+    observer::Observer,
     queue_loop::{JobSlot, QueueLoop},
 };
 use super::{ActiveJob, Claim, Queue, QueueError, registry::Registry, retry::Policy};
@@ -64,6 +66,7 @@ struct Inner<C> {
     name: String,
     /// What runs now, by lease token: for renewal.
     held: Mutex<HashMap<String, ActiveJob>>,
+    observer: OnceLock<Arc<dyn Observer>>,
 }
 
 impl<C: Send + Sync + 'static> Runner<C> {
@@ -85,8 +88,27 @@ impl<C: Send + Sync + 'static> Runner<C> {
     ) -> Self {
         let known = registry.queues();
         queues.retain(|settings| known.contains(&settings.name.as_str()));
-        let name = ids::worker();
-        Self(Arc::new(Inner { queue, registry, context, queues, gate, name, held: Mutex::default() }))
+        let (name, held, observer) = (ids::worker(), Mutex::default(), OnceLock::new());
+        Self(Arc::new(Inner { queue, registry, context, queues, gate, name, held, observer }))
+    }
+
+    /// `observer` hears of every run from now on. The first one stays.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        let _first_stays = self.0.observer.set(observer);
+    }
+
+    /// What it is called among those that work the same queues.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Of each queue, how many jobs it runs at the same time at most, and now.
+    #[must_use]
+    pub fn in_hand(&self) -> Vec<(String, usize, usize)> {
+        let held = self.0.held();
+        let of = |queue: &str| held.values().filter(|job| job.queue == queue).count();
+        self.0.queues.iter().map(|queue| (queue.name.clone(), queue.concurrency, of(&queue.name))).collect()
     }
 
     /// Works until `stop`, then claims nothing more and returns when the jobs in hand have ended. Whoever

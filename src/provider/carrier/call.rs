@@ -3,7 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -40,8 +40,23 @@ pub struct Call {
     pub reference: String,
     pub attempt: i64,
     pub queued_at: Timestamp,
-    /// Of the job that makes it, as the queue gave it out; nothing when a person does.
-    pub token: Option<String>,
+    /// The run of a job that makes it; nothing when a person does.
+    pub job: Option<JobRun>,
+}
+
+/// One run of a job: what the queue knows it by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobRun {
+    #[schema(example = "parcelx-orders-queue")]
+    pub queue: String,
+    /// The job's id.
+    pub id: String,
+    /// The token under which the job was claimed for this run: no other run of any job has it.
+    pub run: String,
+    /// Which of the job's counted tries it belongs to; runs that only had to wait do not count.
+    #[serde(rename = "try")]
+    pub no: u32,
 }
 
 /// By what a shipment is looked up.
@@ -186,6 +201,55 @@ pub trait CallRecords: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the store fails.
     async fn of_order(&self, order_id: &str) -> Result<Vec<CallRecord>, StoreError>;
+
+    /// At most `limit` calls for an order that were sent at `from` or later, oldest first, without what was
+    /// asked and answered.
+    ///
+    /// # Errors
+    /// When the store fails.
+    async fn briefs(
+        &self,
+        order_id: &str,
+        from: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<CallBrief>, StoreError>;
+
+    /// One call for an order. `full`: with everything that was asked and answered, for those who may see
+    /// personal data.
+    ///
+    /// # Errors
+    /// When the store fails.
+    async fn call(&self, order_id: &str, id: &str, full: bool) -> Result<Option<CallRecord>, StoreError>;
+
+    /// The newest call of `operation` that came to a success, for whatever order, and that order's id.
+    ///
+    /// # Errors
+    /// When the store fails.
+    async fn last_good(&self, operation: &str) -> Result<Option<(String, CallRecord)>, StoreError>;
+}
+
+/// A call, without what was asked and answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallBrief {
+    pub id: String,
+    pub operation: String,
+    pub attempt: i64,
+    pub sent_at: Timestamp,
+    pub never_sent: bool,
+    pub job: Option<JobRun>,
+    /// Absent while it is under way.
+    pub end: Option<EndBrief>,
+}
+
+/// How it ended; as [`RecordedEnd`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndBrief {
+    pub status_code: Option<u16>,
+    pub error_code: Option<&'static str>,
+    pub verdict: String,
+    pub received_at: Timestamp,
+    pub duration_ms: i64,
+    pub answered_late: bool,
 }
 
 /// One call. Payloads show listed fields only; everything else reads `[redacted]`.
@@ -203,6 +267,10 @@ pub struct CallRecord {
     pub sent_at: Timestamp,
     /// Given up before anything was sent.
     pub never_sent: bool,
+    /// The run of a job that made it; absent when a person did.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub job: Option<JobRun>,
     /// Nothing when `neverSent`.
     #[schema(value_type = Option<Object>)]
     pub request_payload: Value,

@@ -13,12 +13,13 @@ use serde_json::Map;
 pub use super::records::{End, Late, OutcomeLog, RequestLog};
 use super::{
     answer::{CallResult, Failure},
+    brief,
     records::PROVIDER,
 };
 use crate::{
-    base::clock::Clock,
+    base::{clock::Clock, timestamp::Timestamp},
     platform::store::{Decision, Order as Sort, Page, Query, Store, StoreError, Updated},
-    provider::carrier::{CallRecord, CallRecords, Operation},
+    provider::carrier::{CallBrief, CallRecord, CallRecords, Operation},
 };
 
 /// The two collections.
@@ -209,6 +210,35 @@ impl CallRecords for ProviderLogs {
     async fn of_order(&self, order_id: &str) -> Result<Vec<CallRecord>, StoreError> {
         let all = self.all_of_order(order_id).await?;
         Ok(all.into_iter().map(|(request, outcome)| request.shown(outcome)).collect())
+    }
+
+    async fn briefs(
+        &self,
+        order_id: &str,
+        from: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<CallBrief>, StoreError> {
+        brief::of_order(&self.store, order_id, from, limit).await
+    }
+
+    async fn call(&self, order_id: &str, id: &str, full: bool) -> Result<Option<CallRecord>, StoreError> {
+        let request = self.store.get::<RequestLog>(id).await?;
+        let Some(request) = request.filter(|request| request.order_id == order_id) else { return Ok(None) };
+        let outcome = self.store.get::<OutcomeLog>(id).await?;
+        Ok(Some(if full { request.revealed(outcome) } else { request.shown(outcome) }))
+    }
+
+    async fn last_good(&self, operation: &str) -> Result<Option<(String, CallRecord)>, StoreError> {
+        let good = Query::sorted_by("receivedAt", Sort::Descending)
+            .equal("operation", operation)
+            .one_of("verdict", brief::GOOD)
+            .limit(1);
+        let Some(outcome) = self.store.find::<OutcomeLog>(&good).await?.docs.into_iter().next() else {
+            return Ok(None);
+        };
+        let order_id = outcome.order_id.clone();
+        let request = self.store.get::<RequestLog>(&outcome.id).await?;
+        Ok(request.map(|request| (order_id, request.shown(Some(outcome)))))
     }
 }
 

@@ -79,7 +79,8 @@ impl Middleware for Recorder {
             payload.clone(),
             call.attempt,
             (call.queued_at, now),
-        );
+        )
+        .made_by(call.job.clone());
         self.logs.begin(&log).await.map_err(|error| match error {
             StoreError::Conflict { .. } => refusal(CallError::ShutOut),
             error => refusal(CallError::Store(error)),
@@ -109,7 +110,7 @@ impl Middleware for Recorder {
         // First of all, since it cannot be had again: what follows from it may take its time.
         let written = self.logs.end(&log, &wire, word, started.elapsed()).await;
         if let Some(observer) = &self.protection.observer {
-            let (order_id, token) = (call.order_id.as_str(), call.token.as_deref());
+            let (order_id, token) = (call.order_id.as_str(), call.job.as_ref().map(|job| job.run.as_str()));
             observer.ended(&CallEnd { operation, order_id, token, outcome: &outcome }).await;
         }
         if let Err(error) = written {

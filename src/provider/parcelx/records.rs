@@ -15,7 +15,7 @@ use crate::{
         timestamp::Timestamp,
     },
     platform::store::{Document, Field, Index, id_and_version},
-    provider::carrier::{CallRecord, RecordedEnd},
+    provider::carrier::{CallRecord, JobRun, RecordedEnd},
 };
 
 pub(super) const PROVIDER: &str = "parcelx";
@@ -41,6 +41,9 @@ pub struct RequestLog {
     /// nothing will be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub never_sent: bool,
+    /// The run of a job that made it; absent when a person did, and in logs of older releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobRun>,
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
@@ -108,8 +111,13 @@ impl Document for RequestLog {
 
 impl Document for OutcomeLog {
     const COLLECTION: &'static str = "parcelx_response_logs";
-    const INDEXES: &'static [Index] =
-        &[Index::on("order_received", &[Field::text("orderId"), Field::time("receivedAt")])];
+    const INDEXES: &'static [Index] = &[
+        Index::on("order_received", &[Field::text("orderId"), Field::time("receivedAt")]),
+        Index::on(
+            "operation_verdict",
+            &[Field::text("operation"), Field::text("verdict"), Field::time("receivedAt")],
+        ),
+    ];
 
     id_and_version!();
 }
@@ -151,9 +159,9 @@ impl End {
         StoredPayload::read(self.response_payload.as_ref()?, self.payload_is)
     }
 
-    fn shown(&self) -> Option<Value> {
+    fn shown(&self, show: fn(&Value) -> Value) -> Option<Value> {
         let json = self.answered();
-        json.as_deref().or(self.response_payload.as_ref()).map(redact::redacted)
+        json.as_deref().or(self.response_payload.as_ref()).map(show)
     }
 
     /// The facts again, as the verdict table reads them.
@@ -198,8 +206,15 @@ impl RequestLog {
             queued_at: at.0,
             sent_at: at.1,
             never_sent: false,
+            job: None,
             extra: Map::new(),
         }
+    }
+
+    /// The same, made by this run of a job.
+    #[must_use]
+    pub fn made_by(self, job: Option<JobRun>) -> Self {
+        Self { job, ..self }
     }
 
     /// What was asked.
@@ -212,7 +227,17 @@ impl RequestLog {
     /// What may be shown of it, and of how it ended.
     #[must_use]
     pub fn shown(self, outcome: Option<OutcomeLog>) -> CallRecord {
-        let request_payload = redact::redacted(&self.payload());
+        self.as_record(outcome, redact::redacted)
+    }
+
+    /// All of it, for those who may see personal data.
+    #[must_use]
+    pub fn revealed(self, outcome: Option<OutcomeLog>) -> CallRecord {
+        self.as_record(outcome, Value::clone)
+    }
+
+    fn as_record(self, outcome: Option<OutcomeLog>, show: fn(&Value) -> Value) -> CallRecord {
+        let request_payload = show(&self.payload());
         CallRecord {
             id: self.id,
             provider: self.provider,
@@ -221,11 +246,12 @@ impl RequestLog {
             queued_at: self.queued_at,
             sent_at: self.sent_at,
             never_sent: self.never_sent,
+            job: self.job,
             request_payload,
             outcome: outcome.map(|o| RecordedEnd {
                 status_code: o.end.status_code,
                 success: o.end.success,
-                response_payload: o.end.shown(),
+                response_payload: o.end.shown(show),
                 error_code: o.end.error_code.map(Failure::as_str),
                 verdict: o.end.verdict,
                 received_at: o.received_at,

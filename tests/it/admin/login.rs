@@ -155,7 +155,10 @@ async fn the_last_super_admin_stays_one_and_names_are_unique() {
         let refused = boss.call(Method::PATCH, "/users/super_admin", Some(&change)).await;
         refused.problem(409, "last-super-admin");
     }
-    let new = |name: &str, password: &str| json!({ "username": name, "password": password, "role": "viewer", "reason": "new here" });
+    let new = |name: &str, password: &str| {
+        let role = "viewer";
+        json!({ "username": name, "password": password, "role": role, "reason": "new here" })
+    };
     assert_eq!(boss.post("/users", &new("ravi", PASSWORD)).await.status, 201);
     boss.post("/users", &new("ravi", PASSWORD)).await.problem(409, "user-exists");
     boss.post("/users", &new("Ravi K", PASSWORD)).await.problem(422, "validation-failed");

@@ -78,7 +78,7 @@ async fn it_prints_all_that_is_needed_and_the_pasted_line_books_an_order() {
 
     assert_eq!(modes(folder.path()), BTreeMap::from([("data".to_owned(), 0o700)]));
     let files = modes(&folder.path().join("data"));
-    for name in ["jwt.secret", "queue.db", "simulator-ledger.jsonl", "waybill.db"] {
+    for name in ["first-login.txt", "jwt.secret", "queue.db", "simulator-ledger.jsonl", "waybill.db"] {
         assert!(files.contains_key(name), "{files:?}");
     }
     assert!(files.values().all(|mode| *mode == 0o600), "{files:?}");
@@ -90,6 +90,41 @@ async fn it_prints_all_that_is_needed_and_the_pasted_line_books_an_order() {
     let long =
         |line: &&str| line.chars().count() > 80 && !line.starts_with("curl ") && !line.starts_with("eyJ");
     assert_eq!(ended.out.lines().filter(long).count(), 0, "{}", ended.out);
+}
+
+/// The password of the first user is in a file alone, opens the dashboard, and is made once.
+#[tokio::test]
+async fn the_first_login_is_in_a_file_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut waybill = Run::waybill(folder.path()).start();
+    let url = waybill.url();
+    let told = waybill.log("First login");
+    let file = folder.path().join("data/first-login.txt");
+    assert!(told.ends_with("user admin, the password is in data/first-login.txt"), "{told}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let password = text.lines().find_map(|line| line.strip_prefix("password: ")).unwrap();
+    let login = |password: &str| {
+        let body = serde_json::json!({ "username": "admin", "password": password });
+        let request = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = request.post(format!("{url}/admin/api/login")).header("x-waybill-admin", "1");
+        request.header("content-type", "application/json").body(body.to_string()).send()
+    };
+    let _web = Web::new(&url); // sets TLS up
+    assert_eq!(login("another password").await.unwrap().status(), 401);
+    let answer = login(password).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(
+        cookie.starts_with("waybill=") && !cookie.contains("Secure"),
+        "without TLS on loopback: {cookie}"
+    );
+    let ended = waybill.stop();
+    assert!(!ended.out.contains(password) && !ended.err.contains(password), "{ended:?}");
+
+    let mut again = Run::waybill(folder.path()).start();
+    again.line("Admin ");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    assert!(!again.stop().err.contains("First login"));
 }
 
 #[tokio::test]

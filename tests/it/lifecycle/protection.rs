@@ -268,7 +268,7 @@ async fn how_a_call_ended_is_written_down_before_anything_follows_from_it() {
     let now = app.clock.now();
     let (order_id, reference) = ("ord_1".to_owned(), "ORD-1".to_owned());
     let by = By::Reference(reference.clone());
-    let call = Call { order_id, reference, attempt: 1, queued_at: now, token: None };
+    let call = Call { order_id, reference, attempt: 1, queued_at: now, job: None };
     client.track(&call, &by).await.unwrap();
     app.assert_calls(&[("track", 1)]);
     assert_eq!(*witness.seen.lock().unwrap(), [true]);

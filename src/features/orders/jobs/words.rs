@@ -3,11 +3,21 @@
 //! Guards against a provider that quotes the order it refuses: a board's readers need not know whom an order
 //! is for.
 
-use crate::{features::orders::model::Order, provider::carrier::redact};
+use crate::{
+    features::orders::model::Order,
+    provider::carrier::{OrderPayload, redact},
+};
 
 /// `text` without numbers, addresses, secrets, or any word of the order's personal fields.
-pub(super) fn words(order: &Order, text: &str) -> String {
-    let to = &order.payload().consignee;
+#[must_use]
+pub fn words(order: &Order, text: &str) -> String {
+    words_of(order.payload(), text)
+}
+
+/// The same for an order with this payload.
+#[must_use]
+pub fn words_of(payload: &OrderPayload, text: &str) -> String {
+    let to = &payload.consignee;
     let fields = [
         Some(&to.name),
         to.email.as_ref(),
@@ -16,7 +26,7 @@ pub(super) fn words(order: &Order, text: &str) -> String {
         Some(&to.city),
         Some(&to.state),
     ];
-    let descriptions = order.payload().items.iter().filter_map(|item| item.description.as_ref());
+    let descriptions = payload.items.iter().filter_map(|item| item.description.as_ref());
     let personal = fields.into_iter().flatten().chain(descriptions).map(String::as_str);
     redact::words_without(text, personal)
 }

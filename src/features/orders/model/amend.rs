@@ -26,26 +26,36 @@ pub enum Amend {
 }
 
 impl Order {
-    /// It keeps its ids and its reference, gets the payload of `draft` and is sent in the next generation.
-    pub(super) fn amend(&mut self, draft: &NewOrder, now: Timestamp) -> Result<Amend, IllegalStep> {
+    /// What amending it to `draft` comes to.
+    pub(super) fn amend_decision(&self, draft: &NewOrder) -> Amend {
         if draft.client_order_id.is_some() && draft.client_order_id != self.client_order_id {
-            return Ok(Amend::OtherClientOrderId);
+            return Amend::OtherClientOrderId;
         }
-        let client_order_id = self.client_order_id.as_deref();
         if self.provider_sync_status != SyncStatus::Failed {
-            let same = self.fingerprint.is_of(client_order_id, &draft.payload);
-            return Ok(if same { Amend::Repeated } else { Amend::NotFailed });
+            let same = self.fingerprint.is_of(self.client_order_id.as_deref(), &draft.payload);
+            return if same { Amend::Repeated } else { Amend::NotFailed };
         }
-        if self.cancellation.may_be_live() {
-            return Ok(Amend::ShipmentLive);
+        if self.cancellation.may_be_live() { Amend::ShipmentLive } else { Amend::Accepted }
+    }
+
+    /// It keeps its ids and its reference, gets the payload of `draft` and is sent in the next generation.
+    pub(super) fn amend(
+        &mut self,
+        draft: &NewOrder,
+        (actor, words): (Actor, &str),
+        now: Timestamp,
+    ) -> Result<Amend, IllegalStep> {
+        let decision = self.amend_decision(draft);
+        if decision != Amend::Accepted {
+            return Ok(decision);
         }
-        self.fingerprint = Fingerprint::new(client_order_id, &draft.payload);
+        self.fingerprint = Fingerprint::new(self.client_order_id.as_deref(), &draft.payload);
         self.payload.clone_from(&draft.payload);
         self.booking.start_anew(now);
         self.dispatch.moved_on();
         self.next_check_at = None;
         self.withdraw_cancel_request();
-        self.step(SyncStatus::Queued, Actor::Merchant, Some("amended".to_owned()), now)?;
+        self.step(SyncStatus::Queued, actor, Some(words.to_owned()), now)?;
         self.sync_reason = None;
         self.dispatch_next(now);
         Ok(Amend::Accepted)

@@ -84,6 +84,13 @@ impl Cancellation {
         self.shipments.iter_mut().find(|cancel| cancel.awb == awb)
     }
 
+    /// What waits for a later time is due now.
+    pub(super) fn try_now(&mut self, now: Timestamp) {
+        for cancel in self.shipments.iter_mut().filter(|cancel| cancel.state.is_open()) {
+            cancel.next_check_at = cancel.next_check_at.map(|at| at.min(now));
+        }
+    }
+
     fn is_open(&self) -> bool {
         self.shipments.iter().any(|cancel| cancel.state.is_open())
     }

@@ -42,6 +42,8 @@ impl Order {
         self.outbox_at = self.outbox.iter().map(|entry| entry.at).min();
         let since =
             |of| self.review.as_ref().filter(|review| review.of == of).map_or(now, |review| review.since);
+        let failed = self.provider_sync_status == SyncStatus::Failed;
+        self.failed_at = failed.then(|| self.failed_at.unwrap_or(now));
         self.review = self.needs().map(|(of, reason)| Review { of, since: since(of), reason });
     }
 

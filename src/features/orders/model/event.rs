@@ -67,7 +67,7 @@ pub enum Event<'a> {
     DispatchAgain { generation: i64 },
 }
 
-/// What a person does with an order that waits for one.
+/// What a person does with an order: with one that waits for a person, but for the last three.
 #[derive(Debug, Clone, Copy)]
 pub enum OperatorAction<'a> {
     /// The order gets this shipment of the provider's. Whether it is the order's, was found out before.
@@ -80,6 +80,12 @@ pub enum OperatorAction<'a> {
     CancelAgain { awb: &'a str },
     /// What the person found out about a shipment that waits for one.
     CancelEnded { awb: &'a str, fate: Fate },
+    /// It is called off for its merchant, who reads the words.
+    RequestCancel { words: &'a str },
+    /// Corrected for its merchant, or sent again as it is; `words` say which.
+    Amend { draft: &'a NewOrder, words: &'a str },
+    /// What it waits a time for is tried now.
+    TryNow,
 }
 
 /// What an event came to.
@@ -186,7 +192,9 @@ impl Order {
             Event::RequestLabel { life } => Ok(Applied::Label(self.request_label(life, now))),
             Event::LabelEnded { request, outcome } => Ok(self.label_ended(request, outcome, now).into()),
             Event::LabelFailed { request, failure } => Ok(self.fail_label(request, failure, now).into()),
-            Event::Amend { draft } => self.amend(draft, now).map(Applied::Amend),
+            Event::Amend { draft } => {
+                self.amend(draft, (Actor::Merchant, "amended"), now).map(Applied::Amend)
+            }
             Event::Operator { action, audit_id } => self.operator(action, audit_id, now),
             Event::Relayed { entry } => Ok(self.entry_relayed(entry).into()),
             Event::StillQueued { job, pauses, .. } => self.job_waits(job, pauses, now).map(Applied::Swept),

@@ -103,6 +103,6 @@ impl Order {
     pub(super) fn may_be_amended(&self) -> bool {
         let mut entries = self.history.iter();
         let first = entries.next().is_some_and(|entry| entry.seq == 1);
-        !first || entries.any(|entry| entry.status == SyncStatus::Queued && entry.actor == Actor::Merchant)
+        !first || entries.any(|entry| entry.status == SyncStatus::Queued && entry.actor != Actor::Worker)
     }
 }

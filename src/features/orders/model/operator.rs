@@ -1,4 +1,4 @@
-//! What a person does with an order that waits for one. What must be known of the provider first is found out
+//! What a person does with an order, most of it with one that waits for a person. What must be known of the provider first is found out
 //! by [`crate::features::orders::service::review`].
 //!
 //! Guards against a hand that is quicker than the evidence: nothing is booked again or called failed while a
@@ -6,12 +6,13 @@
 //! of its next call proves nothing of the last one.
 
 use super::{
-    Actor, Applied, CancellationState, IllegalStep, OperatorAction, Order, ShipmentCancellation,
-    ShipmentCancellationState, booking::found,
+    Actor, Amend, Applied, CancelDecision, CancellationState, IllegalStep, OperatorAction, Order,
+    ShipmentCancellation, ShipmentCancellationState, booking::found,
 };
 use crate::{
     base::timestamp::Timestamp,
     features::orders::{
+        payload::NewOrder,
         review::{Fate, Refusal},
         status::SyncStatus,
     },
@@ -37,6 +38,13 @@ impl Order {
             }
             OperatorAction::CancelAgain { awb } => self.cancel_again(awb, now),
             OperatorAction::CancelEnded { awb, fate } => self.cancel_end_seen(awb, fate, now),
+            OperatorAction::RequestCancel { words } => {
+                self.request_cancel(Actor::Operator, Some(words), now)?;
+            }
+            OperatorAction::Amend { draft, words } => {
+                self.amend(draft, (Actor::Operator, words), now)?;
+            }
+            OperatorAction::TryNow => self.try_now(now),
         }
         if let Some(audit_id) = audit_id {
             self.sign(audit_id);
@@ -53,6 +61,9 @@ impl Order {
             OperatorAction::CancelAgain { awb } | OperatorAction::CancelEnded { awb, .. } => {
                 return self.ended_cancellation(Some(awb), now).map(drop);
             }
+            OperatorAction::RequestCancel { .. } => return self.allows_cancel(),
+            OperatorAction::Amend { draft, .. } => return self.allows_amend(draft),
+            OperatorAction::TryNow => return self.waits_for_a_time(now),
             OperatorAction::Adopt { .. } | OperatorAction::Rebook { .. } | OperatorAction::Fail { .. } => {
                 self.reviewed()?;
                 self.not_under_way(now)?;
@@ -67,6 +78,48 @@ impl Order {
             }
             _ => Ok(()),
         }
+    }
+
+    fn allows_cancel(&self) -> Result<(), Refusal> {
+        match self.cancel_decision() {
+            CancelDecision::Repeated => Err(Refusal::CancelledBefore),
+            CancelDecision::NeverBooked => Err(Refusal::NeverBooked),
+            CancelDecision::Cancelled | CancelDecision::Noted | CancelDecision::Dispatched => Ok(()),
+        }
+    }
+
+    fn allows_amend(&self, draft: &NewOrder) -> Result<(), Refusal> {
+        match self.amend_decision(draft) {
+            Amend::Accepted => Ok(()),
+            Amend::Repeated | Amend::NotFailed => Err(Refusal::NotFailed(self.provider_sync_status)),
+            Amend::ShipmentLive => Err(Refusal::ShipmentLive),
+            Amend::OtherClientOrderId => Err(Refusal::OtherClientOrderId),
+        }
+    }
+
+    /// Whether the service goes on with it, or with what of it is being cancelled, at a later time.
+    fn waits_for_a_time(&self, now: Timestamp) -> Result<(), Refusal> {
+        let later = |at: Option<Timestamp>| at.is_some_and(|at| at > now);
+        let booking = matches!(self.provider_sync_status, SyncStatus::Retrying | SyncStatus::Reconciling)
+            && later(self.next_check_at);
+        let cancelling =
+            |cancel: &ShipmentCancellation| cancel.state.is_open() && later(cancel.next_check_at);
+        let waits =
+            booking || (self.cancellations_open() && self.cancellation.shipments().iter().any(cancelling));
+        if waits { Ok(()) } else { Err(Refusal::NothingToTry) }
+    }
+
+    /// What is due later is due now, in the next generation: a delayed job of this one then finds nothing to
+    /// do. Looks more never prove more: absence counts only at the schedule's last one.
+    fn try_now(&mut self, now: Timestamp) {
+        if self.provider_sync_status.is_open() {
+            self.next_check_at = Some(now);
+        } else {
+            self.cancellation.try_now(now);
+        }
+        self.dispatch.moved_on();
+        self.note(Actor::Operator, "tried at once by an operator", now);
+        self.dispatch_next(now);
     }
 
     fn rebook(&mut self, may_be_booked: bool, now: Timestamp) -> Result<(), IllegalStep> {

@@ -3,12 +3,14 @@
 
 mod bulk;
 mod list;
+mod on_behalf;
 
 use std::sync::Arc;
 
 pub use self::{
     bulk::{Action, Item, Report},
     list::{ReviewFilter, ReviewPage},
+    on_behalf::as_it_is,
 };
 use super::{Decision, OrderService, StoreError, Updated};
 use crate::{
@@ -258,7 +260,7 @@ impl ReviewService {
 
     fn call(&self, order: &Order, attempt: i64, queued_at: Timestamp) -> Call {
         let (order_id, reference) = (order.id().to_owned(), order.order_number().to_owned());
-        Call { order_id, reference, attempt, queued_at, token: None }
+        Call { order_id, reference, attempt, queued_at, job: None }
     }
 
     /// What the provider shows, or why it cannot be asked.

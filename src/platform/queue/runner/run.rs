@@ -5,7 +5,7 @@ use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::{InHand, Runner, queue_loop::JobSlot};
+use super::{InHand, Runner, observer::RunEnded, queue_loop::JobSlot};
 use crate::{
     base::ids,
     platform::{
@@ -57,7 +57,11 @@ impl<C: Send + Sync + 'static> Runner<C> {
             let outcome = outcome(&end);
             self.acknowledge(&job, &end, slot).await;
             drop(in_hand);
-            measured(&job, outcome, started.elapsed());
+            let took = started.elapsed();
+            measured(&job, outcome, took);
+            if let Some(observer) = self.0.observer.get() {
+                observer.ended(&RunEnded { job: &job, worker: &self.0.name, end: &end, took });
+            }
         }
         .instrument(span)
         .await;
@@ -158,8 +162,8 @@ fn cannot_move_on(why: &str) -> End {
     End::Delay { after: MOVE_ON_AGAIN_AFTER, counts_attempt: false, reason: format!("cannot move on: {why}") }
 }
 
-/// For the metrics.
-fn outcome(end: &End) -> &'static str {
+/// In one word, for the metrics and for whoever keeps runs.
+pub(crate) fn outcome(end: &End) -> &'static str {
     match end {
         End::Complete(_) => "completed",
         End::Delay { counts_attempt: true, .. } => "retried",

@@ -105,16 +105,9 @@ impl Order {
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<CancelDecision, IllegalStep> {
-        let booked = self.provider_sync_status == SyncStatus::Success;
-        match (self.provider_sync_status, self.cancellation.state()) {
-            // A refusal may have carried the request out: to repeat it is no error.
-            (SyncStatus::Cancelled, _) | (SyncStatus::Failed, CancellationState::Done) => {
-                return Ok(CancelDecision::Repeated);
-            }
-            (SyncStatus::Failed, _) => return Ok(CancelDecision::NeverBooked),
-            (_, CancellationState::None) => {}
-            (_, CancellationState::Refused) if booked => {}
-            _ => return Ok(CancelDecision::Repeated),
+        let decision = self.cancel_decision();
+        if !decision.changes() {
+            return Ok(decision);
         }
         self.cancellation.request = CancelRequest {
             state: CancellationState::Requested,
@@ -122,23 +115,40 @@ impl Order {
             requested_at: Some(now),
             ..CancelRequest::default()
         };
-        let unsent = matches!(self.provider_sync_status, SyncStatus::Queued | SyncStatus::Retrying);
-        if unsent && !self.rebooked_unresolved() {
+        if decision == CancelDecision::Cancelled {
             self.cancel_unsent(actor, now)?;
-            return Ok(CancelDecision::Cancelled);
+            return Ok(decision);
         }
         self.note(actor, "cancel requested", now);
-        if unsent {
+        if self.unsent() {
             self.hand_over(reason::OUTCOME_UNKNOWN, now)?;
-            return Ok(CancelDecision::Noted);
+        } else if let Some(awb) = self.awb.clone() {
+            self.want_cancellation(&awb, now);
         }
-        match self.awb.clone() {
-            Some(awb) => {
-                self.want_cancellation(&awb, now);
-                Ok(CancelDecision::Dispatched)
+        Ok(decision)
+    }
+
+    /// What a request to cancel it comes to.
+    pub(in super::super) fn cancel_decision(&self) -> CancelDecision {
+        let booked = self.provider_sync_status == SyncStatus::Success;
+        match (self.provider_sync_status, self.cancellation.state()) {
+            // A refusal may have carried the request out: to repeat it is no error.
+            (SyncStatus::Cancelled, _) | (SyncStatus::Failed, CancellationState::Done) => {
+                CancelDecision::Repeated
             }
-            None => Ok(CancelDecision::Noted),
+            (SyncStatus::Failed, _) => CancelDecision::NeverBooked,
+            (_, CancellationState::Refused) if !booked => CancelDecision::Repeated,
+            (_, CancellationState::None | CancellationState::Refused) => match &self.awb {
+                _ if self.unsent() && !self.rebooked_unresolved() => CancelDecision::Cancelled,
+                Some(_) if !self.unsent() => CancelDecision::Dispatched,
+                _ => CancelDecision::Noted,
+            },
+            _ => CancelDecision::Repeated,
         }
+    }
+
+    fn unsent(&self) -> bool {
+        matches!(self.provider_sync_status, SyncStatus::Queued | SyncStatus::Retrying)
     }
 
     /// A cancel request that came while a call was under way is carried out as soon as it is known what that

@@ -3,13 +3,18 @@
 use super::super::{OrderService, StoreError};
 use crate::{
     base::timestamp::Timestamp,
-    features::orders::model::{Order, ReviewOf},
-    platform::store::{self, Cursor, Key, Query},
+    features::orders::{
+        model::{Order, ReviewOf},
+        status::SyncStatus,
+    },
+    platform::store::{self, Count, Cursor, Key, Query},
 };
 
 /// How many orders are read at a time, and looked at for them.
 const CHUNK: usize = 200;
 const MOST_LOOKED_AT: usize = 2000;
+/// Counted to here.
+const MOST_COUNTED: usize = 10_000;
 
 /// Which of them. What is not named does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,5 +98,26 @@ impl OrderService {
             }
             cursor = chunk.next;
         }
+    }
+
+    /// How many orders wait for a person, by reason, the most first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn review_codes(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut codes: Vec<_> = self.store.count_by::<Order>("review.reason").await?.into_iter().collect();
+        codes.sort_by(|a, b| b.1.cmp(&a.1));
+        Ok(codes)
+    }
+
+    /// How many orders are not booked yet, and not with a person.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn waiting(&self) -> Result<Count, StoreError> {
+        let states = SyncStatus::ALL.into_iter().filter(|status| status.is_open()).map(SyncStatus::as_str);
+        let query =
+            Query::sorted_by("createdAt", store::Order::Ascending).one_of("providerSyncStatus", states);
+        self.store.count::<Order>(&query, MOST_COUNTED).await
     }
 }

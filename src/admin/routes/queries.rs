@@ -1,0 +1,127 @@
+//! The queries of lists of orders, of bulk work and of numbers.
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+use validator::Validate;
+
+use crate::{
+    base::timestamp::Timestamp,
+    features::{
+        operations::ItemResult,
+        orders::{
+            model::ReviewOf,
+            status::{OrderStatus, SyncStatus},
+        },
+        series::SeriesName,
+    },
+};
+
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct FailuresQuery {
+    /// A day ago when absent; seven days ago at most.
+    #[param(value_type = Option<String>)]
+    pub since: Option<Timestamp>,
+    /// How many groups at most; 20 when absent.
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100)]
+    pub limit: Option<usize>,
+}
+
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct MetricsQuery {
+    pub name: SeriesName,
+    /// Of this queue alone.
+    pub queue: Option<String>,
+    /// An hour ago when absent.
+    #[param(value_type = Option<String>)]
+    pub from: Option<Timestamp>,
+    /// Now when absent.
+    #[param(value_type = Option<String>)]
+    pub to: Option<Timestamp>,
+}
+
+/// The query of lists of operations.
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct OperationsQuery {
+    /// How many at most; 50 when absent.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<usize>,
+    pub cursor: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct ItemsQuery {
+    pub result: Option<ItemResult>,
+    /// How many at most; 50 when absent.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<usize>,
+    pub cursor: Option<String>,
+}
+
+/// The query of the list of orders.
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct OrdersQuery {
+    pub provider_sync_status: Option<SyncStatus>,
+    pub status: Option<OrderStatus>,
+    /// The merchant.
+    pub user_id: Option<String>,
+    /// As `POST /find` finds, but for phones; the other filters count, too.
+    pub q: Option<String>,
+    /// Made at this time or later.
+    #[param(value_type = Option<String>)]
+    pub from: Option<Timestamp>,
+    /// Made before this time.
+    #[param(value_type = Option<String>)]
+    pub to: Option<Timestamp>,
+    /// How many at most; 50 when absent.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<usize>,
+    pub cursor: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct TimelineQuery {
+    /// How many at most; 200 when absent.
+    #[validate(range(min = 1, max = 500))]
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<usize>,
+    pub cursor: Option<String>,
+}
+
+/// The query of the list.
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct ReviewQuery {
+    /// A code, or the beginning of one and a `*`.
+    pub code: Option<String>,
+    pub of: Option<ReviewOf>,
+    /// The merchant.
+    pub user_id: Option<String>,
+    /// Waiting since this time or later.
+    #[param(value_type = Option<String>)]
+    pub from: Option<Timestamp>,
+    /// Waiting since before this time.
+    #[param(value_type = Option<String>)]
+    pub before: Option<Timestamp>,
+    /// How many at most; 50 when absent.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<usize>,
+    pub cursor: Option<String>,
+}

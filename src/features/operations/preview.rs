@@ -1,0 +1,141 @@
+//! What an operation would do, before it does: decided on each order as it stands, without asking ParcelX.
+
+use std::collections::BTreeMap;
+
+use super::{
+    model::{Kind, Operation},
+    service::Operations,
+    targets::{Source, Target, TargetsError},
+};
+use crate::{
+    base::timestamp::Timestamp,
+    features::orders::{
+        model::{OperatorAction, Order},
+        review::Refusal,
+        service::review::as_it_is,
+    },
+    platform::store::StoreError,
+};
+
+/// Most orders or jobs that a preview looks at.
+pub const MOST: u64 = 5000;
+/// Read at a time.
+const CHUNK: usize = 200;
+/// How many are shown.
+const SAMPLE: usize = 5;
+
+/// What a start would come to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// How many match; each of them will be in the list of results.
+    pub matches: u64,
+    /// There are more.
+    pub capped: bool,
+    /// Those that would be refused as they stand, by code.
+    pub refusals: BTreeMap<String, u64>,
+    /// The first of them, by id.
+    pub sample: Vec<String>,
+}
+
+impl Operations {
+    /// Looks at what `operation` would be done with.
+    pub(super) async fn look(&self, operation: &Operation, now: Timestamp) -> Result<Preview, TargetsError> {
+        let source = Source { orders: &self.orders, queue: &self.queue };
+        let (mut preview, mut place) = (Preview::default(), None);
+        loop {
+            let page = source.next(operation, place.as_ref(), until(now), CHUNK).await?;
+            for target in page.found {
+                if preview.matches == MOST {
+                    preview.capped = true;
+                    return Ok(preview);
+                }
+                preview.matches += 1;
+                if preview.sample.len() < SAMPLE {
+                    preview.sample.push(target.id.clone());
+                }
+                if let Err(refusal) = self.would(operation, target, now).await? {
+                    *preview.refusals.entry(refusal.to_owned()).or_default() += 1;
+                }
+            }
+            place = page.next;
+            if place.is_none() {
+                return Ok(preview);
+            }
+        }
+    }
+
+    /// Whether it would be done with this one as it stands. Jobs are refused by their state alone, which the
+    /// filter names.
+    async fn would(
+        &self,
+        operation: &Operation,
+        target: Target,
+        now: Timestamp,
+    ) -> Result<Result<(), &'static str>, StoreError> {
+        if operation.kind.is_of_jobs() {
+            return Ok(Ok(()));
+        }
+        let order = match target.order {
+            Some(order) => Some(order),
+            None => self.orders.load(&target.id).await?,
+        };
+        let Some(order) = order else { return Ok(Err("no-such-order")) };
+        let allowed = self.ours(operation.kind, &order).and_then(|()| allows(operation.kind, &order, now));
+        Ok(allowed.map_err(|refusal| refusal.as_str()))
+    }
+
+    fn ours(&self, kind: Kind, order: &Order) -> Result<(), Refusal> {
+        let asks = matches!(kind, Kind::ReviewRebook | Kind::ReviewAdoptFound);
+        if !asks || order.provider_env() == self.orders.env() {
+            Ok(())
+        } else {
+            Err(Refusal::OtherEnvironment(order.provider_env()))
+        }
+    }
+}
+
+fn allows(kind: Kind, order: &Order, now: Timestamp) -> Result<(), Refusal> {
+    match kind {
+        Kind::ReviewRebook => order.allows(OperatorAction::Rebook { may_be_booked: false }, now),
+        Kind::ReviewAdoptFound => order.allows(OperatorAction::Adopt { awb: "" }, now),
+        Kind::ReviewFail => order.allows(OperatorAction::Fail { words: "" }, now),
+        Kind::OrdersResend => order.allows(OperatorAction::Amend { draft: &as_it_is(order), words: "" }, now),
+        Kind::JobsRetry | Kind::JobsPromote | Kind::JobsRemove => Ok(()),
+    }
+}
+
+/// What matches since this time is left alone.
+pub(super) fn until(started: Timestamp) -> Timestamp {
+    started + std::time::Duration::from_millis(1)
+}
+
+/// What it does with each, in words.
+#[must_use]
+pub fn effect(kind: Kind, force: bool) -> &'static str {
+    match (kind, force) {
+        (Kind::ReviewRebook, false) => {
+            "Each order is booked again under its reference. Where an earlier call may have booked it, ParcelX \
+             is asked first, and an order that it shows is refused."
+        }
+        (Kind::ReviewRebook, true) => {
+            "Each order is booked again under its reference without asking ParcelX: what an earlier call booked \
+             ships twice."
+        }
+        (Kind::ReviewAdoptFound, _) => {
+            "ParcelX is asked for the reference of each order; what it shows becomes the order's shipment. \
+             Nothing is sent."
+        }
+        (Kind::ReviewFail, _) => {
+            "Each order is given up, and its merchant reads your reason. A shipment that comes to light later \
+             is cancelled."
+        }
+        (Kind::OrdersResend, _) => "Each failed order is sent to ParcelX again as it is.",
+        (Kind::JobsRetry, _) => {
+            "Each failed job waits again. One whose order has its end does nothing when it runs."
+        }
+        (Kind::JobsPromote, _) => {
+            "Each delayed job is due now. One whose order waits for a time is delayed again."
+        }
+        (Kind::JobsRemove, _) => "Each job is taken out of its queue. Its order stays as it is.",
+    }
+}

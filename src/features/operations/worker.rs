@@ -1,0 +1,421 @@
+//! Does operations: a few at once, by one worker at a time.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use tokio::{task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    model::{Item, ItemResult, Kind, Operation, State},
+    preview::until,
+    service::Operations,
+    targets::{Source, Target, Targets},
+};
+use crate::{
+    base::{fault, timestamp::Timestamp},
+    features::{
+        audit::{Audit, AuditContext, Outcome, Via},
+        orders::{
+            model::Order,
+            review::Refusal,
+            service::review::{ReviewError, ReviewService},
+        },
+        queues::{Action, ActionError, Queues},
+    },
+    platform::{
+        outbox::Lease,
+        store::{Batch, CommitError, Decision, Order as Sort, Query, StoreError, Updated},
+    },
+    provider::carrier::{Carrier, redact},
+};
+
+/// How often the leader looks for new ones, and a running one at whether it is to go on.
+const LOOK: Duration = Duration::from_millis(500);
+/// At the same time.
+const AT_ONCE: usize = 4;
+/// Of one: so many are begun between two looks, so many of them side by side.
+const CHUNK: usize = 16;
+const SIDE_BY_SIDE: usize = 4;
+/// How often progress is written again when somebody has changed the document meanwhile.
+const TRIES: usize = 10;
+/// How long results are kept.
+const ITEMS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Between two looks for old results.
+const SWEEP: Duration = Duration::from_secs(3600);
+/// Lines of the audit log of one order that are looked through for the operation's own.
+const LINES: usize = 20;
+
+/// The part of a worker process that does operations. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct OperationsWorker {
+    operations: Operations,
+    carrier: Arc<dyn Carrier>,
+    queues: Queues,
+    audit: Audit,
+    lease: Lease,
+}
+
+/// How a step of an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// There is more to do.
+    Goes,
+    /// Nothing more: it has ended, or is paused.
+    Ended,
+}
+
+impl OperationsWorker {
+    #[must_use]
+    pub fn new(operations: Operations, carrier: Arc<dyn Carrier>, lease: Lease) -> Self {
+        let (store, clock) = (operations.store.clone(), operations.clock.clone());
+        let queues = Queues::new(operations.queue.clone(), store.clone(), clock.clone(), Vec::new());
+        Self { audit: Audit::new(store, clock), operations, carrier, queues, lease }
+    }
+
+    /// Works while this process holds the lease, until `stop`. What is half done goes on elsewhere.
+    pub async fn run(&self, stop: CancellationToken) {
+        let (mut running, mut at_work) = (JoinSet::new(), BTreeSet::new());
+        let mut swept: Option<Instant> = None;
+        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+            while let Some(ended) = running.try_join_next() {
+                at_work.remove(&ended.unwrap_or_default());
+            }
+            match self.lease.hold().await {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "the lease of the operations could not be asked for");
+                    continue;
+                }
+            }
+            if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
+                swept = Some(Instant::now());
+                self.remove_old().await;
+            }
+            let active = match self.active().await {
+                Ok(active) => active,
+                Err(error) => {
+                    tracing::warn!(%error, "operations could not be looked for");
+                    continue;
+                }
+            };
+            for id in active {
+                if at_work.len() < AT_ONCE && at_work.insert(id.clone()) {
+                    let (worker, stop) = (self.clone(), stop.clone());
+                    running.spawn(async move {
+                        worker.drive(&id, &stop).await;
+                        id
+                    });
+                }
+            }
+        }
+        running.join_all().await;
+        if let Err(error) = self.lease.release().await {
+            tracing::debug!(%error, "the lease of the operations was not given back; it runs out by itself");
+        }
+    }
+
+    /// Does every operation that waits or runs to its end: for tests and one-off commands.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn run_pending(&self) -> Result<usize, StoreError> {
+        let active = self.active().await?;
+        for id in &active {
+            self.drive_alone(id, &CancellationToken::new()).await;
+        }
+        Ok(active.len())
+    }
+
+    async fn active(&self) -> Result<Vec<String>, StoreError> {
+        let states = [State::Running, State::Waiting].map(State::as_str);
+        let query = Query::sorted_by("createdAt", Sort::Ascending).one_of("state", states).limit(AT_ONCE * 2);
+        let found = self.operations.store.find::<Operation>(&query).await?.docs;
+        Ok(found.into_iter().map(|operation| operation.id).collect())
+    }
+
+    async fn remove_old(&self) {
+        let kept = i64::try_from(ITEMS_KEPT.as_millis()).unwrap_or(0);
+        let before = Timestamp::from_millis(self.operations.clock.now().as_millis() - kept);
+        if let Err(error) = self.operations.store.delete_before::<Item>("at", before, 10_000).await {
+            tracing::warn!(%error, "old results of operations were not removed");
+        }
+    }
+
+    /// One operation, for as long as this process is the leader.
+    async fn drive(&self, id: &str, stop: &CancellationToken) {
+        let mine = stop.child_token();
+        let lost = async {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                if !matches!(self.lease.hold().await, Ok(true)) {
+                    break;
+                }
+            }
+            mine.cancel();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = self.drive_alone(id, &mine) => {}
+            () = lost => {}
+        }
+    }
+
+    async fn drive_alone(&self, id: &str, stop: &CancellationToken) {
+        let mut pace = Pace::default();
+        // What a worker that died had done and not written down, the audit log knows.
+        let mut taken_over = true;
+        while !stop.is_cancelled() {
+            match self.step(id, &mut pace, taken_over, stop).await {
+                Ok(Step::Goes) => taken_over = false,
+                Ok(Step::Ended) => return,
+                Err(error) => {
+                    tracing::warn!(%error, operation = id, "operation {id} cannot go on just now");
+                    let _stopped = stop.run_until_cancelled(tokio::time::sleep(LOOK * 4)).await;
+                }
+            }
+        }
+    }
+
+    /// Acts on the next few, and writes down what became of them.
+    async fn step(
+        &self,
+        id: &str,
+        pace: &mut Pace,
+        taken_over: bool,
+        stop: &CancellationToken,
+    ) -> Result<Step, StoreError> {
+        let Some(operation) = self.begun(id).await? else { return Ok(Step::Ended) };
+        let Some(allowed) = pace.wait(operation.rate_per_minute, stop).await else { return Ok(Step::Goes) };
+        let started = operation.started_at.unwrap_or(operation.created_at);
+        let source = Source { orders: &self.operations.orders, queue: &self.operations.queue };
+        let page = source.next(&operation, operation.place.as_ref(), until(started), allowed).await;
+        let Targets { found, next } = match page {
+            Ok(page) => page,
+            Err(error) => return self.stop(id, error.to_string()).await,
+        };
+        pace.spend(operation.rate_per_minute, found.len());
+        let known = self.known(&operation, &found).await?;
+        let fresh = found.into_iter().filter(|target| !known.contains(&Item::id_of(id, &target.id)));
+        let by = context(&operation);
+        let acting = fresh.map(|target| self.one(&operation, target, by.as_ref(), taken_over));
+        let items: Vec<Item> = stream::iter(acting).buffered(SIDE_BY_SIDE).collect().await;
+        fault::reach("operation:before-commit");
+        self.write(id, &items, next).await
+    }
+
+    /// The operation, if it is to go on; its first worker writes down when it began.
+    async fn begun(&self, id: &str) -> Result<Option<Operation>, StoreError> {
+        let now = self.operations.clock.now();
+        let updated = self.operations.store.update::<Operation, bool, StoreError>(id, |operation| {
+            if operation.state != State::Waiting {
+                return Ok(Decision::Leave(operation.state == State::Running));
+            }
+            operation.state = State::Running;
+            operation.started_at = operation.started_at.or(Some(now));
+            Ok(Decision::Save(true))
+        });
+        Ok(match updated.await? {
+            Updated::Done(operation, true) => Some(operation),
+            Updated::Done(_, false) | Updated::Missing => None,
+        })
+    }
+
+    async fn known(&self, operation: &Operation, found: &[Target]) -> Result<BTreeSet<String>, StoreError> {
+        let ids: Vec<_> = found.iter().map(|target| Item::id_of(&operation.id, &target.id)).collect();
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        let known = self.operations.store.get_many::<Item>(&ids).await?.docs;
+        Ok(known.into_iter().map(|item| item.id).collect())
+    }
+
+    /// Results, counts and place in one commit: whoever takes over goes on exactly behind them.
+    async fn write(
+        &self,
+        id: &str,
+        items: &[Item],
+        next: Option<super::targets::Place>,
+    ) -> Result<Step, StoreError> {
+        for _ in 0..TRIES {
+            let Some(mut operation) = self.operations.get(id).await? else { return Ok(Step::Ended) };
+            items.iter().for_each(|item| operation.count(item));
+            let now = self.operations.clock.now();
+            let running = operation.state == State::Running;
+            if next.is_some() {
+                operation.place.clone_from(&next);
+            } else if running {
+                operation.end(State::Done, now);
+            }
+            if running && operation.failed_in_a_row >= operation.stop_after {
+                let last = items.iter().rev().find_map(|item| item.words.clone()).unwrap_or_default();
+                operation.stopped = Some(format!("{} failed in a row: {last}", operation.failed_in_a_row));
+                operation.end(State::Stopped, now);
+            }
+            let step = if operation.state == State::Running { Step::Goes } else { Step::Ended };
+            let batch = items.iter().fold(Batch::new(), |batch, item| batch.insert(item));
+            match self.operations.store.commit(batch.replace(&operation)).await {
+                Ok(()) => return Ok(step),
+                // Somebody paused or cancelled it: what was done is written all the same.
+                Err(CommitError::Lost { .. }) => {}
+                // Another worker that took itself for the leader has written one of them.
+                Err(CommitError::Conflict { .. }) => return Ok(Step::Goes),
+                Err(CommitError::Store(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
+    async fn stop(&self, id: &str, why: String) -> Result<Step, StoreError> {
+        let now = self.operations.clock.now();
+        let updated = self.operations.store.update::<Operation, (), StoreError>(id, |operation| {
+            operation.stopped = Some(why.clone());
+            operation.end(State::Stopped, now);
+            Ok(Decision::Save(()))
+        });
+        updated.await.map(|_: Updated<Operation, ()>| Step::Ended)
+    }
+
+    async fn one(
+        &self,
+        operation: &Operation,
+        target: Target,
+        by: Option<&AuditContext>,
+        taken_over: bool,
+    ) -> Item {
+        let Target { id: target, .. } = target;
+        let mut ended = match by {
+            Some(by) => self.act(operation, &target, by).await,
+            None => Err((ItemResult::Failed, "fault", "who asked for it does not read".to_owned())),
+        };
+        if taken_over
+            && matches!(ended, Err((ItemResult::Refused, ..)))
+            && self.was_done(operation, &target).await
+        {
+            ended = Ok(());
+        }
+        let (result, code, words) = match ended {
+            Ok(()) => (ItemResult::Done, None, None),
+            Err((result, code, words)) => (result, Some(code.to_owned()), Some(redact::words(&words))),
+        };
+        Item {
+            id: Item::id_of(&operation.id, &target),
+            version: 1,
+            operation: operation.id.clone(),
+            target,
+            result,
+            code,
+            words,
+            at: self.operations.clock.now(),
+        }
+    }
+
+    async fn act(
+        &self,
+        operation: &Operation,
+        target: &str,
+        by: &AuditContext,
+    ) -> Result<(), (ItemResult, &'static str, String)> {
+        let review = || self.operations.orders.review_service(Arc::clone(&self.carrier), by.clone());
+        let job = match operation.kind {
+            Kind::JobsRetry => Action::Retry(target),
+            Kind::JobsPromote => Action::Promote(target),
+            Kind::JobsRemove => Action::Remove(target),
+            kind => {
+                let acted = on_order(&review(), kind, operation.force, target).await;
+                return acted.map(drop).map_err(of_order);
+            }
+        };
+        let queue = operation.filter.queue.as_deref().unwrap_or_default();
+        self.queues.act(queue, job, by).await.map_err(|error| {
+            let words = error.to_string();
+            match error {
+                ActionError::NoSuchJob(_) => (ItemResult::Refused, "no-such-job", words),
+                ActionError::Queue(_) | ActionError::Store(_) => (ItemResult::Failed, "fault", words),
+                _ => (ItemResult::Refused, "job-state", words),
+            }
+        })
+    }
+
+    /// Whether this operation had done it before its worker died: the audit log has its line, and an order
+    /// the line's id in its history.
+    async fn was_done(&self, operation: &Operation, target: &str) -> bool {
+        let queue = operation.filter.queue.as_deref().unwrap_or_default();
+        let jobs = operation.kind.is_of_jobs();
+        let subject = if jobs { format!("{queue}/{target}") } else { target.to_owned() };
+        let Ok(lines) = self.audit.list(Some(&subject), None, LINES).await else { return false };
+        let own = |line: &&crate::features::audit::AuditLine| {
+            line.origin.request_id.as_deref() == Some(operation.id.as_str())
+                && matches!(line.outcome, Outcome::Done | Outcome::Begun)
+        };
+        let own: Vec<_> = lines.iter().filter(own).collect();
+        if jobs {
+            return !own.is_empty();
+        }
+        let Ok(Some(order)) = self.operations.orders.load(target).await else { return false };
+        let signed = |line: &str| order.history().iter().any(|e| e.audit_id.as_deref() == Some(line));
+        own.iter().any(|line| signed(&line.id))
+    }
+}
+
+async fn on_order(review: &ReviewService, kind: Kind, force: bool, id: &str) -> Result<Order, ReviewError> {
+    match kind {
+        Kind::ReviewAdoptFound => review.adopt_found(id).await,
+        Kind::ReviewFail => review.fail(id).await,
+        Kind::OrdersResend => review.resend(id).await,
+        _ => review.rebook(id, force).await,
+    }
+}
+
+fn of_order(error: ReviewError) -> (ItemResult, &'static str, String) {
+    let words = error.to_string();
+    match error {
+        ReviewError::Refused(refusal @ Refusal::CannotAsk(_)) => {
+            (ItemResult::Failed, refusal.as_str(), words)
+        }
+        ReviewError::Refused(refusal) => (ItemResult::Refused, refusal.as_str(), words),
+        ReviewError::NoSuchOrder => (ItemResult::Refused, "no-such-order", words),
+        ReviewError::Store(_) => (ItemResult::Failed, "fault", words),
+    }
+}
+
+/// Its lines in the audit log are its actor's, and name it as their request.
+fn context(operation: &Operation) -> Option<AuditContext> {
+    let by = AuditContext::new(&operation.actor, Via::Http, &operation.reason).ok()?;
+    let request_id = Some(operation.id.clone());
+    Some(by.from(crate::features::audit::Origin { request_id, ..operation.origin.clone() }))
+}
+
+/// A token bucket of half a second's tokens.
+#[derive(Debug, Default)]
+struct Pace {
+    /// When the next one may begin.
+    next: Option<Instant>,
+}
+
+impl Pace {
+    /// How many may begin now, at most [`CHUNK`]; nothing: not yet, or not any more. Waits for half a second
+    /// at most.
+    async fn wait(&mut self, per_minute: u32, stop: &CancellationToken) -> Option<usize> {
+        let now = Instant::now();
+        let next = *self.next.get_or_insert(now);
+        if next > now {
+            let pause = (next - now).min(LOOK);
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
+            if next > Instant::now() {
+                return None;
+            }
+        }
+        let each = Duration::from_secs(60) / per_minute.max(1);
+        // A slow step does not pile tokens up for a burst.
+        self.next = self.next.map(|at| at.max(Instant::now().checked_sub(LOOK).unwrap_or(at)));
+        let behind = self.next.map_or(Duration::ZERO, |at| at.elapsed());
+        let tokens = behind.as_nanos() / each.as_nanos().max(1) + 1;
+        Some(usize::try_from(tokens).unwrap_or(CHUNK).min(CHUNK))
+    }
+
+    fn spend(&mut self, per_minute: u32, begun: usize) {
+        let each = Duration::from_secs(60) / per_minute.max(1);
+        let spent = each.saturating_mul(u32::try_from(begun).unwrap_or(u32::MAX));
+        self.next = self.next.map(|at| at + spent);
+    }
+}

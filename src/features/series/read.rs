@@ -1,0 +1,240 @@
+//! What the dashboard draws.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{BOUNDS_MS, CALLS, DEPTH, HourSeries, JOBS, MinuteSeries, OUTCOMES, VERSION, document::Spanned};
+use crate::{
+    base::timestamp::Timestamp,
+    features::{
+        audit::{AuditLine, Outcome},
+        provider_accounts::model::Account,
+    },
+    platform::store::{Order as Sort, Query, Store, StoreError},
+};
+
+/// The longest time that is drawn by minutes, and that at all.
+const MINUTES_FOR: i64 = 24 * 3_600_000;
+pub const LONGEST_MS: i64 = 31 * MINUTES_FOR;
+/// Lines of the audit log that are looked through for markers.
+const LINES: usize = 1000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SeriesName {
+    Throughput,
+    Failures,
+    Latency,
+    Depth,
+    Verdicts,
+}
+
+/// The numbers of one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Point {
+    /// When the step begins.
+    #[schema(inline)]
+    pub at: Timestamp,
+    /// `completed`, `failed`, `delayed`, `retried`; `waiting`, `active`, `delayed`; `p50`, `p95`, `p99`
+    /// (milliseconds, the upper bound of the bucket) and `count`; or the verdicts.
+    #[serde(flatten)]
+    pub numbers: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MarkerKind {
+    Deploy,
+    Pause,
+    Resume,
+    Hold,
+    Lift,
+}
+
+/// Something that may explain a bend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Marker {
+    #[schema(inline)]
+    pub at: Timestamp,
+    pub kind: MarkerKind,
+    pub words: String,
+}
+
+/// What is drawn. Steps without numbers are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Series {
+    /// Between two points, in seconds: 60 or 3600.
+    pub step: u32,
+    pub points: Vec<Point>,
+    pub markers: Vec<Marker>,
+}
+
+type Told = Vec<(Timestamp, String, Vec<u64>)>;
+
+impl Series {
+    /// The numbers from `from` to `to`: by minutes for a day or less that is not older than two, otherwise by
+    /// hours. `queue`: of that queue alone.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn read(
+        store: &Store,
+        name: SeriesName,
+        queue: Option<&str>,
+        (from, to, now): (Timestamp, Timestamp, Timestamp),
+    ) -> Result<Self, StoreError> {
+        let minutes = to.as_millis() - from.as_millis() <= MINUTES_FOR
+            && now.as_millis() - from.as_millis() <= 2 * MINUTES_FOR;
+        let (step, told) = if minutes {
+            (60, told::<MinuteSeries>(store, from, to).await?)
+        } else {
+            (3600, told::<HourSeries>(store, from, to).await?)
+        };
+        let mut markers = marked(store, from, to).await?;
+        markers.extend(deploys(&told));
+        markers.sort_by_key(|marker| marker.at);
+        Ok(Self { step, points: points(name, queue, &told), markers })
+    }
+}
+
+async fn told<D: Spanned>(store: &Store, from: Timestamp, to: Timestamp) -> Result<Told, StoreError> {
+    let mut query = Query::sorted_by("from", Sort::Ascending).from(D::begin(from)).before(to).limit(50);
+    let mut told = Vec::new();
+    loop {
+        let page = store.find::<D>(&query).await?;
+        for mut document in page.docs {
+            told.extend(document.told().into_iter().filter(|(at, ..)| *at >= from && *at < to));
+        }
+        match page.next {
+            Some(next) => query = query.after(next),
+            None => return Ok(told),
+        }
+    }
+}
+
+fn points(name: SeriesName, queue: Option<&str>, told: &Told) -> Vec<Point> {
+    let kind = match name {
+        SeriesName::Throughput | SeriesName::Failures | SeriesName::Latency => JOBS,
+        SeriesName::Depth => DEPTH,
+        SeriesName::Verdicts => CALLS,
+    };
+    let mut sums: BTreeMap<Timestamp, BTreeMap<String, Vec<u64>>> = BTreeMap::new();
+    for (at, series, numbers) in told {
+        let Some((of, rest)) = series.split_once('/').filter(|(of, _)| *of == kind) else { continue };
+        if of != CALLS && queue.is_some_and(|queue| queue != rest) {
+            continue;
+        }
+        let group = if of == CALLS { rest.rsplit('/').next().unwrap_or(rest) } else { "" };
+        let sum = sums.entry(*at).or_default().entry(group.to_owned()).or_default();
+        sum.resize(sum.len().max(numbers.len()), 0);
+        sum.iter_mut().zip(numbers).for_each(|(sum, n)| *sum = sum.saturating_add(*n));
+    }
+    let point = |(at, groups): (Timestamp, BTreeMap<String, Vec<u64>>)| {
+        let one = groups.values().next().map(Vec::as_slice).unwrap_or_default();
+        let numbers = match name {
+            SeriesName::Throughput => named(one, &["completed", "failed", "delayed", "retried"]),
+            SeriesName::Failures => {
+                let mut all = named(one, &["", "failed", "", "retried"]);
+                all.remove("");
+                all
+            }
+            SeriesName::Latency => percentiles(one.get(OUTCOMES..).unwrap_or_default()),
+            SeriesName::Depth => named(one, &["waiting", "active", "delayed"]),
+            SeriesName::Verdicts => {
+                groups.iter().map(|(verdict, n)| (verdict.clone(), n.iter().sum())).collect()
+            }
+        };
+        Point { at, numbers }
+    };
+    sums.into_iter().map(point).collect()
+}
+
+fn named(numbers: &[u64], names: &[&str]) -> BTreeMap<String, u64> {
+    names.iter().zip(numbers).map(|(name, n)| ((*name).to_owned(), *n)).collect()
+}
+
+fn percentiles(buckets: &[u64]) -> BTreeMap<String, u64> {
+    let count: u64 = buckets.iter().sum();
+    let last = BOUNDS_MS.last().copied().unwrap_or_default();
+    let at = |percent: u64| {
+        let rank = (count * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        let bucket = buckets.iter().position(|n| {
+            seen += n;
+            seen >= rank
+        });
+        bucket.and_then(|bucket| BOUNDS_MS.get(bucket)).copied().unwrap_or(last)
+    };
+    let all = [("p50", at(50)), ("p95", at(95)), ("p99", at(99)), ("count", count)];
+    all.into_iter().map(|(name, n)| (name.to_owned(), n)).collect()
+}
+
+/// Where a version of the program appears that was not there before, behind the first numbers.
+fn deploys(told: &Told) -> Vec<Marker> {
+    let versions = || told.iter().filter_map(|(at, series, _)| Some((*at, series.strip_prefix(VERSION)?)));
+    let Some(first) = versions().map(|(at, _)| at).min() else { return Vec::new() };
+    let mut known = BTreeSet::new();
+    versions()
+        .filter(|(_, version)| known.insert(*version))
+        .filter(|(at, _)| *at > first)
+        .map(|(at, version)| {
+            let words =
+                format!("version {} began to work", version.trim_start_matches('/').replace('_', "."));
+            Marker { at, kind: MarkerKind::Deploy, words }
+        })
+        .collect()
+}
+
+/// Pauses, resumptions and lifts of the audit log, and holds that still stand.
+async fn marked(store: &Store, from: Timestamp, to: Timestamp) -> Result<Vec<Marker>, StoreError> {
+    let lines = Query::sorted_by("at", Sort::Descending).from(from).before(to).limit(LINES);
+    let lines = store.find::<AuditLine>(&lines).await?.docs;
+    let marker = |line: AuditLine| {
+        let kind = match line.action.as_str() {
+            "queue.pause" => MarkerKind::Pause,
+            "queue.resume" => MarkerKind::Resume,
+            "account.lift" => MarkerKind::Lift,
+            _ => return None,
+        };
+        let words = format!("{} by {}", line.subject.id, line.actor.name);
+        (line.outcome == Outcome::Done).then_some(Marker { at: line.at, kind, words })
+    };
+    let mut markers: Vec<_> = lines.into_iter().filter_map(marker).collect();
+    let accounts = Query::sorted_by("createdAt", Sort::Ascending).limit(100);
+    for account in store.find::<Account>(&accounts).await?.docs {
+        if let Some(hold) = account.hold.filter(|hold| hold.since >= from && hold.since < to) {
+            let words = format!("{} is held: {}", account.id, hold.kind);
+            markers.push(Marker { at: hold.since, kind: MarkerKind::Hold, words });
+        }
+    }
+    Ok(markers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_the_bounds_of_their_buckets() {
+        let mut buckets = vec![0; BOUNDS_MS.len() + 1];
+        buckets[2] = 95;
+        buckets[5] = 4;
+        buckets[11] = 1;
+        let told = percentiles(&buckets);
+        assert_eq!([told["p50"], told["p95"], told["p99"], told["count"]], [100, 100, 1000, 100]);
+        buckets[11] = 10;
+        assert_eq!(percentiles(&buckets)["p99"], 60_000, "what took longer is told as the last bound");
+    }
+
+    #[test]
+    fn a_version_that_comes_later_is_a_deploy() {
+        let at = |minute: i64| Timestamp::from_millis(minute * 60_000);
+        let told = |minute, version: &str| (at(minute), format!("{VERSION}/{version}"), vec![1]);
+        let all = vec![told(1, "1_0_0"), told(2, "1_0_0"), told(3, "1_1_0"), told(4, "1_1_0")];
+        let deploys = deploys(&all);
+        assert_eq!(deploys.len(), 1, "{deploys:?}");
+        assert_eq!((deploys[0].at, deploys[0].words.as_str()), (at(3), "version 1.1.0 began to work"));
+    }
+}
