@@ -268,7 +268,7 @@ impl App {
             records: Arc::clone(&self.state.records),
             known_queues: queues(),
             desk: self.desk(),
-            operations: self.operations(PREVIEW),
+            operations: self.operations(),
             carrier,
             env: self.env,
             settings: &self.config.admin,
@@ -418,11 +418,17 @@ impl App {
             self.store.within(PASS),
             self.clock.clone(),
         );
-        let operations = OperationsWorker::new(self.operations(JOB), by_hand, records.lease().clone());
+        let operations = OperationsWorker::new(self.operations_within(JOB), by_hand, records.lease().clone());
         Ok(Worker { runner, calls, walker: self.walker(), lease, events, operations, records })
     }
 
-    fn operations(&self, within: Duration) -> Operations {
+    /// Bulk work, as people see it.
+    #[must_use]
+    pub fn operations(&self) -> Operations {
+        self.operations_within(PREVIEW)
+    }
+
+    fn operations_within(&self, within: Duration) -> Operations {
         let own = queues().into_iter().map(|(name, _)| name).collect();
         let orders = self.state.orders.within(within);
         Operations::new(self.store.within(within), self.clock.clone(), orders, self.queue.clone(), own)

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod migrate;
 mod open;
+mod operation;
 mod probe;
 mod queue;
 mod review;
@@ -73,6 +74,8 @@ enum Command {
     Review(review::Command),
     /// People who may use the dashboard: list, add, passwd, disable, enable, reset-totp.
     Admin(admin::Args),
+    /// Bulk work of the dashboard: list, show, pause, resume, cancel.
+    Operation(operation::Args),
     /// Print the audit log of manual actions, newest first.
     Audit(audit::Args),
     /// Print a merchant's bearer token.
@@ -124,6 +127,7 @@ pub fn waybill() -> ExitCode {
             Some(Command::Probe(own)) => probe::run(own, config).await,
             Some(Command::Review(own)) => review::run(own, config).await,
             Some(Command::Admin(own)) => admin::run(own, config).await,
+            Some(Command::Operation(own)) => operation::run(own, config).await,
             Some(Command::Audit(own)) => audit::run(own, config).await,
             Some(Command::Token(own)) => token::run(&own, &config),
             Some(Command::Openapi { admin }) => openapi(admin),

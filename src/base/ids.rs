@@ -20,12 +20,6 @@ pub fn order(now: Timestamp) -> String {
     sortable("ord", now)
 }
 
-/// What the ids of orders that were made at `at` or later are not less than.
-#[must_use]
-pub fn first_order_of(at: Timestamp) -> String {
-    format!("ord_{:012x}", u64::try_from(at.as_millis()).unwrap_or(0))
-}
-
 /// `opn_…`: one operation on many orders or jobs.
 #[must_use]
 pub fn operation(now: Timestamp) -> String {

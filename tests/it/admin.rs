@@ -4,6 +4,8 @@ mod audit;
 mod events;
 mod login;
 mod matrix;
+mod operations;
+mod orders;
 mod overview;
 mod pages;
 pub(crate) mod people;

@@ -8,6 +8,7 @@ mod first_start;
 mod label;
 mod logs;
 mod migrate;
+mod operations;
 mod probe;
 mod process;
 mod processes;

@@ -1,5 +1,6 @@
 //! The settings: from where they come, what is refused and in which words, and what never stands in them.
 
+mod alerts;
 mod layers;
 mod protection;
 mod provider;

@@ -59,7 +59,11 @@ pub struct AccountView {
 }
 
 /// The account that orders are booked with.
-pub(super) async fn views(accounts: &Accounts, orders: &OrderService) -> Result<Vec<AccountView>, Problem> {
+pub(super) async fn views(
+    accounts: &Accounts,
+    orders: &OrderService,
+    now: Timestamp,
+) -> Result<Vec<AccountView>, Problem> {
     let waiting = orders.waiting().await?;
     let view = |account: provider_accounts::Account| {
         let own = account.id == accounts.id();
@@ -77,21 +81,23 @@ pub(super) async fn views(accounts: &Accounts, orders: &OrderService) -> Result<
             capped: own && waiting.capped,
         }
     };
-    Ok(accounts.list().await?.into_iter().map(view).collect())
+    let mut all = accounts.list().await?;
+    // Nothing has been heard of it yet, so it has no document.
+    if all.iter().all(|account| account.id != accounts.id()) {
+        all.push(provider_accounts::Account::new(accounts.id(), now));
+    }
+    Ok(all.into_iter().map(view).collect())
 }
 
 /// The provider's accounts
 #[utoipa::path(get, path = "/accounts", tag = TAG, operation_id = "listAccounts",
     responses((status = 200, description = "Each as it stands", body = Data<Vec<AccountView>>)))]
-async fn list_accounts(
-    State(accounts): State<Accounts>,
-    State(orders): State<OrderService>,
-) -> Result<Response, Problem> {
-    Ok(data(views(&accounts, &orders).await?))
+async fn list_accounts(State(state): State<AdminState>) -> Result<Response, Problem> {
+    Ok(data(views(&state.accounts, &state.orders, state.clock.now()).await?))
 }
 
 async fn view(state: &AdminState, id: &str) -> Result<Response, Problem> {
-    let mut all = views(&state.accounts, &state.orders).await?;
+    let mut all = views(&state.accounts, &state.orders, state.clock.now()).await?;
     all.retain(|account| account.id == id);
     all.pop().map(data).ok_or_else(no_account)
 }
@@ -100,8 +106,11 @@ fn no_account() -> Problem {
     Problem::new(Kind::NotFound, "There is no such account.")
 }
 
-fn lift_error(error: LiftError) -> Problem {
+fn lift_error(accounts: &Accounts, error: LiftError) -> Problem {
     match error {
+        LiftError::NoSuchAccount { id, .. } if id == accounts.id() => {
+            lift_error(accounts, LiftError::NotHeld(id))
+        }
         LiftError::NoSuchAccount { .. } => no_account(),
         error @ LiftError::NotHeld(_) => {
             Problem::new(Kind::ConflictState, format!("{error}.")).named("not-held")
@@ -116,14 +125,19 @@ fn lift_error(error: LiftError) -> Problem {
 #[utoipa::path(post, path = "/accounts/{id}/lift", tag = TAG, operation_id = "liftHold",
     params(("id" = String, Path, description = "The account's id")), request_body = Reasoned,
     responses((status = 200, description = "As it then stands", body = Data<AccountView>),
-        (status = 404, description = "There is no such account"), (status = 409, description = "`not-held`")))]
+        (status = 404, description = "There is no such account"),
+        (status = 409, description = "`not-held`")))]
 async fn lift_hold(
     State(state): State<AdminState>,
     admin: Admin,
     Path(id): Path<String>,
     ValidJson(body): ValidJson<Reasoned>,
 ) -> Result<Response, Problem> {
-    state.accounts.lift(&id, &admin.because(&body.reason)?).await.map_err(lift_error)?;
+    state
+        .accounts
+        .lift(&id, &admin.because(&body.reason)?)
+        .await
+        .map_err(|e| lift_error(&state.accounts, e))?;
     view(&state, &id).await
 }
 
@@ -131,13 +145,18 @@ async fn lift_hold(
 #[utoipa::path(post, path = "/accounts/{id}/try-now", tag = TAG, operation_id = "tryAccount",
     params(("id" = String, Path, description = "The account's id")), request_body = Reasoned,
     responses((status = 200, description = "As it then stands", body = Data<AccountView>),
-        (status = 404, description = "There is no such account"), (status = 409, description = "`not-held`")))]
+        (status = 404, description = "There is no such account"),
+        (status = 409, description = "`not-held`")))]
 async fn try_account(
     State(state): State<AdminState>,
     admin: Admin,
     Path(id): Path<String>,
     ValidJson(body): ValidJson<Reasoned>,
 ) -> Result<Response, Problem> {
-    state.accounts.try_now(&id, &admin.because(&body.reason)?).await.map_err(lift_error)?;
+    state
+        .accounts
+        .try_now(&id, &admin.because(&body.reason)?)
+        .await
+        .map_err(|e| lift_error(&state.accounts, e))?;
     view(&state, &id).await
 }

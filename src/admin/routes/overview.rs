@@ -11,7 +11,7 @@ use super::{
     data,
     operations::OperationView,
     queues::{self, QueueView},
-    review::CodeCount,
+    review::ReasonCount,
 };
 use crate::{
     admin::state::AdminState,
@@ -36,7 +36,7 @@ pub struct ReviewTotal {
     pub total: u64,
     /// There are more.
     pub capped: bool,
-    pub by_reason: Vec<CodeCount>,
+    pub by_reason: Vec<ReasonCount>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -95,14 +95,13 @@ async fn get_overview(State(state): State<AdminState>) -> Result<Response, Probl
     let orders = &state.orders;
     let counts = orders.counts().await?;
     let in_review = counts.iter().find(|(status, _)| *status == SyncStatus::NeedsReview);
-    let by_reason: Vec<_> =
-        orders.review_codes().await?.into_iter().map(|(code, count)| CodeCount { code, count }).collect();
+    let by_reason: Vec<_> = orders.review_codes().await?.into_iter().map(ReasonCount::from).collect();
     let outbox = orders.outbox().await?;
     let running = state.operations.list(None, OPERATIONS).await?.docs.into_iter();
     let workers = state.workers.list().await?;
     Ok(data(Overview {
         at: now,
-        account: accounts::views(&state.accounts, orders)
+        account: accounts::views(&state.accounts, orders, now)
             .await?
             .into_iter()
             .find(|account| account.id == state.accounts.id()),

@@ -16,7 +16,10 @@ use crate::{
         state::AdminState,
     },
     features::orders::service::{OrderService, review::ReviewFilter},
-    platform::http::{Problem, answer},
+    platform::{
+        http::{Problem, answer},
+        store::Count,
+    },
 };
 
 pub(super) fn routes() -> OpenApiRouter<AdminState> {
@@ -38,13 +41,28 @@ pub struct CodeCount {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+pub struct ReasonCount {
+    #[schema(value_type = String)]
+    pub code: &'static str,
+    pub count: u64,
+    /// There are more.
+    pub capped: bool,
+}
+
+impl From<(&'static str, Count)> for ReasonCount {
+    fn from((code, count): (&'static str, Count)) -> Self {
+        Self { code, count: count.n, capped: count.capped }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReviewPage {
     /// Those that wait longest first.
     pub data: Vec<ReviewItem>,
     pub next_cursor: Option<String>,
     /// How many wait for each reason, whatever the filters.
-    pub codes: Vec<CodeCount>,
+    pub codes: Vec<ReasonCount>,
 }
 
 /// Orders that wait for a person
@@ -71,6 +89,6 @@ async fn list_review(
     let data =
         page.orders.iter().map(|order| ReviewItem { order: order.into(), review: ReviewView::of(order) });
     let next_cursor = page.next.as_ref().map(|next| write_place(&bound, next));
-    let codes = orders.review_codes().await?.into_iter().map(|(code, count)| CodeCount { code, count });
+    let codes = orders.review_codes().await?.into_iter().map(ReasonCount::from);
     Ok(answer::ok(&ReviewPage { data: data.collect(), next_cursor, codes: codes.collect() }))
 }

@@ -115,8 +115,8 @@ fn adopt() -> String {
 
 fn rebook(order: &Order) -> String {
     if order.booking().unresolved().is_some() {
-        "An earlier call may have booked it, so ParcelX is asked for its reference first. If no shipment shows, \
-         it is booked again: that may ship twice."
+        "An earlier call may have booked it, so ParcelX is asked for its reference first. If no shipment \
+         shows, it is booked again: that may ship twice."
     } else {
         "It is booked again under the same reference. As far as is known no earlier call has booked it; one \
          that did is found first."

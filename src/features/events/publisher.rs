@@ -15,6 +15,7 @@ use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     features::{
         audit::{AuditLine, Outcome},
+        operations::model::Operation,
         orders::model::Order,
         provider_accounts::Account,
     },
@@ -35,6 +36,8 @@ const WIDE_EVERY: u32 = 120;
 const FIRST: Duration = Duration::from_secs(24 * 3600);
 /// Documents read, and events written, at once.
 const AT_ONCE: usize = 200;
+/// Operations that are looked at.
+const OPERATIONS: usize = 50;
 /// Subjects whose last step is remembered.
 const REMEMBERED: usize = 20_000;
 /// How long events are kept, and how many go at once, every so many passes.
@@ -50,13 +53,22 @@ pub struct Publisher {
     clock: Clock,
     /// The last step of a subject that is an event.
     known: HashMap<String, i64>,
+    /// Operations that had not ended at the last pass.
+    running: Vec<String>,
     passes: u32,
 }
 
 impl Publisher {
     #[must_use]
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { events: Events::new(store.clone()), store, clock, known: HashMap::new(), passes: 0 }
+        Self {
+            events: Events::new(store.clone()),
+            store,
+            clock,
+            known: HashMap::new(),
+            running: Vec::new(),
+            passes: 0,
+        }
     }
 
     /// Makes events of all that has changed, and tells how many.
@@ -72,6 +84,7 @@ impl Publisher {
         let mut made = self.orders(since, now).await?;
         made += self.audit(since).await?;
         made += self.accounts(now).await?;
+        made += self.operations(now).await?;
         // Once in a while also without events, so that a pass after an idle day need not read the whole day.
         self.events.publish(Vec::new(), wide.then_some(now)).await?;
         if self.passes.is_multiple_of(REMOVE_EVERY) {
@@ -126,6 +139,29 @@ impl Publisher {
         for account in &all {
             if self.last_step(&account.id, account.version).await? < account.version {
                 new.push(hold(account, now));
+            }
+        }
+        self.publish(new, None).await
+    }
+
+    /// Each change of an operation, also of its numbers, as far as a pass meets it.
+    async fn operations(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        let newest = Query::sorted_by("createdAt", Sort::Descending).limit(OPERATIONS);
+        let query = match self.passes {
+            0 => newest, // those that ended while nobody looked
+            _ => newest.one_of("state", ["waiting", "running", "paused"]),
+        };
+        let mut all = self.store.find::<Operation>(&query).await?.docs;
+        let ended: Vec<_> = self.running.iter().filter(|id| all.iter().all(|op| op.id != **id)).collect();
+        let ended: Vec<_> = ended.into_iter().map(String::as_str).collect();
+        if !ended.is_empty() {
+            all.extend(self.store.get_many::<Operation>(&ended).await?.docs);
+        }
+        self.running = all.iter().filter(|op| !op.state.has_ended()).map(|op| op.id.clone()).collect();
+        let mut new = Vec::new();
+        for operation in &all {
+            if self.last_step(&operation.id, operation.version).await? < operation.version {
+                new.push(progress(operation, now));
             }
         }
         self.publish(new, None).await
@@ -204,8 +240,14 @@ fn actions(line: &AuditLine) -> Vec<NewEvent> {
     };
     let mut all = vec![event(1, format!("audit.{}", line.outcome.as_str()))];
     let domain = line.action.split('.').next().unwrap_or_default();
-    if line.outcome == Outcome::Done && matches!(domain, "queue" | "job" | "account" | "operation") {
-        all.push(event(2, line.action.clone()));
+    if line.outcome == Outcome::Done && matches!(domain, "queue" | "job") {
+        let mut about = event(2, line.action.clone());
+        let (queue, job) = line.subject.id.split_once('/').unwrap_or((&line.subject.id, ""));
+        about.data.insert("queue".to_owned(), queue.into());
+        if domain == "job" {
+            about.data.insert("jobId".to_owned(), job.into());
+        }
+        all.push(about);
     }
     all
 }
@@ -220,6 +262,21 @@ fn hold(account: &Account, now: Timestamp) -> NewEvent {
         kind: kind.to_owned(),
         subject: account.id.clone(),
         no: Document::version(account),
+        merchant: None,
+        data,
+    }
+}
+
+fn progress(operation: &Operation, now: Timestamp) -> NewEvent {
+    let state = serde_json::to_value(operation.state).unwrap_or_default();
+    let numbers = [("total", operation.total), ("done", operation.done), ("refused", operation.refused)];
+    let mut data: Map<_, _> = numbers.into_iter().map(|(name, n)| (name.to_owned(), n.into())).collect();
+    data.insert("failed".to_owned(), operation.failed.into());
+    NewEvent {
+        at: now,
+        kind: format!("operation.{}", state.as_str().unwrap_or("changed")),
+        subject: operation.id.clone(),
+        no: operation.version,
         merchant: None,
         data,
     }

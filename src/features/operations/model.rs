@@ -127,11 +127,24 @@ pub struct Operation {
     /// Why it stopped by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// Those that are being acted on: whoever takes over begins with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) in_hand: Option<InHand>,
     /// Behind which order or job it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) place: Option<Place>,
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+/// Some targets, and where the next ones are: written down before any of them is acted on, since an order
+/// that was acted on is in no list any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct InHand {
+    pub(super) ids: Vec<String>,
+    /// Nothing: they are the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) next: Option<Place>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -114,20 +114,20 @@ pub(super) fn until(started: Timestamp) -> Timestamp {
 pub fn effect(kind: Kind, force: bool) -> &'static str {
     match (kind, force) {
         (Kind::ReviewRebook, false) => {
-            "Each order is booked again under its reference. Where an earlier call may have booked it, ParcelX \
-             is asked first, and an order that it shows is refused."
+            "Each order is booked again under its reference. Where an earlier call may have booked it, \
+             ParcelX is asked first, and an order that it shows is refused."
         }
         (Kind::ReviewRebook, true) => {
-            "Each order is booked again under its reference without asking ParcelX: what an earlier call booked \
-             ships twice."
+            "Each order is booked again under its reference without asking ParcelX: what an earlier call \
+             booked ships twice."
         }
         (Kind::ReviewAdoptFound, _) => {
             "ParcelX is asked for the reference of each order; what it shows becomes the order's shipment. \
              Nothing is sent."
         }
         (Kind::ReviewFail, _) => {
-            "Each order is given up, and its merchant reads your reason. A shipment that comes to light later \
-             is cancelled."
+            "Each order is given up, and its merchant reads your reason. A shipment that comes to light \
+             later is cancelled."
         }
         (Kind::OrdersResend, _) => "Each failed order is sent to ParcelX again as it is.",
         (Kind::JobsRetry, _) => {

@@ -263,6 +263,7 @@ impl Operations {
             failed_in_a_row: 0,
             refusals: std::collections::BTreeMap::new(),
             stopped: None,
+            in_hand: None,
             place: None,
             extra: serde_json::Map::new(),
         }
@@ -366,5 +367,9 @@ impl Operations {
         if let Err(error) = ended {
             tracing::warn!(%error, line, "the end of audit line {line} could not be written");
         }
+    }
+
+    pub(super) fn is_own(&self, queue: &str) -> bool {
+        self.own.contains(&queue)
     }
 }

@@ -7,10 +7,10 @@ use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    model::{Item, ItemResult, Kind, Operation, State},
+    model::{InHand, Item, ItemResult, Kind, Operation, State},
     preview::until,
     service::Operations,
-    targets::{Source, Target, Targets},
+    targets::Source,
 };
 use crate::{
     base::{fault, timestamp::Timestamp},
@@ -164,11 +164,9 @@ impl OperationsWorker {
 
     async fn drive_alone(&self, id: &str, stop: &CancellationToken) {
         let mut pace = Pace::default();
-        // What a worker that died had done and not written down, the audit log knows.
-        let mut taken_over = true;
         while !stop.is_cancelled() {
-            match self.step(id, &mut pace, taken_over, stop).await {
-                Ok(Step::Goes) => taken_over = false,
+            match self.step(id, &mut pace, stop).await {
+                Ok(Step::Goes) => {}
                 Ok(Step::Ended) => return,
                 Err(error) => {
                     tracing::warn!(%error, operation = id, "operation {id} cannot go on just now");
@@ -179,30 +177,52 @@ impl OperationsWorker {
     }
 
     /// Acts on the next few, and writes down what became of them.
-    async fn step(
-        &self,
-        id: &str,
-        pace: &mut Pace,
-        taken_over: bool,
-        stop: &CancellationToken,
-    ) -> Result<Step, StoreError> {
+    async fn step(&self, id: &str, pace: &mut Pace, stop: &CancellationToken) -> Result<Step, StoreError> {
         let Some(operation) = self.begun(id).await? else { return Ok(Step::Ended) };
         let Some(allowed) = pace.wait(operation.rate_per_minute, stop).await else { return Ok(Step::Goes) };
-        let started = operation.started_at.unwrap_or(operation.created_at);
-        let source = Source { orders: &self.operations.orders, queue: &self.operations.queue };
-        let page = source.next(&operation, operation.place.as_ref(), until(started), allowed).await;
-        let Targets { found, next } = match page {
-            Ok(page) => page,
-            Err(error) => return self.stop(id, error.to_string()).await,
+        // What a worker that died had done of these and not written down, the audit log knows.
+        let taken_over = operation.in_hand.is_some();
+        let hand = match operation.in_hand.clone() {
+            Some(hand) => hand,
+            None => match self.take(&operation, allowed).await? {
+                Ok(hand) => hand,
+                Err(step) => return Ok(step),
+            },
         };
-        pace.spend(operation.rate_per_minute, found.len());
-        let known = self.known(&operation, &found).await?;
-        let fresh = found.into_iter().filter(|target| !known.contains(&Item::id_of(id, &target.id)));
+        pace.spend(operation.rate_per_minute, hand.ids.len());
+        let known = self.known(&operation, &hand.ids).await?;
+        let mut fresh = hand.ids.clone();
+        fresh.retain(|target| !known.contains(&Item::id_of(id, target)));
         let by = context(&operation);
-        let acting = fresh.map(|target| self.one(&operation, target, by.as_ref(), taken_over));
+        let acting = fresh.into_iter().map(|target| self.one(&operation, target, by.as_ref(), taken_over));
         let items: Vec<Item> = stream::iter(acting).buffered(SIDE_BY_SIDE).collect().await;
         fault::reach("operation:before-commit");
-        self.write(id, &items, next).await
+        self.write(id, &items, &hand).await
+    }
+
+    /// Takes the next few in hand.
+    async fn take(&self, operation: &Operation, most: usize) -> Result<Result<InHand, Step>, StoreError> {
+        let source = Source { orders: &self.operations.orders, queue: &self.operations.queue };
+        let until = until(operation.created_at);
+        let page = match source.next(operation, operation.place.as_ref(), until, most).await {
+            Ok(page) => page,
+            Err(error) => return self.stop(&operation.id, error.to_string()).await.map(Err),
+        };
+        let ids = page.found.into_iter().map(|target| target.id).collect();
+        let hand = InHand { ids, next: page.next };
+        let seen = operation.version;
+        let updated = self.operations.store.update::<Operation, bool, StoreError>(&operation.id, |taken| {
+            if taken.version != seen {
+                return Ok(Decision::Leave(false));
+            }
+            taken.in_hand = Some(hand.clone());
+            Ok(Decision::Save(true))
+        });
+        Ok(match updated.await? {
+            Updated::Done(_, true) => Ok(hand),
+            // Somebody has paused or cancelled it, or has it.
+            Updated::Done(_, false) | Updated::Missing => Err(Step::Goes),
+        })
     }
 
     /// The operation, if it is to go on; its first worker writes down when it began.
@@ -222,29 +242,32 @@ impl OperationsWorker {
         })
     }
 
-    async fn known(&self, operation: &Operation, found: &[Target]) -> Result<BTreeSet<String>, StoreError> {
-        let ids: Vec<_> = found.iter().map(|target| Item::id_of(&operation.id, &target.id)).collect();
+    async fn known(&self, operation: &Operation, found: &[String]) -> Result<BTreeSet<String>, StoreError> {
+        let ids: Vec<_> = found.iter().map(|target| Item::id_of(&operation.id, target)).collect();
         let ids: Vec<_> = ids.iter().map(String::as_str).collect();
         let known = self.operations.store.get_many::<Item>(&ids).await?.docs;
         Ok(known.into_iter().map(|item| item.id).collect())
     }
 
     /// Results, counts and place in one commit: whoever takes over goes on exactly behind them.
-    async fn write(
-        &self,
-        id: &str,
-        items: &[Item],
-        next: Option<super::targets::Place>,
-    ) -> Result<Step, StoreError> {
+    async fn write(&self, id: &str, items: &[Item], hand: &InHand) -> Result<Step, StoreError> {
         for _ in 0..TRIES {
             let Some(mut operation) = self.operations.get(id).await? else { return Ok(Step::Ended) };
+            if operation.in_hand.as_ref() != Some(hand) {
+                // Another worker that took itself for the leader has written them.
+                return Ok(Step::Goes);
+            }
             items.iter().for_each(|item| operation.count(item));
             let now = self.operations.clock.now();
             let running = operation.state == State::Running;
-            if next.is_some() {
-                operation.place.clone_from(&next);
+            operation.in_hand = None;
+            if hand.next.is_some() {
+                operation.place.clone_from(&hand.next);
             } else if running {
                 operation.end(State::Done, now);
+            } else {
+                // The last ones: whoever goes on finds them in the list of results.
+                operation.in_hand = Some(hand.clone());
             }
             if running && operation.failed_in_a_row >= operation.stop_after {
                 let last = items.iter().rev().find_map(|item| item.words.clone()).unwrap_or_default();
@@ -257,7 +280,6 @@ impl OperationsWorker {
                 Ok(()) => return Ok(step),
                 // Somebody paused or cancelled it: what was done is written all the same.
                 Err(CommitError::Lost { .. }) => {}
-                // Another worker that took itself for the leader has written one of them.
                 Err(CommitError::Conflict { .. }) => return Ok(Step::Goes),
                 Err(CommitError::Store(error)) => return Err(error),
             }
@@ -278,11 +300,10 @@ impl OperationsWorker {
     async fn one(
         &self,
         operation: &Operation,
-        target: Target,
+        target: String,
         by: Option<&AuditContext>,
         taken_over: bool,
     ) -> Item {
-        let Target { id: target, .. } = target;
         let mut ended = match by {
             Some(by) => self.act(operation, &target, by).await,
             None => Err((ItemResult::Failed, "fault", "who asked for it does not read".to_owned())),
@@ -326,6 +347,9 @@ impl OperationsWorker {
             }
         };
         let queue = operation.filter.queue.as_deref().unwrap_or_default();
+        if operation.kind == Kind::JobsRemove && self.operations.is_own(queue) {
+            self.has_ended(queue, target).await?;
+        }
         self.queues.act(queue, job, by).await.map_err(|error| {
             let words = error.to_string();
             match error {
@@ -334,6 +358,18 @@ impl OperationsWorker {
                 _ => (ItemResult::Refused, "job-state", words),
             }
         })
+    }
+
+    /// An open job of our own queues stands for an order, and is not removed.
+    async fn has_ended(&self, queue: &str, job: &str) -> Result<(), (ItemResult, &'static str, String)> {
+        match self.operations.queue.inspect.get(queue, job).await {
+            Ok(Some(job)) if !job.state.is_finished() => {
+                let words = format!("it is {}, and stands for an order", job.state.as_str());
+                Err((ItemResult::Refused, "open-job", words))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err((ItemResult::Failed, "fault", error.to_string())),
+        }
     }
 
     /// Whether this operation had done it before its worker died: the audit log has its line, and an order

@@ -156,7 +156,8 @@ read_only! {
     copied {
         version: i64, status: OrderStatus, provider_sync_status: SyncStatus, provider_env: ProviderEnv,
         next_check_at: Option<Timestamp>, booked_at: Option<Timestamp>, overdue_at: Option<Timestamp>,
-        outbox_at: Option<Timestamp>, failed_at: Option<Timestamp>, created_at: Timestamp, updated_at: Timestamp,
+        outbox_at: Option<Timestamp>, failed_at: Option<Timestamp>,
+        created_at: Timestamp, updated_at: Timestamp,
     }
     parts {
         fingerprint: Fingerprint, payload: OrderPayload, booking: Booking, cancellation: Cancellation,

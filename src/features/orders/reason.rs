@@ -12,3 +12,19 @@ pub const AWB_OF_ANOTHER_ORDER: &str = "awb-of-another-order";
 pub const CANCEL_UNCLEAR: &str = "cancel-unclear";
 pub const CANCEL_UNCONFIRMED: &str = "cancel-unconfirmed";
 pub const CANCEL_REFUSED: &str = "cancel-refused";
+
+/// All of them.
+pub const ALL: [&str; 12] = [
+    PROVIDER_UNREACHABLE,
+    INTERNAL_ERROR,
+    BOOKED_AWB_UNKNOWN,
+    OUTCOME_UNKNOWN,
+    OTHER_ENVIRONMENT,
+    FOUND_CANCELLED,
+    SECOND_SHIPMENT,
+    POISON,
+    AWB_OF_ANOTHER_ORDER,
+    CANCEL_UNCLEAR,
+    CANCEL_UNCONFIRMED,
+    CANCEL_REFUSED,
+];

@@ -37,9 +37,8 @@ impl Stream {
         let mut socket = TcpStream::connect(address).await.unwrap();
         let after = after.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
         let cookie = browser.cookie.as_ref().unwrap();
-        let head = format!(
-            "GET /admin/api/events HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\nConnection: close\r\n{after}\r\n"
-        );
+        let head = "GET /admin/api/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+        let head = format!("{head}Cookie: {cookie}\r\n{after}\r\n");
         socket.write_all(head.as_bytes()).await.unwrap();
         let mut stream = Self { socket, text: String::new(), passing: false };
         let opened = stream.until("\n\n").await;

@@ -1,5 +1,5 @@
-//! What a person does with an order, most of it with one that waits for a person. What must be known of the provider first is found out
-//! by [`crate::features::orders::service::review`].
+//! What a person does with an order, most of it with one that waits for a person. What must be known of the
+//! provider first is found out by [`crate::features::orders::service::review`].
 //!
 //! Guards against a hand that is quicker than the evidence: nothing is booked again or called failed while a
 //! call may be under way, and an unresolved call stays with the order, since a refusal

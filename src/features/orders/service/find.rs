@@ -5,7 +5,7 @@
 
 use super::{MOST_LOOKED_AT, OrderService};
 use crate::{
-    base::{ids, timestamp::Timestamp},
+    base::timestamp::Timestamp,
     features::orders::{
         model::Order,
         status::{OrderStatus, SyncStatus},
@@ -99,8 +99,9 @@ impl OrderService {
         if let Some(order) = self.load(text).await? {
             return Ok(found(FoundBy::Id, Some(order)));
         }
-        if text.starts_with("ORD-") {
-            let by_number = self.newest("orderNumber", text, "orderNumber", 1).await?.docs;
+        let number = text.to_ascii_uppercase();
+        if number.starts_with("ORD-") {
+            let by_number = self.newest("orderNumber", &number, "orderNumber", 1).await?.docs;
             if !by_number.is_empty() {
                 return Ok(found(FoundBy::OrderNumber, by_number.into_iter().next()));
             }
@@ -158,7 +159,9 @@ impl OrderService {
         if let Some(cursor) = after {
             query = query.after(cursor);
         }
-        self.store.find(&query).await
+        let mut page = self.store.find::<Order>(&query).await?;
+        page.docs.retain(|order| filter.takes(order));
+        Ok(page)
     }
 }
 
@@ -167,8 +170,8 @@ fn found(by: FoundBy, order: Option<Order>) -> Found {
 }
 
 impl AllFilter {
-    /// Where an order's state, or its merchant, is named, an index leads there. Otherwise all are walked in
-    /// the order of their ids, which begin with the time they were made.
+    /// An index leads to each state, and to each merchant's orders. Only what was cancelled at either end of
+    /// a booking has none: there all orders are walked, the newest first.
     fn query(&self) -> Query {
         let newest = store::Order::Descending;
         let state = self.provider_sync_status.or(match self.status {
@@ -176,24 +179,46 @@ impl AllFilter {
             Some(OrderStatus::Booked) => Some(SyncStatus::Success),
             _ => None,
         });
-        let indexed = state.is_some() || self.user_id.is_some();
-        let mut query = if indexed { Query::sorted_by("createdAt", newest) } else { Query::by_id(newest) };
+        if self.walks() {
+            return Query::by_id(newest)
+                .equal("status", OrderStatus::Cancelled.as_str())
+                .filtered(MOST_LOOKED_AT);
+        }
+        let mut query = Query::sorted_by("createdAt", newest);
+        if let Some(at) = self.from {
+            query = query.from(at);
+        }
+        if let Some(at) = self.to {
+            query = query.before(at);
+        }
         if let Some(user) = &self.user_id {
             query = query.equal("userId", user.as_str());
         }
-        if let Some(state) = state {
-            query = query.equal("providerSyncStatus", state.as_str());
+        match (state, self.status) {
+            (Some(state), _) => query = query.equal("providerSyncStatus", state.as_str()),
+            (None, Some(status)) if self.user_id.is_none() => {
+                let of = SyncStatus::ALL.into_iter().filter(|state| state.order_status() == status);
+                return query.one_of("providerSyncStatus", of.map(SyncStatus::as_str));
+            }
+            (None, None) if self.user_id.is_none() => {
+                return query.one_of("providerSyncStatus", SyncStatus::ALL.map(SyncStatus::as_str));
+            }
+            (None, _) => {}
         }
         if let Some(status) = self.status {
             query = query.equal("status", status.as_str());
         }
-        if let Some(at) = self.from {
-            query = if indexed { query.from(at) } else { query.from(ids::first_order_of(at)) };
-        }
-        if let Some(at) = self.to {
-            query = if indexed { query.before(at) } else { query.before(ids::first_order_of(at)) };
-        }
         query.filtered(MOST_LOOKED_AT)
+    }
+
+    fn walks(&self) -> bool {
+        let status = self.status == Some(OrderStatus::Cancelled);
+        status && self.provider_sync_status.is_none() && self.user_id.is_none()
+    }
+
+    fn takes(&self, order: &Order) -> bool {
+        self.from.is_none_or(|from| order.created_at() >= from)
+            && self.to.is_none_or(|to| order.created_at() < to)
     }
 }
 

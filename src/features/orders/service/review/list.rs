@@ -5,6 +5,7 @@ use crate::{
     base::timestamp::Timestamp,
     features::orders::{
         model::{Order, ReviewOf},
+        reason,
         status::SyncStatus,
     },
     platform::store::{self, Count, Cursor, Key, Query},
@@ -100,13 +101,21 @@ impl OrderService {
         }
     }
 
-    /// How many orders wait for a person, by reason, the most first.
+    /// How many orders wait for a person, by reason, the most first; each counted to a cap.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn review_codes(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let mut codes: Vec<_> = self.store.count_by::<Order>("review.reason").await?.into_iter().collect();
-        codes.sort_by(|a, b| b.1.cmp(&a.1));
+    pub async fn review_codes(&self) -> Result<Vec<(&'static str, Count)>, StoreError> {
+        let mut codes = Vec::new();
+        for code in reason::ALL {
+            let query =
+                Query::sorted_by("review.since", store::Order::Ascending).equal("review.reason", code);
+            let count = self.store.count::<Order>(&query, MOST_COUNTED).await?;
+            if count.n > 0 {
+                codes.push((code, count));
+            }
+        }
+        codes.sort_by(|a, b| b.1.n.cmp(&a.1.n));
         Ok(codes)
     }
 
