@@ -102,12 +102,14 @@ async function read(signal) {
       if (event.event === "reset") return tell({ id: event.id, type: "again" });
       tell({ id: event.id, type: event.event ?? "message", data: json(event.data) });
     });
+    // A network that comes back may have left this line dead without a word.
+    addEventListener("online", () => quiet.abort(), { once: true, signal: both });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return true;
       alive();
-      channel?.postMessage({ state: "live" });
+      tell({ state: "live" });
       feed(value);
     }
   } finally {
