@@ -93,7 +93,8 @@ async function read(signal) {
       return false;
     }
     if (!response.ok) return false;
-    const resumed = lastId !== null;
+    // Not the first line that this page hears of: there may have been events in between.
+    const resumed = following !== null;
     tell({ state: "live" });
     if (resumed) tell({ type: "again" });
     const feed = parser((event) => {

@@ -33,7 +33,7 @@ const logText = (logs) =>
 export function Job({ queue, id }) {
   const job = useResource((signal) => api.job(queue, id, signal), [queue, id],
     (event) => ["job", "order", "queue"].includes(event.type));
-  return html`<${Loaded} of=${job}>${(j) => html`
+  return html`<${Loaded} of=${job} title=${plain(id)}>${(j) => html`
     <${Head} crumbs=${html`<${Link} href=${to()}>Queues
       <//> / <${Link} href=${to(["q", queue], { state: j.state })}>${shortQueue(queue)}<//>`}
       title=${plain(j.id)} tools=${html`<${JobBadge} value=${j.state} />`} />

@@ -111,7 +111,7 @@ export function Operation({ id }) {
   const items = useList((cursor, signal) => api.operationItems(id, { result, cursor }, signal), [id, result],
     mine,
     key);
-  return html`<${Loaded} of=${operation}>${(o) => html`
+  return html`<${Loaded} of=${operation} title="Operation">${(o) => html`
     <${Head} crumbs=${html`<${Link} href=${to(["operations"])}>Operations<//>`}
       title=${words.operationKind[o.kind] ?? o.kind}
       tools=${html`<${OperationBadge} value=${o.state} />

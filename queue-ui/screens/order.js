@@ -121,7 +121,7 @@ export function OrderPage({ id }) {
     order.reload();
     again((n) => n + 1);
   };
-  return html`<${Loaded} of=${order}>${(o) => html`
+  return html`<${Loaded} of=${order} title=${plain(id)}>${(o) => html`
     <${Head} crumbs=${html`<${Link} href=${to(["orders"])}>Orders<//>`}
       title=${o.orderNumber ?? o.id} tools=${html`<${SyncBadge} value=${o.providerSyncStatus} />
         ${words.status[o.status] !== words.sync[o.providerSyncStatus]

@@ -94,7 +94,7 @@ describe("the day's work", () => {
 
   test("ParcelX is back: a throttled rebook in five steps by keyboard, cancelled half way", async () => {
     await visit(page, program.url, "");
-    await page.locator("a.line-item", { hasText: "Outcome unknown" }).focus();
+    await page.locator("a.line-item[href$='review?code=outcome-unknown']").focus();
     await page.keyboard.press("Enter"); // 1: those orders
     await page.locator("h1", { hasText: "Review desk" }).waitFor();
     const start = page.locator(".selection").getByRole("button", { name: "Book again…" });
@@ -111,7 +111,7 @@ describe("the day's work", () => {
     await picture(page, "work-bulk");
     await page.keyboard.press("Enter"); // 5: go
     await page.waitForURL(/operations\/[^/]+$/);
-    const done = page.locator(".badge.ok", { hasText: "done" });
+    const done = page.locator(".progress-head .badge.ok");
     await until("the first results", async () => Number((await done.innerText()).replace(/\D/g, "")) >= 5);
     await picture(page, "work-operation");
     await page.getByRole("button", { name: "Cancel…" }).focus();
@@ -133,9 +133,10 @@ describe("the day's work", () => {
   test("chosen rows alone are failed, and the count has to be typed", async () => {
     await visit(page, program.url, "/review?code=outcome-unknown");
     await page.locator("[data-row]").nth(1).waitFor();
-    await page.keyboard.press("j");
+    // From the end, where the cancelled operation has not come to.
+    await page.keyboard.press("k");
     await page.keyboard.press("x");
-    await page.keyboard.press("j");
+    await page.keyboard.press("k");
     await page.keyboard.press("x");
     await page.getByText("2 chosen").waitFor();
     await page.getByRole("button", { name: "Fail…" }).click();
@@ -147,8 +148,8 @@ describe("the day's work", () => {
     await dialog(page).getByLabel(/^Type/).fill("2");
     await go.click();
     await page.waitForURL(/operations\/[^/]+$/);
-    await page.locator(".badge", { hasText: /^Done$/ }).first().waitFor();
-    await page.getByText("2 done").waitFor();
+    await page.locator(".page-head .badge", { hasText: /^Done$/ }).waitFor();
+    assert.match(await page.locator(".progress-head").innerText(), /2\s+of 2\s+2 done/);
   });
 
   test("a queue is paused with a reason, from another process resumed, and the page sees it within a second",
