@@ -177,7 +177,7 @@ impl App {
     /// [`AppError`], with what to mend.
     pub async fn open(config: Config, env: ProviderEnv, clock: Clock) -> Result<Self, AppError> {
         let secret = config.jwt_secret()?;
-        Self::with_key(config, env, clock, &secret).await
+        Box::pin(Self::with_key(config, env, clock, &secret)).await
     }
 
     /// [`App::open`] for a process that answers no merchant and so needs no key of theirs.
@@ -189,7 +189,7 @@ impl App {
         env: ProviderEnv,
         clock: Clock,
     ) -> Result<Self, AppError> {
-        Self::with_key(config, env, clock, &SecretString::from(ids::secret())).await
+        Box::pin(Self::with_key(config, env, clock, &SecretString::from(ids::secret()))).await
     }
 
     async fn with_key(

@@ -93,7 +93,8 @@ async function read(signal) {
       return false;
     }
     if (!response.ok) return false;
-    const resumed = lastId !== null;
+    // Not the first line that this page hears of: there may have been events in between.
+    const resumed = following !== null;
     tell({ state: "live" });
     if (resumed) tell({ type: "again" });
     const feed = parser((event) => {
@@ -102,12 +103,14 @@ async function read(signal) {
       if (event.event === "reset") return tell({ id: event.id, type: "again" });
       tell({ id: event.id, type: event.event ?? "message", data: json(event.data) });
     });
+    // A network that comes back may have left this line dead without a word.
+    addEventListener("online", () => quiet.abort(), { once: true, signal: both });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return true;
       alive();
-      channel?.postMessage({ state: "live" });
+      tell({ state: "live" });
       feed(value);
     }
   } finally {

@@ -26,7 +26,7 @@ const FORMS = {
       ({ reason, ...(awb?.trim() && { awb: awb.trim() }), ...(unverified && { unverified }) }),
   },
   rebook: {
-    fields: check("force", "Book even where look-ups cannot rule out a first shipment"),
+    fields: check("force", "Do not ask ParcelX first: it may ship twice"),
     body: ({ force, reason }) => ({ reason, ...(force && { force }) }),
   },
   "cancel-shipment": {

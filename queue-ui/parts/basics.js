@@ -109,11 +109,14 @@ export function NoRight({ right }) {
     ${whyNot(right)}</p></div>`;
 }
 
-/** Loading, failed, or the data; old data stays, marked, when a reload failed. */
-export function Loaded({ of, lines, children }) {
+/**
+ * Loading, failed (both under `title`, where the screen has no other head), or the data; old data stays,
+ * marked, when a reload failed.
+ */
+export function Loaded({ of, lines, title, children }) {
   if (of.data === undefined) {
-    return of.error ? html`<${Failed} error=${of.error} retry=${of.reload} />`
-      : html`<${Loading} lines=${lines} />`;
+    return html`${title && html`<${Head} title=${title} />`}${of.error
+      ? html`<${Failed} error=${of.error} retry=${of.reload} />` : html`<${Loading} lines=${lines} />`}`;
   }
   return html`${of.error && html`<${Stale} of=${of} />`}${children(of.data)}`;
 }

@@ -88,8 +88,8 @@ function Bulk({ close, kind, filter, ids }) {
       ${data.matches === 0 && html`<${Note} tone="mute">Nothing matches now. Others may have been quicker.
         <//>`}
       ${data.costs && data.matches > 0
-        && html`<${Note} tone="wait">This may book ${plural(data.matches, "shipment")}, which ParcelX bills.
-        Orders whose shipment is found are adopted, not booked twice.<//>`}
+        && html`<${Note} tone="wait">This may book ${plural(data.matches, "shipment")}, which
+        ParcelX bills.<//>`}
       <${Refusals} refusals=${data.refusals} />
       <${Sample} rows=${data.sample} />
       ${data.matches > (data.sample?.length ?? 0) && data.sample?.length > 0 && html`

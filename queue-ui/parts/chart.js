@@ -81,7 +81,8 @@ function lines({ points, series, x, y, bottom, step }) {
         pen = "M";
         return "";
       }
-      const part = `${pen}${x(point.at).toFixed(1)} ${y(point[name]).toFixed(1)}`;
+      // A point that stands alone is drawn as a dot: a line of no length, with round ends.
+      const part = `${pen}${x(point.at).toFixed(1)} ${y(point[name]).toFixed(1)}${pen === "M" ? "h0" : ""}`;
       pen = "L";
       return part;
     }).join("");

@@ -1,6 +1,6 @@
 // The one confirmation: what will happen to how many, what it costs, a reason, and typed words where the
 // action cannot be taken back. What the server refuses stands in the dialog.
-import { html, store, useEffect, useId, useRef, useState } from "../lib/ui.js";
+import { html, store, useId, useLayoutEffect, useRef, useState } from "../lib/ui.js";
 import { shown } from "../lib/text.js";
 import { Note, ProblemNote } from "./basics.js";
 
@@ -23,7 +23,8 @@ export function Dialogs() {
   const current = open.use();
   const ref = useRef(null);
   const before = useRef(null);
-  useEffect(() => {
+  // At once, not after the next paint: the focus must not be moved when somebody types again.
+  useLayoutEffect(() => {
     if (!current) return undefined;
     before.current = document.activeElement;
     const { pathname } = location;

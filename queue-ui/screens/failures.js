@@ -21,7 +21,8 @@ export function Group({ group, brief, since }) {
     ${words.failureKind[group.kind] ?? shown(group.kind)}<//>
     ${" "}${plural(group.merchants ?? 0, "merchant")} · last <${Ago} value=${group.lastAt} />
       ${!brief && html` · first <${Ago} value=${group.firstAt} />`}</span>`;
-  const cause = html`<strong class=${brief ? "clip" : ""}><${Data} value=${group.cause} /></strong>`;
+  const cause = html`<strong class=${brief ? "clip" : ""}><${Data}
+    value=${group.kind === "review" ? words.reviewName(group.cause) : group.cause} /></strong>`;
   if (brief) {
     return html`<${Link} class="line-item" href=${to(["orders", group.sampleOrderId])}
       title="Open one of them"><span>${cause}${about}</span>
@@ -32,7 +33,8 @@ export function Group({ group, brief, since }) {
       <${Link} class="btn small" data-rowfocus href=${to(["orders", group.sampleOrderId])}>Open one<//>
       ${group.kind === "refused" && html`<${ActButton} small right="operation.run" label="Send again…"
         onClick=${() => bulk({ kind: "orders.resend", filter: { cause: group.cause, from: since } })} />`}
-      ${group.kind === "review" && html`<${Link} class="btn small" href=${to(["review"])}>Review desk<//>`}
+      ${group.kind === "review"
+        && html`<${Link} class="btn small" href=${to(["review"], { code: group.cause })}>Review desk<//>`}
         </span></div>`;
 }
 

@@ -3,7 +3,7 @@ import { html } from "../lib/ui.js";
 import { api } from "../lib/api.js";
 import { duration } from "../lib/format.js";
 import { useResource } from "../lib/resource.js";
-import { Link, to } from "../lib/router.js";
+import { go, Link, to } from "../lib/router.js";
 import { Data, plain, shown } from "../lib/text.js";
 import { Actions } from "../parts/actions.js";
 import { Ago, At, Empty, Facts, Head, JobBadge, Loaded, Note, Panel, SyncBadge } from "../parts/basics.js";
@@ -33,7 +33,7 @@ const logText = (logs) =>
 export function Job({ queue, id }) {
   const job = useResource((signal) => api.job(queue, id, signal), [queue, id],
     (event) => ["job", "order", "queue"].includes(event.type));
-  return html`<${Loaded} of=${job}>${(j) => html`
+  return html`<${Loaded} of=${job} title=${plain(id)}>${(j) => html`
     <${Head} crumbs=${html`<${Link} href=${to()}>Queues
       <//> / <${Link} href=${to(["q", queue], { state: j.state })}>${shortQueue(queue)}<//>`}
       title=${plain(j.id)} tools=${html`<${JobBadge} value=${j.state} />`} />
@@ -60,7 +60,9 @@ export function Job({ queue, id }) {
     </div><div class="stack">
       <${Panel} title="Actions" flush><${Actions} actions=${j.actions ?? []} what=${j.id}
         typedWords=${plain(j.id)}
-        send=${(name, body) => api.jobAction(queue, id, name, body)} done=${job.reload} /><//>
+        send=${(name, body) => api.jobAction(queue, id, name, body)}
+          done=${(_, act) => (act.name === "remove" ? go(to(["q", queue], { state: j.state }))
+            : job.reload())} /><//>
       <${Panel} title="Order">
         ${j.order ? html`<div class="stack tight"><${Link} class="mono" href=${to(["orders", j.order.id])}>
           ${shown(j.order.orderNumber ?? j.order.id)}<//>

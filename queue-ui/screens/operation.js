@@ -105,12 +105,13 @@ function Filter({ filter: used, ids }) {
 export function Operation({ id }) {
   const { filters } = place.use();
   const result = RESULT[filters.result] ? filters.result : undefined;
-  const mine = (event) => event.type === "operation" && (!event.data.id || event.data.id === id);
+  // Its progress shows in what it does to orders and jobs.
+  const mine = (event) => ["operation", "order", "job"].includes(event.type);
   const operation = useResource((signal) => api.operation(id, signal), [id], mine);
   const items = useList((cursor, signal) => api.operationItems(id, { result, cursor }, signal), [id, result],
     mine,
     key);
-  return html`<${Loaded} of=${operation}>${(o) => html`
+  return html`<${Loaded} of=${operation} title="Operation">${(o) => html`
     <${Head} crumbs=${html`<${Link} href=${to(["operations"])}>Operations<//>`}
       title=${words.operationKind[o.kind] ?? o.kind}
       tools=${html`<${OperationBadge} value=${o.state} />

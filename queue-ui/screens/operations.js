@@ -42,7 +42,7 @@ const columns = [
 
 export function Operations() {
   const list = useList((cursor, signal) => api.operations({ cursor }, signal), [], (event) =>
-    event.type === "operation");
+    ["operation", "order", "job"].includes(event.type));
   return html`<${Head} title="Operations">Bulk work at a set pace. It goes on when you leave, and can be
     paused or cancelled at any time.<//>
     <${Panel} flush><${List} list=${list} columns=${columns} href=${(o) => to(["operations", o.id])}

@@ -29,10 +29,11 @@ function Why({ order }) {
     <div class="row"><strong>${shown(title)}</strong>
       ${review?.since && html`<span class="sub">since <${At} value=${review.since} /></span>`}</div>
     <p class="what"><${Data} value=${why?.words ?? order.syncReason} empty="Nothing more is known." /></p>
-    ${review?.detail && review.detail !== why?.words && html`<p class="sub"><${Data} value=${review.detail} />
+    ${review?.detail && !why?.words?.includes(review.detail)
+      && html`<p class="sub"><${Data} value=${review.detail} />
       </p>`}
     ${order.syncReason && why?.words && !why.words.includes(order.syncReason)
-      && order.syncReason !== review?.detail && html`
+      && ![review?.detail, review?.reason].includes(order.syncReason) && html`
       <p class="sub">Last word: <${Data} value=${order.syncReason} /></p>`}
     ${review && words.nextStep(review.reason) && html`<p class="sub"><strong>Next:</strong>
       ${" "}${words.nextStep(review.reason)}</p>`}
@@ -44,7 +45,8 @@ function Why({ order }) {
 function Consignee({ order, revealed }) {
   const c = revealed?.consignee ?? order.consignee;
   if (!c) return null;
-  const address = [c.address1, c.address2, c.city, c.state, c.pincode, c.country].filter(Boolean).join(", ");
+  const parts = [c.address1, c.address2, c.city, c.state, c.pincode, c.country].filter(Boolean);
+  const address = [...new Set(parts)].join(", "); // what is hidden is said once
   return html`<${Facts} items=${[["Consignee", c.name], ["Mobile", c.mobile], c.email && ["E-mail", c.email],
     ["Address", address]]} />`;
 }
@@ -119,7 +121,7 @@ export function OrderPage({ id }) {
     order.reload();
     again((n) => n + 1);
   };
-  return html`<${Loaded} of=${order}>${(o) => html`
+  return html`<${Loaded} of=${order} title=${plain(id)}>${(o) => html`
     <${Head} crumbs=${html`<${Link} href=${to(["orders"])}>Orders<//>`}
       title=${o.orderNumber ?? o.id} tools=${html`<${SyncBadge} value=${o.providerSyncStatus} />
         ${words.status[o.status] !== words.sync[o.providerSyncStatus]

@@ -124,7 +124,9 @@ export function Queue({ name }) {
     (event) => ours(event) || event.type === "order");
   const selection = useSelection(key);
   const q = queue.data;
-  if (!q && queue.error) return html`<${Failed} error=${queue.error} retry=${queue.reload} />`;
+  if (!q && queue.error) {
+    return html`<${Head} title=${plain(name)} /><${Failed} error=${queue.error} retry=${queue.reload} />`;
+  }
   return html`<${Head} crumbs=${html`<${Link} href=${to()}>Queues<//>`} title=${plain(name)}
       tools=${q && html`<${QueueState} queue=${q} />
         <${Switch} queue=${q} reload=${() => (queue.reload(), list.reload())} />`} />

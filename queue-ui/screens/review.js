@@ -87,7 +87,8 @@ export function Review() {
       { name: "of", kind: "choice", choices: words.of },
       { name: "from", kind: "time", label: "Waiting since, from" },
         { name: "before", kind: "time", label: "until" }]} />
-    ${words.nextStep(filters.code) && html`<${Note} tone="mute"><strong>${words.reviewCode[filters.code][1]}</strong>
+    ${words.nextStep(filters.code) && html`<${Note} tone="mute"><strong>${words.reviewCode[filters.code][1]}
+      </strong>
       ${" "}${words.nextStep(filters.code)}<//>`}
     <${Panel} flush><${List} list=${list} columns=${columns} selection=${selection}
       href=${(o) => to(["orders", o.id])}

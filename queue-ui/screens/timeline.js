@@ -33,7 +33,8 @@ function Entry({ order, entry, open, toggle }) {
     <div class="entry"><div class="head"><span class="title"><${Data} value=${entry.title} /></span>
       ${entry.verdict && html`<${Badge} plain tone=${tone}>${shown(entry.verdict)}<//>`}
         <${Meta} entry=${entry} /></div>
-      ${entry.detail && html`<p class="detail"><${Data} value=${entry.detail} /></p>`}
+      ${entry.detail && entry.detail !== entry.verdict
+        && html`<p class="detail"><${Data} value=${entry.detail} /></p>`}
       ${entry.callId && html`<button class="btn small" aria-expanded=${open ? "true" : "false"}
         onClick=${toggle}>
         ${open ? "Hide what was said" : "What was said"}</button>`}

@@ -67,6 +67,7 @@ pub fn read_cursor(bound: &impl Debug, text: &str) -> Result<String, Problem> {
 }
 
 /// 400 `invalid-cursor`.
+#[must_use]
 pub fn bad_cursor() -> Problem {
     Problem::new(Kind::InvalidCursor, "The cursor belongs to another list or other filters, or was changed.")
 }

@@ -131,7 +131,7 @@ impl Caller {
         let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
         // The last proxy added the last address; what is before it anybody could have written.
         let forwarded = || {
-            let last = parts.headers.get_all("x-forwarded-for").iter().last().and_then(text)?;
+            let last = parts.headers.get_all("x-forwarded-for").iter().next_back().and_then(text)?;
             last.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
         };
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(text);

@@ -78,7 +78,7 @@ impl Stream {
         }
     }
 
-    async fn is_over(mut self) -> bool {
+    async fn ended(mut self) -> bool {
         let mut rest = Vec::new();
         let read = self.socket.read_to_end(&mut rest);
         tokio::time::timeout(Duration::from_secs(10), read).await.is_ok()
@@ -176,12 +176,12 @@ async fn a_stream_ends_with_its_session_and_with_the_process() {
     assert_eq!(one.call(Method::POST, "/logout", None).await.status, 204);
     assert_eq!(first.next().await.event, "bye");
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
-    assert!(first.is_over().await);
+    assert!(first.ended().await);
 
     let started = Instant::now();
     stop.cancel();
     assert_eq!(second.next().await.event, "bye");
-    assert!(second.is_over().await && started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(second.ended().await && started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
