@@ -46,12 +46,12 @@ fn same_host(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
-    fn own(method: Method, all: &[(&'static str, &str)]) -> bool {
+    fn own(method: &Method, all: &[(&'static str, &str)]) -> bool {
         let mut headers = HeaderMap::new();
         for (name, value) in all {
             headers.append(*name, value.parse().unwrap());
         }
-        is_own(&method, &headers)
+        is_own(method, &headers)
     }
 
     #[test]
@@ -74,8 +74,8 @@ mod tests {
             (vec![host, (NO_BROWSER, "1"), ("origin", "https://evil.example")], false),
             (vec![("origin", "https://waybill.example")], false),
         ] {
-            assert_eq!(own(Method::POST, &headers), allowed, "{headers:?}");
-            assert_eq!(own(Method::DELETE, &headers), allowed, "{headers:?}");
+            assert_eq!(own(&Method::POST, &headers), allowed, "{headers:?}");
+            assert_eq!(own(&Method::DELETE, &headers), allowed, "{headers:?}");
         }
     }
 
@@ -89,7 +89,7 @@ mod tests {
             (vec![("host", "a"), ("sec-fetch-site", "same-site")], false),
             (vec![("host", "a"), ("origin", "https://b")], false),
         ] {
-            assert_eq!(own(Method::GET, &headers), allowed, "{headers:?}");
+            assert_eq!(own(&Method::GET, &headers), allowed, "{headers:?}");
         }
     }
 }

@@ -207,6 +207,7 @@ fn no_queue() -> Problem {
     Problem::new(Kind::NotFound, "There is no such queue.")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn queue_error(error: QueueError) -> Problem {
     match error {
         QueueError::Unavailable(_) => {

@@ -100,13 +100,13 @@ async fn another(app: &TestApp) -> (std::net::SocketAddr, CancellationToken) {
 
 #[tokio::test]
 async fn another_process_sees_each_step_once_and_goes_on_where_it_was() {
-    sees_each_step_once(TestApp::start().await).await;
+    Box::pin(sees_each_step_once(TestApp::start().await)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_process_sees_each_step_on_mongodb() {
     let lab = Lab::new().await;
-    sees_each_step_once(TestApp::builder().mongodb(&lab.url).start().await).await;
+    Box::pin(sees_each_step_once(TestApp::builder().mongodb(&lab.url).start().await)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,7 +35,7 @@ async fn with_jobs(app: &TestApp, n: usize) {
     let new = |i: usize| NewJob {
         queue: FOREIGN.into(),
         id: format!("job-{i:03}"),
-        name: if i % 2 == 0 { "even".into() } else { "odd".into() },
+        name: if i.is_multiple_of(2) { "even".into() } else { "odd".into() },
         data: json!({ "orderId": format!("ord_{i}"), "name": "Asha Example", "mobile": "9000000001" })
             .to_string(),
         share: None,
@@ -159,7 +159,7 @@ async fn bad_queries_of_jobs_are_refused() {
     }
     let next = jobs(&viewer, "limit=2").await["nextCursor"].as_str().unwrap().to_owned();
     let mut changed = next.clone();
-    changed.replace_range(20..21, if &next[20..21] == "A" { "B" } else { "A" });
+    changed.replace_range(20..21, if next.as_bytes()[20] == b'A' { "B" } else { "A" });
     for query in [
         format!("cursor={changed}"),
         format!("state=failed&cursor={next}"),
