@@ -6,7 +6,7 @@ pub(super) use self::password::{generated, write_first};
 use anyhow::anyhow;
 use secrecy::SecretString;
 
-use super::open::open;
+use super::open::{open, open_or_make};
 use crate::{
     admin::{
         people::{Changes, NewUser, People},
@@ -81,7 +81,11 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
-    let app = open(config).await?;
+    // The first user may come before the first start.
+    let app = match args.command {
+        Command::Add { .. } => open_or_make(config).await?,
+        _ => open(config).await?,
+    };
     let people = app.people();
     match args.command {
         Command::List => {

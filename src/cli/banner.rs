@@ -14,8 +14,14 @@ const TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// `admin`: where the dashboard is.
-pub(super) fn all_in_one(app: &App, address: SocketAddr, admin: SocketAddr) -> anyhow::Result<String> {
-    let (admin, url) = (url(admin), url(address));
+/// `addresses` are those of the API and of the dashboard; `login` says where the first password is.
+pub(super) fn all_in_one(
+    app: &App,
+    addresses: (SocketAddr, SocketAddr),
+    login: Option<&str>,
+) -> anyhow::Result<String> {
+    let (url, admin) = (url(addresses.0), url(addresses.1));
+    let login = login.map(|place| format!(" (first login: {place})")).unwrap_or_default();
     let (what, provider) = match app.env {
         ProviderEnv::Simulator => {
             ("API, worker and ParcelX simulator", format!("simulated, see {url}/simulator/_sim"))
@@ -27,7 +33,7 @@ pub(super) fn all_in_one(app: &App, address: SocketAddr, admin: SocketAddr) -> a
     let mut text = format!(
         "Waybill {VERSION}: {what}. Ctrl-C stops it.\n  \
          API      {url}, documented on {url}/docs\n  \
-         Admin    {admin}/admin\n  \
+         Admin    {admin}/admin{login}\n  \
          Health   {url}/readyz, {url}/metrics\n  \
          ParcelX  {provider}\n  Data     {orders}, {jobs}\n"
     );

@@ -127,28 +127,28 @@ impl AllInOne {
     }
 }
 
-/// Makes the user of a local installation's first start. The password goes to the terminal alone, or to a
-/// file that only this user reads: whatever keeps the logs must not have it.
-async fn first_login(app: &App) -> anyhow::Result<()> {
+/// Makes the user of a local installation's first start, and says where the password is. That goes to the
+/// terminal alone, or to a file that only this user reads: whatever keeps the logs must not have it.
+async fn first_login(app: &App) -> anyhow::Result<Option<String>> {
     let people = app.people();
     if !people.users.list().await?.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     if !app.config.is_local() {
         super::complain("Nobody may use the dashboard yet: `waybill admin add NAME --role super_admin`");
-        return Ok(());
+        return Ok(None);
     }
-    let password = super::admin::generated();
+    let (user, password) = (super::admin::FIRST, super::admin::generated());
     // Before the user is made: a password that is nowhere would lock everybody out.
     let place = if std::io::stderr().is_terminal() {
-        format!("password {} (shown only now)", password.expose_secret())
+        let password = password.expose_secret();
+        super::complain(&format!("First login: user {user}, password {password} (shown only now)"));
+        "above".to_owned()
     } else {
-        let file = super::admin::write_first(&app.config.data_folder(), &password)?;
-        format!("the password is in {}", file.display())
+        super::admin::write_first(&app.config.data_folder(), &password)?.display().to_string()
     };
     super::admin::first(&people, password).await?;
-    super::complain(&format!("First login to the dashboard: user {}, {place}", super::admin::FIRST));
-    Ok(())
+    Ok(Some(place))
 }
 
 /// What is served on the API's listener, and on the dashboard's own, if the settings want one.
@@ -171,8 +171,9 @@ pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let Some(program) = stop.run_until_cancelled(Box::pin(AllInOne::build(config))).await.transpose()? else {
         return Ok(());
     };
-    first_login(&program.app).await?;
-    super::announce(&banner::all_in_one(&program.app, program.address, program.admin_address()?)?);
+    let login = first_login(&program.app).await?;
+    let addresses = (program.address, program.admin_address()?);
+    super::announce(&banner::all_in_one(&program.app, addresses, login.as_deref())?);
     program.run(stop).await
 }
 

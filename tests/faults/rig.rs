@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -53,6 +53,8 @@ pub(crate) struct Rig {
     pub(crate) started: Instant,
     /// How many processes were ended without notice.
     pub(crate) kills: AtomicUsize,
+    /// When the last of these ended, in Unix milliseconds.
+    pub(crate) last_kill: AtomicI64,
     /// How many of these came between a booking and its answer, as the ledger tells.
     pub(crate) kills_unheard: AtomicUsize,
     settings: Vec<(String, String)>,
@@ -142,6 +144,7 @@ impl Rig {
             merchant: Merchant::new(token, http),
             started: Instant::now(),
             kills: AtomicUsize::new(0),
+            last_kill: AtomicI64::new(0),
             kills_unheard: AtomicUsize::new(0),
             settings: all,
             numbers: Mutex::new(0),
@@ -207,6 +210,7 @@ impl Rig {
     /// Counts one that has ended at its fault point.
     pub(crate) fn killed(&self) {
         self.kills.fetch_add(1, Ordering::Relaxed);
+        self.last_kill.store(Clock::system().now().as_millis(), Ordering::Relaxed);
     }
 
     /// Every document of a collection.

@@ -21,7 +21,8 @@ fn users_are_added_changed_and_listed() {
         assert!(ended.status.success(), "{args:?}: {ended:?}");
         ended.out
     };
-    assert!(ok(&["list"], "").starts_with("nobody yet"));
+    let nowhere = admin(folder.path(), &["list"], "");
+    assert!(!nowhere.status.success() && nowhere.err.contains("there is no database"), "{nowhere:?}");
     let add = |name: &str| ok(&["add", name, "--role", "super_admin"], "correct horse battery\n");
     assert_eq!(add("ravi"), "ravi is added, super_admin\n");
     add("asha");

@@ -127,9 +127,9 @@ async fn the_first_login_is_in_a_file_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut waybill = Run::waybill(folder.path()).start();
     let url = waybill.url();
-    let told = waybill.log("First login");
+    let told = waybill.line("first login");
     let file = folder.path().join("data/first-login.txt");
-    assert!(told.ends_with("user admin, the password is in data/first-login.txt"), "{told}");
+    assert!(told.ends_with("/admin (first login: data/first-login.txt)"), "{told}");
     let text = std::fs::read_to_string(&file).unwrap();
     let password = text.lines().find_map(|line| line.strip_prefix("password: ")).unwrap();
     let login = |password: &str| {
@@ -153,7 +153,8 @@ async fn the_first_login_is_in_a_file_and_nowhere_else() {
     let mut again = Run::waybill(folder.path()).start();
     again.line("Admin ");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
-    assert!(!again.stop().err.contains("First login"));
+    let ended = again.stop();
+    assert!(!ended.out.contains("first login"), "{ended:?}");
 }
 
 #[tokio::test]

@@ -76,16 +76,23 @@ async fn queues_are_shown_paused_and_resumed_and_single_jobs_moved() {
 fn a_queue_of_another_database_is_refused_with_what_mends_it() {
     let folder = tempfile::TempDir::new().unwrap();
     let data = folder.path().join("data");
-    assert!(queue(folder.path(), &["list"]).status.success());
+    let runs = || {
+        let mut waybill = Run::waybill(folder.path()).start();
+        waybill.line("Waybill ");
+        waybill.stop();
+    };
+    runs();
     for suffix in ["", "-wal", "-shm"] {
         std::fs::remove_file(data.join(format!("waybill.db{suffix}"))).ok();
     }
-    let refused = queue(folder.path(), &["list"]);
+    let refused = Run::waybill(folder.path()).end();
     assert!(!refused.status.success());
     assert!(refused.err.contains("queue.db: it holds the jobs of another database"), "{}", refused.err);
     assert!(refused.err.contains("remove it"), "{}", refused.err);
-    std::fs::remove_file(data.join("queue.db")).unwrap();
-    assert!(queue(folder.path(), &["list"]).status.success());
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::remove_file(data.join(format!("queue.db{suffix}"))).ok();
+    }
+    runs();
 }
 
 #[test]
