@@ -206,13 +206,13 @@ impl Account {
         true
     }
 
-    /// The next probe is due now. `false`: nothing is held, or one is under way.
+    /// The next probe is due now, for whoever comes first. `false`: nothing is held, or one is under way.
     pub fn probe_now(&mut self, now: Timestamp) -> bool {
         let Some(hold) = self.hold.as_mut().filter(|hold| hold.probe.as_ref().is_none_or(|p| p.until <= now))
         else {
             return false;
         };
-        hold.next_probe_at = now;
+        (hold.wants_other, hold.next_probe_at) = (false, now);
         true
     }
 
@@ -358,6 +358,16 @@ mod tests {
             assert_eq!(account.nobody_else(at(20)), at_once);
             assert_eq!(hold(&account).next_probe_at, at(65), "{kind}: counted from what was told");
         }
+    }
+
+    /// A person who says "try now" may have the only order that waits.
+    #[test]
+    fn what_a_person_has_tried_is_tried_with_anybodys_order() {
+        let mut account = Account::new("a", at(0));
+        assert!(account.report(AccountProblem::Wallet, "r", Some(&trier("a")), at(5)));
+        assert!(account.probe_now(at(7)));
+        assert!(hold(&account).probe_due(at(7)) && !hold(&account).wants_other);
+        assert!(!account.nobody_else(at(8)), "the same merchant's will do");
     }
 
     fn again_for(kind: AccountProblem) -> ProbeResult {
