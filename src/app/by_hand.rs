@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-use super::{AppError, settings};
+use super::{AppError, worker::settings};
 use crate::{
     base::clock::Clock,
     platform::{

@@ -196,21 +196,21 @@ async fn exchange(app: &App, reviews: &ReviewService, args: &Exchange) -> anyhow
 }
 
 async fn resend(app: &App, reviews: &ReviewService, args: &Resend) -> anyhow::Result<Printer> {
-    let filter = args.filter()?;
+    let (filter, limit) = (args.filter()?, args.limit());
     if !args.dry_run {
         let (mut orders, mut cursor) = (0, None);
-        loop {
-            let (page, next) = app.state.orders.failed_with_words(&filter, cursor).await?;
-            orders += page.len();
-            cursor = next;
-            if cursor.is_none() || orders >= filter.limit {
+        while orders < limit {
+            let page = app.state.orders.failed(&filter, cursor, 200.min(limit - orders)).await?;
+            orders += page.orders.len();
+            cursor = page.next;
+            if cursor.is_none() {
                 break;
             }
         }
-        confirm(orders.min(filter.limit), args.yes)?;
+        confirm(orders, args.yes)?;
     }
     let (mut printer, mut closed) = (Printer::new(args.dry_run), None);
-    let report = reviews.resend_all(&filter, args.dry_run, |item: &Item| {
+    let report = reviews.resend_all(&filter, limit, args.dry_run, |item: &Item| {
         let shown = printer.item(item, args.change.json);
         closed = closed.take().or(shown.err());
     });

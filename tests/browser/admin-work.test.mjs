@@ -152,7 +152,7 @@ describe("the day's work", () => {
     assert.match(await page.locator(".progress-head").innerText(), /2\s+of 2\s+2 done/);
   });
 
-  test("a queue is paused with a reason, from another process resumed, and the page sees it within a second",
+  test("a queue is paused with a reason, from another process resumed, and the page sees it live",
     async () => {
     await visit(page, program.url, "/q/parcelx-labels-queue");
     await page.getByRole("button", { name: "Pause…" }).click();

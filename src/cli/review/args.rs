@@ -6,7 +6,7 @@ use crate::{
     base::timestamp::Timestamp,
     features::orders::{
         model::ReviewOf,
-        service::review::{FailedFilter, ReviewFilter},
+        service::{failures::FailedFilter, review::ReviewFilter},
     },
 };
 
@@ -288,12 +288,16 @@ impl Resend {
                 .map_err(|_| anyhow!("--{name}: must be a time such as 2026-01-31T09:30:00Z"))
         };
         Ok(FailedFilter {
-            text: text.to_owned(),
-            since: time("since", &self.since)?,
+            text: Some(text.to_owned()),
+            cause: None,
+            from: Some(time("since", &self.since)?),
             before: self.before.as_deref().map(|text| time("before", text)).transpose()?,
             user_id: self.user.clone(),
-            limit: self.limit.clamp(1, 10_000),
         })
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit.clamp(1, 10_000)
     }
 }
 

@@ -131,7 +131,7 @@ impl Source<'_> {
         let failed = FailedFilter {
             user_id: filter.user_id.clone(),
             from: filter.from,
-            before: filter.before.map_or(until, |at| at.min(until)),
+            before: Some(filter.before.map_or(until, |at| at.min(until))),
             cause: filter.cause.clone(),
             text: filter.text.clone(),
         };

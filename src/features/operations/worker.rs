@@ -1,33 +1,33 @@
 //! Does operations: a few at once, by one worker at a time.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+mod acting;
+mod pace;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream};
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+use self::{acting::context, pace::Pace};
 use super::{
-    model::{InHand, Item, ItemResult, Kind, Operation, State},
+    model::{InHand, Item, Operation, State},
     preview::until,
     service::Operations,
     targets::Source,
 };
 use crate::{
     base::{fault, timestamp::Timestamp},
-    features::{
-        audit::{Audit, AuditContext, Outcome, Via},
-        orders::{
-            model::Order,
-            review::Refusal,
-            service::review::{ReviewError, ReviewService},
-        },
-        queues::{Action, ActionError, Queues},
-    },
+    features::{audit::Audit, queues::Queues},
     platform::{
         outbox::Lease,
         store::{Batch, CommitError, Decision, Order as Sort, Query, StoreError, Updated},
     },
-    provider::carrier::{Carrier, redact},
+    provider::carrier::Carrier,
 };
 
 /// How often the leader looks for new ones, and a running one at whether it is to go on.
@@ -43,8 +43,6 @@ const TRIES: usize = 10;
 const ITEMS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Between two looks for old results.
 const SWEEP: Duration = Duration::from_secs(3600);
-/// Lines of the audit log of one order that are looked through for the operation's own.
-const LINES: usize = 20;
 
 /// The part of a worker process that does operations. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -75,11 +73,12 @@ impl OperationsWorker {
 
     /// Works while this process holds the lease, until `stop`. What is half done goes on elsewhere.
     pub async fn run(&self, stop: CancellationToken) {
-        let (mut running, mut at_work) = (JoinSet::new(), BTreeSet::new());
+        let (mut running, mut at_work) = (JoinSet::new(), BTreeMap::new());
         let mut swept: Option<Instant> = None;
         while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
-            while let Some(ended) = running.try_join_next() {
-                at_work.remove(&ended.unwrap_or_default());
+            // Also of one that panicked, which another try may bring further.
+            while let Some(ended) = running.try_join_next_with_id() {
+                at_work.remove(&ended.map_or_else(|error| error.id(), |(task, ())| task));
             }
             match self.lease.hold().await {
                 Ok(true) => {}
@@ -101,12 +100,10 @@ impl OperationsWorker {
                 }
             };
             for id in active {
-                if at_work.len() < AT_ONCE && at_work.insert(id.clone()) {
-                    let (worker, stop) = (self.clone(), stop.clone());
-                    running.spawn(async move {
-                        worker.drive(&id, &stop).await;
-                        id
-                    });
+                if at_work.len() < AT_ONCE && !at_work.values().any(|known| *known == id) {
+                    let (worker, stop, driven) = (self.clone(), stop.clone(), id.clone());
+                    let task = running.spawn(async move { worker.drive(&driven, &stop).await });
+                    at_work.insert(task.id(), id);
                 }
             }
         }
@@ -295,163 +292,5 @@ impl OperationsWorker {
             Ok(Decision::Save(()))
         });
         updated.await.map(|_: Updated<Operation, ()>| Step::Ended)
-    }
-
-    async fn one(
-        &self,
-        operation: &Operation,
-        target: String,
-        by: Option<&AuditContext>,
-        taken_over: bool,
-    ) -> Item {
-        let mut ended = match by {
-            Some(by) => self.act(operation, &target, by).await,
-            None => Err((ItemResult::Failed, "fault", "who asked for it does not read".to_owned())),
-        };
-        if taken_over
-            && matches!(ended, Err((ItemResult::Refused, ..)))
-            && self.was_done(operation, &target).await
-        {
-            ended = Ok(());
-        }
-        let (result, code, words) = match ended {
-            Ok(()) => (ItemResult::Done, None, None),
-            Err((result, code, words)) => (result, Some(code.to_owned()), Some(redact::words(&words))),
-        };
-        Item {
-            id: Item::id_of(&operation.id, &target),
-            version: 1,
-            operation: operation.id.clone(),
-            target,
-            result,
-            code,
-            words,
-            at: self.operations.clock.now(),
-        }
-    }
-
-    async fn act(
-        &self,
-        operation: &Operation,
-        target: &str,
-        by: &AuditContext,
-    ) -> Result<(), (ItemResult, &'static str, String)> {
-        let review = || self.operations.orders.review_service(Arc::clone(&self.carrier), by.clone());
-        let job = match operation.kind {
-            Kind::JobsRetry => Action::Retry(target),
-            Kind::JobsPromote => Action::Promote(target),
-            Kind::JobsRemove => Action::Remove(target),
-            kind => {
-                let acted = on_order(&review(), kind, operation.force, target).await;
-                return acted.map(drop).map_err(of_order);
-            }
-        };
-        let queue = operation.filter.queue.as_deref().unwrap_or_default();
-        if operation.kind == Kind::JobsRemove && self.operations.is_own(queue) {
-            self.has_ended(queue, target).await?;
-        }
-        self.queues.act(queue, job, by).await.map_err(|error| {
-            let words = error.to_string();
-            match error {
-                ActionError::NoSuchJob(_) => (ItemResult::Refused, "no-such-job", words),
-                ActionError::Queue(_) | ActionError::Store(_) => (ItemResult::Failed, "fault", words),
-                _ => (ItemResult::Refused, "job-state", words),
-            }
-        })
-    }
-
-    /// An open job of our own queues stands for an order, and is not removed.
-    async fn has_ended(&self, queue: &str, job: &str) -> Result<(), (ItemResult, &'static str, String)> {
-        match self.operations.queue.inspect.get(queue, job).await {
-            Ok(Some(job)) if !job.state.is_finished() => {
-                let words = format!("it is {}, and stands for an order", job.state.as_str());
-                Err((ItemResult::Refused, "open-job", words))
-            }
-            Ok(_) => Ok(()),
-            Err(error) => Err((ItemResult::Failed, "fault", error.to_string())),
-        }
-    }
-
-    /// Whether this operation had done it before its worker died: the audit log has its line, and an order
-    /// the line's id in its history.
-    async fn was_done(&self, operation: &Operation, target: &str) -> bool {
-        let queue = operation.filter.queue.as_deref().unwrap_or_default();
-        let jobs = operation.kind.is_of_jobs();
-        let subject = if jobs { format!("{queue}/{target}") } else { target.to_owned() };
-        let Ok(lines) = self.audit.list(Some(&subject), None, LINES).await else { return false };
-        let own = |line: &&crate::features::audit::AuditLine| {
-            line.origin.request_id.as_deref() == Some(operation.id.as_str())
-                && matches!(line.outcome, Outcome::Done | Outcome::Begun)
-        };
-        let own: Vec<_> = lines.iter().filter(own).collect();
-        if jobs {
-            return !own.is_empty();
-        }
-        let Ok(Some(order)) = self.operations.orders.load(target).await else { return false };
-        let signed = |line: &str| order.history().iter().any(|e| e.audit_id.as_deref() == Some(line));
-        own.iter().any(|line| signed(&line.id))
-    }
-}
-
-async fn on_order(review: &ReviewService, kind: Kind, force: bool, id: &str) -> Result<Order, ReviewError> {
-    match kind {
-        Kind::ReviewAdoptFound => review.adopt_found(id).await,
-        Kind::ReviewFail => review.fail(id).await,
-        Kind::OrdersResend => review.resend(id).await,
-        _ => review.rebook(id, force).await,
-    }
-}
-
-fn of_order(error: ReviewError) -> (ItemResult, &'static str, String) {
-    let words = error.to_string();
-    match error {
-        ReviewError::Refused(refusal @ Refusal::CannotAsk(_)) => {
-            (ItemResult::Failed, refusal.as_str(), words)
-        }
-        ReviewError::Refused(refusal) => (ItemResult::Refused, refusal.as_str(), words),
-        ReviewError::NoSuchOrder => (ItemResult::Refused, "no-such-order", words),
-        ReviewError::Store(_) => (ItemResult::Failed, "fault", words),
-    }
-}
-
-/// Its lines in the audit log are its actor's, and name it as their request.
-fn context(operation: &Operation) -> Option<AuditContext> {
-    let by = AuditContext::new(&operation.actor, Via::Http, &operation.reason).ok()?;
-    let request_id = Some(operation.id.clone());
-    Some(by.from(crate::features::audit::Origin { request_id, ..operation.origin.clone() }))
-}
-
-/// A token bucket of half a second's tokens.
-#[derive(Debug, Default)]
-struct Pace {
-    /// When the next one may begin.
-    next: Option<Instant>,
-}
-
-impl Pace {
-    /// How many may begin now, at most [`CHUNK`]; nothing: not yet, or not any more. Waits for half a second
-    /// at most.
-    async fn wait(&mut self, per_minute: u32, stop: &CancellationToken) -> Option<usize> {
-        let now = Instant::now();
-        let next = *self.next.get_or_insert(now);
-        if next > now {
-            let pause = (next - now).min(LOOK);
-            stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
-            if next > Instant::now() {
-                return None;
-            }
-        }
-        let each = Duration::from_secs(60) / per_minute.max(1);
-        // A slow step does not pile tokens up for a burst.
-        self.next = self.next.map(|at| at.max(Instant::now().checked_sub(LOOK).unwrap_or(at)));
-        let behind = self.next.map_or(Duration::ZERO, |at| at.elapsed());
-        let tokens = behind.as_nanos() / each.as_nanos().max(1) + 1;
-        Some(usize::try_from(tokens).unwrap_or(CHUNK).min(CHUNK))
-    }
-
-    fn spend(&mut self, per_minute: u32, begun: usize) {
-        let each = Duration::from_secs(60) / per_minute.max(1);
-        let spent = each.saturating_mul(u32::try_from(begun).unwrap_or(u32::MAX));
-        self.next = self.next.map(|at| at + spent);
     }
 }

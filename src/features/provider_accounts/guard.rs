@@ -66,6 +66,7 @@ struct Probing {
 }
 
 impl Guard {
+    /// The same refusal of orders of `most_refusals` merchants in a row holds the account; 0: never.
     /// `queues`: those that it may shut, and for what. A queue that is not among them makes no calls.
     #[must_use]
     pub fn new(
@@ -73,6 +74,7 @@ impl Guard {
         breaker: Breaker,
         clock: Clock,
         probe_life: Duration,
+        most_refusals: u32,
         queues: Vec<(&'static str, Needs)>,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -81,30 +83,9 @@ impl Guard {
             clock,
             probe_life,
             queues,
-            most_refusals: 0,
+            most_refusals,
             probing: Mutex::default(),
             calling: Mutex::default(),
-        }))
-    }
-
-    /// Holds the account when the same refusal was met by orders of `merchants` in a row; 0: never.
-    #[must_use]
-    pub fn holding_after(self, merchants: u32) -> Self {
-        let Inner { accounts, breaker, clock, probe_life, queues, .. } = match Arc::try_unwrap(self.0) {
-            Ok(inner) => inner,
-            Err(shared) => return Self(shared),
-        };
-        let (probing, calling) = (Mutex::default(), Mutex::default());
-        let most_refusals = merchants;
-        Self(Arc::new(Inner {
-            accounts,
-            breaker,
-            clock,
-            probe_life,
-            queues,
-            most_refusals,
-            probing,
-            calling,
         }))
     }
 

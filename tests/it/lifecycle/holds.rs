@@ -384,6 +384,7 @@ async fn cancelling_goes_on_without_money_but_not_without_keys() {
             Breaker::new(0, app.clock.clone()),
             app.clock.clone(),
             MINUTE,
+            0,
             waybill::app::queues(),
         );
         let settings = QueueSettings {
@@ -412,7 +413,7 @@ async fn only_the_calls_of_the_probes_own_job_count() {
         app.advance(MINUTE);
         let (accounts, clock) = (app.app.accounts.clone(), app.clock.clone());
         let breaker = Breaker::new(0, clock.clone());
-        let guard = Guard::new(accounts, breaker, clock, MINUTE, waybill::app::queues());
+        let guard = Guard::new(accounts, breaker, clock, MINUTE, 0, waybill::app::queues());
         let Admission::Probe(mut probe) = guard.admit("parcelx-orders-queue") else {
             panic!("no probe is due")
         };

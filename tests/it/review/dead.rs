@@ -72,6 +72,7 @@ fn context(app: &TestApp) -> Context {
             Breaker::new(0, app.clock.clone()),
             app.clock.clone(),
             timeout,
+            0,
             Vec::new(),
         ),
         clock: app.clock.clone(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use waybill::{
     base::timestamp::Timestamp,
-    features::orders::{review::Refusal, service::review::FailedFilter},
+    features::orders::{review::Refusal, service::failures::FailedFilter},
     provider::simulator::{Lookup, Rule},
 };
 
@@ -12,7 +12,7 @@ use super::{lines, refusal, reviewer};
 use crate::support::{TestApp, orders::order};
 
 fn filter(since: Timestamp) -> FailedFilter {
-    FailedFilter { text: "no PLAN".to_owned(), since, before: None, user_id: None, limit: 100 }
+    FailedFilter { text: Some("no PLAN".to_owned()), from: Some(since), ..FailedFilter::default() }
 }
 
 #[tokio::test]
@@ -30,14 +30,13 @@ async fn orders_that_failed_for_a_reason_are_sent_again_after_a_preview() {
     }
     app.assert_calls(&[("create", 3), ("track", 3)]);
     let reviews = reviewer(&app);
-    let preview = reviews.resend_all(&filter(since), true, |_| {}).await.unwrap();
+    let preview = reviews.resend_all(&filter(since), 100, true, |_| {}).await.unwrap();
     assert_eq!((preview.done, preview.refused), (2, 0));
     assert_eq!(merchant.order(&ids[0]).await["status"], "failed", "a preview changes nothing");
-    let bounded = FailedFilter { limit: 1, ..filter(since) };
-    let first = reviews.resend_all(&bounded, false, |_| {}).await.unwrap();
+    let first = reviews.resend_all(&filter(since), 1, false, |_| {}).await.unwrap();
     assert_eq!((first.done, first.stopped.is_some()), (1, true));
     // Made again it goes on where it stopped.
-    let second = reviews.resend_all(&filter(since), false, |_| {}).await.unwrap();
+    let second = reviews.resend_all(&filter(since), 100, false, |_| {}).await.unwrap();
     assert_eq!((second.done, second.stopped), (1, None));
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 2), ("track", 4)]);
@@ -50,7 +49,7 @@ async fn orders_that_failed_for_a_reason_are_sent_again_after_a_preview() {
     assert_eq!((written.len(), written[0].action.as_str()), (1, "order.resend"));
     let again = reviews.resend(&ids[0]).await;
     assert!(matches!(refusal(again), Refusal::NotFailed(_)));
-    assert_eq!(reviews.resend_all(&filter(app.clock.now()), false, |_| {}).await.unwrap().done, 0);
+    assert_eq!(reviews.resend_all(&filter(app.clock.now()), 100, false, |_| {}).await.unwrap().done, 0);
 }
 
 #[tokio::test]

@@ -170,16 +170,16 @@ impl OrderService {
 }
 
 /// Which failed orders. What is not named does not count.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FailedFilter {
     pub user_id: Option<String>,
     /// Failed at this time or later.
     pub from: Option<Timestamp>,
     /// Failed before this time.
-    pub before: Timestamp,
+    pub before: Option<Timestamp>,
     /// As [`FailureGroup::cause`].
     pub cause: Option<String>,
-    /// Words that the cause contains, in any case.
+    /// Words that the reason, or its cause, contains, in any case.
     pub text: Option<String>,
 }
 
@@ -200,8 +200,11 @@ impl FailedFilter {
         if self.cause.is_none() && self.text.is_none() {
             return true;
         }
-        let cause = order.cause();
-        let contains = |text: &String| cause.to_lowercase().contains(&text.to_lowercase());
+        let (cause, reason) = (order.cause(), order.sync_reason.as_deref().unwrap_or_default());
+        let contains = |text: &String| {
+            let text = text.to_lowercase();
+            [&cause, reason].iter().any(|words| words.to_lowercase().contains(&text))
+        };
         self.cause.as_ref().is_none_or(|wanted| *wanted == cause) && self.text.as_ref().is_none_or(contains)
     }
 }
@@ -218,10 +221,12 @@ impl OrderService {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<FailedPage, StoreError> {
-        let mut query =
-            Query::sorted_by("failedAt", store::Order::Ascending).before(filter.before).limit(CHUNK);
+        let mut query = Query::sorted_by("failedAt", store::Order::Ascending).limit(CHUNK);
         if let Some(at) = filter.from {
             query = query.from(at);
+        }
+        if let Some(at) = filter.before {
+            query = query.before(at);
         }
         if let Some(cursor) = after {
             query = query.after(cursor);

@@ -13,7 +13,6 @@ pub use self::{
     bulk::{Action, Item, Report},
     list::{ReviewFilter, ReviewPage},
     on_behalf::as_it_is,
-    resend::FailedFilter,
 };
 use super::{Decision, OrderService, StoreError, Updated};
 use crate::{

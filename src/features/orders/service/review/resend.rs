@@ -6,70 +6,22 @@
 
 use futures_util::{StreamExt, stream};
 
-use super::{
-    super::{OrderService, StoreError},
-    Item, Report, ReviewError, ReviewService,
-};
+use super::{Item, Report, ReviewError, ReviewService, StoreError};
 use crate::{
-    base::timestamp::Timestamp,
     features::orders::{
         model::{OperatorAction, Order},
         review::Refusal,
+        service::failures::FailedFilter,
     },
-    platform::store::{self, Cursor, Query},
     provider::carrier::Tracking,
 };
 
+/// How many orders are named at a time.
 const CHUNK: usize = 200;
 /// At the same time: each asks the provider.
 const ASKING: usize = 4;
 /// After so many orders in a row for which the provider could not be asked, it is not asked any more.
 const MOST_UNASKED: usize = 8;
-
-/// Which failed orders.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedFilter {
-    /// In the reason, in any case of letters.
-    pub text: String,
-    /// Failed at this time or later.
-    pub since: Timestamp,
-    /// Failed before this time.
-    pub before: Option<Timestamp>,
-    pub user_id: Option<String>,
-    /// At most so many orders in one run.
-    pub limit: usize,
-}
-
-impl FailedFilter {
-    fn takes(&self, order: &Order) -> bool {
-        let reason = order.sync_reason().unwrap_or_default().to_lowercase();
-        let mine = self.user_id.as_deref().is_none_or(|user| user == order.user_id());
-        mine && reason.contains(&self.text.to_lowercase())
-    }
-}
-
-impl OrderService {
-    /// The next failed orders of `filter` behind `after`, those that failed first; and where to go on.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn failed_with_words(
-        &self,
-        filter: &FailedFilter,
-        after: Option<Cursor>,
-    ) -> Result<(Vec<Order>, Option<Cursor>), StoreError> {
-        let mut query = Query::sorted_by("failedAt", store::Order::Ascending).from(filter.since).limit(CHUNK);
-        if let Some(before) = filter.before {
-            query = query.before(before);
-        }
-        if let Some(after) = after {
-            query = query.after(after);
-        }
-        let page = self.store.find::<Order>(&query).await?;
-        let orders = page.docs.into_iter().filter(|order| filter.takes(order)).collect();
-        Ok((orders, page.next))
-    }
-}
 
 impl ReviewService {
     /// Sends a failed order once more. What a call may have booked is looked for first.
@@ -98,27 +50,27 @@ impl ReviewService {
         }
     }
 
-    /// Sends every failed order again that `filter` names, and tells of each. `dry`: only finds out what
-    /// would become of each, asking the provider as the run would.
+    /// Sends every failed order again that `filter` names, at most `limit`, and tells of each. `dry`: only
+    /// finds out what would become of each, asking the provider as the run would.
     ///
     /// # Errors
     /// When the orders cannot be listed.
     pub async fn resend_all(
         &self,
         filter: &FailedFilter,
+        limit: usize,
         dry: bool,
         mut tell: impl FnMut(&Item),
     ) -> Result<Report, StoreError> {
         let started = self.orders.clock.now() + std::time::Duration::from_millis(1);
         let before = Some(filter.before.map_or(started, |at| at.min(started)));
         let filter = FailedFilter { before, ..filter.clone() };
-        let (mut report, mut cursor, mut unasked, mut left) = (Report::default(), None, 0, filter.limit);
+        let (mut report, mut cursor, mut unasked, mut left) = (Report::default(), None, 0, limit);
         loop {
-            let (mut orders, next) = self.orders.failed_with_words(&filter, cursor).await?;
-            let over = orders.len() > left;
-            orders.truncate(left);
-            left -= orders.len();
-            let mut items = stream::iter(orders).map(|order| self.resend_one(order, dry)).buffered(ASKING);
+            let page = self.orders.failed(&filter, cursor, left.min(CHUNK)).await?;
+            left -= page.orders.len();
+            let ids = page.orders.into_iter().map(|(id, _)| id);
+            let mut items = stream::iter(ids).map(|id| self.resend_one(id, dry)).buffered(ASKING);
             while let Some(item) = items.next().await {
                 report.count(item.result.as_ref().copied());
                 tell(&item);
@@ -137,19 +89,23 @@ impl ReviewService {
                     _ => unasked = 0,
                 }
             }
-            cursor = next;
-            if over || (left == 0 && cursor.is_some()) {
-                report.stopped = Some(format!("the limit of {} orders is reached", filter.limit));
+            cursor = page.next;
+            if cursor.is_none() {
                 return Ok(report);
             }
-            if cursor.is_none() {
+            if left == 0 {
+                report.stopped = Some(format!("the limit of {limit} orders is reached"));
                 return Ok(report);
             }
         }
     }
 
-    async fn resend_one(&self, order: Order, dry: bool) -> Item {
-        let (id, order_number) = (order.id().to_owned(), order.order_number().to_owned());
+    async fn resend_one(&self, id: String, dry: bool) -> Item {
+        let order = match self.load(&id).await {
+            Ok(order) => order,
+            Err(error) => return Item { order_number: String::new(), id, result: Err(error) },
+        };
+        let order_number = order.order_number().to_owned();
         let result = if dry { self.may_resend(&order).await } else { self.resend(&id).await.map(drop) };
         Item { id, order_number, result }
     }

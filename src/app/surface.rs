@@ -1,0 +1,122 @@
+//! What a process shows over HTTP: the API of merchants, that of operators, and its health.
+
+use std::sync::Arc;
+
+use axum::Router;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    App, AppError, BODY_LIMIT, features, queues,
+    routes::{about, routes},
+};
+use crate::{
+    admin::{self, AdminState, state::Parts},
+    features::provider_accounts,
+    platform::http::{
+        health::{self, About},
+        middleware::{self, Limits},
+        openapi,
+    },
+    provider::carrier::Carrier,
+};
+
+impl App {
+    /// The HTTP surface of merchants. While `draining`, `/readyz` says no.
+    pub fn router(&self, draining: CancellationToken) -> Router {
+        self.wrapped(self.public(draining))
+    }
+
+    /// That of operators, who ask `carrier` about shipments. Its streams end with `draining`.
+    ///
+    /// # Errors
+    /// [`AppError::Admin`].
+    pub fn admin_router(
+        &self,
+        carrier: Arc<dyn Carrier>,
+        draining: CancellationToken,
+    ) -> Result<Router, AppError> {
+        Ok(self.wrapped(self.admin(carrier, draining)?))
+    }
+
+    /// Both on one listener.
+    ///
+    /// # Errors
+    /// [`AppError::Admin`].
+    pub fn whole_router(
+        &self,
+        carrier: Arc<dyn Carrier>,
+        draining: CancellationToken,
+    ) -> Result<Router, AppError> {
+        let admin = self.admin(carrier, draining.clone())?;
+        Ok(self.wrapped(self.public(draining).merge(admin)))
+    }
+
+    fn public(&self, draining: CancellationToken) -> Router {
+        let health = health::routes(self.about(), self.checks(false), draining);
+        let (router, document) = routes(features(), health).with_state(self.state.clone()).split_for_parts();
+        router.merge(openapi::docs(document))
+    }
+
+    fn admin(&self, carrier: Arc<dyn Carrier>, draining: CancellationToken) -> Result<Router, AppError> {
+        let state = AdminState::new(Parts {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            queue: self.queue.clone(),
+            accounts: self.accounts.clone(),
+            orders: self.state.orders.clone(),
+            records: Arc::clone(&self.state.records),
+            known_queues: queues(),
+            desk: self.desk(),
+            operations: self.operations(),
+            carrier,
+            env: self.env,
+            settings: &self.config.admin,
+            user_header: self.config.admin_user_header(),
+            draining,
+        });
+        Ok(admin::router(state)?.merge(admin::pages::router()?))
+    }
+
+    fn wrapped(&self, router: Router) -> Router {
+        let limits = Limits { body: BODY_LIMIT, timeout: self.config.http.timeout.get() };
+        middleware::apply(router, &limits, self.clock.clone())
+    }
+
+    /// What a process without an API shows of itself: `/healthz`, `/readyz`, `/metrics`.
+    pub fn health_router(&self, draining: CancellationToken) -> Router {
+        let checks = self.checks(true);
+        let (router, _) = health::routes(self.about(), checks, draining).split_for_parts();
+        let limits = Limits { body: 0, timeout: self.config.http.timeout.get() };
+        middleware::apply(router, &limits, self.clock.clone())
+    }
+
+    /// Without its queue an API takes orders all the same, and their outbox brings their jobs later.
+    fn checks(&self, needs_queue: bool) -> Vec<(&'static str, health::Check)> {
+        let (store, queue, accounts) = (self.store.clone(), self.queue.clone(), self.accounts.clone());
+        vec![
+            health::check("store", move || {
+                let store = store.clone();
+                async move { store.ping().await.map_err(|e| e.to_string()) }
+            }),
+            health::check_if(needs_queue, "queue", move || {
+                let queue = queue.clone();
+                async move { queue.inspect.ping().await.map_err(|e| e.to_string()) }
+            }),
+            // Orders are taken all the same, and booked when the hold is over.
+            health::note("account", move || {
+                let accounts = accounts.clone();
+                async move {
+                    accounts
+                        .refresh()
+                        .await
+                        .map(|hold| provider_accounts::standing(hold.as_ref()))
+                        .map_err(|e| e.to_string())
+                }
+            }),
+        ]
+    }
+
+    fn about(&self) -> About {
+        about(self.env)
+    }
+}

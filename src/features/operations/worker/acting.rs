@@ -1,0 +1,148 @@
+//! What an operation does to one order or job, and whether a worker that died had done it.
+
+use std::sync::Arc;
+
+use super::OperationsWorker;
+use crate::{
+    features::{
+        audit::{AuditContext, AuditLine, Origin, Outcome, Via},
+        operations::model::{Item, ItemResult, Kind, Operation},
+        orders::{
+            model::Order,
+            review::Refusal,
+            service::review::{ReviewError, ReviewService},
+        },
+        queues::{Action, ActionError},
+    },
+    provider::carrier::redact,
+};
+
+/// Lines of the audit log of one order that are looked through for the operation's own.
+const LINES: usize = 20;
+
+impl OperationsWorker {
+    pub(super) async fn one(
+        &self,
+        operation: &Operation,
+        target: String,
+        by: Option<&AuditContext>,
+        taken_over: bool,
+    ) -> Item {
+        // An order's history proves it, so it is not acted on twice, wherever it has come to meanwhile. Of a
+        // job there is the audit line alone.
+        let jobs = operation.kind.is_of_jobs();
+        let mut ended = match by {
+            _ if taken_over && !jobs && self.was_done(operation, &target).await => Ok(()),
+            Some(by) => self.act(operation, &target, by).await,
+            None => Err((ItemResult::Failed, "fault", "who asked for it does not read".to_owned())),
+        };
+        let refused = matches!(ended, Err((ItemResult::Refused, ..)));
+        if taken_over && jobs && refused && self.was_done(operation, &target).await {
+            ended = Ok(());
+        }
+        let (result, code, words) = match ended {
+            Ok(()) => (ItemResult::Done, None, None),
+            Err((result, code, words)) => (result, Some(code.to_owned()), Some(redact::words(&words))),
+        };
+        Item {
+            id: Item::id_of(&operation.id, &target),
+            version: 1,
+            operation: operation.id.clone(),
+            target,
+            result,
+            code,
+            words,
+            at: self.operations.clock.now(),
+        }
+    }
+
+    async fn act(
+        &self,
+        operation: &Operation,
+        target: &str,
+        by: &AuditContext,
+    ) -> Result<(), (ItemResult, &'static str, String)> {
+        let review = || self.operations.orders.review_service(Arc::clone(&self.carrier), by.clone());
+        let job = match operation.kind {
+            Kind::JobsRetry => Action::Retry(target),
+            Kind::JobsPromote => Action::Promote(target),
+            Kind::JobsRemove => Action::Remove(target),
+            kind => {
+                let acted = on_order(&review(), kind, operation.force, target).await;
+                return acted.map(drop).map_err(of_order);
+            }
+        };
+        let queue = operation.filter.queue.as_deref().unwrap_or_default();
+        if operation.kind == Kind::JobsRemove && self.operations.is_own(queue) {
+            self.has_ended(queue, target).await?;
+        }
+        self.queues.act(queue, job, by).await.map_err(|error| {
+            let words = error.to_string();
+            match error {
+                ActionError::NoSuchJob(_) => (ItemResult::Refused, "no-such-job", words),
+                ActionError::Queue(_) | ActionError::Store(_) => (ItemResult::Failed, "fault", words),
+                _ => (ItemResult::Refused, "job-state", words),
+            }
+        })
+    }
+
+    /// An open job of our own queues stands for an order, and is not removed.
+    async fn has_ended(&self, queue: &str, job: &str) -> Result<(), (ItemResult, &'static str, String)> {
+        match self.operations.queue.inspect.get(queue, job).await {
+            Ok(Some(job)) if !job.state.is_finished() => {
+                let words = format!("it is {}, and stands for an order", job.state.as_str());
+                Err((ItemResult::Refused, "open-job", words))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err((ItemResult::Failed, "fault", error.to_string())),
+        }
+    }
+
+    /// Whether this operation had done it before its worker died: the audit log has its line, and an order
+    /// the line's id in its history.
+    async fn was_done(&self, operation: &Operation, target: &str) -> bool {
+        let queue = operation.filter.queue.as_deref().unwrap_or_default();
+        let jobs = operation.kind.is_of_jobs();
+        let subject = if jobs { format!("{queue}/{target}") } else { target.to_owned() };
+        let Ok(lines) = self.audit.list(Some(&subject), None, LINES).await else { return false };
+        let own = |line: &&AuditLine| {
+            line.origin.request_id.as_deref() == Some(operation.id.as_str())
+                && matches!(line.outcome, Outcome::Done | Outcome::Begun)
+        };
+        let own: Vec<_> = lines.iter().filter(own).collect();
+        if jobs {
+            return !own.is_empty();
+        }
+        let Ok(Some(order)) = self.operations.orders.load(target).await else { return false };
+        let signed = |line: &str| order.history().iter().any(|e| e.audit_id.as_deref() == Some(line));
+        own.iter().any(|line| signed(&line.id))
+    }
+}
+
+async fn on_order(review: &ReviewService, kind: Kind, force: bool, id: &str) -> Result<Order, ReviewError> {
+    match kind {
+        Kind::ReviewAdoptFound => review.adopt_found(id).await,
+        Kind::ReviewFail => review.fail(id).await,
+        Kind::OrdersResend => review.resend(id).await,
+        _ => review.rebook(id, force).await,
+    }
+}
+
+fn of_order(error: ReviewError) -> (ItemResult, &'static str, String) {
+    let words = error.to_string();
+    match error {
+        ReviewError::Refused(refusal @ Refusal::CannotAsk(_)) => {
+            (ItemResult::Failed, refusal.as_str(), words)
+        }
+        ReviewError::Refused(refusal) => (ItemResult::Refused, refusal.as_str(), words),
+        ReviewError::NoSuchOrder => (ItemResult::Refused, "no-such-order", words),
+        ReviewError::Store(_) => (ItemResult::Failed, "fault", words),
+    }
+}
+
+/// Its lines in the audit log are its actor's, and name it as their request.
+pub(super) fn context(operation: &Operation) -> Option<AuditContext> {
+    let by = AuditContext::new(&operation.actor, Via::Http, &operation.reason).ok()?;
+    let request_id = Some(operation.id.clone());
+    Some(by.from(Origin { request_id, ..operation.origin.clone() }))
+}
