@@ -55,10 +55,79 @@ pub fn session(now: Timestamp) -> String {
     sortable("ses", now)
 }
 
+/// `mer_…`: a merchant who has signed up here.
+#[must_use]
+pub fn merchant(now: Timestamp) -> String {
+    sortable("mer", now)
+}
+
+/// `usr_…`: a person of a merchant.
+#[must_use]
+pub fn user(now: Timestamp) -> String {
+    sortable("usr", now)
+}
+
+/// `key_…`: a merchant's key, as people see it. It opens nothing.
+#[must_use]
+pub fn api_key(now: Timestamp) -> String {
+    sortable("key", now)
+}
+
+/// `inv_…`: an invitation of a person.
+#[must_use]
+pub fn invitation(now: Timestamp) -> String {
+    sortable("inv", now)
+}
+
+/// `eml_…`: a mail.
+#[must_use]
+pub fn email(now: Timestamp) -> String {
+    sortable("eml", now)
+}
+
+/// `fil_…`: a file of a merchant.
+#[must_use]
+pub fn file(now: Timestamp) -> String {
+    sortable("fil", now)
+}
+
 /// `evt_…`: an event, by its number in the one sequence.
 #[must_use]
 pub fn event(seq: i64) -> String {
     format!("evt_{seq:016}")
+}
+
+/// `msg_…`: a message between a shop and the desk.
+#[must_use]
+pub fn message(now: Timestamp) -> String {
+    sortable("msg", now)
+}
+
+/// `whe_…`: an address of a merchant that is told what happens.
+#[must_use]
+pub fn webhook_endpoint(now: Timestamp) -> String {
+    sortable("whe", now)
+}
+
+/// `evt_test…`: an event that nobody made happen. Never the id of one that did happen.
+#[must_use]
+pub fn test_event(now: Timestamp) -> String {
+    sortable("evt_test", now)
+}
+
+/// 32 letters and digits, each as likely as the others: as base64 they are 24 bytes, without padding and
+/// without the signs that differ between its alphabets.
+#[must_use]
+pub fn signing_key() -> String {
+    const SIGNS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut key = String::with_capacity(32);
+    while key.len() < 32 {
+        // Above four times 62 some would be more likely than others.
+        let fair = random_u128().to_be_bytes().into_iter().filter(|byte| *byte < 248);
+        let signs = fair.filter_map(|byte| SIGNS.get(usize::from(byte % 62)));
+        key.extend(signs.take(32 - key.len()).map(|sign| char::from(*sign)));
+    }
+    key
 }
 
 /// `req_…`: a request that came without an `X-Request-Id`.
@@ -145,6 +214,8 @@ mod tests {
     fn secrets_are_long_and_new() {
         assert_eq!(secret().len(), 64);
         assert_ne!(secret(), secret());
+        assert!(signing_key().len() == 32 && signing_key() != signing_key());
+        assert!(signing_key().bytes().all(|b| b.is_ascii_alphanumeric()));
         assert!((0..1000).map(|_| fraction()).all(|f| (0.0..1.0).contains(&f)));
     }
 }

@@ -33,28 +33,53 @@ impl Money {
         self.0 == 0
     }
 
-    /// Reads `1499`, `1499.5`, `1499.50`: digits, at most two decimals, no sign, no exponent.
+    /// Reads `1499`, `1499.5`, `1499.50`: digits, no sign, no exponent, at most two decimals that count.
+    /// What is less than a millionth of a paisa away from one is that paisa: nobody means otherwise, and sums
+    /// of floating point end so (`17.169999999999998`).
     ///
     /// # Errors
     /// The [`MoneyError`] of the broken rule.
     pub fn parse(text: &str) -> Result<Self, MoneyError> {
+        Self::read(text, |_| Err(MoneyError::Decimals))
+    }
+
+    /// The same, where parts of a paisa are rounded.
+    ///
+    /// # Errors
+    /// As [`Money::parse`].
+    pub fn parse_rounded(text: &str) -> Result<Self, MoneyError> {
+        Self::read(text, |parts| Ok(parts.starts_with(['5', '6', '7', '8', '9'])))
+    }
+
+    /// `up` says whether the digits behind the paisa make one more.
+    fn read(text: &str, up: fn(&str) -> Result<bool, MoneyError>) -> Result<Self, MoneyError> {
         if let Some(rest) = text.strip_prefix('-') {
-            let zero = !rest.is_empty() && rest.chars().all(|c| matches!(c, '0' | '.'));
-            return if zero { Self::parse(rest) } else { Err(MoneyError::Negative) };
+            return Self::parse(rest).ok().filter(Self::is_zero).ok_or(MoneyError::Negative);
         }
         let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
         if !digits(whole) || !digits(decimals) {
             return Err(MoneyError::Form);
         }
-        let decimals = decimals.trim_end_matches('0');
-        if decimals.len() > 2 {
-            return Err(MoneyError::Decimals);
-        }
-        let paise = format!("{whole}{decimals:0<2}").parse::<i64>().map_err(|_| MoneyError::TooLarge)?;
+        // Only digits, so every place is the end of a character.
+        let (hundredths, parts) = decimals.split_at(decimals.len().min(2));
+        let paise = format!("{whole}{hundredths:0<2}").parse::<i64>().map_err(|_| MoneyError::TooLarge)?;
+        let noise = parts.get(..NOISE).unwrap_or(parts);
+        let paise = if noise.len() == NOISE && noise.bytes().all(|digit| digit == b'9') {
+            paise.saturating_add(1)
+        } else if noise.bytes().all(|digit| digit == b'0') {
+            paise
+        } else if paise >= MAX.0 {
+            return Err(MoneyError::TooLarge);
+        } else {
+            paise + i64::from(up(parts)?)
+        };
         if paise > MAX.0 { Err(MoneyError::TooLarge) } else { Ok(Self(paise)) }
     }
 }
+
+/// How many digits behind the paisa are nought or nine in what is meant as that paisa.
+const NOISE: usize = 6;
 
 impl std::iter::Sum for Money {
     fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
@@ -75,7 +100,7 @@ pub enum MoneyError {
     Form,
     #[error("must be 0 or more")]
     Negative,
-    #[error("must have at most two decimals")]
+    #[error("must have at most two decimals: round to paise")]
     Decimals,
     #[error("must be at most {MAX} rupees")]
     TooLarge,
@@ -93,40 +118,52 @@ impl Serialize for Rupees {
 
 impl<'de> Deserialize<'de> for Rupees {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_any(RupeesVisitor)
+        d.deserialize_any(Amount(Money::parse)).map(Self)
     }
 }
 
-struct RupeesVisitor;
+/// What one piece is said to cost: as [`Rupees`], and rounded to paise. In requests only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Price(pub Rupees);
 
-impl RupeesVisitor {
-    fn read<E: de::Error>(text: &str) -> Result<Rupees, E> {
-        Money::parse(text).map(Rupees).map_err(E::custom)
+impl<'de> Deserialize<'de> for Price {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(Amount(Money::parse_rounded)).map(Rupees).map(Self)
     }
 }
 
-impl de::Visitor<'_> for RupeesVisitor {
-    type Value = Rupees;
+/// Reads an amount by a rule.
+struct Amount(fn(&str) -> Result<Money, MoneyError>);
+
+impl Amount {
+    fn read<E: de::Error>(&self, text: &str) -> Result<Money, E> {
+        (self.0)(text).map_err(E::custom)
+    }
+}
+
+impl de::Visitor<'_> for Amount {
+    type Value = Money;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an amount in rupees, as a number or a decimal string")
     }
 
-    fn visit_u64<E: de::Error>(self, n: u64) -> Result<Rupees, E> {
-        Self::read(&n.to_string())
+    fn visit_u64<E: de::Error>(self, n: u64) -> Result<Money, E> {
+        self.read(&n.to_string())
     }
 
-    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Rupees, E> {
-        Self::read(&n.to_string())
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Money, E> {
+        self.read(&n.to_string())
     }
 
     // The shortest text that reads back as the same number is what the client wrote: 299.99, not 299.98999….
-    fn visit_f64<E: de::Error>(self, n: f64) -> Result<Rupees, E> {
-        Self::read(&n.to_string())
+    fn visit_f64<E: de::Error>(self, n: f64) -> Result<Money, E> {
+        self.read(&n.to_string())
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Rupees, E> {
-        Self::read(text.trim())
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Money, E> {
+        self.read(text.trim())
     }
 }
 
@@ -166,6 +203,22 @@ impl utoipa::PartialSchema for RupeesInput {
 
 impl utoipa::ToSchema for RupeesInput {}
 
+impl utoipa::PartialSchema for Price {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::{ObjectBuilder, Type, schema::SchemaType};
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::Number, Type::String]))
+            .minimum(Some(0))
+            .maximum(Some(10_000_000))
+            .pattern(Some(r"^(\d{1,7}(\.\d+)?|10000000(\.0+)?)$"))
+            .description(Some("Rupees, as a number or as a text, rounded to paise; at most one crore."))
+            .examples([serde_json::json!(374.5), serde_json::json!("374.50")])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Price {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +240,53 @@ mod tests {
             ("-0.0", 0),
         ] {
             assert_eq!(read(json), Ok(paise), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_floating_point_leaves_over_is_no_amount() {
+        for (json, paise) in [
+            ("17.169999999999998", 1717),
+            ("6.666666666666667", 667),
+            ("0.30000000000000004", 30),
+            ("0.010000000099", 1),
+            ("1.0099999900", 101),
+            ("-2.7755575615628914e-17", 0),
+            ("5.551115123125783e-17", 0),
+            ("1e-320", 0),
+            ("9999999.999999999", 1_000_000_000),
+            ("10000000.000000002", 1_000_000_000),
+            ("\"17.169999999999998\"", 1717),
+            ("\"0.300000000000000000000000\"", 30),
+        ] {
+            let price = serde_json::from_str::<Price>(json).map(|p| p.0.0.paise());
+            assert_eq!(price.ok(), Some(paise), "{json}");
+            if !json.starts_with("6.") {
+                assert_eq!(read(json), Ok(paise), "{json}");
+            }
+        }
+        for json in ["6.666666666666667", "1.005", "1.00000101", "1.0099989999", "\"1.00001\""] {
+            assert!(read(json).unwrap_err().contains("round to paise"), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_price_is_rounded_to_the_paisa() {
+        let price = |json: &str| serde_json::from_str::<Price>(json).map(|p| p.0.0.paise()).ok();
+        for (json, paise) in [
+            ("1.004", 100),
+            ("1.005", 101),
+            ("1.0149999", 101),
+            ("0.995", 100),
+            ("\"374.555\"", 37_456),
+            ("0.0001", 0),
+            ("9999999.994", 999_999_999),
+            ("9999999.995", 1_000_000_000),
+        ] {
+            assert_eq!(price(json), Some(paise), "{json}");
+        }
+        for json in ["-0.001", "-1", "10000000.001", "10000000.01", "1e300", "\"\"", "\"1.\"", "true"] {
+            assert_eq!(price(json), None, "{json}");
         }
     }
 

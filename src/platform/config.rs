@@ -6,10 +6,13 @@
 mod check;
 mod debug;
 pub mod duration;
+mod files;
 mod hosts;
 mod layers;
+mod list;
 mod networks;
 mod operator;
+mod origins;
 mod phrases;
 mod problem;
 mod secrets;
@@ -23,24 +26,30 @@ use std::{
 
 pub use debug::shown;
 pub use duration::{Offsets, Pause, Span};
+pub use files::{Bucket, FilePlace};
 pub use hosts::HostNames;
 pub use layers::InForce;
 pub use networks::Networks;
 pub use operator::operator;
+pub use origins::Origins;
 pub use phrases::Phrases;
 pub use problem::{ConfigError, Problem};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 pub use sections::{
-    Admin, Auth, Http, Log, Lookup, Outbox, ParcelX, PerQueue, Queues, StoreUrl, Words, Worker,
+    Admin, Auth, Files, Http, Kyc, Log, Lookup, Mail, Outbox, ParcelX, PerQueue, Private, Queues, RateLimits,
+    StoreUrl, Webhooks, Words, Worker,
 };
 use serde::Deserialize;
 use url::Url;
 use validator::Validate;
 
-use crate::platform::queue::{
-    Keep,
-    retry::{Policies, Policy},
-    runner::QueueSettings,
+use crate::platform::{
+    outbound::Rules,
+    queue::{
+        Keep,
+        retry::{Policies, Policy},
+        runner::QueueSettings,
+    },
 };
 
 /// All settings. `config/default.toml` documents each key.
@@ -53,8 +62,13 @@ pub struct Config {
     pub parcelx: ParcelX,
     pub auth: Auth,
     pub admin: Admin,
+    pub limits: RateLimits,
+    pub mail: Mail,
+    pub files: Files,
+    pub kyc: Kyc,
     pub worker: Worker,
     pub outbox: Outbox,
+    pub webhooks: Webhooks,
     pub log: Log,
 }
 
@@ -195,6 +209,28 @@ impl Config {
         self.admin.user_header.trim().parse().ok()
     }
 
+    /// Where the API is for those who get mails, without a slash at the end.
+    #[must_use]
+    pub fn public_url(&self) -> String {
+        match self.http.public_url.trim().trim_end_matches('/') {
+            "" => format!("http://{}", self.http.bind),
+            url => url.to_owned(),
+        }
+    }
+
+    /// The mail server's address; `None` if there is none.
+    #[must_use]
+    pub fn mail_url(&self) -> Option<String> {
+        let url = self.mail.url.expose_secret().trim();
+        (!url.is_empty()).then(|| url.to_owned())
+    }
+
+    /// Where merchants' files are; `None` if nowhere.
+    #[must_use]
+    pub fn file_place(&self) -> Option<FilePlace> {
+        files::place(self)
+    }
+
     /// The directory of the database file; with a database server, of what else this process keeps.
     #[must_use]
     pub fn data_folder(&self) -> PathBuf {
@@ -252,6 +288,17 @@ impl Config {
         let here = |url: &str| url.starts_with("sqlite:") || hosts::all_loopback(url);
         let on_servers = self.parcelx.simulator_on_servers && here(&self.store.url) && here(&self.queue.url);
         self.is_local() || (on_servers && self.http.bind.ip().is_loopback())
+    }
+
+    /// Which addresses merchants may name, in a process that works with the simulator or not.
+    #[must_use]
+    pub fn webhook_rules(&self, simulated: bool) -> Rules {
+        let allow_private = match self.webhooks.allow_private {
+            Private::Auto => simulated && self.may_simulate(),
+            Private::Yes => true,
+            Private::No => false,
+        };
+        Rules { allow_private }
     }
 
     /// Whether generated secrets are allowed: only on SQLite and a loopback address.

@@ -4,13 +4,19 @@
 //! panic), the client gets a problem document with the same headers.
 
 pub mod answer;
+pub mod cors;
+pub mod cursor;
 pub mod extract;
 pub mod health;
+pub mod limits;
 pub mod middleware;
 pub mod openapi;
+mod peer;
 pub mod problem;
+pub mod retry_after;
 pub mod serve;
 
-pub use extract::{ValidJson, ValidQuery};
+pub use extract::{RawBody, ValidJson, ValidQuery};
 pub use middleware::{Limits, RequestId};
+pub use peer::{Peer, Proxies};
 pub use problem::{FieldError, Kind, Problem, ProblemBody};

@@ -24,17 +24,20 @@ pub use inspect::{
 pub use manage::{LOG_LINES, Manage, Managed};
 pub use new_job::NewJob;
 
+use super::marks::Marks;
 use crate::base::clock::Clock;
 
 /// Jobs that wait in the order they were added, whoever's they are; behind them each share has its turn.
 pub const FRONT: usize = 16;
 
-/// One queue's three sides. Clones share it.
+/// One queue's sides. Clones share it.
 #[derive(Clone)]
 pub struct Queue {
     pub broker: Arc<dyn Broker>,
     pub inspect: Arc<dyn Inspect>,
     pub manage: Arc<dyn Manage>,
+    /// What processes share beside jobs, where there is a server for it.
+    pub marks: Option<Arc<dyn Marks>>,
 }
 
 impl fmt::Debug for Queue {

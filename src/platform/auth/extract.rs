@@ -1,14 +1,14 @@
 //! Authenticates a request. Runs before the body is read: no work is done for the body of an unknown caller.
 
-use axum::extract::{FromRef, FromRequestParts};
-use http::{HeaderMap, HeaderValue, header, request::Parts};
+use axum::extract::{FromRef, FromRequestParts, MatchedPath};
+use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 
-use super::{Claims, Tokens};
+use super::{Asked, Authenticator, Refusal};
 use crate::platform::http::{Kind, Problem};
 
-/// A merchant's account, authenticated by its token.
+/// A merchant's account, for whom the caller speaks: by a token, a key, or a session.
 ///
-/// Fails with 401 and `WWW-Authenticate` without a valid token.
+/// Fails with 401 and `WWW-Authenticate` without a valid one, with 403 where its caller may not do this.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merchant {
     pub user_id: String,
@@ -16,26 +16,59 @@ pub struct Merchant {
 
 impl<S: Send + Sync> FromRequestParts<S> for Merchant
 where
-    Tokens: FromRef<S>,
+    Authenticator: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let claims = authenticate(&parts.headers, &Tokens::from_ref(state))?;
-        Ok(Self { user_id: claims.user_id })
+        // Another extractor of the same handler may have asked before.
+        if let Some(known) = parts.extensions.get::<Self>() {
+            return Ok(known.clone());
+        }
+        let route = parts.extensions.get::<MatchedPath>().cloned();
+        let route = route.as_ref().map_or("", MatchedPath::as_str);
+        // Whoever answers GET answers HEAD.
+        let method = if parts.method == Method::HEAD { "GET" } else { parts.method.as_str() };
+        let authenticator = Authenticator::from_ref(state);
+        let asked = Asked { method, route };
+        let admitted = match credential(&parts.headers) {
+            Ok(text) => authenticator.authenticate(text, asked, &mut parts.extensions).await.map_err(refused),
+            Err(problem) => Err(problem),
+        };
+        let merchant = match admitted {
+            Err(problem) if problem.kind() == Kind::Unauthenticated => {
+                authenticator.count_refused(parts)?;
+                return Err(problem);
+            }
+            admitted => admitted?,
+        };
+        parts.extensions.insert(merchant.clone());
+        Ok(merchant)
     }
 }
 
-fn authenticate(headers: &HeaderMap, tokens: &Tokens) -> Result<Claims, Problem> {
+fn credential(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     match (given.next(), given.next()) {
         (None, _) => Err(missing()),
         // Ambiguous: nothing says which of the two is meant.
         (Some(_), Some(_)) => Err(invalid("The request has more than one Authorization header.")),
-        (Some(one), None) => match bearer(one) {
-            Some(token) => tokens.verify(token).map_err(|e| invalid(e.to_string())),
-            None => Err(missing()),
-        },
+        (Some(one), None) => bearer(one).ok_or_else(missing),
+    }
+}
+
+fn refused(why: Refusal) -> Problem {
+    match why {
+        Refusal::Invalid(words) => invalid(words),
+        Refusal::Suspended => Problem::new(Kind::Forbidden, why.to_string()).named("merchant-suspended"),
+        Refusal::Kyc => Problem::new(Kind::KycRequired, why.to_string()),
+        Refusal::OtherEnvironment(words) => Problem::new(Kind::Forbidden, words).named("wrong-environment"),
+        Refusal::Scope(scope) => {
+            Problem::new(Kind::Forbidden, why.to_string()).named("insufficient-scope").member("scope", scope)
+        }
+        Refusal::OverLimit(over) => over.into(),
+        Refusal::Person => Problem::new(Kind::Forbidden, why.to_string()).named("person-required"),
+        Refusal::Store(error) => error.into(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Issues and verifies access tokens.
 //!
 //! Guards against the known attacks on JWTs: the server chooses the algorithm, headers that name keys are
-//! ignored, every claim must be present and of the right type, and times are compared with our own clock.
+//! ignored, every claim but `iat` must be present and of the right type, and times are compared with our own
+//! clock.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,7 +10,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, erro
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::hs256;
+use super::{SignedIn, hs256, numeric_dates};
 use crate::base::{clock::Clock, timestamp::Timestamp};
 
 const ISSUER: &str = "waybill";
@@ -31,18 +32,28 @@ const ROLE: &str = "merchant";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     pub user_id: String,
+    /// The person who has signed in; none in a token that stands for the merchant's systems.
+    pub person: Option<SignedIn>,
 }
 
 /// Why a token is refused. The texts are safe to send: none names the right key or algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.words())]
 pub enum TokenError {
     /// Wrong format, algorithm or signature, or a missing or wrong claim.
-    #[error("The access token is not valid.")]
     Invalid,
-    #[error("The access token has expired.")]
     Expired,
-    #[error("The access token is not valid yet.")]
     NotYetValid,
+}
+
+impl TokenError {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Invalid => "The access token is not valid.",
+            Self::Expired => "The access token has expired.",
+            Self::NotYetValid => "The access token is not valid yet.",
+        }
+    }
 }
 
 /// The secret cannot sign, or the claims are not valid.
@@ -55,9 +66,19 @@ struct Wire {
     iss: String,
     sub: String,
     role: String,
-    iat: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "numeric_dates::some")]
+    iat: Option<i64>,
+    #[serde(deserialize_with = "numeric_dates::one")]
     nbf: i64,
+    #[serde(deserialize_with = "numeric_dates::one")]
     exp: i64,
+    /// The person, the session and the person's role: all three, or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    usr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    member: Option<String>,
     /// Written as one string. `jsonwebtoken` checks it when reading, and also accepts a list with ours.
     #[serde(skip_deserializing)]
     aud: &'static str,
@@ -89,7 +110,8 @@ impl Tokens {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
+        // `exp` and `nbf` are required by `Wire`, which reads every number that the standard allows.
+        validation.set_required_spec_claims(&["iss", "aud", "sub"]);
         // The library would read the system clock; `check_times` checks both with ours.
         validation.validate_exp = false;
         validation.validate_nbf = false;
@@ -107,6 +129,29 @@ impl Tokens {
     /// Fails if [`Tokens::verify`] would refuse `user_id` (empty, too long, control characters), or if
     /// signing fails.
     pub fn issue(&self, user_id: &str, ttl: Duration) -> Result<String, IssueError> {
+        self.sign(user_id, ttl, None)
+    }
+
+    /// The token of a person who has signed in for the merchant `user_id`: it counts only as long as the
+    /// session does.
+    ///
+    /// # Errors
+    /// As [`Tokens::issue`].
+    pub fn issue_to(
+        &self,
+        user_id: &str,
+        (user, session, role): (&str, &str, &str),
+        ttl: Duration,
+    ) -> Result<String, IssueError> {
+        self.sign(user_id, ttl, Some((user, session, role)))
+    }
+
+    fn sign(
+        &self,
+        user_id: &str,
+        ttl: Duration,
+        person: Option<(&str, &str, &str)>,
+    ) -> Result<String, IssueError> {
         if !is_subject(user_id) {
             return Err(IssueError);
         }
@@ -115,9 +160,12 @@ impl Tokens {
             iss: ISSUER.to_owned(),
             sub: user_id.to_owned(),
             role: ROLE.to_owned(),
-            iat: seconds(now),
+            iat: Some(seconds(now)),
             nbf: seconds(now),
             exp: seconds(now + ttl),
+            usr: person.map(|(user, ..)| user.to_owned()),
+            sid: person.map(|(_, session, _)| session.to_owned()),
+            member: person.map(|(.., role)| role.to_owned()),
             aud: AUDIENCE,
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &wire, &self.0.signing).map_err(|_| IssueError)
@@ -150,7 +198,14 @@ impl Tokens {
             return Err(TokenError::Invalid);
         }
         self.check_times(&wire)?;
-        Ok(Claims { user_id: wire.sub })
+        let expires_at = Timestamp::from_millis(wire.exp.saturating_mul(1000));
+        let person = match (wire.usr, wire.sid, wire.member) {
+            (Some(user), Some(session), Some(role)) => Some(SignedIn { user, session, role, expires_at }),
+            (None, None, None) => None,
+            // Half a person would be a token that nothing can end.
+            _ => return Err(TokenError::Invalid),
+        };
+        Ok(Claims { user_id: wire.sub, person })
     }
 
     fn check_times(&self, wire: &Wire) -> Result<(), TokenError> {
@@ -158,7 +213,9 @@ impl Tokens {
         if now >= wire.exp.saturating_add(LEEWAY) {
             return Err(TokenError::Expired);
         }
-        if now < wire.nbf.saturating_sub(LEEWAY) || now < wire.iat.saturating_sub(LEEWAY) {
+        if now < wire.nbf.saturating_sub(LEEWAY)
+            || wire.iat.is_some_and(|iat| now < iat.saturating_sub(LEEWAY))
+        {
             return Err(TokenError::NotYetValid);
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{Account, Config, ConfigError, Problem, Provider, Role, secrets};
+use super::{Account, Config, ConfigError, Problem, Provider, Role, files, secrets};
 use crate::platform::{queue, store, telemetry};
 
 const LIVE: &str = "https://app.parcelx.in";
@@ -67,6 +67,8 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
         "must be an address and a port, such as 127.0.0.1:9100, or empty",
     );
     admin(config, &mut unless);
+    merchants(config, &mut unless);
+    files::check(config, &mut unless);
     for (name, lease) in leases(config) {
         unless(
             lease >= Duration::from_millis(500),
@@ -139,6 +141,45 @@ fn admin(config: &Config, unless: &mut impl FnMut(bool, &str, &str)) {
         own.user_header.trim().is_empty() || !own.proxies.is_empty(),
         "admin.user_header",
         "needs admin.proxies: otherwise anybody could name a user",
+    );
+}
+
+fn merchants(config: &Config, unless: &mut impl FnMut(bool, &str, &str)) {
+    let public = config.http.public_url.trim();
+    let plain = |url: &Url| {
+        let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        let here = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+        bare && url.fragment().is_none() && (url.scheme() == "https" || (url.scheme() == "http" && here))
+    };
+    unless(
+        public.is_empty() || Url::parse(public).is_ok_and(|url| plain(&url)),
+        "http.public_url",
+        "must be an address such as https://api.example.com: people get one-time codes behind it",
+    );
+    let limits = config.limits;
+    for (key, limit) in [
+        ("limits.address", limits.address),
+        ("limits.sign_in", limits.sign_in),
+        ("limits.register", limits.register),
+        ("limits.merchant", limits.merchant),
+        ("limits.key", limits.key),
+    ] {
+        unless(limit <= 60_000_000, key, "must be from 0 (none) to 60000000");
+    }
+    let Some(url) = config.mail_url() else { return };
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    let is_file = url.strip_prefix("file:").is_some_and(|path| !path.is_empty());
+    unless(
+        is_file
+            || matches!(scheme, Some("smtp" | "smtps"))
+                && Url::parse(&url).is_ok_and(|url| url.host_str().is_some_and(|h| !h.is_empty())),
+        "mail.url",
+        "must be smtps://USER:PASSWORD@HOST, or smtp://USER:PASSWORD@HOST:587?tls=required",
+    );
+    unless(
+        !public.is_empty() || config.http.bind.ip().is_loopback(),
+        "http.public_url",
+        "is needed with mail.url: links in mails begin with it",
     );
 }
 

@@ -1,8 +1,10 @@
 //! Lists of host names: `files.example.com, *.cdn.example.com`.
 
-use std::{fmt, net::IpAddr};
+use std::net::IpAddr;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
+
+use super::list::list;
 
 /// Whether every host that a database's URL names is this machine. A host name that is looked up counts as
 /// none, but for `localhost`.
@@ -51,30 +53,7 @@ fn parse(text: &str) -> Result<String, &'static str> {
 
 impl<'de> Deserialize<'de> for HostNames {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Form;
-        impl<'de> de::Visitor<'de> for Form {
-            type Value = HostNames;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(FORM.trim_start_matches("must be "))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<HostNames, E> {
-                if text.trim().is_empty() {
-                    return Ok(HostNames::default());
-                }
-                text.split(',').map(parse).collect::<Result<_, _>>().map(HostNames).map_err(E::custom)
-            }
-
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<HostNames, A::Error> {
-                let mut names = Vec::new();
-                while let Some(text) = seq.next_element::<String>()? {
-                    names.push(parse(&text).map_err(de::Error::custom)?);
-                }
-                Ok(HostNames(names))
-            }
-        }
-        d.deserialize_any(Form)
+        list(d, FORM, parse).map(Self)
     }
 }
 

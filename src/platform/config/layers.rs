@@ -35,7 +35,14 @@ pub(super) fn read(
 }
 
 /// Keys whose values are never shown.
-const SECRET: [&str; 3] = ["parcelx.access_key", "parcelx.secret_key", "auth.jwt_secret"];
+const SECRET: [&str; 6] = [
+    "parcelx.access_key",
+    "parcelx.secret_key",
+    "auth.jwt_secret",
+    "mail.url",
+    "files.access_key",
+    "files.secret_key",
+];
 
 fn in_force(settings: &Map<String, Value>, places: &Places) -> Vec<InForce> {
     let mut all = Vec::new();

@@ -1,9 +1,11 @@
 //! Lists of addresses and networks: `10.0.0.7, 10.1.0.0/16`.
 
-use std::{fmt, net::IpAddr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
+
+use super::list::list;
 
 /// Networks; an address is one of a single host. A list, or a string with commas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,30 +34,7 @@ fn parse(text: &str) -> Result<IpNet, &'static str> {
 
 impl<'de> Deserialize<'de> for Networks {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Form;
-        impl<'de> de::Visitor<'de> for Form {
-            type Value = Networks;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(FORM.trim_start_matches("must be "))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Networks, E> {
-                if text.trim().is_empty() {
-                    return Ok(Networks::default());
-                }
-                text.split(',').map(parse).collect::<Result<_, _>>().map(Networks).map_err(E::custom)
-            }
-
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Networks, A::Error> {
-                let mut all = Vec::new();
-                while let Some(text) = seq.next_element::<String>()? {
-                    all.push(parse(&text).map_err(de::Error::custom)?);
-                }
-                Ok(Networks(all))
-            }
-        }
-        d.deserialize_any(Form)
+        list(d, FORM, parse).map(Self)
     }
 }
 

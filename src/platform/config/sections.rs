@@ -5,8 +5,11 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{HostNames, Networks, Offsets, Pause, Phrases, Span};
-use crate::platform::{http::serve::Edge, telemetry::LogFormat};
+use super::{HostNames, Networks, Offsets, Origins, Pause, Phrases, Span};
+use crate::platform::{
+    http::{limits::Quotas, serve::Edge},
+    telemetry::LogFormat,
+};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +21,10 @@ pub struct Http {
     pub idle: Span,
     pub linger: Pause,
     pub connections: u32,
+    /// An address, or empty for `http://` and `bind`.
+    pub public_url: String,
+    pub proxies: Networks,
+    pub origins: Origins,
 }
 
 impl Http {
@@ -29,6 +36,7 @@ impl Http {
             idle: self.idle.get(),
             linger: self.linger.get(),
             connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
+            ..Edge::default()
         }
     }
 }
@@ -131,6 +139,49 @@ pub struct Auth {
     pub jwt_secret: SecretString,
 }
 
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimits {
+    pub address: u32,
+    pub sign_in: u32,
+    pub register: u32,
+    pub merchant: u32,
+    pub key: u32,
+}
+
+impl RateLimits {
+    #[must_use]
+    pub fn quotas(&self) -> Quotas {
+        let Self { address, sign_in, register, merchant, key } = *self;
+        Quotas { address, sign_in, register, merchant, key }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// An address, or empty for none.
+    pub url: SecretString,
+    pub from: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// `file:PATH`, `s3://BUCKET/PREFIX`, or empty.
+    pub url: String,
+    pub endpoint: String,
+    pub region: String,
+    pub access_key: SecretString,
+    pub secret_key: SecretString,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kyc {
+    pub required: bool,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
@@ -157,6 +208,21 @@ pub struct Outbox {
     pub relay_after: Span,
     pub grace: Span,
     pub every: Span,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    pub allow_private: Private,
+}
+
+/// Whether addresses that are not on the public internet may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Private {
+    Auto,
+    Yes,
+    No,
 }
 
 #[derive(Debug, Clone, Deserialize)]

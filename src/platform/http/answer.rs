@@ -26,3 +26,13 @@ pub fn json<T: Serialize + ?Sized>(status: StatusCode, value: &T) -> Response {
 pub fn ok<T: Serialize + ?Sized>(value: &T) -> Response {
     json(StatusCode::OK, value)
 }
+
+/// A response that never ends by itself: server-sent events.
+pub fn event_stream(body: Body) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    // A proxy that collects an answer before it passes it on would pass on nothing.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}

@@ -12,17 +12,24 @@
 //! used.
 
 mod faults;
+mod halves;
 mod json;
+mod path_id;
 mod query;
+mod raw;
 mod repeated;
 mod rules;
 mod strict;
+mod whole;
 mod words;
 
 pub(in crate::platform::http) use json::BodyLimit;
 pub use json::ValidJson;
+pub(crate) use path_id::path_id;
 pub use query::ValidQuery;
+pub use raw::RawBody;
 pub use rules::here;
+pub use whole::Whole;
 
 /// Reads a value that did not come from a request, with all its faults at once: the settings.
 ///

@@ -122,18 +122,23 @@ struct Alive<'a> {
     about: &'a About,
 }
 
+/// For the document.
+fn alive() -> serde_json::Value {
+    serde_json::json!({ "status": "ok", "name": "waybill", "version": "0.1.0", "providerEnv": "simulator" })
+}
+
 /// Is the process alive?
 ///
 /// Does not check any dependency: restart the process when this fails, not when `/readyz` does.
 #[utoipa::path(get, path = "/healthz", tag = "Service", security(()),
-    responses((status = 200, description = "It is alive", body = Alive)))]
+    responses((status = 200, description = "It is alive", body = Alive, example = json!(alive()))))]
 async fn healthz(State(health): State<Arc<Health>>) -> Response {
     answer::ok(&Alive { status: "ok", about: &health.about })
 }
 
 /// Is the process alive? (alias of `/healthz`)
 #[utoipa::path(get, path = "/health", tag = "Service", security(()),
-    responses((status = 200, description = "It is alive", body = Alive)))]
+    responses((status = 200, description = "It is alive", body = Alive, example = json!(alive()))))]
 async fn health(state: State<Arc<Health>>) -> Response {
     healthz(state).await
 }
@@ -156,7 +161,8 @@ struct Ready {
 /// is about to stop. Without its queue an API accepts orders, and they are booked when it is back. After
 /// a failed check the problem document also has `checks`.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
-    (status = 200, description = "It accepts requests", body = Ready),
+    (status = 200, description = "It accepts requests", body = Ready, example = json!({
+        "status": "ready", "checks": { "account": "ok", "queue": "ok", "store": "ok" } })),
     (status = 503, description = "It does not accept requests now"),
 ))]
 async fn readyz(State(health): State<Arc<Health>>) -> Response {
@@ -194,7 +200,8 @@ async fn run(name: &str, check: &Check) -> (bool, String) {
 
 /// Which version is it?
 #[utoipa::path(get, path = "/version", tag = "Service", security(()),
-    responses((status = 200, description = "Name, version and where orders go", body = About)))]
+    responses((status = 200, description = "Name, version and where orders go", body = About,
+        example = json!({ "name": "waybill", "version": "0.1.0", "providerEnv": "simulator" }))))]
 async fn version(State(health): State<Arc<Health>>) -> Response {
     answer::ok(&health.about)
 }

@@ -21,7 +21,7 @@ use tower_http::compression::{
 };
 use tracing::Instrument;
 
-use super::{Kind, Problem, extract::BodyLimit, problem};
+use super::{Kind, Problem, extract::BodyLimit, limits::Told, problem};
 use crate::{
     base::clock::Clock,
     platform::telemetry::{Counter, Durations},
@@ -85,10 +85,14 @@ pub fn apply(router: Router, limits: &Limits, clock: Clock) -> Router {
     let settings = Arc::new(Settings { limits: *limits, clock });
     router
         .fallback(async || Problem::new(Kind::NotFound, Kind::NotFound.stock_detail()))
-        .method_not_allowed_fallback(async || {
-            Problem::new(Kind::MethodNotAllowed, Kind::MethodNotAllowed.stock_detail())
-        })
+        .method_not_allowed_fallback(method_not_allowed)
         .layer((gzip, from_fn_with_state(settings, around)))
+}
+
+/// The answer to a method that a path does not know. A layer of some routes alone needs it before [`apply`]
+/// comes: it would not be around what `apply` puts there.
+pub async fn method_not_allowed() -> Problem {
+    Problem::new(Kind::MethodNotAllowed, Kind::MethodNotAllowed.stock_detail())
 }
 
 #[derive(Debug)]
@@ -124,6 +128,8 @@ async fn around(State(settings): State<Arc<Settings>>, mut request: Request, nex
     let extensions = request.extensions_mut();
     extensions.insert(id.clone());
     extensions.insert(BodyLimit(settings.limits.body));
+    let told = Told::default();
+    extensions.insert(told.clone());
     DefaultBodyLimit::max(settings.limits.body).apply(&mut request);
 
     let response = guarded(request, next, settings.limits.timeout).instrument(span.clone()).await;
@@ -132,6 +138,7 @@ async fn around(State(settings): State<Arc<Settings>>, mut request: Request, nex
         response.headers_mut().entry(name).or_insert(value);
     }
     response.headers_mut().insert(X_REQUEST_ID, id.header());
+    told.write(response.headers_mut());
 
     let took = started.elapsed();
     REQUESTS.increment(&[("method", method), ("route", route), ("status", response.status().as_str())]);

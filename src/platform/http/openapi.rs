@@ -8,7 +8,7 @@ use axum::{
     extract::Request,
     http::{HeaderValue, header},
     middleware::{Next, from_fn},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use bytes::Bytes;
@@ -38,13 +38,21 @@ const PROBLEM: &str = "application/problem+json";
 const GUIDE: &str = "\
 Accepts shipping orders and books each of them exactly once with the courier aggregator ParcelX.
 
-**Authentication.** Send `Authorization: Bearer <token>`. On this page, press *Authorize* and paste the \
-token without the word Bearer.
+**Authentication.** Send `Authorization: Bearer <token>` with an access token (`POST /auth/login`) or an API \
+key (`POST /v1/api-keys`). On this page, press *Authorize* and paste it without the word Bearer.
+
+**Limits.** Responses say in `RateLimit` how many requests are left; over a limit comes 429 with \
+`Retry-After`.
 
 **Idempotency.** There is one order per account and `clientOrderId`. Sending the same order again returns \
 200 with the existing order and the header `Idempotent-Replayed: true`; the same `clientOrderId` with \
-different content returns 422 `idempotency-payload-mismatch`. Without a `clientOrderId`, every call creates \
-a new order.
+different content returns 422 `idempotency-payload-mismatch`. The header `Idempotency-Key` stands for a \
+`clientOrderId` that is absent. Without either, every call creates a new order. Other requests are \
+idempotent by themselves, and need no key.
+
+**Limits.** A body has 256 KiB at most (a document 5 MiB), also where the longest texts of the most items \
+would need more: an order of 500 items has room for some 500 bytes each. Write letters as UTF-8, not as \
+`\\u` escapes, which are longer.
 
 **Errors** are `application/problem+json` (RFC 9457). Branch on `code`; `retryable` says whether the same \
 request may succeed later; `errors[]` lists every error of the request with a JSON Pointer. All types are \
@@ -73,7 +81,8 @@ impl Modify for Bearer {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let mut http = Http::new(HttpAuthScheme::Bearer);
         http.bearer_format = Some("JWT".to_owned());
-        http.description = Some("An access token, as `waybill token` prints it.".to_owned());
+        let what = "An access token (`POST /auth/login`, `waybill token`), or an API key (`wbk_…`).";
+        http.description = Some(what.to_owned());
         openapi.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(http));
     }
 }
@@ -104,7 +113,9 @@ pub fn docs(mut openapi: utoipa::openapi::OpenApi) -> Router {
         .default_models_expand_depth(0)
         .validator_url("none"); // otherwise the page sends the document to a third party's validator
     let page: Router = SwaggerUi::new("/docs").config(config).into();
-    page.layer(from_fn(docs_headers)).route(
+    // Who asks for nothing in particular wants to know what there is.
+    let page = page.layer(from_fn(docs_headers)).route("/", get(async || Redirect::temporary("/docs")));
+    page.route(
         "/openapi.json",
         get(async move || {
             ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], json)
@@ -146,17 +157,22 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         ("503", "Took too long, or temporarily unavailable"),
     ];
     if !public {
-        statuses.extend([("401", "No valid access token"), ("403", "The token's role may not do this")]);
+        statuses.extend([
+            ("401", "No valid access token or key"),
+            ("403", "The caller may not do this, or its merchant is suspended"),
+            ("429", "More requests than the caller's limit allows; see `RateLimit` and `Retry-After`"),
+        ]);
     }
     if has_body {
         statuses.extend([
             ("400", "The body is not valid JSON"),
-            ("413", "The body is too large"),
+            ("413", "The body is larger than 256 KiB"),
             ("415", "The body is not sent as JSON"),
             ("422", "Fields are missing or not valid; every one is listed"),
         ]);
     }
     let responses = &mut operation.responses.responses;
+    let creates = responses.contains_key("201");
     for (status, description) in statuses {
         responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(description)));
     }
@@ -174,8 +190,9 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         if let RefOr::T(response) = response
             && let Some(RefOr::T(content)) = response.content.get_mut(PROBLEM)
         {
-            let kinds =
-                Kind::ALL.into_iter().filter(|kind| kind.status().as_str() == status && kind.fits(has_body));
+            let kinds = Kind::ALL
+                .into_iter()
+                .filter(|kind| kind.status().as_str() == status && kind.fits(has_body, creates));
             content
                 .examples
                 .extend(kinds.map(|kind| (kind.code().to_owned(), RefOr::T(example(kind, path)))));

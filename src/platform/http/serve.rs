@@ -5,6 +5,7 @@
 //! file descriptors run out, and an end that leaves no request unanswered that a client has written.
 
 mod activity;
+mod deaf;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use self::activity::{Activity, Watched};
+use crate::platform::telemetry::Counter;
 
 /// The read buffer of a connection, which also limits the size of the headers; hyper refuses larger ones with
 /// a 431 without a body.
@@ -31,11 +33,18 @@ const MAX_BUFFER: usize = 64 * 1024;
 /// to be noticed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a connection that is being made may take to come into the listen queue, once nobody else may
+/// begin to connect: a way around the world and back.
+const HANDSHAKES: Duration = Duration::from_millis(300);
+
 /// How long a connection that was accepted and has not sent yet is waited for at the end.
 const FIRST_BYTES: Duration = Duration::from_secs(1);
 
 /// The same for one that is idle: its next request may be on its way.
 const LAST_BYTES: Duration = Duration::from_millis(250);
+
+static STALLED: Counter =
+    Counter::new("waybill_http_stalled_total", "Connections that were closed because nobody read from them.");
 
 /// The times and limits of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +57,8 @@ pub struct Edge {
     pub linger: Duration,
     /// At most so many connections; further ones wait to be accepted.
     pub connections: usize,
+    /// How long a client may take nothing of a response before its connection is closed.
+    pub stall: Duration,
 }
 
 impl Default for Edge {
@@ -57,6 +68,7 @@ impl Default for Edge {
             idle: Duration::from_secs(75),
             linger: Duration::ZERO,
             connections: 10_000,
+            stall: Duration::from_secs(30),
         }
     }
 }
@@ -88,8 +100,8 @@ pub async fn serve(
 }
 
 /// [`serve`] with these times. When it is to stop, it goes on accepting for a while, answers everything with
-/// `Connection: close`, then empties the listen queue, and only then closes it. Connections that were
-/// accepted and have not sent yet are served.
+/// `Connection: close`, then takes no further ones, empties the listen queue, and only then closes it.
+/// Connections that were accepted and have not sent yet are served.
 ///
 /// # Errors
 /// As [`serve`].
@@ -101,39 +113,24 @@ pub async fn serve_at(
     drain: Duration,
 ) -> io::Result<()> {
     let closing = CancellationToken::new();
-    let mut connections = JoinSet::new();
     let permits = Arc::new(Semaphore::new(edge.connections.max(1)));
     let peer = Peer { router, edge, soon: stopping.soon.clone(), closing: closing.clone() };
-    let over = lingered(&stopping, edge.linger);
-    tokio::pin!(over);
-    loop {
-        let accepted = tokio::select! {
-            () = &mut over => break,
-            Some(_) = connections.join_next() => continue, // removes a finished one
-            accepted = accept(&listener, &permits) => accepted,
-        };
-        match accepted {
-            Ok((stream, address, permit)) => {
-                drop(connections.spawn(peer.clone().run(stream, address, permit)));
-            }
-            Err(error) if is_of_connection(&error) => {
-                tracing::debug!(%error, "a connection ended before it was accepted");
-            }
-            Err(error) => {
-                tracing::error!(%error, "cannot accept connections; trying again");
-                tokio::select! {
-                    () = &mut over => break,
-                    () = tokio::time::sleep(ACCEPT_PAUSE) => {}
-                }
-            }
+    let mut served = Served { peer, permits, connections: JoinSet::new() };
+    served.until(lingered(&stopping, edge.linger), &listener).await;
+    // A person who waits at a terminal has no clients left over.
+    if !edge.linger.is_zero() && !stopping.hurry.is_cancelled() {
+        match deaf::deafen(&listener) {
+            Ok(()) => served.until(tokio::time::sleep(HANDSHAKES), &listener).await,
+            Err(error) => tracing::debug!(%error, "connections are taken until the listener ends"),
         }
     }
-    // Whoever is in the queue has a connection by their own account.
-    while let Some(Ok((stream, address, permit))) = accept(&listener, &permits).now_or_never() {
-        connections.spawn(peer.clone().run(stream, address, permit));
+    // Whoever is in the queue has a connection by their own account, also beyond the limit.
+    while let Some(Ok((stream, address))) = listener.accept().now_or_never() {
+        served.connections.spawn(served.peer.clone().run(stream, address, None));
     }
     drop(listener);
     closing.cancel();
+    let mut connections = served.connections;
     let all = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(drain, all).await.is_err() {
         tracing::warn!(
@@ -143,6 +140,42 @@ pub async fn serve_at(
     }
     connections.shutdown().await;
     Ok(())
+}
+
+/// A server's connections.
+struct Served {
+    peer: Peer,
+    permits: Arc<Semaphore>,
+    connections: JoinSet<()>,
+}
+
+impl Served {
+    /// Accepts connections until then.
+    async fn until(&mut self, over: impl Future<Output = ()>, listener: &TcpListener) {
+        tokio::pin!(over);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut over => return,
+                Some(_) = self.connections.join_next() => continue, // removes a finished one
+                accepted = accept(listener, &self.permits) => accepted,
+            };
+            match accepted {
+                Ok((stream, address, permit)) => {
+                    self.connections.spawn(self.peer.clone().run(stream, address, Some(permit)));
+                }
+                Err(error) if is_of_connection(&error) => {
+                    tracing::debug!(%error, "a connection ended before it was accepted");
+                }
+                Err(error) => {
+                    tracing::error!(%error, "cannot accept connections; trying again");
+                    tokio::select! {
+                        () = &mut over => return,
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    }
+                }
+            }
+        }
+    }
 }
 
 async fn lingered(stopping: &Stopping, linger: Duration) {
@@ -172,7 +205,7 @@ struct Peer {
 }
 
 impl Peer {
-    async fn run(self, stream: TcpStream, peer: SocketAddr, _permit: OwnedSemaphorePermit) {
+    async fn run(self, stream: TcpStream, peer: SocketAddr, _permit: Option<OwnedSemaphorePermit>) {
         // A small response must not wait for more bytes. If this fails, the connection is served anyway.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -185,13 +218,20 @@ impl Peer {
             .header_read_timeout(self.edge.idle)
             .keep_alive(true)
             .max_buf_size(MAX_BUFFER);
-        let io = TokioIo::new(Watched::new(stream, activity.clone()));
-        let mut connection =
-            std::pin::pin!(server.serve_connection(io, service(self.clone(), peer, activity.clone())));
+        let (io, closed) = Watched::new(stream, activity.clone());
+        // Boxed, so that it can be dropped: what is no HTTP any more outlives it.
+        let connection =
+            server.serve_connection(TokioIo::new(io), service(self.clone(), peer, activity.clone()));
+        let mut connection = Box::pin(connection.with_upgrades());
         let slow = activity.slow_headers(self.edge.headers);
         let ended = tokio::select! {
             biased;
             ended = connection.as_mut() => Some(ended),
+            () = activity.stalled(self.edge.stall) => {
+                STALLED.increment(&[]);
+                tracing::info!(%peer, "a connection was closed: its client does not read");
+                return;
+            }
             () = slow => {
                 tracing::debug!(%peer, "a connection was closed: its headers did not come in time");
                 return;
@@ -212,7 +252,7 @@ impl Peer {
                         if activity.is_answering() {
                             connection.as_mut().graceful_shutdown();
                         }
-                        connection.await
+                        connection.as_mut().await
                     }
                     () = tokio::time::sleep(waits) => Ok(()),
                 }
@@ -221,6 +261,9 @@ impl Peer {
         if let Err(error) = ended {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
+        drop(connection);
+        // A WebSocket says goodbye by itself; until then it has this connection's place.
+        drop(closed.await);
     }
 }
 

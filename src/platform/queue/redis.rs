@@ -20,6 +20,7 @@ mod examine;
 mod inspect;
 mod jobs;
 mod link;
+mod marks;
 mod owner;
 mod reply;
 mod scripts;
@@ -133,7 +134,7 @@ impl RedisQueue {
                 tracing::warn!(%error, "the queue is away; jobs wait until it is there");
             }
         }
-        Ok(Queue { broker: queue.clone(), inspect: queue.clone(), manage: queue })
+        Ok(Queue { broker: queue.clone(), inspect: queue.clone(), manage: queue.clone(), marks: Some(queue) })
     }
 
     /// What the keys of a queue begin with.

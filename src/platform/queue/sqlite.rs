@@ -61,7 +61,7 @@ impl SqliteQueue {
         let shared = Arc::clone(&queue.shared);
         let poller = std::thread::Builder::new().name("queue-poller".to_owned()).spawn(move || shared.poll());
         poller.map_err(|e| QueueError::Unavailable(format!("{path}: {e}")))?;
-        Ok(Queue { broker: queue.clone(), inspect: queue.clone(), manage: queue })
+        Ok(Queue { broker: queue.clone(), inspect: queue.clone(), manage: queue, marks: None })
     }
 
     /// All but the poller, so that a test can tell what wakes a claim without it.

@@ -12,10 +12,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use validator::Validate;
 
-use super::{faults::Search, repeated, strict};
+use super::{faults::Search, halves, repeated, strict};
 use crate::platform::http::{Kind, Problem};
 
 /// A JSON body that has the form of `T` and keeps all its rules.
+///
+/// A byte order mark before it is no fault: tools of Windows write one.
 ///
 /// Refusals: 415 unless it is JSON in UTF-8 without a content encoding, 413 above the limit, 400 when it is
 /// no JSON, and 422 with **every** wrong, missing, unknown or repeated field and every broken rule, each with
@@ -39,30 +41,43 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for ValidJso
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
-        check_media_type(request.headers()).map_err(|why| Problem::new(Kind::UnsupportedMediaType, why))?;
-        let limit = request.extensions().get::<BodyLimit>().copied().unwrap_or(DEFAULT_LIMIT);
-        let waits = request.headers().contains_key(header::EXPECT);
-        parse(&read(request.into_body(), limit.0, waits).await?).map(Self)
+        parse(text(&whole(request).await?)?).map(Self)
     }
 }
 
-/// A body that may be left out: nothing when there is none, and no `Content-Type` that promises one.
+/// A body that may be left out: nothing when there is none, and no `Content-Type` that promises one, or when
+/// it is `null`.
 impl<S: Send + Sync, T: DeserializeOwned + Validate> OptionalFromRequest<S> for ValidJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+    async fn from_request(request: Request, _state: &S) -> Result<Option<Self>, Problem> {
         if !request.headers().contains_key(header::CONTENT_TYPE) && request.body().is_end_stream() {
             return Ok(None);
         }
-        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
+        let bytes = whole(request).await?;
+        let text = text(&bytes)?;
+        if text.trim_ascii() == "null" { Ok(None) } else { parse(text).map(Self).map(Some) }
     }
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), &'static str> {
+async fn whole(request: Request) -> Result<Bytes, Problem> {
+    check_media_type(request.headers()).map_err(|why| Problem::new(Kind::UnsupportedMediaType, why))?;
+    let limit = request.extensions().get::<BodyLimit>().copied().unwrap_or(DEFAULT_LIMIT);
+    let waits = request.headers().contains_key(header::EXPECT);
+    read(request.into_body(), limit.0, waits).await
+}
+
+/// Nothing here unpacks a body: what is small on its way could be large.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), &'static str> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
         return Err("The body must be sent without a Content-Encoding.");
     }
+    Ok(())
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), &'static str> {
+    check_encoding(headers)?;
     let given = headers.get(header::CONTENT_TYPE);
     let given = given.ok_or("The header Content-Type is missing; it must be application/json.")?;
     let given = given.to_str().unwrap_or("").to_ascii_lowercase();
@@ -79,7 +94,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), &'static str> {
 
 /// The whole body, if it is no longer than `limit`, whatever `Content-Length` says. `waits`: the client sends
 /// the body only when it is asked for (`Expect: 100-continue`), which reading does.
-async fn read(mut body: Body, limit: usize, waits: bool) -> Result<Bytes, Problem> {
+pub(super) async fn read(mut body: Body, limit: usize, waits: bool) -> Result<Bytes, Problem> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced <= limit {
         match Limited::new(&mut body, limit).collect().await {
@@ -99,26 +114,37 @@ async fn read(mut body: Body, limit: usize, waits: bool) -> Result<Bytes, Proble
     Err(Problem::new(Kind::PayloadTooLarge, format!("The body is larger than {limit} bytes.")))
 }
 
-fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
-    let malformed = |why: String| Problem::new(Kind::MalformedBody, why);
+fn malformed(why: String) -> Problem {
+    Problem::new(Kind::MalformedBody, why)
+}
+
+/// The text of a body, without a byte order mark.
+fn text(bytes: &[u8]) -> Result<&str, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|e| {
         malformed(format!("The body is not UTF-8: byte {} does not belong there.", e.valid_up_to() + 1))
     })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_ascii().is_empty() {
         return Err(malformed("The body is empty; it must be a JSON document.".to_owned()));
     }
+    Ok(text)
+}
+
+fn parse<T: DeserializeOwned + Validate>(text: &str) -> Result<T, Problem> {
     // A good body is read straight from the text; only another one is looked at again, for all its faults.
     if let Ok(body) = strict::from_str::<T>(text)
         && body.validate().is_ok()
     {
         return Ok(body);
     }
-    let value = match serde_json::from_str(text) {
-        // The texts of these are fixed ones with a line and a column.
-        Err(e) if !e.is_data() => return Err(malformed(format!("The body is not valid JSON: {e}."))),
-        value => value.unwrap_or_default(),
+    let (value, mut faults) = match serde_json::from_str(text) {
+        Err(e) if !e.is_data() => match halves::read(text) {
+            Some(found) => found,
+            // The texts of these are fixed ones with a line and a column.
+            None => return Err(malformed(format!("The body is not valid JSON: {e}."))),
+        },
+        value => (value.unwrap_or_default(), BTreeSet::new()),
     };
-    let mut faults = BTreeSet::new();
     repeated::find(text, "", &mut faults);
     // serde_json gives a key of its own a meaning; nobody means it, and what it leads to is no body.
     let Err(found) = (Search { value, faults, ..Search::default() }).read::<T>() else {

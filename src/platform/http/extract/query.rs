@@ -10,7 +10,10 @@ use serde_json::{Map, Value};
 use validator::Validate;
 
 use super::faults::Search;
-use crate::platform::http::{FieldError, Kind, Problem};
+use crate::{
+    base::timestamp::Timestamp,
+    platform::http::{FieldError, Kind, Problem},
+};
 
 /// The query string as a `T`, a flat struct whose fields are texts, numbers, booleans, unit enums or options
 /// of them.
@@ -33,6 +36,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequestParts<S> for Val
                 faults.insert(FieldError::parameter(short(&name), "duplicate", "is given more than once"));
             }
         }
+        let given = values.clone();
         match (Search { value: Value::Object(values), texts: true, ..Search::default() }).read() {
             Ok(query) if faults.is_empty() => return Ok(Self(query)),
             Ok(_) => {}
@@ -43,7 +47,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequestParts<S> for Val
                     .trim_start_matches('/')
                     .replace("~1", "/")
                     .replace("~0", "~");
-                FieldError::parameter(name, fault.code, fault.detail)
+                let plus = given.get(&name).and_then(Value::as_str).is_some_and(has_lost_its_plus);
+                let detail = if plus { format!("{}; write + as %2B", fault.detail) } else { fault.detail };
+                FieldError::parameter(name, fault.code, detail)
             })),
         }
         let faults: Vec<_> = faults.into_iter().collect();
@@ -53,4 +59,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequestParts<S> for Val
         };
         Err(Problem::new(Kind::InvalidQuery, detail).errors(faults))
     }
+}
+
+/// A plus sign in a query is read as a blank, so that of a time with an offset arrives as one.
+fn has_lost_its_plus(value: &str) -> bool {
+    value.contains(' ') && Timestamp::parse(&value.replace(' ', "+")).is_ok()
 }

@@ -57,15 +57,22 @@ impl ProblemBody<'_> {
     pub(in crate::platform::http) fn example(kind: Kind, instance: &str) -> Value {
         let at = |pointer, code, detail| vec![FieldError::pointer(pointer, code, detail)];
         let errors = match kind {
-            Kind::ValidationFailed => at("/consignee/mobile", "length", "must be exactly 10 digits"),
+            Kind::ValidationFailed => at("/consignee/mobile", "digits", "must be exactly 10 digits"),
             Kind::IdempotencyPayloadMismatch => {
                 at("/clientOrderId", "taken", "belongs to another order of yours")
             }
             Kind::InvalidQuery => vec![FieldError::parameter("limit", "range", "must be from 1 to 100")],
             _ => Vec::new(),
         };
+        // As the service writes it where there is one fault.
+        let detail = errors.first().filter(|_| kind == Kind::ValidationFailed).map_or_else(
+            || Cow::Borrowed(kind.stock_detail()),
+            |error| format!("{} {}.", error.pointer.as_deref().unwrap_or_default(), error.detail).into(),
+        );
         let body = ProblemBody {
             errors: &errors,
+            message: detail.clone(),
+            detail,
             ..of_kind(kind, instance, "req_019aa3f1c2d47e5f8a9b0c1d2e3f4a5b")
         };
         serde_json::to_value(body).unwrap_or_default()

@@ -12,6 +12,7 @@ pub enum Kind {
     BadRequest,
     Unauthenticated,
     Forbidden,
+    KycRequired,
     NotFound,
     MethodNotAllowed,
     ConflictState,
@@ -45,7 +46,7 @@ const fn retryable(entry: Entry) -> Entry {
 }
 
 impl Kind {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::ValidationFailed,
         Self::MalformedBody,
         Self::InvalidQuery,
@@ -53,6 +54,7 @@ impl Kind {
         Self::BadRequest,
         Self::Unauthenticated,
         Self::Forbidden,
+        Self::KycRequired,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::ConflictState,
@@ -121,12 +123,21 @@ impl Kind {
                 "The token is valid, but its role may not call this operation. Use a token of the right \
                  role; a new token of the same role will not help.",
             ),
+            Self::KycRequired => entry(
+                "kyc-required",
+                StatusCode::FORBIDDEN,
+                "The merchant's KYC is not approved",
+                "This installation books orders only for merchants whose KYC is approved. Complete it with \
+                 `PUT /v1/kyc` and `PUT /v1/kyc/documents/{kind}`, hand it in with `POST /v1/kyc/submit`, \
+                 and send the order again once `GET /v1/kyc` says `approved`. The `clientOrderId` is still \
+                 free.",
+            ),
             Self::NotFound => entry(
                 "not-found",
                 StatusCode::NOT_FOUND,
                 "There is nothing here",
                 "The path does not exist, or the resource does not exist for this account; the response is \
-                 the same. Paths have no trailing slash.",
+                 the same. Paths have no trailing slash. `/docs` describes every path.",
             ),
             Self::MethodNotAllowed => entry(
                 "method-not-allowed",
@@ -174,9 +185,9 @@ impl Kind {
             Self::UnsupportedMediaType => entry(
                 "unsupported-media-type",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The body must be JSON",
-                "Send `Content-Type: application/json`, in UTF-8 and without a `Content-Encoding`. Responses \
-                 are always JSON, whatever `Accept` says.",
+                "The body has the wrong type or encoding",
+                "Send `Content-Type: application/json`, in UTF-8 and without a `Content-Encoding`; a \
+                 document is sent as it is, without one, too. Responses are JSON, whatever `Accept` says.",
             ),
             Self::HeadersTooLarge => entry(
                 "headers-too-large",
@@ -251,8 +262,9 @@ impl Kind {
     }
 
     /// Whether a request with or without a body can get this problem; for the OpenAPI document.
-    pub(in crate::platform::http) fn fits(self, has_body: bool) -> bool {
+    pub(in crate::platform::http) fn fits(self, has_body: bool, creates: bool) -> bool {
         match self {
+            Self::IdempotencyPayloadMismatch | Self::KycRequired => creates,
             Self::MalformedBody | Self::BadRequest => has_body,
             Self::InvalidQuery | Self::InvalidCursor | Self::ProviderRefused | Self::ProviderAnswer => {
                 !has_body

@@ -52,7 +52,8 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
 ///
 /// Errors are problem documents (RFC 9457). This lists their types, with advice for each.
 #[utoipa::path(get, path = "/problems", tag = "Errors", operation_id = "listProblemTypes", security(()),
-    responses((status = 200, description = "All types", body = Vec<ProblemType>)))]
+    responses((status = 200, description = "All types", body = Vec<ProblemType>,
+        example = json!([ProblemType::from(Kind::NotFound)]))))]
 async fn list_problem_types() -> Response {
     answer::ok(&Kind::ALL.map(ProblemType::from))
 }
@@ -64,7 +65,8 @@ async fn list_problem_types() -> Response {
     get, path = "/problems/{code}", tag = "Errors", operation_id = "getProblemType", security(()),
     params(("code" = String, Path, description = "the `code` of a problem document", example = "not-found")),
     responses(
-        (status = 200, description = "The type", body = ProblemType),
+        (status = 200, description = "The type", body = ProblemType,
+            example = json!(ProblemType::from(Kind::NotFound))),
         (status = 404, description = "No type has this code"),
     )
 )]

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::Notify,
+    sync::{Notify, oneshot},
     time::Instant,
 };
 
@@ -24,6 +24,8 @@ struct Shared {
     state: Mutex<State>,
     /// The headers of a request have begun.
     begun: Notify,
+    /// Something could not be written.
+    stalled: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +36,8 @@ struct State {
     answering: bool,
     /// Since when headers are being read.
     headers_since: Option<Instant>,
+    /// Since when the client takes nothing of what is to be written.
+    stalled_since: Option<Instant>,
 }
 
 impl Activity {
@@ -47,6 +51,17 @@ impl Activity {
         if !state.answering && state.headers_since.is_none() {
             state.headers_since = Some(Instant::now());
             self.0.begun.notify_one();
+        }
+    }
+
+    /// Whether a write came through.
+    fn wrote(&self, through: bool) {
+        let mut state = self.state();
+        if through {
+            state.stalled_since = None;
+        } else if state.stalled_since.is_none() {
+            state.stalled_since = Some(Instant::now());
+            self.0.stalled.notify_one();
         }
     }
 
@@ -96,16 +111,37 @@ impl Activity {
     }
 }
 
-/// A stream that tells when bytes come.
+impl Activity {
+    /// Returns when a client has taken nothing for `limit` although there was something to be written.
+    pub(super) async fn stalled(&self, limit: Duration) {
+        loop {
+            let since = self.state().stalled_since;
+            let Some(since) = since else {
+                self.0.stalled.notified().await;
+                continue;
+            };
+            tokio::time::sleep_until(since + limit).await;
+            if self.state().stalled_since == Some(since) {
+                return;
+            }
+        }
+    }
+}
+
+/// A stream that tells when bytes come and go.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     stream: S,
     activity: Activity,
+    /// Dropped with the stream, also by whoever has taken it over for another protocol.
+    _alive: oneshot::Sender<()>,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, activity: Activity) -> Self {
-        Self { stream, activity }
+    /// The stream, and what tells when it is closed.
+    pub(super) fn new(stream: S, activity: Activity) -> (Self, oneshot::Receiver<()>) {
+        let (alive, closed) = oneshot::channel();
+        (Self { stream, activity, _alive: alive }, closed)
     }
 }
 
@@ -126,7 +162,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.activity.wrote(polled.is_ready());
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -142,7 +180,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.activity.wrote(polled.is_ready());
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

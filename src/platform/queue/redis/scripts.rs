@@ -59,4 +59,5 @@ scripts! {
     PROMOTE = "common" "promote";
     REMOVE = "common" "remove";
     LOG = "common" "log";
+    PUSH_MARKS = "push_marks";
 }

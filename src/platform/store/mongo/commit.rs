@@ -7,7 +7,10 @@ use std::{sync::Arc, time::Duration};
 use bson::{RawDocumentBuf, doc};
 use mongodb::{
     Client, ClientSession, Database,
-    error::{Error, Result as Answer, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
+    error::{
+        Error, ErrorKind, InsertManyError, Result as Answer, TRANSIENT_TRANSACTION_ERROR,
+        UNKNOWN_TRANSACTION_COMMIT_RESULT,
+    },
     options::{Acknowledgment, ReadConcern, WriteConcern},
 };
 
@@ -54,11 +57,12 @@ enum Undone {
 /// One attempt. A session that is dropped on the way aborts its transaction.
 async fn attempt(client: Client, database: Database, writes: Arc<Vec<Write>>) -> Result<(), Undone> {
     let mut session = begin(&client).await.map_err(|error| failed(0, error))?;
-    for (at, write) in writes.iter().enumerate() {
-        match one(&database, &mut session, write).await {
-            Ok(true) => {}
+    let mut at = 0;
+    for run in writes.chunk_by(Write::goes_with) {
+        match some(&database, &mut session, run).await {
+            Ok(true) => at += run.len(),
             Ok(false) => return abort(session, Undone::Lost { at }).await,
-            Err(error) => return abort(session, failed(at, error)).await,
+            Err(error) => return abort(session, failed(at + first_refused(&error), error)).await,
         }
     }
     for n in 0.. {
@@ -86,15 +90,37 @@ async fn begin(client: &Client) -> Answer<ClientSession> {
     Ok(session)
 }
 
-async fn one(database: &Database, session: &mut ClientSession, write: &Write) -> Answer<bool> {
-    let collection = database.collection::<RawDocumentBuf>(write.collection);
-    match write.replaces {
-        None => collection.insert_one(&write.doc).session(session).await.map(|_| true),
+impl Write {
+    /// Inserts into one collection, one after the other, are one command.
+    fn goes_with(&self, next: &Self) -> bool {
+        self.replaces.is_none() && next.replaces.is_none() && self.collection == next.collection
+    }
+}
+
+/// One replacement, or some inserts into one collection. `false`: the version is another one.
+async fn some(database: &Database, session: &mut ClientSession, run: &[Write]) -> Answer<bool> {
+    let Some(first) = run.first() else { return Ok(true) };
+    let collection = database.collection::<RawDocumentBuf>(first.collection);
+    match first.replaces {
+        None => {
+            let docs = run.iter().map(|write| &write.doc);
+            collection.insert_many(docs).session(session).await.map(|_| true)
+        }
         Some(version) => {
-            let old = doc! { "_id": &write.id, "version": version };
-            let replaced = collection.replace_one(old, &write.doc).session(session).await?;
+            let old = doc! { "_id": &first.id, "version": version };
+            let replaced = collection.replace_one(old, &first.doc).session(session).await?;
             Ok(replaced.matched_count == 1)
         }
+    }
+}
+
+/// Which of several inserts was refused: they are made in order, until one is.
+fn first_refused(error: &Error) -> usize {
+    match error.kind.as_ref() {
+        ErrorKind::InsertMany(InsertManyError { write_errors: Some(errors), .. }) => {
+            errors.first().map_or(0, |error| error.index)
+        }
+        _ => 0,
     }
 }
 

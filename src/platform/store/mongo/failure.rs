@@ -4,7 +4,8 @@
 //! and against a write that may have been done being told as failed.
 
 use mongodb::error::{
-    Error, ErrorKind, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR, WriteError, WriteFailure,
+    Error, ErrorKind, InsertManyError, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR, WriteError,
+    WriteFailure,
 };
 
 use crate::platform::store::StoreError;
@@ -50,6 +51,10 @@ pub(super) fn meaning(place: &str, error: &Error) -> Failure {
         ErrorKind::Write(WriteFailure::WriteError(WriteError { code, message, .. })) => {
             of_write(place, *code, message)
         }
+        ErrorKind::InsertMany(InsertManyError { write_errors: Some(errors), .. }) => match errors.first() {
+            Some(refused) => of_write(place, refused.code, &refused.message),
+            None => Failure::Unknown(format!("{place}: the driver failed")),
+        },
         ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => {
             Failure::Unknown(format!("{place}: the write is not yet safe (code {})", concern.code))
         }
