@@ -1,14 +1,11 @@
 //! `waybill account`: shows why an account is held, and lifts the hold.
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 
-use super::open::open;
+use super::{by::By, open::open};
 use crate::{
-    features::{
-        audit::{AuditContext, Via},
-        provider_accounts::{Account, standing},
-    },
-    platform::config::{Config, operator},
+    features::provider_accounts::{Account, standing},
+    platform::config::Config,
 };
 
 #[derive(Debug, clap::Args)]
@@ -26,12 +23,8 @@ enum Command {
     Lift {
         /// The account; by default the one of these settings.
         id: Option<String>,
-        /// Who lifts it; by default the user of this machine.
-        #[arg(long, value_name = "NAME")]
-        actor: Option<String>,
-        /// The reason, which is kept in the audit log.
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
+        #[command(flatten)]
+        by: By,
     },
 }
 
@@ -47,10 +40,8 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
                 super::say(&line(&account))?;
             }
         }
-        Command::Lift { id, actor, reason } => {
-            let name = actor.unwrap_or_else(operator);
-            let by =
-                AuditContext::new(&name, Via::Cli, &reason).map_err(|e| anyhow!("--actor, --reason: {e}"))?;
+        Command::Lift { id, by } => {
+            let by = by.sign()?;
             let id = id.unwrap_or_else(|| app.accounts.id().to_owned());
             let hold = app.accounts.lift(&id, &by).await?;
             super::say(&format!("{id}: the hold ({}, since {}) is lifted", hold.kind, hold.since))?;

@@ -3,10 +3,12 @@
 mod password;
 
 pub(super) use self::password::{generated, write_first};
-use anyhow::anyhow;
 use secrecy::SecretString;
 
-use super::open::{open, open_or_make};
+use super::{
+    by::ByAnyReason,
+    open::{open, open_or_make},
+};
 use crate::{
     admin::{
         people::{Changes, NewUser, People},
@@ -47,7 +49,7 @@ enum Command {
         #[arg(long)]
         reveal: bool,
         #[command(flatten)]
-        by: By,
+        by: ByAnyReason,
     },
     /// Set a user's password anew. The user's sessions end.
     Passwd(One),
@@ -63,17 +65,7 @@ enum Command {
 struct One {
     name: String,
     #[command(flatten)]
-    by: By,
-}
-
-#[derive(Debug, clap::Args)]
-struct By {
-    /// Who does it; by default the user of this machine.
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
-    /// The reason, which is kept in the audit log.
-    #[arg(long, value_name = "TEXT", default_value = "on the command line")]
-    reason: String,
+    by: ByAnyReason,
 }
 
 fn role(text: &str) -> Result<Role, String> {
@@ -96,7 +88,7 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
             all.iter().try_for_each(|user| super::say(&line(user)))?;
         }
         Command::Add { name, role, reveal, by } => {
-            let by = sign(&by)?;
+            let by = by.sign()?;
             let user = NewUser { name, role, reveal, password: password::ask()? };
             let user = people.add(user, &by).await?;
             super::say(&format!("{} is added, {}", user.id, user.role))?;
@@ -119,15 +111,10 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
 }
 
 async fn change(people: &People, one: &One, changes: Changes) -> anyhow::Result<()> {
-    let by = sign(&one.by)?;
+    let by = one.by.sign()?;
     let user = people.change(&one.name, changes, &by).await?;
     super::say(&line(&user))?;
     Ok(())
-}
-
-fn sign(by: &By) -> anyhow::Result<AuditContext> {
-    let actor = by.actor.clone().unwrap_or_else(operator);
-    AuditContext::new(&actor, Via::Cli, &by.reason).map_err(|e| anyhow!("--actor, --reason: {e}"))
 }
 
 fn line(user: &AdminUser) -> String {

@@ -2,13 +2,10 @@
 
 use anyhow::{Context, anyhow};
 
-use super::open::open;
+use super::{by::By, open::open};
 use crate::{
-    features::{
-        audit::{AuditContext, Via},
-        operations::{Operation, service::Change},
-    },
-    platform::config::{Config, operator},
+    features::operations::{Operation, service::Change},
+    platform::config::Config,
 };
 
 /// How many are listed.
@@ -37,12 +34,8 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct Of {
     id: String,
-    /// Who does it; by default the user of this machine.
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
-    /// The reason, which is kept in the audit log.
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
+    #[command(flatten)]
+    by: By,
 }
 
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
@@ -71,9 +64,7 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         Command::Resume(of) => (of, Change::Resume),
         Command::Cancel(of) => (of, Change::Cancel),
     };
-    let name = of.actor.unwrap_or_else(operator);
-    let by = AuditContext::new(&name, Via::Cli, &of.reason).map_err(|e| anyhow!("--actor, --reason: {e}"))?;
-    super::say(&line(&operations.change(&of.id, change, &by).await?))?;
+    super::say(&line(&operations.change(&of.id, change, &of.by.sign()?).await?))?;
     Ok(())
 }
 

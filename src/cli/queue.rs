@@ -2,13 +2,10 @@
 
 use anyhow::{Context, anyhow};
 
-use super::open::open;
+use super::{by::By, open::open};
 use crate::{
-    features::{
-        audit::{AuditContext, Via},
-        queues::{Action, Overview, Queues},
-    },
-    platform::config::{Config, operator},
+    features::queues::{Action, Overview, Queues},
+    platform::config::Config,
 };
 
 #[derive(Debug, clap::Args)]
@@ -49,16 +46,6 @@ struct Job {
     by: By,
 }
 
-#[derive(Debug, clap::Args)]
-struct By {
-    /// Who does it; by default the user of this machine.
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
-    /// The reason, which is kept in the audit log.
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
-}
-
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
     let queues = Queues::new(app.queue.clone(), app.store.clone(), app.clock.clone(), crate::app::queues());
@@ -80,10 +67,7 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     if !all.contains(queue) {
         return Err(anyhow!("there is no queue `{}`; there are: {}", printable(queue), all.join(", ")));
     }
-    let actor = by.actor.clone().unwrap_or_else(operator);
-    let by =
-        AuditContext::new(&actor, Via::Cli, &by.reason).map_err(|e| anyhow!("--actor, --reason: {e}"))?;
-    queues.act(queue, action, &by).await?;
+    queues.act(queue, action, &by.sign()?).await?;
     super::say(&format!("{queue}: {}: done", action.name()))?;
     Ok(())
 }

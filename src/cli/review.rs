@@ -12,23 +12,20 @@ use url::Url;
 
 pub(super) use self::args::Command;
 use self::{
-    args::{Adopt, Change, Exchange, Many, One, Resend},
+    args::{Adopt, Change, Erase, Exchange, Many, One, Resend},
     print::Printer,
 };
-use super::serve::SIMULATOR;
+use super::{by, serve::SIMULATOR};
 use crate::{
     app::App,
     base::{clock::Clock, ids},
-    features::{
-        audit::{AuditContext, Via},
-        orders::{
-            model::{Order, ReviewOf},
-            review::Fate,
-            service::review::{Action, Item, Report, ReviewError, ReviewFilter, ReviewService, Trust},
-        },
+    features::orders::{
+        model::{Order, ReviewOf},
+        review::Fate,
+        service::review::{Action, Item, Report, ReviewError, ReviewFilter, ReviewService, Trust},
     },
     platform::{
-        config::{Account, Config, Provider, Role, operator},
+        config::{Account, Config, Provider, Role},
         telemetry,
     },
     provider::carrier::ProviderEnv,
@@ -55,6 +52,7 @@ pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> 
         Command::Exchange(own) => {
             (Box::pin(exchange(&app, &reviews(&own.change)?, &own)).await?, own.change.json)
         }
+        Command::Erase(own) => (erase(&app, &reviews(&own.change)?, &own).await?, own.change.json),
         Command::Resend(own) => (resend(&app, &reviews(&own.change)?, &own).await?, own.change.json),
         Command::CancelShipment(own) => {
             let result = reviews(&own.change)?.cancel_shipment(&own.id, own.awb.as_deref()).await;
@@ -88,9 +86,7 @@ async fn open(config: Config) -> anyhow::Result<(Account, App)> {
 }
 
 fn review_service(app: &App, account: &Account, change: &Change) -> anyhow::Result<ReviewService> {
-    let name = change.actor.clone().unwrap_or_else(operator);
-    let by = AuditContext::new(&name, Via::Cli, &change.reason)
-        .map_err(|e| anyhow::anyhow!("--actor, --reason: {e}"))?;
+    let by = by::sign(change.actor.as_deref(), &change.reason)?;
     Ok(app.state.orders.review_service(app.carrier(account.clone())?, by))
 }
 
@@ -191,6 +187,15 @@ async fn exchange(app: &App, reviews: &ReviewService, args: &Exchange) -> anyhow
             }
         }
         Err(error) => printer.item(&item(app, one, Err(error)).await, args.change.json)?,
+    }
+    Ok(printer)
+}
+
+async fn erase(app: &App, reviews: &ReviewService, args: &Erase) -> anyhow::Result<Printer> {
+    let mut printer = Printer::new(false);
+    for id in &args.ids {
+        let erased = reviews.erase(id).await;
+        printer.item(&item(app, id, erased).await, args.change.json)?;
     }
     Ok(printer)
 }

@@ -174,7 +174,7 @@ pub(super) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let login = first_login(&program.app).await?;
     let addresses = (program.address, program.admin_address()?);
     super::announce(&banner::all_in_one(&program.app, addresses, login.as_deref())?);
-    program.run(stop).await
+    Box::pin(program.run(stop)).await
 }
 
 /// What each long-running program does first. The signals come before anything that may take time.
@@ -326,7 +326,9 @@ fn lock(config: &Config) -> anyhow::Result<Option<File>> {
 
 /// Opens the databases; the error names the setting to change.
 async fn open(config: Config, env: ProviderEnv) -> anyhow::Result<App> {
-    App::open(config, env, Clock::system()).await.map_err(explain)
+    let app = App::open(config, env, Clock::system()).await.map_err(explain)?;
+    app.try_files().await?;
+    Ok(app)
 }
 
 /// A database of servers that has been booked with for money is not for the simulator, wherever it listens.

@@ -56,6 +56,13 @@ Examples:
 Each order is looked up first and must not be live at ParcelX. What was sent
 again is not sent twice: after an interruption, run the command again.";
 
+const ERASE: &str = "\
+Examples:
+  waybill review erase ord_019a… ord_019b… --reason 'request 4711 of 3 May'
+
+Name, phones, e-mail and address lines go. Number, AWB, pincode, city and what
+was shipped stay. ParcelX and backups keep what they have.";
+
 const CANCEL_SHIPMENT: &str = "\
 Examples:
   waybill review cancel-shipment ord_019a… --reason 'the courier allows it now'
@@ -85,6 +92,9 @@ pub(in crate::cli) enum Command {
     Fail(Many),
     /// Give two orders their own shipments, of which one has the other's. ParcelX is asked for both.
     Exchange(Exchange),
+    /// Erase the personal data of the consignees of orders that have ended, for good.
+    #[command(after_help = ERASE)]
+    Erase(Erase),
     /// Send failed orders again that failed by somebody else's fault.
     #[command(after_help = RESEND)]
     Resend(Resend),
@@ -245,6 +255,14 @@ pub(in crate::cli) struct Rebook {
 pub(in crate::cli) struct Exchange {
     /// The two orders.
     #[arg(num_args = 2, required = true, value_names = ["ID", "OTHER_ID"])]
+    pub(super) ids: Vec<String>,
+    #[command(flatten)]
+    pub(super) change: Change,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Erase {
+    #[arg(required = true, value_name = "ID")]
     pub(super) ids: Vec<String>,
     #[command(flatten)]
     pub(super) change: Change,
