@@ -4,9 +4,16 @@
 //! that gives the numbers: whoever has read up to a number has missed none before it. The same step is never
 //! an event twice (`subject` and `no` are unique), so [`publisher`] may look at everything again.
 //!
-//! Consumers keep the number that they have read up to. No event has personal data.
+//! Consumers keep the number that they have read up to. No event has personal data. What merchants may know
+//! of an event, and which one, it says itself ([`Public`]); [`shown`] is how they read it.
 
+pub mod feed;
+pub mod live;
 pub mod publisher;
+pub mod reader;
+mod routes;
+pub mod shown;
+pub mod tickets;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -22,11 +29,19 @@ use crate::{
 /// The parts of the events that `app` registers.
 #[must_use]
 pub fn feature() -> Feature {
-    Feature::new().collection::<Event>().collection::<Counter>()
+    Feature::new()
+        .tag("Events", "What happens, in lists and live")
+        .collection::<Event>()
+        .collection::<Counter>()
+        .collection::<reader::Place>()
+        .collection::<tickets::Ticket>()
+        .routes(routes::routes())
 }
 
 /// The counter of the one sequence.
 const COUNTER: &str = "events";
+/// Events of about one time whose numbers are compared.
+const FIRST_OF_TIME: usize = 200;
 /// How often somebody else may be faster before it is left to the next pass.
 const TRIES: usize = 8;
 
@@ -48,10 +63,22 @@ pub struct Event {
     /// Whose order it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merchant: Option<String>,
+    /// Absent: merchants do not know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<Public>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub data: Map<String, Value>,
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+/// What an event is to the one merchant who may know of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Public {
+    pub merchant: String,
+    /// One of [`shown::EventType`], as text: an older binary may read one that it does not know.
+    #[serde(rename = "type")]
+    pub kind: String,
 }
 
 impl Document for Event {
@@ -60,6 +87,7 @@ impl Document for Event {
         Index::on("seq", &[Field::int("seq")]).unique(),
         Index::on(Self::STEP, &[Field::text("subject"), Field::int("no")]).unique(),
         Index::on("at", &[Field::time("at")]),
+        Index::on("public_seq", &[Field::text("public.merchant"), Field::int("seq")]).partial(),
     ];
 
     id_and_version!();
@@ -68,11 +96,40 @@ impl Document for Event {
 impl Event {
     const STEP: &'static str = "subject_no";
 
+    /// What it belongs to: a message to its order, whatever counts the messages; all else to its subject.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        self.subject.strip_suffix(MESSAGES).unwrap_or(&self.subject)
+    }
+
     /// What comes before the dot.
     #[must_use]
     pub fn domain(&self) -> &str {
         self.kind.split('.').next().unwrap_or_default()
     }
+}
+
+/// What is behind an order's id in the subject of its messages, which are counted apart from its steps.
+const MESSAGES: &str = "/messages";
+
+/// The subject of the messages about an order.
+#[must_use]
+pub fn messages_of(order: &str) -> String {
+    format!("{order}{MESSAGES}")
+}
+
+/// The subject of a merchant's notifications.
+#[must_use]
+pub fn notifications_of(merchant: &str) -> String {
+    format!("{merchant}/notifications")
+}
+
+/// The number in an event's id; nothing when it is none.
+#[must_use]
+pub fn seq_of(id: &str) -> Option<i64> {
+    let digits = id.strip_prefix("evt_")?;
+    let whole = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if whole { digits.parse().ok() } else { None }
 }
 
 /// How far the sequence is.
@@ -104,6 +161,7 @@ pub struct NewEvent {
     pub subject: String,
     pub no: i64,
     pub merchant: Option<String>,
+    pub public: Option<Public>,
     pub data: Map<String, Value>,
 }
 
@@ -134,6 +192,42 @@ impl Events {
     pub async fn after(&self, seq: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
         let behind = Query::sorted_by("seq", Sort::Ascending).from(seq.saturating_add(1)).limit(limit);
         Ok(self.store.find(&behind).await?.docs)
+    }
+
+    /// The same of those that this merchant may know of.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn after_of(&self, merchant: &str, seq: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let behind = Query::sorted_by("seq", Sort::Ascending)
+            .equal("public.merchant", merchant)
+            .from(seq.saturating_add(1))
+            .limit(limit);
+        Ok(self.store.find(&behind).await?.docs)
+    }
+
+    /// At most `limit` steps of `subject` behind its step `no`, in their order.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn steps_of(&self, subject: &str, no: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let behind = Query::sorted_by("no", Sort::Ascending)
+            .equal("subject", subject)
+            .from(no.saturating_add(1))
+            .limit(limit);
+        Ok(self.store.find(&behind).await?.docs)
+    }
+
+    /// The number before the first event of `since` or later; the last number when there is none. Numbers are
+    /// given a moment after things happen, so a few of before may follow.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn before_time(&self, since: Timestamp) -> Result<i64, StoreError> {
+        let last = self.last().await?;
+        let first = Query::sorted_by("at", Sort::Ascending).from(since).limit(FIRST_OF_TIME);
+        let found = self.store.find::<Event>(&first).await?.docs;
+        Ok(found.iter().map(|event| event.seq - 1).min().unwrap_or(last))
     }
 
     /// The number of the oldest event that is kept.
@@ -199,6 +293,7 @@ impl Events {
                 subject: new.subject.clone(),
                 no: new.no,
                 merchant: new.merchant.clone(),
+                public: new.public.clone(),
                 data: new.data.clone(),
                 extra: Map::new(),
             });

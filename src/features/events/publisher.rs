@@ -1,29 +1,35 @@
-//! Makes events of what the documents say: steps of orders, lines of the audit log, holds of accounts.
+//! Makes events of what the documents say: steps of orders, messages, lines of the audit log, holds of
+//! accounts.
 //!
 //! Guards against losing a step between two writes: nothing but the document itself is written when something
 //! happens, and one process (the holder of a lease) reads what has changed since. A change may show late, so
 //! each pass looks a little back, and now and then further; what is an event already does not become one
 //! again.
 
-use std::{collections::HashMap, time::Duration};
+mod known;
 
-use serde_json::{Map, Value};
+use std::time::Duration;
+
+use serde_json::Map;
 use tokio_util::sync::CancellationToken;
 
-use super::{Counter, Events, NewEvent};
+use self::known::Known;
+use super::{Counter, Events, NewEvent, Public, messages_of, notifications_of, shown};
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     features::{
         audit::{AuditLine, Outcome},
+        messages::{Message, Thread},
+        notifications::Inbox,
         operations::model::Operation,
         orders::model::Order,
         provider_accounts::Account,
+        webhooks::Endpoint,
     },
     platform::{
         outbox::Lease,
         store::{Document, Order as Sort, Query, Store, StoreError},
     },
-    provider::carrier::redact,
 };
 
 /// Between two passes.
@@ -36,10 +42,10 @@ const WIDE_EVERY: u32 = 120;
 const FIRST: Duration = Duration::from_secs(24 * 3600);
 /// Documents read, and events written, at once.
 const AT_ONCE: usize = 200;
+/// More than a thread ever has.
+const MESSAGES: usize = 1000;
 /// Operations that are looked at.
 const OPERATIONS: usize = 50;
-/// Subjects whose last step is remembered.
-const REMEMBERED: usize = 20_000;
 /// How long events are kept, and how many go at once, every so many passes.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 const REMOVED: usize = 1000;
@@ -51,8 +57,7 @@ pub struct Publisher {
     store: Store,
     events: Events,
     clock: Clock,
-    /// The last step of a subject that is an event.
-    known: HashMap<String, i64>,
+    known: Known,
     /// Operations that had not ended at the last pass.
     running: Vec<String>,
     passes: u32,
@@ -65,7 +70,7 @@ impl Publisher {
             events: Events::new(store.clone()),
             store,
             clock,
-            known: HashMap::new(),
+            known: Known::default(),
             running: Vec::new(),
             passes: 0,
         }
@@ -82,9 +87,12 @@ impl Publisher {
         let back = if wide { WIDE } else { BACK };
         let since = counter.and_then(|c| c.through).map_or(now - FIRST, |through| through - back);
         let mut made = self.orders(since, now).await?;
+        made += self.messages(since, now).await?;
         made += self.audit(since).await?;
         made += self.accounts(now).await?;
         made += self.operations(now).await?;
+        made += self.endpoints(since).await?;
+        made += self.notifications(since).await?;
         // Once in a while also without events, so that a pass after an idle day need not read the whole day.
         self.events.publish(Vec::new(), wide.then_some(now)).await?;
         if self.passes.is_multiple_of(REMOVE_EVERY) {
@@ -103,10 +111,44 @@ impl Publisher {
             for order in &page.docs {
                 through = Some(order.updated_at());
                 let newest = order.history().last().map_or(0, |entry| entry.seq);
-                let published = self.last_step(order.id(), newest).await?;
-                new.extend(order.history().iter().filter(|e| e.seq > published).map(|e| step(order, e)));
+                let published =
+                    if self.known.get(order.id()).is_none() && self.known.is_new(order.created_at()) {
+                        0
+                    } else {
+                        self.last_step(order.id(), newest).await?
+                    };
+                // What is older than events are kept was one, and is none again.
+                let steps = shown::steps(order, published).into_iter();
+                new.extend(steps.filter(|step| now.since(step.at) < KEPT));
             }
             made += self.publish(new, through.map(|at| at.min(now))).await?;
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => return Ok(made),
+            }
+        }
+    }
+
+    /// The messages of threads that have grown. What is older than events are kept is none again.
+    async fn messages(&mut self, since: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+        let mut query = Query::sorted_by("lastAt", Sort::Ascending).from(since).limit(AT_ONCE);
+        let mut made = 0;
+        loop {
+            let page = self.store.find::<Thread>(&query).await?;
+            for thread in &page.docs {
+                let published = self.last_step(&messages_of(&thread.id), thread.last).await?;
+                if published >= thread.last {
+                    continue;
+                }
+                let behind = Query::sorted_by("no", Sort::Ascending)
+                    .equal("order", thread.id.as_str())
+                    .from(published + 1)
+                    .limit(MESSAGES);
+                let new = self.store.find::<Message>(&behind).await?.docs;
+                let new = new.iter().filter(|message| now.since(message.at) < KEPT);
+                made +=
+                    self.publish(new.map(|message| shown::message(thread, message)).collect(), None).await?;
+            }
             match page.next {
                 Some(next) => query = query.after(next),
                 None => return Ok(made),
@@ -167,16 +209,46 @@ impl Publisher {
         self.publish(new, None).await
     }
 
+    /// Addresses of merchants that were given up.
+    async fn endpoints(&mut self, since: Timestamp) -> Result<usize, StoreError> {
+        let query = Query::sorted_by("disabledAt", Sort::Ascending).from(since).limit(AT_ONCE);
+        let page = self.store.find::<Endpoint>(&query).await?;
+        let mut new = Vec::new();
+        for endpoint in &page.docs {
+            if self.last_step(&endpoint.id, endpoint.times_disabled).await? < endpoint.times_disabled {
+                new.push(given_up(endpoint));
+            }
+        }
+        self.publish(new, None).await
+    }
+
+    /// Merchants that have notifications which are newer than their last event.
+    async fn notifications(&mut self, since: Timestamp) -> Result<usize, StoreError> {
+        let mut query = Query::sorted_by("updatedAt", Sort::Ascending).from(since).limit(AT_ONCE);
+        let mut made = 0;
+        loop {
+            let page = self.store.find::<Inbox>(&query).await?;
+            let mut new = Vec::new();
+            for inbox in &page.docs {
+                if self.last_step(&notifications_of(&inbox.id), inbox.last).await? < inbox.last {
+                    new.push(shown::notified(inbox));
+                }
+            }
+            made += self.publish(new, None).await?;
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => return Ok(made),
+            }
+        }
+    }
+
     /// The last step of `subject` that is an event. Asks the store only for one that has moved on since.
     async fn last_step(&mut self, subject: &str, newest: i64) -> Result<i64, StoreError> {
         if let Some(known) = self.known.get(subject) {
-            return Ok(*known);
+            return Ok(known);
         }
         let last = self.events.last_step(subject).await?;
-        if self.known.len() >= REMEMBERED {
-            self.known.clear();
-        }
-        self.known.insert(subject.to_owned(), last.min(newest));
+        self.known.keep(subject.to_owned(), last.min(newest), self.clock.now());
         Ok(last)
     }
 
@@ -187,35 +259,16 @@ impl Publisher {
         let last: Vec<_> = new.iter().map(|event| (event.subject.clone(), event.no)).collect();
         match self.events.publish(new, through).await {
             Ok(made) => {
-                self.known.extend(last);
+                let now = self.clock.now();
+                last.into_iter().for_each(|(subject, no)| self.known.keep(subject, no, now));
                 Ok(made)
             }
             // Another process may have published: what it has is asked for anew.
             Err(error) => {
-                self.known.clear();
+                self.known.forget();
                 Err(error)
             }
         }
-    }
-}
-
-fn step(order: &Order, entry: &crate::features::orders::model::HistoryEntry) -> NewEvent {
-    let text = |text: &str| Value::from(text);
-    let mut data = Map::from_iter([("status".to_owned(), text(entry.status.as_str()))]);
-    data.insert("actor".to_owned(), serde_json::to_value(entry.actor).unwrap_or_default());
-    if let Some(reason) = &entry.reason {
-        data.insert("reason".to_owned(), redact::words(reason).into());
-    }
-    if let Some(attempt) = entry.attempt {
-        data.insert("attempt".to_owned(), attempt.into());
-    }
-    NewEvent {
-        at: entry.at,
-        kind: format!("order.{}", entry.status.as_str()),
-        subject: order.id().to_owned(),
-        no: entry.seq,
-        merchant: Some(order.user_id().to_owned()),
-        data,
     }
 }
 
@@ -236,6 +289,7 @@ fn actions(line: &AuditLine) -> Vec<NewEvent> {
         subject: line.id.clone(),
         no,
         merchant: line.user_id.clone(),
+        public: None,
         data: data.clone(),
     };
     let mut all = vec![event(1, format!("audit.{}", line.outcome.as_str()))];
@@ -263,6 +317,7 @@ fn hold(account: &Account, now: Timestamp) -> NewEvent {
         subject: account.id.clone(),
         no: Document::version(account),
         merchant: None,
+        public: None,
         data,
     }
 }
@@ -278,7 +333,22 @@ fn progress(operation: &Operation, now: Timestamp) -> NewEvent {
         subject: operation.id.clone(),
         no: operation.version,
         merchant: None,
+        public: None,
         data,
+    }
+}
+
+fn given_up(endpoint: &Endpoint) -> NewEvent {
+    let kind = shown::EventType::EndpointDisabled.as_str().to_owned();
+    let reason = endpoint.disabled_reason.as_deref().unwrap_or_default();
+    NewEvent {
+        at: endpoint.disabled_at.unwrap_or(endpoint.updated_at),
+        kind: kind.clone(),
+        subject: endpoint.id.clone(),
+        no: endpoint.times_disabled,
+        merchant: Some(endpoint.merchant.clone()),
+        public: Some(Public { merchant: endpoint.merchant.clone(), kind }),
+        data: Map::from_iter([("reason".to_owned(), reason.into())]),
     }
 }
 
@@ -292,7 +362,7 @@ pub async fn run(mut publisher: Publisher, lease: Lease, stop: CancellationToken
                 }
             }
             // What another process publishes this one does not know.
-            Ok(false) => publisher.known.clear(),
+            Ok(false) => publisher.known.forget(),
             Err(error) => tracing::warn!(%error, "the lease of the events could not be asked for"),
         }
         if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {

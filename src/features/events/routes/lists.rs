@@ -1,0 +1,132 @@
+//! Lists of events; the same paths are streams for those who ask for one.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::Response,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    TAG,
+    query::{DEFAULT_LIMIT, EventsQuery},
+    streams,
+    watcher::Watcher,
+};
+use crate::{
+    features::{
+        Services,
+        events::{Events, messages_of, seq_of, shown::MerchantEvent},
+        orders::routes::{OrderId, no_such_order},
+    },
+    platform::http::{Kind, Problem, ValidQuery, answer},
+};
+
+/// Steps of one order that are listed; an order rarely has more.
+const MOST_STEPS: usize = 1000;
+
+/// Events, in the order in which they happened.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventList {
+    pub(super) success: bool,
+    pub(super) data: Vec<MerchantEvent>,
+    pub(super) has_more: bool,
+    /// The id of the last event, also when there are no more yet: ask again with it later.
+    pub(super) next_cursor: Option<String>,
+}
+
+/// List your events
+///
+/// For seven days, oldest first. Ask again with `nextCursor` for those that have come since. With
+/// `Accept: text/event-stream` it is the stream of `GET /v1/events/stream`.
+#[utoipa::path(get, path = "/v1/events", tag = TAG, operation_id = "listEvents", params(EventsQuery,
+        ("Last-Event-ID" = Option<String>, Header, description = "Of a stream: the last event seen")),
+    responses(
+        (status = 200, description = "One page, or a stream", content(
+            (EventList = "application/json"), (String = "text/event-stream"))),
+        (status = 400, description = "An unknown or bad parameter; or the events behind the cursor are not \
+            kept any more"),
+        (status = 429, description = "Too many streams"),
+    ))]
+pub(super) async fn list_events(
+    State(services): State<Services>,
+    watcher: Watcher,
+    headers: HeaderMap,
+    ValidQuery(query): ValidQuery<EventsQuery>,
+) -> Result<Response, Problem> {
+    if wants_stream(&headers) {
+        return streams::open(&services, watcher, &headers, query.cursor.as_deref(), None).await;
+    }
+    let events = Events::new(services.store.clone());
+    let after = query.cursor.as_deref().map(|id| seq_of(id).ok_or_else(bad_cursor)).transpose()?;
+    if let Some(after) = after {
+        let missed = events.first().await?.is_some_and(|first| after + 1 < first);
+        if missed || after > events.last().await? {
+            return Err(bad_cursor());
+        }
+    }
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    let found = events.after_of(&watcher.merchant, after.unwrap_or(0), limit).await?;
+    let has_more = found.len() == limit;
+    let next_cursor = found.last().map(|event| event.id.clone()).or(query.cursor);
+    let data = found.iter().filter_map(MerchantEvent::of).collect();
+    Ok(answer::ok(&EventList { success: true, data, has_more, next_cursor }))
+}
+
+/// List the events of an order
+///
+/// Its steps in their order, which `data.sequence` counts, and the messages about it (`order.message`). With
+/// `Accept: text/event-stream` it is a stream of this order's events, from now on or behind `Last-Event-ID`.
+#[utoipa::path(get, path = "/v1/orders/{id}/events", tag = TAG, operation_id = "listOrderEvents",
+    params(("id" = String, Path, description = "The order's id, `ord_…`"), EventsQuery,
+        ("Last-Event-ID" = Option<String>, Header, description = "Of a stream: the last event seen")),
+    responses(
+        (status = 200, description = "All that are kept, or a stream", content(
+            (EventList = "application/json"), (String = "text/event-stream"))),
+        (status = 400, description = "An unknown or bad parameter"),
+        (status = 404, description = "No order of yours has this id"),
+        (status = 429, description = "Too many streams"),
+    ))]
+pub(super) async fn list_order_events(
+    State(services): State<Services>,
+    watcher: Watcher,
+    headers: HeaderMap,
+    OrderId(id): OrderId,
+    ValidQuery(query): ValidQuery<EventsQuery>,
+) -> Result<Response, Problem> {
+    services.orders.of_user(&watcher.merchant, &id).await?.ok_or_else(no_such_order)?;
+    if wants_stream(&headers) {
+        return streams::open(&services, watcher, &headers, query.cursor.as_deref(), Some(&id)).await;
+    }
+    let after = query.cursor.as_deref().map(|id| seq_of(id).ok_or_else(bad_cursor)).transpose()?;
+    let events = Events::new(services.store.clone());
+    let mut found = events.steps_of(&id, 0, MOST_STEPS).await?;
+    found.extend(events.steps_of(&messages_of(&id), 0, MOST_STEPS).await?);
+    found.sort_by_key(|event| event.seq);
+    found.retain(|event| {
+        let own = event.public.as_ref().is_some_and(|public| public.merchant == watcher.merchant);
+        own && event.seq > after.unwrap_or(0)
+    });
+    let has_more = found.len() > query.limit.unwrap_or(MOST_STEPS);
+    found.truncate(query.limit.unwrap_or(MOST_STEPS));
+    let next_cursor = found.last().map(|event| event.id.clone()).or(query.cursor);
+    let data = found.iter().filter_map(MerchantEvent::of).collect();
+    Ok(answer::ok(&EventList { success: true, data, has_more, next_cursor }))
+}
+
+pub(super) fn bad_cursor() -> Problem {
+    Problem::new(
+        Kind::InvalidCursor,
+        "The cursor is the id of no event, or events behind it are kept no more. Start again without it.",
+    )
+}
+
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut types = accepts.flat_map(|value| value.split(','));
+    types.any(|one| {
+        one.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("text/event-stream"))
+    })
+}

@@ -1,0 +1,369 @@
+//! One lane for each address that has something to be sent: what waits in it, how much of it is under way,
+//! and how the address does.
+//!
+//! Guards against one address that delays the others: each has its own places; one that fails has one at a
+//! time, with pauses that grow; those that are slow share half of all places, and the rest is for the others.
+//! What waits is bounded: the store has it all, and a lane reads it when it has room.
+
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    time::Duration,
+};
+
+use crate::{
+    base::timestamp::Timestamp,
+    features::webhooks::model::{Delivery, Endpoint, EndpointState},
+};
+
+/// Under way at once: in all, to addresses that are slow, to one that is not, and to one that is.
+const MOST: usize = 256;
+const MOST_SLOW: usize = 128;
+const OF_ONE: usize = 16;
+const OF_SLOW: usize = 2;
+/// An answer that takes longer makes its address a slow one.
+const SLOW: Duration = Duration::from_secs(1);
+/// Waiting in memory, of one lane and in all.
+pub(super) const WAITING: usize = 100;
+const ALL_WAITING: usize = 5000;
+/// After so many failures in a row one at a time is tried, after a pause.
+const FAILURES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// All lanes of the process that sends.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    lanes: BTreeMap<String, Lane>,
+    under_way: usize,
+    slow_under_way: usize,
+    waiting: usize,
+    /// Where the next round begins.
+    turn: String,
+}
+
+#[derive(Debug)]
+struct Lane {
+    endpoint: Endpoint,
+    waiting: VecDeque<Delivery>,
+    /// Waiting or under way.
+    known: HashSet<String>,
+    under_way: usize,
+    /// The store may have some that are due and not known here.
+    behind: bool,
+    /// When the next one in the store is due.
+    next_due: Option<Timestamp>,
+    failures: u32,
+    paused_until: Option<Timestamp>,
+    slow: bool,
+    /// When the replay may go on.
+    replay_at: Option<Timestamp>,
+}
+
+/// What the end of a try means to its lane.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome {
+    pub(super) arrived: bool,
+    pub(super) took: Duration,
+    /// When it is due again.
+    pub(super) due_at: Option<Timestamp>,
+    /// How it ended was written down.
+    pub(super) kept: bool,
+    /// It was one of a slow address when it began.
+    pub(super) slow: bool,
+}
+
+impl Lane {
+    fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            waiting: VecDeque::new(),
+            known: HashSet::new(),
+            under_way: 0,
+            behind: false,
+            next_due: None,
+            failures: 0,
+            paused_until: None,
+            slow: false,
+            replay_at: None,
+        }
+    }
+
+    fn places(&self) -> usize {
+        match () {
+            () if self.failures >= FAILURES => 1,
+            () if self.slow => OF_SLOW,
+            () => OF_ONE,
+        }
+    }
+
+    fn may_start(&self, now: Timestamp) -> bool {
+        self.endpoint.state == EndpointState::Enabled
+            && !self.waiting.is_empty()
+            && self.under_way < self.places()
+            && self.paused_until.is_none_or(|until| until <= now)
+    }
+
+    fn is_idle(&self) -> bool {
+        let quiet = self.known.is_empty() && !self.behind && self.next_due.is_none();
+        // A lane that fails is remembered: what comes next is not to begin with sixteen at once.
+        let sends = self.endpoint.state == EndpointState::Enabled;
+        (quiet && self.failures == 0 && self.endpoint.replay.is_none()) || (!sends && self.under_way == 0)
+    }
+
+    fn wants(&self, now: Timestamp) -> bool {
+        self.endpoint.state == EndpointState::Enabled
+            && self.waiting.is_empty()
+            && (self.behind || self.next_due.is_some_and(|due| due <= now))
+            && self.paused_until.is_none_or(|until| until <= now)
+    }
+}
+
+impl Lanes {
+    /// The address as it now stands. `behind`: the store may have something to be sent there.
+    pub(super) fn know(&mut self, endpoint: Endpoint, behind: bool) {
+        let sends = endpoint.state == EndpointState::Enabled;
+        if !sends && !self.lanes.contains_key(&endpoint.id) {
+            return;
+        }
+        let id = endpoint.id.clone();
+        let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(endpoint.clone()));
+        if endpoint.version < lane.endpoint.version {
+            return;
+        }
+        // Enabled or changed by its merchant: it is worth a try at once.
+        if endpoint.url != lane.endpoint.url || (sends && lane.endpoint.state != EndpointState::Enabled) {
+            (lane.failures, lane.paused_until) = (0, None);
+        }
+        lane.behind |= behind;
+        lane.endpoint = endpoint;
+    }
+
+    /// New ones of an address that is known. What has no room is read from the store later.
+    pub(super) fn push(&mut self, endpoint: &str, deliveries: Vec<Delivery>) {
+        let Some(lane) = self.lanes.get_mut(endpoint) else { return };
+        for delivery in deliveries {
+            if lane.waiting.len() >= WAITING || self.waiting >= ALL_WAITING {
+                lane.behind = true;
+                return;
+            }
+            if lane.known.insert(delivery.id.clone()) {
+                lane.waiting.push_back(delivery);
+                self.waiting += 1;
+            }
+        }
+    }
+
+    /// Lanes that should be filled from the store.
+    pub(super) fn hungry(&self, now: Timestamp) -> Vec<String> {
+        if self.waiting >= ALL_WAITING {
+            return Vec::new();
+        }
+        self.lanes.iter().filter(|(_, lane)| lane.wants(now)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// What the store has: those that are due, whether that was all, and when the next one is due.
+    pub(super) fn fill(&mut self, id: &str, due: Vec<Delivery>, all: bool, next_due: Option<Timestamp>) {
+        if let Some(lane) = self.lanes.get_mut(id) {
+            (lane.behind, lane.next_due) = (!all, next_due);
+        }
+        self.push(id, due);
+    }
+
+    /// Addresses whose replay may go on.
+    pub(super) fn replays(&mut self, now: Timestamp, every: Duration) -> Vec<String> {
+        let mut all = Vec::new();
+        for (id, lane) in &mut self.lanes {
+            let open = lane.failures < FAILURES && lane.waiting.len() < WAITING / 2;
+            let due = lane.replay_at.is_none_or(|at| at <= now);
+            if lane.endpoint.replay.is_some() && lane.endpoint.state == EndpointState::Enabled && open && due
+            {
+                lane.replay_at = Some(now + every);
+                all.push(id.clone());
+            }
+        }
+        all
+    }
+
+    /// What can begin now: one of each lane in turn, as long as there are places.
+    pub(super) fn start(&mut self, now: Timestamp) -> Vec<(Endpoint, Delivery, bool)> {
+        let mut started = Vec::new();
+        let ready: Vec<String> =
+            self.lanes.iter().filter(|(_, lane)| lane.may_start(now)).map(|(id, _)| id.clone()).collect();
+        let at = ready.partition_point(|id| *id <= self.turn);
+        let mut round: VecDeque<String> =
+            ready.iter().skip(at).chain(ready.iter().take(at)).cloned().collect();
+        while let Some(id) = round.pop_front() {
+            if self.under_way >= MOST {
+                break;
+            }
+            let Some(lane) = self.lanes.get_mut(&id) else { continue };
+            if lane.slow && self.slow_under_way >= MOST_SLOW {
+                continue;
+            }
+            let Some(delivery) = lane.waiting.pop_front() else { continue };
+            lane.under_way += 1;
+            self.under_way += 1;
+            self.waiting = self.waiting.saturating_sub(1);
+            self.slow_under_way += usize::from(lane.slow);
+            started.push((lane.endpoint.clone(), delivery, lane.slow));
+            let more = lane.may_start(now);
+            self.turn.clone_from(&id);
+            if more {
+                round.push_back(id);
+            }
+        }
+        started
+    }
+
+    /// A try has ended.
+    pub(super) fn ended(&mut self, endpoint: &str, delivery: &str, outcome: Outcome, now: Timestamp) {
+        self.under_way = self.under_way.saturating_sub(1);
+        self.slow_under_way = self.slow_under_way.saturating_sub(usize::from(outcome.slow));
+        let Some(lane) = self.lanes.get_mut(endpoint) else { return };
+        lane.under_way = lane.under_way.saturating_sub(1);
+        lane.known.remove(delivery);
+        lane.slow = outcome.took > SLOW;
+        if !outcome.kept {
+            lane.behind = true;
+        }
+        if outcome.arrived {
+            (lane.failures, lane.paused_until) = (0, None);
+        } else {
+            lane.failures = lane.failures.saturating_add(1);
+            if lane.failures >= FAILURES {
+                let doubled = (lane.failures - FAILURES).min(6);
+                let pause = FIRST_PAUSE.saturating_mul(1 << doubled).min(LONGEST_PAUSE);
+                lane.paused_until = Some(now + pause);
+            }
+        }
+        if let Some(due) = outcome.due_at {
+            lane.next_due = Some(lane.next_due.map_or(due, |next| next.min(due)));
+        }
+    }
+
+    /// Forgets lanes in which nothing happens.
+    pub(super) fn tidy(&mut self) {
+        let waiting = &mut self.waiting;
+        self.lanes.retain(|_, lane| {
+            let idle = lane.is_idle();
+            if idle {
+                *waiting = waiting.saturating_sub(lane.waiting.len());
+            }
+            !idle
+        });
+    }
+
+    /// Another process sends from now on. What is under way ends here.
+    pub(super) fn clear(&mut self) {
+        self.lanes.clear();
+        self.waiting = 0;
+    }
+
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        self.lanes.is_empty() && self.under_way == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_769_851_800_000;
+
+    fn now() -> Timestamp {
+        Timestamp::from_millis(NOW)
+    }
+
+    fn lane(lanes: &mut Lanes, name: &str, deliveries: usize) -> String {
+        let mut endpoint = Endpoint::new(name, format!("https://{name}.example/"), Vec::new(), now());
+        endpoint.id = format!("whe_{name}");
+        let id = endpoint.id.clone();
+        lanes.know(endpoint.clone(), false);
+        let made = (0..deliveries).map(|_| Delivery::test(&endpoint, now())).collect();
+        lanes.push(&id, made);
+        id
+    }
+
+    fn outcome(arrived: bool, took: Duration, slow: bool) -> Outcome {
+        Outcome { arrived, took, due_at: None, kept: true, slow }
+    }
+
+    #[test]
+    fn places_go_round() {
+        let mut lanes = Lanes::default();
+        lane(&mut lanes, "a", 100);
+        lane(&mut lanes, "b", 3);
+        let started = lanes.start(now());
+        assert_eq!(started.len(), OF_ONE + 3);
+        let first: Vec<_> = started.iter().take(6).map(|(endpoint, ..)| endpoint.merchant.as_str()).collect();
+        assert_eq!(first, ["a", "b", "a", "b", "a", "b"]);
+        assert!(lanes.start(now()).is_empty(), "no address gets more places than its own");
+    }
+
+    #[test]
+    fn slow_addresses_share_half_of_the_places() {
+        let mut lanes = Lanes::default();
+        for n in 0..100 {
+            let id = lane(&mut lanes, &format!("slow{n:03}"), 1);
+            let started = lanes.start(now());
+            assert_eq!(started.len(), 1);
+            let slow = outcome(true, Duration::from_secs(14), false);
+            lanes.ended(&id, &started[0].1.id, slow, now());
+        }
+        for n in 0..100 {
+            lane(&mut lanes, &format!("slow{n:03}"), 50);
+        }
+        let started = lanes.start(now());
+        assert_eq!(started.len(), MOST_SLOW);
+        assert!(started.iter().all(|(.., slow)| *slow));
+        lane(&mut lanes, "quick", 50);
+        let started = lanes.start(now());
+        assert_eq!(started.len(), OF_ONE);
+        assert!(started.iter().all(|(endpoint, ..)| endpoint.merchant == "quick"));
+    }
+
+    #[test]
+    fn an_address_that_fails_is_tried_once_in_a_while() {
+        let mut lanes = Lanes::default();
+        let id = lane(&mut lanes, "dead", 100);
+        let mut at = now();
+        for (_, delivery, _) in lanes.start(at) {
+            lanes.ended(&id, &delivery.id, outcome(false, Duration::ZERO, false), at);
+        }
+        let mut pauses = Vec::new();
+        for _ in 0..3 {
+            assert!(lanes.start(at).is_empty());
+            let before = at;
+            while lanes.lanes[&id].paused_until.is_some_and(|until| until > at) {
+                at = at + Duration::from_secs(1);
+            }
+            pauses.push(at.since(before));
+            let started = lanes.start(at);
+            assert_eq!(started.len(), 1, "one at a time");
+            lanes.ended(&id, &started[0].1.id, outcome(false, Duration::ZERO, false), at);
+        }
+        assert!(pauses.iter().all(|pause| *pause == LONGEST_PAUSE), "{pauses:?}");
+        at = at + LONGEST_PAUSE;
+        let started = lanes.start(at);
+        lanes.ended(&id, &started[0].1.id, outcome(true, Duration::ZERO, false), at);
+        assert_eq!(lanes.start(at).len(), OF_ONE, "it is well again");
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_the_store_is_asked_for_the_rest() {
+        let mut lanes = Lanes::default();
+        let id = lane(&mut lanes, "a", WAITING + 1);
+        assert_eq!(lanes.waiting, WAITING);
+        assert!(lanes.hungry(now()).is_empty(), "not before there is room");
+        while lanes.waiting > 0 {
+            for (_, delivery, _) in lanes.start(now()) {
+                lanes.ended(&id, &delivery.id, outcome(true, Duration::ZERO, false), now());
+            }
+        }
+        assert_eq!(lanes.hungry(now()), std::slice::from_ref(&id));
+        lanes.fill(&id, Vec::new(), true, None);
+        lanes.tidy();
+        assert!(lanes.is_empty());
+    }
+}
