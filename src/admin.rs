@@ -13,7 +13,6 @@ pub mod login;
 pub mod origin;
 pub mod pages;
 pub mod paging;
-pub mod password;
 pub mod people;
 pub mod rights;
 pub mod routes;
@@ -21,8 +20,6 @@ pub mod session;
 pub mod sessions;
 pub mod state;
 pub mod table;
-pub mod throttle;
-pub mod totp;
 pub mod users;
 
 pub use self::{

@@ -8,6 +8,7 @@ mod keep;
 pub mod legacy;
 pub mod migrations;
 mod routes;
+pub mod scopes;
 mod surface;
 mod time;
 mod worker;
@@ -15,7 +16,7 @@ mod worker;
 use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::installation::Installation;
 pub use self::{
@@ -26,7 +27,6 @@ pub use crate::provider::parcelx::client::install_crypto;
 use crate::{
     admin::{
         pages::PagesError,
-        password::Passwords,
         people::People,
         sessions::AdminSession,
         table::TableError,
@@ -37,18 +37,33 @@ use crate::{
         Collection, Feature, Services,
         audit::{self, Audit},
         desk::Desk,
-        events,
+        events::{self, Events, live, tickets::Tickets},
+        kyc::{self, Kyc},
+        mail::{self, Mails},
+        merchants::{
+            self, Guard, Keys, Merchants, People as Members, guard::Table, key::Mode, session::RefreshTokens,
+        },
+        messages::{self, Messages},
+        notifications::{self, Notifications},
         operations::{self, Operations},
         orders::{
             self,
             service::{Labels, OrderService},
         },
         provider_accounts::{self, Accounts},
-        runs, series, workers,
+        runs, series,
+        webhooks::{self, Webhooks},
+        workers,
     },
     platform::{
-        auth::Tokens,
+        auth::{Authenticator, Passwords, Tokens},
         config::{Config, ConfigError},
+        files::{Files, FilesError, ProbeError},
+        http::{
+            Proxies,
+            limits::{self, Limiter},
+        },
+        outbound::OutboundError,
         outbox::LeaseDocument,
         queue::{self, Queue, QueueError, producer::Producer},
         store::{Store, StoreError, migrations::Migration},
@@ -68,9 +83,15 @@ const FEATURES: &[fn() -> Feature] = &[
     provider_accounts::feature,
     audit::feature,
     events::feature,
+    kyc::feature,
+    mail::feature,
+    merchants::feature,
+    messages::feature,
+    notifications::feature,
     operations::feature,
     runs::feature,
     series::feature,
+    webhooks::feature,
     workers::feature,
 ];
 
@@ -120,6 +141,8 @@ pub struct App {
     pub state: Services,
     /// Keeps `clock` by the database's, as long as anybody has it.
     _time: Option<Arc<DropGuard>>,
+    /// Shares what is left of the limits with other processes, likewise.
+    _shared: Option<Arc<DropGuard>>,
 }
 
 /// Why a process cannot start.
@@ -135,6 +158,12 @@ pub enum AppError {
     Queue(#[from] QueueError),
     #[error("parcelx: {0}")]
     Client(#[from] ClientError),
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    #[error("files.url: {0}")]
+    Files(#[from] FilesError),
+    #[error("files.url: the server cannot be relied on: {0}")]
+    FileServer(String),
     #[error("the admin API: {0}")]
     Admin(#[from] TableError),
     #[error("the dashboard: {0}")]
@@ -185,7 +214,46 @@ impl App {
         let label_wait = config.parcelx.label_wait.get().min(config.http.timeout.get() / 2);
         let logs = ProviderLogs::new(store.clone(), clock.clone());
         let accounts = Accounts::new(store.clone(), clock.clone(), env);
+        let merchants = Merchants::new(store.clone(), clock.clone());
+        let keys = Keys::new(store.clone(), clock.clone(), Mode::of(env));
+        let mails = Mails::new(store.clone(), producer.clone(), clock.clone(), config.policies());
+        let refresh = RefreshTokens::new(key);
+        let people = Members::new(store.clone(), clock.clone(), mails.clone(), tokens.clone(), refresh);
+        let kyc = Kyc::new(kyc::Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            files: files_of(&config)?,
+            merchants: merchants.clone(),
+            people: people.clone(),
+            mails,
+            required: config.kyc.required && env == ProviderEnv::Live,
+        });
+        let limiter = Limiter::new(config.limits.quotas(), clock.clone());
+        let shared = queue.marks.clone().map(|marks| Arc::new(limits::share(&limiter, marks)));
+        let proxies = Proxies::new(config.http.proxies.clone());
+        let guard = Guard {
+            limiter: limiter.clone(),
+            people: people.clone(),
+            merchants: merchants.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            table: Table::new(scopes::SCOPES),
+            kyc_required: kyc.required(),
+        };
+        let messages = Messages::new(store.clone(), clock.clone());
         let state = Services {
+            authenticator: Authenticator::new(
+                tokens.clone(),
+                Arc::new(guard),
+                limiter.clone(),
+                proxies.clone(),
+            ),
+            merchants,
+            keys,
+            people,
+            kyc,
+            proxies,
+            limiter,
             accounts: accounts.clone(),
             store: store.clone(),
             clock: clock.clone(),
@@ -194,8 +262,44 @@ impl App {
             orders,
             records: Arc::new(logs.clone()),
             tokens,
+            webhooks: Webhooks::new(
+                store.clone(),
+                clock.clone(),
+                config.webhook_rules(env == ProviderEnv::Simulator),
+            ),
+            feed: live::feed(Events::new(store.clone()), messages.typing().clone(), CancellationToken::new()),
+            messages,
+            notifications: Notifications::new(store.clone(), clock.clone()),
+            tickets: Tickets::new(store.clone(), clock.clone()),
         };
-        Ok(Self { config: Arc::new(config), clock, store, queue, env, accounts, logs, state, _time: time })
+        Ok(Self {
+            config: Arc::new(config),
+            clock,
+            store,
+            queue,
+            env,
+            accounts,
+            logs,
+            state,
+            _time: time,
+            _shared: shared,
+        })
+    }
+
+    /// Tries the server that documents are kept on, if there is one. That it is away now hinders no order:
+    /// then it is told, and documents are refused until it is back.
+    ///
+    /// # Errors
+    /// [`AppError::FileServer`]: it will never do.
+    pub async fn try_files(&self) -> Result<(), AppError> {
+        match self.state.kyc.files().probe().await {
+            Ok(()) => Ok(()),
+            Err(ProbeError::Away(why)) => {
+                tracing::error!(why, "files.url: the server is away: no document is taken until it is back");
+                Ok(())
+            }
+            Err(ProbeError::Unfit(why)) => Err(AppError::FileServer(why)),
+        }
     }
 
     /// Tells the log of open orders that are for another provider: this process leaves them alone.
@@ -242,6 +346,11 @@ impl App {
         let records = Arc::clone(&self.state.records);
         Desk::new(parts, self.state.orders.clone(), self.accounts.clone(), records, queues())
     }
+}
+
+fn files_of(config: &Config) -> Result<Files, FilesError> {
+    install_crypto();
+    Files::open(config.file_place())
 }
 
 #[cfg(test)]

@@ -6,3 +6,4 @@ pub mod ids;
 pub mod money;
 pub mod payload;
 pub mod timestamp;
+pub mod visible;

@@ -4,11 +4,13 @@ mod account;
 mod admin;
 mod audit;
 mod banner;
+mod by;
 mod config;
 mod copy;
 mod demo;
 mod doctor;
 mod import_legacy;
+mod merchant;
 mod migrate;
 mod open;
 mod operation;
@@ -91,6 +93,8 @@ enum Command {
     Review(review::Command),
     /// People who may use the dashboard: list, add, passwd, disable, enable, reset-totp.
     Admin(admin::Args),
+    /// Merchants: add, list, suspend and resume them.
+    Merchant(merchant::Args),
     /// Bulk work of the dashboard: list, show, pause, resume, cancel.
     Operation(operation::Args),
     /// Print the audit log of manual actions, newest first.
@@ -148,8 +152,9 @@ pub fn waybill() -> ExitCode {
             Some(Command::Account(own)) => account::run(own, config).await,
             Some(Command::Queue(own)) => queue::run(own, config).await,
             Some(Command::Probe(own)) => probe::run(own, config).await,
-            Some(Command::Review(own)) => review::run(own, config).await,
+            Some(Command::Review(own)) => Box::pin(review::run(own, config)).await,
             Some(Command::Admin(own)) => admin::run(own, config).await,
+            Some(Command::Merchant(own)) => merchant::run(own, config).await,
             Some(Command::Operation(own)) => operation::run(own, config).await,
             Some(Command::Audit(own)) => audit::run(own, config).await,
             Some(Command::Token(own)) => token::run(&own, &config),

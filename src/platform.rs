@@ -3,7 +3,10 @@
 
 pub mod auth;
 pub mod config;
+pub mod files;
 pub mod http;
+pub mod marks;
+pub mod outbound;
 pub mod outbox;
 pub mod queue;
 mod sqlite;

@@ -3,16 +3,18 @@
 use secrecy::SecretString;
 
 use super::{
-    password::{PasswordError, Passwords},
     session::{Admin, Caller},
     sessions::{AdminSession, From, Sessions},
-    throttle::Throttle,
     users::{AdminUser, UserError, Users},
 };
 use crate::{
     base::clock::Clock,
     features::audit::{Audit, AuditContext, AuditedAction, Origin, Outcome, Via},
-    platform::{store::StoreError, telemetry::Counter},
+    platform::{
+        auth::{PasswordError, Passwords, Throttle},
+        store::StoreError,
+        telemetry::Counter,
+    },
 };
 
 static LOGINS: Counter =

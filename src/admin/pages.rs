@@ -29,10 +29,11 @@ const ASSETS: &str = "/admin/assets/";
 /// The one page.
 const INDEX: &str = "index.html";
 
-/// No code and no style but that of our own files, no other host, no frame around it.
+/// No code and no style but that of our own files, no other host, no frame around it. Pictures also of what
+/// the page holds in memory (`blob:`): a merchant's document, which has no address.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-     font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: \
+     blob:; font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
 
 /// Why the pages cannot be served: a fault of their files.

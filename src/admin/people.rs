@@ -3,13 +3,15 @@
 use secrecy::SecretString;
 
 use super::{
-    password::{PasswordError, Passwords},
     rights::Role,
     users::{AdminUser, Change, UserError, Users},
 };
 use crate::{
     features::audit::{Audit, AuditContext, AuditedAction, Outcome},
-    platform::store::{Document, StoreError},
+    platform::{
+        auth::{PasswordError, Passwords},
+        store::{Document, StoreError},
+    },
 };
 
 /// Why a user was not made or changed.
@@ -98,14 +100,12 @@ impl People {
 
     async fn end(&self, line: &str, done: Result<AdminUser, UserError>) -> Result<AdminUser, PeopleError> {
         let ended = match &done {
-            Ok(user) => self.audit.end(line, Outcome::Done, Some(&standing(user)), None).await,
+            Ok(user) => Some((Outcome::Done, Some(standing(user)), None)),
             // Whether it was done is not known: the line stays as it is.
-            Err(UserError::Store(_)) => Ok(()),
-            Err(error) => self.audit.end(line, Outcome::Refused, None, Some(&error.to_string())).await,
+            Err(UserError::Store(_)) => None,
+            Err(error) => Some((Outcome::Refused, None, Some(error.to_string()))),
         };
-        if let Err(error) = ended {
-            tracing::error!(%error, audit.id = line, "how an action ended is not in the audit log");
-        }
+        self.audit.close(line, ended).await;
         Ok(done?)
     }
 }

@@ -61,32 +61,44 @@ pub enum Right {
     OrderResolve,
     #[serde(rename = "order.cancel")]
     OrderCancel,
+    /// Writing to merchants about an order.
+    #[serde(rename = "order.message")]
+    OrderMessage,
     #[serde(rename = "queue.pause")]
     QueuePause,
     #[serde(rename = "account.lift")]
     AccountLift,
     #[serde(rename = "operation.run")]
     OperationRun,
+    /// Taking merchants on, and stopping them.
+    #[serde(rename = "merchant.manage")]
+    MerchantManage,
+    /// Who a merchant is: approved, or not.
+    #[serde(rename = "kyc.decide")]
+    KycDecide,
     #[serde(rename = "audit.read")]
     AuditRead,
     #[serde(rename = "audit.export")]
     AuditExport,
     #[serde(rename = "users.manage")]
     UsersManage,
-    /// Personal data as it is stored. May also be given to a single user.
+    /// Personal data as it is stored, also to erase it. May be given to a single user.
     #[serde(rename = "reveal")]
     Reveal,
 }
 
 impl Right {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Read,
         Self::JobManage,
         Self::OrderResolve,
         Self::OrderCancel,
+        Self::OrderMessage,
         Self::QueuePause,
         Self::AccountLift,
         Self::OperationRun,
+        Self::MerchantManage,
+        Self::KycDecide,
         Self::AuditRead,
         Self::AuditExport,
         Self::UsersManage,
@@ -100,9 +112,12 @@ impl Right {
             Self::JobManage => "job.manage",
             Self::OrderResolve => "order.resolve",
             Self::OrderCancel => "order.cancel",
+            Self::OrderMessage => "order.message",
             Self::QueuePause => "queue.pause",
             Self::AccountLift => "account.lift",
             Self::OperationRun => "operation.run",
+            Self::MerchantManage => "merchant.manage",
+            Self::KycDecide => "kyc.decide",
             Self::AuditRead => "audit.read",
             Self::AuditExport => "audit.export",
             Self::UsersManage => "users.manage",
@@ -114,10 +129,12 @@ impl Right {
     const fn lowest(self) -> Role {
         match self {
             Self::Read => Role::Viewer,
-            Self::JobManage | Self::OrderResolve | Self::OrderCancel => Role::Operator,
+            Self::JobManage | Self::OrderResolve | Self::OrderCancel | Self::OrderMessage => Role::Operator,
             Self::QueuePause
             | Self::AccountLift
             | Self::OperationRun
+            | Self::MerchantManage
+            | Self::KycDecide
             | Self::AuditRead
             | Self::AuditExport => Role::Admin,
             Self::UsersManage | Self::Reveal => Role::SuperAdmin,
@@ -154,7 +171,7 @@ mod tests {
     #[test]
     fn each_role_may_do_more_than_the_one_before() {
         let rights = |role: Role| Right::ALL.into_iter().filter(|r| role.grants(*r)).count();
-        assert_eq!(Role::ALL.map(rights), [1, 4, 9, 11]);
+        assert_eq!(Role::ALL.map(rights), [1, 5, 12, 14]);
         for role in Role::ALL {
             assert_eq!(Role::of_str(role.as_str()), Some(role));
             assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());

@@ -6,8 +6,11 @@ pub mod document;
 pub mod events;
 pub mod failures;
 pub mod jobs;
+pub mod kyc;
 pub mod login;
 pub mod me;
+pub mod merchants;
+pub mod messages;
 pub mod operations;
 pub mod order_actions;
 pub mod order_views;
@@ -17,6 +20,7 @@ pub mod queries;
 pub mod queues;
 pub mod review;
 pub mod users;
+pub mod webhooks;
 pub mod workers;
 
 use axum::{Router, middleware::from_fn_with_state};
@@ -60,9 +64,13 @@ fn handlers() -> OpenApiRouter<AdminState> {
         .merge(orders::routes())
         .merge(order_actions::routes())
         .merge(review::routes())
+        .merge(messages::routes())
         .merge(accounts::routes())
         .merge(operations::routes())
         .merge(failures::routes())
+        .merge(webhooks::routes())
+        .merge(merchants::routes())
+        .merge(kyc::routes())
 }
 
 const GUIDE: &str = "\

@@ -1,8 +1,8 @@
 //! Who calls: found once per request by [`super::edge`], and taken from it by handlers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 
 use super::{
@@ -17,7 +17,7 @@ use crate::{
         audit::{AuditContext, Origin, Via},
         orders::text::Text,
     },
-    platform::http::{FieldError, Kind, Problem, RequestId},
+    platform::http::{FieldError, Kind, Peer, Problem, RequestId},
 };
 
 /// Why somebody does something: kept in the audit log.
@@ -126,17 +126,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 impl Caller {
     pub(super) fn of(parts: &Parts, edge: &Edge) -> Self {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip().to_canonical());
-        let proxied = peer.is_some_and(|peer| edge.proxies.contains(peer));
+        let Peer { address, peer, proxied } = Peer::of(&parts.extensions, &parts.headers, &edge.proxies);
         let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-        // The last proxy added the last address; what is before it anybody could have written.
-        let forwarded = || {
-            let last = parts.headers.get_all("x-forwarded-for").iter().next_back().and_then(text)?;
-            last.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
-        };
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(text);
         Self {
-            address: if proxied { forwarded().or(peer) } else { peer },
+            address,
             user_agent: user_agent.map(|t| t.chars().filter(|c| !c.is_control()).take(USER_AGENT).collect()),
             request_id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
             plain: !proxied && peer.is_some_and(|p| p.is_loopback()) && is_direct(&parts.headers),
@@ -175,8 +169,9 @@ fn is_direct(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{net::SocketAddr, time::Duration};
 
+    use axum::extract::ConnectInfo;
     use http::Request;
 
     use super::*;

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::users::{AdminUser, Users};
 use crate::{
     base::{clock::Clock, ids, timestamp::Timestamp},
-    platform::store::{
-        Decision, Document, Field, Index, Order as Sort, Query, Store, StoreError, Updated, id_and_version,
+    platform::{
+        auth::digest,
+        store::{
+            Decision, Document, Field, Index, Order as Sort, Query, Store, StoreError, Updated,
+            id_and_version,
+        },
     },
 };
 
@@ -96,7 +99,7 @@ impl Sessions {
     pub async fn begin(&self, user: &AdminUser, from: From) -> Result<(String, AdminSession), StoreError> {
         let (token, now) = (ids::secret(), self.clock.now());
         let session = AdminSession {
-            id: hash(&token),
+            id: digest(&token),
             version: 1,
             name: ids::session(now),
             user: user.id.clone(),
@@ -121,7 +124,7 @@ impl Sessions {
     /// # Errors
     /// When the store fails.
     pub async fn of_token(&self, token: &str) -> Result<Option<(AdminSession, AdminUser)>, StoreError> {
-        let Some(session) = self.store.get::<AdminSession>(&hash(token)).await? else { return Ok(None) };
+        let Some(session) = self.store.get::<AdminSession>(&digest(token)).await? else { return Ok(None) };
         self.checked(session).await
     }
 
@@ -211,8 +214,4 @@ impl Sessions {
         });
         kept.await.map(|_| ())
     }
-}
-
-fn hash(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
 }

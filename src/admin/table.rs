@@ -9,8 +9,8 @@ use utoipa::openapi::{OpenApi, extensions::Extensions, path::PathItem};
 use super::rights::{
     Needs::{self, Nothing, Session},
     Right::{
-        AccountLift, AuditExport, AuditRead, JobManage, OperationRun, OrderCancel, OrderResolve, QueuePause,
-        Read, Reveal, UsersManage,
+        AccountLift, AuditExport, AuditRead, JobManage, KycDecide, MerchantManage, OperationRun, OrderCancel,
+        OrderMessage, OrderResolve, QueuePause, Read, Reveal, UsersManage,
     },
 };
 
@@ -31,6 +31,10 @@ const fn get(path: &'static str, needs: Needs) -> Row {
 
 const fn post(path: &'static str, needs: Needs) -> Row {
     Row { method: "POST", path, needs }
+}
+
+const fn put(path: &'static str, needs: Needs) -> Row {
+    Row { method: "PUT", path, needs }
 }
 
 const fn patch(path: &'static str, needs: Needs) -> Row {
@@ -90,7 +94,14 @@ pub const TABLE: &[Row] = &[
     post("/orders/{id}/resend", Needs::Right(OrderResolve)),
     post("/orders/{id}/try-now", Needs::Right(OrderResolve)),
     post("/orders/{id}/reveal", Needs::Right(Reveal)),
+    post("/orders/{id}/erase", Needs::Right(Reveal)),
     get("/review", Needs::Right(Read)),
+    // Messages with merchants
+    get("/messages", Needs::Right(Read)),
+    get("/orders/{id}/messages", Needs::Right(Read)),
+    post("/orders/{id}/messages", Needs::Right(OrderMessage)),
+    put("/orders/{id}/messages/read", Needs::Right(OrderMessage)),
+    post("/orders/{id}/messages/typing", Needs::Right(OrderMessage)),
     // The provider's accounts
     get("/accounts", Needs::Right(Read)),
     post("/accounts/{id}/lift", Needs::Right(AccountLift)),
@@ -104,6 +115,22 @@ pub const TABLE: &[Row] = &[
     post("/operations/{id}/pause", Needs::Right(OperationRun)),
     post("/operations/{id}/resume", Needs::Right(OperationRun)),
     post("/operations/{id}/cancel", Needs::Right(OperationRun)),
+    // Webhooks
+    get("/webhook-deliveries", Needs::Right(Read)),
+    post("/webhook-deliveries/{id}/resend", Needs::Right(JobManage)),
+    // Who merchants are
+    get("/merchants", Needs::Right(Read)),
+    post("/merchants", Needs::Right(MerchantManage)),
+    get("/merchants/{merchantId}", Needs::Right(Read)),
+    post("/merchants/{merchantId}/suspend", Needs::Right(MerchantManage)),
+    post("/merchants/{merchantId}/resume", Needs::Right(MerchantManage)),
+    post("/merchants/{merchantId}/owners", Needs::Right(MerchantManage)),
+    get("/kyc", Needs::Right(Read)),
+    get("/kyc/{merchantId}", Needs::Right(Read)),
+    post("/kyc/{merchantId}/approve", Needs::Right(KycDecide)),
+    post("/kyc/{merchantId}/reject", Needs::Right(KycDecide)),
+    post("/kyc/{merchantId}/reveal", Needs::Right(Reveal)),
+    post("/kyc/{merchantId}/documents/{kind}/reveal", Needs::Right(Reveal)),
     // Health
     get("/failures", Needs::Right(Read)),
     get("/metrics", Needs::Right(Read)),

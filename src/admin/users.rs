@@ -6,14 +6,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{
-    password::Hashed,
-    rights::{Right, Role},
-};
+use super::rights::{Right, Role};
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
-    platform::store::{
-        Decision, Document, Index, Order as Sort, Query, Store, StoreError, Updated, id_and_version,
+    platform::{
+        auth::{Hashed, Totp},
+        store::{
+            Decision, Document, Index, Order as Sort, Query, Store, StoreError, Updated, id_and_version,
+        },
     },
 };
 
@@ -34,7 +34,7 @@ pub struct AdminUser {
     pub disabled: bool,
     pub password: Hashed,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub totp: Option<super::totp::Totp>,
+    pub totp: Option<Totp>,
     /// A session of an earlier era counts no more.
     pub era: i64,
     pub created_at: Timestamp,

@@ -9,6 +9,8 @@ use super::App;
 use crate::{
     base::clock::Clock,
     features::{
+        kyc::Kyc,
+        notifications::Notifications,
         provider_accounts::guard::Guard,
         runs::{RunRecorder, Runs},
         series,
@@ -33,7 +35,9 @@ const SWEEP: u32 = 1800;
 pub(super) struct Records {
     runs: RunRecorder,
     old_runs: Runs,
+    notifications: Notifications,
     series: series::Recorder,
+    kyc: Kyc,
     queue: Queue,
     clock: Clock,
     /// Of the one process that does operations: it also looks how deep the queues are.
@@ -46,7 +50,9 @@ impl Records {
         Self {
             runs: RunRecorder::new(store.clone(), clock.clone()),
             old_runs: Runs::new(store.clone()),
+            notifications: Notifications::new(store.clone(), clock.clone()),
             series: series::Recorder::new(store.clone(), clock.clone()),
+            kyc: app.state.kyc.clone(),
             queue: app.queue.clone(),
             lease: Lease::new(store, clock.clone(), "operations"),
             clock,
@@ -96,6 +102,12 @@ impl Records {
         self.series.remove_old().await;
         if let Err(error) = self.old_runs.remove_old(self.clock.now()).await {
             tracing::warn!(%error, "old runs of jobs were not removed");
+        }
+        if let Err(error) = self.notifications.remove_old().await {
+            tracing::warn!(%error, "old notifications were not removed");
+        }
+        if let Err(error) = self.kyc.sweep().await {
+            tracing::warn!(%error, "abandoned files were not erased");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, middleware::from_fn_with_state};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -11,9 +11,15 @@ use super::{
 };
 use crate::{
     admin::{self, AdminState, state::Parts},
-    features::provider_accounts,
+    features::{
+        Services,
+        events::{Events, live},
+        provider_accounts,
+    },
     platform::http::{
+        cors,
         health::{self, About},
+        limits,
         middleware::{self, Limits},
         openapi,
     },
@@ -52,9 +58,19 @@ impl App {
     }
 
     fn public(&self, draining: CancellationToken) -> Router {
-        let health = health::routes(self.about(), self.checks(false), draining);
-        let (router, document) = routes(features(), health).with_state(self.state.clone()).split_for_parts();
-        router.merge(openapi::docs(document))
+        let health = health::routes(self.about(), self.checks(false), draining.clone());
+        // Streams end with the process that has them open.
+        let feed =
+            live::feed(Events::new(self.store.clone()), self.state.messages.typing().clone(), draining);
+        let state = Services { feed, ..self.state.clone() };
+        let (router, document) = routes(features(), health).with_state(state).split_for_parts();
+        let open = (self.state.limiter.clone(), self.state.proxies.clone());
+        let router =
+            router.merge(openapi::docs(document).layer(from_fn_with_state(open, limits::by_address)));
+        match cors::layer(&self.config.http.origins) {
+            Some(cors) => router.method_not_allowed_fallback(middleware::method_not_allowed).layer(cors),
+            None => router,
+        }
     }
 
     fn admin(&self, carrier: Arc<dyn Carrier>, draining: CancellationToken) -> Result<Router, AppError> {
@@ -68,6 +84,12 @@ impl App {
             known_queues: queues(),
             desk: self.desk(),
             operations: self.operations(),
+            webhooks: self.state.webhooks.clone(),
+            messages: self.state.messages.clone(),
+            kyc: self.state.kyc.clone(),
+            merchants: self.state.merchants.clone(),
+            members: self.state.people.clone(),
+            keys: self.state.keys.clone(),
             carrier,
             env: self.env,
             settings: &self.config.admin,

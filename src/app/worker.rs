@@ -9,13 +9,17 @@ use crate::{
     features::{
         JobContext,
         events::publisher::{self, Publisher},
+        mail::{Mailer, Mails},
+        notifications::NotificationsWorker,
         operations::OperationsWorker,
         orders::{jobs, model::PollSchedule},
         provider_accounts::{breaker::Breaker, guard::Guard},
+        webhooks::WebhooksWorker,
         workers::{self, WorkedQueue, Workers},
     },
     platform::{
         config::{Account, Lookup, Words},
+        outbound::Outbound,
         outbox::{self, Lease, Times, Walker},
         queue::{QueueError, registry::Registry, runner::Runner},
         store::StoreError,
@@ -36,6 +40,8 @@ pub struct Worker {
     /// Of the one that makes events.
     events: Lease,
     operations: OperationsWorker,
+    webhooks: WebhooksWorker,
+    notifications: NotificationsWorker,
     records: keep::Records,
     app: App,
 }
@@ -86,6 +92,11 @@ impl App {
         Ok(Arc::new(client))
     }
 
+    fn mails(&self) -> Mails {
+        let (store, producer) = (self.store.within(PASS), self.state.producer.clone());
+        Mails::new(store, producer, self.clock.clone(), self.config.policies())
+    }
+
     /// The carrier that people who decide on orders ask about `account`'s shipments.
     ///
     /// # Errors
@@ -131,6 +142,7 @@ impl App {
             clock: self.clock.clone(),
             producer: self.state.producer.clone(),
             orders,
+            mailer: Mailer::new(&self.config, self.store.within(JOB), self.clock.clone()),
         };
         let registry = features().into_iter().fold(Registry::default(), |all, feature| all.and(feature.jobs));
         let queues = queues().into_iter().map(|(name, _)| self.config.queue_settings(name)).collect();
@@ -139,8 +151,21 @@ impl App {
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
         let events = Lease::new(self.store.clone(), self.clock.clone(), "events");
         let operations = OperationsWorker::new(self.operations_within(JOB), by_hand, records.lease().clone());
+        let webhooks = self.state.webhooks.within(JOB);
+        let outbound = Outbound::new(webhooks.rules())?;
+        let webhooks = WebhooksWorker::new(
+            webhooks,
+            outbound,
+            Lease::new(self.store.clone(), self.clock.clone(), "webhooks"),
+        );
+        let notifications = NotificationsWorker::new(
+            self.store.within(PASS),
+            self.clock.clone(),
+            self.mails(),
+            Lease::new(self.store.clone(), self.clock.clone(), "notifications"),
+        );
         let (walker, app) = (self.walker(), self.clone());
-        Ok(Worker { runner, calls, walker, lease, events, operations, records, app })
+        Ok(Worker { runner, calls, walker, lease, events, operations, webhooks, notifications, records, app })
     }
 }
 
@@ -170,6 +195,10 @@ impl Worker {
         let registered = tokio::spawn(self.registered(stop.clone()));
         let (operations, bulk_stop) = (self.operations.clone(), stop.clone());
         let bulk = tokio::spawn(async move { operations.run(bulk_stop).await });
+        let (webhooks, webhooks_stop) = (self.webhooks.clone(), stop.clone());
+        let webhooks = tokio::spawn(async move { webhooks.run(webhooks_stop).await });
+        let (notifications, notify_stop) = (self.notifications.clone(), stop.clone());
+        let notifications = tokio::spawn(async move { notifications.run(notify_stop).await });
         let (records, ended) = (self.records.clone(), CancellationToken::new());
         let (kept, keep_stop) = (ended.clone().drop_guard(), ended);
         let keep = tokio::spawn(async move { records.run(keep_stop).await });
@@ -189,6 +218,12 @@ impl Worker {
         }
         if bulk.await.is_err() {
             tracing::error!("the operations panicked");
+        }
+        if webhooks.await.is_err() {
+            tracing::error!("what sends webhooks panicked");
+        }
+        if notifications.await.is_err() {
+            tracing::error!("what makes notifications panicked");
         }
         drop(kept);
         if keep.await.is_err() {
@@ -229,6 +264,28 @@ impl Worker {
     /// When the store fails.
     pub async fn run_operations(&self) -> Result<usize, StoreError> {
         self.operations.run_pending().await
+    }
+
+    /// Sends the webhooks that are due; see [`WebhooksWorker::run_pending`].
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn run_webhooks(&self) -> Result<usize, StoreError> {
+        self.webhooks.run_pending().await
+    }
+
+    /// Makes the notifications, and mails of them, that are due; see [`NotificationsWorker::run_pending`].
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn run_notifications(&self) -> Result<usize, StoreError> {
+        self.notifications.run_pending().await
+    }
+
+    /// The part that sends webhooks.
+    #[must_use]
+    pub fn webhooks(&self) -> &WebhooksWorker {
+        &self.webhooks
     }
 
     /// The part that does operations.

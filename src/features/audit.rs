@@ -272,6 +272,15 @@ impl Audit {
         self.end_many(id, outcome, (after, detail), None).await
     }
 
+    /// [`Audit::end`] of an action that is over, whatever becomes of its line: that is logged. `None`:
+    /// whether it was done is not known, and the line stays as it is.
+    pub async fn close(&self, id: &str, ended: Option<(Outcome, Option<String>, Option<String>)>) {
+        let Some((outcome, after, detail)) = ended else { return };
+        if let Err(error) = self.end(id, outcome, after.as_deref(), detail.as_deref()).await {
+            tracing::error!(%error, audit.id = id, "how an action ended is not in the audit log");
+        }
+    }
+
     /// [`Audit::end`] of what was done to many at once; `words` are the state after and the detail.
     ///
     /// # Errors

@@ -8,16 +8,24 @@ use futures_util::future::BoxFuture;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
+    events::{feed::Feed, tickets::Tickets},
+    kyc::Kyc,
+    mail::Mailer,
+    merchants::{Keys, Merchants, People},
+    messages::Messages,
+    notifications::Notifications,
     orders::{
         jobs,
         service::{Labels, OrderService},
     },
     provider_accounts::Accounts,
+    webhooks::Webhooks,
 };
 use crate::{
     base::clock::Clock,
     platform::{
-        auth::Tokens,
+        auth::{Authenticator, Tokens},
+        http::{Proxies, limits::Limiter},
         outbox::{Dispatched, Walker},
         queue::{
             job::Job,
@@ -40,10 +48,23 @@ pub struct Services {
     pub clock: Clock,
     pub producer: Producer,
     pub tokens: Tokens,
+    pub authenticator: Authenticator,
+    pub merchants: Merchants,
+    pub keys: Keys,
+    pub people: People,
+    pub kyc: Kyc,
+    pub proxies: Proxies,
+    pub limiter: Limiter,
     pub orders: OrderService,
     pub accounts: Accounts,
     pub labels: Labels,
+    pub messages: Messages,
+    pub notifications: Notifications,
     pub records: Arc<dyn CallRecords>,
+    pub webhooks: Webhooks,
+    /// The live streams of this process.
+    pub feed: Feed,
+    pub tickets: Tickets,
 }
 
 /// What handlers of jobs may take, each by its type: `type Context = Store`.
@@ -53,11 +74,18 @@ pub struct JobContext {
     pub clock: Clock,
     pub producer: Producer,
     pub orders: jobs::Context,
+    pub mailer: Mailer,
 }
 
 impl Has<Store> for JobContext {
     fn part(&self) -> &Store {
         &self.store
+    }
+}
+
+impl Has<Mailer> for JobContext {
+    fn part(&self) -> &Mailer {
+        &self.mailer
     }
 }
 

@@ -11,6 +11,7 @@
 //! before its worker died is known by the audit log: the lines of an operation carry its id as their
 //! request's.
 
+pub mod check;
 pub mod model;
 pub mod preview;
 pub mod service;

@@ -111,14 +111,12 @@ impl Queues {
         let line = self.audit.begin(by, &act).await?;
         let done = self.act_now(queue, action).await;
         let ended = match &done {
-            Ok(()) => self.audit.end(&line, Outcome::Done, None, None).await,
+            Ok(()) => Some((Outcome::Done, None, None)),
             // Whether it was done is not known: the line stays as it is.
-            Err(ActionError::Queue(QueueError::Unavailable(_))) => Ok(()),
-            Err(error) => self.audit.end(&line, Outcome::Refused, None, Some(&error.to_string())).await,
+            Err(ActionError::Queue(QueueError::Unavailable(_))) => None,
+            Err(error) => Some((Outcome::Refused, None, Some(error.to_string()))),
         };
-        if let Err(error) = ended {
-            tracing::error!(%error, audit.id = line, "how an action ended is not in the audit log");
-        }
+        self.audit.close(&line, ended).await;
         done
     }
 

@@ -19,7 +19,6 @@ pub mod log;
 mod recorder;
 mod records;
 pub mod redact;
-mod retry_after;
 mod settings;
 #[cfg(test)]
 mod signals;

@@ -1,12 +1,12 @@
 //! The live stream of what happens.
 
 use axum::{body::Body, extract::State, response::Response};
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderMap;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     admin::{feed::Feed, rights::Right, session::Admin, sessions::Sessions, state::AdminState, users::Users},
-    platform::http::{Kind, Problem},
+    platform::http::{Kind, Problem, answer},
 };
 
 const TAG: &str = "Events";
@@ -40,17 +40,12 @@ async fn stream_events(
             Some(number.ok_or_else(|| Problem::new(Kind::BadRequest, "Last-Event-ID must be a number."))?)
         }
     };
-    let listener = feed.listen(after).await?;
+    let listener = feed.listen("", after).await?;
     let counts = move || {
         let (sessions, users, admin) = (sessions.clone(), users.clone(), admin.clone());
         async move { still(&sessions, &users, &admin).await }
     };
-    let mut response = Response::new(Body::from_stream(listener.stream(counts)));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    // A proxy that collects an answer before it passes it on would pass on nothing.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(answer::event_stream(Body::from_stream(listener.stream(counts))))
 }
 
 /// Whether the caller may still read. When the store does not answer nobody knows, so the stream ends, and

@@ -20,11 +20,13 @@ use crate::{
         session::Admin,
         sessions::Sessions,
         state::AdminState,
-        totp::Totp,
     },
     base::timestamp::Timestamp,
     features::audit::{AuditedAction, Outcome},
-    platform::http::{FieldError, Kind, Problem, ValidJson},
+    platform::{
+        auth::Totp,
+        http::{FieldError, Kind, Problem, ValidJson},
+    },
     provider::carrier::ProviderEnv,
 };
 

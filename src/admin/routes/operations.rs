@@ -60,7 +60,7 @@ pub struct OperationBody {
     /// Either this or `ids`; of jobs it names the queue in any case.
     #[serde(default)]
     pub filter: Filter,
-    /// At most 1000.
+    /// At most 1000. Of a notice: merchants; all active ones when there are none.
     #[serde(default)]
     pub ids: Vec<String>,
     /// From 1 to 6000; 60 when absent.
@@ -70,6 +70,9 @@ pub struct OperationBody {
     /// Of a rebook: also where ParcelX shows a shipment.
     #[serde(default)]
     pub force: bool,
+    /// What merchants are told; of `merchants.notice` alone, where it is required. One line.
+    #[schema(min_length = 1, max_length = 500)]
+    pub notice: Option<String>,
     /// Kept in the audit log, with each order.
     #[validate(nested)]
     pub reason: Reason,
@@ -84,6 +87,7 @@ impl OperationBody {
             rate_per_minute: self.rate_per_minute.unwrap_or(RATE),
             stop_after: self.stop_after.unwrap_or(STOP_AFTER),
             force: self.force,
+            notice: self.notice.clone(),
         }
     }
 }
@@ -133,6 +137,8 @@ pub struct OperationView {
     /// Refusals and failures, by code.
     pub refusals: Vec<CodeCount>,
     pub filter: Filter,
+    /// What merchants are told.
+    pub notice: Option<String>,
     /// How many were named instead of a filter.
     pub ids: usize,
 }
@@ -160,6 +166,7 @@ impl From<Operation> for OperationView {
             stopped: operation.stopped,
             refusals: counts(operation.refusals),
             filter: operation.filter,
+            notice: operation.notice,
         }
     }
 }
@@ -170,10 +177,10 @@ fn counts(by_code: BTreeMap<String, u64>) -> Vec<CodeCount> {
     all
 }
 
-/// What became of one order or job.
+/// What became of one order, job or merchant.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ItemView {
-    /// An order's id, or a job's.
+    /// An order's id, a job's, or a merchant's.
     pub target: String,
     pub result: ItemResult,
     pub code: Option<String>,

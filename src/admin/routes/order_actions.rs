@@ -44,6 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(resend))
         .routes(routes!(try_now))
         .routes(routes!(reveal))
+        .routes(routes!(erase))
 }
 
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -334,6 +335,23 @@ async fn try_now(
         return Err(Problem::new(Kind::ConflictState, format!("{why}.")).named("account-held"));
     }
     brief(desk(&state, &admin, &body.reason)?.try_now(&id).await)
+}
+
+/// Erase personal data
+///
+/// Of the consignee of an order that has ended, for good.
+#[utoipa::path(post, path = "/orders/{id}/erase", tag = TAG, operation_id = "eraseOrder",
+    params(("id" = String, Path, description = "The order's id")), request_body = Reasoned,
+    responses((status = 200, description = "As it then stands", body = Data<OrderBrief>),
+        (status = 404, description = "There is no such order"),
+        (status = 409, description = "Refused; `code` says why")))]
+async fn erase(
+    State(state): State<AdminState>,
+    admin: Admin,
+    Path(id): Path<String>,
+    ValidJson(body): ValidJson<Reasoned>,
+) -> Result<Response, Problem> {
+    brief(desk(&state, &admin, &body.reason)?.erase(&id).await)
 }
 
 /// See personal data

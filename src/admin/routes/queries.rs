@@ -7,6 +7,8 @@ use validator::Validate;
 use crate::{
     base::timestamp::Timestamp,
     features::{
+        kyc::model::KycState,
+        merchants::model::State,
         operations::ItemResult,
         orders::{
             model::ReviewOf,
@@ -15,6 +17,18 @@ use crate::{
         series::SeriesName,
     },
 };
+
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct DeadQuery {
+    /// `nextCursor` of the page before.
+    pub cursor: Option<String>,
+    /// How many at most; 50 when absent.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<usize>,
+}
 
 #[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -42,6 +56,37 @@ pub struct MetricsQuery {
     /// Now when absent.
     #[param(value_type = Option<String>)]
     pub to: Option<Timestamp>,
+}
+
+/// The query of the list of merchants.
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct MerchantsQuery {
+    /// `active` or `suspended`; all when absent.
+    #[param(value_type = Option<String>, pattern = "^(active|suspended)$")]
+    pub state: Option<State>,
+    /// `nextCursor` of the page before.
+    pub cursor: Option<String>,
+    /// How many at most; 50 when absent.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<usize>,
+}
+
+/// The query of the list of merchants' KYC.
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct KycQuery {
+    /// `submitted` when absent: what waits for a decision.
+    pub state: Option<KycState>,
+    /// `nextCursor` of the page before.
+    pub cursor: Option<String>,
+    /// How many at most; 50 when absent.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<usize>,
 }
 
 /// The query of lists of operations.

@@ -14,7 +14,6 @@ use validator::Validate;
 use super::{Data, data};
 use crate::{
     admin::{
-        password::PasswordError,
         people::{Changes, NewUser, People, PeopleError},
         rights::Role,
         session::{Admin, Reason},
@@ -22,7 +21,10 @@ use crate::{
         users::{AdminUser, UserError, Users},
     },
     base::timestamp::Timestamp,
-    platform::http::{FieldError, Kind, Problem, ValidJson, answer},
+    platform::{
+        auth::PasswordError,
+        http::{FieldError, Kind, Problem, ValidJson, answer},
+    },
 };
 
 const TAG: &str = "People";
@@ -191,9 +193,9 @@ pub(super) fn refused(at: &str, error: PeopleError) -> Problem {
             &"must be 2 to 64 lower-case letters, digits and . _ - @, beginning with a letter",
         ),
         PeopleError::User(UserError::Store(error)) => error.into(),
-        PeopleError::Password(error @ (PasswordError::Length | PasswordError::Guessable)) => {
-            fault(at, "weak", &error)
-        }
+        PeopleError::Password(
+            error @ (PasswordError::Length | PasswordError::Guessable | PasswordError::Common),
+        ) => fault(at, "weak", &error),
         PeopleError::Password(PasswordError::Busy) => {
             Problem::new(Kind::TooManyRequests, "Too many passwords are being checked: try again.")
                 .named("too-many-logins")

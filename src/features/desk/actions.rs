@@ -85,6 +85,7 @@ pub fn actions(order: &Order, env: ProviderEnv, hold: Option<&Hold>, now: Timest
         view("resend", RESOLVE, ours_too.and(allows(OperatorAction::Resend)), resend()).costs(),
         view("try-now", RESOLVE, try_now, try_it(order)),
         view("reveal", "reveal", Ok::<(), String>(()), reveal()),
+        view("erase", "reveal", allows(OperatorAction::Erase), erase()).typed(),
     ]
 }
 
@@ -174,6 +175,12 @@ fn try_it(order: &Order) -> String {
         _ => "What is due later of its cancellation is done now.",
     }
     .to_owned()
+}
+
+fn erase() -> String {
+    "Name, phones, e-mail and address lines of its consignee are taken out, for good. Number, AWB, pincode, \
+     city and what was shipped stay. ParcelX and backups keep what they have."
+        .to_owned()
 }
 
 fn reveal() -> String {

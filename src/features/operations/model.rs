@@ -30,6 +30,9 @@ pub enum Kind {
     JobsPromote,
     #[serde(rename = "jobs.remove")]
     JobsRemove,
+    /// Not about an order or a job: the people of each merchant are told something.
+    #[serde(rename = "merchants.notice")]
+    MerchantsNotice,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -95,7 +98,10 @@ pub struct Operation {
     pub kind: Kind,
     pub state: State,
     pub filter: Filter,
-    /// In the place of a filter: orders or jobs by their ids.
+    /// What merchants are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
+    /// In the place of a filter: orders, jobs or merchants by their ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ids: Vec<String>,
     /// Of a rebook: also where ParcelX shows a shipment or cannot be asked.
@@ -165,7 +171,7 @@ pub struct Item {
     pub id: String,
     pub version: i64,
     pub operation: String,
-    /// An order's id, or a job's.
+    /// An order's id, a job's, or a merchant's.
     pub target: String,
     pub result: ItemResult,
     /// Why not, in one word and in several.
@@ -177,7 +183,7 @@ pub struct Item {
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ReviewRebook,
         Self::ReviewAdoptFound,
         Self::ReviewFail,
@@ -185,6 +191,7 @@ impl Kind {
         Self::JobsRetry,
         Self::JobsPromote,
         Self::JobsRemove,
+        Self::MerchantsNotice,
     ];
 
     #[must_use]
@@ -197,12 +204,18 @@ impl Kind {
             Self::JobsRetry => "jobs.retry",
             Self::JobsPromote => "jobs.promote",
             Self::JobsRemove => "jobs.remove",
+            Self::MerchantsNotice => "merchants.notice",
         }
     }
 
     #[must_use]
     pub fn is_of_jobs(self) -> bool {
         matches!(self, Self::JobsRetry | Self::JobsPromote | Self::JobsRemove)
+    }
+
+    #[must_use]
+    pub fn is_of_orders(self) -> bool {
+        !self.is_of_jobs() && self != Self::MerchantsNotice
     }
 
     /// Whether it may book shipments, which are paid for.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     model::{Kind, Operation},
     service::Operations,
-    targets::{Source, Target, TargetsError},
+    targets::{Target, TargetsError},
 };
 use crate::{
     base::timestamp::Timestamp,
@@ -39,7 +39,7 @@ pub struct Preview {
 impl Operations {
     /// Looks at what `operation` would be done with.
     pub(super) async fn look(&self, operation: &Operation, now: Timestamp) -> Result<Preview, TargetsError> {
-        let source = Source { orders: &self.orders, queue: &self.queue };
+        let source = self.source();
         let (mut preview, mut place) = (Preview::default(), None);
         loop {
             let page = source.next(operation, place.as_ref(), until(now), CHUNK).await?;
@@ -64,14 +64,14 @@ impl Operations {
     }
 
     /// Whether it would be done with this one as it stands. Jobs are refused by their state alone, which the
-    /// filter names.
+    /// filter names, and whether anybody works for a merchant is found when it is told.
     async fn would(
         &self,
         operation: &Operation,
         target: Target,
         now: Timestamp,
     ) -> Result<Result<(), &'static str>, StoreError> {
-        if operation.kind.is_of_jobs() {
+        if !operation.kind.is_of_orders() {
             return Ok(Ok(()));
         }
         let order = match target.order {
@@ -99,7 +99,7 @@ fn allows(kind: Kind, order: &Order, now: Timestamp) -> Result<(), Refusal> {
         Kind::ReviewAdoptFound => order.allows(OperatorAction::Adopt { awb: "" }, now),
         Kind::ReviewFail => order.allows(OperatorAction::Fail { words: "" }, now),
         Kind::OrdersResend => order.allows(OperatorAction::Resend, now),
-        Kind::JobsRetry | Kind::JobsPromote | Kind::JobsRemove => Ok(()),
+        Kind::JobsRetry | Kind::JobsPromote | Kind::JobsRemove | Kind::MerchantsNotice => Ok(()),
     }
 }
 
@@ -134,6 +134,10 @@ pub fn effect(kind: Kind, force: bool) -> &'static str {
         }
         (Kind::JobsPromote, _) => {
             "Each delayed job is due now. One whose order waits for a time is delayed again."
+        }
+        (Kind::MerchantsNotice, _) => {
+            "The people of each active merchant find your notice in their list, and by mail that there is \
+             one. It cannot be taken back from those who have it."
         }
         (Kind::JobsRemove, _) => "Each job is taken out of its queue. Its order stays as it is.",
     }

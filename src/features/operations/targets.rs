@@ -1,13 +1,16 @@
-//! Which orders or jobs come next: a page behind a place that the operation remembers.
+//! Which orders, jobs or merchants come next: a page behind a place that the operation remembers.
 
 use serde::{Deserialize, Serialize};
 
 use super::model::{Filter, Kind, Operation};
 use crate::{
     base::timestamp::Timestamp,
-    features::orders::{
-        model::{Order, ReviewOf},
-        service::{OrderService, failures::FailedFilter, review::ReviewFilter},
+    features::{
+        merchants::{Merchants, model::State as Standing},
+        orders::{
+            model::{Order, ReviewOf},
+            service::{OrderService, failures::FailedFilter, review::ReviewFilter},
+        },
     },
     platform::{
         queue::{JobState, Mark, Queue, QueueError},
@@ -76,6 +79,7 @@ pub(super) fn job_state(name: &str) -> Option<JobState> {
 pub(super) struct Source<'a> {
     pub(super) orders: &'a OrderService,
     pub(super) queue: &'a Queue,
+    pub(super) merchants: &'a Merchants,
 }
 
 impl Source<'_> {
@@ -98,7 +102,24 @@ impl Source<'_> {
             Kind::JobsRetry | Kind::JobsPromote | Kind::JobsRemove => {
                 self.jobs(&operation.filter, from, limit).await
             }
+            Kind::MerchantsNotice => self.merchants(from, until, limit).await,
         }
+    }
+
+    /// Those that are active. One that is taken on later has nothing to do with it.
+    async fn merchants(
+        &self,
+        from: Option<&Place>,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Targets, TargetsError> {
+        let page = self.merchants.list(Some(Standing::Active), cursor(from), limit).await?;
+        let later = page.docs.iter().any(|merchant| merchant.created_at >= until);
+        let known = page.docs.into_iter().filter(|merchant| merchant.created_at < until);
+        Ok(Targets {
+            found: known.map(|merchant| Target { id: merchant.id, order: None }).collect(),
+            next: page.next.filter(|_| !later).and_then(place),
+        })
     }
 
     async fn in_review(

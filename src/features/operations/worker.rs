@@ -18,7 +18,6 @@ use super::{
     model::{InHand, Item, Operation, State},
     preview::until,
     service::Operations,
-    targets::Source,
 };
 use crate::{
     base::{fault, timestamp::Timestamp},
@@ -199,7 +198,7 @@ impl OperationsWorker {
 
     /// Takes the next few in hand.
     async fn take(&self, operation: &Operation, most: usize) -> Result<Result<InHand, Step>, StoreError> {
-        let source = Source { orders: &self.operations.orders, queue: &self.operations.queue };
+        let source = self.operations.source();
         let until = until(operation.created_at);
         let page = match source.next(operation, operation.place.as_ref(), until, most).await {
             Ok(page) => page,

@@ -1,6 +1,7 @@
 //! The handlers of jobs, one file each, with what they carry;
 //! existing producers send the same fields, but for `generation`.
 
+mod adopt;
 mod cancel_order;
 mod create_order;
 mod fetch_label;

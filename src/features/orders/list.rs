@@ -15,17 +15,23 @@ use super::{
 };
 use crate::{
     base::timestamp::Timestamp,
-    platform::store::{Cursor, Key},
+    platform::{
+        http::extract::Whole,
+        store::{Cursor, Key},
+    },
 };
 
 pub const DEFAULT_LIMIT: usize = 20;
-pub const MOST: usize = 100;
 
 #[derive(Debug, Clone, Default, Deserialize, IntoParams, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct ListQuery {
     pub client_order_id: Option<String>,
+    /// Our number of the order, `ORD-…`.
+    pub order_number: Option<String>,
+    /// The courier's number of the shipment.
+    pub awb: Option<String>,
     pub status: Option<OrderStatus>,
     pub provider_sync_status: Option<SyncStatus>,
     /// Made at this time or later.
@@ -35,18 +41,27 @@ pub struct ListQuery {
     #[param(inline)]
     pub created_before: Option<Timestamp>,
     /// How many at most; 20 when absent.
-    #[validate(range(min = 1, max = MOST))]
-    #[param(minimum = 1, maximum = 100)]
-    pub limit: Option<usize>,
-    /// `nextCursor` of the page before, with the same filters.
+    #[validate(nested)]
+    #[param(inline)]
+    pub limit: Option<Whole<1, 100>>,
+    /// `nextCursor` of the page before, with the same filters; empty: the first page.
     pub cursor: Option<String>,
 }
 
 impl ListQuery {
+    /// How many orders a page has at most.
+    #[must_use]
+    pub fn page(&self) -> usize {
+        let given = self.limit.and_then(|limit| usize::try_from(limit.get()).ok());
+        given.unwrap_or(DEFAULT_LIMIT)
+    }
+
     #[must_use]
     pub fn filter(&self) -> Filter {
         Filter {
             client_order_id: self.client_order_id.clone(),
+            order_number: self.order_number.clone(),
+            awb: self.awb.clone(),
             status: self.status,
             provider_sync_status: self.provider_sync_status,
             created_after: self.created_after,
@@ -57,7 +72,7 @@ impl ListQuery {
     /// Where the page starts; nothing when the cursor is not one of ours for this query.
     #[must_use]
     pub fn read_cursor(&self, user_id: &str) -> Option<Option<Cursor>> {
-        let Some(text) = &self.cursor else { return Some(None) };
+        let Some(text) = self.cursor.as_deref().filter(|text| !text.is_empty()) else { return Some(None) };
         let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (rest, seal) = plain.rsplit_once('.')?;
         let (ms, id) = rest.split_once('.')?;
@@ -80,6 +95,7 @@ impl ListQuery {
         let bound = (
             user_id,
             &self.client_order_id,
+            (&self.order_number, &self.awb),
             self.status,
             self.provider_sync_status,
             self.created_after,

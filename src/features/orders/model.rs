@@ -115,6 +115,10 @@ pub struct Order {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed_at: Option<Timestamp>,
 
+    /// Since when the personal data of its consignee is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Timestamp>,
+
     /// What is to be shipped: replaced as a whole when its merchant amends the order.
     payload: OrderPayload,
     #[serde(default)]
@@ -160,8 +164,8 @@ read_only! {
     copied {
         version: i64, status: OrderStatus, provider_sync_status: SyncStatus, provider_env: ProviderEnv,
         next_check_at: Option<Timestamp>, booked_at: Option<Timestamp>, overdue_at: Option<Timestamp>,
-        outbox_at: Option<Timestamp>, failed_at: Option<Timestamp>, created_at: Timestamp,
-        updated_at: Timestamp,
+        outbox_at: Option<Timestamp>, failed_at: Option<Timestamp>, erased_at: Option<Timestamp>,
+        created_at: Timestamp, updated_at: Timestamp,
     }
     parts {
         fingerprint: Fingerprint, payload: OrderPayload, booking: Booking, cancellation: Cancellation,
@@ -203,6 +207,7 @@ impl Order {
             outbox_at: None,
             review: None,
             failed_at: None,
+            erased_at: None,
             payload: draft.payload,
             booking: Booking::default(),
             cancellation: Cancellation::default(),

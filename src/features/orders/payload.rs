@@ -1,10 +1,10 @@
 //! What a merchant asked for, in the form it is kept in.
 
-use super::{
-    request::{ChargesInput, ConsigneeInput, CreateOrder, ItemInput, ShipmentInput},
-    text::{Lines, Text},
+use super::request::{ChargesInput, ConsigneeInput, CreateOrder, ItemInput, ShipmentInput};
+use crate::{
+    platform::http::extract::Whole,
+    provider::carrier::{Charges, Consignee, Item, OrderPayload, Parcels},
 };
-use crate::provider::carrier::{Charges, Consignee, Item, OrderPayload, Parcels};
 
 pub const INDIA: &str = "India";
 
@@ -15,12 +15,9 @@ pub struct NewOrder {
     pub payload: OrderPayload,
 }
 
-fn present<const MIN: usize, const MAX: usize>(text: Option<Text<MIN, MAX>>) -> Option<String> {
-    text.map(Text::into_inner).filter(|t| !t.is_empty())
-}
-
-fn present_lines<const MIN: usize, const MAX: usize>(text: Option<Lines<MIN, MAX>>) -> Option<String> {
-    text.map(Lines::into_inner).filter(|t| !t.is_empty())
+/// An optional text that is blank is absent.
+fn present(text: Option<impl Into<String>>) -> Option<String> {
+    text.map(Into::into).filter(|text| !text.is_empty())
 }
 
 impl From<CreateOrder> for NewOrder {
@@ -46,16 +43,16 @@ impl From<ConsigneeInput> for Consignee {
     fn from(c: ConsigneeInput) -> Self {
         Self {
             name: c.name.into_inner(),
-            email: c.email.map(super::request::Email::into_inner),
+            email: present(c.email),
             mobile: c.mobile.into_inner(),
             phone: present(c.phone),
             pincode: c.pincode.into_inner(),
             address1: c.address1.into_inner(),
-            address2: present_lines(c.address2),
+            address2: present(c.address2),
             city: c.city.into_inner(),
             state: c.state.into_inner(),
             country: present(c.country).unwrap_or_else(|| INDIA.to_owned()),
-            address_type: c.address_type.unwrap_or_default(),
+            address_type: c.address_type.and_then(|given| given.0).unwrap_or_default(),
         }
     }
 }
@@ -66,10 +63,10 @@ impl From<ItemInput> for Item {
             sku: i.sku.into_inner(),
             name: i.name.into_inner(),
             category: present(i.category),
-            description: present_lines(i.description),
+            description: present(i.description),
             hsn: present(i.hsn),
-            quantity: i.quantity,
-            unit_price: i.unit_price.0,
+            quantity: i.quantity.get(),
+            unit_price: i.unit_price.0.0,
             tax_percent: i.tax_percent.unwrap_or_default(),
         }
     }
@@ -87,6 +84,12 @@ impl From<&ChargesInput> for Charges {
 
 impl From<ShipmentInput> for Parcels {
     fn from(s: ShipmentInput) -> Self {
-        Self { width: s.width, height: s.height, length: s.length, weight: s.weight, mps: s.mps.unwrap_or(0) }
+        Self {
+            width: s.width,
+            height: s.height,
+            length: s.length,
+            weight: s.weight,
+            mps: s.mps.map_or(0, Whole::get),
+        }
     }
 }

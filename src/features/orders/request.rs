@@ -1,15 +1,20 @@
 //! The body of `POST /orders/create`: every field and rule that existing clients know, and the bounds they
 //! lacked.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, IntoDeserializer, Visitor},
+};
 use serde_json::json;
 use utoipa::ToSchema;
 use validator::{Validate, ValidateEmail, ValidationError, ValidationErrors};
 
-use super::text::{Digits, Lines, Text};
+use super::text::{Code, Digits, Lines, Text};
 use crate::{
-    base::money::{Rupees, RupeesInput},
-    platform::http::extract::here,
+    base::money::{Price, Rupees, RupeesInput},
+    platform::http::extract::{Whole, here},
     provider::carrier::{AddressType, Centimetres, ExpressType, Kilograms, PaymentMethod, Percent},
 };
 
@@ -25,11 +30,11 @@ pub struct CreateOrder {
     /// Your own number of the order. With your account it is the idempotency key: the same number again gives
     /// the same order. Without one, every call makes a new order.
     #[validate(nested)]
-    #[schema(inline, value_type = Option<Text<1, 100>>)]
-    pub client_order_id: Option<Text<1, 100>>,
+    #[schema(inline, value_type = Option<Code<1, 100>>)]
+    pub client_order_id: Option<Code<1, 100>>,
     #[validate(nested)]
     #[schema(inline)]
-    pub invoice_number: Text<1, 100>,
+    pub invoice_number: Code<1, 100>,
     /// Read in any letter case.
     pub payment_method: PaymentMethod,
     /// Read in any letter case.
@@ -37,11 +42,11 @@ pub struct CreateOrder {
     /// A `ParcelX` warehouse id.
     #[validate(nested)]
     #[schema(inline)]
-    pub pick_address_id: Text<1, 50>,
+    pub pick_address_id: Code<1, 50>,
     /// A `ParcelX` warehouse id; absent: returns go to the pickup address.
     #[validate(nested)]
     #[schema(inline)]
-    pub return_address_id: Option<Text<0, 50>>,
+    pub return_address_id: Option<Code<0, 50>>,
     #[validate(nested)]
     pub consignee: ConsigneeInput,
     #[validate(length(min = 1, max = "MOST_ITEMS"), nested)]
@@ -67,7 +72,7 @@ pub struct ConsigneeInput {
     pub mobile: Digits<10>,
     #[validate(nested)]
     #[schema(inline)]
-    pub phone: Option<Text<0, 20>>,
+    pub phone: Option<Code<0, 20>>,
     #[validate(nested)]
     #[schema(inline)]
     pub pincode: Digits<6>,
@@ -87,8 +92,9 @@ pub struct ConsigneeInput {
     #[validate(nested)]
     #[schema(inline)]
     pub country: Option<Text<0, 60>>,
-    /// Absent: `OTHER`.
-    pub address_type: Option<AddressType>,
+    /// Absent or blank: `OTHER`.
+    #[schema(inline)]
+    pub address_type: Option<AddressTypeInput>,
 }
 
 // `Serialize` only because validator wants it for a list with a length rule.
@@ -97,7 +103,7 @@ pub struct ConsigneeInput {
 pub struct ItemInput {
     #[validate(nested)]
     #[schema(inline)]
-    pub sku: Text<1, 100>,
+    pub sku: Code<1, 100>,
     #[validate(nested)]
     #[schema(inline)]
     pub name: Text<1, 250>,
@@ -109,12 +115,13 @@ pub struct ItemInput {
     pub description: Option<Lines<0, 1000>>,
     #[validate(nested)]
     #[schema(inline)]
-    pub hsn: Option<Text<0, 20>>,
-    #[validate(range(min = 1, max = 100_000))]
-    #[schema(minimum = 1, maximum = 100_000)]
-    pub quantity: u32,
-    #[schema(inline, value_type = RupeesInput)]
-    pub unit_price: Rupees,
+    pub hsn: Option<Code<0, 20>>,
+    #[validate(nested)]
+    #[schema(inline)]
+    pub quantity: Whole<1, 100_000>,
+    /// A declared value: parts of a paisa are rounded.
+    #[schema(inline)]
+    pub unit_price: Price,
     #[validate(nested)]
     #[schema(inline)]
     pub tax_percent: Option<Percent>,
@@ -156,30 +163,69 @@ pub struct ShipmentInput {
     #[schema(min_items = 1, max_items = 100, inline)]
     pub weight: Vec<Kilograms>,
     /// Multi-piece flag.
-    #[validate(range(min = 0, max = 100))]
-    #[schema(minimum = 0, maximum = 100)]
-    pub mps: Option<u32>,
+    #[validate(nested)]
+    #[schema(inline)]
+    pub mps: Option<Whole<0, 100>>,
 }
 
-/// An e-mail address.
+/// An e-mail address; blank is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, format = Email, min_length = 1, max_length = 254)]
-pub struct Email(Text<1, 254>);
+#[schema(value_type = String, format = Email, max_length = 254)]
+pub struct Email(Code<0, 254>);
 
-impl Email {
-    #[must_use]
-    pub fn into_inner(self) -> String {
-        self.0.into_inner()
+impl From<Email> for String {
+    fn from(email: Email) -> Self {
+        email.0.into()
     }
 }
 
 impl Validate for Email {
     fn validate(&self) -> Result<(), ValidationErrors> {
         self.0.validate()?;
-        if (&*self.0).validate_email() { Ok(()) } else { Err(here("email", "must be an e-mail address")) }
+        if self.0.is_empty() || (&*self.0).validate_email() {
+            Ok(())
+        } else {
+            Err(here("email", "must be an e-mail address"))
+        }
     }
 }
+
+/// What kind of address it is; blank is absent.
+#[derive(Clone, Copy, Debug)]
+pub struct AddressTypeInput(pub Option<AddressType>);
+
+impl<'de> Deserialize<'de> for AddressTypeInput {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_str(WordOrBlank)
+    }
+}
+
+struct WordOrBlank;
+
+impl Visitor<'_> for WordOrBlank {
+    type Value = AddressTypeInput;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one of HOME, OFFICE, OTHER")
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<AddressTypeInput, E> {
+        if word.trim().is_empty() {
+            return Ok(AddressTypeInput(None));
+        }
+        AddressType::deserialize(word.into_deserializer()).map(Some).map(AddressTypeInput)
+    }
+}
+
+impl utoipa::PartialSchema for AddressTypeInput {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        let words = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::String);
+        words.enum_values(Some(["HOME", "OFFICE", "OTHER", ""])).into()
+    }
+}
+
+impl ToSchema for AddressTypeInput {}
 
 /// A non-zero amount to collect would make a courier collect it, whatever the payment mode says; COD without
 /// one collects nothing.
@@ -215,7 +261,7 @@ fn one_entry_per_box(shipment: &ShipmentInput) -> Result<(), ValidationError> {
 
 fn example() -> serde_json::Value {
     json!({
-        "clientOrderId": "SHOP-1001", "invoiceNumber": "INV-1001", "paymentMethod": "COD",
+        "clientOrderId": "DOCS-1001", "invoiceNumber": "INV-1001", "paymentMethod": "COD",
             "expressType": "surface", "pickAddressId": "10001",
         "consignee": { "name": "Asha Example", "mobile": "9000000001", "email": "asha@example.test",
             "pincode": "560001",

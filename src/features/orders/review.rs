@@ -60,6 +60,10 @@ pub enum Refusal {
     NeverBooked,
     #[error("the payload is for another clientOrderId")]
     OtherClientOrderId,
+    #[error("it has not ended: what is still to be done needs its consignee")]
+    NotEnded,
+    #[error("the data of its consignee was erased")]
+    Erased,
     #[error("it waits for no time: there is nothing to try sooner")]
     NothingToTry,
 }
@@ -93,6 +97,8 @@ impl Refusal {
             Self::CancelledBefore => "cancelled-before",
             Self::NeverBooked => "never-booked",
             Self::OtherClientOrderId => "other-client-order-id",
+            Self::NotEnded => "not-ended",
+            Self::Erased => "erased",
             Self::NothingToTry => "nothing-to-try",
         }
     }

@@ -69,6 +69,8 @@ pub enum CreateError {
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub client_order_id: Option<String>,
+    pub order_number: Option<String>,
+    pub awb: Option<String>,
     pub status: Option<OrderStatus>,
     pub provider_sync_status: Option<SyncStatus>,
     pub created_after: Option<Timestamp>,
@@ -190,6 +192,13 @@ impl OrderService {
             .equal("userId", user_id)
             .limit(limit)
             .filtered(MOST_LOOKED_AT);
+        // Each is unique, so that its index leads to the one order there may be.
+        if let Some(number) = &filter.order_number {
+            query = query.equal("orderNumber", number.trim().to_ascii_uppercase());
+        }
+        if let Some(awb) = &filter.awb {
+            query = query.equal("awb", awb.trim());
+        }
         if let Some(id) = &filter.client_order_id {
             query = query.equal("clientOrderId", id.as_str());
         }

@@ -26,6 +26,19 @@ pub struct CreateOrderResponse {
     /// Whether this was a repeat of an earlier request.
     pub idempotent_replay: bool,
     pub data: CreatedOrder,
+    /// What is accepted and may not be meant; absent when there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub warnings: Vec<Warning>,
+}
+
+/// Something about a request that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Warning {
+    /// `idempotency-key-ignored`, `collects-more` or `order-cancelled`; words may be added.
+    #[schema(value_type = String, example = "collects-more")]
+    pub code: &'static str,
+    pub detail: String,
 }
 
 /// The order's state now.
@@ -46,13 +59,13 @@ pub struct CreatedOrder {
 
 impl CreateOrderResponse {
     #[must_use]
-    pub fn new(order: &Order, replayed: bool) -> Self {
+    pub fn new(order: &Order, replayed: bool, warnings: Vec<Warning>) -> Self {
         let message = if replayed {
             "Duplicate request detected. Returning existing order"
         } else {
             "Order accepted and queued for provider creation"
         };
-        Self { message, success: true, idempotent_replay: replayed, data: order.into() }
+        Self { message, success: true, idempotent_replay: replayed, data: order.into(), warnings }
     }
 }
 

@@ -191,6 +191,12 @@ pub trait Carrier: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the store fails.
     async fn close_label_calls(&self, order_id: &str) -> Result<(), StoreError>;
+
+    /// Takes personal data out of all that was kept of the order's calls. May be done again.
+    ///
+    /// # Errors
+    /// When the store fails; then some of it may be left.
+    async fn erase_records(&self, order_id: &str) -> Result<(), StoreError>;
 }
 
 /// The calls that were made, as they may be shown.

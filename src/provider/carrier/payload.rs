@@ -43,6 +43,19 @@ pub struct Consignee {
     pub address_type: AddressType,
 }
 
+impl Consignee {
+    /// Stands where personal data stood.
+    pub const ERASED: &'static str = "erased";
+
+    /// Takes out what tells who and where the person is. What tells the part of the country stays.
+    pub fn erase(&mut self) {
+        for text in [&mut self.name, &mut self.mobile, &mut self.address1] {
+            Self::ERASED.clone_into(text);
+        }
+        (self.email, self.phone, self.address2) = (None, None, None);
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {

@@ -89,9 +89,11 @@ impl Failure {
 }
 
 impl Body {
-    /// Reads a body whatever its content type says: failures often come with the wrong one.
+    /// Reads a body whatever its content type says: failures often come with the wrong one. A byte order mark
+    /// before it is no fault: one file of a PHP program that was saved with it puts it before every answer.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Self {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         match serde_json::from_slice::<super::redact::Unambiguous>(bytes) {
             Ok(json) if depth(&json.0) <= DEEPEST => Self::Json(json.0),
             _ => Self::Text(String::from_utf8_lossy(bytes.get(..TEXT_KEPT).unwrap_or(bytes)).into_owned()),
@@ -222,6 +224,14 @@ mod tests {
         assert!(matches!(Body::read(b"<html>"), Body::Text(_)));
         assert!(matches!(Body::read(b""), Body::Text(_)));
         assert!(matches!(Body::read(b"\"\xff\""), Body::Text(_)));
+    }
+
+    #[test]
+    fn one_byte_order_mark_before_an_answer_is_no_fault() {
+        let marked = Body::read(b"\xef\xbb\xbf{\"status\":true}");
+        assert_eq!(marked, Body::Json(json!({"status": true})));
+        assert!(matches!(Body::read(b"\xef\xbb\xbf\xef\xbb\xbf{}"), Body::Text(_)), "two of them");
+        assert_eq!(Body::read(b"\xef\xbb\xbf<html>"), Body::Text("<html>".to_owned()));
     }
 
     #[test]

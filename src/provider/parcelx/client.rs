@@ -249,4 +249,8 @@ impl Carrier for ParcelXClient {
     async fn close_label_calls(&self, order_id: &str) -> Result<(), StoreError> {
         self.logs.close_unanswered(order_id, Operation::Label).await
     }
+
+    async fn erase_records(&self, order_id: &str) -> Result<(), StoreError> {
+        self.logs.erase(order_id).await
+    }
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
-    platform::store::{Decision, Order as Sort, Page, Query, Store, StoreError, Updated},
+    platform::store::{Decision, Document, Order as Sort, Page, Query, Store, StoreError, Updated},
     provider::carrier::{CallBrief, CallRecord, CallRecords, Operation},
 };
 
@@ -142,6 +142,39 @@ impl ProviderLogs {
             }
         }
         Ok(())
+    }
+
+    /// Takes personal data out of all logs of an order.
+    ///
+    /// # Errors
+    /// When the store fails; then some of it may be left.
+    pub async fn erase(&self, order_id: &str) -> Result<(), StoreError> {
+        self.erase_all(order_id, "sentAt", RequestLog::erase).await?;
+        self.erase_all(order_id, "receivedAt", OutcomeLog::erase).await
+    }
+
+    async fn erase_all<D: Document + Clone + PartialEq>(
+        &self,
+        order_id: &str,
+        sorted_by: &'static str,
+        erase: fn(&mut D),
+    ) -> Result<(), StoreError> {
+        let mut query = Query::sorted_by(sorted_by, Sort::Ascending).equal("orderId", order_id).limit(PAGE);
+        loop {
+            let page = self.store.find::<D>(&query).await?;
+            for log in page.docs {
+                let updated = self.store.update::<D, (), StoreError>(log.id(), |log| {
+                    let before = log.clone();
+                    erase(log);
+                    Ok(if *log == before { Decision::Leave(()) } else { Decision::Save(()) })
+                });
+                updated.await?;
+            }
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Looks through all outcomes of an order, in the order they came, for one that `read` makes

@@ -13,12 +13,12 @@ use super::{
     answer::{Answer, BODY_CAP, Body, CallResult, Failure},
     endpoint::Asked,
     log::{ProviderLogs, RequestLog},
-    retry_after,
 };
 use crate::{
     base::{clock::Clock, fault, ids, timestamp::Timestamp},
     platform::{
         config::Words,
+        http::retry_after,
         store::StoreError,
         telemetry::{Counter, Durations},
     },

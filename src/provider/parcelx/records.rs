@@ -183,7 +183,36 @@ impl End {
     }
 }
 
+impl End {
+    /// Leaves of the answer what may be shown to all.
+    fn erase(&mut self) {
+        if let Some(shown) = self.shown(redact::redacted) {
+            let kept = match self.payload_is {
+                PayloadIs::Raw => StoredPayload::raw(shown.as_str().unwrap_or_default()),
+                PayloadIs::Json | PayloadIs::Text => StoredPayload::json(shown),
+            };
+            (self.response_payload, self.payload_is) = (Some(kept.kept), kept.is);
+        }
+    }
+}
+
+impl OutcomeLog {
+    /// Leaves of it what may be shown to all. The verdict stays the same.
+    pub(super) fn erase(&mut self) {
+        self.end.erase();
+        if let Some(late) = &mut self.late {
+            late.end.erase();
+        }
+    }
+}
+
 impl RequestLog {
+    /// Leaves of it what may be shown to all.
+    pub(super) fn erase(&mut self) {
+        let kept = StoredPayload::json(redact::redacted(&self.payload()));
+        (self.request_payload, self.payload_is) = (kept.kept, kept.is);
+    }
+
     /// The log of a call that is about to be made.
     #[must_use]
     pub fn new(

@@ -6,6 +6,7 @@ use super::OperationsWorker;
 use crate::{
     features::{
         audit::{AuditContext, AuditLine, Origin, Outcome, Via},
+        notifications::notice::Notice,
         operations::model::{Item, ItemResult, Kind, Operation},
         orders::{
             model::Order,
@@ -14,6 +15,7 @@ use crate::{
         },
         queues::{Action, ActionError},
     },
+    platform::store::StoreError,
     provider::carrier::redact,
 };
 
@@ -31,13 +33,15 @@ impl OperationsWorker {
         // An order's history proves it, so it is not acted on twice, wherever it has come to meanwhile. Of a
         // job there is the audit line alone.
         let jobs = operation.kind.is_of_jobs();
+        let orders = operation.kind.is_of_orders();
         let mut ended = match by {
-            _ if taken_over && !jobs && self.was_done(operation, &target).await => Ok(()),
+            _ if taken_over && orders && self.was_done(operation, &target).await => Ok(()),
             Some(by) => self.act(operation, &target, by).await,
             None => Err((ItemResult::Failed, "fault", "who asked for it does not read".to_owned())),
         };
+        // Also of an order: what the dead one had sent to the database may have come to be meanwhile.
         let refused = matches!(ended, Err((ItemResult::Refused, ..)));
-        if taken_over && jobs && refused && self.was_done(operation, &target).await {
+        if taken_over && (jobs || orders) && refused && self.was_done(operation, &target).await {
             ended = Ok(());
         }
         let (result, code, words) = match ended {
@@ -67,6 +71,7 @@ impl OperationsWorker {
             Kind::JobsRetry => Action::Retry(target),
             Kind::JobsPromote => Action::Promote(target),
             Kind::JobsRemove => Action::Remove(target),
+            Kind::MerchantsNotice => return self.tell(operation, target).await,
             kind => {
                 let acted = on_order(&review(), kind, operation.force, target).await;
                 return acted.map(drop).map_err(of_order);
@@ -84,6 +89,30 @@ impl OperationsWorker {
                 _ => (ItemResult::Refused, "job-state", words),
             }
         })
+    }
+
+    /// What is made of an operation and a merchant has one id: it is told once, whoever takes over.
+    async fn tell(
+        &self,
+        operation: &Operation,
+        merchant: &str,
+    ) -> Result<(), (ItemResult, &'static str, String)> {
+        let notice = Notice {
+            id: &operation.id,
+            at: operation.created_at,
+            text: operation.notice.as_deref().unwrap_or_default(),
+        };
+        let (store, now) = (&self.operations.store, self.operations.clock.now());
+        let fault = |error: StoreError| (ItemResult::Failed, "fault", error.to_string());
+        // One that was named, or was suspended since it was found.
+        if self.operations.merchants.standing(merchant).await.map_err(fault)?.suspended {
+            return Err((ItemResult::Refused, "suspended", "it is suspended".to_owned()));
+        }
+        match notice.tell(store, merchant, now).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err((ItemResult::Refused, "nobody", "nobody works for it".to_owned())),
+            Err(error) => Err(fault(error)),
+        }
     }
 
     /// An open job of our own queues stands for an order, and is not removed.

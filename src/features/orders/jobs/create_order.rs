@@ -25,7 +25,9 @@ use crate::{
         },
         store::StoreError,
     },
-    provider::carrier::{Attempt, CallError, CallOutcome, CallPermit, Cause, Shipment, redact},
+    provider::carrier::{
+        AccountProblem, Attempt, CallError, CallOutcome, CallPermit, Cause, Shipment, redact,
+    },
 };
 
 /// How often one run follows its order when others change it.
@@ -224,9 +226,17 @@ enum Booked {
     Refused(Box<Order>, Attempt, CallOutcome<Shipment>),
 }
 
-/// A readable no: the order is looked up before it is believed.
+/// A readable no: the order is looked up before it is believed. Also one about money: what a proxy sent twice
+/// may have spent the last of it the first time.
 fn is_to_be_confirmed(outcome: &CallOutcome<Shipment>) -> bool {
-    matches!(outcome, CallOutcome::Refused(_) | CallOutcome::Deferred { cause: Cause::Declined(_), .. })
+    use AccountProblem::{Account, Wallet};
+    match outcome {
+        CallOutcome::Refused(_) => true,
+        CallOutcome::Deferred { cause, .. } => {
+            matches!(cause, Cause::Declined(_) | Cause::Account(Wallet | Account, _))
+        }
+        _ => false,
+    }
 }
 
 /// The job ends as its order stands, so that a queue board tells the truth.

@@ -68,6 +68,11 @@ fn told_apart(order: &Order, tracked: CallOutcome<Tracking>) -> CallOutcome<Trac
     }
 }
 
+fn is_switched_off(refused: &CallOutcome<Shipment>) -> bool {
+    let CallOutcome::Deferred { cause, .. } = refused else { return false };
+    matches!(cause, Cause::Account(AccountProblem::Account, _))
+}
+
 /// Whether looking again may prove what this look did not.
 fn may_yet_tell(tracked: &CallOutcome<Tracking>, control: Control) -> bool {
     match tracked {
@@ -108,7 +113,7 @@ impl Context {
                 self.orders.give_up(id, log_id, true, reason::FOUND_CANCELLED).await?
             }
             (CallOutcome::Done(Tracking::Live { awb: Some(awb) }), _) => {
-                self.adopt(order, attempt, awb).await?
+                self.adopt(order, attempt, awb, job).await?
             }
             (CallOutcome::Done(Tracking::Live { awb: None }), _) => {
                 self.orders.give_up(id, log_id, true, reason::BOOKED_AWB_UNKNOWN).await?
@@ -183,8 +188,10 @@ impl Context {
             CallOutcome::Done(Tracking::Live { awb: None }) => {
                 CallOutcome::unanswered(format!("refused, and yet there is a shipment: {words}"))
             }
-            // One that says nothing proves nothing; where look-ups are not believed, a refusal is.
+            // One that says nothing proves nothing; where look-ups are not believed, a refusal is. An account
+            // that is switched off may get no answer to a look-up either: the order waits as it is.
             _ if !self.lookup_trusted => refused,
+            _ if is_switched_off(&refused) => refused,
             _ => CallOutcome::unanswered(format!("refused, and not looked up: {words}")),
         })
     }
@@ -198,24 +205,6 @@ impl Context {
         let settled = self.orders.resolve(order.id(), &log_id, &finding, self.first_poll()).await?;
         // Else its AWB is another order's, and look-ups go on.
         Ok(settled.filter(|order| order.provider_sync_status() != SyncStatus::Reconciling))
-    }
-
-    async fn adopt(&self, order: &Order, attempt: &Attempt, awb: String) -> Result<Option<Order>, JobError> {
-        let booking = Shipment { awb, courier_name: None, courier_code: None, order_number: None };
-        let finding = CallOutcome::Done(booking);
-        Ok(
-            match self
-                .orders
-                .resolve(order.id(), &attempt.request_log_id, &finding, self.first_poll())
-                .await?
-            {
-                // The shipment that was found is another order's: no look-up will find a better one.
-                Some(order) if order.provider_sync_status() == SyncStatus::Reconciling => {
-                    self.orders.review(order.id(), reason::AWB_OF_ANOTHER_ORDER).await?
-                }
-                settled => settled,
-            },
-        )
     }
 
     /// Looks for the last order that was booked when the unresolved call had already been made: if that is

@@ -51,6 +51,7 @@ impl Order {
         }
         self.fingerprint = Fingerprint::new(self.client_order_id.as_deref(), &draft.payload);
         self.payload.clone_from(&draft.payload);
+        self.erased_at = None;
         self.booking.start_anew(now);
         self.dispatch.moved_on();
         self.next_check_at = None;

@@ -32,6 +32,8 @@ pub enum Event<'a> {
     /// The last look-up for the attempt `log_id` settled nothing. `found`: there is a shipment, only its AWB
     /// is wanting.
     GiveUp { log_id: &'a str, found: bool, reason: &'a str },
+    /// It is booked as another order's shipment: the provider shows this one under our reference.
+    ShownAs { awb: &'a str },
     /// The service can do no more for its booking.
     Review { reason: &'a str },
 
@@ -67,7 +69,7 @@ pub enum Event<'a> {
     DispatchAgain { generation: i64 },
 }
 
-/// What a person does with an order: with one that waits for a person, but for the last three.
+/// What a person does with an order: with one that waits for a person, but for the last four.
 #[derive(Debug, Clone, Copy)]
 pub enum OperatorAction<'a> {
     /// The order gets this shipment of the provider's. Whether it is the order's, was found out before.
@@ -90,6 +92,8 @@ pub enum OperatorAction<'a> {
     Amend { draft: &'a NewOrder, words: &'a str },
     /// What it waits a time for is tried now.
     TryNow,
+    /// The personal data of its consignee is taken out.
+    Erase,
 }
 
 /// What an event came to.
@@ -180,6 +184,7 @@ impl Order {
             Event::GiveUp { log_id, found, reason } => {
                 self.give_up(log_id, found, reason, now).map(Applied::from)
             }
+            Event::ShownAs { awb } => Ok(self.shown_as(awb, now).into()),
             Event::Review { reason } => self.hand_over(reason, now).map(Applied::from),
             Event::RequestCancel { actor, reason } => {
                 self.request_cancel(actor, reason, now).map(Applied::Cancel)

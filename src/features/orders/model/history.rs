@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{IllegalStep, Order};
+use super::{CancellationState, IllegalStep, Order};
 use crate::{base::timestamp::Timestamp, features::orders::status::SyncStatus};
 
 /// So many steps are kept.
@@ -31,6 +31,9 @@ pub struct HistoryEntry {
     /// Which attempt it was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i64>,
+    /// How far its merchant's request to cancel was after it; absent while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellation: Option<CancellationState>,
     /// The line in the audit log of the action that this step is. Not shown to merchants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(ignore)]
@@ -70,6 +73,7 @@ impl Order {
 
     pub(super) fn push_history(&mut self, actor: Actor, now: Timestamp) {
         let seq = self.history.last().map_or(1, |e| e.seq + 1);
+        let cancellation = self.cancellation.state();
         self.history.push(HistoryEntry {
             seq,
             at: now,
@@ -77,6 +81,7 @@ impl Order {
             status: self.provider_sync_status,
             reason: self.sync_reason.clone(),
             attempt: self.booking.attempt().map(|a| a.no),
+            cancellation: (cancellation != CancellationState::None).then_some(cancellation),
             audit_id: None,
         });
         if self.history.len() > HISTORY_KEPT {

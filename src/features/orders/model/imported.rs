@@ -147,6 +147,7 @@ impl Order {
             outbox_at: None,
             review: None,
             failed_at: None,
+            erased_at: None,
             payload,
             booking: Booking::default(),
             cancellation: super::Cancellation::default(),

@@ -31,7 +31,9 @@ impl Order {
         match action {
             OperatorAction::Adopt { awb } => self.book(&found(awb.to_owned()), Actor::Operator, now)?,
             OperatorAction::Rebook { may_be_booked } => self.rebook(may_be_booked, now)?,
-            OperatorAction::Exchange { awb } => self.exchange(awb, now),
+            OperatorAction::Exchange { awb } => {
+                self.exchange(awb, (Actor::Operator, "its shipment was exchanged by an operator"), now);
+            }
             OperatorAction::Resend => self.resend(now)?,
             OperatorAction::Fail { words } => {
                 self.next_check_at = None;
@@ -47,6 +49,7 @@ impl Order {
                 self.amend(draft, (Actor::Operator, words), now)?;
             }
             OperatorAction::TryNow => self.try_now(now),
+            OperatorAction::Erase => self.erase(now),
         }
         if let Some(audit_id) = audit_id {
             self.sign(audit_id);
@@ -66,6 +69,7 @@ impl Order {
             OperatorAction::RequestCancel { .. } => return self.allows_cancel(),
             OperatorAction::Amend { draft, .. } => return self.allows_amend(draft),
             OperatorAction::TryNow => return self.waits_for_a_time(now),
+            OperatorAction::Erase => return self.may_be_erased(now),
             OperatorAction::Resend => return self.may_be_resent(now),
             OperatorAction::Exchange { .. } => return self.may_be_exchanged(),
             OperatorAction::Adopt { .. } | OperatorAction::Rebook { .. } | OperatorAction::Fail { .. } => {
@@ -148,7 +152,30 @@ impl Order {
         if self.cancellation.state() != CancellationState::None {
             return Err(Refusal::CancelRequested);
         }
+        if self.erased_at.is_some() {
+            return Err(Refusal::Erased);
+        }
         self.not_under_way(now)
+    }
+
+    /// Nothing that is still to be done needs to know where the parcel goes.
+    fn may_be_erased(&self, now: Timestamp) -> Result<(), Refusal> {
+        if self.erased_at.is_some() {
+            return Err(Refusal::Erased);
+        }
+        let ended = matches!(
+            self.provider_sync_status,
+            SyncStatus::Success | SyncStatus::Failed | SyncStatus::Cancelled
+        );
+        if ended && !self.cancellations_open() { self.not_under_way(now) } else { Err(Refusal::NotEnded) }
+    }
+
+    /// The label shows the same data; its address may still open it.
+    fn erase(&mut self, now: Timestamp) {
+        self.payload.consignee.erase();
+        self.label = None;
+        self.erased_at = Some(now);
+        self.note(Actor::Operator, "the data of its consignee was erased", now);
     }
 
     /// What is being cancelled stays as it is: the cancel names the shipment.
@@ -165,10 +192,20 @@ impl Order {
     }
 
     /// What is known of the shipment goes with it, and so does its label.
-    fn exchange(&mut self, awb: Option<&str>, now: Timestamp) {
+    fn exchange(&mut self, awb: Option<&str>, (by, what): (Actor, &str), now: Timestamp) {
         self.awb = awb.map(str::to_owned);
         (self.courier_name, self.courier_code, self.label) = (None, None, None);
-        self.note(Actor::Operator, "its shipment was exchanged by an operator", now);
+        self.note(by, what, now);
+    }
+
+    /// The answer to its create named another order's shipment, and a look-up shows its own.
+    pub(super) fn shown_as(&mut self, awb: &str, now: Timestamp) -> bool {
+        let known = self.awb.as_deref() == Some(awb) || self.cancellation.of(awb).is_some();
+        let wrong = self.awb.is_some() && !known && self.may_be_exchanged().is_ok();
+        if wrong {
+            self.exchange(Some(awb), (Actor::Worker, "it was booked as another order's shipment"), now);
+        }
+        wrong
     }
 
     /// As an amendment, with the payload that it has.

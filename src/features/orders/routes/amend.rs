@@ -2,14 +2,14 @@
 
 use axum::{extract::State, http::StatusCode, response::Response};
 
-use super::{OrderId, TAG, no_such_order};
+use super::{ANEW, OrderId, TAG, examples, no_such_order};
 use crate::{
     features::orders::{
         model::{Amend, Order},
         payload::NewOrder,
         request::CreateOrder,
         service::OrderService,
-        status::SyncStatus,
+        status::{OrderStatus, SyncStatus},
         views::{OrderResponse, OrderView},
     },
     platform::{
@@ -22,14 +22,17 @@ use crate::{
 ///
 /// Gives an order that `ParcelX` refused (`providerSyncStatus: failed`) a new payload and sends it again,
 /// under its own id, number and `clientOrderId`. The body is that of a create, whole; `clientOrderId` may be
-/// left out. From then on the same create answers with this order, and the first payload answers 422. The
-/// same request again, once the order is under way, answers 200 with the order as it stands.
+/// left out, and is the order's own otherwise. From then on the same create answers with this order, and the
+/// first payload answers 422. The same request again, once the order is under way, answers 200 with the order
+/// as it stands.
 #[utoipa::path(post, path = "/v1/orders/{id}/amend", tag = TAG, operation_id = "amendOrder",
     request_body = CreateOrder,
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     responses(
-        (status = 202, description = "Accepted: it will be sent again", body = OrderResponse),
-        (status = 200, description = "A repeat: the order has this payload already", body = OrderResponse),
+        (status = 202, description = "Accepted: it will be sent again", body = OrderResponse,
+            example = json!(examples::amended())),
+        (status = 200, description = "A repeat: the order has this payload already", body = OrderResponse,
+            example = json!(examples::amended_already())),
         (status = 404, description = "No order of yours has this id"),
         (status = 409, description = "The order is not `failed`"),
         (status = 422, description = "Invalid fields, or the `clientOrderId` of another order"),
@@ -58,6 +61,9 @@ const SHIPMENT_LIVE: &str = "ParcelX booked this order after it had refused it, 
 
 /// Where it stands, and what to do instead.
 fn not_failed(order: &Order) -> String {
+    if order.status() == OrderStatus::Cancelled {
+        return format!("Only a failed order can be amended, and that order is cancelled. {ANEW}");
+    }
     let what = match order.provider_sync_status() {
         SyncStatus::Success => "it is booked. Cancel it and create a new order",
         SyncStatus::Cancelled => "it was cancelled. Create a new order",

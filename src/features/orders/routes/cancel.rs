@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{OrderId, TAG, no_such_order};
+use super::{OrderId, TAG, examples, no_such_order};
 use crate::{
     features::orders::{
         model::{CancelDecision, CancelRequest, CancellationState, Order},
         service::OrderService,
         status::{OrderStatus, SyncStatus},
-        text::{Lines, Text},
+        text::{Code, Lines},
         views::{OrderResponse, OrderView},
     },
     platform::{
@@ -29,7 +29,7 @@ pub(super) struct CancelOrder {
     /// The order's id, `ord_…`.
     #[validate(nested)]
     #[schema(inline)]
-    pub(super) order_id: Text<1, 100>,
+    pub(super) order_id: Code<1, 100>,
     /// Kept with the order; not sent to the provider.
     #[validate(nested)]
     #[schema(inline, value_type = Option<Lines<0, 500>>)]
@@ -96,7 +96,8 @@ impl From<Order> for CancelOrderResponse {
 #[utoipa::path(post, path = "/orders/cancel", tag = TAG, operation_id = "cancelOrder",
     request_body = CancelOrder,
     responses(
-        (status = 200, description = "Cancelled, or under way", body = CancelOrderResponse),
+        (status = 200, description = "Cancelled, or under way", body = CancelOrderResponse,
+            example = json!(examples::order_cancelled())),
         (status = 404, description = "No order of yours has this id"),
         (status = 409, description = "`ParcelX` refused the order: there is nothing to cancel"),
     ))]
@@ -112,16 +113,17 @@ pub(super) async fn cancel_order(
 /// Cancel an order
 ///
 /// As `POST /orders/cancel`. Answers 200 when the order is cancelled, 202 while that is under way. The body
-/// may be left out.
+/// may be left out, or be `null`.
 #[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = TAG, operation_id = "cancelOrderV1",
     request_body = Option<CancelReason>,
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     responses(
-        (status = 200, description = "Cancelled", body = OrderResponse),
-        (status = 202, description = "Under way", body = OrderResponse),
+        (status = 200, description = "Cancelled", body = OrderResponse,
+            example = json!(examples::cancelled())),
+        (status = 202, description = "Under way", body = OrderResponse,
+            example = json!(examples::cancelling())),
         (status = 404, description = "No order of yours has this id"),
-        (status = "4XX", description = "As for `POST /orders/cancel`"),
-        (status = "5XX", description = "As for `POST /orders/cancel`"),
+        (status = 409, description = "`ParcelX` refused the order: there is nothing to cancel"),
     ))]
 pub(super) async fn cancel_order_v1(
     State(orders): State<OrderService>,

@@ -10,7 +10,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{OrderId, TAG, no_such_order};
+use super::{OrderId, TAG, examples, no_such_order};
 use crate::{
     base::timestamp::Timestamp,
     features::orders::{
@@ -53,10 +53,11 @@ pub(super) struct LabelView {
 #[utoipa::path(get, path = "/v1/orders/{id}/label", tag = TAG, operation_id = "getLabel",
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     responses(
-        (status = 200, description = "The label", body = LabelBody),
+        (status = 200, description = "The label", body = LabelBody, example = json!(examples::label())),
         (status = 202, description = "Being fetched: ask again", body = LabelBody,
             headers(("Retry-After" = u64,
-                description = "Seconds to wait before the same request is sent again"))),
+                description = "Seconds to wait before the same request is sent again")),
+            example = json!(examples::no_label_yet())),
         (status = 404, description = "No order of yours has this id"),
         (status = 409, description = "Not booked, cancelled, or `ParcelX` refuses the label"),
         (status = 502, description = "`ParcelX` gave an address that cannot be trusted"),

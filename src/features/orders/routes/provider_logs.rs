@@ -6,7 +6,7 @@ use axum::{extract::State, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{OrderId, no_such_order};
+use super::{OrderId, examples, no_such_order};
 use crate::{
     features::orders::service::OrderService,
     platform::{
@@ -30,7 +30,8 @@ pub(super) struct ProviderLogList {
     operation_id = "listProviderLogs",
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     responses(
-        (status = 200, description = "The calls", body = ProviderLogList),
+        (status = 200, description = "The calls", body = ProviderLogList,
+            example = json!(examples::provider_logs())),
         (status = 404, description = "No order of yours has this id"),
     ))]
 pub(super) async fn list_provider_logs(

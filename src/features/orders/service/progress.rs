@@ -139,6 +139,18 @@ impl OrderService {
         Ok(self.store.count::<Order>(&query, 1).await?.n > 0)
     }
 
+    /// Gives the order that has another one's shipment, as it was `seen`, the shipment `awb` that the
+    /// provider shows for it. `false`: it has moved on, or may not be given that one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn shown_as(&self, seen: &Order, awb: &str) -> Result<bool, StoreError> {
+        match self.save_after(seen, Event::ShownAs { awb }, self.clock.now()).await {
+            Err(StoreError::Conflict { index }) if index == Order::BY_AWB => Ok(false),
+            saved => Ok(saved?.is_some()),
+        }
+    }
+
     /// Hands an order that the service can do no more for to a person.
     ///
     /// # Errors
@@ -211,6 +223,15 @@ impl OrderService {
                 _ => return Ok(count),
             }
         }
+    }
+
+    /// The order that has the shipment `awb` for its own.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn with_awb(&self, awb: &str) -> Result<Option<Order>, StoreError> {
+        let query = Query::sorted_by("awb", store::Order::Ascending).equal("awb", awb).limit(1);
+        Ok(self.store.find::<Order>(&query).await?.whole()?.into_iter().next())
     }
 
     /// The order with this order number, or with this AWB.

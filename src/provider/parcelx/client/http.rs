@@ -43,6 +43,7 @@ pub(super) fn http_client(settings: &Settings) -> Result<reqwest::Client, Client
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .pool_idle_timeout(std::time::Duration::from_secs(2))
+        .http1_only()
         .no_proxy()
         .build()?;
     Ok(client)

@@ -1,5 +1,5 @@
 //! What people do with orders that need not wait for one: cancel or correct for their merchant, try what
-//! waits for a time at once, and look at personal data. Each with a line in the audit log.
+//! waits for a time at once, look at personal data, and erase it. Each with a line in the audit log.
 
 use super::{Refusal, ReviewError, ReviewService, StoreError};
 use crate::features::{
@@ -37,6 +37,24 @@ impl ReviewService {
     /// As [`ReviewService::cancel`].
     pub async fn try_now(&self, id: &str) -> Result<Order, ReviewError> {
         self.on_behalf(id, "order.try-now", |_| Wanted::TryNow).await
+    }
+
+    /// Takes out the personal data of its consignee, once the order has ended: of the logs of its calls
+    /// first, so that an order that says it is gone is right.
+    ///
+    /// # Errors
+    /// [`ReviewError`]. When the store fails some of it may be gone; the same action goes on there.
+    pub async fn erase(&self, id: &str) -> Result<Order, ReviewError> {
+        let order = self.load(id).await?;
+        let line = self.begin(&order, "order.erase").await?;
+        let erased = self.try_erase(&order, &line).await;
+        self.end(&line, erased).await
+    }
+
+    async fn try_erase(&self, order: &Order, line: &str) -> Result<Order, ReviewError> {
+        order.allows(OperatorAction::Erase, self.orders.clock.now())?;
+        self.carrier.erase_records(order.id()).await?;
+        self.decide(order, line, OperatorAction::Erase).await
     }
 
     /// The order, for a person who is to see its personal data. `what` of it is in the audit log before it is
