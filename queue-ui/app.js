@@ -12,10 +12,14 @@ import { Shell } from "./parts/shell.js";
 import { Toasts } from "./parts/toast.js";
 import { Account } from "./screens/account.js";
 import { Audit } from "./screens/audit.js";
+import { Dossier } from "./screens/dossier.js";
 import { Failures } from "./screens/failures.js";
 import { Found } from "./screens/found.js";
 import { Job } from "./screens/job.js";
+import { Kyc } from "./screens/kyc.js";
 import { Login } from "./screens/login.js";
+import { Merchant } from "./screens/merchant.js";
+import { Merchants } from "./screens/merchants.js";
 import { Metrics } from "./screens/metrics.js";
 import { Operation } from "./screens/operation.js";
 import { Operations } from "./screens/operations.js";
@@ -25,6 +29,7 @@ import { Overview } from "./screens/overview.js";
 import { Queue } from "./screens/queue.js";
 import { Review } from "./screens/review.js";
 import { Users } from "./screens/users.js";
+import { Webhooks } from "./screens/webhooks.js";
 import { Workers } from "./screens/workers.js";
 
 function screen([first, second, third, fourth]) {
@@ -33,11 +38,14 @@ function screen([first, second, third, fourth]) {
     />`;
   if (first === "q" && second) return html`<${Queue} key=${second} name=${second} />`;
   if (first === "orders" && second) return html`<${OrderPage} key=${second} id=${second} />`;
+  if (first === "kyc" && second) return html`<${Dossier} key=${second} merchant=${second} />`;
+  if (first === "merchants" && second) return html`<${Merchant} key=${second} id=${second} />`;
   if (first === "operations" && second) return html`<${Operation} key=${second} id=${second} />`;
   const one = {
     orders: Orders, review: Review, failures: Failures, operations: Operations, workers: Workers,
       metrics: Metrics,
-    audit: Audit, users: Users, account: Account, find: Found,
+    audit: Audit, users: Users, account: Account, find: Found, kyc: Kyc, webhooks: Webhooks,
+      merchants: Merchants,
   }[first];
   if (one && !second) return html`<${one} />`;
   return html`<${Head} title="No such page" /><${Empty} title="There is no page at this address">

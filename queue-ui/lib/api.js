@@ -33,8 +33,8 @@ export function query(values) {
 
 export const url = (path, values) => BASE + path + query(values);
 
-async function request(method, path, { values, body, signal, key } = {}) {
-  const headers = { accept: "application/json", ...(key && { "idempotency-key": key }) };
+async function request(method, path, { values, body, signal, key, file } = {}) {
+  const headers = { accept: file ? "*/*" : "application/json", ...(key && { "idempotency-key": key }) };
   if (method !== "GET") {
     headers["x-waybill-admin"] = "1";
     headers["content-type"] = "application/json";
@@ -51,6 +51,7 @@ async function request(method, path, { values, body, signal, key } = {}) {
     throw new Problem(0, { code: "offline", detail: "The server cannot be reached." });
   }
   onContact(true);
+  if (file && response.ok) return response.arrayBuffer();
   const text = await response.text();
   let json = null;
   try {
@@ -112,6 +113,10 @@ export const api = {
   order: (order, signal) => get(`/orders/${id(order)}`, undefined, signal),
   timeline: (order, values, signal) => list(`/orders/${id(order)}/timeline`, values, signal),
   call: (order, call, signal) => get(`/orders/${id(order)}/calls/${id(call)}`, undefined, signal),
+  messages: (order, values, signal) => list(`/orders/${id(order)}/messages`, values, signal),
+  say: (order, body) => post(`/orders/${id(order)}/messages`, body),
+  messagesRead: (order, body) => send("PUT", `/orders/${id(order)}/messages/read`, body),
+  typing: (order) => post(`/orders/${id(order)}/messages/typing`),
   orderAction: (order, name, body) => post(`/orders/${id(order)}/${name}`, body),
 
   review: (values, signal) => list("/review", values, signal),
@@ -129,6 +134,22 @@ export const api = {
   failures: (values, signal) => list("/failures", values, signal),
   metrics: (values, signal) => get("/metrics", values, signal),
   workers: (signal) => list("/workers", undefined, signal),
+  kycList: (values, signal) => list("/kyc", values, signal),
+  kyc: (merchant, signal) => get(`/kyc/${id(merchant)}`, undefined, signal),
+  decideKyc: (merchant, verdict, body) => post(`/kyc/${id(merchant)}/${verdict}`, body),
+  revealKyc: (merchant, body) => post(`/kyc/${id(merchant)}/reveal`, body),
+  /** A document's bytes. */
+  kycDocument: (merchant, kind, body) =>
+    request("POST", `/kyc/${id(merchant)}/documents/${id(kind)}/reveal`, { body, file: true }),
+  merchants: (values, signal) => list("/merchants", values, signal),
+  merchant: (merchant, signal) => get(`/merchants/${id(merchant)}`, undefined, signal),
+  /** The body may hold an e-mail address: never a query. */
+  addMerchant: (body) => post("/merchants", body),
+  setSuspended: (merchant, suspend, body) =>
+    post(`/merchants/${id(merchant)}/${suspend ? "suspend" : "resume"}`, body),
+  inviteOwner: (merchant, body) => post(`/merchants/${id(merchant)}/owners`, body),
+  deadWebhooks: (values, signal) => list("/webhook-deliveries", values, signal),
+  resendWebhook: (delivery, body) => post(`/webhook-deliveries/${id(delivery)}/resend`, body),
   audit: (values, signal) => list("/audit", values, signal),
   auditExport: (values) => url("/audit/export", values),
 };

@@ -48,8 +48,10 @@ export const may = (right) => session.get().me?.rights?.includes(right) ?? false
 const ROLES = { viewer: 0, operator: 1, admin: 2, super_admin: 3 };
 const NEEDS = {
   "read": "viewer", "job.manage": "operator", "order.resolve": "operator", "order.cancel": "operator",
-  "queue.pause": "admin", "account.lift": "admin", "operation.run": "admin", "audit.read": "admin",
-  "audit.export": "admin", "users.manage": "super_admin", "reveal": "super_admin",
+  "order.message": "operator",
+  "queue.pause": "admin", "account.lift": "admin", "operation.run": "admin", "kyc.decide": "admin",
+  "merchant.manage": "admin",
+  "audit.read": "admin", "audit.export": "admin", "users.manage": "super_admin", "reveal": "super_admin",
 };
 /** Why one may not, in words; null when one may. */
 export function whyNot(right) {

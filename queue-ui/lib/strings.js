@@ -47,11 +47,13 @@ export const nextStep = (code) => reviewCode[code]?.[2];
 
 export const holdKind = {
   wallet: "the wallet is empty", credentials: "our keys are refused",
-    configuration: "its address or method is wrong",
+    configuration: "its address or method is wrong", refusals: "it refuses every order with the same words",
+    account: "it refuses our account",
 };
 
 /** Why a person's action was refused, by code. */
 export const refusal = {
+  "nobody": "Nobody works for it", "suspended": "It is suspended",
   "not-in-review": "It does not wait for a person any more", "under-way": "Its call may still be under way",
   "moved-on": "It was changed by others meanwhile",
     "cancel-requested": "Its merchant has requested its cancellation",
@@ -70,7 +72,7 @@ export const refusal = {
 export const operationKind = {
   "review.rebook": "Book again", "review.adopt-found": "Adopt what ParcelX has", "review.fail": "Fail orders",
   "orders.resend": "Send failed orders again", "jobs.retry": "Retry jobs", "jobs.promote": "Run jobs now",
-  "jobs.remove": "Remove jobs",
+  "jobs.remove": "Remove jobs", "merchants.notice": "Notice to merchants",
 };
 export const operationState = {
   waiting: "Waiting", running: "Running", paused: "Paused", done: "Done", cancelled: "Cancelled",
@@ -82,6 +84,41 @@ export const operationTone = {
 
 export const failureKind = {
   refused: "Refused by ParcelX", review: "Needs a person", internal: "Our own error", provider: "ParcelX",
+};
+
+export const kycState = {
+  submitted: "Submitted", draft: "Draft", approved: "Approved", rejected: "Rejected",
+};
+export const kycTone = { submitted: "wait", draft: "mute", approved: "ok", rejected: "bad" };
+export const merchantState = { active: "Active", suspended: "Suspended" };
+export const merchantTone = { active: "ok", suspended: "bad" };
+/** What members of a merchant may do; those who decide come first. */
+export const memberRole = { owner: "Owner", staff: "Staff", viewer: "Viewer" };
+/** Documents, the details that a submission needs, and what was done. */
+export const kycDocument = {
+  pan_card: "PAN card", gst_certificate: "GST certificate", cancelled_cheque: "Cancelled cheque",
+  address_proof: "Proof of address",
+};
+const kycDetail = {
+  legalName: "legal name", businessKind: "kind of business", pan: "PAN", gstin: "GSTIN", bank: "bank account",
+  address: "address",
+};
+export function kycMissing(pointer) {
+  const [first, kind] = pointer.replace(/^\//, "").split("/");
+  return first === "documents" ? kycDocument[kind] ?? kind : kycDetail[first] ?? pointer;
+}
+const kycDone = {
+  details: "Details told", submitted: "Handed in", approved: "Approved", rejected: "Rejected",
+  upload: "Uploaded", erase: "Erased",
+};
+export function kycStep(what) {
+  const [act, kind] = what.split(":");
+  if (!kycDone[act]) return what;
+  return kind ? `${kycDone[act]}: ${kycDocument[kind] ?? kind}` : kycDone[act];
+}
+export const businessKind = {
+  individual: "Individual", proprietorship: "Proprietorship", partnership: "Partnership", llp: "LLP",
+  private_limited: "Private limited", public_limited: "Public limited", trust_or_society: "Trust or society",
 };
 
 /** Label, what it does in a sentence (when the API says no effect), and whether it looks dangerous. */
@@ -96,6 +133,7 @@ export const action = {
   "resend": { label: "Send again", done: "Will be sent again." },
   "try-now": { label: "Try now", done: "Due now." },
   "reveal": { label: "Reveal personal data", done: "Revealed." },
+  "erase": { label: "Erase personal data", done: "Erased.", danger: true },
   "retry": { label: "Retry", done: "Waits again." },
   "promote": { label: "Run now", done: "Due now." },
   "remove": { label: "Remove", done: "Removed.", danger: true },

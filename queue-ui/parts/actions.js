@@ -112,11 +112,11 @@ export function Actions({ actions = [], what, typedWords, send, done }) {
           ${shown(no)}</p></div>`)}</details>`}`;
 }
 
-/** A single button that asks first; `right` decides whether it works. */
-export function ActButton({ right, label, small, danger, primary, icon, onClick }) {
+/** A button that asks first; `right` decides whether it works. `focus`: the keys for rows lead to it. */
+export function ActButton({ right, label, small, danger, primary, icon, focus, onClick }) {
   const no = whyNot(right);
   return html`<button class="btn ${small ? "small" : ""} ${danger ? "danger" : ""} ${primary && !no
     ? "main-action" : ""}"
-    aria-disabled=${no ? "true" : undefined} title=${no ?? undefined}
+    aria-disabled=${no ? "true" : undefined} title=${no ?? undefined} data-rowfocus=${focus}
     onClick=${() => (no ? toast(no, "bad") : onClick())}>${icon}${label}</button>`;
 }

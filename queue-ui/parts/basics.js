@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from "../lib/ui.js";
 import { clock, moment, relative, count } from "../lib/format.js";
 import { prefs } from "../lib/prefs.js";
+import { Link, to } from "../lib/router.js";
 import { Data, shown } from "../lib/text.js";
 import { whyNot } from "../lib/session.js";
 import * as words from "../lib/strings.js";
@@ -45,6 +46,10 @@ export function Ago({ value }) {
   if (!value) return html`<span class="faint">–</span>`;
   return html`<time class="nowrap" dateTime=${value} title=${moment(value)}>${relative(value, now)}</time>`;
 }
+
+/** The id of a merchant, which leads to its page. */
+export const MerchantLink = ({ id, mono }) =>
+  html`<${Link} href=${to(["merchants", id])}><${Data} mono=${mono} value=${id} /><//>`;
 
 export const Count = ({ n, capped }) => html`<span>${count(n, capped)}</span>`;
 

@@ -42,32 +42,42 @@ export function Dialogs() {
   }}>${current.make(current.close)}</dialog>`;
 }
 
-/** A labelled field; `error` is told to the field. */
+/** A labelled field; `error` is told to it by the attributes that `children(id, invalid)` is given. */
 export function Field({ label, hint, error, wide, kind, children }) {
   const id = useId();
   return html`<div class="field ${wide ? "wide" : ""} ${kind ?? ""}"><label for=${id}>${label}</label>
-    ${children(id)}
-    ${hint && html`<span class="hint">${hint}</span>`}${error && html`<span class="error" role="alert">
-      ${error}</span>`}</div>`;
+    ${children(id, error ? { "aria-invalid": "true", "aria-describedby": `${id}-error` } : {})}
+    ${hint && html`<span class="hint">${hint}</span>`}${error && html`<span class="error" role="alert"
+      id=${`${id}-error`}>${error}</span>`}</div>`;
 }
 
-export function ReasonField({ value, onInput, first }) {
-  return html`<${Field} label="Reason (kept in the audit log)">${(id) => html`
-    <input id=${id} required maxlength="500" autocomplete="off" value=${value} data-first=${first}
-      placeholder="What you know, or a ticket's number" onInput=${(e) => onInput(e.target.value)} />`}<//>`;
+export function ReasonField({ value, onInput, first, error, label = "Reason (kept in the audit log)",
+  placeholder = "What you know, or a ticket's number" }) {
+  return html`<${Field} label=${label} error=${error}>${(id, invalid) => html`
+    <input id=${id} ...${invalid} required maxlength="500" autocomplete="off" value=${value}
+      data-first=${first} placeholder=${placeholder} onInput=${(e) => onInput(e.target.value)} />`}<//>`;
 }
 
 /**
  * `run(values)` does it; `values` has `reason` and what `fields` set. Options: `title`, `effect` (words or
- * nodes), `costs`, `danger`, `typed` (the words to type), `label` of the button, `fields(values, set)`,
- * `ready(values)`, `initial`.
+ * nodes, or what gives them for the values), `costs`, `danger`, `typed` (the words to type), `label` of the
+ * button, `fields(values, set, at)`, `ready(values)`, `initial`, `why` (`label` and `placeholder` of the
+ * reason). `at(pointer)` is what the server says of a part of the body; what no field asks for stands below.
  */
 export function Confirm({ close, run, title, effect, costs, danger, typed, label, fields, ready, initial,
-  reason = true }) {
+  reason = true, why }) {
   const [values, setValues] = useState({ reason: "", ...initial });
   const [typedNow, setTyped] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(null);
+  const form = useRef(null);
+  useLayoutEffect(() => form.current?.querySelector("[aria-invalid]")?.focus(), [error]);
+  const told = new Set();
+  const at = (pointer) => {
+    const faults = error?.errors?.filter((fault) => fault.pointer === pointer) ?? [];
+    faults.forEach((fault) => told.add(fault));
+    return faults.length ? shown(faults.map((fault) => fault.detail).join("; ")) : null;
+  };
   const set = (change) => setValues((old) => ({ ...old, ...change }));
   const right = (!reason || values.reason.trim()) && (!typed || typedNow.trim() === typed)
     && (ready?.(values) ?? true);
@@ -84,18 +94,22 @@ export function Confirm({ close, run, title, effect, costs, danger, typed, label
       setBusy(false);
     }
   };
-  return html`<form class="dialog" onSubmit=${submit} novalidate>
+  const asked = fields?.(values, set, at);
+  const unfit = reason && at("/reason");
+  const elsewhere = told.size > 0 && error.errors.every((fault) => told.has(fault));
+  const effects = typeof effect === "function" ? effect(values) : effect;
+  return html`<form class="dialog" onSubmit=${submit} novalidate ref=${form}>
     <h2 id="dialog-title">${title}</h2>
-    ${effect && html`<div class="effect">${typeof effect === "string" ? shown(effect) : effect}</div>`}
+    ${effects && html`<div class="effect">${typeof effects === "string" ? shown(effects) : effects}</div>`}
     ${costs && html`<${Note} tone="wait">This may book shipments, which ParcelX bills.<//>`}
-    ${fields?.(values, set)}
+    ${asked}
     ${reason && html`<${ReasonField} value=${values.reason} first=${!fields}
-      onInput=${(text) => set({ reason: text })} />`}
+      error=${unfit} onInput=${(text) => set({ reason: text })} ...${why} />`}
     ${typed && html`<${Field} label=${html`Type <strong class="mono">${typed}</strong> to go on`}>
       ${(id) => html`
       <input id=${id} autocomplete="off" spellcheck=${false} value=${typedNow} class="mono"
         onInput=${(e) => setTyped(e.target.value)} />`}<//>`}
-    <${ProblemNote} error=${error} />
+    ${!elsewhere && html`<${ProblemNote} error=${error} />`}
     <footer><button type="button" class="btn" onClick=${() => close(undefined)}>Go back</button>
       <button class="btn main-action ${danger ? "danger" : ""}" disabled=${!right || busy}>
         ${busy ? "Working…" : label}</button>

@@ -9,7 +9,8 @@ const PLACES = {
     f: ["Failures", ["failures"]],
   p: ["Operations", ["operations"]], w: ["Workers", ["workers"]], m: ["Metrics", ["metrics"]],
     a: ["Audit", ["audit"]],
-  c: ["Your account", ["account"]],
+  c: ["Your account", ["account"]], h: ["Webhooks", ["webhooks"]], k: ["KYC desk", ["kyc"]],
+  e: ["Merchants", ["merchants"]],
 };
 
 const KEYS = [

@@ -59,6 +59,9 @@ function Navigation() {
     <${NavLink} parts=${["review"]} icon="review" n=${review} tone="review">Review desk<//>
     <${NavLink} parts=${["orders"]} icon="orders">Orders<//>
     <${NavLink} parts=${["failures"]} icon="failures">Failures<//>
+    <${NavLink} parts=${["webhooks"]} icon="webhooks">Webhooks<//>
+    <${NavLink} parts=${["merchants"]} icon="merchants">Merchants<//>
+    <${NavLink} parts=${["kyc"]} icon="kyc">KYC desk<//>
     <${NavLink} parts=${["operations"]} icon="operations" n=${running} tone="info">Operations<//>
     <div class="nav-head" id="nav-queues">Queues</div>
     <div class="sub" role="group" aria-labelledby="nav-queues">${(data?.queues ?? []).map((queue) => html`

@@ -17,6 +17,7 @@ const TONE = { done: "ok", refused: "wait", failed: "bad", begun: "info" };
 function address({ collection, id }) {
   if (!id) return null;
   if (collection === "orders") return to(["orders", id]);
+  if (collection === "kyc" || collection === "merchants") return to([collection, id]);
   if (collection === "operations") return to(["operations", id]);
   if (collection === "jobs" && id.includes("/")) {
     const cut = id.indexOf("/");
@@ -84,7 +85,7 @@ export function Audit() {
     Every action of a person, written before it was done.<//>
     <${Filters} fields=${[{ name: "actor", placeholder: "user name" },
       { name: "action", placeholder: "such as: queue.pause" },
-      { name: "target", wide: true, placeholder: "id of an order, job or queue" },
+      { name: "target", wide: true, placeholder: "id of an order, job, queue or merchant" },
         { name: "from", kind: "time" }, { name: "to", kind: "time" }]} />
     <${Panel} flush><${List} list=${list} columns=${columns} caption="Audit log"
       empty=${html`<${Empty} title=${Object.keys(used).length ? "No line matches"

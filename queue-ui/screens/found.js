@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "../lib/ui.js";
 import { count, plural } from "../lib/format.js";
 import { place, to } from "../lib/router.js";
 import { Data, shown } from "../lib/text.js";
-import { Ago, Empty, Failed, Head, Loading, Panel, SyncBadge } from "../parts/basics.js";
+import { Ago, Empty, Failed, Head, Loading, MerchantLink, Panel, SyncBadge } from "../parts/basics.js";
 import { find, results } from "../parts/lens.js";
 import { Table } from "../parts/table.js";
 
@@ -20,7 +20,8 @@ export const orderColumns = [
   },
   { key: "sync", label: "State", cell: (o) => html`<${SyncBadge} value=${o.providerSyncStatus} />` },
   { key: "awb", label: "AWB", phone: "AWB", cell: (o) => o.awb && html`<${Data} mono value=${o.awb} />` },
-  { key: "merchant", label: "Merchant", phone: "Merchant", cell: (o) => html`<${Data} value=${o.userId} />` },
+  { key: "merchant", label: "Merchant", phone: "Merchant", cell: (o) => o.userId
+    && html`<${MerchantLink} id=${o.userId} />` },
   {
     key: "why", label: "Why", wide: true,
     cell: (o) => o.syncReason

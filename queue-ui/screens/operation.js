@@ -59,7 +59,12 @@ function Controls({ operation, reload }) {
     });
     if (!answer) return;
     setBusy(name);
-    toast(`${verb.label}: told. It takes effect within a second or two.`);
+    const back = { pause: "resume", resume: "pause" }[name];
+    const undo = back && (async () => {
+      await api.operationAction(operation.id, back, { reason: `taken back: ${name} by mistake` });
+      await reload();
+    });
+    toast(`${verb.label}: told. It takes effect within a second or two.`, "ok", undo);
     await reload();
     setBusy(null);
   };
@@ -83,7 +88,8 @@ function Numbers({ operation: o }) {
       ${open && left > 0 && o.ratePerMinute > 0
         && html`<span class="soft">about ${duration((left / o.ratePerMinute) * 60_000)} left</span>`}</div>
     <${Progress} operation=${o} tall />
-    <${Facts} items=${[["Started by", o.actor], ["Reason", o.reason],
+    <${Facts} items=${[o.notice && ["Notice", html`<${Data} value=${o.notice} />`],
+      ["Started by", o.actor], ["Reason", o.reason],
       ["Started", html`<${At} value=${o.startedAt ?? o.createdAt} />`],
       o.endedAt && ["Ended", html`<${At} value=${o.endedAt} />`], ran !== null
         && ["Running time", duration(ran)],

@@ -8,13 +8,16 @@ import { whyNot } from "../lib/session.js";
 import { Data, plain, shown } from "../lib/text.js";
 import * as words from "../lib/strings.js";
 import { Actions } from "../parts/actions.js";
-import { Ago, At, Badge, Facts, Head, Loaded, Note, Panel, SyncBadge, useNow } from "../parts/basics.js";
+import { Ago, At, Badge, Facts, Head, Loaded, MerchantLink, Note, Panel, SyncBadge,
+  useNow } from "../parts/basics.js";
 import { Code } from "../parts/code.js";
 import { confirm } from "../parts/dialog.js";
+import { Messages } from "./messages.js";
 import { Timeline } from "./timeline.js";
 
 const about = (id) => (event) => ["account", "queue"].includes(event.type)
-  || Object.values(event.data).some((value) => typeof value === "string" && value.includes(id));
+  || (event.type !== "typing"
+    && Object.values(event.data).some((value) => typeof value === "string" && value.includes(id)));
 
 /** Why the order stands where it stands, in the words of the data. */
 function Why({ order }) {
@@ -83,8 +86,8 @@ function Details({ order, revealed, setRevealed }) {
     ${revealed && html`<${Reveal} id=${order.id} revealed=${revealed} set=${setRevealed} />`}
     <${Consignee} order=${order} revealed=${revealed?.order ?? revealed} />
     <${Facts} items=${[
-      ["Merchant", order.userId], ["Merchant's order id", order.clientOrderId],
-        ["Invoice", order.invoiceNumber],
+      ["Merchant", order.userId && html`<${MerchantLink} id=${order.userId} />`],
+        ["Merchant's order id", order.clientOrderId], ["Invoice", order.invoiceNumber],
       ["Payment", order.paymentMethod
         && `${order.paymentMethod}${order.expressType ? `, ${order.expressType}` : ""}`],
       charges && ["Value", money(charges.orderAmount)], charges && Number(charges.codAmount) > 0
@@ -134,6 +137,7 @@ export function OrderPage({ id }) {
     <div class="side-by-side">
       <div class="stack">
         <${Timeline} id=${id} version=${version} />
+        <${Messages} id=${id} />
         <${Details} order=${o} revealed=${revealed} setRevealed=${setRevealed} />
         <${Raw} order=${o} />
       </div>

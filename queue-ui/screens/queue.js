@@ -102,7 +102,10 @@ function Switch({ queue, reload }) {
       run: ({ reason }) => api.setPaused(queue.name, pause, { reason }),
     });
     if (answer) {
-      toast(`${plain(queue.name)}: ${pause ? "paused" : "resumed"}.`);
+      toast(`${plain(queue.name)}: ${pause ? "paused" : "resumed"}.`, "ok", async () => {
+        await api.setPaused(queue.name, !pause, { reason: `taken back: ${verb.toLowerCase()} by mistake` });
+        reload();
+      });
       reload();
     }
   };

@@ -45,8 +45,8 @@ export function Timeline({ id, version }) {
   prefs.use();
   const [kind, setKind] = useState("all");
   const [open, setOpen] = useState(undefined);
-  const about = (event) =>
-    Object.values(event.data).some((value) => typeof value === "string" && value.includes(id));
+  const about = (event) => event.type !== "typing"
+    && Object.values(event.data).some((value) => typeof value === "string" && value.includes(id));
   const list = useList((cursor, signal) => api.timeline(id, { cursor }, signal), [id, version], about,
     (entry) => `${entry.at} ${entry.kind} ${entry.callId ?? ""} ${entry.jobId ?? ""} ${entry.title}`);
   const rows = [...(list.rows ?? []), ...list.waiting];

@@ -61,10 +61,16 @@ async function change(user, reload) {
       reason: values.reason, ...(word && { password: word }),
       ...Object.fromEntries(["role", "reveal", "disabled"].filter((key) =>
         values[key] !== user[key]).map((key) => [key, values[key]])),
-    }).then((data) => data ?? true),
+    }).then(() => ({ password: Boolean(word) })),
   });
   if (answer) {
-    toast(`${plain(user.username)} is changed.`);
+    // A password cannot be taken back: nobody knows the old one.
+    const undo = answer.done.password ? null : async () => {
+      const { role: was, reveal, disabled } = user;
+      await api.changeUser(user.username, { reason: "taken back", role: was, reveal, disabled });
+      reload();
+    };
+    toast(`${plain(user.username)} is changed.`, "ok", undo);
     reload();
   }
 }
