@@ -106,6 +106,21 @@ newer() {
     [ ! -e "$file" ] || [ -n "$(find "$@" -newer "$file" -print | head -n 1)" ]
 }
 
+# in_memory: a folder for files of tests where a write costs no wait for a disk, if this machine has one, with
+# room, and memory to spare. It goes with the tests.
+in_memory() {
+    local room spare
+    room=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $1 == "tmpfs" { print $4 }')
+    spare=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo 2>/dev/null)
+    [ "${room:-0}" -gt 4000000 ] && [ "${spare:-0}" -gt 6000000 ] && mktemp -d /dev/shm/waybill-tests-XXXXXX
+}
+
+# programs: builds what the checks and tests start. An example needs the libraries with all the features that
+# tests need: without one, everything would be compiled twice.
+programs() {
+    cargo build --locked "${features[@]}" --bin waybill --bin worker --example queue-port "$@"
+}
+
 # The tests run on the databases that WAYBILL_TEST_MONGODB and WAYBILL_TEST_REDIS name; without them, on those
 # of scripts/services, which end with the tests unless they ran before.
 services() {
@@ -113,7 +128,14 @@ services() {
     local mongod=${WAYBILL_TEST_MONGOD:-mongod}
     forget_settings
     if [ -z "$mongodb" ] || [ -z "$redis" ]; then
-        scripts/services status >/dev/null 2>&1 || trap 'scripts/services down' EXIT
+        if ! scripts/services status >/dev/null 2>&1; then
+            trap 'scripts/services down' EXIT
+            if memory=$(in_memory); then
+                export WAYBILL_SERVICES_PLACE=$memory TMPDIR=$memory/tmp
+                mkdir "$TMPDIR"
+                trap 'scripts/services down; rm -rf "$memory"' EXIT
+            fi
+        fi
         exports=$(scripts/services up)
         eval "$exports"
         unset WAYBILL_STORE__URL WAYBILL_QUEUE__URL WAYBILL_AUTH__JWT_SECRET

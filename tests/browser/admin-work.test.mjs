@@ -167,6 +167,18 @@ describe("the day's work", () => {
     assert.ok(took < 3000, `seen after ${took} ms`);
   });
 
+  test("a pause is taken back where one is told of it, by its name in the audit log", async () => {
+    await visit(page, program.url, "/q/parcelx-labels-queue");
+    await page.getByRole("button", { name: "Pause…" }).click();
+    await answer(page, "the wrong queue");
+    await page.locator(".badge", { hasText: "Paused" }).waitFor();
+    await page.locator(".toast").getByRole("button", { name: "Undo" }).click();
+    await page.locator(".badge", { hasText: "Running" }).waitFor();
+    await page.locator(".toast", { hasText: "Taken back." }).waitFor();
+    await visit(page, program.url, "/audit");
+    await page.getByText("taken back: pause by mistake").first().waitFor();
+  });
+
   test("a held account says so in ParcelX's words, and is tried by hand", async () => {
     await story.faults({ walletPaise: 0 });
     await visit(page, program.url, "");

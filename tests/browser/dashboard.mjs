@@ -1,4 +1,5 @@
 // The dashboard as a person uses it.
+import assert from "node:assert/strict";
 import { PASSWORD, PEOPLE } from "./story.mjs";
 
 export const HOME = "/admin/queues";
@@ -42,4 +43,12 @@ export async function answer(page, reason, { press = true } = {}) {
 /** Waits until all of a view is there: nothing that loads is left. */
 export async function settled(page) {
   await page.locator("main .skeleton").first().waitFor({ state: "detached" });
+}
+
+/** A button that the role or the state does not allow says why when it is clicked, and does nothing. */
+export async function saysWhy(page, button, why) {
+  assert.equal(await button.getAttribute("aria-disabled"), "true");
+  await button.click({ force: true }); // it looks and says disabled
+  await page.locator(".toast", { hasText: why }).first().waitFor();
+  assert.equal(await dialog(page).count(), 0);
 }

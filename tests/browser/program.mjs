@@ -78,5 +78,5 @@ export async function startProgram(settings = {}) {
   };
   const token = async (user = "browser-test") => run(TOKEN(user));
   const text = (file) => readFile(join(cwd, "data", file), "utf8");
-  return { url, token, run, text, stop };
+  return { url, token, run, text, stop, pid: child.pid };
 }

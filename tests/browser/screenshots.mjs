@@ -5,6 +5,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DESK, PHONE, startBrowser } from "./browser.mjs";
 import { answer, dialog, HOME, openAs, settled, visit } from "./dashboard.mjs";
+import { givenUp, merchant as shop, startReceiver } from "./merchants.mjs";
 import { OUT, startProgram } from "./program.mjs";
 import { HASTY, makeUsers, PASSWORD, startStory, until } from "./story.mjs";
 
@@ -55,6 +56,15 @@ async function tell(program) {
   await story.asAtTheStart();
   const doubtful = await story.doubtful(96, merchant);
 
+  const names = ["Kalamandir Sarees", "Teaworks LLP", "Sole & Co", "Readnest Books"];
+  for (const [n, legalName] of names.entries()) {
+    await program.run(["merchant", "add", legalName, "--id", MERCHANTS[n]]);
+    await (await shop(program, MERCHANTS[n])).handIn({ legalName });
+  }
+  const receiver = await startReceiver(410);
+  for (const name of MERCHANTS) await givenUp(program, story, await shop(program, name), receiver, 2);
+  await receiver.stop();
+
   const by = (who, reason) => ["--actor", who, "--reason", reason];
   const reason = "ParcelX asked for no cancellations until 18:00, ticket 4417";
   await program.run(["queue", "pause", "parcelx-order-cancellation-queue", ...by("ravi", reason)]);
@@ -87,7 +97,8 @@ function screens({ failed, hostile, doubtful, booked, operation }) {
     "queue-paused": "/q/parcelx-order-cancellation-queue?state=waiting",
       job: `${queue}/jobs/create-order-${failed.id}-1`,
     workers: "/workers", metrics: "/metrics?span=1h", audit: "/audit", users: "/users", account: "/account",
-    found: "/find?q=nothing-like-it",
+    found: "/find?q=nothing-like-it", kyc: "/kyc", "kyc-merchant": `/kyc/${MERCHANTS[0]}`,
+      webhooks: "/webhooks", merchants: "/merchants", merchant: `/merchants/${MERCHANTS[0]}`,
   };
 }
 
@@ -107,7 +118,8 @@ async function shoot(page, options, file) {
 
 const wanted = process.argv.slice(2);
 mkdirSync(OUT, { recursive: true });
-const program = await startProgram(HASTY);
+// Many merchants are refused alike here, which would hold the account before its time.
+const program = await startProgram({ ...HASTY, WAYBILL_PARCELX__REFUSALS_IN_A_ROW: "0" });
 const browser = await startBrowser(program.url);
 try {
   const all = screens(await tell(program));

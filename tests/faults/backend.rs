@@ -161,11 +161,14 @@ fn column(file: &Path, sql: &str) -> Vec<String> {
     rows.collect::<Result<_, _>>().unwrap()
 }
 
+/// As it stood at one moment: without a snapshot a list of several batches has one document of a transaction
+/// that commits meanwhile, and not the other.
 async fn on_server(database: &Database, collection: &str) -> Vec<Value> {
+    let mut session = database.client().start_session().snapshot(true).await.unwrap();
     let collection = database.collection::<RawDocumentBuf>(collection);
-    let mut rows = collection.find(doc! {}).sort(doc! { "_id": 1 }).await.unwrap();
-    let mut all = Vec::new();
-    while rows.advance().await.unwrap() {
+    let found = collection.find(doc! {}).sort(doc! { "_id": 1 }).session(&mut session);
+    let (mut rows, mut all) = (found.await.unwrap(), Vec::new());
+    while rows.advance(&mut session).await.unwrap() {
         all.push(in_files(Document::try_from(rows.current()).unwrap().into()));
     }
     all

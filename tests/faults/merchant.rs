@@ -114,6 +114,18 @@ impl Merchant {
         }
     }
 
+    /// What the newest API answers; it must be a 2xx.
+    pub(crate) async fn ask(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
+        let url = self.apis.lock().unwrap().last().unwrap().clone();
+        let request = self.http.request(method, format!("{url}{path}")).bearer_auth(&self.token);
+        let request = body.into_iter().fold(request, reqwest::RequestBuilder::json);
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let body: Value = answer.json().await.unwrap();
+        assert!(status.is_success(), "{path}: {status} {body}");
+        body
+    }
+
     /// The orders whose cancel was heard.
     pub(crate) fn cancelled(&self) -> BTreeSet<String> {
         self.cancelled.lock().unwrap().clone()

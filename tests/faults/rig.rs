@@ -213,6 +213,11 @@ impl Rig {
         self.last_kill.store(Clock::system().now().as_millis(), Ordering::Relaxed);
     }
 
+    /// Where the documents are.
+    pub(crate) fn store_url(&self) -> String {
+        self.backend.urls().0
+    }
+
     /// Every document of a collection.
     pub(crate) fn documents(&self, collection: &str) -> Vec<Value> {
         self.backend.documents(collection)

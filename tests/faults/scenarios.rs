@@ -7,6 +7,8 @@ mod crowd;
 mod frozen;
 mod kills;
 mod locked;
+mod notifications;
 mod queue_lost;
 mod replica_set;
 mod twins;
+mod webhooks;

@@ -1,6 +1,7 @@
 //! The admin API: who may call what.
 
 mod audit;
+mod desk;
 mod events;
 mod login;
 mod matrix;

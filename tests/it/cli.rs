@@ -8,6 +8,11 @@ mod first_start;
 mod label;
 mod logs;
 mod looking;
+#[cfg(target_os = "linux")]
+mod memory;
+mod merchant;
+mod merchant_kyc;
+mod merchants_guide;
 mod migrate;
 mod operations;
 mod probe;

@@ -1,6 +1,7 @@
 //! The edge, through a real router with all its layers.
 
 mod body;
+mod cors;
 mod docs;
 mod faults;
 mod health;

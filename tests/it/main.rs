@@ -12,15 +12,25 @@ mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod interleavings;
 #[cfg(test)]
+mod kyc;
+#[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
+mod merchants;
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod models;
 #[cfg(test)]
 mod moving;
+#[cfg(test)]
+mod notifications;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
@@ -39,3 +49,5 @@ mod simulator;
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod webhooks;

@@ -1,10 +1,13 @@
 //! The order API as merchants meet it: what is taken, what is refused and how, what is read back.
 
+mod clients;
 mod create;
 mod document;
 mod errors;
+mod examples;
 mod get;
 mod idempotency;
+mod keys;
 mod list;
 mod provider_logs;
 mod shapes;

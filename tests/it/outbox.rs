@@ -289,12 +289,12 @@ async fn one_leader_at_a_time() {
 /// While the account is held nothing moves an order, so each loss finds it with a job that came to nothing.
 #[tokio::test]
 async fn losing_the_whole_queue_again_and_again_says_nothing_of_the_orders() {
-    losing_again_and_again(TestApp::start().await, 3).await;
+    Box::pin(losing_again_and_again(TestApp::start().await, 3)).await;
 }
 
 #[tokio::test]
 async fn a_redis_that_loses_all_again_and_again_says_nothing_of_200_orders() {
-    losing_again_and_again(TestApp::builder().on_redis().start().await, 200).await;
+    Box::pin(losing_again_and_again(TestApp::builder().on_redis().start().await, 200)).await;
 }
 
 async fn losing_again_and_again(app: TestApp, orders: usize) {

@@ -4,6 +4,7 @@ mod adopt;
 mod bulk;
 mod cancel_shipment;
 mod dead;
+mod erase;
 mod exchange;
 mod fail;
 mod list;

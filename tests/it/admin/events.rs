@@ -1,13 +1,13 @@
 //! The live stream, over real sockets and two processes.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use http::Method;
-use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use serde_json::json;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use waybill::{
     admin::rights::Role, app::App, features::events::Events, platform::http::serve::serve,
@@ -15,78 +15,18 @@ use waybill::{
 };
 
 use super::people::Browser;
-use crate::support::{TestApp, mongodb::Lab, orders::order};
+use crate::support::{TestApp, mongodb::Lab, orders::order, sse::Stream};
 
 /// One listening browser.
-struct Stream {
-    socket: TcpStream,
-    text: String,
-    /// Whether to give events, too, that have no number.
-    passing: bool,
-}
-
-#[derive(Debug)]
-struct Sent {
-    event: String,
-    id: Option<i64>,
-    data: Value,
-}
-
-impl Stream {
-    async fn open(address: std::net::SocketAddr, browser: &Browser, after: Option<i64>) -> Self {
-        let mut socket = TcpStream::connect(address).await.unwrap();
-        let after = after.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        let cookie = browser.cookie.as_ref().unwrap();
-        let head = "GET /admin/api/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
-        let head = format!("{head}Cookie: {cookie}\r\n{after}\r\n");
-        socket.write_all(head.as_bytes()).await.unwrap();
-        let mut stream = Self { socket, text: String::new(), passing: false };
-        let opened = stream.until("\n\n").await;
-        assert!(opened.starts_with("HTTP/1.1 200") && opened.contains("text/event-stream"), "{opened}");
-        assert!(opened.contains("cache-control: no-store"), "{opened}");
-        stream
-    }
-
-    async fn until(&mut self, end: &str) -> String {
-        loop {
-            if let Some(at) = self.text.find(end) {
-                let rest = self.text.split_off(at + end.len());
-                return std::mem::replace(&mut self.text, rest);
-            }
-            let mut buffer = [0; 8192];
-            let read = tokio::time::timeout(Duration::from_secs(20), self.socket.read(&mut buffer)).await;
-            let n = read.expect("nothing came").unwrap();
-            assert_ne!(n, 0, "the stream ended: {}", self.text);
-            self.text.push_str(&String::from_utf8_lossy(&buffer[..n]));
-        }
-    }
-
-    /// The next event, without the lengths between the chunks of the answer.
-    async fn next(&mut self) -> Sent {
-        loop {
-            let text = self.until("\n\n").await;
-            let field = |name: &str| {
-                text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned)
-            };
-            if let Some(event) = field("event") {
-                if field("id").is_none() && event != "bye" && !self.passing {
-                    continue;
-                }
-                let data = serde_json::from_str(&field("data").unwrap()).unwrap();
-                return Sent { event, id: field("id").map(|id| id.parse().unwrap()), data };
-            }
-        }
-    }
-
-    async fn ended(mut self) -> bool {
-        let mut rest = Vec::new();
-        let read = self.socket.read_to_end(&mut rest);
-        tokio::time::timeout(Duration::from_secs(10), read).await.is_ok()
-    }
+async fn listen(address: SocketAddr, browser: &Browser, after: Option<i64>) -> Stream {
+    let after = after.map(|id| id.to_string());
+    let mut headers = vec![("Cookie", browser.cookie.as_ref().unwrap().as_str())];
+    headers.extend(after.as_deref().map(|id| ("Last-Event-ID", id)));
+    Stream::open(address, "/admin/api/events", &headers).await
 }
 
 /// A second process on the same database, with a listener.
-async fn another(app: &TestApp) -> (std::net::SocketAddr, CancellationToken) {
+async fn another(app: &TestApp) -> (SocketAddr, CancellationToken) {
     let config = (*app.app.config).clone();
     let other = App::open(config, ProviderEnv::Simulator, app.clock.clone()).await.unwrap();
     let stop = CancellationToken::new();
@@ -112,7 +52,7 @@ async fn another_process_sees_each_step_on_mongodb() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_publishers_make_one_sequence_on_mongodb() {
     let lab = Lab::new().await;
-    one_sequence(TestApp::builder().mongodb(&lab.url).start().await).await;
+    Box::pin(one_sequence(TestApp::builder().mongodb(&lab.url).start().await)).await;
 }
 
 async fn sees_each_step_once(app: TestApp) {
@@ -120,7 +60,7 @@ async fn sees_each_step_once(app: TestApp) {
     let (address, _stop) = another(&app).await;
     let mut publisher = app.worker.publisher();
     publisher.pass().await.unwrap();
-    let mut live = Stream::open(address, &viewer, None).await;
+    let mut live = listen(address, &viewer, None).await;
 
     let id = app.merchant("shop").create(&order("A-1")).await;
     app.run_pending_jobs().await;
@@ -135,7 +75,7 @@ async fn sees_each_step_once(app: TestApp) {
             ("order", &json!(expected), &json!(id))
         );
         assert!(!sent.data.to_string().contains("Asha"), "{sent:?}");
-        seen.push(sent.id.unwrap());
+        seen.push(sent.number());
     }
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert!(seen.is_sorted_by(|a, b| a + 1 == *b), "{seen:?}");
@@ -145,8 +85,8 @@ async fn sees_each_step_once(app: TestApp) {
     let last = events.last().await.unwrap();
     publisher.pass().await.unwrap();
     app.worker.publisher().pass().await.unwrap();
-    let mut again = Stream::open(address, &viewer, Some(seen[0])).await;
-    assert_eq!((again.next().await.id, again.next().await.id), (Some(seen[1]), Some(seen[2])));
+    let mut again = listen(address, &viewer, Some(seen[0])).await;
+    assert_eq!((again.next().await.number(), again.next().await.number()), (seen[1], seen[2]));
     assert_eq!(events.last().await.unwrap(), last);
     assert_eq!(again.next().await.data["type"], "account.free");
 
@@ -170,8 +110,7 @@ async fn a_stream_ends_with_its_session_and_with_the_process() {
     let app = TestApp::start().await;
     let (one, two) = (app.admin(Role::Viewer).await, app.admin(Role::Admin).await);
     let (address, stop) = another(&app).await;
-    let (mut first, mut second) =
-        (Stream::open(address, &one, None).await, Stream::open(address, &two, None).await);
+    let (mut first, mut second) = (listen(address, &one, None).await, listen(address, &two, None).await);
     let started = Instant::now();
     assert_eq!(one.call(Method::POST, "/logout", None).await.status, 204);
     assert_eq!(first.next().await.event, "bye");
@@ -190,7 +129,7 @@ async fn how_many_jobs_there_are_is_told_when_it_changes() {
     app.leave_jobs();
     let viewer = app.admin(Role::Viewer).await;
     let (address, _stop) = another(&app).await;
-    let mut live = Stream::open(address, &viewer, None).await;
+    let mut live = listen(address, &viewer, None).await;
     live.passing = true;
     let merchant = app.merchant("shop");
     // The first look only says how it was; an order may come before or after it.
@@ -230,7 +169,7 @@ async fn a_place_that_is_none_is_refused_or_begins_now() {
 /// Two publishers at once, as after a lease that was lost: no step twice, no number twice, none left out.
 #[tokio::test]
 async fn two_publishers_make_one_sequence() {
-    one_sequence(TestApp::start().await).await;
+    Box::pin(one_sequence(TestApp::start().await)).await;
 }
 
 async fn one_sequence(app: TestApp) {

@@ -5,10 +5,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use http::{Method, Request};
 use serde_json::{Value, json};
-use waybill::{
-    admin::{rights::Role, totp::Totp},
-    features::audit::Audit,
-};
+use waybill::{admin::rights::Role, features::audit::Audit, platform::auth::Totp};
 
 use super::people::{Browser, PASSWORD};
 use crate::support::{Answer, TestApp};
@@ -38,7 +35,7 @@ async fn a_login_gives_a_cookie_that_scripts_cannot_read_and_a_logout_ends_it() 
     assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200; Secure"), "{cookie}");
     let me = &answer.json()["data"]["user"];
     assert_eq!(me["username"], "asha");
-    assert_eq!(me["rights"], json!(["read", "job.manage", "order.resolve", "order.cancel"]));
+    assert_eq!(me["rights"], json!(["read", "job.manage", "order.resolve", "order.cancel", "order.message"]));
     assert_eq!(me["providerEnv"], "simulator");
 
     let (asha, again) = (signed_in(&app, &answer), signed_in(&app, &login(&app, "asha", PASSWORD).await));

@@ -8,8 +8,8 @@ use waybill::{
     admin::rights::Role,
     base::timestamp::Timestamp,
     features::{
-        audit::{Audit, Outcome},
-        operations::State,
+        audit::{Audit, AuditContext, Origin, Outcome, Via},
+        operations::{State, model::Operation},
         orders::{model::Order, reason, status::SyncStatus},
     },
     platform::queue::JobState,
@@ -186,6 +186,34 @@ async fn one_whose_worker_dies_goes_on_where_it_was() {
         let order: Order = app.app.store.get(order).await.unwrap().unwrap();
         assert_eq!(order.generation(), 2, "sent once");
     }
+    app.leave_jobs();
+}
+
+/// What a dead worker did and did not write down is in the order's history, wherever the order has come to.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_came_back_meanwhile_is_not_acted_on_twice() {
+    let app = TestApp::start().await;
+    let admin = app.admin(Role::Admin).await;
+    let order = outage(&app, 1).await.remove(0);
+    let id = start(&admin, &body("review.rebook", json!({ "force": true }))).await;
+    let operation: Operation = app.app.store.get(&id).await.unwrap().unwrap();
+    let mut stored = serde_json::to_value(&operation).unwrap();
+    stored["state"] = json!("running");
+    stored["inHand"] = json!({ "ids": [order], "next": null });
+    let operation: Operation = serde_json::from_value(stored).unwrap();
+    assert!(app.app.store.replace(&operation).await.unwrap());
+    let origin = Origin { request_id: Some(id.clone()), ..Origin::default() };
+    let by = AuditContext::new("admin", Via::Http, "the outage is over").unwrap().from(origin);
+    let carrier = app.app.carrier(app.account()).unwrap();
+    app.app.state.orders.review_service(carrier, by).rebook(&order, true).await.unwrap();
+    let why = format!("{}: not-connected", reason::PROVIDER_UNREACHABLE);
+    app.app.state.orders.review(&order, &why).await.unwrap();
+
+    app.worker.run_operations().await.unwrap();
+    let ended = shown(&admin, &id).await;
+    assert_eq!([&ended["state"], &ended["done"]], [&json!("done"), &json!(1)], "{ended}");
+    let stands: Order = app.app.store.get(&order).await.unwrap().unwrap();
+    assert_eq!((stands.provider_sync_status(), stands.generation()), (SyncStatus::NeedsReview, 2));
     app.leave_jobs();
 }
 

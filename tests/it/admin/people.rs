@@ -4,11 +4,13 @@ use axum::body::Body;
 use http::{Method, Request, header};
 use secrecy::SecretString;
 use serde_json::Value;
-use waybill::admin::{
-    password::Passwords,
-    rights::Role,
-    sessions::{From, Lives, Sessions},
-    users::Users,
+use waybill::{
+    admin::{
+        rights::Role,
+        sessions::{From, Lives, Sessions},
+        users::Users,
+    },
+    platform::auth::Passwords,
 };
 
 use crate::support::{Answer, Client, TestApp};

@@ -90,7 +90,7 @@ async fn a_queue_says_how_it_stands_and_who_paused_it() {
         .iter()
         .map(|queue| queue["name"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(names, ["parcelx-labels-queue", "parcelx-order-cancellation-queue", QUEUE]);
+    assert_eq!(names, ["emails-queue", "parcelx-labels-queue", "parcelx-order-cancellation-queue", QUEUE]);
 
     let audit = Audit::new(app.app.store.clone(), app.clock.clone());
     let lines = audit.list(Some(QUEUE), None, 9).await.unwrap();

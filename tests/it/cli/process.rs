@@ -95,6 +95,24 @@ impl Run {
         Process { out: Output::of(child.stdout.take().unwrap()), child, err }
     }
 
+    /// Its standard error goes there.
+    pub(super) fn start_telling(mut self, place: impl Into<Stdio>) -> Process {
+        let mut child = self.command.stderr(place).spawn().unwrap();
+        let err = Output { _unread: None, text: Arc::default(), reader: None };
+        Process { out: Output::of(child.stdout.take().unwrap()), child, err }
+    }
+
+    /// As the first process of a container: the signals go to the program itself.
+    #[cfg(target_os = "linux")]
+    pub(super) fn as_pid_1(program: &str, folder: &Path) -> Self {
+        let mut run = Self::new("unshare", folder).args(&["--pid", "--fork", "--kill-child"]);
+        let me = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap());
+        if me != 0 {
+            run = run.args(&["--user", "--map-root-user"]);
+        }
+        run.args(&["--", program])
+    }
+
     /// Runs it to its end.
     pub(super) fn end(self) -> Ended {
         self.start().end()
@@ -144,9 +162,19 @@ impl Process {
 
     /// Sends a signal: `TERM`, `INT`, `KILL`.
     pub(super) fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("sh").args(["-c", r#"kill -s "$0" "$1""#, name, &pid]).status().unwrap();
-        assert!(sent.success());
+        send(name, &self.child.id().to_string());
+    }
+
+    /// The same to the process that it has started.
+    #[cfg(target_os = "linux")]
+    pub(super) fn signal_child(&self, name: &str) {
+        let pid = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        send(name, children.trim());
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(super) fn is_running(&mut self) -> bool {
@@ -175,6 +203,11 @@ impl Process {
         assert_eq!(ended.status.code(), Some(0), "{ended:?}");
         ended
     }
+}
+
+fn send(signal: &str, pid: &str) {
+    let sent = Command::new("sh").args(["-c", r#"kill -s "$0" "$1""#, signal, pid]).status().unwrap();
+    assert!(sent.success());
 }
 
 impl Drop for Process {

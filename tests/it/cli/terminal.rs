@@ -33,6 +33,11 @@ impl Keyboard {
         self.0.write_all(format!("{text}\n").as_bytes()).unwrap();
     }
 
+    /// Ctrl-S: the screen stands still.
+    pub(super) fn hold(&mut self) {
+        self.0.write_all(&[0x13]).unwrap();
+    }
+
     /// Ctrl-D: the end of the input.
     pub(super) fn end(&mut self) {
         self.0.write_all(&[4]).unwrap();

@@ -1,7 +1,8 @@
 //! Standard error that nobody reads: a pipe that is full, as behind a log driver that is stuck.
 
 use super::{
-    process::{Run, WORKER},
+    process::{Run, WAYBILL, WORKER},
+    terminal,
     web::{Web, until},
 };
 use crate::support::orders::order;
@@ -53,4 +54,35 @@ async fn a_worker_goes_on_booking() {
     until("the worker ends", async || (!worker.is_running()).then_some(())).await;
     api.stop();
     simulator.stop();
+}
+
+/// Somebody presses Ctrl-S in its terminal: whatever is written there then waits for Ctrl-Q.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screen_that_stands_still_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = token(folder.path());
+    let (mut keyboard, screen) = terminal::open();
+    let mut waybill = Run::waybill(folder.path()).start_telling(screen);
+    let web = Web::new(&waybill.url()).token(&token);
+    assert_eq!(web.get("/v1/orders?limit=1").await.0, 200);
+    keyboard.hold();
+    for _ in 0..200 {
+        assert_eq!(web.get("/v1/orders?limit=1").await.0, 200);
+    }
+    waybill.stop();
+}
+
+/// A process without a handler does not get a signal at all when it is the first of its container.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_process_of_a_container_ends_by_every_signal_that_ends_others() {
+    for signal in ["TERM", "INT", "HUP", "QUIT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut waybill = Run::as_pid_1(WAYBILL, folder.path()).set("HTTP__BIND", "127.0.0.1:0").start();
+        let web = Web::new(&waybill.url());
+        assert_eq!(web.status("/healthz").await, Some(200));
+        waybill.signal_child(signal);
+        let ended = waybill.end();
+        assert_eq!(ended.status.code(), Some(0), "{signal}: {ended:?}");
+    }
 }

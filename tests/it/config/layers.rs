@@ -21,6 +21,22 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("queue.keep_failed", "18", "keep_failed: 18"),
     ("queue.prefix", "ship", "ship"),
     ("queue.per_queue.parcelx-orders-queue.lease", "19s", "19s"),
+    ("http.public_url", "https://api.example.test", "https://api.example.test"),
+    ("http.proxies", "10.2.0.0/16", "10.2.0.0"),
+    ("http.origins", "https://shop.example.test", "https://shop.example.test"),
+    ("limits.address", "51", "address: 51"),
+    ("limits.sign_in", "52", "sign_in: 52"),
+    ("limits.register", "53", "register: 53"),
+    ("limits.merchant", "54", "merchant: 54"),
+    ("limits.key", "55", "key: 55"),
+    ("mail.url", "smtps://u:secret-of-mails@mail.example.test", ""),
+    ("mail.from", "Shop <post@example.test>", "post@example.test"),
+    ("files.url", "file:/srv/of-this-test", "file:/srv/of-this-test"),
+    ("files.endpoint", "https://s3.example.test", "https://s3.example.test"),
+    ("files.region", "eu-north-7", "eu-north-7"),
+    ("files.access_key", CANARY, ""),
+    ("files.secret_key", CANARY, ""),
+    ("kyc.required", "true", "required: true"),
     ("admin.bind", "127.0.0.1:3017", "127.0.0.1:3017"),
     ("admin.idle", "16m", "960s"),
     ("admin.life", "17h", "61200s"),
@@ -54,6 +70,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("auth.jwt_secret", CANARY, ""),
     ("worker.drain", "44s", "44s"),
     ("worker.bind", "127.0.0.1:9100", "127.0.0.1:9100"),
+    ("webhooks.allow_private", "no", "No"),
     ("log.level", "warn,waybill=debug", "warn,waybill=debug"),
     ("log.format", "pretty", "Pretty"),
 ];
@@ -95,13 +112,24 @@ fn the_table_of_this_test_has_every_key_of_the_defaults() {
 fn every_key_can_be_set_by_its_variable_and_by_a_file() {
     let plain = format!("{:?}", load(&[]).unwrap());
     for (key, value, shown) in OTHERS {
-        // A header counts for nothing without the proxies that may send it.
-        let beside: &[_] =
-            if *key == "admin.user_header" { &[("WAYBILL_ADMIN__PROXIES", "10.9.9.9")] } else { &[] };
+        let bucket = [
+            ("WAYBILL_FILES__URL", "s3://shop"),
+            ("WAYBILL_FILES__ACCESS_KEY", "a"),
+            ("WAYBILL_FILES__SECRET_KEY", "b"),
+        ];
         let own = variable(key);
-        let all = [&[(own.as_str(), *value)], beside].concat();
+        let beside: Vec<(&str, &str)> = match *key {
+            // A header counts for nothing without the proxies that may send it.
+            "admin.user_header" => vec![("WAYBILL_ADMIN__PROXIES", "10.9.9.9")],
+            // Nor what opens a bucket without one.
+            "files.endpoint" | "files.access_key" | "files.secret_key" => {
+                bucket.into_iter().filter(|(name, _)| *name != own).collect()
+            }
+            _ => Vec::new(),
+        };
+        let all = [&[(own.as_str(), *value)], &beside[..]].concat();
         let by_variable = load(&all).unwrap_or_else(|e| panic!("{key}: {e}"));
-        let by_file = load_file(&line(key, value), beside).unwrap_or_else(|e| panic!("{key}: {e}"));
+        let by_file = load_file(&line(key, value), &beside).unwrap_or_else(|e| panic!("{key}: {e}"));
         let text = format!("{by_variable:?}");
         assert_eq!(text, format!("{by_file:?}"), "{key}");
         assert!(!text.contains(CANARY), "{key}: {text}");

@@ -254,7 +254,12 @@ async fn a_stop_lingers_says_that_each_answer_is_the_last_and_serves_who_has_not
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
     let mut silent = server.open(b"").await;
     let mut half = server.open(b"GET /peer HTTP/1.1\r\n").await;
-    while TcpStream::connect(server.addr).await.is_ok() {
+    // Who begins to connect now is passed over, and would only be refused when their system tries again.
+    let connected = async || {
+        let connect = TcpStream::connect(server.addr);
+        tokio::time::timeout(Duration::from_millis(100), connect).await.is_ok_and(|made| made.is_ok())
+    };
+    while connected().await {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     silent.write_all(b"GET /peer HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -278,4 +283,36 @@ async fn connections_beyond_the_limit_wait() {
     server.release.notify_one();
     assert!(rest(running).await.ends_with("done"));
     assert!(rest(second).await.starts_with("HTTP/1.1 200"));
+}
+
+/// A client that does not read would hold its connection, and what is to be sent, for as long as it likes.
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut() {
+    let endless = || async {
+        let chunks = futures_util::stream::repeat(Ok::<_, std::convert::Infallible>(vec![b'x'; 65_536]));
+        axum::body::Body::from_stream(chunks)
+    };
+    let router = Router::new().route("/endless", get(endless));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (addr, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let stopping = Stopping { soon: stop.clone(), now: stop.clone(), hurry: CancellationToken::new() };
+    let edges = Edge { stall: Duration::from_millis(300), ..Edge::default() };
+    let task = tokio::spawn(serve_at(listener, router, edges, stopping, Duration::from_secs(60)));
+    let mut reads = TcpStream::connect(addr).await.unwrap();
+    let mut sleeps = TcpStream::connect(addr).await.unwrap();
+    for stream in [&mut reads, &mut sleeps] {
+        stream.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    }
+    // Whoever reads, however slowly, goes on.
+    let mut buffer = vec![0; 4 * 1024 * 1024];
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        reads.read_exact(&mut buffer).await.unwrap();
+    }
+    // What was in flight can still be read; then the connection has ended.
+    let rest = async { while sleeps.read(&mut buffer).await.is_ok_and(|n| n > 0) {} };
+    tokio::time::timeout(Duration::from_secs(20), rest).await.expect("it is never cut");
+    drop(reads);
+    stop.cancel();
+    assert!(tokio::time::timeout(Duration::from_secs(20), task).await.is_ok());
 }

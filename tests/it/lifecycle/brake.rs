@@ -79,7 +79,7 @@ async fn the_words_of_a_refusal_say_whether_it_is_about_the_order() {
         app.run_pending_jobs().await;
         assert_eq!(standing(&merchant, &id).await, "retrying", "{words}");
         assert_eq!(hold(&app).await.map(|hold| hold.kind), kind, "{words}");
-        app.assert_calls(&[("create", 1), ("track", usize::from(kind.is_none()))]);
+        app.assert_calls(&[("create", 1), ("track", usize::from(kind != Some(AccountProblem::Credentials)))]);
         refuse(&app, None);
         app.advance(MINUTE);
         app.run_pending_jobs().await;
@@ -119,7 +119,7 @@ async fn an_operator_adds_words_to_the_list() {
     app.advance(MINUTE);
     app.run_pending_jobs().await;
     assert!(hold(&app).await.is_some(), "the words of before still count");
-    app.assert_calls(&[("create", 2)]);
+    app.assert_calls(&[("create", 2), ("track", 2)]);
     app.leave_jobs();
 }
 
@@ -282,5 +282,5 @@ async fn what_is_read_from_words_is_tried_at_once_with_another_merchants_order()
         ("success".into(), "success".into())
     );
     assert_eq!(hold(&app).await, None);
-    app.assert_calls(&[("create", 3)]);
+    app.assert_calls(&[("create", 3), ("track", 1)]);
 }

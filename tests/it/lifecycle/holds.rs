@@ -119,7 +119,7 @@ async fn one_call_is_enough_for_fifty_orders_and_none_of_them_fails() {
         };
         assert_eq!(ready(&app).await, "ok");
         app.run_pending_jobs().await;
-        app.assert_calls(&[("create", 1)]);
+        app.assert_calls(&[("create", 1), ("track", usize::from(kind == AccountProblem::Wallet))]);
         let held = hold(&app).await.unwrap();
         assert_eq!(
             (held.kind, held.since, held.next_probe_at),
@@ -199,7 +199,7 @@ async fn an_operator_lifts_a_hold_and_is_told_when_there_is_none() {
     let (app, merchant, ids) = with_orders(3).await;
     refuse(&app, "Insuffiecient Balance of 9000000001");
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     well_again(&app);
     // Somebody in another process.
     let (other, _) = another_process(&app).await;
@@ -288,7 +288,7 @@ async fn a_refusal_proves_that_the_keys_are_good_but_not_that_there_is_money() {
             _ => app.simulator.script(Rule::create(status(401))),
         }
         app.run_pending_jobs().await;
-        app.assert_calls(&[("create", 1)]);
+        app.assert_calls(&[("create", 1), ("track", usize::from(!lifted))]);
         app.simulator.script(Rule::refuse("Pincode not serviceable"));
         app.advance(MINUTE);
         let runs = app.run_pending_jobs().await;

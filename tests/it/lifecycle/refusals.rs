@@ -33,6 +33,40 @@ async fn an_order_that_is_booked_is_not_failed_whatever_the_answer_says() {
     assert_eq!(app.simulator.shipments().len(), 1);
 }
 
+/// The first of the two may have spent the last of the money: what waits for more must not be sent again.
+#[tokio::test]
+async fn a_booked_order_does_not_wait_for_money_or_for_the_account() {
+    for words in ["Insufficient Balance", "Your account is inactive"] {
+        let app = TestApp::start().await;
+        app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+        app.simulator.script(Rule { refuse: Some(words.to_owned()), ..refused_but_booked() });
+        let merchant = app.merchant("u1");
+        let id = merchant.create(&order("A-1")).await;
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("create", 1), ("track", 1)]);
+        let seen = merchant.order(&id).await;
+        assert_eq!(seen["providerSyncStatus"], "success", "{words}");
+        assert_eq!(seen["awb"], json!(app.simulator.shipments()[0].awb));
+    }
+}
+
+/// Money says nothing of look-ups; an account that is switched off may not be told anything.
+#[tokio::test]
+async fn what_waits_for_money_and_was_not_looked_up_may_be_booked() {
+    for (words, status) in [("Insufficient Balance", "reconciling"), ("Your account is inactive", "retrying")]
+    {
+        let app = TestApp::start().await;
+        app.leave_jobs();
+        app.simulator.script(Rule::refuse(words));
+        app.simulator.script(Rule::on(Operation::Track, Answer::Html502).times(3));
+        let merchant = app.merchant("u1");
+        let id = merchant.create(&order("A-1")).await;
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("create", 1), ("track", 3)]);
+        assert_eq!(merchant.order(&id).await["providerSyncStatus"], status, "{words}");
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_is_final_when_nothing_is_found() {
     let app = TestApp::start().await;

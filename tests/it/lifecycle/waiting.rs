@@ -77,7 +77,7 @@ async fn an_empty_wallet_holds_the_order() {
     assert_eq!(seen["syncReason"], waits);
     app.advance(Duration::from_secs(60));
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 2)]);
+    app.assert_calls(&[("create", 2), ("track", 1)]);
     assert_eq!(merchant.order(&id).await["status"], "booked");
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::full;
 use crate::support::{Client, TestApp, orders::with};
 
-fn document() -> Value {
+pub(super) fn document() -> Value {
     serde_json::to_value(waybill::app::document()).unwrap()
 }
 
@@ -69,7 +69,7 @@ fn request_places() -> Vec<Place> {
 fn probes(schema: &Value) -> Vec<(Value, bool)> {
     if let Some(words) = schema["enum"].as_array() {
         let mut probes: Vec<_> = words.iter().map(|w| (w.clone(), true)).collect();
-        probes.extend([(json!("no such word"), false), (json!(""), false)]);
+        probes.extend([(json!("no such word"), false), (json!(""), words.contains(&json!("")))]);
         return probes;
     }
     let mut probes = Vec::new();
@@ -117,7 +117,7 @@ fn types_of(schema: &Value) -> Vec<&str> {
 fn numbers(schema: &Value) -> Vec<(Value, bool)> {
     let whole = types_of(schema).contains(&"integer");
     let step = if whole { 1.0 } else { 0.0001 };
-    // Written as people do: 10, not 10.0, which would not do for an integer.
+    // Written as people do: 10, not 10.0.
     let number = |n: f64| serde_json::from_str::<Value>(&n.to_string()).unwrap();
     let (least, most) = (schema["minimum"].as_f64().unwrap(), schema["maximum"].as_f64().unwrap());
     let mut probes = vec![
@@ -130,7 +130,7 @@ fn numbers(schema: &Value) -> Vec<(Value, bool)> {
         probes.extend([(number(least + parts), true), (number(least + parts / 10.0), false)]);
     }
     if whole {
-        probes.push((json!(least + 0.5), false));
+        probes.extend([(json!(least + 0.5), false), (json!(least + 1.0), true)]);
     }
     probes
 }
@@ -153,10 +153,16 @@ fn texts(schema: &Value) -> Vec<(Value, bool)> {
             let bad = ["-1", "", "1.", ".5", "1.005", "10000000.01", "10000001", "1e3", "1,499"];
             return [allowed(&good, true), allowed(&bad, false)].concat();
         }
-        Some(other) => panic!("teach this test the pattern {other}"),
-        None => {}
+        Some(r"^(\d{1,7}(\.\d+)?|10000000(\.0+)?)$") => {
+            let good = ["0", "0.0", "0.01", "1.005", "9999999.999", "10000000", "10000000.00", "0000001"];
+            let bad = ["-1", "", "1.", ".5", "10000000.01", "10000001", "1e3", "1,499"];
+            return [allowed(&good, true), allowed(&bad, false)].concat();
+        }
+        // Of texts: no control characters, and blanks only inside.
+        Some(form) => assert!(form.contains(r"\x7f-\x9f"), "teach this test the pattern {form}"),
+        None => assert_eq!(schema["format"], "email", "{schema}"),
     }
-    let (least, most) = (schema["minLength"].as_u64().unwrap(), schema["maxLength"].as_u64().unwrap());
+    let (least, most) = (schema["minLength"].as_u64().unwrap_or(0), schema["maxLength"].as_u64().unwrap());
     let least = usize::try_from(least).unwrap();
     let most = usize::try_from(most).unwrap();
     let of = |n: usize| match schema["format"].as_str() {
@@ -164,7 +170,7 @@ fn texts(schema: &Value) -> Vec<(Value, bool)> {
         Some("email") => json!("a".repeat(n)),
         _ => json!("x".repeat(n)),
     };
-    let mut probes = vec![(of(most), true), (of(most + 1), false)];
+    let mut probes = vec![(of(most), true), (of(most + 1), false), (json!("a\u{0}bcdef"), false)];
     if schema["format"] != "email" {
         probes.push((of(least), true));
     }

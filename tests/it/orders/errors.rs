@@ -57,7 +57,8 @@ async fn bodies_that_are_no_json_are_malformed() {
             b"invoiceNumber=INV-1",
             b"{}x",
             b"\xff\xfe{}",
-            b"\xef\xbb\xbf{}",
+            b"\xef\xbb\xbf\xef\xbb\xbf{}",
+            b"\xef\xbb\xbf",
             b"\x00",
         ] {
             check(&post_text(&merchant, path, body.to_vec()).await, Kind::MalformedBody, path);
@@ -198,7 +199,8 @@ async fn paths_that_are_not_there_are_not_found() {
     for path in [
         "/orders",
         "/orders/",
-        "/orders/create/",
+        "/orders/create//",
+        "/orders/create/x",
         "/Orders/create",
         "/v1/orders/",
         "/v2/orders",

@@ -4,6 +4,7 @@ mod cluster;
 mod faults;
 mod foreign;
 mod layout;
+mod marks;
 
 use std::{
     net::SocketAddr,

@@ -116,7 +116,7 @@ async fn an_empty_wallet_is_told_without_the_order_it_was_found_with() {
     app.simulator.script(Rule::refuse("Insuffiecient Balance to ship to ZUQNAME, 41 Zuqvilla Lane"));
     app.merchant("u1").create(&canaries::body("A-1")).await;
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     let hold = app.app.accounts.hold().unwrap();
     assert_clean(&hold.reason, "the hold");
     assert!(hold.reason.starts_with("Insuffiecient Balance to ship to"), "{}", hold.reason);

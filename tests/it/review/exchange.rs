@@ -2,15 +2,14 @@
 
 use waybill::{
     features::orders::review::Refusal,
-    provider::simulator::{Answer, Lookup, Rule},
+    provider::simulator::{Answer, Lookup, Operation, Rule},
 };
 
 use super::{lines, refusal, reviewer, stored};
 use crate::support::{TestApp, orders::order};
 
-#[tokio::test]
-async fn each_gets_its_own_shipment_and_nobody_keeps_anothers() {
-    let app = TestApp::start().await;
+/// AA-1 is booked and not answered, AA-2 is answered with AA-1's AWB; then AA-1 is looked for.
+async fn one_robs_the_other(app: &TestApp) -> (String, String) {
     app.leave_jobs();
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     let merchant = app.merchant("u1");
@@ -20,15 +19,45 @@ async fn each_gets_its_own_shipment_and_nobody_keeps_anothers() {
     app.simulator.script(Rule::create(Answer::AwbOfAnother));
     let wrong = merchant.create(&order("AA-2")).await;
     app.run_pending_jobs().await;
+    (robbed, wrong)
+}
+
+/// The shipment that ParcelX has under the order's reference.
+async fn own(app: &TestApp, id: &str) -> String {
+    let number = stored(app, id).await.order_number().to_owned();
+    let of = app.simulator.shipments().into_iter().find(|s| s.reference == number);
+    of.map(|s| s.awb).unwrap_or_else(|| panic!("no shipment of {id}"))
+}
+
+#[tokio::test]
+async fn who_was_answered_with_anothers_shipment_gets_its_own_when_the_other_is_found() {
+    let app = TestApp::start().await;
+    let (robbed, wrong) = one_robs_the_other(&app).await;
+    app.advance(std::time::Duration::from_secs(5));
+    app.run_pending_jobs().await;
+    for id in [&robbed, &wrong] {
+        let stored = stored(&app, id).await;
+        assert_eq!(stored.awb(), Some(own(&app, id).await.as_str()));
+        assert_eq!(stored.provider_sync_status().as_str(), "success");
+    }
+    let history = stored(&app, &wrong).await.history().last().unwrap().reason.clone();
+    assert_eq!(history.as_deref(), Some("it was booked as another order's shipment"));
+    // One look for each of the two, and nothing is sent or cancelled.
+    app.assert_calls(&[("create", 2), ("track", 2)]);
+}
+
+#[tokio::test]
+async fn each_gets_its_own_shipment_and_nobody_keeps_anothers() {
+    let app = TestApp::start().await;
+    let (robbed, wrong) = one_robs_the_other(&app).await;
+    // What ParcelX shows for the one that robbed cannot be asked for just now.
+    let number = stored(&app, &wrong).await.order_number().to_owned();
+    let unreadable = Rule::on(Operation::Track, Answer::Html200);
+    app.simulator.script(Rule { client_order_id: Some(number), ..unreadable });
     app.advance(std::time::Duration::from_secs(5));
     app.run_pending_jobs().await;
     assert_eq!(stored(&app, &robbed).await.sync_reason(), Some("awb-of-another-order"));
-    let own = |id: &str, number: String| {
-        let of = app.simulator.shipments().into_iter().find(|s| s.reference == number);
-        of.map(|s| s.awb).unwrap_or_else(|| panic!("no shipment of {id}"))
-    };
-    let of_robbed = own(&robbed, stored(&app, &robbed).await.order_number().to_owned());
-    let of_wrong = own(&wrong, stored(&app, &wrong).await.order_number().to_owned());
+    let (of_robbed, of_wrong) = (own(&app, &robbed).await, own(&app, &wrong).await);
     assert_eq!(stored(&app, &wrong).await.awb(), Some(of_robbed.as_str()), "it was believed");
 
     let reviews = reviewer(&app);

@@ -65,6 +65,10 @@ impl Carrier for Ignorant {
         Ok(())
     }
 
+    async fn erase_records(&self, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn permit(&self) -> Result<CallPermit, Throttled> {
         panic!("a person's decision sends nothing that changes anything")
     }

@@ -36,6 +36,7 @@ const START: i64 = 1_769_851_800_000;
 
 pub(crate) const QUEUES: [&str; 3] =
     ["parcelx-orders-queue", "parcelx-order-cancellation-queue", "parcelx-labels-queue"];
+const MAILS: &str = "emails-queue";
 
 pub(crate) struct TestApp {
     pub(crate) app: App,
@@ -171,6 +172,10 @@ impl Builder {
         if !backend.is_files() {
             let secret = "a-key-of-the-tests-and-of-nothing-else";
             settings.push(("WAYBILL_AUTH__JWT_SECRET".to_owned(), secret.to_owned()));
+            let mails = format!("file:{}", folder.path().join("mails.txt").display());
+            settings.push(("WAYBILL_MAIL__URL".to_owned(), mails));
+            let files = format!("file:{}", folder.path().join("files").display());
+            settings.push(("WAYBILL_FILES__URL".to_owned(), files));
         }
         settings.retain(|(name, _)| self.settings.iter().all(|(own, _)| own != name));
         settings.extend(self.settings);
@@ -229,7 +234,7 @@ impl Drop for TestApp {
 async fn open_jobs(url: &str, clock: Clock) -> u64 {
     let queue = Queue::open(url, clock, Keep::default()).await.unwrap();
     let mut open = 0;
-    for name in QUEUES {
+    for name in QUEUES.into_iter().chain([MAILS]) {
         open += queue.inspect.counts(name).await.unwrap().open();
     }
     open

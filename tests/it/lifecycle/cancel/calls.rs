@@ -156,7 +156,7 @@ async fn an_empty_wallet_stops_no_cancel_and_refused_keys_do() {
     let (_, other) = (merchant.create(&order("A-2")).await, merchant.create(&order("A-3")).await);
     app.simulator.script(Rule::refuse("Insuffiecient Balance"));
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     cancel(&merchant, &id).await;
     app.run_pending_jobs().await;
     app.assert_calls(&[("cancel", 1)]);

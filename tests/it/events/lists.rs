@@ -1,0 +1,114 @@
+//! Lists: in order, from a place on, and nothing that is for operators.
+
+use serde_json::{Value, json};
+
+use super::{booked, list};
+use crate::support::TestApp;
+
+#[tokio::test]
+async fn events_are_listed_in_order_and_behind_a_cursor() {
+    let app = TestApp::start().await;
+    let shop = app.merchant("shop");
+    assert!(list(&shop, "/v1/events").await.is_empty());
+    let (one, two) = (booked(&app, &shop, "A-1").await, booked(&app, &shop, "A-2").await);
+    let all = list(&shop, "/v1/events").await;
+    let told: Vec<_> =
+        all.iter().map(|e| (e["data"]["orderId"].clone(), e["data"]["sequence"].clone())).collect();
+    let expected: Vec<(Value, Value)> =
+        [&one, &two].iter().flat_map(|id| (1..=3).map(move |n| (json!(id), json!(n)))).collect();
+    assert_eq!(told, expected);
+    assert_eq!(all[0]["type"], "order.created");
+    assert_eq!(
+        (&all[2]["type"], &all[2]["data"]["status"]),
+        (&json!("order.status_changed"), &json!("booked"))
+    );
+
+    let mut cursor = String::new();
+    let mut paged = Vec::new();
+    for expected in [4, 2, 0] {
+        let answer = shop.get(&format!("/v1/events?limit=4{cursor}")).await.json();
+        paged.extend(answer["data"].as_array().unwrap().clone());
+        assert_eq!(answer["data"].as_array().unwrap().len(), expected);
+        assert_eq!(answer["hasMore"], expected == 4);
+        cursor = format!("&cursor={}", answer["nextCursor"].as_str().unwrap());
+    }
+    assert_eq!(paged, all);
+    // The same place gives what has come since.
+    booked(&app, &shop, "A-3").await;
+    assert_eq!(list(&shop, &format!("/v1/events?limit=4{cursor}")).await.len(), 3);
+
+    assert_eq!(list(&shop, &format!("/v1/orders/{two}/events")).await, all[3..]);
+    let behind = all[4]["id"].as_str().unwrap();
+    assert_eq!(list(&shop, &format!("/v1/orders/{two}/events?cursor={behind}")).await, all[5..]);
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_none_is_refused() {
+    let app = TestApp::start().await;
+    let shop = app.merchant("shop");
+    let id = booked(&app, &shop, "A-1").await;
+    for bad in ["x", "1", "evt_", "evt_x", "evt_99", "evt_0000000000009999", "evt_-000000000000001"] {
+        shop.get(&format!("/v1/events?cursor={bad}")).await.problem(400, "invalid-cursor");
+    }
+    shop.get(&format!("/v1/orders/{id}/events?cursor=x")).await.problem(400, "invalid-cursor");
+    shop.get("/v1/events?limit=0").await.problem(400, "invalid-query");
+    shop.get("/v1/events?nonsense=1").await.problem(400, "invalid-query");
+    shop.get("/v1/orders/ord_none/events").await.problem(404, "not-found");
+    app.anybody().get("/v1/events").await.problem(401, "unauthenticated");
+
+    // Events behind it are gone: whoever was away must learn of it.
+    let first = list(&shop, "/v1/events").await[0]["id"].as_str().unwrap().to_owned();
+    app.advance(std::time::Duration::from_secs(8 * 24 * 3600));
+    booked(&app, &shop, "A-2").await;
+    let events = waybill::features::events::Events::new(app.app.store.clone());
+    let week = std::time::Duration::from_secs(7 * 24 * 3600);
+    events.remove_old(app.clock.now() - week, 100).await.unwrap();
+    shop.get(&format!("/v1/events?cursor={first}")).await.problem(400, "invalid-cursor");
+    assert_eq!(list(&shop, "/v1/events").await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_step_whose_event_is_kept_no_more_does_not_become_one_again() {
+    let app = TestApp::start().await;
+    let shop = app.merchant("shop");
+    let id = booked(&app, &shop, "A-1").await;
+    app.advance(std::time::Duration::from_secs(8 * 24 * 3600));
+    booked(&app, &shop, "A-2").await;
+    let events = waybill::features::events::Events::new(app.app.store.clone());
+    let week = std::time::Duration::from_secs(7 * 24 * 3600);
+    events.remove_old(app.clock.now() - week, 100).await.unwrap();
+    let cancel = shop.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
+    assert!(cancel.status.is_success(), "{}", cancel.text());
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("cancel", 1)]);
+    app.worker.publisher().pass().await.unwrap();
+    let told = list(&shop, &format!("/v1/orders/{id}/events")).await;
+    assert!(
+        !told.is_empty() && told.iter().all(|event| event["data"]["sequence"].as_i64() > Some(3)),
+        "{told:?}"
+    );
+    app.advance(std::time::Duration::from_secs(10));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("track", 1)]);
+}
+
+#[tokio::test]
+async fn what_operators_do_is_theirs() {
+    let app = TestApp::start().await;
+    let shop = app.merchant("shop");
+    let id = booked(&app, &shop, "A-1").await;
+    let before = list(&shop, "/v1/events").await.len();
+    let admin = app.admin(waybill::admin::rights::Role::Admin).await;
+    let body = json!({ "reason": "a test" });
+    let done = admin.call(http::Method::POST, &format!("/orders/{id}/cancel"), Some(&body)).await;
+    assert!(done.status.is_success(), "{}", done.text());
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("cancel", 1)]);
+    app.worker.publisher().pass().await.unwrap();
+    let after = list(&shop, "/v1/events").await;
+    assert!(after.len() > before);
+    assert!(after.iter().all(|event| event["type"].as_str().unwrap().starts_with("order.")), "{after:?}");
+    app.advance(std::time::Duration::from_secs(10));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("track", 1)]);
+}

@@ -1,0 +1,130 @@
+//! What merchants do with their addresses, and which ones they may name.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{act, endpoint, start};
+use crate::support::{Answer, Client, TestApp};
+
+async fn patch(shop: &Client, id: &str, body: &Value) -> Answer {
+    let request = http::Request::builder().method(Method::PATCH).uri(format!("/v1/webhook-endpoints/{id}"));
+    let request = request.header("content-type", "application/json");
+    shop.send(request.body(axum::body::Body::from(body.to_string())).unwrap()).await
+}
+
+#[tokio::test]
+async fn an_address_is_made_listed_changed_and_deleted() {
+    let app = start().await;
+    let shop = app.merchant("shop");
+    let types = ["order.cancelled"];
+    let body = json!({ "url": "https://shop.example/hooks", "eventTypes": types, "description": "The shop" });
+    let made = shop.post("/v1/webhook-endpoints", &body).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let data = made.json()["data"].clone();
+    let id = data["id"].as_str().unwrap().to_owned();
+    assert_eq!(made.header("location"), Some(format!("/v1/webhook-endpoints/{id}").as_str()));
+    assert!(data["secret"].as_str().unwrap().starts_with("whsec_") && id.starts_with("whe_"));
+    assert_eq!((&data["state"], &data["url"]), (&json!("enabled"), &body["url"]));
+
+    // The URL is its natural key: a request that is sent again makes no second one.
+    shop.post("/v1/webhook-endpoints", &body).await.problem(409, "url-taken");
+    let changed = patch(&shop, &id, &json!({ "url": "https://shop.example/new", "description": "" })).await;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let data = changed.json()["data"].clone();
+    assert_eq!((&data["url"], &data["description"]), (&json!("https://shop.example/new"), &Value::Null));
+    assert_eq!(data["eventTypes"], json!(["order.cancelled"]));
+    endpoint(&shop, "https://shop.example/hooks", &[]).await;
+    patch(&shop, &id, &json!({ "url": "https://shop.example/hooks" })).await.problem(409, "url-taken");
+    let listed = shop.get("/v1/webhook-endpoints").await;
+    assert_eq!(listed.json()["data"].as_array().unwrap().len(), 2);
+    assert!(!listed.text().contains("whsec_"), "{}", listed.text());
+
+    for n in 0..18 {
+        endpoint(&shop, &format!("https://shop.example/{n}"), &[]).await;
+    }
+    let body = json!({ "url": "https://shop.example/one-more" });
+    shop.post("/v1/webhook-endpoints", &body).await.problem(409, "too-many-endpoints");
+    let delete = http::Request::builder().method(Method::DELETE).uri(format!("/v1/webhook-endpoints/{id}"));
+    assert_eq!(shop.send(delete.body(axum::body::Body::empty()).unwrap()).await.status, 204);
+    assert_eq!(shop.post("/v1/webhook-endpoints", &body).await.status, 201);
+}
+
+#[tokio::test]
+async fn every_fault_of_a_body_is_told() {
+    let app = start().await;
+    let shop = app.merchant("shop");
+    for (body, pointers) in [
+        (json!({}), vec!["/url"]),
+        (
+            json!({ "url": "", "eventTypes": ["order.eaten"], "description": "a\u{0}b", "x": 1 }),
+            vec!["/description", "/eventTypes/0", "/url", "/x"],
+        ),
+        (json!({ "url": "nonsense" }), vec!["/url"]),
+        (json!({ "url": "https://user:pass@shop.example/" }), vec!["/url"]),
+        (json!({ "url": "ftp://shop.example/" }), vec!["/url"]),
+    ] {
+        let problem = shop.post("/v1/webhook-endpoints", &body).await.problem(422, "validation-failed");
+        let mut told: Vec<_> = problem["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e["pointer"].as_str().unwrap().to_owned())
+            .collect();
+        told.sort();
+        assert_eq!(told, pointers, "{problem}");
+        assert!(!problem.to_string().contains("pass@"), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn only_public_addresses_on_https_may_be_named_unless_the_settings_say_otherwise() {
+    let app = TestApp::builder().setting("WAYBILL_WEBHOOKS__ALLOW_PRIVATE", "no").start().await;
+    let shop = app.merchant("shop");
+    for (url, code) in [
+        ("http://shop.example/", "scheme"),
+        ("https://127.0.0.1/", "not-public"),
+        ("https://0x7f000001/", "not-public"),
+        ("https://[::ffff:169.254.169.254]/", "not-public"),
+        ("https://100.64.0.1/", "not-public"),
+        ("https://localhost:8443/", "not-public"),
+        ("https://metadata.google.internal/", "not-public"),
+        ("https://a@shop.example/", "userinfo"),
+    ] {
+        let body = json!({ "url": url });
+        let problem = shop.post("/v1/webhook-endpoints", &body).await.problem(422, "validation-failed");
+        assert_eq!(
+            (&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]),
+            (&json!("/url"), &json!(code)),
+            "{url}"
+        );
+    }
+    let (id, _) = endpoint(&shop, "https://shop.example/hooks", &[]).await;
+    let problem =
+        patch(&shop, &id, &json!({ "url": "https://10.0.0.1/" })).await.problem(422, "validation-failed");
+    assert_eq!(problem["errors"][0]["code"], "not-public");
+}
+
+/// The name was fine when it was written down, and resolves to this machine when the connection is made.
+#[tokio::test]
+async fn a_name_that_resolves_to_a_private_address_is_not_called() {
+    let receiver = super::Receiver::start().await;
+    let app = start().await;
+    let shop = app.merchant("shop");
+    let url = receiver.url.replace("127.0.0.1", "localhost").replace("http:", "https:");
+    let (id, _) = endpoint(&shop, &url, &[]).await;
+    act(&shop, &format!("/v1/webhook-endpoints/{id}/test")).await;
+    // A worker whose settings are stricter than those of the API that took the address.
+    let strict = waybill::platform::outbound::Outbound::new(waybill::platform::outbound::Rules {
+        allow_private: false,
+    });
+    let lease = waybill::platform::outbox::Lease::new(app.app.store.clone(), app.clock.clone(), "webhooks");
+    let worker = waybill::features::webhooks::WebhooksWorker::new(
+        app.app.state.webhooks.clone(),
+        strict.unwrap(),
+        lease,
+    );
+    assert_eq!(worker.run_pending().await.unwrap(), 1);
+    assert_eq!(receiver.count(), 0);
+    let log = super::deliveries(&shop, &id).await;
+    assert_eq!(log[0]["tries"][0]["error"], "the host has no public address", "{}", log[0]);
+}
