@@ -172,6 +172,12 @@ pub fn secret() -> String {
     format!("{:032x}{:032x}", random_u128(), random_u128())
 }
 
+/// Six digits, to be typed from a phone.
+#[must_use]
+pub fn code() -> String {
+    format!("{:06}", random_u128() % 1_000_000)
+}
+
 /// A number from 0 (included) to 1 (excluded), for jitter.
 #[must_use]
 pub fn fraction() -> f64 {

@@ -1,7 +1,10 @@
 //! Which characters a person can see.
 //!
 //! Guards against two texts that look the same and are not, and against a name that is there and empty:
-//! marks of direction and width come along when people copy from pages and spreadsheets.
+//! marks of direction and width come along when people copy from pages and spreadsheets. And against texts of
+//! others that move a terminal's cursor, or look like lines of a log.
+
+use std::{borrow::Cow, iter::Peekable, str::Chars};
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
@@ -26,6 +29,37 @@ pub fn is_meaningless(c: char) -> bool {
 #[must_use]
 pub fn is_seen(c: char) -> bool {
     !c.is_whitespace() && !is_invisible(c)
+}
+
+/// `text` as a line of a terminal or a log may have it: without escape sequences and marks of direction, and
+/// with a blank for each other control character.
+#[must_use]
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| is_control(c) || is_meaningless(c)) {
+        return Cow::Borrowed(text);
+    }
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text.chars().peekable());
+    while let Some(c) = rest.next() {
+        match c {
+            '\u{1b}' if rest.next_if_eq(&'[').is_some() => skip(&mut rest),
+            '\u{9b}' => skip(&mut rest),
+            c if is_control(c) => out.push(' '),
+            c if is_meaningless(c) => {}
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Behind the beginning of an escape sequence: its numbers, and the letter that ends it.
+fn skip(rest: &mut Peekable<Chars<'_>>) {
+    while rest.next_if(|c| ('0'..='?').contains(c)).is_some() {}
+    rest.next_if(|c| ('@'..='~').contains(c));
+}
+
+/// Also what ends a line without being a control character by its category.
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 fn is_joined(c: char) -> bool {
@@ -87,6 +121,24 @@ mod tests {
         for c in "\u{600}\u{6dd}\u{110bd}".chars() {
             assert!(is_invisible(c) && !is_meaningless(c), "{c:?}");
         }
+    }
+
+    #[test]
+    fn what_moves_a_cursor_is_left_out() {
+        for (text, shown) in [
+            ("No balance", "No balance"),
+            ("\u{1b}[31mNo\u{1b}[0m balance", "No balance"),
+            ("\u{9b}31mNo \u{9b}2Jbalance", "No balance"),
+            ("\u{1b}]0;title\u{7}No", " ]0;title No"),
+            ("No\r\nERROR\tall\u{2028}is\u{85}lost\u{7f}\0", "No  ERROR all is lost  "),
+            ("\u{202e}ecnalab\u{202c} No\u{200b}", "ecnalab No"),
+            ("क\u{94d}\u{200d}ष é 😀", "क\u{94d}\u{200d}ष é 😀"),
+            ("\u{1b}[", ""),
+            ("\u{1b}", " "),
+        ] {
+            assert_eq!(harmless(text), shown, "{text:?}");
+        }
+        assert!(matches!(harmless("No balance"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! also pairs of values that cannot work together. Error texts contain no secrets.
 
 mod check;
+mod countries;
 mod debug;
 pub mod duration;
 mod files;
@@ -15,6 +16,7 @@ mod operator;
 mod origins;
 mod phrases;
 mod problem;
+mod proxy;
 mod secrets;
 mod sections;
 
@@ -24,6 +26,7 @@ use std::{
     time::Duration,
 };
 
+pub use countries::Countries;
 pub use debug::shown;
 pub use duration::{Offsets, Pause, Span};
 pub use files::{Bucket, FilePlace};
@@ -34,10 +37,11 @@ pub use operator::operator;
 pub use origins::Origins;
 pub use phrases::Phrases;
 pub use problem::{ConfigError, Problem};
+pub use proxy::proxy_of_others;
 use secrecy::{ExposeSecret, SecretString};
 pub use sections::{
-    Admin, Auth, Files, Http, Kyc, Log, Lookup, Mail, Outbox, ParcelX, PerQueue, Private, Queues, RateLimits,
-    StoreUrl, Webhooks, Words, Worker,
+    Admin, Auth, Files, Http, Kyc, Log, Lookup, Mail, Outbox, ParcelX, PasswordCost, PerQueue, Private,
+    Queues, RateLimits, StoreUrl, Texts, Webhooks, Words, Worker,
 };
 use serde::Deserialize;
 use url::Url;
@@ -64,6 +68,7 @@ pub struct Config {
     pub admin: Admin,
     pub limits: RateLimits,
     pub mail: Mail,
+    pub texts: Texts,
     pub files: Files,
     pub kyc: Kyc,
     pub worker: Worker,
@@ -223,6 +228,18 @@ impl Config {
     pub fn mail_url(&self) -> Option<String> {
         let url = self.mail.url.expose_secret().trim();
         (!url.is_empty()).then(|| url.to_owned())
+    }
+
+    /// The address of the gateway for texts; `None` if there is none.
+    #[must_use]
+    pub fn texts_url(&self) -> Option<Url> {
+        Url::parse(self.texts.url.expose_secret().trim()).ok()
+    }
+
+    /// Whose phone numbers are taken; `None`: nobody's, as no text could be sent.
+    #[must_use]
+    pub fn text_countries(&self) -> Option<Countries> {
+        (self.texts_url().is_some() || self.is_local()).then(|| self.texts.countries.clone())
     }
 
     /// Where merchants' files are; `None` if nowhere.

@@ -2,8 +2,10 @@
 //!
 //! Guards against keys that mean another place on some server (only plain letters, one builder), against a
 //! file that takes another's place (each is written once), against an erasure that did nothing (what is
-//! erased is looked for), and against servers that take a condition and ignore it ([`probe`]).
+//! erased is looked for), and against servers that take a condition and ignore it, or keep what was erased
+//! ([`probe`]).
 
+mod listing;
 mod probe;
 
 use std::{
@@ -17,7 +19,7 @@ use std::{
 use bytes::Bytes;
 use object_store::{
     BackoffConfig, ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, RetryConfig,
-    aws::{AmazonS3Builder, S3ConditionalPut},
+    aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut},
     local::LocalFileSystem,
     path::Path,
 };
@@ -64,7 +66,7 @@ enum Place {
         opened: OnceLock<LocalFileSystem>,
     },
     Bucket {
-        store: Box<dyn ObjectStore>,
+        store: AmazonS3,
         prefix: String,
     },
 }
@@ -103,7 +105,8 @@ impl Files {
         timed(async { Ok(place.store()?.get(&path).await?.bytes().await?) }).await
     }
 
-    /// Erases a file, and looks for it. That there was none is no error.
+    /// Erases a file, and looks for it. That there was none is no error. In a folder what a write that was
+    /// cut off left beside it goes, too.
     ///
     /// # Errors
     /// [`FilesError`]; then it may be there still.
@@ -113,10 +116,26 @@ impl Files {
             Ok(()) | Err(FilesError::NotFound) => {}
             Err(error) => return Err(error),
         }
+        if let Place::Folder { at, .. } = place.as_ref() {
+            listing::remove_staged(at, key).await?;
+        }
         match timed(async { Ok(place.store()?.head(&path).await?) }).await {
             Err(FilesError::NotFound) => Ok(()),
             Ok(_) => Err(FilesError::StillThere),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The keys that begin with `prefix`, as they lie there: also in letters that no key of ours has, and
+    /// what a write that was cut off left (`KEY#1`).
+    ///
+    /// # Errors
+    /// [`FilesError`]; [`FilesError::Fault`] when a server names one that cannot be read.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, FilesError> {
+        let place = self.place.clone().ok_or(FilesError::Unset)?;
+        match place.as_ref() {
+            Place::Folder { at, .. } => listing::of_folder(at, prefix).await,
+            Place::Bucket { store, prefix: own } => listing::of_bucket(store, own, prefix).await,
         }
     }
 
@@ -137,7 +156,7 @@ impl Place {
     fn store(&self) -> Result<&dyn ObjectStore, FilesError> {
         match self {
             Self::Folder { .. } => self.folder().map(|folder| -> &dyn ObjectStore { folder }),
-            Self::Bucket { store, .. } => Ok(store.as_ref()),
+            Self::Bucket { store, .. } => Ok(store),
         }
     }
 
@@ -192,7 +211,7 @@ fn bucket_of(bucket: Bucket) -> Result<Place, FilesError> {
         builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
     }
     let store = builder.build().map_err(|error| FilesError::Fault(format!("the bucket: {error}")))?;
-    Ok(Place::Bucket { store: Box::new(store), prefix: bucket.prefix })
+    Ok(Place::Bucket { store, prefix: bucket.prefix })
 }
 
 async fn timed<T>(operation: impl Future<Output = Result<T, FilesError>>) -> Result<T, FilesError> {

@@ -1,4 +1,4 @@
-//! Calls to addresses that customers choose.
+//! Calls to addresses that customers, or operators, choose.
 //!
 //! Guards against being made to call what only this machine or its network can reach (databases, metadata
 //! services, neighbours): an address counts when the connection is made, not when its name was written down,
@@ -6,11 +6,13 @@
 //! no more of an answer read than is kept, and each call has an end.
 
 mod address;
+mod form;
 
 use std::{error::Error as _, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use address::{AddressProblem, Rules};
 use bytes::Bytes;
+pub use form::{Form, FormProblem, header};
 use http::HeaderMap;
 use reqwest::{
     Client,
@@ -20,7 +22,7 @@ use url::Url;
 
 use crate::{base::timestamp::Timestamp, platform::http::retry_after};
 
-/// The longest that a call and its connection may take.
+/// The longest that a call may take, unless somebody says otherwise, and that its connection may.
 const CALL: Duration = Duration::from_secs(15);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Connections that are kept for the next call, of one host and for so long.
@@ -58,7 +60,7 @@ pub enum CallError {
     NoConnection,
     #[error("no TLS connection: the certificate or the protocol is not accepted")]
     Tls,
-    #[error("no answer within {} seconds", CALL.as_secs())]
+    #[error("no answer in time")]
     TimedOut,
     #[error("the connection ended before the answer")]
     Cut,
@@ -73,6 +75,14 @@ impl Outbound {
     /// # Errors
     /// When the system's certificates cannot be read.
     pub fn new(rules: Rules) -> Result<Self, OutboundError> {
+        Self::within(rules, CALL)
+    }
+
+    /// The same for calls that take at most `call`.
+    ///
+    /// # Errors
+    /// As [`Outbound::new`].
+    pub fn within(rules: Rules, call: Duration) -> Result<Self, OutboundError> {
         // An error says that one is already chosen.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = Client::builder()
@@ -84,7 +94,7 @@ impl Outbound {
             .no_proxy()
             .no_gzip()
             .connect_timeout(CONNECT)
-            .timeout(CALL)
+            .timeout(call)
             .pool_max_idle_per_host(KEPT)
             .pool_idle_timeout(KEPT_FOR)
             .dns_resolver(Arc::new(PublicOnly(rules)))
@@ -207,6 +217,17 @@ mod tests {
         assert!(resolved.unwrap_err().is::<NotPublic>());
         let resolver = PublicOnly(Rules { allow_private: true });
         assert!(resolver.resolve("localhost".parse().unwrap()).await.unwrap().count() > 0);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_nobody_answers_ends_in_time() {
+        // Connections are made, and nobody takes them.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let short = Duration::from_millis(100);
+        let outbound = Outbound::within(Rules { allow_private: true }, short).unwrap();
+        let posted = outbound.post(&url, HeaderMap::new(), Bytes::new(), Timestamp::from_millis(0)).await;
+        assert_eq!(posted, Err(CallError::TimedOut));
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod pass;
 use std::time::Duration;
 
 pub use leader::{Lease, LeaseDocument};
-pub use pass::{Report, Walker, WalkerError};
+pub use pass::{Report, Shut, Walker, WalkerError};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -112,6 +112,17 @@ pub trait Dispatched: Document {
     /// The queue still has its job: sets when to look again, or hands the document to a person when its job
     /// has been waited for too long, which the time of its queue's `pauses` is no part of.
     fn still_queued(&mut self, job: &str, times: &Times, pauses: &Pauses, now: Timestamp) -> Again;
+
+    /// The same while the jobs of its queue may not run, in one word because of `why`.
+    fn shut_out(
+        &mut self,
+        job: &str,
+        _why: &str,
+        (times, pauses): (&Times, &Pauses),
+        now: Timestamp,
+    ) -> Again {
+        self.still_queued(job, times, pauses, now)
+    }
 
     /// Its job is gone or ended without moving it: makes a new dispatch, or hands it to a person.
     /// `blameless`: the queue lost everything that it had, which says nothing of this document.

@@ -158,6 +158,16 @@ impl Store {
         self.timed(async { adapter!(self, a => a.ping()) }).await
     }
 
+    /// Whether this process will never write again, whatever becomes of the database: it must be started
+    /// anew.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        match &self.adapter {
+            Adapter::Sqlite(sqlite) => sqlite.is_dead(),
+            Adapter::Mongo(_) => false,
+        }
+    }
+
     /// The server's clock less this machine's, to half a round trip; nothing where the database has no clock
     /// of its own.
     ///

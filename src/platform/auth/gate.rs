@@ -95,11 +95,15 @@ impl Authenticator {
         Self { tokens, gate, limiter, proxies }
     }
 
-    /// Counts a request that no valid credential came with: whoever guesses at keys is slowed down.
+    /// Counts a request that no valid credential came with: whoever guesses at keys is slowed down. Whoever
+    /// was let in before has not guessed, and many streams may end at once.
     ///
     /// # Errors
     /// [`OverLimit`].
     pub(super) fn count_refused(&self, parts: &Parts) -> Result<(), OverLimit> {
+        if parts.extensions.get::<Again>().is_some() {
+            return Ok(());
+        }
         let address = self.proxies.peer(&parts.extensions, &parts.headers).address;
         tell(&parts.extensions, self.limiter.take_address(Rule::Address, address)?);
         Ok(())

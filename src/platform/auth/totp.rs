@@ -42,17 +42,19 @@ impl Default for Totp {
 }
 
 impl Totp {
-    /// The secret as people type it.
+    /// The secret as people type it: in blocks of four. Apps take it with or without blanks.
     #[must_use]
     pub fn shown(&self) -> String {
-        base32(&self.bytes())
+        let letters: Vec<char> = base32(&self.bytes()).chars().collect();
+        let blocks: Vec<String> = letters.chunks(4).map(|four| four.iter().collect()).collect();
+        blocks.join(" ")
     }
 
     /// What an app reads from a picture.
     #[must_use]
     pub fn uri(&self, user: &str) -> String {
         let user: String = url::form_urlencoded::byte_serialize(user.as_bytes()).collect();
-        let secret = self.shown();
+        let secret = base32(&self.bytes());
         format!(
             "otpauth://totp/Waybill:{user}?secret={secret}&issuer=Waybill&algorithm=SHA1&digits=6&period=30"
         )
@@ -126,7 +128,8 @@ mod tests {
         ] {
             assert_eq!(totp().code_at(at(seconds)), code);
         }
-        assert_eq!(totp().shown(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+        assert_eq!(totp().shown(), "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ");
+        assert!(totp().uri("asha").contains("?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&"));
     }
 
     #[test]
@@ -146,7 +149,7 @@ mod tests {
     fn secrets_are_new_and_not_shown_by_accident() {
         let (a, b) = (Totp::default(), Totp::default());
         assert_ne!(a.shown(), b.shown());
-        assert_eq!(a.shown().len(), 32);
+        assert_eq!(a.shown().len(), 39);
         assert!(!format!("{a:?}").contains(&a.secret));
         assert!(a.uri("asha@shop").starts_with("otpauth://totp/Waybill:asha%40shop?secret="));
     }

@@ -6,7 +6,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{Account, Config, ConfigError, Problem, Provider, Role, files, secrets};
-use crate::platform::{queue, store, telemetry};
+use crate::platform::{
+    outbound::{self, Form},
+    queue, store, telemetry,
+};
 
 const LIVE: &str = "https://app.parcelx.in";
 
@@ -41,6 +44,11 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     }
     unless(config.store.url != config.queue.url, "queue.url", "must be another file than store.url");
     unless(call >= Duration::from_millis(100), "parcelx.timeout", "must be 100ms or more");
+    unless(
+        config.proxy().is_none() || config.proxy_host().is_some(),
+        "parcelx.proxy",
+        "must be http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, or empty",
+    );
     for (key, span) in [
         ("parcelx.send_within", config.parcelx.send_within),
         ("parcelx.settle_within", config.parcelx.settle_within),
@@ -68,6 +76,7 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     );
     admin(config, &mut unless);
     merchants(config, &mut unless);
+    texts(config, &mut unless);
     files::check(config, &mut unless);
     for (name, lease) in leases(config) {
         unless(
@@ -183,6 +192,30 @@ fn merchants(config: &Config, unless: &mut impl FnMut(bool, &str, &str)) {
     );
 }
 
+fn texts(config: &Config, unless: &mut impl FnMut(bool, &str, &str)) {
+    let own = &config.texts;
+    let here = |url: &Url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    let good = |url: &Url| {
+        let plain = url.username().is_empty() && url.password().is_none();
+        plain && url.has_host() && (url.scheme() == "https" || (url.scheme() == "http" && here(url)))
+    };
+    unless(
+        own.url.expose_secret().trim().is_empty() || config.texts_url().is_some_and(|url| good(&url)),
+        "texts.url",
+        "must be an address such as https://gateway.example/send, or empty: credentials go into texts.header",
+    );
+    unless(
+        outbound::header(&own.header).is_ok(),
+        "texts.header",
+        "must be one header, such as Authorization: Bearer …, or empty",
+    );
+    unless(
+        Form::new(&own.body).is_ok(),
+        "texts.body",
+        "must be JSON or a form that has {text}, and {to} or {digits}",
+    );
+}
+
 fn leases(config: &Config) -> impl Iterator<Item = (String, Duration)> {
     let own = config
         .queue
@@ -262,6 +295,10 @@ fn account(config: &Config, role: Role) -> Result<Provider, ConfigError> {
             "parcelx.base_url",
             "is set without credentials: set parcelx.access_key and parcelx.secret_key too, or leave all \
              three out for the simulator",
+        ),
+        (false, false) if config.proxy().is_some() => problem(
+            "parcelx.proxy",
+            "is set without credentials: the simulator is not called through a proxy",
         ),
         (false, false) if !config.may_simulate() => problem(
             "parcelx.access_key",

@@ -12,6 +12,8 @@ use crate::platform::http::{FieldError, extract::read_value};
 
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 const PREFIX: &str = "WAYBILL_";
+/// Below this are names of queues.
+const PER_QUEUE: &str = "queue__per_queue__";
 const NO_SETTING: &str = "is not a setting: look for its name in config/default.toml";
 
 /// Where each key was set last: the name of a variable or a file.
@@ -35,11 +37,15 @@ pub(super) fn read(
 }
 
 /// Keys whose values are never shown.
-const SECRET: [&str; 6] = [
+const SECRET: [&str; 10] = [
     "parcelx.access_key",
     "parcelx.secret_key",
+    "parcelx.proxy",
     "auth.jwt_secret",
     "mail.url",
+    "texts.url",
+    "texts.header",
+    "texts.body",
     "files.access_key",
     "files.secret_key",
 ];
@@ -231,7 +237,7 @@ fn variable(
     defaults: &Map<String, Value>,
 ) -> Result<Option<Map<String, Value>>, Problem> {
     let Some(rest) = name.strip_prefix(PREFIX) else { return Ok(None) };
-    let lower = rest.to_ascii_lowercase();
+    let lower = with_hyphens(rest.to_ascii_lowercase());
     let parts: Vec<_> = lower.split("__").collect();
     if parts.len() == 1 {
         if set_by_kubernetes(&lower, text) {
@@ -267,6 +273,14 @@ fn variable(
         nested = Map::from_iter([((*part).to_owned(), Value::Object(nested))]);
     }
     Ok(Some(nested))
+}
+
+/// Names of queues have hyphens, which no shell takes in a variable: there an underscore stands for one.
+fn with_hyphens(lower: String) -> String {
+    match lower.strip_prefix(PER_QUEUE).and_then(|rest| rest.split_once("__")) {
+        Some((queue, setting)) => format!("{PER_QUEUE}{}__{setting}", queue.replace('_', "-")),
+        None => lower,
+    }
 }
 
 /// Kubernetes describes each service in every container's environment: `waybill-queue` becomes

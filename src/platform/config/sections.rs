@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{HostNames, Networks, Offsets, Origins, Pause, Phrases, Span};
+use super::{Countries, HostNames, Networks, Offsets, Origins, Pause, Phrases, Span};
 use crate::platform::{
     http::{limits::Quotas, serve::Edge},
     telemetry::LogFormat,
@@ -86,6 +86,8 @@ pub struct ParcelX {
     pub access_key: SecretString,
     pub secret_key: SecretString,
     pub base_url: String,
+    /// A URL that may hold a password, or empty for none.
+    pub proxy: SecretString,
     pub simulator_on_servers: bool,
     pub timeout: Span,
     pub send_within: Span,
@@ -137,6 +139,16 @@ pub enum Lookup {
 #[serde(deny_unknown_fields)]
 pub struct Auth {
     pub jwt_secret: SecretString,
+    pub password_cost: PasswordCost,
+}
+
+/// What one hash of a password costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PasswordCost {
+    /// What this machine does in a tenth of a second.
+    Measured,
+    Least,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -163,6 +175,19 @@ pub struct Mail {
     /// An address, or empty for none.
     pub url: SecretString,
     pub from: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Texts {
+    /// An address, or empty for none.
+    pub url: SecretString,
+    /// `Name: value`, or empty for none.
+    pub header: SecretString,
+    /// May hold a key of ours.
+    pub body: SecretString,
+    pub expect: String,
+    pub countries: Countries,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -43,6 +43,8 @@ pub struct Check {
     run: Box<dyn Fn() -> BoxFuture<'static, Result<String, String>> + Send + Sync>,
     /// Whether the instance is not ready while this check fails.
     required: bool,
+    /// Whether only a new process helps.
+    dead: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl fmt::Debug for Check {
@@ -70,7 +72,7 @@ where
         let result = run();
         Box::pin(async { result.await.map(|()| "ok".to_owned()) })
     };
-    (name, Check { run: Box::new(run), required })
+    (name, Check { run: Box::new(run), required, dead: None })
 }
 
 /// Information that is shown with the checks and does not affect readiness. Its text is public.
@@ -79,7 +81,15 @@ where
     F: Fn() -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<String, String>> + Send + 'static,
 {
-    (name, Check { run: Box::new(move || Box::pin(run())), required: false })
+    (name, Check { run: Box::new(move || Box::pin(run())), required: false, dead: None })
+}
+
+/// The same check; the process is not alive any more once `dead` says so, and is to be started anew.
+pub fn vital(
+    (name, check): (&'static str, Check),
+    dead: impl Fn() -> bool + Send + Sync + 'static,
+) -> (&'static str, Check) {
+    (name, Check { dead: Some(Box::new(dead)), ..check })
 }
 
 struct Health {
@@ -131,14 +141,22 @@ fn alive() -> serde_json::Value {
 ///
 /// Does not check any dependency: restart the process when this fails, not when `/readyz` does.
 #[utoipa::path(get, path = "/healthz", tag = "Service", security(()),
-    responses((status = 200, description = "It is alive", body = Alive, example = json!(alive()))))]
+    responses((status = 200, description = "It is alive", body = Alive, example = json!(alive())),
+        (status = 503, description = "It can never do its work again: restart it")))]
 async fn healthz(State(health): State<Arc<Health>>) -> Response {
+    let dead = |check: &Check| check.dead.as_ref().is_some_and(|dead| dead());
+    if let Some((name, _)) = health.checks.iter().find(|(_, check)| dead(check)) {
+        tracing::error!(check = *name, "a part of this process has ended: it must be started anew");
+        let detail = "A part of the process has ended. It must be started anew.";
+        return Problem::new(Kind::TemporarilyUnavailable, detail).into_response();
+    }
     answer::ok(&Alive { status: "ok", about: &health.about })
 }
 
 /// Is the process alive? (alias of `/healthz`)
 #[utoipa::path(get, path = "/health", tag = "Service", security(()),
-    responses((status = 200, description = "It is alive", body = Alive, example = json!(alive()))))]
+    responses((status = 200, description = "It is alive", body = Alive, example = json!(alive())),
+        (status = 503, description = "It can never do its work again: restart it")))]
 async fn health(state: State<Arc<Health>>) -> Response {
     healthz(state).await
 }

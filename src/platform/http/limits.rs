@@ -40,7 +40,10 @@ static REFUSED: Counter =
 
 /// In which a limit counts.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Clients that are remembered, each for a minute after its last request at most.
+/// Mails to one mailbox: so many at once and then one an hour, so that no hour has more than these.
+const MAILS: u32 = 5;
+const MAIL_WINDOW: Duration = Duration::from_secs(5 * 3600);
+/// Clients that are remembered. Beyond that, those go first whose limit is whole again.
 const MOST: usize = 50_000;
 
 /// The limits: what a request counts against. Operators have none.
@@ -52,6 +55,8 @@ pub enum Rule {
     SignIn,
     /// What sends a mail to an address that anybody may name; by address.
     Register,
+    /// Mails that anybody may ask for; by the hash of the address that they go to.
+    Mailbox,
     /// All that a merchant's people and systems ask.
     Merchant,
     /// One key.
@@ -59,7 +64,8 @@ pub enum Rule {
 }
 
 impl Rule {
-    const ALL: [Self; 5] = [Self::Address, Self::SignIn, Self::Register, Self::Merchant, Self::Key];
+    const ALL: [Self; 6] =
+        [Self::Address, Self::SignIn, Self::Register, Self::Mailbox, Self::Merchant, Self::Key];
 
     /// As the headers name it.
     #[must_use]
@@ -68,13 +74,22 @@ impl Rule {
             Self::Address => "address",
             Self::SignIn => "sign-in",
             Self::Register => "register",
+            Self::Mailbox => "mailbox",
             Self::Merchant => "merchant",
             Self::Key => "key",
         }
     }
+
+    /// In which it counts.
+    const fn window(self) -> Duration {
+        match self {
+            Self::Mailbox => MAIL_WINDOW,
+            _ => WINDOW,
+        }
+    }
 }
 
-/// Requests a minute of each rule; 0: no limit.
+/// Requests a minute of each rule; 0: no limit. That of mailboxes is no setting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Quotas {
     pub address: u32,
@@ -90,6 +105,7 @@ impl Quotas {
             Rule::Address => self.address,
             Rule::SignIn => self.sign_in,
             Rule::Register => self.register,
+            Rule::Mailbox => MAILS,
             Rule::Merchant => self.merchant,
             Rule::Key => self.key,
         }
@@ -166,7 +182,7 @@ impl Limiter {
             return Ok(None);
         }
         let now = micros(self.0.clock.now());
-        let window = window();
+        let window = window(rule);
         let each = (window / i64::from(quota)).max(1);
         let Some(clients) = Rule::ALL.iter().position(|r| *r == rule).and_then(|at| self.0.clients.get(at))
         else {
@@ -240,8 +256,8 @@ impl Clients {
     }
 }
 
-fn window() -> i64 {
-    i64::try_from(WINDOW.as_micros()).unwrap_or(i64::MAX)
+fn window(rule: Rule) -> i64 {
+    i64::try_from(rule.window().as_micros()).unwrap_or(i64::MAX)
 }
 
 fn micros(at: Timestamp) -> i64 {
@@ -345,6 +361,21 @@ mod tests {
         assert!(limiter.take_address(Rule::SignIn, v6("2001:db8::ffff")).is_err(), "the same network");
         assert!(limiter.take_address(Rule::SignIn, v6("2001:db8:0:1::1")).is_ok());
         assert_eq!(limiter.take_address(Rule::SignIn, None), Ok(None));
+    }
+
+    #[test]
+    fn no_hour_has_more_than_five_mails_to_one_mailbox() {
+        let (limiter, clock) = limiter(Quotas::default());
+        let mut taken = Vec::new();
+        for minute in 0..24 * 60 {
+            if limiter.take(Rule::Mailbox, "a").is_ok() {
+                taken.push(minute);
+            }
+            clock.advance(Duration::from_secs(60));
+        }
+        assert_eq!(taken[..7], [0, 1, 2, 3, 4, 60, 120]);
+        assert!(taken.windows(6).all(|six| six[5] - six[0] >= 60), "{taken:?}");
+        assert!(limiter.take(Rule::Mailbox, "b").is_ok(), "others");
     }
 
     #[test]

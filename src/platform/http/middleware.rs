@@ -37,15 +37,23 @@ static DURATION: Durations = Durations::new(
 /// The limits of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest body in bytes.
-    pub body: usize,
+    /// The largest body in bytes, by how a route begins: the first row that fits counts. Where none fits,
+    /// there is to be no body.
+    pub bodies: &'static [(&'static str, usize)],
     /// From the end of the request headers to the start of the response.
     pub timeout: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 256 * 1024, timeout: Duration::from_secs(10) }
+        Self { bodies: &[("", 256 * 1024)], timeout: Duration::from_secs(10) }
+    }
+}
+
+impl Limits {
+    fn body(&self, route: &str) -> usize {
+        let row = self.bodies.iter().find(|(begins, _)| route.starts_with(begins));
+        row.map_or(0, |(_, most)| *most)
     }
 }
 
@@ -127,10 +135,11 @@ async fn around(State(settings): State<Arc<Settings>>, mut request: Request, nex
 
     let extensions = request.extensions_mut();
     extensions.insert(id.clone());
-    extensions.insert(BodyLimit(settings.limits.body));
+    let largest = settings.limits.body(route);
+    extensions.insert(BodyLimit(largest));
     let told = Told::default();
     extensions.insert(told.clone());
-    DefaultBodyLimit::max(settings.limits.body).apply(&mut request);
+    DefaultBodyLimit::max(largest).apply(&mut request);
 
     let response = guarded(request, next, settings.limits.timeout).instrument(span.clone()).await;
     let mut response = problem::render(response, uri.path(), id.as_str());

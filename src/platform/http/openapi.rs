@@ -50,9 +50,9 @@ different content returns 422 `idempotency-payload-mismatch`. The header `Idempo
 `clientOrderId` that is absent. Without either, every call creates a new order. Other requests are \
 idempotent by themselves, and need no key.
 
-**Limits.** A body has 256 KiB at most (a document 5 MiB), also where the longest texts of the most items \
-would need more: an order of 500 items has room for some 500 bytes each. Write letters as UTF-8, not as \
-`\\u` escapes, which are longer.
+**Limits.** A body has 256 KiB at most (a document 5 MiB; what people send about themselves, their keys and \
+their webhooks 16 KiB), also where the longest texts of the most items would need more: an order of 500 \
+items has room for some 500 bytes each. Write letters as UTF-8, not as `\\u` escapes, which are longer.
 
 **Errors** are `application/problem+json` (RFC 9457). Branch on `code`; `retryable` says whether the same \
 request may succeed later; `errors[]` lists every error of the request with a JSON Pointer. All types are \
@@ -166,7 +166,7 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     if has_body {
         statuses.extend([
             ("400", "The body is not valid JSON"),
-            ("413", "The body is larger than 256 KiB"),
+            ("413", "The body is larger than it may be"),
             ("415", "The body is not sent as JSON"),
             ("422", "Fields are missing or not valid; every one is listed"),
         ]);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::BoxFuture, stream};
 
 use super::{
     Again, Dispatched, Entry, Times,
@@ -82,12 +82,24 @@ pub struct Walker {
     collections: Vec<Arc<dyn Collection>>,
 }
 
+/// In one word why the jobs of a queue may not run now; nothing: they may.
+pub type Shut = Arc<dyn Fn(&'static str) -> BoxFuture<'static, Option<String>> + Send + Sync>;
+
 #[derive(Clone)]
 struct Parts {
     store: Store,
     queue: Queue,
     clock: Clock,
     times: Times,
+    shut: Option<Shut>,
+}
+
+impl Parts {
+    /// Why no job moves `doc` on now.
+    async fn shuts_out<D: Dispatched>(&self, doc: &D) -> Option<String> {
+        let (queue, _) = doc.current_job()?;
+        self.shut.as_ref()?(queue).await
+    }
 }
 
 impl std::fmt::Debug for Walker {
@@ -99,7 +111,14 @@ impl std::fmt::Debug for Walker {
 impl Walker {
     #[must_use]
     pub fn new(store: Store, queue: Queue, clock: Clock, times: Times) -> Self {
-        Self { parts: Parts { store, queue, clock, times }, collections: Vec::new() }
+        Self { parts: Parts { store, queue, clock, times, shut: None }, collections: Vec::new() }
+    }
+
+    /// What has waited too long is told by `shut` why its jobs may not run.
+    #[must_use]
+    pub fn told_by(mut self, shut: Shut) -> Self {
+        self.parts.shut = Some(shut);
+        self
     }
 
     /// Adds a collection, whose jobs follow `policies`.
@@ -252,7 +271,11 @@ impl<D: Dispatched> Typed<D> {
             let Some(Known { job, pauses, presence, lost_with_queue }) = known else { continue };
             if presence == Presence::Open {
                 // Nothing is added: the queue has it.
-                let decide = |doc: &mut D| doc.still_queued(&job, &parts.times, &pauses, now);
+                let shut = parts.shuts_out(&doc).await;
+                let decide = |doc: &mut D| match &shut {
+                    Some(why) => doc.shut_out(&job, why, (&parts.times, &pauses), now),
+                    None => doc.still_queued(&job, &parts.times, &pauses, now),
+                };
                 match decided(parts, doc.id(), decide).await? {
                     Updated::Done(_, Again::GivenUp) => {
                         tracing::error!(job.id = job, "job {} did not run in time: a person must look", job);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::QueueError;
+use super::{QueueError, retry::Backoff};
 use crate::base::timestamp::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,6 +79,9 @@ pub struct JobView {
     /// Tries that ended: counted delays and, as BullMQ has it, the one that completed or failed the job.
     /// Vanished holders do not count.
     pub attempts_made: u32,
+    /// How often it may be tried, and how long it waits between; 0 if another program did not say.
+    pub attempts: u32,
+    pub backoff: Backoff,
     pub stalled: u32,
     pub added_at: Timestamp,
     /// When a delayed job is due, or an active one's lease ends.
@@ -194,6 +197,12 @@ pub trait Inspect: Send + Sync {
 
     /// Whether the queue answers; for health checks.
     async fn ping(&self) -> Result<(), QueueError>;
+
+    /// Whether this process will never change a job again, whatever becomes of the queue: it must be started
+    /// anew.
+    fn is_dead(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

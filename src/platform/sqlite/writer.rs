@@ -124,9 +124,7 @@ impl<E: 'static> Writer<E> {
         let noted = Arc::clone(&failure);
         let body = move || {
             while let Some(first) = waiting.blocking_recv() {
-                let (_, failed) = commit_waiting(&mut file, first, &mut waiting);
-                let failed = failed.map(|why| (Instant::now(), why));
-                *noted.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+                commit_waiting(&mut file, first, &mut waiting, &noted);
             }
         };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(body)?;
@@ -175,13 +173,14 @@ impl<E: 'static> Writer<E> {
 
 type Done<E> = Vec<(Box<dyn Work<E>>, Result<(), Error>)>;
 
-/// One transaction over `first` and what else waits. Tells how many operations it took, and why
-/// it came to nothing, if it did.
+/// One transaction over `first` and what else waits. Tells how many operations it took; why it came to
+/// nothing, if it did, is noted before anybody is told.
 fn commit_waiting<F: Target>(
     file: &mut F,
     first: Box<dyn Work<F::Effects>>,
     waiting: &mut mpsc::Receiver<Box<dyn Work<F::Effects>>>,
-) -> (usize, Option<String>) {
+    noted: &LastFailure,
+) -> usize {
     let (mut done, mut refused) = (Vec::new(), false);
     let outcome = match file.begin() {
         Ok((conn, mut effects)) => {
@@ -196,6 +195,9 @@ fn commit_waiting<F: Target>(
             Err(why)
         }
     };
+    // That the file is not in its place is seen by whoever reads, and over as soon as it is back.
+    let failed = outcome.as_ref().err().filter(|_| refused).map(|why| (Instant::now(), why.clone()));
+    *noted.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     let taken = done.len();
     for (work, own) in done {
         // Without the commit nothing counts, not even a conflict: the other document may be one that was
@@ -205,8 +207,7 @@ fn commit_waiting<F: Target>(
             Err(why) => Err(Undone::All(why.clone())),
         });
     }
-    // That the file is not in its place is seen by whoever reads, and over as soon as it is back.
-    (taken, outcome.err().filter(|_| refused))
+    taken
 }
 
 fn attempt<F: Target>(

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Decision, Document, Index, Order, Query, Store, StoreError, Updated, id_and_version};
+use super::{Decision, Document, Index, Order, Page, Query, Store, StoreError, Updated, id_and_version};
 use crate::base::timestamp::Timestamp;
 
 /// How many documents a step reads at a time.
@@ -113,12 +113,37 @@ async fn note(store: &Store, step: &Step, documents: u64, now: Timestamp) -> Res
 /// # Errors
 /// When the store fails, or a document does not read as its type.
 pub async fn rewrite<D: Document>(store: &Store, change: fn(&mut D) -> bool) -> Result<u64, StoreError> {
+    walk(store, change, Page::whole).await
+}
+
+/// The same where a document that does not read as its type may stay as it is: it is told, and left out.
+///
+/// # Errors
+/// When the store fails.
+pub async fn rewrite_readable<D: Document>(
+    store: &Store,
+    change: fn(&mut D) -> bool,
+) -> Result<u64, StoreError> {
+    let readable = |page: Page<D>| {
+        for left in &page.unreadable {
+            tracing::warn!(document.id = left.id, why = left.why, "{} is left as it is", left.id);
+        }
+        Ok(page.docs)
+    };
+    walk(store, change, readable).await
+}
+
+async fn walk<D: Document>(
+    store: &Store,
+    change: fn(&mut D) -> bool,
+    docs: impl Fn(Page<D>) -> Result<Vec<D>, StoreError>,
+) -> Result<u64, StoreError> {
     let mut changed = 0;
     let mut next = Some(Query::by_id(Order::Ascending).limit(PAGE));
     while let Some(query) = next {
         let page = store.find::<D>(&query).await?;
         next = page.next.clone().map(|cursor| query.after(cursor));
-        for doc in page.whole()? {
+        for doc in docs(page)? {
             let id = doc.id().to_owned();
             let decide = |doc: &mut D| {
                 Ok::<_, StoreError>(if change(doc) { Decision::Save(1) } else { Decision::Leave(0) })

@@ -86,8 +86,13 @@ impl Sqlite {
         Ok(changed.iter().map(name).collect())
     }
 
+    /// Whether the thread that writes has ended: in this process nothing will ever be written again.
+    pub(super) fn is_dead(&self) -> bool {
+        !self.writer.alive()
+    }
+
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
-        if !self.writer.alive() {
+        if self.is_dead() {
             return Err(StoreError::Unavailable("the thread that writes has ended".to_owned()));
         }
         if let Some(why) = self.writer.failed() {
@@ -313,4 +318,23 @@ fn prepare(conn: &Connection, schema: &Schema, remake: bool) -> rusqlite::Result
         conn.execute_batch(&index.create)?;
     }
     Ok(changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::sqlite::writer::Step;
+
+    #[tokio::test]
+    async fn a_store_whose_writer_has_died_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(folder.path().join("waybill.db").to_str().unwrap()).await.unwrap();
+        assert!(!store.is_dead());
+        let dies = |_: &mut Step<'_, ()>| -> rusqlite::Result<()> { panic!("on purpose") };
+        assert!(store.writer.run(dies).await.is_err());
+        while !store.is_dead() {
+            task::yield_now().await;
+        }
+        assert!(store.ping().await.is_err());
+    }
 }

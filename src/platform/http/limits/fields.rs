@@ -7,7 +7,7 @@ use std::{
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
-use super::{Left, OverLimit, WINDOW};
+use super::{Left, OverLimit};
 use crate::platform::http::{Kind, Problem};
 
 /// Rounded up: a client that waits as told must get through.
@@ -47,7 +47,7 @@ impl Told {
 /// The fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers), and those of before.
 fn write(left: &Left, headers: &mut HeaderMap) {
     let (name, quota, window, reset) =
-        (left.rule.as_str(), left.quota, WINDOW.as_secs(), seconds(left.reset));
+        (left.rule.as_str(), left.quota, left.rule.window().as_secs(), seconds(left.reset));
     let mut set = |name: HeaderName, value: String| {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);

@@ -65,7 +65,7 @@ impl Limiter {
                 if pushes.is_empty() {
                     break;
                 }
-                let told = marks.push(micros(self.0.clock.now()), window(), &pushes).await;
+                let told = marks.push(micros(self.0.clock.now()), window(*rule), &pushes).await;
                 let mut clients = lock(clients);
                 match told {
                     Ok(full) => {

@@ -85,8 +85,9 @@ pub(super) fn claimed(queue: &str, row: Reply) -> Result<ActiveJob, QueueError> 
 
 /// A job to look at, as `view.lua` gives it.
 pub(super) fn view(row: Reply) -> Result<JobView, QueueError> {
-    let [id, state, due, name, data, timestamp, made, stalled, finished, value, failed, reason, doomed] =
+    let [id, state, due, name, data, timestamp, made, stalled, finished, value, failed, reason, doomed, o] =
         row.parts()?;
+    let (attempts, backoff) = patience(&o.text().unwrap_or_default());
     let state = state_named(&state.text().unwrap_or_default())?;
     let at = |reply: &Reply| reply.number().map(Timestamp::from_millis);
     let reason = match state {
@@ -104,6 +105,8 @@ pub(super) fn view(row: Reply) -> Result<JobView, QueueError> {
         data: data.text().unwrap_or_else(|| "{}".to_owned()),
         // A try that only failed a job whose holders had vanished was none.
         attempts_made: count(&made).saturating_sub(u32::from(doomed.yes())),
+        attempts,
+        backoff,
         stalled: count(&stalled),
         added_at: at(&timestamp).unwrap_or_default(),
         due_at: at(&due),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{SqliteQueue, by_hand, sql};
+use super::{SqliteQueue, by_hand, ops, sql};
 use crate::{
     base::timestamp::Timestamp,
     platform::queue::{
@@ -122,6 +122,10 @@ impl Inspect for SqliteQueue {
         }
         self.look(|conn| conn.query_row("SELECT count(*) FROM epoch", [], |_| Ok(()))).await
     }
+
+    fn is_dead(&self) -> bool {
+        !self.writer.alive()
+    }
 }
 
 /// Where a page begins that follows `mark`.
@@ -144,6 +148,8 @@ fn view(row: &Row<'_>) -> rusqlite::Result<JobView> {
         state,
         data: row.get("data")?,
         attempts_made: row.get("attempts_made")?,
+        attempts: row.get("attempts")?,
+        backoff: ops::backoff(row)?,
         stalled: row.get("stalled")?,
         added_at: Timestamp::from_millis(row.get("added_at")?),
         due_at: time("due_at")?,

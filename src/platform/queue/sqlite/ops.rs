@@ -244,7 +244,7 @@ fn head(step: &Step<'_>, queue: &str, limit: i64) -> rusqlite::Result<Vec<(i64, 
     select.query_map(params![queue, limit], read)?.collect()
 }
 
-fn backoff(row: &Row<'_>) -> rusqlite::Result<Backoff> {
+pub(super) fn backoff(row: &Row<'_>) -> rusqlite::Result<Backoff> {
     let text = row.get_ref("backoff")?.as_str()?;
     serde_json::from_str(text)
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))

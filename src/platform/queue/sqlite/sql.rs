@@ -166,8 +166,8 @@ pub(super) const COUNTS: &str = "SELECT
 macro_rules! view {
     ($first:literal, $second:literal, $rest:literal) => {
         concat!(
-            "SELECT id, name, state, data, attempts_made, stalled, added_at, due_at, finished_at, \
-             return_value, reason, ",
+            "SELECT id, name, state, data, attempts_made, attempts, backoff, stalled, added_at, due_at, \
+             finished_at, return_value, reason, ",
             $first,
             " AS first, ",
             $second,

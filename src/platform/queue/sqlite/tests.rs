@@ -1,4 +1,7 @@
-use super::{super::Manage, *};
+use super::{
+    super::{Inspect, Manage},
+    *,
+};
 
 const LEASE: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(3600);
@@ -52,4 +55,18 @@ async fn a_process_wakes_its_own_waits_without_a_poll() {
     assert_eq!(queue.release(&[held]).await.unwrap(), [LeaseState::Owned]);
     assert!(queue.pause("q").await.unwrap());
     woken_by(&queue, async { assert!(queue.resume("q").await.unwrap()) }).await;
+}
+
+#[tokio::test]
+async fn a_queue_whose_writer_has_died_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("queue.db");
+    let clock = Clock::manual(Timestamp::from_millis(1_763_687_100_000));
+    let queue = SqliteQueue::start(path.to_str().unwrap(), clock, Options::default()).await.unwrap();
+    assert!(!queue.is_dead());
+    let dies = |_: &mut step::Step<'_>| -> rusqlite::Result<()> { panic!("on purpose") };
+    assert!(queue.writer.call(LEASE, dies).await.is_err());
+    while !queue.is_dead() {
+        tokio::task::yield_now().await;
+    }
 }

@@ -44,6 +44,10 @@ impl Writer {
         Ok(Self { work, shared })
     }
 
+    pub(super) fn alive(&self) -> bool {
+        self.work.alive()
+    }
+
     /// Why the last write failed, if that was a moment ago.
     pub(super) fn failed(&self) -> Option<String> {
         self.work.failed()

@@ -55,7 +55,7 @@ fn commit(file: &mut Memory, jobs: Vec<Box<dyn Work<()>>>) -> usize {
     let mut jobs = jobs.into_iter();
     let first = jobs.next().unwrap();
     jobs.for_each(|job| assert!(sender.try_send(job).is_ok()));
-    commit_waiting(file, first, &mut waiting).0
+    commit_waiting(file, first, &mut waiting, &LastFailure::default())
 }
 
 fn rows(conn: &Connection) -> Vec<String> {

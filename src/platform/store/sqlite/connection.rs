@@ -95,6 +95,9 @@ pub(super) fn meaning(error: &Error) -> StoreError {
         | ErrorCode::TypeMismatch
         | ErrorCode::TooBig
         | ErrorCode::ApiMisuse => StoreError::Fault(error.to_string()),
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Unavailable(format!(
+            "its file is damaged ({error}): stop all programs that use it, and restore a copy"
+        )),
         _ => StoreError::Unavailable(error.to_string()),
     }
 }
