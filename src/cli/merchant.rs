@@ -1,5 +1,6 @@
 //! `waybill merchant`: the shops whose orders are taken.
 
+mod erase;
 mod kyc;
 
 use super::{
@@ -21,6 +22,7 @@ Examples:
   waybill merchant suspend 42 --reason 'unpaid'
   waybill merchant kyc show 42                 what it told of itself, and the version
   waybill merchant kyc approve 42 --version 7 --reason 'the papers fit'
+  waybill merchant erase 42 --reason 'request 4711'     what would go; --yes erases it
 
 A suspended merchant's tokens, keys and sessions are refused by every process within a
 second. Orders that were taken go on. An id of the old system needs no `add`: its tokens
@@ -60,6 +62,8 @@ enum Command {
     /// Who a merchant is: what waits, what was told, and decisions on it.
     #[command(subcommand)]
     Kyc(kyc::Command),
+    /// Erase the personal data of a person, or of a suspended merchant, for good.
+    Erase(erase::Erase),
 }
 
 #[derive(Debug, clap::Args)]
@@ -86,6 +90,7 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         Command::Suspend(one) => change(merchants, &one, State::Suspended).await?,
         Command::Resume(one) => change(merchants, &one, State::Active).await?,
         Command::Kyc(command) => kyc::run(command, &app).await?,
+        Command::Erase(own) => erase::run(own, &app).await?,
     }
     Ok(())
 }

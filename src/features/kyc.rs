@@ -7,6 +7,7 @@
 pub mod content;
 mod desk;
 pub mod details;
+mod erasure;
 pub mod model;
 pub mod name;
 pub mod numbers;
@@ -15,6 +16,7 @@ mod service;
 
 use self::model::Dossier;
 pub use self::{
+    erasure::{Held, Strays},
     routes::{Kinded, download, problem},
     service::{Kyc, KycError, Parts},
 };

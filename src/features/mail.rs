@@ -1,8 +1,9 @@
-//! Mails to people: written down first, sent by a job of a queue of their own.
+//! Mails and texts to people: written down first, sent by a job of a queue of their own.
 //!
-//! Guards against requests that wait for a mail server, mails that are lost with the queue, and servers that
-//! are down: those delay mails, for a day at most.
+//! Guards against requests that wait for a mail server or a gateway, mails that are lost with the queue, and
+//! servers that are down: those delay mails, for a day at most.
 
+pub mod gateway;
 pub mod job;
 pub mod model;
 pub mod sender;
@@ -11,16 +12,17 @@ pub mod template;
 use std::{sync::Arc, time::Duration};
 
 use self::{
-    job::SendEmail,
+    gateway::Gateway,
+    job::{SendEmail, SendText},
     model::Email,
     sender::{Local, Sender, Smtp, Unset},
-    template::Template,
+    template::{Template, Way},
 };
 use super::Feature;
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     platform::{
-        config::Config,
+        config::{Config, Countries},
         outbox::Dispatched,
         queue::{job::Payload, producer::Producer, retry::Policies},
         store::{Batch, Store, StoreError},
@@ -35,15 +37,21 @@ const CLEARED: usize = 20;
 /// The parts of mails that `app` registers.
 #[must_use]
 pub fn feature() -> Feature {
-    Feature::new().dispatched::<Email>().queue(SendEmail::QUEUE, Needs::carrier(&[])).job::<SendEmail>()
+    Feature::new()
+        .dispatched::<Email>()
+        .queue(SendEmail::QUEUE, Needs::carrier(&[]))
+        .queue(SendText::QUEUE, Needs::carrier(&[]))
+        .job::<SendEmail>()
+        .job::<SendText>()
 }
 
-/// What sends mails, for the job.
+/// What sends mails and texts, for the jobs.
 #[derive(Debug, Clone)]
 pub struct Mailer {
     pub store: Store,
     pub clock: Clock,
-    pub sender: Arc<dyn Sender>,
+    mails: Arc<dyn Sender>,
+    texts: Arc<dyn Sender>,
     /// What links begin with: a setting, never what a request says.
     pub public_url: String,
 }
@@ -51,20 +59,52 @@ pub struct Mailer {
 impl Mailer {
     #[must_use]
     pub fn new(config: &Config, store: Store, clock: Clock) -> Self {
-        let url = config.mail_url();
-        let sender: Arc<dyn Sender> = match url.as_deref() {
-            Some(url) => match (url.strip_prefix("file:"), Smtp::new(url, &config.mail.from)) {
-                (Some(path), _) => Arc::new(Local::new(path)),
-                (None, Ok(smtp)) => Arc::new(smtp),
-                (None, Err(why)) => {
-                    tracing::error!(why, "mail.url or mail.from {why}: mails wait");
-                    Arc::new(Unset)
-                }
-            },
-            None if config.is_local() => Arc::new(Local::new(config.data_folder().join("mails.txt"))),
-            None => Arc::new(Unset),
-        };
-        Self { store, clock, sender, public_url: config.public_url() }
+        let (mails, texts) = (mails(config), texts(config, &clock));
+        Self { store, clock, mails, texts, public_url: config.public_url() }
+    }
+
+    #[must_use]
+    pub fn sender(&self, way: Way) -> &dyn Sender {
+        match way {
+            Way::Mail => &*self.mails,
+            Way::Text => &*self.texts,
+        }
+    }
+}
+
+/// Whoever runs an installation of one machine.
+fn local(config: &Config) -> Option<Arc<dyn Sender>> {
+    if !config.is_local() {
+        return None;
+    }
+    Some(Arc::new(Local::new(config.data_folder().join("mails.txt"))))
+}
+
+fn mails(config: &Config) -> Arc<dyn Sender> {
+    let url = config.mail_url();
+    match url.as_deref() {
+        Some(url) => match (url.strip_prefix("file:"), Smtp::new(url, &config.mail.from)) {
+            (Some(path), _) => Arc::new(Local::new(path)),
+            (None, Ok(smtp)) => Arc::new(smtp),
+            (None, Err(why)) => {
+                tracing::error!(why, "mail.url or mail.from {why}: mails wait");
+                Arc::new(Unset("mail.url"))
+            }
+        },
+        None => local(config).unwrap_or_else(|| Arc::new(Unset("mail.url"))),
+    }
+}
+
+fn texts(config: &Config, clock: &Clock) -> Arc<dyn Sender> {
+    if config.texts_url().is_none() {
+        return local(config).unwrap_or_else(|| Arc::new(Unset("texts.url")));
+    }
+    match Gateway::new(&config.texts, clock.clone()) {
+        Ok(gateway) => Arc::new(gateway),
+        Err(why) => {
+            tracing::error!(why, "the gateway for texts {why}: texts wait");
+            Arc::new(Unset("texts.url"))
+        }
     }
 }
 
@@ -75,18 +115,34 @@ pub struct Mails {
     producer: Producer,
     clock: Clock,
     policies: Policies,
+    /// Whose phones get texts; `None`: nobody's.
+    countries: Option<Countries>,
 }
 
 impl Mails {
     #[must_use]
-    pub fn new(store: Store, producer: Producer, clock: Clock, policies: Policies) -> Self {
-        Self { store, producer, clock, policies }
+    pub fn new(store: Store, producer: Producer, clock: Clock, config: &Config) -> Self {
+        Self { store, producer, clock, policies: config.policies(), countries: config.text_countries() }
+    }
+
+    /// Whose phones get texts; `None`: nobody's.
+    #[must_use]
+    pub fn texts(&self) -> Option<&Countries> {
+        self.countries.as_ref()
     }
 
     /// A mail, which is on its way once it is stored ([`Mails::stored`]). To nobody, it costs the same.
     #[must_use]
     pub fn mail(&self, template: Template, to: Option<&str>, token: Option<&str>) -> Email {
         Email::new(template, to.map(str::to_owned), token.map(str::to_owned), self.clock.now())
+    }
+
+    /// The same as a text to this person's phone.
+    #[must_use]
+    pub fn text(&self, template: Template, user: &str, to: &str, token: Option<&str>) -> Email {
+        let mut text = self.mail(template, Some(to), token);
+        text.user = Some(user.to_owned());
+        text
     }
 
     /// Stores it alone.

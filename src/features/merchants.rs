@@ -1,9 +1,11 @@
 //! Merchants: the shops that own orders, the people who work for them, and the keys of their systems.
 //!
 //! [`model`] is the merchant, [`key`] a key, [`guard`] decides on each request who its caller is and whether
-//! that may be. `scope` has the words for what may be asked; `app` has the one table of routes.
+//! that may be. `scope` has the words for what may be asked; `app` has the one table of routes. [`erasure`]
+//! forgets people and shops who ask for it.
 
 pub mod caller;
+pub mod erasure;
 pub mod fresh;
 pub mod guard;
 pub mod key;
@@ -11,13 +13,16 @@ pub mod keys;
 pub mod link;
 pub mod model;
 pub mod people;
+pub mod phone;
 pub mod routes;
 pub mod scope;
 pub mod service;
 pub mod session;
 pub mod user;
 
-pub use self::{caller::Caller, guard::Guard, keys::Keys, people::People, service::Merchants};
+pub use self::{
+    caller::Caller, erasure::Erasure, guard::Guard, keys::Keys, people::People, service::Merchants,
+};
 use self::{key::ApiKey, link::Link, model::MerchantDocument, session::Session, user::User};
 use super::Feature;
 

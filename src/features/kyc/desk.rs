@@ -12,6 +12,7 @@ use crate::{
         audit::{AuditContext, AuditedAction},
         mail::{Mails, model::Email, template::Template},
         merchants::{model::MerchantDocument, scope::Role},
+        notifications::decided::Decided,
     },
     platform::store::{Batch, CommitError, Cursor, Document, Order as Sort, Page, Query, StoreError},
 };
@@ -98,7 +99,8 @@ impl Kyc {
         decided
     }
 
-    /// The dossier, what the merchant's requests are measured by, and the mails change together.
+    /// The dossier, what the merchant's requests are measured by, the notification and the mails change
+    /// together.
     async fn decide_on(
         &self,
         merchant_id: &str,
@@ -112,7 +114,7 @@ impl Kyc {
             dossier.decide(verdict, by.reason(), by.actor(), now)?;
             let approved_at = (verdict == Verdict::Approved).then_some(now);
             let batch = Batch::new().replace(&dossier);
-            let mut batch = match self.merchants.get(merchant_id).await? {
+            let batch = match self.merchants.get(merchant_id).await? {
                 Some(merchant) => {
                     batch.replace(&MerchantDocument { kyc_approved_at: approved_at, ..merchant })
                 }
@@ -122,6 +124,10 @@ impl Kyc {
                     batch.insert(&MerchantDocument { kyc_approved_at: approved_at, ..merchant })
                 }
             };
+            let (version, became) = (dossier.version, dossier.state);
+            let reason = dossier.reason.as_deref();
+            let decided = Decided { merchant: merchant_id, version, became, reason, at: now };
+            let mut batch = decided.within(batch, &self.store).await?;
             let mails = self.mails_of(merchant_id, verdict).await?;
             for mail in &mails {
                 batch = Mails::within(batch, mail);
@@ -141,7 +147,8 @@ impl Kyc {
         Err(StoreError::Contended.into())
     }
 
-    /// One for each owner. None says why: that is for those who sign in.
+    /// One for each owner, at once: so the digest has none of it, unless somebody wants that, too. None says
+    /// why: that is for those who sign in.
     async fn mails_of(&self, merchant_id: &str, verdict: Verdict) -> Result<Vec<Email>, StoreError> {
         let template = match verdict {
             Verdict::Approved => Template::KycApproved,

@@ -4,6 +4,7 @@
 //! something that was changed meanwhile, and against files that nobody knows any more: one is noted before it
 //! is written, and stays noted until it was looked for and is gone.
 
+mod forget;
 #[cfg(test)]
 mod tests;
 
@@ -123,7 +124,7 @@ pub struct Step {
     pub at: Timestamp,
     /// A person, a key, a token, or somebody of the desk.
     pub by: String,
-    /// `details`, `upload:pan_card`, `erase:pan_card`, `submitted`, `approved`, `rejected`.
+    /// `details`, `upload:pan_card`, `erase:pan_card`, `submitted`, `approved`, `rejected`, `erased`.
     pub what: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -181,6 +182,9 @@ pub enum StepError {
     /// Fields of the details, and documents.
     #[error("The KYC is not complete: `errors` lists what is missing.")]
     Incomplete { fields: Vec<&'static str>, documents: Vec<DocumentKind> },
+    /// The note of the file is gone: somebody erased all of it while this one was written.
+    #[error("The KYC was erased while the document was uploaded.")]
+    Erased,
 }
 
 /// What the desk decides.
@@ -284,8 +288,12 @@ impl Dossier {
     /// It is written, and takes the place of the one before, which is to be erased: its key.
     ///
     /// # Errors
-    /// [`StepError::Forbidden`].
+    /// [`StepError::Forbidden`], [`StepError::Erased`].
     pub fn end_upload(&mut self, file: StoredFile, now: Timestamp) -> Result<Option<String>, StepError> {
+        self.may_change()?;
+        if !self.leftovers.iter().any(|leftover| leftover.key == file.key) {
+            return Err(StepError::Erased);
+        }
         self.go(KycState::Draft, now)?;
         self.note(format!("upload:{}", file.kind.as_str()), &file.uploaded_by, None, now);
         let before = self.take(file.kind, now);

@@ -4,6 +4,7 @@
 //! nothing, and no form has to be taken apart that could hide a second file or a path.
 
 mod bodies;
+mod examples;
 mod views;
 
 use std::{collections::HashMap, time::Duration};
@@ -53,7 +54,8 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
 ///
 /// Where it stands, what was told, and what is missing. PAN, GSTIN and account number are masked.
 #[utoipa::path(get, path = "/v1/kyc", tag = TAG, operation_id = "getKyc",
-    responses((status = 200, description = "A draft when nothing was told yet", body = KycResponse)))]
+    responses((status = 200, description = "A draft when nothing was told yet", body = KycResponse,
+        example = json!(examples::uploaded()))))]
 async fn get_kyc(State(kyc): State<Kyc>, caller: CallerOf) -> Result<Response, Problem> {
     let dossier = kyc.dossier(&caller.caller.merchant_id).await?;
     Ok(answer::ok(&KycResponse::new(dossier, kyc.required())))
@@ -65,7 +67,8 @@ async fn get_kyc(State(kyc): State<Kyc>, caller: CallerOf) -> Result<Response, P
 /// rejected KYC becomes a draft again.
 #[utoipa::path(put, path = "/v1/kyc", tag = TAG, operation_id = "putKyc", request_body = DetailsBody,
     responses(
-        (status = 200, description = "As it now stands", body = KycResponse),
+        (status = 200, description = "As it now stands", body = KycResponse,
+            example = json!(examples::told())),
         (status = 409, description = "It is handed in, or approved; `version-conflict`: it was changed"),
     ))]
 async fn put_kyc(
@@ -84,7 +87,8 @@ async fn put_kyc(
 #[utoipa::path(post, path = "/v1/kyc/submit", tag = TAG, operation_id = "submitKyc",
     request_body = Option<SubmitBody>,
     responses(
-        (status = 200, description = "Handed in", body = KycResponse),
+        (status = 200, description = "Handed in", body = KycResponse,
+            example = json!(examples::handed_in())),
         (status = 409, description = "It is handed in, or approved; `version-conflict`: it was changed"),
         (status = 422, description = "`kyc-incomplete`: `errors` names the fields and `/documents/KIND`"),
     ))]
@@ -106,7 +110,7 @@ async fn submit_kyc(
     params(("kind" = DocumentKind, Path, description = "What it proves"), UploadQuery),
     request_body(content = FileBytes, content_type = "application/octet-stream"),
     responses(
-        (status = 200, description = "Kept", body = KycResponse),
+        (status = 200, description = "Kept", body = KycResponse, example = json!(examples::uploaded())),
         (status = 400, description = "An unknown parameter, or a body that ended too soon"),
         (status = 404, description = "There is no such kind of document"),
         (status = 409, description = "The KYC waits for the desk, or is approved"),
@@ -209,6 +213,7 @@ pub fn problem(error: KycError) -> Problem {
             let errors = fields.iter().map(|pointer| field(pointer)).chain(documents).collect();
             Problem::new(Kind::ValidationFailed, detail).named("kyc-incomplete").errors(errors)
         }
+        KycError::Step(StepError::Erased) => Problem::new(Kind::ConflictState, detail),
         KycError::Stale { now } => {
             Problem::new(Kind::ConflictState, detail).named("version-conflict").member("version", now)
         }

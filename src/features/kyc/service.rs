@@ -30,8 +30,8 @@ use crate::{
 
 /// Uploads and downloads at the same time: each holds a whole document.
 const AT_ONCE: usize = 12;
-/// How often a change is tried that others come before.
-const TRIES: usize = 5;
+/// How often a change is tried that others come before, five times each.
+const TRIES: usize = 20;
 /// Dossiers that one sweep erases files of.
 const SWEPT: usize = 50;
 

@@ -1,4 +1,4 @@
-//! Sends one mail.
+//! Sends one mail, or one text: two queues, so that a gateway that is down delays no mail.
 
 use std::time::Duration;
 
@@ -7,11 +7,13 @@ use serde_json::json;
 
 use super::{
     Mailer,
-    model::{Email, GIVEN_UP_AFTER, State},
+    model::{Email, State},
     sender::{Outgoing, SendError},
+    template::Template,
 };
 use crate::{
     base::timestamp::Timestamp,
+    features::merchants::{phone::Phone, user::User},
     platform::{
         queue::{
             ActiveJob,
@@ -49,36 +51,104 @@ impl Job for SendEmail {
     type Context = Mailer;
 
     async fn run(&self, ctx: &Mailer, _job: &ActiveJob) -> Result<Outcome, JobError> {
-        let email = ctx.store.get::<Email>(&self.email_id).await.map_err(JobError::from)?;
+        Sending::of(&self.email_id, self.generation, ctx).run().await
+    }
+
+    async fn on_dead(&self, ctx: &Mailer, _job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
+        Sending::of(&self.email_id, self.generation, ctx).died(why).await
+    }
+}
+
+/// The same of a text to a phone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SendText {
+    pub text_id: String,
+    pub generation: i64,
+}
+
+impl Payload for SendText {
+    const NAME: &'static str = "send-text";
+    const QUEUE: &'static str = "texts-queue";
+
+    fn share(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Job for SendText {
+    type Context = Mailer;
+
+    async fn run(&self, ctx: &Mailer, _job: &ActiveJob) -> Result<Outcome, JobError> {
+        Sending::of(&self.text_id, self.generation, ctx).run().await
+    }
+
+    async fn on_dead(&self, ctx: &Mailer, _job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
+        Sending::of(&self.text_id, self.generation, ctx).died(why).await
+    }
+}
+
+/// One send, of either kind.
+struct Sending<'j> {
+    id: &'j str,
+    generation: i64,
+    ctx: &'j Mailer,
+}
+
+impl<'j> Sending<'j> {
+    fn of(id: &'j str, generation: i64, ctx: &'j Mailer) -> Self {
+        Self { id, generation, ctx }
+    }
+
+    async fn run(&self) -> Result<Outcome, JobError> {
+        let email = self.ctx.store.get::<Email>(self.id).await.map_err(JobError::from)?;
         let Some(email) = email.filter(|email| email.has_job(self.generation)) else {
             return Ok(Outcome::Completed(json!({ "message": "Nothing to do" })));
         };
         let Some(to) = &email.to else {
-            return self.end(ctx, State::Sent, None).await;
+            return self.end(State::Sent, None).await;
         };
-        let words = email.words(&ctx.public_url);
-        let outgoing = Outgoing { id: &email.id, to, words: &words };
-        match ctx.sender.send(&outgoing).await {
-            Ok(()) => self.end(ctx, State::Sent, None).await,
-            Err(error) => self.failed(ctx, &email, error).await,
+        if self.ctx.clock.now().since(email.created_at) >= email.template.life() {
+            return self.end(State::Failed, Some("it is of no use any more".to_owned())).await;
+        }
+        if !self.is_theirs(&email, to).await.map_err(JobError::from)? {
+            return self
+                .end(State::Failed, Some("the number is not that person's any more".to_owned()))
+                .await;
+        }
+        let (words, kind) = (email.words(&self.ctx.public_url), email.template.kind());
+        let outgoing = Outgoing { id: &email.id, to, words: &words, kind };
+        match self.ctx.sender(email.template.way()).send(&outgoing).await {
+            Ok(()) => self.end(State::Sent, None).await,
+            Err(error) => self.failed(&email, error).await,
         }
     }
 
-    async fn on_dead(&self, ctx: &Mailer, _job: &ActiveJob, why: &DeathCause) -> Result<(), JobError> {
-        self.end(ctx, State::Failed, Some(why.reason().to_owned())).await.map(|_| ())
+    /// Whether a text still goes to whom it is for.
+    async fn is_theirs(&self, email: &Email, to: &str) -> Result<bool, StoreError> {
+        let Some(id) = &email.user else { return Ok(true) };
+        let user = self.ctx.store.get::<User>(id).await?.filter(User::is_member);
+        let phone = user.as_ref().map(|user| &user.phone);
+        let number = match email.template {
+            Template::PhoneCode => phone.and_then(Phone::number),
+            _ => phone.and_then(Phone::confirmed),
+        };
+        Ok(number == Some(to))
     }
-}
 
-impl SendEmail {
-    async fn failed(&self, ctx: &Mailer, email: &Email, error: SendError) -> Result<Outcome, JobError> {
-        let now = ctx.clock.now();
+    async fn died(&self, why: &DeathCause) -> Result<(), JobError> {
+        self.end(State::Failed, Some(why.reason().to_owned())).await.map(|_| ())
+    }
+
+    async fn failed(&self, email: &Email, error: SendError) -> Result<Outcome, JobError> {
+        let now = self.ctx.clock.now();
         let (unclear, refused) = match &error {
-            SendError::Never(_) => return self.end(ctx, State::Failed, Some(error.to_string())).await,
+            SendError::Never(_) => return self.end(State::Failed, Some(error.to_string())).await,
             SendError::Unclear(_) => (email.unclear + 1, email.refused),
             SendError::Later(_) => (email.unclear, email.refused + 1),
         };
-        if unclear >= MOST_UNCLEAR || now.since(email.created_at) >= GIVEN_UP_AFTER {
-            return self.end(ctx, State::Failed, Some(error.to_string())).await;
+        if unclear >= MOST_UNCLEAR || now.since(email.created_at) >= email.template.life() {
+            return self.end(State::Failed, Some(error.to_string())).await;
         }
         let doubled = FIRST_PAUSE.saturating_mul(1 << (unclear + refused - 1).min(8));
         let (after, reason) = (doubled.min(LONGEST_PAUSE), error.to_string());
@@ -86,24 +156,24 @@ impl SendEmail {
             (email.unclear, email.refused) = (unclear, refused);
             email.put_off(reason.clone(), at);
         };
-        self.update(ctx, |email| note(email, now + after)).await?;
+        self.update(|email| note(email, now + after)).await?;
         Ok(Outcome::Delay { after, reason })
     }
 
-    async fn end(&self, ctx: &Mailer, state: State, reason: Option<String>) -> Result<Outcome, JobError> {
-        let now = ctx.clock.now();
-        self.update(ctx, |email| email.end(state, reason.clone(), now)).await?;
+    async fn end(&self, state: State, reason: Option<String>) -> Result<Outcome, JobError> {
+        let (now, id) = (self.ctx.clock.now(), self.id);
+        self.update(|email| email.end(state, reason.clone(), now)).await?;
         Ok(match (state, reason) {
             (State::Failed, Some(reason)) => {
-                tracing::error!(email.id = self.email_id, reason, "mail {} is given up", self.email_id);
+                tracing::error!(email.id = id, reason, "mail or text {id} is given up");
                 Outcome::Failed { reason }
             }
-            _ => Outcome::Completed(json!({ "emailId": self.email_id, "success": true })),
+            _ => Outcome::Completed(json!({ "emailId": id, "success": true })),
         })
     }
 
-    async fn update(&self, ctx: &Mailer, change: impl Fn(&mut Email)) -> Result<(), JobError> {
-        let updated = ctx.store.update::<Email, (), StoreError>(&self.email_id, |email| {
+    async fn update(&self, change: impl Fn(&mut Email)) -> Result<(), JobError> {
+        let updated = self.ctx.store.update::<Email, (), StoreError>(self.id, |email| {
             if !email.has_job(self.generation) {
                 return Ok(Decision::Leave(()));
             }

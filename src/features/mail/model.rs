@@ -1,5 +1,5 @@
-//! A mail on its way: a document with an outbox, so that none is lost whatever happens to the queue, and no
-//! request waits for a mail server.
+//! A mail, or a text, on its way: a document with an outbox, so that none is lost whatever happens to the
+//! queue, and no request waits for a mail server.
 //!
 //! What is secret of it is there only until it was sent: afterwards the document has neither the code nor the
 //! address.
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    job::SendEmail,
-    template::{Language, Template, Words},
+    job::{SendEmail, SendText},
+    template::{Language, Template, Way, Words},
 };
 use crate::{
     base::{ids, timestamp::Timestamp},
@@ -22,8 +22,6 @@ use crate::{
     },
 };
 
-/// A mail that could not be sent for so long is given up: its code has no use any more.
-pub const GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Jobs in a row that may come to nothing.
 const MOST_TRIES: u32 = 3;
 /// A mail whose job is merely waiting is looked at less and less often, up to this.
@@ -38,7 +36,7 @@ pub enum State {
     Failed,
 }
 
-/// One mail to one person.
+/// One mail or text to one person.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Email {
@@ -48,9 +46,13 @@ pub struct Email {
     #[serde(default)]
     pub language: Language,
     pub state: State,
-    /// Nobody: a request about an address that is none of ours costs the same as one about ours.
+    /// An address, or a phone's number. Nobody: a request about an address that is none of ours costs the
+    /// same as one about ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// Whose phone `to` is: a text to a number that is none of theirs by then is not sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// What a digest lists: numbers of things, and our own numbers of orders.
@@ -113,6 +115,7 @@ impl Email {
             language: Language::default(),
             state: State::Waiting,
             to,
+            user: None,
             token,
             lines: Vec::new(),
             created_at: now,
@@ -141,8 +144,12 @@ impl Email {
     fn dispatch(&mut self, now: Timestamp) {
         self.generation += 1;
         self.dispatched_at = now;
-        let job = SendEmail { email_id: self.id.clone(), generation: self.generation };
-        let entry = Entry::of(format!("dispatch-{}", self.generation), self.job_id(), &job, now);
+        let (name, job_id) = (format!("dispatch-{}", self.generation), self.job_id());
+        let (id, generation) = (self.id.clone(), self.generation);
+        let entry = match self.template.way() {
+            Way::Mail => Entry::of(name, job_id, &SendEmail { email_id: id, generation }, now),
+            Way::Text => Entry::of(name, job_id, &SendText { text_id: id, generation }, now),
+        };
         self.outbox = entry
             .inspect_err(|error| tracing::error!(%error, email.id = self.id, "a job does not serialise"))
             .into_iter()
@@ -152,7 +159,11 @@ impl Email {
     }
 
     fn job_id(&self) -> String {
-        format!("send-email-{}-{}", self.id, self.generation)
+        let what = match self.template.way() {
+            Way::Mail => SendEmail::NAME,
+            Way::Text => SendText::NAME,
+        };
+        format!("{what}-{}-{}", self.id, self.generation)
     }
 
     /// A mail server has it, or it is given up. Neither address nor code are kept.
@@ -189,7 +200,11 @@ impl Dispatched for Email {
     }
 
     fn current_job(&self) -> Option<(&'static str, String)> {
-        (self.state == State::Waiting).then(|| (SendEmail::QUEUE, self.job_id()))
+        let queue = match self.template.way() {
+            Way::Mail => SendEmail::QUEUE,
+            Way::Text => SendText::QUEUE,
+        };
+        (self.state == State::Waiting).then(|| (queue, self.job_id()))
     }
 
     fn dispatched_at(&self) -> Timestamp {
@@ -212,8 +227,8 @@ impl Dispatched for Email {
             return Again::MovedOn;
         }
         let waited = now.since(self.created_at).saturating_sub(pauses.between(self.created_at, now));
-        if waited >= GIVEN_UP_AFTER {
-            self.end(State::Failed, Some("its job did not run within a day".to_owned()), now);
+        if waited >= self.template.life() {
+            self.end(State::Failed, Some("its job did not run in time".to_owned()), now);
             return Again::GivenUp;
         }
         let next = now.since(self.dispatched_at).clamp(times.grace, LONGEST_POLL.max(times.grace));

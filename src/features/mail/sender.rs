@@ -34,6 +34,8 @@ pub struct Outgoing<'m> {
     pub id: &'m str,
     pub to: &'m str,
     pub words: &'m Words,
+    /// What a gateway may choose its own words by.
+    pub kind: &'static str,
 }
 
 /// Why it is not known that a mail was sent. No text names its address.
@@ -151,7 +153,7 @@ impl Local {
 #[async_trait]
 impl Sender for Local {
     async fn send(&self, mail: &Outgoing<'_>) -> Result<(), SendError> {
-        let Outgoing { id, to, words } = mail;
+        let Outgoing { id, to, words, .. } = mail;
         let text = format!("{id} to {to}: {}\n{}\n", words.subject, words.text);
         self.write(&text).map_err(|_| SendError::Later("mails.txt cannot be written".to_owned()))?;
         if std::io::stderr().is_terminal() {
@@ -161,13 +163,13 @@ impl Sender for Local {
     }
 }
 
-/// There is no mail server and nobody to tell: mails wait for a setting.
+/// There is no server and nobody to tell: mails, or texts, wait for this setting.
 #[derive(Debug)]
-pub struct Unset;
+pub struct Unset(pub &'static str);
 
 #[async_trait]
 impl Sender for Unset {
     async fn send(&self, _mail: &Outgoing<'_>) -> Result<(), SendError> {
-        Err(SendError::Later("mail.url is not set: no mail can be sent".to_owned()))
+        Err(SendError::Later(format!("{} is not set: nothing can be sent", self.0)))
     }
 }

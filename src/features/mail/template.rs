@@ -1,7 +1,13 @@
-//! The texts of mails. Guards against mails that carry words of strangers: nothing that a person typed into
-//! the API gets into one, only links and codes that were made here.
+//! The words of mails and texts. Guards against mails that carry words of strangers: nothing that a person
+//! typed into the API gets into one, only links and codes that were made here.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+/// How long the code of a phone counts, and how long all else is tried.
+pub const CODE: Duration = Duration::from_secs(10 * 60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What a mail is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +29,18 @@ pub enum Template {
     KycApproved,
     /// Tells that the desk wants something mended.
     KycRejected,
+    /// Confirms a phone number.
+    PhoneCode,
+    /// Tells a phone what its owner has not read, in numbers.
+    TextDigest,
+}
+
+/// By which way something goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Mail,
+    /// SMS or WhatsApp, as the gateway has it.
+    Text,
 }
 
 /// The languages that there are texts in.
@@ -41,7 +59,7 @@ pub struct Words {
 }
 
 impl Template {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Verify,
         Self::Known,
         Self::Reset,
@@ -50,7 +68,33 @@ impl Template {
         Self::Digest,
         Self::KycApproved,
         Self::KycRejected,
+        Self::PhoneCode,
+        Self::TextDigest,
     ];
+
+    #[must_use]
+    pub fn way(self) -> Way {
+        match self {
+            Self::PhoneCode | Self::TextDigest => Way::Text,
+            _ => Way::Mail,
+        }
+    }
+
+    /// What a gateway may choose its own words by.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Digest | Self::TextDigest => "digest",
+            Self::KycApproved | Self::KycRejected => "kyc",
+            _ => "code",
+        }
+    }
+
+    /// How long it is tried. A code that has ended by then is of no use.
+    #[must_use]
+    pub fn life(self) -> Duration {
+        if self == Self::PhoneCode { CODE } else { DAY }
+    }
 
     /// The path of the page that a link of this mail opens.
     #[must_use]
@@ -59,7 +103,7 @@ impl Template {
             Self::Verify => "/auth/verify",
             Self::Reset => "/auth/reset",
             Self::Invite => "/auth/accept",
-            Self::Known | Self::Changed | Self::Digest | Self::KycApproved | Self::KycRejected => "/",
+            _ => "/",
         }
     }
 
@@ -74,6 +118,8 @@ impl Template {
             (Language::En, Self::Digest) => include_str!("templates/en/digest.txt"),
             (Language::En, Self::KycApproved) => include_str!("templates/en/kyc-approved.txt"),
             (Language::En, Self::KycRejected) => include_str!("templates/en/kyc-rejected.txt"),
+            (Language::En, Self::PhoneCode) => include_str!("templates/en/phone-code.txt"),
+            (Language::En, Self::TextDigest) => include_str!("templates/en/text-digest.txt"),
         }
     }
 
@@ -84,7 +130,10 @@ impl Template {
         let (subject, text) = self.source(language).split_once('\n').unwrap_or_default();
         let token = token.unwrap_or_default();
         let link = format!("{public_url}{}#token={token}", self.path());
-        let list = lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n");
+        let list = match self.way() {
+            Way::Mail => lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n"),
+            Way::Text => lines.join("; "),
+        };
         let text = text.replace("{link}", &link).replace("{token}", token).replace("{list}", &list);
         Words { subject: subject.to_owned(), text }
     }
@@ -110,6 +159,12 @@ mod tests {
             assert_eq!(words.text.contains(&link), coded, "{template:?}");
             let lists = words.text.contains("\n- 1 thing\n- 2 things\n");
             assert_eq!(lists, template == Template::Digest, "{template:?}");
+            if template.way() == Way::Text {
+                // One text of the shortest kind, with a code or two things.
+                assert!(words.text.trim().len() <= 160 && !words.text.trim().contains('\n'), "{template:?}");
+            }
+            assert_eq!(words.text.contains(": 1 thing; 2 things."), template == Template::TextDigest);
+            assert_eq!(words.text.contains("t0k3n"), coded || template == Template::PhoneCode);
         }
     }
 }

@@ -72,9 +72,11 @@ impl Gate for Guard {
         extensions: &mut Extensions,
     ) -> Result<Merchant, Refusal> {
         let caller = match credential {
-            Credential::Key(text) => self.of_key(text).await?,
+            Credential::Key(text) => self.of_key(text, extensions).await?,
             Credential::Token(claims) => self.of_token(claims).await?,
         };
+        // Whoever is refused below has asked all the same.
+        self.count(&caller, extensions)?;
         let standing = self.merchants.standing(&caller.merchant_id).await?;
         if standing.suspended {
             return Err(Refusal::Suspended);
@@ -90,7 +92,6 @@ impl Gate for Guard {
                 return Err(Refusal::Scope("of no caller"));
             }
         }
-        self.count(&caller, extensions)?;
         if self.kyc_required && !standing.approved && row.is_some_and(|row| row.books) {
             return Err(Refusal::Kyc);
         }
@@ -113,14 +114,18 @@ impl Guard {
         Ok(())
     }
 
-    async fn of_key(&self, text: &str) -> Result<Caller, Refusal> {
+    async fn of_key(&self, text: &str, extensions: &Extensions) -> Result<Caller, Refusal> {
         let mode = key::read(text)
             .ok_or(Refusal::Invalid("The API key is mistyped: its check digits do not fit the rest."))?;
         let ours = self.keys.mode();
         let key = self.keys.of_hash(&digest(text)).await?.filter(|key| key.counts(self.clock.now()));
         let key = key.ok_or(Refusal::Invalid("The API key is unknown, was removed, or has expired."))?;
+        let is_foreign = mode != ours || key.mode != ours;
+        let actor = Actor::Key { id: key.id, scopes: key.scopes };
+        let caller = Caller { merchant_id: key.merchant_id, actor };
         // A key that was copied with its database books nothing else than its name says.
-        if mode != ours || key.mode != ours {
+        if is_foreign {
+            self.count(&caller, extensions)?;
             return Err(Refusal::OtherEnvironment(match ours {
                 Mode::Live => {
                     "A test key books with the ParcelX simulator only, and this installation books with \
@@ -132,8 +137,7 @@ impl Guard {
                 }
             }));
         }
-        let actor = Actor::Key { id: key.id, scopes: key.scopes };
-        Ok(Caller { merchant_id: key.merchant_id, actor })
+        Ok(caller)
     }
 
     async fn of_token(&self, claims: Claims) -> Result<Caller, Refusal> {

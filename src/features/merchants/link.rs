@@ -39,6 +39,15 @@ impl Purpose {
             Self::Invite { .. } => Duration::from_secs(7 * 24 * 3600),
         }
     }
+
+    /// The address that stands in it.
+    #[must_use]
+    pub fn email(&self) -> Option<&str> {
+        match self {
+            Self::Verify { email, .. } | Self::Invite { email, .. } => Some(email),
+            Self::Reset { .. } | Self::Nothing {} => None,
+        }
+    }
 }
 
 /// One code; the id is its hash.

@@ -5,6 +5,7 @@
 //! against sessions that nobody can end.
 
 mod members;
+mod phones;
 mod sign_in;
 mod sign_up;
 
@@ -12,6 +13,7 @@ use std::{net::IpAddr, time::Duration};
 
 pub use self::{
     members::{Invitation, MemberError},
+    phones::PhoneError,
     sign_in::{LoginError, RefreshError, SignedInAs},
     sign_up::{LinkError, Registration},
 };
@@ -26,7 +28,8 @@ use crate::{
     base::clock::Clock,
     features::{audit::Audit, mail::Mails},
     platform::{
-        auth::{PasswordError, Passwords, Throttle, Tokens},
+        auth::{Cost, PasswordError, Passwords, Throttle, Tokens, digest},
+        http::limits::{Limiter, Rule},
         store::{Decision, Order as Sort, Query, Store, StoreError, Updated},
     },
 };
@@ -64,7 +67,22 @@ pub struct People {
     refresh: RefreshTokens,
     passwords: Passwords,
     throttle: Throttle,
+    limiter: Limiter,
     sessions: Fresh<Option<Standing>>,
+}
+
+/// What managing people is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub store: Store,
+    pub clock: Clock,
+    pub mails: Mails,
+    pub tokens: Tokens,
+    pub refresh: RefreshTokens,
+    /// Counts the mails of each mailbox.
+    pub limiter: Limiter,
+    /// Of a new hash.
+    pub cost: Cost,
 }
 
 /// A password that cannot be one.
@@ -78,10 +96,11 @@ pub enum NewPasswordError {
 
 impl People {
     #[must_use]
-    pub fn new(store: Store, clock: Clock, mails: Mails, tokens: Tokens, refresh: RefreshTokens) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, clock, mails, tokens, refresh, limiter, cost } = parts;
         Self {
             audit: Audit::new(store.clone(), clock.clone()),
-            passwords: Passwords::new(AT_ONCE),
+            passwords: Passwords::new(AT_ONCE).costing(cost),
             throttle: Throttle::new(clock.clone()),
             sessions: Fresh::new(clock.clone()),
             store,
@@ -89,7 +108,14 @@ impl People {
             mails,
             tokens,
             refresh,
+            limiter,
         }
+    }
+
+    /// Whether one more mail that anybody may ask for goes to this mailbox. Counted by its hash: other
+    /// processes may be told, and need not know whose it is.
+    fn may_mail(&self, email: &str) -> bool {
+        self.limiter.take(Rule::Mailbox, &digest(email)).is_ok()
     }
 
     /// Who has signed in with this session, if it counts; at most a second old.

@@ -2,9 +2,12 @@
 
 mod auth;
 pub mod caller;
+mod examples;
 mod keys;
 mod me;
 mod members;
+pub mod pages;
+mod phone;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -18,6 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
     OpenApiRouter::new()
         .merge(auth::routes())
         .merge(me::routes())
+        .merge(phone::routes())
         .merge(members::routes())
         .merge(keys::routes())
 }

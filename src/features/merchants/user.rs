@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::scope::Role;
+use super::{phone::Phone, scope::Role};
 use crate::{
     base::timestamp::Timestamp,
     platform::{
@@ -33,6 +33,8 @@ pub struct User {
     pub password: Hashed,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totp: Option<Totp>,
+    #[serde(default, skip_serializing_if = "Phone::is_nothing")]
+    pub phone: Phone,
     pub era: i64,
     pub created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]

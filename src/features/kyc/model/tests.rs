@@ -26,9 +26,14 @@ fn complete() -> Dossier {
     });
     dossier.tell(serde_json::from_value(details).unwrap(), "usr_1", now()).unwrap();
     for kind in DocumentKind::ALL {
-        dossier.end_upload(file(kind, kind.as_str()), now()).unwrap();
+        upload(&mut dossier, kind, kind.as_str()).unwrap();
     }
     dossier
+}
+
+fn upload(dossier: &mut Dossier, kind: DocumentKind, key: &str) -> Result<Option<String>, StepError> {
+    dossier.begin_upload(kind, key, now())?;
+    dossier.end_upload(file(kind, key), now())
 }
 
 #[test]
@@ -48,7 +53,7 @@ fn only_steps_of_the_table_are_taken() {
     type Try = fn(&mut Dossier) -> Result<(), StepError>;
     let steps: [(&str, Try); 6] = [
         ("tell", |d| d.tell(d.details.clone(), "usr_1", now())),
-        ("upload", |d| d.end_upload(file(DocumentKind::PanCard, "new"), now()).map(|_| ())),
+        ("upload", |d| upload(d, DocumentKind::PanCard, "new").map(|_| ())),
         ("erase", |d| d.begin_erase(DocumentKind::PanCard, "usr_1", now()).map(|_| ())),
         ("submit", |d| d.submit("usr_1", now())),
         ("approve", |d| d.decide(Verdict::Approved, "fits", "desk", now())),
@@ -127,4 +132,38 @@ fn steps_are_kept_and_bounded_and_nothing_personal_is_printed() {
     for secret in ["Asha", "ABCPE1234F", "50100123451234", "411001"] {
         assert!(!printed.contains(secret), "{printed}");
     }
+}
+
+/// From every state, and again.
+#[test]
+fn a_dossier_is_emptied_whatever_state_it_is_in_and_its_files_stay_noted_until_they_are_gone() {
+    for state in KycState::ALL {
+        let mut dossier = Dossier { state, reason: Some("of Asha".to_owned()), ..complete() };
+        dossier.note("rejected".to_owned(), "ravi", Some("Asha's cheque"), now());
+        dossier.extra.insert("later".to_owned(), "of Asha, too".into());
+        dossier.leftovers.push(Leftover {
+            kind: DocumentKind::PanCard,
+            key: "written".to_owned(),
+            due_at: now() + ABANDONED_AFTER,
+        });
+        assert!(dossier.forget("desk", now()) && !dossier.forget("desk", now()));
+        assert_eq!(
+            (dossier.state, dossier.documents.len(), dossier.reason.clone()),
+            (KycState::Draft, 0, None)
+        );
+        assert_eq!((dossier.due(now()).len(), dossier.leftover_at), (5, Some(now())), "{state:?}");
+        let last = dossier.history.last().unwrap();
+        assert_eq!((last.what.as_str(), last.by.as_str()), ("erased", "desk"));
+        let stored = serde_json::to_string(&dossier).unwrap();
+        for word in ["Asha", "ABCPE1234F", "50100123451234", "411001"] {
+            assert!(!stored.contains(word), "{word}: {stored}");
+        }
+        // Whoever was uploading at that moment is too late.
+        for key in dossier.due(now()) {
+            dossier.erased(&key.key);
+        }
+        assert_eq!(dossier.end_upload(file(DocumentKind::PanCard, "written"), now()), Err(StepError::Erased));
+        assert!(!dossier.holds_something() && dossier.leftovers.is_empty());
+    }
+    assert!(!Dossier::new("shop", now()).forget("desk", now()));
 }

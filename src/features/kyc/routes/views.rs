@@ -71,7 +71,7 @@ pub(super) struct StepView {
     at: Timestamp,
     /// A person or a key of yours, `token`, or `desk`.
     by: String,
-    /// `details`, `upload:pan_card`, `erase:pan_card`, `submitted`, `approved`, `rejected`.
+    /// `details`, `upload:pan_card`, `erase:pan_card`, `submitted`, `approved`, `rejected`, `erased`.
     what: String,
     reason: Option<String>,
 }

@@ -12,6 +12,7 @@ use crate::{
             keys::By,
             link::{Link, Purpose},
             model::MerchantDocument,
+            phone::Phone,
             scope::Role,
             user::User,
         },
@@ -148,7 +149,7 @@ impl People {
         self.ended(&line, changed, Some(role)).await
     }
 
-    /// Removes a member: the sessions end, and name and address are gone.
+    /// Removes a member: the sessions end, and name, address and phone number are gone.
     ///
     /// # Errors
     /// [`MemberError`].
@@ -158,6 +159,7 @@ impl People {
         let now = self.clock.now();
         let removed = self.change(id, by, |user| {
             (user.email, user.totp, user.removed_at) = (None, None, Some(now));
+            user.phone = Phone::default();
             user.name = "removed".to_owned();
         });
         let removed = removed.await;

@@ -99,6 +99,7 @@ impl People {
             self.throttle.withdrawn(email, from.address);
             return Err(LoginError::CodeWanted);
         }
+        let renewal = self.passwords.renewal(&user.password, password).await;
         let mut right = false;
         let user = self.update(&user.id, |user| {
             right = match user.totp.as_mut().filter(|totp| totp.confirmed) {
@@ -106,6 +107,9 @@ impl People {
                 None => true,
             };
             user.last_login_at = right.then_some(now).or(user.last_login_at);
+            if let Some(renewal) = renewal.as_ref().filter(|_| right) {
+                renewal.renew(&mut user.password);
+            }
             right
         });
         let user = user.await?.filter(|_| right).ok_or(LoginError::Failed)?;

@@ -10,6 +10,7 @@ use crate::{
         merchants::{
             link::{Link, Purpose},
             model::MerchantDocument,
+            phone::Phone,
             scope::Role,
             user::User,
         },
@@ -59,7 +60,8 @@ impl From<PasswordError> for LinkError {
 }
 
 impl People {
-    /// Mails a code that makes the account. The answer, and the work, is the same where there is one.
+    /// Mails a code that makes the account. The answer, and the work, is the same where there is one, and
+    /// where the mailbox has got enough mails: then it gets none.
     ///
     /// # Errors
     /// [`NewPasswordError`].
@@ -67,14 +69,16 @@ impl People {
         let Registration { email, name, shop, password } = new;
         let password = self.passwords.hash(&email, &password).await?;
         let known = self.by_email(&email).await?.is_some();
-        let purpose = if known {
+        let mailed = self.may_mail(&email);
+        let purpose = if known || !mailed {
             Purpose::Nothing {}
         } else {
             Purpose::Verify { email: email.clone(), name, shop, password }
         };
         let (link, token) = Link::new(purpose, self.clock.now());
         let template = if known { Template::Known } else { Template::Verify };
-        let mail = self.mails.mail(template, Some(&email), (!known).then_some(token.as_str()));
+        let token = (mailed && !known).then_some(token.as_str());
+        let mail = self.mails.mail(template, mailed.then_some(email.as_str()), token);
         self.send(&link, &mail).await?;
         Ok(())
     }
@@ -113,6 +117,7 @@ impl People {
             role,
             password,
             totp: None,
+            phone: Phone::default(),
             era: 1,
             created_at: now,
             last_login_at: None,
@@ -121,12 +126,15 @@ impl People {
         }
     }
 
-    /// Mails a code that sets a new password. The answer, and the work, is the same for an unknown address.
+    /// Mails a code that sets a new password. The answer, and the work, is the same for an unknown address,
+    /// and for a mailbox that has got enough mails.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn forgot(&self, email: &str) -> Result<(), StoreError> {
         let user = self.by_email(email).await?;
+        let mailed = self.may_mail(email);
+        let user = user.filter(|_| mailed);
         let purpose = match &user {
             Some(user) => Purpose::Reset { user: user.id.clone(), era: user.era },
             None => Purpose::Nothing {},

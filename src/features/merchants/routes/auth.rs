@@ -10,13 +10,13 @@ use axum::{
 use secrecy::{ExposeSecret, SecretString};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub(super) use self::bodies::Asked;
 use self::bodies::{
-    Accept, Asked, ChangePassword, Forgot, RefreshTokens, Register, Reset, SignIn, Tokens, TokensResponse,
-    Verify,
+    Accept, ChangePassword, Forgot, RefreshTokens, Register, Reset, SignIn, Tokens, TokensResponse, Verify,
 };
 use super::{
     caller::PersonOf,
-    fault,
+    examples, fault,
     me::{Me, MeResponse},
 };
 use crate::{
@@ -61,7 +61,8 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
 #[utoipa::path(post, path = "/auth/register", tag = TAG, operation_id = "register", security(()),
     request_body = Register,
     responses(
-        (status = 202, description = "A mail is on its way", body = Asked),
+        (status = 202, description = "A mail is on its way", body = Asked,
+            example = json!(examples::registered())),
         (status = 429, description = "Too many from this address"),
     ))]
 async fn register(
@@ -82,7 +83,8 @@ async fn register(
 #[utoipa::path(post, path = "/auth/verify", tag = TAG, operation_id = "verify", security(()),
     request_body = Verify,
     responses(
-        (status = 201, description = "The account is made", body = MeResponse),
+        (status = 201, description = "The account is made", body = MeResponse,
+            example = json!(examples::verified())),
         (status = 429, description = "Too many from this address"),
     ))]
 async fn verify(
@@ -102,7 +104,8 @@ async fn verify(
 #[utoipa::path(post, path = "/auth/login", tag = TAG, operation_id = "signIn", security(()),
     request_body = SignIn,
     responses(
-        (status = 200, description = "Signed in", body = TokensResponse),
+        (status = 200, description = "Signed in", body = TokensResponse,
+            example = json!(examples::signed_in())),
         (status = 401, description = "`login-failed`, or `totp-required`"),
         (status = 429, description = "`too-many-logins`, or too many from this address"),
     ))]
@@ -128,7 +131,8 @@ async fn login(
 #[utoipa::path(post, path = "/auth/refresh", tag = TAG, operation_id = "refresh", security(()),
     request_body = RefreshTokens,
     responses(
-        (status = 200, description = "New tokens", body = TokensResponse),
+        (status = 200, description = "New tokens", body = TokensResponse,
+            example = json!(examples::refreshed())),
         (status = 401, description = "`session-over`, or `refresh-reused`"),
         (status = 429, description = "Too many from this address"),
     ))]
@@ -173,7 +177,8 @@ async fn logout_all(State(people): State<People>, person: PersonOf) -> Result<Re
 #[utoipa::path(post, path = "/auth/forgot", tag = TAG, operation_id = "forgotPassword", security(()),
     request_body = Forgot,
     responses(
-        (status = 202, description = "A mail is on its way, if there is an account", body = Asked),
+        (status = 202, description = "A mail is on its way, if there is an account", body = Asked,
+            example = json!(examples::forgotten())),
         (status = 429, description = "Too many from this address"),
     ))]
 async fn forgot(
@@ -209,7 +214,8 @@ async fn reset(
 #[utoipa::path(post, path = "/auth/accept", tag = TAG, operation_id = "acceptInvitation", security(()),
     request_body = Accept,
     responses(
-        (status = 201, description = "The account is made", body = MeResponse),
+        (status = 201, description = "The account is made", body = MeResponse,
+            example = json!(examples::accepted())),
         (status = 429, description = "Too many from this address"),
     ))]
 async fn accept(
@@ -258,7 +264,7 @@ pub(super) async fn confirmed(
     })
 }
 
-fn asked(message: &'static str) -> Response {
+pub(super) fn asked(message: &'static str) -> Response {
     answer::json(StatusCode::ACCEPTED, &Asked { success: true, message })
 }
 

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use validator::Validate;
 
-use super::{caller::CallerOf, fault};
+use super::{caller::CallerOf, examples, fault};
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     features::{
@@ -139,7 +139,7 @@ pub(super) struct MadeApiKey {
 #[utoipa::path(post, path = "/v1/api-keys", tag = TAG, operation_id = "createApiKey",
     request_body = NewApiKey,
     responses(
-        (status = 201, description = "Made", body = MadeApiKey),
+        (status = 201, description = "Made", body = MadeApiKey, example = json!(examples::made_key())),
         (status = 409, description = "There are too many keys"),
     ))]
 async fn add_key(
@@ -184,7 +184,8 @@ fn made(key: ApiKey, text: &SecretString, replaced: Option<ApiKey>, now: Timesta
 ///
 /// The newest first; also those that count no more.
 #[utoipa::path(get, path = "/v1/api-keys", tag = TAG, operation_id = "listApiKeys",
-    responses((status = 200, description = "All of them", body = ApiKeyList)))]
+    responses((status = 200, description = "All of them", body = ApiKeyList,
+        example = json!(examples::keys()))))]
 async fn list_keys(
     State(keys): State<Keys>,
     State(clock): State<Clock>,
@@ -221,7 +222,8 @@ async fn remove_key(
     params(("id" = String, Path, description = "The key's id, `key_…`")),
     request_body = Option<RotateApiKey>,
     responses(
-        (status = 201, description = "The new key", body = MadeApiKey),
+        (status = 201, description = "The new key", body = MadeApiKey,
+            example = json!(examples::rotated_key())),
         (status = 404, description = "No key of yours has this id"),
         (status = 409, description = "It was removed, rotated, or has expired"),
     ))]

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use validator::Validate;
 
-use super::{auth::confirmed, caller::PersonOf, fault};
+use super::{auth::confirmed, caller::PersonOf, examples, fault};
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     features::{
@@ -46,6 +46,9 @@ pub(super) struct Me {
     role: Role,
     /// Whether a login must also tell a code of an app.
     totp: bool,
+    /// With its country, once it was set; texts go to it once it was confirmed.
+    phone: Option<String>,
+    phone_confirmed: bool,
     created_at: Timestamp,
     last_login_at: Option<Timestamp>,
 }
@@ -54,6 +57,8 @@ impl std::convert::From<User> for Me {
     fn from(user: User) -> Self {
         Self {
             totp: user.wants_code(),
+            phone: user.phone.number().map(str::to_owned),
+            phone_confirmed: user.phone.confirmed().is_some(),
             id: user.id,
             merchant_id: user.merchant_id,
             email: user.email.unwrap_or_default(),
@@ -95,9 +100,16 @@ pub(super) struct WithCode {
     code: SecretString,
 }
 
+impl WithCode {
+    pub(super) fn code(&self) -> &str {
+        self.code.expose_secret()
+    }
+}
+
 /// A new secret for an authenticator app: shown now, and never again.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TotpSecret {
+    /// In base 32 and blocks of four, to be typed into an app.
     secret: String,
     /// What an app reads from a picture.
     uri: String,
@@ -111,7 +123,8 @@ pub(super) struct TotpResponse {
 
 /// Who you are
 #[utoipa::path(get, path = "/v1/me", tag = TAG, operation_id = "getMe",
-    responses((status = 200, description = "The person who has signed in", body = MeResponse)))]
+    responses((status = 200, description = "The person who has signed in", body = MeResponse,
+        example = json!(examples::me()))))]
 async fn get_me(State(people): State<People>, person: PersonOf) -> Result<Response, Problem> {
     let user = people.user(&person.id).await?.ok_or_else(gone)?;
     Ok(answer::ok(&MeResponse { success: true, data: Me::from(user) }))
@@ -119,7 +132,8 @@ async fn get_me(State(people): State<People>, person: PersonOf) -> Result<Respon
 
 /// Change your name
 #[utoipa::path(patch, path = "/v1/me", tag = TAG, operation_id = "changeMe", request_body = ChangeMe,
-    responses((status = 200, description = "Changed", body = MeResponse)))]
+    responses((status = 200, description = "Changed", body = MeResponse,
+        example = json!(examples::renamed()))))]
 async fn change_me(
     State(people): State<People>,
     person: PersonOf,
@@ -140,7 +154,8 @@ async fn change_me(
 #[utoipa::path(post, path = "/v1/me/totp", tag = TAG, operation_id = "beginMyTotp",
     request_body = WithPassword,
     responses(
-        (status = 201, description = "The secret", body = TotpResponse),
+        (status = 201, description = "The secret", body = TotpResponse,
+            example = json!(examples::authenticator())),
         (status = 409, description = "There is an app already"),
         (status = 429, description = "`too-many-logins`"),
     ))]
@@ -185,7 +200,7 @@ async fn confirm_totp(
     let (now, mut right) = (clock.now(), false);
     let changed = people.update(&person.id, |user| {
         let Some(totp) = user.totp.as_mut() else { return false };
-        right = totp.takes(body.code.expose_secret(), now);
+        right = totp.takes(body.code(), now);
         totp.confirmed |= right;
         right
     });
@@ -219,6 +234,6 @@ async fn remove_totp(
 }
 
 /// Removed between the look at the session and this.
-fn gone() -> Problem {
+pub(super) fn gone() -> Problem {
     Problem::new(Kind::Unauthenticated, "The account was removed.").named("session-over")
 }

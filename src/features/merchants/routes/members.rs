@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use validator::Validate;
 
-use super::{auth::address, caller::CallerOf, me::Me, me::MeResponse};
+use super::{auth::address, caller::CallerOf, examples, me::Me, me::MeResponse};
 use crate::{
     base::timestamp::Timestamp,
     features::{
@@ -87,7 +87,8 @@ pub(super) struct InvitationList {
 
 /// List the people of your shop
 #[utoipa::path(get, path = "/v1/members", tag = TAG, operation_id = "listMembers",
-    responses((status = 200, description = "All of them", body = MemberList)))]
+    responses((status = 200, description = "All of them", body = MemberList,
+        example = json!(examples::members()))))]
 async fn list_members(State(people): State<People>, caller: CallerOf) -> Result<Response, Problem> {
     let all = people.members(&caller.caller.merchant_id).await?;
     Ok(answer::ok(&MemberList { success: true, data: all.into_iter().map(Me::from).collect() }))
@@ -100,7 +101,8 @@ async fn list_members(State(people): State<People>, caller: CallerOf) -> Result<
     params(("id" = String, Path, description = "The member's id, `usr_…`")),
     request_body = ChangeMember,
     responses(
-        (status = 200, description = "Changed", body = MeResponse),
+        (status = 200, description = "Changed", body = MeResponse,
+            example = json!(examples::role_changed())),
         (status = 404, description = "Nobody of yours has this id"),
         (status = 409, description = "It is the last owner"),
     ))]
@@ -135,7 +137,8 @@ async fn remove_member(
 
 /// List invitations that were not accepted yet
 #[utoipa::path(get, path = "/v1/members/invitations", tag = TAG, operation_id = "listInvitations",
-    responses((status = 200, description = "All that count", body = InvitationList)))]
+    responses((status = 200, description = "All that count", body = InvitationList,
+        example = json!(examples::invitations()))))]
 async fn list_invitations(State(people): State<People>, caller: CallerOf) -> Result<Response, Problem> {
     let all = people.invitations(&caller.caller.merchant_id).await?;
     let data = all.into_iter().map(InvitationView::from).collect();
@@ -148,7 +151,8 @@ async fn list_invitations(State(people): State<People>, caller: CallerOf) -> Res
 #[utoipa::path(post, path = "/v1/members/invitations", tag = TAG, operation_id = "invite",
     request_body = Invite,
     responses(
-        (status = 201, description = "A mail is on its way", body = InvitationResponse),
+        (status = 201, description = "A mail is on its way", body = InvitationResponse,
+            example = json!(examples::invited())),
         (status = 409, description = "There are too many members and invitations"),
     ))]
 async fn invite(
