@@ -4,9 +4,11 @@
 //! that gives the numbers: whoever has read up to a number has missed none before it. The same step is never
 //! an event twice (`subject` and `no` are unique), so [`publisher`] may look at everything again.
 //!
-//! Consumers keep the number that they have read up to. No event has personal data. What merchants may know
-//! of an event, and which one, it says itself ([`Public`]); [`shown`] is how they read it.
+//! Consumers keep the number that they have read up to; what one of them cannot handle is put aside
+//! ([`failures`]). No event has personal data. What merchants may know of an event, and which one, it says
+//! itself ([`Public`]); [`shown`] is how they read it.
 
+pub mod failures;
 pub mod feed;
 pub mod live;
 pub mod publisher;
@@ -22,7 +24,8 @@ use super::Feature;
 use crate::{
     base::{ids, timestamp::Timestamp},
     platform::store::{
-        Batch, CommitError, Document, Field, Index, Order as Sort, Query, Store, StoreError, id_and_version,
+        Batch, CommitError, Document, Field, Index, Order as Sort, Page, Query, Store, StoreError,
+        id_and_version,
     },
 };
 
@@ -34,6 +37,7 @@ pub fn feature() -> Feature {
         .collection::<Event>()
         .collection::<Counter>()
         .collection::<reader::Place>()
+        .collection::<failures::EventFailure>()
         .collection::<tickets::Ticket>()
         .routes(routes::routes())
 }
@@ -190,8 +194,13 @@ impl Events {
     /// # Errors
     /// When the store fails.
     pub async fn after(&self, seq: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        Ok(self.page(seq, limit).await?.docs)
+    }
+
+    /// The same, with those that do not read.
+    async fn page(&self, seq: i64, limit: usize) -> Result<Page<Event>, StoreError> {
         let behind = Query::sorted_by("seq", Sort::Ascending).from(seq.saturating_add(1)).limit(limit);
-        Ok(self.store.find(&behind).await?.docs)
+        self.store.find(&behind).await
     }
 
     /// The same of those that this merchant may know of.

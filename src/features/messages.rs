@@ -8,6 +8,7 @@
 //! Nothing is published here: each message is a step of its thread, and what makes events
 //! ([`super::events::publisher`]) makes one of it. Events have no text; whoever may read it asks for it.
 
+mod examples;
 pub mod model;
 pub mod request;
 mod routes;
@@ -29,5 +30,6 @@ pub fn feature() -> Feature {
         .tag("Messages", "Between a shop and the desk, about one order")
         .collection::<Thread>()
         .collection::<Message>()
+        .collection::<typing::Sign>()
         .routes(routes::routes())
 }

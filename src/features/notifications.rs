@@ -13,7 +13,10 @@
 //! numbers, at most every quarter of an hour.
 
 pub mod consumer;
+pub mod decided;
 pub mod digest;
+mod examples;
+pub mod marks;
 pub mod model;
 pub mod notice;
 mod request;

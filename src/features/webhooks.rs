@@ -9,6 +9,7 @@
 //! against one that nobody has read for days (it is given up, and its merchant is told), and against
 //! addresses that only our own network can reach ([`crate::platform::outbound`]).
 
+mod examples;
 pub mod fan_out;
 pub mod model;
 pub mod replay;

@@ -37,8 +37,9 @@ pub struct Frame {
     /// None: it is told, and not kept.
     seq: Option<i64>,
     subject: String,
-    /// Of what is told and not kept: the room.
+    /// Of what is told and not kept: the room, and whose streams in there alone.
     room: String,
+    person: Option<String>,
     /// As server-sent events have it, and the JSON in there.
     text: Bytes,
     json: Bytes,
@@ -67,13 +68,19 @@ impl Frame {
         Self { room: room.to_owned(), subject: subject.to_owned(), ..self }
     }
 
+    /// For the streams of this person alone.
+    #[must_use]
+    pub fn to_person(self, person: &str) -> Self {
+        Self { person: Some(person.to_owned()), ..self }
+    }
+
     fn framed(mut head: String, json: &str) -> Self {
         let (from, to) = (head.len(), head.len() + json.len());
         head.push_str(json);
         head.push_str("\n\n");
         let text = Bytes::from(head);
         let (room, subject) = (String::new(), String::new());
-        Self { seq: None, subject, room, json: text.slice(from..to), text }
+        Self { seq: None, subject, room, person: None, json: text.slice(from..to), text }
     }
 
     /// What it says, without what frames it.
@@ -85,6 +92,23 @@ impl Frame {
 
 /// What is told beside the events, each time the store is asked.
 pub type Beside = Arc<dyn Fn() -> BoxFuture<'static, Vec<Frame>> + Send + Sync>;
+
+/// How long a line may be quiet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quiet {
+    /// After which it is used, so that both sides know that it is there.
+    pub beat: Duration,
+    /// A client that says nothing to our pings for so long is gone.
+    pub silent: Duration,
+    /// A client that does not take a message within this time is cut.
+    pub slow: Duration,
+}
+
+impl Default for Quiet {
+    fn default() -> Self {
+        Self { beat: Duration::from_secs(15), silent: Duration::from_secs(50), slow: Duration::from_secs(10) }
+    }
+}
 
 /// Which events are sent, to whom, and how.
 #[derive(Clone)]
@@ -101,6 +125,7 @@ pub struct Source {
     /// Most listeners, in all and in one room.
     pub most: usize,
     pub most_of_room: usize,
+    pub quiet: Quiet,
 }
 
 impl fmt::Debug for Source {

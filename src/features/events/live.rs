@@ -1,16 +1,24 @@
 //! The live streams of merchants: a room for each, in which only that merchant's events are told.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Event, Events,
-    feed::{Beside, Feed, Frame, Source},
+    feed::{Beside, Feed, Frame, Quiet, Source},
+    notifications_of,
     shown::MerchantEvent,
 };
-use crate::features::messages::{Typing, typing::Typed};
+use crate::features::{
+    messages::{Typing, typing::Typed},
+    notifications::marks::{Marked, Marks},
+};
 
 /// Events that a slow listener may be behind before it reads from the store again: rooms are many.
 const BEHIND: usize = 64;
@@ -20,8 +28,16 @@ const MOST_OF_MERCHANT: usize = 200;
 
 /// What all streams of this process share; they end with `draining`.
 #[must_use]
-pub fn feed(events: Events, typing: Typing, draining: CancellationToken) -> Feed {
-    let source = Source {
+pub fn feed(events: Events, typing: Typing, marks: Marks, draining: CancellationToken) -> Feed {
+    let source = source(typing);
+    let beside = source.beside.into_iter().chain([read(marks)]).collect();
+    Feed::new(events, Source { beside: Some(all(beside)), ..source }, draining)
+}
+
+/// What is told in the room of each merchant.
+#[must_use]
+pub fn source(typing: Typing) -> Source {
+    Source {
         room,
         frame,
         whole: false,
@@ -33,8 +49,8 @@ pub fn feed(events: Events, typing: Typing, draining: CancellationToken) -> Feed
         behind: BEHIND,
         most: MOST,
         most_of_room: MOST_OF_MERCHANT,
-    };
-    Feed::new(events, source, draining)
+        quiet: Quiet::default(),
+    }
 }
 
 /// What is told of those who type and is kept nowhere.
@@ -43,10 +59,40 @@ pub const TYPING: &str = "order.typing";
 /// Tells each sign of typing that was not told before, as `frame` has it.
 #[must_use]
 pub fn typed(typing: Typing, frame: fn(&Typed) -> Frame) -> Beside {
-    let seen = Arc::new(Mutex::new(0_u64));
+    let seen = Arc::new(AtomicU64::new(0));
     Arc::new(move || {
-        let new = typing.behind(&mut seen.lock().unwrap_or_else(PoisonError::into_inner));
-        Box::pin(std::future::ready(new.iter().map(frame).collect()))
+        let (typing, seen) = (typing.clone(), Arc::clone(&seen));
+        Box::pin(async move {
+            let (new, last) = typing.behind(seen.load(Ordering::Relaxed)).await;
+            seen.store(last, Ordering::Relaxed);
+            new.iter().map(frame).collect()
+        })
+    })
+}
+
+/// What a person's own streams are told when that person has read notifications.
+const READ: &str = "notification.read";
+
+/// Tells each mark that was not told before.
+fn read(marks: Marks) -> Beside {
+    Arc::new(move || {
+        let marks = marks.clone();
+        Box::pin(async move { marks.news().await.iter().map(marked).collect() })
+    })
+}
+
+fn marked(marked: &Marked) -> Frame {
+    let data = json!({ "unread": marked.unread });
+    let told = json!({ "type": READ, "timestamp": marked.at, "data": data });
+    let frame = Frame::passing(READ, &told.to_string());
+    frame.to(&marked.merchant, &notifications_of(&marked.merchant)).to_person(&marked.person)
+}
+
+/// What each of them tells.
+fn all(besides: Vec<Beside>) -> Beside {
+    Arc::new(move || {
+        let told: Vec<_> = besides.iter().map(|beside| beside()).collect();
+        Box::pin(async move { join_all(told).await.into_iter().flatten().collect() })
     })
 }
 

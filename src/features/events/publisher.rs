@@ -14,7 +14,7 @@ use serde_json::Map;
 use tokio_util::sync::CancellationToken;
 
 use self::known::Known;
-use super::{Counter, Events, NewEvent, Public, messages_of, notifications_of, shown};
+use super::{Counter, Events, NewEvent, Public, failures, messages_of, notifications_of, shown};
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     features::{
@@ -97,6 +97,7 @@ impl Publisher {
         self.events.publish(Vec::new(), wide.then_some(now)).await?;
         if self.passes.is_multiple_of(REMOVE_EVERY) {
             self.events.remove_old(now - KEPT, REMOVED).await?;
+            failures::remove_old(&self.store, now, REMOVED).await?;
         }
         self.passes = self.passes.wrapping_add(1);
         Ok(made)

@@ -1,5 +1,6 @@
 //! The HTTP edge of events: lists, server-sent events, WebSockets, and the tickets that open them.
 
+mod examples;
 mod lists;
 mod query;
 mod socket;
@@ -71,7 +72,8 @@ struct TicketResponse {
 /// with `?ticket=…` within 30 seconds. A ticket opens one stream; a stream that is opened again needs a new
 /// one. The stream ends when the token that this was asked with would be refused.
 #[utoipa::path(post, path = "/v1/stream-tickets", tag = TAG, operation_id = "createStreamTicket",
-    responses((status = 201, description = "The ticket", body = TicketResponse)))]
+    responses((status = 201, description = "The ticket", body = TicketResponse,
+        example = json!(examples::ticket()))))]
 async fn create_ticket(
     State(tickets): State<Tickets>,
     _merchant: Merchant,

@@ -8,7 +8,7 @@ use axum::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    MessageError, Messages, Side,
+    MessageError, Messages, Side, examples,
     model::{MOST_A_MINUTE, MOST_OF_SIDE},
     request::{DEFAULT_LIMIT, MarkRead, MessagesQuery, PostMessage},
     service::Posted,
@@ -74,7 +74,8 @@ async fn order_of(orders: &OrderService, caller: &CallerOf, id: &str) -> Result<
 #[utoipa::path(get, path = "/v1/orders/{id}/messages", tag = TAG, operation_id = "listMessages",
     params(("id" = String, Path, description = "The order's id, `ord_…`"), MessagesQuery),
     responses(
-        (status = 200, description = "One page, the newest last", body = MessageList),
+        (status = 200, description = "One page, the newest last", body = MessageList,
+            example = json!(examples::list())),
         (status = 400, description = "An unknown or bad parameter, or a cursor that is no message of this \
             order"),
         (status = 404, description = "No order of yours has this id"),
@@ -112,9 +113,10 @@ async fn list_messages(
 #[utoipa::path(post, path = "/v1/orders/{id}/messages", tag = TAG, operation_id = "postMessage",
     params(("id" = String, Path, description = "The order's id, `ord_…`")), request_body = PostMessage,
     responses(
-        (status = 201, description = "Kept", body = MessageResponse),
+        (status = 201, description = "Kept", body = MessageResponse, example = json!(examples::posted())),
         (status = 200, description = "A repeat: the message that was kept before", body = MessageResponse,
-            headers(("Idempotent-Replayed" = String, description = "`true`"))),
+            headers(("Idempotent-Replayed" = String, description = "`true`")),
+            example = json!(examples::posted())),
         (status = 404, description = "No order of yours has this id"),
         (status = 409, description = "`thread-full`: there is no room for more"),
         (status = 422, description = "Invalid fields, or the `clientMessageId` of another message"),
@@ -148,7 +150,8 @@ async fn post_message(
 #[utoipa::path(put, path = "/v1/orders/{id}/messages/read", tag = TAG, operation_id = "markMessagesRead",
     params(("id" = String, Path, description = "The order's id, `ord_…`")), request_body = MarkRead,
     responses(
-        (status = 200, description = "As the thread then stands", body = ThreadResponse),
+        (status = 200, description = "As the thread then stands", body = ThreadResponse,
+            example = json!(examples::read())),
         (status = 404, description = "No order of yours has this id"),
         (status = 422, description = "Invalid fields, or no message about this order has this id"),
     ))]
@@ -166,8 +169,8 @@ async fn mark_read(
 
 /// Say that somebody is typing
 ///
-/// Those who watch this order at the same process are told so by `order.typing`, which has no id and is kept
-/// nowhere. One in three seconds is told; more do no harm.
+/// Those who watch this order are told so by `order.typing`, which has no id and is no event. One in three
+/// seconds is told; more do no harm.
 #[utoipa::path(post, path = "/v1/orders/{id}/messages/typing", tag = TAG, operation_id = "tellTyping",
     params(("id" = String, Path, description = "The order's id, `ord_…`")),
     responses(

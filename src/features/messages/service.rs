@@ -76,10 +76,11 @@ impl Messages {
     #[must_use]
     pub fn new(store: Store, clock: Clock) -> Self {
         let audit = Audit::new(store.clone(), clock.clone());
-        Self { store, clock, audit, typing: Typing::default() }
+        let typing = Typing::new(store.clone(), clock.clone());
+        Self { store, clock, audit, typing }
     }
 
-    /// Who is typing at this moment, as far as this process knows.
+    /// Who is typing at this moment.
     #[must_use]
     pub fn typing(&self) -> &Typing {
         &self.typing
@@ -221,7 +222,7 @@ impl Messages {
 
     /// Tells those who listen that somebody is typing.
     pub fn types(&self, order: &Order, from: Side) {
-        self.typing.note(order.user_id(), order.id(), from, self.clock.now());
+        self.typing.note(order.user_id(), order.id(), from);
     }
 
     /// Threads of all merchants in which there is something that the desk has not read, the one that waits

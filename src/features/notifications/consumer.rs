@@ -18,6 +18,8 @@ use crate::{
     platform::store::{Batch, Order as Sort, Query, Store, StoreError},
 };
 
+/// Its name in the store.
+pub const NAME: &str = "notifications";
 /// Events that are read at once.
 const AT_ONCE: usize = 200;
 /// What happened longer ago nobody needs to be told any more.
@@ -46,7 +48,7 @@ pub struct Consumer {
 impl Consumer {
     #[must_use]
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { events: Reader::new(store.clone(), "notifications"), store, clock }
+        Self { events: Reader::new(store.clone(), clock.clone(), NAME), store, clock }
     }
 
     /// Another process may go on: where it is, is asked for anew.
@@ -59,19 +61,39 @@ impl Consumer {
     /// # Errors
     /// When the store fails; the next pass goes over the same events.
     pub async fn pass(&mut self) -> Result<bool, StoreError> {
+        let passed = self.try_pass().await;
+        Ok(self.events.judged(passed).await?.unwrap_or(true))
+    }
+
+    async fn try_pass(&mut self) -> Result<bool, StoreError> {
         for _ in 0..TRIES {
-            let events = self.events.next(AT_ONCE).await?;
+            let (mut events, now) = (self.events.next(AT_ONCE).await?, self.clock.now());
             let Some(read) = events.last().map(|event| event.seq) else { return Ok(false) };
-            let (mut made, now) = (self.made(&events).await?, self.clock.now());
+            events.retain(|event| now.since(event.at) < NEWS);
+            let mut made = self.made(&events).await?;
             if !made.is_empty() {
                 fault::reach("notifications:made");
             }
             // Otherwise another process took itself for the leader, or has changed what is counted.
             if self.events.pass(read, &mut made, &self.numbered(now)).await? {
-                return Ok(events.len() == AT_ONCE);
+                return Ok(self.events.has_more());
             }
         }
         Err(StoreError::Contended)
+    }
+
+    /// Makes what one event asks for that was put aside, however old it is, in one commit with the one write
+    /// of `first`. `false`: somebody else was faster.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn again(
+        &self,
+        event: &Event,
+        first: impl Fn() -> Batch + Send + Sync,
+    ) -> Result<bool, StoreError> {
+        let mut made = self.made(std::slice::from_ref(event)).await?;
+        write_once(&self.store, first, &mut made, &self.numbered(self.clock.now())).await
     }
 
     fn numbered(&self, now: Timestamp) -> Numbered {
@@ -80,8 +102,7 @@ impl Consumer {
 
     /// What the events ask for, of merchants that have people.
     async fn made(&self, events: &[Event]) -> Result<Vec<Made>, StoreError> {
-        let now = self.clock.now();
-        let asked = events.iter().filter(|event| now.since(event.at) < NEWS).filter_map(made);
+        let asked = events.iter().filter_map(made);
         let (mut all, mut peopled) = (Vec::new(), BTreeMap::new());
         for (merchant, made) in asked {
             let known = peopled.get(&merchant).copied();

@@ -1,15 +1,15 @@
-//! Mails of what was not read: one for each member, with numbers, and never soon after another.
+//! Mails and texts of what was not read: one for each member, with numbers, and never soon after another.
 //!
 //! A mail and the note that its member was mailed are one commit, so whoever goes over the same inbox again
 //! sends none twice. Nothing that a person typed gets into a mail: only numbers, and our own order numbers.
 
 use std::collections::BTreeMap;
 
-use super::model::{BETWEEN, Inbox, KEPT, Notification, NotificationKind, Reader};
+use super::model::{BETWEEN, Channels, Inbox, KEPT, Notification, NotificationKind, Reader};
 use crate::{
     base::{clock::Clock, fault, timestamp::Timestamp},
     features::{
-        mail::{Mails, template::Template},
+        mail::{Mails, model::Email, template::Template},
         merchants::user::User,
         messages::Thread,
     },
@@ -120,29 +120,32 @@ impl Digests {
         user: &User,
         now: Timestamp,
     ) -> Result<Told, StoreError> {
-        let Some(address) = &user.email else { return Ok(Told::Nothing) };
         let stored = self.store.get::<Reader>(&user.id).await?;
         let first = stored.is_none();
         let mut reader = stored.unwrap_or_else(|| Reader::new(user));
-        let news: Vec<_> = all
-            .iter()
-            .filter(|one| one.no > reader.mailed_to && !reader.has_read(one.no))
-            .filter(|one| one.created_at >= user.created_at && reader.channels(one.kind, user.role).email)
-            .collect();
-        if news.is_empty() {
+        let (by_mail, by_text) = news(&reader, all, user);
+        if by_mail.is_empty() && by_text.is_empty() {
             return Ok(Told::Nothing);
         }
         if let Some(soonest) = reader.mailed_at.map(|at| at + BETWEEN).filter(|soonest| *soonest > now) {
             return Ok(Told::Later(soonest));
         }
         (reader.mailed_to, reader.mailed_at) = (inbox.last, Some(now));
-        let mut email = self.mails.mail(Template::Digest, Some(address.as_str()), None);
-        email.lines = lines(&news);
+        let mail = self.mails.mail(Template::Digest, user.email.as_deref(), None);
+        let text = user.phone.confirmed().map(|to| self.mails.text(Template::TextDigest, &user.id, to, None));
+        let letter = |letter: Option<Email>, news: &[&Notification], named| {
+            let mut letter = letter.filter(|_| !news.is_empty())?;
+            letter.lines = lines(news, named);
+            Some(letter)
+        };
+        let letters = [letter(Some(mail), &by_mail, NAMED), letter(text, &by_text, 0)];
         let batch = Batch::new();
         let batch = if first { batch.insert(&reader) } else { batch.replace(&reader) };
-        match self.store.commit(Mails::within(batch, &email)).await {
+        match self.store.commit(letters.iter().flatten().fold(batch, Mails::within)).await {
             Ok(()) => {
-                self.mails.stored(&email).await;
+                for letter in letters.iter().flatten() {
+                    self.mails.stored(letter).await;
+                }
                 Ok(Told::Mailed)
             }
             // It reads at this moment: the next pass sees what.
@@ -152,8 +155,24 @@ impl Digests {
     }
 }
 
-/// A line for each kind: how many, and the first orders.
-fn lines(news: &[&Notification]) -> Vec<String> {
+/// What a member has not read and wants to be told of by mail, and by text.
+fn news<'n>(
+    reader: &Reader,
+    all: &'n [Notification],
+    user: &User,
+) -> (Vec<&'n Notification>, Vec<&'n Notification>) {
+    let unread = all.iter().filter(|one| one.no > reader.mailed_to && !reader.has_read(one.no));
+    let unread: Vec<_> = unread.filter(|one| one.created_at >= user.created_at).collect();
+    let by = |wanted: fn(Channels) -> bool| {
+        let wanted = |one: &&&Notification| wanted(reader.channels(one.kind, user.role));
+        unread.iter().filter(wanted).copied().collect()
+    };
+    let has_phone = user.phone.confirmed().is_some();
+    (by(|ways| ways.email), if has_phone { by(|ways| ways.text) } else { Vec::new() })
+}
+
+/// A line for each kind: how many, and the first orders, of which so many are named.
+fn lines(news: &[&Notification], named: usize) -> Vec<String> {
     let of_kind = |kind: NotificationKind| {
         let all: Vec<_> = news.iter().filter(|one| one.kind == kind).collect();
         let mut orders: Vec<&str> = Vec::new();
@@ -162,8 +181,8 @@ fn lines(news: &[&Notification]) -> Vec<String> {
                 orders.push(number);
             }
         }
-        let named = orders.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-        let more = orders.len().saturating_sub(NAMED);
+        let more = orders.len().saturating_sub(named);
+        let named = orders.iter().take(named).copied().collect::<Vec<_>>().join(", ");
         let which = match (named.is_empty(), more) {
             (true, _) => String::new(),
             (false, 0) => format!(": {named}"),
@@ -188,6 +207,8 @@ fn words(kind: NotificationKind, one: bool) -> &'static str {
         (NotificationKind::Message, false) => "messages from the desk",
         (NotificationKind::ServiceNotice, true) => "notice of the service",
         (NotificationKind::ServiceNotice, false) => "notices of the service",
+        (NotificationKind::KycDecided, true) => "decision on your KYC",
+        (NotificationKind::KycDecided, false) => "decisions on your KYC",
     }
 }
 
@@ -219,11 +240,13 @@ mod tests {
         let gone = notifications(1, NotificationKind::EndpointDisabled);
         let news: Vec<_> = gone.iter().chain(&failed).collect();
         assert_eq!(
-            lines(&news),
+            lines(&news, NAMED),
             [
                 "300 orders have failed: ORD-1, ORD-2, ORD-3, ORD-4, ORD-5 and 295 more",
                 "1 address for webhooks was given up",
             ]
         );
+        // As a text has it.
+        assert_eq!(lines(&news, 0), ["300 orders have failed", "1 address for webhooks was given up"]);
     }
 }

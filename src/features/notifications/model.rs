@@ -36,16 +36,19 @@ pub enum NotificationKind {
     Message,
     /// The desk tells all merchants something.
     ServiceNotice,
+    /// The desk has decided on the merchant's KYC.
+    KycDecided,
 }
 
 impl NotificationKind {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::OrderFailed,
         Self::OrderNeedsReview,
         Self::CancelRefused,
         Self::EndpointDisabled,
         Self::Message,
         Self::ServiceNotice,
+        Self::KycDecided,
     ];
 
     #[must_use]
@@ -57,6 +60,7 @@ impl NotificationKind {
             Self::EndpointDisabled => "endpointDisabled",
             Self::Message => "message",
             Self::ServiceNotice => "serviceNotice",
+            Self::KycDecided => "kycDecided",
         }
     }
 }
@@ -70,13 +74,13 @@ pub struct Draft {
     pub kind: NotificationKind,
     /// When it happened.
     pub at: Timestamp,
-    /// The order's id, the endpoint's, or the operation's of a notice.
+    /// The order's id, the endpoint's, or the operation's of a notice; of a KYC what it became.
     pub subject: String,
     pub order_number: Option<String>,
     pub client_order_id: Option<String>,
     /// Of a message, which one, and its number.
     pub message: Option<(String, i64)>,
-    /// Why, without personal data.
+    /// Why, without personal data; of a KYC as the desk wrote it.
     pub detail: Option<String>,
 }
 

@@ -38,6 +38,9 @@ pub(super) struct ReadAllQuery {
 pub(super) struct ChooseChannels {
     inbox: bool,
     email: bool,
+    /// Needs a phone number that you have confirmed.
+    #[serde(default)]
+    text: bool,
 }
 
 /// What you choose. A kind that is absent has its default again.
@@ -51,6 +54,7 @@ pub(super) struct ChoosePreferences {
     endpoint_disabled: Option<ChooseChannels>,
     message: Option<ChooseChannels>,
     service_notice: Option<ChooseChannels>,
+    kyc_decided: Option<ChooseChannels>,
 }
 
 impl ChoosePreferences {
@@ -62,8 +66,9 @@ impl ChoosePreferences {
             (NotificationKind::EndpointDisabled, self.endpoint_disabled),
             (NotificationKind::Message, self.message),
             (NotificationKind::ServiceNotice, self.service_notice),
+            (NotificationKind::KycDecided, self.kyc_decided),
         ];
-        let ways = |ways: ChooseChannels| Channels { inbox: ways.inbox, email: ways.email };
+        let ways = |ways: ChooseChannels| Channels { inbox: ways.inbox, email: ways.email, text: ways.text };
         all.into_iter().filter_map(|(kind, chosen)| Some((kind, ways(chosen?)))).collect()
     }
 }

@@ -8,7 +8,7 @@ use axum::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Notifications,
+    Notifications, examples,
     request::{ChoosePreferences, DEFAULT_LIMIT, NotificationsQuery, ReadAllQuery},
     service::NotificationError,
     views::{NotificationList, NotificationView, PreferencesResponse, PreferencesView},
@@ -20,7 +20,7 @@ use crate::{
     },
     platform::http::{
         Kind, Problem, ValidJson, ValidQuery, answer,
-        cursor::{bad_cursor, read_cursor, write_cursor},
+        cursor::{Cursors, bad_cursor},
         extract::path_id,
     },
 };
@@ -64,32 +64,35 @@ async fn user(people: &People, person: &PersonOf) -> Result<User, Problem> {
 /// List your notifications
 ///
 /// What needs a person, newest first: orders that have failed, have waited for the desk for an hour, or whose
-/// cancellation was refused; addresses for webhooks that were given up; messages of the desk. The last 1000
-/// are kept, for 90 days. `notification.created` in events says that there is a new one.
+/// cancellation was refused; addresses for webhooks that were given up; messages of the desk, and what it has
+/// decided on your KYC. The last 1000 are kept, for 90 days. `notification.created` in events says that there
+/// is a new one; `notification.read` in your own streams, without an id, how many are `unread` after a mark.
 ///
 /// For people: read marks are each member's own. Systems have the same facts in events and webhooks; a key or
 /// a token that names no person gets 403 `person-required`.
 #[utoipa::path(get, path = "/v1/notifications", tag = TAG, operation_id = "listNotifications",
     params(NotificationsQuery),
     responses(
-        (status = 200, description = "One page", body = NotificationList),
+        (status = 200, description = "One page", body = NotificationList, example = json!(examples::list())),
         (status = 400, description = "An unknown or bad parameter"),
         (status = 403, description = "`person-required`: the caller is no person who has signed in"),
     ))]
 async fn list_notifications(
     State(people): State<People>,
     State(notifications): State<Notifications>,
+    State(cursors): State<Cursors>,
     person: PersonOf,
     ValidQuery(query): ValidQuery<NotificationsQuery>,
 ) -> Result<Response, Problem> {
     let (user, unread) = (user(&people, &person).await?, query.unread.unwrap_or(false));
     let bound = ("notifications", &user.id, unread);
-    let before = query.cursor.as_deref().map(|text| read_cursor(&bound, text)).transpose()?;
+    let before = query.cursor.as_deref().map(|text| cursors.read(&bound, text)).transpose()?;
     let before = before.map(|no| no.parse().map_err(|_| bad_cursor())).transpose()?;
     let listed = notifications.list(&user, unread, before, query.limit.unwrap_or(DEFAULT_LIMIT)).await?;
     let last = listed.page.last().filter(|_| listed.more);
-    let next_cursor = last.map(|(one, _)| write_cursor(&bound, &one.no.to_string()));
-    let data = listed.page.into_iter().map(|(one, read)| NotificationView::new(one, read)).collect();
+    let next_cursor = last.map(|(one, _)| cursors.write(&bound, &one.no.to_string()));
+    let shown = |(one, read)| NotificationView::new(one, read, user.role);
+    let data = listed.page.into_iter().map(shown).collect();
     let (has_more, unread) = (listed.more, listed.unread);
     Ok(answer::ok(&NotificationList { success: true, data, has_more, next_cursor, unread }))
 }
@@ -135,11 +138,14 @@ async fn mark_all_read(
 ///
 /// `inbox`: in `GET /v1/notifications`; `email`: by mail, what you have not read within five minutes, with
 /// others in one mail and at most every 15 minutes. Until you choose: everything in the inbox; by mail, to
-/// owners everything, to staff all but `endpointDisabled`, to viewers nothing.
+/// owners everything but `kycDecided`, of which they have a mail at once, to staff the same without
+/// `endpointDisabled`, to viewers nothing. `text`: the same to your phone, in numbers alone; to nobody who
+/// has not chosen it.
 #[utoipa::path(get, path = "/v1/me/notification-preferences", tag = TAG,
     operation_id = "getNotificationPreferences",
     responses(
-        (status = 200, description = "Of each kind", body = PreferencesResponse),
+        (status = 200, description = "Of each kind", body = PreferencesResponse,
+            example = json!(examples::preferences())),
         (status = 403, description = "`person-required`: the caller is no person who has signed in"),
     ))]
 async fn get_preferences(
@@ -158,8 +164,10 @@ async fn get_preferences(
 #[utoipa::path(put, path = "/v1/me/notification-preferences", tag = TAG,
     operation_id = "chooseNotificationPreferences", request_body = ChoosePreferences,
     responses(
-        (status = 200, description = "Of each kind, from now on", body = PreferencesResponse),
+        (status = 200, description = "Of each kind, from now on", body = PreferencesResponse,
+            example = json!(examples::chosen())),
         (status = 403, description = "`person-required`: the caller is no person who has signed in"),
+        (status = 409, description = "`text` is chosen, and you have no confirmed phone number"),
     ))]
 async fn choose_preferences(
     State(people): State<People>,
@@ -168,6 +176,11 @@ async fn choose_preferences(
     ValidJson(body): ValidJson<ChoosePreferences>,
 ) -> Result<Response, Problem> {
     let user = user(&people, &person).await?;
-    let reader = notifications.prefer(&user, &body.chosen()).await?;
+    let chosen = body.chosen();
+    if user.phone.confirmed().is_none() && chosen.iter().any(|(_, ways)| ways.text) {
+        let detail = "Texts need a phone number: set one (PUT /v1/me/phone) and confirm it first.";
+        return Err(Problem::new(Kind::ConflictState, detail));
+    }
+    let reader = notifications.prefer(&user, &chosen).await?;
     Ok(answer::ok(&PreferencesResponse { success: true, data: PreferencesView::new(&reader, user.role) }))
 }

@@ -134,7 +134,7 @@ impl Notifications {
     /// [`NotificationError`].
     pub async fn mark(&self, user: &User, id: &str) -> Result<(), NotificationError> {
         let (found, inbox) = self.of(user, id).await?;
-        self.change(user, |reader| reader.mark(found.no, &inbox)).await?;
+        self.change(user, Some(&inbox), |reader| reader.mark(found.no, &inbox)).await?;
         Ok(())
     }
 
@@ -143,14 +143,17 @@ impl Notifications {
     /// # Errors
     /// [`NotificationError`].
     pub async fn mark_all(&self, user: &User, up_to: Option<&str>) -> Result<(), NotificationError> {
-        let to = match up_to {
-            Some(id) => self.of(user, id).await?.0.no,
+        let (to, inbox) = match up_to {
+            Some(id) => {
+                let (found, inbox) = self.of(user, id).await?;
+                (found.no, inbox)
+            }
             None => match self.store.get::<Inbox>(&user.merchant_id).await? {
-                Some(inbox) => inbox.last,
+                Some(inbox) => (inbox.last, inbox),
                 None => return Ok(()),
             },
         };
-        self.change(user, |reader| reader.mark_all(to)).await?;
+        self.change(user, Some(&inbox), |reader| reader.mark_all(to)).await?;
         Ok(())
     }
 
@@ -171,20 +174,31 @@ impl Notifications {
         user: &User,
         chosen: &[(NotificationKind, Channels)],
     ) -> Result<Reader, StoreError> {
-        self.change(user, |reader| {
+        self.change(user, None, |reader| {
             reader.chosen = chosen.iter().map(|(kind, ways)| (kind.as_str().to_owned(), *ways)).collect();
             true
         })
         .await
     }
 
-    async fn change(&self, user: &User, change: impl Fn(&mut Reader) -> bool) -> Result<Reader, StoreError> {
+    /// A mark says which inbox it is in: then it is noted how many are unread behind it.
+    async fn change(
+        &self,
+        user: &User,
+        marked: Option<&Inbox>,
+        change: impl Fn(&mut Reader) -> bool,
+    ) -> Result<Reader, StoreError> {
         for _ in 0..TRIES {
             let stored = self.store.get::<Reader>(&user.id).await?;
             let first = stored.is_none();
             let mut reader = stored.unwrap_or_else(|| Reader::new(user));
             if !change(&mut reader) {
                 return Ok(reader);
+            }
+            if let Some(inbox) = marked {
+                let now = self.clock.now();
+                let unread = self.unread(user, inbox, &reader, now).await?;
+                (reader.marked_at, reader.unread) = (Some(now), i64::try_from(unread).unwrap_or(i64::MAX));
             }
             let saved = if first {
                 match self.store.insert(&reader).await {

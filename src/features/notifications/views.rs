@@ -3,8 +3,14 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::model::{Channels, Notification, NotificationKind, Reader};
-use crate::{base::timestamp::Timestamp, features::merchants::scope::Role};
+use super::{
+    decided::APPROVED,
+    model::{Channels, Notification, NotificationKind, Reader},
+};
+use crate::{
+    base::timestamp::Timestamp,
+    features::merchants::scope::{Role, Scope},
+};
 
 /// One notification.
 #[derive(Debug, Serialize, ToSchema)]
@@ -19,7 +25,8 @@ pub(super) struct NotificationView {
     /// In words.
     #[schema(example = "Order ORD-8WPR1M0A6Q2XN has failed.")]
     pub(super) title: String,
-    /// Why, without personal data; of a notice what it says.
+    /// Why, without personal data; of a notice what it says, of a KYC what the desk asks for (viewers, who
+    /// may not read it, do not see that).
     pub(super) detail: Option<String>,
     pub(super) order_id: Option<String>,
     pub(super) order_number: Option<String>,
@@ -32,11 +39,13 @@ pub(super) struct NotificationView {
 }
 
 impl NotificationView {
-    pub(super) fn new(one: Notification, read: bool) -> Self {
+    pub(super) fn new(one: Notification, read: bool, role: Role) -> Self {
         let title = title(&one);
+        // Whoever may not read the KYC does not read here what is wrong with it.
+        let hidden = one.kind == NotificationKind::KycDecided && !role.grants(Scope::KycRead);
         let (order_id, endpoint_id) = match one.kind {
             NotificationKind::EndpointDisabled => (None, Some(one.subject)),
-            NotificationKind::ServiceNotice => (None, None),
+            NotificationKind::ServiceNotice | NotificationKind::KycDecided => (None, None),
             _ => (Some(one.subject), None),
         };
         Self {
@@ -44,7 +53,7 @@ impl NotificationView {
             kind: one.kind,
             read,
             title,
-            detail: one.detail,
+            detail: one.detail.filter(|_| !hidden),
             order_id,
             order_number: one.order_number,
             client_order_id: one.client_order_id,
@@ -65,6 +74,8 @@ fn title(one: &Notification) -> String {
         NotificationKind::EndpointDisabled => "An address for webhooks was given up.".to_owned(),
         NotificationKind::Message => format!("The desk has written about order {number}."),
         NotificationKind::ServiceNotice => "A notice of the service.".to_owned(),
+        NotificationKind::KycDecided if one.subject == APPROVED => "Your KYC is approved.".to_owned(),
+        NotificationKind::KycDecided => "Your KYC needs a change.".to_owned(),
     }
 }
 
@@ -91,6 +102,7 @@ pub(super) struct PreferencesView {
     endpoint_disabled: Channels,
     message: Channels,
     service_notice: Channels,
+    kyc_decided: Channels,
 }
 
 impl PreferencesView {
@@ -103,6 +115,7 @@ impl PreferencesView {
             endpoint_disabled: of(NotificationKind::EndpointDisabled),
             message: of(NotificationKind::Message),
             service_notice: of(NotificationKind::ServiceNotice),
+            kyc_decided: of(NotificationKind::KycDecided),
         }
     }
 }

@@ -7,14 +7,16 @@ use super::{
     service::MOST_ENDPOINTS,
 };
 use crate::{
-    base::clock::Clock,
+    base::{clock::Clock, timestamp::Timestamp},
     features::events::{
         Event,
-        reader::{Reader, TRIES, Writes},
+        reader::{Reader, TRIES, Writes, write_once},
     },
     platform::store::{Batch, Order as Sort, Query, Store, StoreError},
 };
 
+/// Its name in the store.
+pub const NAME: &str = "webhooks";
 /// Events that are read at once, deliveries that are written at once, and merchants that are asked for.
 const AT_ONCE: usize = 200;
 const WRITTEN: usize = 500;
@@ -40,7 +42,7 @@ pub struct FanOut {
 impl FanOut {
     #[must_use]
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { events: Reader::new(store.clone(), "webhooks"), store, clock }
+        Self { events: Reader::new(store.clone(), clock.clone(), NAME), store, clock }
     }
 
     /// Another process may go on: where it is, is asked for anew.
@@ -53,18 +55,40 @@ impl FanOut {
     /// # Errors
     /// When the store fails; the next pass goes over the same events.
     pub async fn pass(&mut self) -> Result<Made, StoreError> {
+        let passed = self.try_pass().await;
+        let aside = || Made { deliveries: Vec::new(), more: true };
+        Ok(self.events.judged(passed).await?.unwrap_or_else(aside))
+    }
+
+    async fn try_pass(&mut self) -> Result<Made, StoreError> {
         for _ in 0..TRIES {
             let events = self.events.next(AT_ONCE).await?;
             let Some(last) = events.last().map(|event| event.seq) else { return Ok(Made::default()) };
             let endpoints = self.endpoints(&events).await?;
             let (read, mut made) = self.deliveries(&events, &endpoints, last);
-            let more = events.len() == AT_ONCE || read < last;
+            let more = self.events.has_more() || read < last;
             // What a replay has made already is left to it.
             if self.events.pass(read, &mut made, &Inserts).await? {
                 return Ok(Made { deliveries: by_endpoint(made, endpoints), more });
             }
         }
         Err(StoreError::Contended)
+    }
+
+    /// Makes the deliveries of one event that was put aside, in one commit with the one write of `first`, and
+    /// lets whoever sends look at their addresses. `false`: somebody else was faster.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn again(
+        &self,
+        event: &Event,
+        first: impl Fn() -> Batch + Send + Sync,
+    ) -> Result<bool, StoreError> {
+        let events = std::slice::from_ref(event);
+        let endpoints = self.endpoints(events).await?;
+        let (_, mut made) = self.deliveries(events, &endpoints, event.seq);
+        write_once(&self.store, first, &mut made, &Woken { endpoints, now: self.clock.now() }).await
     }
 
     /// Those of the merchants whom these events are for.
@@ -113,6 +137,23 @@ struct Inserts;
 impl Writes<Delivery> for Inserts {
     async fn add(&self, batch: Batch, made: &[Delivery]) -> Result<Batch, StoreError> {
         Ok(made.iter().fold(batch, |batch, delivery| batch.insert(delivery)))
+    }
+}
+
+/// The deliveries, and behind them their addresses, which have something new.
+struct Woken {
+    endpoints: BTreeMap<String, Vec<Endpoint>>,
+    now: Timestamp,
+}
+
+impl Writes<Delivery> for Woken {
+    async fn add(&self, batch: Batch, made: &[Delivery]) -> Result<Batch, StoreError> {
+        let batch = Inserts.add(batch, made).await?;
+        let all = self.endpoints.values().flatten();
+        let woken = all.filter(|endpoint| made.iter().any(|one| one.endpoint == endpoint.id));
+        Ok(woken.fold(batch, |batch, endpoint| {
+            batch.replace(&Endpoint { updated_at: self.now, ..endpoint.clone() })
+        }))
     }
 }
 

@@ -197,6 +197,23 @@ impl Endpoint {
         (self.state, self.listed, self.replay) = (EndpointState::Deleted, None, None);
         (self.deleted_at, self.updated_at) = (Some(now), now);
     }
+
+    /// Whether nothing of its merchant's is in it any more.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.state == EndpointState::Deleted && self.url.is_empty()
+    }
+
+    /// [`Endpoint::delete`] that leaves nothing of its merchant's: neither URL nor words, nor a secret that
+    /// anybody knows.
+    pub fn erase(&mut self, now: Timestamp) {
+        if self.state != EndpointState::Deleted {
+            self.delete(now);
+        }
+        (self.url, self.description, self.updated_at) = (String::new(), None, now);
+        (self.secret, self.previous) = (Secret::generate(), None);
+        self.extra.clear();
+    }
 }
 
 #[cfg(test)]
@@ -226,6 +243,23 @@ mod tests {
         let mut paused = Endpoint { state: EndpointState::Paused, ..endpoint(now) };
         paused.tried(false, true, now);
         assert_eq!(paused.state, EndpointState::Paused);
+    }
+
+    #[test]
+    fn an_address_that_is_erased_keeps_nothing_of_its_merchant_and_stays_deleted() {
+        let now = Timestamp::from_millis(1_769_851_800_000);
+        let mut gone = endpoint(now);
+        gone.description = Some("Asha's server".to_owned());
+        gone.rotate(now);
+        let (secret, before) = (gone.secret.clone(), gone.previous.clone().unwrap().secret);
+        gone.delete(now);
+        assert!(!gone.is_erased());
+        gone.erase(now + OVERLAP);
+        assert!(gone.is_erased() && gone.deleted_at == Some(now), "it goes when it was to go");
+        let stored = serde_json::to_string(&gone).unwrap();
+        for word in ["shop.example", "Asha", secret.reveal(), before.reveal()] {
+            assert!(!stored.contains(word), "{stored}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use axum::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    WebhookError, Webhooks,
+    WebhookError, Webhooks, examples,
     model::EndpointState,
     replay::ReplayOf,
     request::{ChangeEndpoint, CreateEndpoint, ReplayEvents},
@@ -93,7 +93,7 @@ fn shown(data: EndpointView) -> Response {
     request_body = CreateEndpoint,
     responses(
         (status = 201, description = "Created, with its secret", body = EndpointResponse, headers(
-            ("Location" = String, description = "The endpoint"))),
+            ("Location" = String, description = "The endpoint")), example = json!(examples::created())),
         (status = 409, description = "The URL is taken, or there are as many endpoints as there may be"),
         (status = 422, description = "Invalid fields, or a URL that may not be called"),
     ))]
@@ -115,7 +115,8 @@ async fn create_endpoint(
 
 /// List your webhook endpoints
 #[utoipa::path(get, path = "/v1/webhook-endpoints", tag = TAG, operation_id = "listWebhookEndpoints",
-    responses((status = 200, description = "All of them, without their secrets", body = EndpointList)))]
+    responses((status = 200, description = "All of them, without their secrets", body = EndpointList,
+        example = json!(examples::list()))))]
 async fn list_endpoints(
     State(webhooks): State<Webhooks>,
     State(clock): State<Clock>,
@@ -130,7 +131,8 @@ async fn list_endpoints(
 #[utoipa::path(get, path = "/v1/webhook-endpoints/{id}", tag = TAG, operation_id = "getWebhookEndpoint",
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`")),
     responses(
-        (status = 200, description = "The endpoint, without its secret", body = EndpointResponse),
+        (status = 200, description = "The endpoint, without its secret", body = EndpointResponse,
+            example = json!(examples::shown())),
         (status = 404, description = "No endpoint of yours has this id"),
     ))]
 async fn get_endpoint(
@@ -148,7 +150,8 @@ async fn get_endpoint(
 #[utoipa::path(patch, path = "/v1/webhook-endpoints/{id}", tag = TAG, operation_id = "changeWebhookEndpoint",
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`")), request_body = ChangeEndpoint,
     responses(
-        (status = 200, description = "The endpoint as it now is", body = EndpointResponse),
+        (status = 200, description = "The endpoint as it now is", body = EndpointResponse,
+            example = json!(examples::changed())),
         (status = 404, description = "No endpoint of yours has this id"),
         (status = 409, description = "Another endpoint of yours has the URL"),
         (status = 422, description = "Invalid fields, or a URL that may not be called"),
@@ -191,7 +194,8 @@ async fn delete_endpoint(
     operation_id = "rotateWebhookSecret",
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`")),
     responses(
-        (status = 200, description = "The endpoint with its new secret", body = EndpointResponse),
+        (status = 200, description = "The endpoint with its new secret", body = EndpointResponse,
+            example = json!(examples::rotated())),
         (status = 404, description = "No endpoint of yours has this id"),
     ))]
 async fn rotate_secret(
@@ -212,7 +216,7 @@ async fn rotate_secret(
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`")),
     responses(
         (status = 202, description = "To be sent", body = DeliveryResponse, headers(
-            ("Location" = String, description = "The delivery"))),
+            ("Location" = String, description = "The delivery")), example = json!(examples::tested())),
         (status = 404, description = "No endpoint of yours has this id"),
         (status = 409, description = "The endpoint is paused or disabled"),
     ))]
@@ -231,7 +235,8 @@ async fn test_endpoint(
     operation_id = "pauseWebhookEndpoint",
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`")),
     responses(
-        (status = 200, description = "Paused; also if it was before", body = EndpointResponse),
+        (status = 200, description = "Paused; also if it was before", body = EndpointResponse,
+            example = json!(examples::paused())),
         (status = 404, description = "No endpoint of yours has this id"),
         (status = 409, description = "The endpoint is disabled"),
     ))]
@@ -252,7 +257,8 @@ async fn pause_endpoint(
     operation_id = "resumeWebhookEndpoint",
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`")),
     responses(
-        (status = 200, description = "Enabled; also if it was before", body = EndpointResponse),
+        (status = 200, description = "Enabled; also if it was before", body = EndpointResponse,
+            example = json!(examples::resumed())),
         (status = 404, description = "No endpoint of yours has this id"),
     ))]
 async fn resume_endpoint(
@@ -273,7 +279,8 @@ async fn resume_endpoint(
     operation_id = "replayWebhookEvents",
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`")), request_body = ReplayEvents,
     responses(
-        (status = 202, description = "Begun", body = EndpointResponse),
+        (status = 202, description = "Begun", body = EndpointResponse,
+            example = json!(examples::replayed())),
         (status = 404, description = "No endpoint of yours has this id"),
         (status = 409, description = "The endpoint is paused or disabled"),
         (status = 422, description = "Invalid fields"),

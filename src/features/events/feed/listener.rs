@@ -8,11 +8,10 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
-use super::{EVERY, Feed, Frame, Place};
+use super::{EVERY, Feed, Frame, Place, Quiet};
 
-/// How often a listener's right is looked at, and a silent line is used.
+/// How often a listener's right is looked at.
 const CHECK: Duration = Duration::from_secs(1);
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// One stream.
 #[derive(Debug)]
@@ -21,6 +20,8 @@ pub struct Listener {
     room: String,
     /// What alone it wants to hear of.
     subject: Option<String>,
+    /// Whose it is, of a person's.
+    person: Option<String>,
     live: broadcast::Receiver<Arc<Frame>>,
     /// The last event that was sent.
     seq: i64,
@@ -74,7 +75,7 @@ impl Listener {
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // It reads in any case: an event may have come before it began to listen.
         let (room, read) = (room.to_owned(), true);
-        Self { feed, room, subject: None, live, seq, read, missed, check, _place: place }
+        Self { feed, room, subject: None, person: None, live, seq, read, missed, check, _place: place }
     }
 
     /// Only what is about this.
@@ -83,10 +84,22 @@ impl Listener {
         Self { subject: Some(subject.to_owned()), ..self }
     }
 
+    /// It is this person's, who is told what is for nobody else.
+    #[must_use]
+    pub fn of(self, person: Option<&str>) -> Self {
+        Self { person: person.map(str::to_owned), ..self }
+    }
+
     /// Whether events behind the number that it named are kept no more.
     #[must_use]
     pub fn has_missed(&self) -> bool {
         self.missed
+    }
+
+    /// How long the line may be quiet.
+    #[must_use]
+    pub fn quiet(&self) -> Quiet {
+        self.feed.0.source.quiet
     }
 
     /// The texts of the stream as server-sent events, until the process stops or `counts` says no.
@@ -126,14 +139,14 @@ impl Listener {
         C: Fn() -> F,
         F: Future<Output = bool>,
     {
-        let (draining, beat) = (self.feed.0.draining.clone(), Instant::now() + HEARTBEAT);
+        let (draining, beat) = (self.feed.0.draining.clone(), Instant::now() + self.quiet().beat);
         loop {
             let checks = {
                 let (check, more) = (
                     &mut self.check,
                     Self::more(
                         &self.feed,
-                        (&self.room, self.subject.as_deref()),
+                        (&self.room, self.subject.as_deref(), self.person.as_deref()),
                         &mut self.live,
                         (&mut self.seq, &mut self.read),
                     ),
@@ -159,11 +172,14 @@ impl Listener {
     /// again.
     async fn more(
         feed: &Feed,
-        (room, subject): (&str, Option<&str>),
+        (room, subject, person): (&str, Option<&str>, Option<&str>),
         live: &mut broadcast::Receiver<Arc<Frame>>,
         (at, read): (&mut i64, &mut bool),
     ) -> Option<Vec<Arc<Frame>>> {
-        let wanted = |frame: &Frame| subject.is_none_or(|subject| frame.subject == subject);
+        let wanted = |frame: &Frame| {
+            let may = frame.person.is_none() || frame.person.as_deref() == person;
+            may && subject.is_none_or(|subject| frame.subject == subject)
+        };
         if *read {
             return match feed.behind(room, *at).await {
                 Ok((frames, last, more)) => {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    TAG,
+    TAG, examples,
     query::{DEFAULT_LIMIT, EventsQuery},
     streams,
     watcher::Watcher,
@@ -45,7 +45,8 @@ pub(super) struct EventList {
         ("Last-Event-ID" = Option<String>, Header, description = "Of a stream: the last event seen")),
     responses(
         (status = 200, description = "One page, or a stream", content(
-            (EventList = "application/json"), (String = "text/event-stream"))),
+            (EventList = "application/json", example = json!(examples::events())),
+            (String = "text/event-stream"))),
         (status = 400, description = "An unknown or bad parameter; or the events behind the cursor are not \
             kept any more"),
         (status = 429, description = "Too many streams"),
@@ -84,7 +85,8 @@ pub(super) async fn list_events(
         ("Last-Event-ID" = Option<String>, Header, description = "Of a stream: the last event seen")),
     responses(
         (status = 200, description = "All that are kept, or a stream", content(
-            (EventList = "application/json"), (String = "text/event-stream"))),
+            (EventList = "application/json", example = json!(examples::events())),
+            (String = "text/event-stream"))),
         (status = 400, description = "An unknown or bad parameter"),
         (status = 404, description = "No order of yours has this id"),
         (status = 429, description = "Too many streams"),

@@ -22,7 +22,7 @@ use crate::{
     features::{
         Services,
         events::{
-            feed::{Bye, Listener, Next},
+            feed::{Bye, Listener, Next, Quiet},
             seq_of,
         },
         orders::routes::{OrderId, no_such_order},
@@ -39,24 +39,21 @@ static ENDED: Counter = Counter::new("waybill_websockets_ended_total", "WebSocke
 const PROTOCOL: &str = "waybill.v1";
 /// Largest message of a client, in bytes: none is needed.
 const LARGEST: usize = 4096;
-/// A client that does not take a message within this time is cut.
-const SLOW: Duration = Duration::from_secs(10);
-/// A client that says nothing to our pings for so long is gone.
-const SILENT: Duration = Duration::from_secs(50);
 /// How long the other side's close is waited for.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// The process stops. Not 1012, "service restart": some libraries take that for a protocol error.
 const GOING_AWAY: u16 = 1001;
 const TOO_LARGE: u16 = 1009;
-const RESTART: u16 = 1012;
 const UNAUTHORIZED: u16 = 4001;
+const SILENT: u16 = 4002;
 
 /// Watch an order
 ///
 /// A WebSocket: each message is an event of this order as in `GET /v1/events`, from now on or behind
-/// `?cursor=`. Closes: 1012, the service restarts: come again; 1001, you have not answered pings; 1009, you
-/// sent a message of more than 4 KiB; 4001, your token is not valid any more. A client that does not read is
-/// cut. In browsers with `?ticket=`. The subprotocol, if you offer any, is `waybill.v1`.
+/// `?cursor=`. Closes: 1001, the service restarts: come again; 1009, you sent a message of more than 4 KiB;
+/// 4001, your token is not valid any more; 4002, you have not answered pings: come again. A client that does
+/// not read is cut. In browsers with `?ticket=`. The subprotocol, if you offer any, is `waybill.v1`.
 #[utoipa::path(get, path = "/ws/orders/{id}", tag = TAG, operation_id = "watchOrder",
     params(("id" = String, Path, description = "The order's id, `ord_…`"), EventsQuery),
     responses(
@@ -105,20 +102,20 @@ pub(super) async fn watch_order(
 /// Sends until one side ends it, and says why.
 async fn watch(mut socket: WebSocket, mut listener: Listener, watcher: &Watcher) -> &'static str {
     let still = || async { watcher.still().await };
-    let mut heard = Instant::now();
+    let (mut heard, quiet) = (Instant::now(), listener.quiet());
     loop {
         let next = tokio::select! {
             biased;
             received = socket.recv() => match received {
                 None => return "gone",
-                Some(Ok(Message::Close(_))) => return end(&mut socket, None).await,
+                Some(Ok(Message::Close(_))) => return end(&mut socket, quiet, None).await,
                 Some(Ok(_)) => {
                     heard = Instant::now();
                     continue;
                 }
                 Some(Err(error)) if is_too_large(&error) => {
                     let words = "messages may have 4096 bytes";
-                    end(&mut socket, Some((TOO_LARGE, words))).await;
+                    end(&mut socket, quiet, Some((TOO_LARGE, words))).await;
                     return "too_large";
                 }
                 Some(Err(_)) => return "gone",
@@ -130,24 +127,24 @@ async fn watch(mut socket: WebSocket, mut listener: Listener, watcher: &Watcher)
                 let mut all = Ok(());
                 for frame in frames {
                     let Ok(text) = Utf8Bytes::try_from(frame.json()) else { continue };
-                    all = send(&mut socket, Message::Text(text)).await;
+                    all = send(&mut socket, quiet, Message::Text(text)).await;
                     if all.is_err() {
                         break;
                     }
                 }
                 all
             }
-            Next::Heartbeat if heard.elapsed() > SILENT => {
-                end(&mut socket, Some((GOING_AWAY, "you do not answer pings"))).await;
+            Next::Heartbeat if heard.elapsed() > quiet.silent => {
+                end(&mut socket, quiet, Some((SILENT, "you do not answer pings"))).await;
                 return "silent";
             }
-            Next::Heartbeat => send(&mut socket, Message::Ping(Vec::new().into())).await,
+            Next::Heartbeat => send(&mut socket, quiet, Message::Ping(Vec::new().into())).await,
             Next::End(Bye::Stopping) => {
-                end(&mut socket, Some((RESTART, "the service restarts"))).await;
+                end(&mut socket, quiet, Some((GOING_AWAY, "the service restarts"))).await;
                 return "stopping";
             }
             Next::End(Bye::Unauthorized) => {
-                end(&mut socket, Some((UNAUTHORIZED, "the token is not valid any more"))).await;
+                end(&mut socket, quiet, Some((UNAUTHORIZED, "the token is not valid any more"))).await;
                 return "unauthorized";
             }
         };
@@ -158,8 +155,8 @@ async fn watch(mut socket: WebSocket, mut listener: Listener, watcher: &Watcher)
 }
 
 /// Sends one message, in time or not at all.
-async fn send(socket: &mut WebSocket, message: Message) -> Result<(), &'static str> {
-    match timeout(SLOW, socket.send(message)).await {
+async fn send(socket: &mut WebSocket, quiet: Quiet, message: Message) -> Result<(), &'static str> {
+    match timeout(quiet.slow, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err("gone"),
         Err(_) => {
@@ -170,10 +167,10 @@ async fn send(socket: &mut WebSocket, message: Message) -> Result<(), &'static s
 }
 
 /// Says why it ends, and waits a moment for the other side, so that the words arrive.
-async fn end(socket: &mut WebSocket, why: Option<(u16, &'static str)>) -> &'static str {
+async fn end(socket: &mut WebSocket, quiet: Quiet, why: Option<(u16, &'static str)>) -> &'static str {
     if let Some((code, reason)) = why {
         let close = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        if send(socket, Message::Close(Some(close))).await.is_err() {
+        if send(socket, quiet, Message::Close(Some(close))).await.is_err() {
             return "gone";
         }
     }

@@ -49,7 +49,7 @@ pub(super) async fn open(
         (None, Some(id)) => Some(seq_of(id).ok_or_else(bad_cursor)?),
         (None, None) => None,
     };
-    let listener = services.feed.listen(&watcher.merchant, after).await?;
+    let listener = services.feed.listen(&watcher.merchant, after).await?.of(watcher.person.as_deref());
     let listener = match subject {
         Some(subject) => listener.about(subject),
         None => listener,

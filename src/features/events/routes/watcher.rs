@@ -6,7 +6,10 @@ use axum::{
 };
 
 use crate::{
-    features::Services,
+    features::{
+        Services,
+        merchants::caller::{Actor, Caller},
+    },
     platform::{
         auth::{Again, Merchant},
         http::{Kind, Problem},
@@ -17,6 +20,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Watcher {
     pub(super) merchant: String,
+    /// The person who has signed in, if it is one.
+    pub(super) person: Option<String>,
     parts: Parts,
     services: Services,
 }
@@ -39,7 +44,11 @@ impl FromRequestParts<Services> for Watcher {
         let mut again = parts.clone();
         again.extensions.insert(Again);
         let merchant = Merchant::from_request_parts(&mut parts, services).await?.user_id;
-        Ok(Self { merchant, parts: again, services: services.clone() })
+        let person = match parts.extensions.get::<Caller>().map(|caller| &caller.actor) {
+            Some(Actor::Person { id, .. }) => Some(id.clone()),
+            _ => None,
+        };
+        Ok(Self { merchant, person, parts: again, services: services.clone() })
     }
 }
 

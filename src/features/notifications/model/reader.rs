@@ -10,7 +10,7 @@ use super::{Inbox, Notification, NotificationKind};
 use crate::{
     base::timestamp::Timestamp,
     features::merchants::{scope::Role, user::User},
-    platform::store::{Document, Index, id_and_version},
+    platform::store::{Document, Field, Index, id_and_version},
 };
 
 /// By which ways a member is told of one kind.
@@ -21,18 +21,23 @@ pub struct Channels {
     pub inbox: bool,
     /// By mail, together with others.
     pub email: bool,
+    /// By a text to the phone, together with others, in numbers alone.
+    #[serde(default)]
+    pub text: bool,
 }
 
 impl Channels {
     /// What a member of this role has who has chosen nothing: everything in the list; by mail what the role
-    /// can do something about.
+    /// can do something about, but for what the desk decides, of which owners have a mail at once; by text
+    /// nothing.
     #[must_use]
     pub fn default_of(kind: NotificationKind, role: Role) -> Self {
-        let lowest = match kind {
-            NotificationKind::EndpointDisabled => Role::Owner,
-            _ => Role::Staff,
+        let email = match kind {
+            NotificationKind::KycDecided => false,
+            NotificationKind::EndpointDisabled => role >= Role::Owner,
+            _ => role >= Role::Staff,
         };
-        Self { inbox: true, email: role >= lowest }
+        Self { inbox: true, email, text: false }
     }
 }
 
@@ -53,6 +58,11 @@ pub struct Reader {
     /// What was chosen, by kind, as text: an older binary may read one that it does not know.
     #[serde(default)]
     pub chosen: BTreeMap<String, Channels>,
+    /// When the last mark was set, and how many were unread then: told to the member's own streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marked_at: Option<Timestamp>,
+    #[serde(default)]
+    pub unread: i64,
     /// Those up to this number were mailed, or need not be.
     #[serde(default)]
     pub mailed_to: i64,
@@ -64,7 +74,7 @@ pub struct Reader {
 
 impl Document for Reader {
     const COLLECTION: &'static str = "notification_readers";
-    const INDEXES: &'static [Index] = &[];
+    const INDEXES: &'static [Index] = &[Index::on("marked", &[Field::time("markedAt")]).partial()];
 
     id_and_version!();
 }
@@ -80,6 +90,8 @@ impl Reader {
             read_to: 0,
             read: Vec::new(),
             chosen: BTreeMap::new(),
+            marked_at: None,
+            unread: 0,
             mailed_to: 0,
             mailed_at: None,
             extra: Map::new(),
@@ -166,14 +178,14 @@ mod tests {
     fn mails_go_to_those_who_can_do_something() {
         let of = |kind, role| Channels::default_of(kind, role);
         for kind in NotificationKind::ALL {
-            assert!(
-                of(kind, Role::Viewer).inbox && !of(kind, Role::Viewer).email && of(kind, Role::Owner).email
-            );
-            let webhooks = kind == NotificationKind::EndpointDisabled;
-            assert_eq!(of(kind, Role::Staff).email, !webhooks);
+            assert!(of(kind, Role::Viewer).inbox && !of(kind, Role::Viewer).email);
+            let (webhooks, kyc) =
+                (kind == NotificationKind::EndpointDisabled, kind == NotificationKind::KycDecided);
+            // Of a decision owners are mailed at once, and not a second time.
+            assert_eq!((of(kind, Role::Owner).email, of(kind, Role::Staff).email), (!kyc, !kyc && !webhooks));
         }
         let mut reader = reader();
-        let none = Channels { inbox: false, email: false };
+        let none = Channels { inbox: false, email: false, text: false };
         reader.chosen.insert("message".to_owned(), none);
         assert_eq!(reader.channels(NotificationKind::Message, Role::Owner), none);
         assert!(reader.channels(NotificationKind::OrderFailed, Role::Owner).email);

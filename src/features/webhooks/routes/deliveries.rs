@@ -10,7 +10,7 @@ use super::{Id, TAG};
 use crate::{
     base::timestamp::Timestamp,
     features::webhooks::{
-        Webhooks,
+        Webhooks, examples,
         model::Delivery,
         request::{DEFAULT_LIMIT, DeliveriesQuery},
         views::{DeliveryList, DeliveryResponse},
@@ -19,7 +19,7 @@ use crate::{
         auth::Merchant,
         http::{
             Problem, ValidQuery, answer,
-            cursor::{bad_cursor, read_cursor, write_cursor},
+            cursor::{Cursors, bad_cursor},
         },
         store::{Cursor, Key},
     },
@@ -43,22 +43,24 @@ pub(super) fn accepted(delivery: Delivery) -> Response {
     operation_id = "listWebhookDeliveries",
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`"), DeliveriesQuery),
     responses(
-        (status = 200, description = "One page", body = DeliveryList),
+        (status = 200, description = "One page", body = DeliveryList,
+            example = json!(examples::deliveries())),
         (status = 400, description = "An unknown or bad parameter, or a foreign cursor"),
         (status = 404, description = "No endpoint of yours has this id"),
     ))]
 pub(super) async fn list_deliveries(
     State(webhooks): State<Webhooks>,
+    State(cursors): State<Cursors>,
     merchant: Merchant,
     Id(id): Id,
     ValidQuery(query): ValidQuery<DeliveriesQuery>,
 ) -> Result<Response, Problem> {
     let bound = ("webhook-deliveries", &merchant.user_id, &id, query.state);
-    let after = query.cursor.as_deref().map(|text| place(&read_cursor(&bound, text)?)).transpose()?;
+    let after = query.cursor.as_deref().map(|text| place(&cursors.read(&bound, text)?)).transpose()?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     let page = webhooks.deliveries(&merchant.user_id, &id, query.state, after, limit).await?;
     let next_cursor = page.next.as_ref().and_then(|next| match next.key {
-        Key::Time(at) => Some(write_cursor(&bound, &format!("{} {}", at.as_millis(), next.id))),
+        Key::Time(at) => Some(cursors.write(&bound, &format!("{} {}", at.as_millis(), next.id))),
         _ => None,
     });
     let data = page.docs.into_iter().map(Into::into).collect();
@@ -75,7 +77,8 @@ fn place(text: &str) -> Result<Cursor, Problem> {
 #[utoipa::path(get, path = "/v1/webhook-deliveries/{id}", tag = TAG, operation_id = "getWebhookDelivery",
     params(("id" = String, Path, description = "The delivery's id, `whd_…`")),
     responses(
-        (status = 200, description = "The delivery", body = DeliveryResponse),
+        (status = 200, description = "The delivery", body = DeliveryResponse,
+            example = json!(examples::delivered())),
         (status = 404, description = "No delivery of yours has this id"),
     ))]
 pub(super) async fn get_delivery(
@@ -95,7 +98,7 @@ pub(super) async fn get_delivery(
     params(("id" = String, Path, description = "The delivery's id, `whd_…`")),
     responses(
         (status = 202, description = "To be sent", body = DeliveryResponse, headers(
-            ("Location" = String, description = "The delivery"))),
+            ("Location" = String, description = "The delivery")), example = json!(examples::resent())),
         (status = 404, description = "No delivery of yours has this id"),
         (status = 409, description = "The endpoint is paused or disabled"),
     ))]
