@@ -20,7 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::installation::Installation;
 pub use self::{
-    routes::{BODY_LIMIT, document},
+    routes::{BODY_LIMITS, document},
     worker::Worker,
 };
 pub use crate::provider::parcelx::client::install_crypto;
@@ -44,7 +44,7 @@ use crate::{
             self, Guard, Keys, Merchants, People as Members, guard::Table, key::Mode, session::RefreshTokens,
         },
         messages::{self, Messages},
-        notifications::{self, Notifications},
+        notifications::{self, Notifications, marks::Marks},
         operations::{self, Operations},
         orders::{
             self,
@@ -56,11 +56,12 @@ use crate::{
         workers,
     },
     platform::{
-        auth::{Authenticator, Passwords, Tokens},
-        config::{Config, ConfigError},
+        auth::{Authenticator, Cost, Passwords, Tokens},
+        config::{Config, ConfigError, PasswordCost},
         files::{Files, FilesError, ProbeError},
         http::{
             Proxies,
+            cursor::Cursors,
             limits::{self, Limiter},
         },
         outbound::OutboundError,
@@ -139,6 +140,8 @@ pub struct App {
     /// What was asked of the provider, and how it ended.
     pub logs: ProviderLogs,
     pub state: Services,
+    /// Of the password hashes that this process makes.
+    pub cost: Cost,
     /// Keeps `clock` by the database's, as long as anybody has it.
     _time: Option<Arc<DropGuard>>,
     /// Shares what is left of the limits with other processes, likewise.
@@ -177,7 +180,17 @@ impl App {
     /// [`AppError`], with what to mend.
     pub async fn open(config: Config, env: ProviderEnv, clock: Clock) -> Result<Self, AppError> {
         let secret = config.jwt_secret()?;
-        Box::pin(Self::with_key(config, env, clock, &secret)).await
+        Box::pin(Self::with_key(config, env, clock, &secret, PasswordCost::Least)).await
+    }
+
+    /// [`App::open`] for a process in which people sign in: what a hash of a password costs is measured once
+    /// nothing else can refuse the start.
+    ///
+    /// # Errors
+    /// [`AppError`], with what to mend.
+    pub async fn open_for_people(config: Config, env: ProviderEnv, clock: Clock) -> Result<Self, AppError> {
+        let (secret, cost) = (config.jwt_secret()?, config.auth.password_cost);
+        Box::pin(Self::with_key(config, env, clock, &secret, cost)).await
     }
 
     /// [`App::open`] for a process that answers no merchant and so needs no key of theirs.
@@ -189,7 +202,8 @@ impl App {
         env: ProviderEnv,
         clock: Clock,
     ) -> Result<Self, AppError> {
-        Box::pin(Self::with_key(config, env, clock, &SecretString::from(ids::secret()))).await
+        Box::pin(Self::with_key(config, env, clock, &SecretString::from(ids::secret()), PasswordCost::Least))
+            .await
     }
 
     async fn with_key(
@@ -197,6 +211,7 @@ impl App {
         env: ProviderEnv,
         clock: Clock,
         key: &SecretString,
+        cost: PasswordCost,
     ) -> Result<Self, AppError> {
         let tokens = Tokens::new(key, clock.clone());
         let store = Store::open(&config.store.url).await?;
@@ -208,6 +223,10 @@ impl App {
             installation: Some(installation::of(&store, clock.now()).await?),
         };
         let queue = Queue::open(&config.queue.url, clock.clone(), options).await?;
+        let cost = match cost {
+            PasswordCost::Measured => Cost::measured().await,
+            PasswordCost::Least => Cost::LEAST,
+        };
         let producer = Producer::new(Arc::clone(&queue.broker));
         let policies = config.policies();
         let orders = OrderService::new(store.clone(), producer.clone(), clock.clone(), env, policies);
@@ -216,9 +235,17 @@ impl App {
         let accounts = Accounts::new(store.clone(), clock.clone(), env);
         let merchants = Merchants::new(store.clone(), clock.clone());
         let keys = Keys::new(store.clone(), clock.clone(), Mode::of(env));
-        let mails = Mails::new(store.clone(), producer.clone(), clock.clone(), config.policies());
-        let refresh = RefreshTokens::new(key);
-        let people = Members::new(store.clone(), clock.clone(), mails.clone(), tokens.clone(), refresh);
+        let mails = Mails::new(store.clone(), producer.clone(), clock.clone(), &config);
+        let limiter = Limiter::new(config.limits.quotas(), clock.clone());
+        let people = Members::new(merchants::people::Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            mails: mails.clone(),
+            tokens: tokens.clone(),
+            refresh: RefreshTokens::new(key),
+            limiter: limiter.clone(),
+            cost,
+        });
         let kyc = Kyc::new(kyc::Parts {
             store: store.clone(),
             clock: clock.clone(),
@@ -228,7 +255,6 @@ impl App {
             mails,
             required: config.kyc.required && env == ProviderEnv::Live,
         });
-        let limiter = Limiter::new(config.limits.quotas(), clock.clone());
         let shared = queue.marks.clone().map(|marks| Arc::new(limits::share(&limiter, marks)));
         let proxies = Proxies::new(config.http.proxies.clone());
         let guard = Guard {
@@ -254,6 +280,7 @@ impl App {
             kyc,
             proxies,
             limiter,
+            cursors: Cursors::new(key),
             accounts: accounts.clone(),
             store: store.clone(),
             clock: clock.clone(),
@@ -267,7 +294,12 @@ impl App {
                 clock.clone(),
                 config.webhook_rules(env == ProviderEnv::Simulator),
             ),
-            feed: live::feed(Events::new(store.clone()), messages.typing().clone(), CancellationToken::new()),
+            feed: live::feed(
+                Events::new(store.clone()),
+                messages.typing().clone(),
+                Marks::new(store.clone(), clock.clone()),
+                CancellationToken::new(),
+            ),
             messages,
             notifications: Notifications::new(store.clone(), clock.clone()),
             tickets: Tickets::new(store.clone(), clock.clone()),
@@ -281,6 +313,7 @@ impl App {
             accounts,
             logs,
             state,
+            cost,
             _time: time,
             _shared: shared,
         })
@@ -324,7 +357,7 @@ impl App {
     pub fn people(&self) -> People {
         People {
             users: Users::new(self.store.clone(), self.clock.clone()),
-            passwords: Passwords::default(),
+            passwords: Passwords::default().costing(self.cost),
             audit: Audit::new(self.store.clone(), self.clock.clone()),
         }
     }

@@ -32,9 +32,12 @@ use std::{
 use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
-use crate::platform::{
-    config::{Config, ConfigError},
-    telemetry,
+use crate::{
+    base::visible::harmless,
+    platform::{
+        config::{Config, ConfigError},
+        telemetry,
+    },
 };
 
 const EXAMPLES: &str = "\
@@ -93,7 +96,7 @@ enum Command {
     Review(review::Command),
     /// People who may use the dashboard: list, add, passwd, disable, enable, reset-totp.
     Admin(admin::Args),
-    /// Merchants: add, list, suspend and resume them.
+    /// Merchants: add, list, suspend, resume and erase them; their KYC.
     Merchant(merchant::Args),
     /// Bulk work of the dashboard: list, show, pause, resume, cancel.
     Operation(operation::Args),
@@ -225,7 +228,7 @@ fn explain(error: &anyhow::Error) -> String {
 
 /// Prints a line to standard error, after the log lines so far. Never waits for whoever reads it.
 fn complain(line: &str) {
-    telemetry::write_line(format!("{line}\n").into_bytes());
+    telemetry::write_line(format!("{}\n", shown(line)).into_bytes());
     telemetry::flush();
 }
 
@@ -234,7 +237,12 @@ fn complain(line: &str) {
 /// # Errors
 /// Fails if it is closed, as after `| head`.
 fn say(line: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{line}")
+    writeln!(io::stdout(), "{}", shown(line))
+}
+
+/// A text of lines as a terminal may have it: some of it was written by others, and long ago.
+fn shown(text: &str) -> String {
+    text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
 }
 
 /// Prints what has happened. The program goes on even if that fails.

@@ -14,7 +14,7 @@ pub use crate::features::events::feed::Feed;
 use crate::features::{
     events::{
         Event, Events,
-        feed::{Beside, Frame, Source},
+        feed::{Beside, Frame, Quiet, Source},
         live,
     },
     messages::Typing,
@@ -51,6 +51,7 @@ pub fn feed(events: Events, watched: Watched, typing: Typing, draining: Cancella
         behind: BEHIND,
         most: MOST,
         most_of_room: MOST,
+        quiet: Quiet::default(),
     };
     Feed::new(events, source, draining)
 }

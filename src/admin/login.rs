@@ -110,12 +110,16 @@ impl Logins {
             self.throttle.withdrawn(name, caller.address);
             return Err(LoginError::CodeWanted);
         }
+        let renewal = self.passwords.renewal(&user.password, password).await;
         let mut right = !user.wants_code();
         let user = self.users.update(name, |user| {
             if let Some(totp) = user.totp.as_mut().filter(|totp| totp.confirmed) {
                 right = code.is_some_and(|code| totp.takes(code, now));
             }
             user.last_login_at = right.then_some(now).or(user.last_login_at);
+            if let Some(renewal) = renewal.as_ref().filter(|_| right) {
+                renewal.renew(&mut user.password);
+            }
             right
         });
         let user = user.await.map_err(store_error)?;

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 use validator::Validate;
 
-pub use crate::platform::http::cursor::{bad_cursor, read_cursor, write_cursor};
+pub use crate::platform::http::cursor::{Cursors, bad_cursor};
 use crate::platform::http::{Kind, Problem, ValidQuery};
 
 /// How many a page has when nothing is said, and at most.

@@ -3,6 +3,8 @@
 pub mod accounts;
 pub mod audit;
 pub mod document;
+pub mod erasure;
+pub mod event_failures;
 pub mod events;
 pub mod failures;
 pub mod jobs;
@@ -69,7 +71,9 @@ fn handlers() -> OpenApiRouter<AdminState> {
         .merge(operations::routes())
         .merge(failures::routes())
         .merge(webhooks::routes())
+        .merge(event_failures::routes())
         .merge(merchants::routes())
+        .merge(erasure::routes())
         .merge(kyc::routes())
 }
 

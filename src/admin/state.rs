@@ -19,7 +19,7 @@ use crate::{
         desk::Desk,
         events::Events,
         kyc::Kyc,
-        merchants::{Keys, Merchants, People as Members},
+        merchants::{Erasure, Keys, Merchants, People as Members},
         messages::Messages,
         operations::Operations,
         orders::service::{OrderService, review::ReviewService},
@@ -29,8 +29,9 @@ use crate::{
         workers::Workers,
     },
     platform::{
-        auth::{Passwords, Throttle},
+        auth::{Cost, Passwords, Throttle},
         config::{Admin as Settings, Networks},
+        http::cursor::Cursors,
         queue::Queue,
         store::Store,
     },
@@ -63,7 +64,9 @@ pub struct AdminState {
     /// Who works for merchants, and their keys.
     pub members: Members,
     pub keys: Keys,
+    pub erasure: Erasure,
     pub messages: Messages,
+    pub cursors: Cursors,
     pub edge: Edge,
     pub env: ProviderEnv,
     pub draining: CancellationToken,
@@ -88,9 +91,12 @@ pub struct Parts<'a> {
     pub members: Members,
     pub keys: Keys,
     pub messages: Messages,
+    pub cursors: Cursors,
     /// Asked by those who decide on orders.
     pub carrier: Arc<dyn Carrier>,
     pub env: ProviderEnv,
+    /// Of new password hashes.
+    pub cost: Cost,
     pub settings: &'a Settings,
     pub user_header: Option<http::HeaderName>,
     /// Ends streams.
@@ -105,7 +111,7 @@ impl AdminState {
         let audit = Audit::new(store.clone(), clock.clone());
         let users = Users::new(store.clone(), clock.clone());
         let sessions = Sessions::new(store.clone(), clock.clone(), lives);
-        let passwords = Passwords::default();
+        let passwords = Passwords::default().costing(parts.cost);
         let workers = Workers::new(store.clone(), clock.clone());
         let watched = Watched {
             queue: queue.clone(),
@@ -135,6 +141,7 @@ impl AdminState {
                 parts.draining.clone(),
             ),
             edge: Edge { proxies: parts.settings.proxies.clone(), user_header: parts.user_header },
+            erasure: Erasure::new(store.clone(), clock.clone(), parts.merchants.clone(), parts.kyc.clone()),
             store,
             clock,
             queue,
@@ -148,6 +155,7 @@ impl AdminState {
             members: parts.members,
             keys: parts.keys,
             messages: parts.messages,
+            cursors: parts.cursors,
             records: parts.records,
             env: parts.env,
             draining: parts.draining,

@@ -118,6 +118,8 @@ pub const TABLE: &[Row] = &[
     // Webhooks
     get("/webhook-deliveries", Needs::Right(Read)),
     post("/webhook-deliveries/{id}/resend", Needs::Right(JobManage)),
+    get("/event-failures", Needs::Right(Read)),
+    post("/event-failures/{id}/retry", Needs::Right(JobManage)),
     // Who merchants are
     get("/merchants", Needs::Right(Read)),
     post("/merchants", Needs::Right(MerchantManage)),
@@ -125,6 +127,7 @@ pub const TABLE: &[Row] = &[
     post("/merchants/{merchantId}/suspend", Needs::Right(MerchantManage)),
     post("/merchants/{merchantId}/resume", Needs::Right(MerchantManage)),
     post("/merchants/{merchantId}/owners", Needs::Right(MerchantManage)),
+    post("/merchants/{merchantId}/erase", Needs::Right(Reveal)),
     get("/kyc", Needs::Right(Read)),
     get("/kyc/{merchantId}", Needs::Right(Read)),
     post("/kyc/{merchantId}/approve", Needs::Right(KycDecide)),

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use secrecy::SecretString;
 use serde_json::Value;
 
 use super::{AppError, worker::settings};
@@ -38,13 +39,14 @@ pub struct Said {
 }
 
 impl CallsByHand {
-    /// Calls of `account` that may take `timeout` and are read by `words`, on records at the store `url`.
+    /// Calls of `account` that may take `timeout`, go through `proxy` and are read by `words`, on records at
+    /// the store `url`.
     ///
     /// # Errors
     /// [`AppError`], with what to mend.
     pub async fn open(
         account: Account,
-        (timeout, words): (Duration, Words),
+        (timeout, proxy, words): (Duration, Option<SecretString>, Words),
         url: &str,
         clock: Clock,
     ) -> Result<Self, AppError> {
@@ -52,7 +54,7 @@ impl CallsByHand {
         store.prepare::<RequestLog>().await?;
         store.prepare::<OutcomeLog>().await?;
         let logs = ProviderLogs::new(store, clock.clone());
-        let settings = settings(account, timeout, &[], words);
+        let settings = settings(account, timeout, &[], (words, proxy));
         let carrier = Arc::new(ParcelXClient::new(settings, logs.clone(), clock, Protection::default())?);
         Ok(Self { carrier, logs })
     }

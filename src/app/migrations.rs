@@ -3,6 +3,7 @@
 use super::collections;
 use crate::{
     base::timestamp::Timestamp,
+    features::orders::model::Order,
     platform::store::{
         Store, StoreError,
         migrations::{self, Step},
@@ -11,11 +12,18 @@ use crate::{
 };
 
 /// Every step there ever was, in its order. A new one is a line here.
-pub const STEPS: &[Step] = &[Step {
-    number: 1,
-    name: "answers that were no JSON say payloadIs",
-    make: |store| Box::pin(earlier::name_payloads(store)),
-}];
+pub const STEPS: &[Step] = &[
+    Step {
+        number: 1,
+        name: "answers that were no JSON say payloadIs",
+        make: |store| Box::pin(earlier::name_payloads(store)),
+    },
+    Step {
+        number: 2,
+        name: "orders say since when they are failed, and their last step how far a cancellation was",
+        make: |store| Box::pin(migrations::rewrite_readable::<Order>(store, Order::complete)),
+    },
+];
 
 /// Makes collections and indexes that are missing.
 ///

@@ -5,7 +5,7 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    features::{Feature, Services},
+    features::{Feature, Services, kyc},
     platform::http::{
         health::{self, About},
         openapi, problem,
@@ -13,8 +13,21 @@ use crate::{
     provider::carrier::ProviderEnv,
 };
 
-/// Largest request body.
-pub const BODY_LIMIT: usize = 256 * 1024;
+/// The largest request body, in bytes, by how a route begins: the first row that fits counts.
+pub const BODY_LIMITS: &[(&str, usize)] = &[
+    ("/v1/kyc/documents/", kyc::content::LARGEST),
+    // What people type about themselves and theirs, before they have signed in, too.
+    ("/auth/", SMALL),
+    ("/v1/me", SMALL),
+    ("/v1/members", SMALL),
+    ("/v1/api-keys", SMALL),
+    ("/v1/notifications", SMALL),
+    ("/v1/stream-tickets", SMALL),
+    ("/v1/webhook-endpoints", SMALL),
+    ("/admin/api/login", SMALL),
+    ("", 256 * 1024),
+];
+const SMALL: usize = 16 * 1024;
 
 /// The parts of the document that no feature owns, below those of the features.
 const TAGS: [(&str, &str); 2] = [
@@ -83,6 +96,14 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_limit_of_bodies_is_that_of_a_route() {
+        let document = serde_json::to_value(super::document()).unwrap();
+        for (begins, _) in super::BODY_LIMITS.iter().filter(|(begins, _)| !begins.starts_with("/admin/")) {
+            assert!(object(&document["paths"]).keys().any(|path| path.starts_with(begins)), "{begins}");
         }
     }
 

@@ -6,7 +6,7 @@ use axum::{Router, middleware::from_fn_with_state};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    App, AppError, BODY_LIMIT, features, queues,
+    App, AppError, BODY_LIMITS, features, queues,
     routes::{about, routes},
 };
 use crate::{
@@ -14,6 +14,8 @@ use crate::{
     features::{
         Services,
         events::{Events, live},
+        merchants::routes::pages,
+        notifications::marks::Marks,
         provider_accounts,
     },
     platform::http::{
@@ -60,13 +62,14 @@ impl App {
     fn public(&self, draining: CancellationToken) -> Router {
         let health = health::routes(self.about(), self.checks(false), draining.clone());
         // Streams end with the process that has them open.
-        let feed =
-            live::feed(Events::new(self.store.clone()), self.state.messages.typing().clone(), draining);
+        let marks = Marks::new(self.store.clone(), self.clock.clone());
+        let typing = self.state.messages.typing().clone();
+        let feed = live::feed(Events::new(self.store.clone()), typing, marks, draining);
         let state = Services { feed, ..self.state.clone() };
         let (router, document) = routes(features(), health).with_state(state).split_for_parts();
         let open = (self.state.limiter.clone(), self.state.proxies.clone());
-        let router =
-            router.merge(openapi::docs(document).layer(from_fn_with_state(open, limits::by_address)));
+        let pages = openapi::docs(document).merge(pages::router());
+        let router = router.merge(pages.layer(from_fn_with_state(open, limits::by_address)));
         match cors::layer(&self.config.http.origins) {
             Some(cors) => router.method_not_allowed_fallback(middleware::method_not_allowed).layer(cors),
             None => router,
@@ -90,8 +93,10 @@ impl App {
             merchants: self.state.merchants.clone(),
             members: self.state.people.clone(),
             keys: self.state.keys.clone(),
+            cursors: self.state.cursors.clone(),
             carrier,
             env: self.env,
+            cost: self.cost,
             settings: &self.config.admin,
             user_header: self.config.admin_user_header(),
             draining,
@@ -100,7 +105,7 @@ impl App {
     }
 
     fn wrapped(&self, router: Router) -> Router {
-        let limits = Limits { body: BODY_LIMIT, timeout: self.config.http.timeout.get() };
+        let limits = Limits { bodies: BODY_LIMITS, timeout: self.config.http.timeout.get() };
         middleware::apply(router, &limits, self.clock.clone())
     }
 
@@ -108,22 +113,25 @@ impl App {
     pub fn health_router(&self, draining: CancellationToken) -> Router {
         let checks = self.checks(true);
         let (router, _) = health::routes(self.about(), checks, draining).split_for_parts();
-        let limits = Limits { body: 0, timeout: self.config.http.timeout.get() };
+        let limits = Limits { bodies: &[], timeout: self.config.http.timeout.get() };
         middleware::apply(router, &limits, self.clock.clone())
     }
 
     /// Without its queue an API takes orders all the same, and their outbox brings their jobs later.
     fn checks(&self, needs_queue: bool) -> Vec<(&'static str, health::Check)> {
         let (store, queue, accounts) = (self.store.clone(), self.queue.clone(), self.accounts.clone());
+        let (written, worked) = (self.store.clone(), self.queue.clone());
+        let store = health::check("store", move || {
+            let store = store.clone();
+            async move { store.ping().await.map_err(|e| e.to_string()) }
+        });
+        let queue = health::check_if(needs_queue, "queue", move || {
+            let queue = queue.clone();
+            async move { queue.inspect.ping().await.map_err(|e| e.to_string()) }
+        });
         vec![
-            health::check("store", move || {
-                let store = store.clone();
-                async move { store.ping().await.map_err(|e| e.to_string()) }
-            }),
-            health::check_if(needs_queue, "queue", move || {
-                let queue = queue.clone();
-                async move { queue.inspect.ping().await.map_err(|e| e.to_string()) }
-            }),
+            health::vital(store, move || written.is_dead()),
+            health::vital(queue, move || worked.inspect.is_dead()),
             // Orders are taken all the same, and booked when the hold is over.
             health::note("account", move || {
                 let accounts = accounts.clone();

@@ -140,6 +140,11 @@ mod tests {
                 panic!("it started")
             };
             assert_eq!((told.as_str(), offset(&clock)), (words, 0));
+            let line = AppError::Clock(told).to_string();
+            assert_eq!(
+                line,
+                format!("this machine's clock is {words} the database's: set it, for instance by NTP")
+            );
         }
         for secs in [300, -300, 31] {
             let clock = Clock::system();

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{App, AppError, JOB, PASS, collections, features, keep, queues};
@@ -20,7 +22,7 @@ use crate::{
     platform::{
         config::{Account, Lookup, Words},
         outbound::Outbound,
-        outbox::{self, Lease, Times, Walker},
+        outbox::{self, Lease, Shut, Times, Walker},
         queue::{QueueError, registry::Registry, runner::Runner},
         store::StoreError,
     },
@@ -56,8 +58,22 @@ impl App {
             grace: outbox.grace.get(),
             every: outbox.every.get(),
         };
-        let walker = Walker::new(self.store.within(PASS), self.queue.clone(), self.clock.clone(), times);
+        let walker = Walker::new(self.store.within(PASS), self.queue.clone(), self.clock.clone(), times)
+            .told_by(self.shut());
         collections().fold(walker, |walker, collection| collection.walked_by(walker, self.config.policies()))
+    }
+
+    /// For what the account is held, if that shuts a queue.
+    fn shut(&self) -> Shut {
+        let (accounts, queues) = (self.accounts.clone(), Arc::new(queues()));
+        Arc::new(move |queue: &'static str| -> BoxFuture<'static, Option<String>> {
+            let (accounts, queues) = (accounts.clone(), Arc::clone(&queues));
+            Box::pin(async move {
+                let needs = queues.iter().find(|(name, _)| *name == queue).map(|(_, needs)| *needs)?;
+                let hold = accounts.recent_hold().await.filter(|hold| needs.forbid(hold.kind))?;
+                Some(hold.kind.as_str().to_owned())
+            })
+        })
     }
 
     /// What says when the jobs of this process may call the provider.
@@ -86,7 +102,8 @@ impl App {
     fn parcelx(&self, account: Account, protection: Protection) -> Result<Arc<dyn Carrier>, ClientError> {
         let hosts = self.config.parcelx.label_hosts.get();
         let words = self.config.parcelx.words.clone();
-        let settings = settings(account, self.config.call_timeout(), hosts, words);
+        let proxy = self.config.proxy();
+        let settings = settings(account, self.config.call_timeout(), hosts, (words, proxy));
         let logs = ProviderLogs::new(self.store.within(JOB), self.clock.clone());
         let client = ParcelXClient::new(settings, logs, self.clock.clone(), protection)?;
         Ok(Arc::new(client))
@@ -94,7 +111,7 @@ impl App {
 
     fn mails(&self) -> Mails {
         let (store, producer) = (self.store.within(PASS), self.state.producer.clone());
-        Mails::new(store, producer, self.clock.clone(), self.config.policies())
+        Mails::new(store, producer, self.clock.clone(), &self.config)
     }
 
     /// The carrier that people who decide on orders ask about `account`'s shipments.
@@ -173,7 +190,7 @@ pub(super) fn settings(
     account: Account,
     timeout: Duration,
     label_hosts: &[String],
-    words: Words,
+    (words, proxy): (Words, Option<SecretString>),
 ) -> Settings {
     Settings {
         label_hosts: LabelHosts::new(account.base_url.clone(), label_hosts),
@@ -181,6 +198,7 @@ pub(super) fn settings(
         access_key: account.access_key,
         secret_key: account.secret_key,
         timeout,
+        proxy,
         words: Arc::new(words),
     }
 }

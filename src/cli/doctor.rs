@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 use super::open::{open, place};
 use crate::{
     app::App,
-    features::{orders::model::Order, provider_accounts::standing},
+    features::{kyc::KycError, orders::model::Order, provider_accounts::standing},
     platform::{
         config::Config,
+        files::FilesError,
         outbox::{Dispatched, LeaseDocument},
         store::{Order as Sort, Query, Store},
     },
@@ -25,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const COUNTED: usize = 1000;
 /// Most pages of open orders that are read.
 const PAGES: usize = 20;
+/// Keys of files that are named.
+const NAMED: usize = 3;
 
 pub(super) async fn sweep(config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
@@ -100,6 +103,7 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let mut found = Findings::default();
     database(&app, &mut found).await?;
     orders(&app, &mut found).await?;
+    files(&app, &mut found).await;
     let open = queues(&app, &mut found).await?;
     examine(&app, &mut found).await.context("queue")?;
     workers(&app, open, &mut found).await?;
@@ -163,6 +167,48 @@ async fn orders(app: &App, found: &mut Findings) -> anyhow::Result<()> {
     }
     found.facts.insert("accounts".to_owned(), Value::Object(accounts));
     Ok(())
+}
+
+/// What is kept for the KYC of merchants, and what of it belongs to none: nobody erases that by itself.
+async fn files(app: &App, found: &mut Findings) {
+    let strays = match app.state.kyc.strays().await {
+        Ok(strays) => strays,
+        // None are kept here.
+        Err(KycError::Files(FilesError::Unset)) => return,
+        Err(error) => {
+            let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            found.attention.push(format!("files.url: the files cannot be looked at: {why}"));
+            return;
+        }
+    };
+    found.add("files", format!("files      {}", strays.files), strays.files);
+    found.facts.insert("strayFiles".to_owned(), strays.keys.len().into());
+    if !strays.keys.is_empty() {
+        found.attention.push(format!(
+            "{} files belong to no KYC, and nobody erases them ({}): docs/operations.md, Backups",
+            strays.keys.len(),
+            named(&strays.keys)
+        ));
+    }
+}
+
+/// The first keys that are of our making: in another somebody's name may stand.
+fn named(keys: &[String]) -> String {
+    let ours: Vec<_> = keys.iter().filter(|key| is_ours(key)).map(String::as_str).collect();
+    let first: Vec<_> = ours.iter().take(NAMED).copied().collect();
+    let more = keys.len() - first.len();
+    match (first.is_empty(), more) {
+        (false, 0) => first.join(", "),
+        (false, more) => format!("{} and {more} more", first.join(", ")),
+        (true, _) => "of names that are not ours".to_owned(),
+    }
+}
+
+fn is_ours(key: &str) -> bool {
+    let (file, number) = key.split_once('#').unwrap_or((key, ""));
+    let id = file.strip_prefix("kyc/fil_").or_else(|| file.strip_prefix("probe/")).unwrap_or_default();
+    let hex = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    hex && number.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Gives how many jobs are not finished.

@@ -132,8 +132,8 @@ pub(super) async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
     let (clock, stop) = (Clock::system(), super::signals::stop_on_signals()?);
     let scratch = Scratch(config.data_folder().join(format!("probe-{}", ids::lease_token())));
     let url = format!("sqlite:{}", scratch.0.join("probe.db").display());
-    let reading = (config.call_timeout(), config.parcelx.words.clone());
-    let calls = CallsByHand::open(account, reading, &url, clock.clone()).await?;
+    let how = (config.call_timeout(), config.proxy(), config.parcelx.words.clone());
+    let calls = CallsByHand::open(account, how, &url, clock.clone()).await?;
     let recorder = Recorder::new(order.as_ref());
     super::say(
         &json!({ "probe": env!("CARGO_PKG_VERSION"), "account": at, "startedAt": clock.now() }).to_string(),

@@ -24,7 +24,7 @@ use crate::{
     base::{clock::Clock, ids},
     features::provider_accounts::Accounts,
     platform::{
-        config::{Account, Config, Provider, Role},
+        config::{Account, Config, Provider, Role, proxy_of_others},
         http::serve::{Edge, Stopping, serve_at},
         store::StoreError,
         telemetry,
@@ -183,7 +183,21 @@ fn started(config: &Config) -> anyhow::Result<CancellationToken> {
     stop_within(config.worker.drain.get() * 2 + config.http.linger.get() + MARGIN);
     telemetry::init(&config.log.level, config.log.format)?;
     telemetry::install();
+    tell_of_proxy(config);
     Ok(stop)
+}
+
+/// Through which proxy ParcelX is called: it must not be another one than is believed.
+fn tell_of_proxy(config: &Config) {
+    match (config.proxy_host(), proxy_of_others()) {
+        (Some(host), _) => tracing::info!(host, "ParcelX is called through the proxy {host}"),
+        (None, Some(name)) => {
+            tracing::warn!(
+                "{name} is set and not used: parcelx.proxy says through which proxy ParcelX is called"
+            );
+        }
+        (None, None) => {}
+    }
 }
 
 pub(super) async fn api(config: Config) -> anyhow::Result<()> {
@@ -282,12 +296,15 @@ pub(super) async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<Tcp
     let setting = match key {
         "http.bind" => "WAYBILL_HTTP__BIND=",
         "admin.bind" => "WAYBILL_ADMIN__BIND=",
+        "worker.bind" => "WAYBILL_WORKER__BIND=",
         _ => "--bind ",
     };
+    let port = address.port();
+    let other = SocketAddr::new(address.ip(), port.checked_add(100).unwrap_or(port.saturating_sub(100)));
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => anyhow!(
             "{key}: {address} is in use by another program: stop it, or choose another port \
-             ({setting}127.0.0.1:3100)"
+             ({setting}{other})"
         ),
         ErrorKind::PermissionDenied => {
             anyhow!("{key}: {address} may not be used by this user: choose a port from 1024 up")
@@ -324,9 +341,9 @@ fn lock(config: &Config) -> anyhow::Result<Option<File>> {
     }
 }
 
-/// Opens the databases; the error names the setting to change.
+/// Opens the databases, for a process in which people sign in; the error names the setting to change.
 async fn open(config: Config, env: ProviderEnv) -> anyhow::Result<App> {
-    let app = App::open(config, env, Clock::system()).await.map_err(explain)?;
+    let app = App::open_for_people(config, env, Clock::system()).await.map_err(explain)?;
     app.try_files().await?;
     Ok(app)
 }

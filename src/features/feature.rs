@@ -25,7 +25,7 @@ use crate::{
     base::clock::Clock,
     platform::{
         auth::{Authenticator, Tokens},
-        http::{Proxies, limits::Limiter},
+        http::{Proxies, cursor::Cursors, limits::Limiter},
         outbox::{Dispatched, Walker},
         queue::{
             job::Job,
@@ -55,6 +55,7 @@ pub struct Services {
     pub kyc: Kyc,
     pub proxies: Proxies,
     pub limiter: Limiter,
+    pub cursors: Cursors,
     pub orders: OrderService,
     pub accounts: Accounts,
     pub labels: Labels,

@@ -78,7 +78,11 @@ impl fmt::Debug for Settings {
 pub enum SimulatorError {
     #[error("the simulator's ledger {path} cannot be used: {source}", path = path.display())]
     Ledger { path: PathBuf, source: std::io::Error },
-    #[error("line {line} of {path} is not a line of a simulator's ledger: {reason}", path = path.display())]
+    #[error(
+        "line {line} of {path} is not a line of a simulator's ledger: {reason}; move the file away to go on \
+         without it: the simulator then knows none of the shipments in it",
+        path = path.display()
+    )]
     Line { path: PathBuf, line: usize, reason: String },
 }
 

@@ -13,7 +13,7 @@ use self::query::{AuditQuery, ExportQuery, Format};
 use crate::{
     admin::{
         export,
-        paging::{DEFAULT_LIMIT, ListQuery, Page, bad_cursor, read_cursor, write_cursor},
+        paging::{Cursors, DEFAULT_LIMIT, ListQuery, Page, bad_cursor},
         session::Admin,
         state::AdminState,
     },
@@ -111,15 +111,16 @@ impl From<AuditLine> for AuditView {
     ))]
 async fn list_audit(
     State(audit): State<Audit>,
+    State(cursors): State<Cursors>,
     ListQuery(query): ListQuery<AuditQuery>,
 ) -> Result<Response, Problem> {
     let AuditQuery { actor, action, target, from, to, limit, cursor } = query;
     let filter = AuditFilter { actor, action, target, from, to };
-    let after = cursor.as_deref().map(|text| place(&read_cursor(&filter, text)?)).transpose()?;
+    let after = cursor.as_deref().map(|text| place(&cursors.read(&filter, text)?)).transpose()?;
     let page = audit.search(&filter, after, limit.unwrap_or(DEFAULT_LIMIT)).await?;
     Ok(answer::ok(&Page {
         data: page.docs.into_iter().map(AuditView::from).collect(),
-        next_cursor: page.next.as_ref().and_then(|next| Some(write_cursor(&filter, &text(next)?))),
+        next_cursor: page.next.as_ref().and_then(|next| Some(cursors.write(&filter, &text(next)?))),
     }))
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     admin::{
-        paging::{DEFAULT_LIMIT, ListQuery, bad_cursor, read_cursor, write_cursor},
+        paging::{Cursors, DEFAULT_LIMIT, ListQuery, bad_cursor},
         rights::Right,
         session::Admin,
         state::AdminState,
@@ -29,7 +29,7 @@ use crate::{
     },
     platform::{
         http::{Kind, Problem, ValidJson, answer},
-        queue::{self, JobState, Mark},
+        queue::{self, JobState, Mark, retry::Backoff},
     },
     provider::carrier::redact,
 };
@@ -113,6 +113,7 @@ pub struct JobPage {
     ))]
 async fn list_jobs(
     State(queues): State<Queues>,
+    State(cursors): State<Cursors>,
     Path(queue): Path<String>,
     ListQuery(query): ListQuery<JobsQuery>,
 ) -> Result<Response, Problem> {
@@ -126,13 +127,13 @@ async fn list_jobs(
         to: query.to,
     };
     let bound = (&queue, &filter);
-    let after = query.cursor.as_deref().map(|cursor| place(&read_cursor(&bound, cursor)?)).transpose()?;
+    let after = query.cursor.as_deref().map(|cursor| place(&cursors.read(&bound, cursor)?)).transpose()?;
     known(&queues, &queue).await?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     let found = queues.search(&queue, &filter, after, limit).await.map_err(look_error)?;
     Ok(answer::ok(&JobPage {
         data: found.jobs.iter().map(JobView::from).collect(),
-        next_cursor: found.next.map(|next| write_cursor(&bound, &text(&next))),
+        next_cursor: found.next.map(|next| cursors.write(&bound, &text(&next))),
         searched: found.searched,
         stopped: found.stopped,
     }))
@@ -180,6 +181,16 @@ impl From<JobAction> for JobActionView {
     }
 }
 
+/// What was said of it when it was added.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JobOptions {
+    /// How often it may be tried; 0: another program did not say.
+    pub attempts: u32,
+    /// How long it waits between, in milliseconds, as BullMQ writes it.
+    #[schema(value_type = Object, example = json!({ "type": "fixed", "delay": 1000 }))]
+    pub backoff: Backoff,
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobDetail {
@@ -192,6 +203,7 @@ pub struct JobDetail {
     pub data_text: Option<String>,
     #[schema(value_type = Option<Object>)]
     pub return_value: Option<Value>,
+    pub options: JobOptions,
     pub logs: Vec<String>,
     /// Its last runs that did not complete it, oldest first.
     pub tries: Vec<RunView>,
@@ -224,6 +236,7 @@ async fn get_job(
         data_text: shown_data.is_none().then(|| shown::unreadable(&job.data)),
         data: shown_data,
         return_value: job.return_value.as_deref().map(shown::value),
+        options: JobOptions { attempts: job.attempts, backoff: job.backoff.clone() },
         logs: logs.iter().map(|line| redact::words(line)).collect(),
         tries: tries.into_iter().map(RunView::from).collect(),
         actions: queues.actions(&queue, &job, order.as_ref()).into_iter().map(Into::into).collect(),

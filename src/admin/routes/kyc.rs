@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     admin::{
-        paging::{DEFAULT_LIMIT, ListQuery, Page},
+        paging::{Cursors, DEFAULT_LIMIT, ListQuery, Page},
         session::{Admin, Reason},
         state::AdminState,
     },
@@ -69,13 +69,14 @@ pub struct DecisionBody {
     ))]
 async fn list_kyc(
     State(kyc): State<Kyc>,
+    State(cursors): State<Cursors>,
     ListQuery(query): ListQuery<KycQuery>,
 ) -> Result<Response, Problem> {
     let state = query.state.unwrap_or(KycState::Submitted);
     let bound = ("kyc", state.as_str());
-    let after = query.cursor.as_deref().map(|text| read_place(&bound, text)).transpose()?;
+    let after = query.cursor.as_deref().map(|text| read_place(&cursors, &bound, text)).transpose()?;
     let page = kyc.list(state, after, query.limit.unwrap_or(DEFAULT_LIMIT)).await?;
-    let next_cursor = page.next.as_ref().map(|next| write_place(&bound, next));
+    let next_cursor = page.next.as_ref().map(|next| write_place(&cursors, &bound, next));
     let data = page.docs.iter().map(DossierBrief::from).collect::<Vec<_>>();
     Ok(answer::ok(&Page { data, next_cursor }))
 }

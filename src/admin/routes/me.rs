@@ -134,7 +134,7 @@ pub struct WithPassword {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NewTotp {
-    /// In base 32, to be typed into an app.
+    /// In base 32 and blocks of four, to be typed into an app.
     pub secret: String,
     /// The same, as an app reads it from a picture.
     pub uri: String,

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     admin::{
-        paging::{DEFAULT_LIMIT, ListQuery, Page},
+        paging::{Cursors, DEFAULT_LIMIT, ListQuery, Page},
         session::{Admin, Reason},
         state::AdminState,
     },
@@ -158,12 +158,13 @@ pub(super) struct InviteOwner {
     ))]
 async fn list_merchants(
     State(merchants): State<Merchants>,
+    State(cursors): State<Cursors>,
     ListQuery(query): ListQuery<MerchantsQuery>,
 ) -> Result<Response, Problem> {
     let bound = ("merchants", query.state.map(Standing::as_str));
-    let after = query.cursor.as_deref().map(|text| read_place(&bound, text)).transpose()?;
+    let after = query.cursor.as_deref().map(|text| read_place(&cursors, &bound, text)).transpose()?;
     let page = merchants.list(query.state, after, query.limit.unwrap_or(DEFAULT_LIMIT)).await?;
-    let next_cursor = page.next.as_ref().map(|next| write_place(&bound, next));
+    let next_cursor = page.next.as_ref().map(|next| write_place(&cursors, &bound, next));
     let data = page.docs.into_iter().map(MerchantBrief::from).collect::<Vec<_>>();
     Ok(answer::ok(&Page { data, next_cursor }))
 }

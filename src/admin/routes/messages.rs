@@ -134,9 +134,9 @@ async fn list_waiting(
     ListQuery(query): ListQuery<DeadQuery>,
 ) -> Result<Response, Problem> {
     let bound = "waiting-threads";
-    let after = query.cursor.as_deref().map(|text| read_place(&bound, text)).transpose()?;
+    let after = query.cursor.as_deref().map(|text| read_place(&state.cursors, &bound, text)).transpose()?;
     let page = state.messages.waiting(after, query.limit.unwrap_or(DEFAULT_LIMIT)).await?;
-    let next_cursor = page.next.as_ref().map(|next| write_place(&bound, next));
+    let next_cursor = page.next.as_ref().map(|next| write_place(&state.cursors, &bound, next));
     let data = page.docs.into_iter().map(ThreadView::from).collect::<Vec<_>>();
     Ok(answer::ok(&Page { data, next_cursor }))
 }
@@ -224,7 +224,7 @@ async fn mark_read(
 
 /// Say that the desk is typing
 ///
-/// Told to those who watch the order at this process, and kept nowhere.
+/// Told to those who watch the order. It is no event.
 #[utoipa::path(post, path = "/orders/{id}/messages/typing", tag = TAG, operation_id = "tellDeskTyping",
     params(("id" = String, Path, description = "The order's id")),
     responses(

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     admin::{
-        paging::{DEFAULT_LIMIT, ListQuery, Page},
+        paging::{Cursors, DEFAULT_LIMIT, ListQuery, Page},
         session::{Admin, Reason},
         state::AdminState,
     },
@@ -269,12 +269,13 @@ async fn start_operation(
     responses((status = 200, description = "Newest first", body = Page<OperationView>)))]
 async fn list_operations(
     State(operations): State<Operations>,
+    State(cursors): State<Cursors>,
     ListQuery(query): ListQuery<OperationsQuery>,
 ) -> Result<Response, Problem> {
     let bound = "operations";
-    let after = query.cursor.as_deref().map(|text| read_place(&bound, text)).transpose()?;
+    let after = query.cursor.as_deref().map(|text| read_place(&cursors, &bound, text)).transpose()?;
     let page = operations.list(after, query.limit.unwrap_or(DEFAULT_LIMIT)).await?;
-    let next_cursor = page.next.as_ref().map(|next| write_place(&bound, next));
+    let next_cursor = page.next.as_ref().map(|next| write_place(&cursors, &bound, next));
     let data = page.docs.into_iter().map(OperationView::from).collect();
     Ok(answer::ok(&Page { data, next_cursor }))
 }
@@ -301,14 +302,15 @@ async fn get_operation(
         (status = 404, description = "There is no such operation")))]
 async fn list_items(
     State(operations): State<Operations>,
+    State(cursors): State<Cursors>,
     Path(id): Path<String>,
     ListQuery(query): ListQuery<ItemsQuery>,
 ) -> Result<Response, Problem> {
     let bound = ("items", &id, query.result);
-    let after = query.cursor.as_deref().map(|text| read_place(&bound, text)).transpose()?;
+    let after = query.cursor.as_deref().map(|text| read_place(&cursors, &bound, text)).transpose()?;
     operations.get(&id).await?.ok_or_else(no_operation)?;
     let page = operations.items(&id, query.result, after, query.limit.unwrap_or(DEFAULT_LIMIT)).await?;
-    let next_cursor = page.next.as_ref().map(|next| write_place(&bound, next));
+    let next_cursor = page.next.as_ref().map(|next| write_place(&cursors, &bound, next));
     let data = page.docs.into_iter().map(ItemView::from).collect();
     Ok(answer::ok(&Page { data, next_cursor }))
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     admin::{
-        paging::{DEFAULT_LIMIT, ListQuery, Page, bad_cursor, read_cursor, write_cursor},
+        paging::{Cursors, DEFAULT_LIMIT, ListQuery, Page, bad_cursor},
         rights::Right,
         session::{Admin, Reason},
         state::AdminState,
@@ -143,23 +143,24 @@ impl OrdersQuery {
     ))]
 async fn list_orders(
     State(orders): State<OrderService>,
+    State(cursors): State<Cursors>,
     ListQuery(query): ListQuery<OrdersQuery>,
 ) -> Result<Response, Problem> {
     let (filter, limit) = (query.filter(), query.limit.unwrap_or(DEFAULT_LIMIT));
     let bound = ("orders", &filter);
-    let after = query.cursor.as_deref().map(|text| read_place(&bound, text)).transpose()?;
+    let after = query.cursor.as_deref().map(|text| read_place(&cursors, &bound, text)).transpose()?;
     if let Some(text) = query.q.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let found = orders.find(text).await?.orders;
         let found = found.iter().filter(|order| query.takes(order)).take(limit);
         return Ok(answer::ok(&Page { data: found.map(OrderBrief::from).collect(), next_cursor: None }));
     }
     let page = orders.list_all(&filter, after, limit).await?;
-    let next_cursor = page.next.as_ref().map(|next| write_place(&bound, next));
+    let next_cursor = page.next.as_ref().map(|next| write_place(&cursors, &bound, next));
     Ok(answer::ok(&Page { data: page.docs.iter().map(OrderBrief::from).collect(), next_cursor }))
 }
 
 /// Where a page of the store ends, as a cursor bound to what it was made for.
-pub(super) fn write_place(bound: &impl std::fmt::Debug, cursor: &Cursor) -> String {
+pub(super) fn write_place(cursors: &Cursors, bound: &impl std::fmt::Debug, cursor: &Cursor) -> String {
     let key = match &cursor.key {
         Key::Time(at) => format!("t{}", at.as_millis()),
         Key::Int(n) => format!("i{n}"),
@@ -167,12 +168,16 @@ pub(super) fn write_place(bound: &impl std::fmt::Debug, cursor: &Cursor) -> Stri
         // Only the order of ids is by text, and there it is the id.
         Key::Text(_) => "x".to_owned(),
     };
-    write_cursor(bound, &format!("{key} {}", cursor.id))
+    cursors.write(bound, &format!("{key} {}", cursor.id))
 }
 
 /// The other way round.
-pub(super) fn read_place(bound: &impl std::fmt::Debug, text: &str) -> Result<Cursor, Problem> {
-    let place = read_cursor(bound, text)?;
+pub(super) fn read_place(
+    cursors: &Cursors,
+    bound: &impl std::fmt::Debug,
+    text: &str,
+) -> Result<Cursor, Problem> {
+    let place = cursors.read(bound, text)?;
     let (key, id) = place.split_once(' ').ok_or_else(bad_cursor)?;
     let id = id.to_owned();
     let key = match key.strip_prefix('t').map(str::parse::<i64>) {
@@ -223,12 +228,13 @@ async fn get_order(
 async fn get_timeline(
     State(orders): State<OrderService>,
     State(desk): State<Desk>,
+    State(cursors): State<Cursors>,
     Path(id): Path<String>,
     ListQuery(query): ListQuery<TimelineQuery>,
 ) -> Result<Response, Problem> {
     let bound = ("timeline", &id);
     let read = |text: &str| -> Result<Position, Problem> {
-        serde_json::from_str(&read_cursor(&bound, text)?).map_err(|_| bad_cursor())
+        serde_json::from_str(&cursors.read(&bound, text)?).map_err(|_| bad_cursor())
     };
     let after = query.cursor.as_deref().map(read).transpose()?;
     let order = load(&orders, &id).await?;
@@ -236,7 +242,7 @@ async fn get_timeline(
     let page = desk.timeline(&order, after.as_ref(), limit).await?;
     let next = page.next.map(|next| serde_json::to_string(&next)).transpose();
     let next = next.map_err(|error| Problem::internal(&error))?;
-    let next_cursor = next.map(|next| write_cursor(&bound, &next));
+    let next_cursor = next.map(|next| cursors.write(&bound, &next));
     Ok(answer::ok(&Page { data: page.entries, next_cursor }))
 }
 

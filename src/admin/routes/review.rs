@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     admin::{
-        paging::{DEFAULT_LIMIT, ListQuery},
+        paging::{Cursors, DEFAULT_LIMIT, ListQuery},
         state::AdminState,
     },
     features::orders::service::{OrderService, review::ReviewFilter},
@@ -74,6 +74,7 @@ pub struct ReviewPage {
     ))]
 async fn list_review(
     State(orders): State<OrderService>,
+    State(cursors): State<Cursors>,
     ListQuery(query): ListQuery<ReviewQuery>,
 ) -> Result<Response, Problem> {
     let filter = ReviewFilter {
@@ -84,11 +85,11 @@ async fn list_review(
         before: query.before,
     };
     let bound = ("review", &filter);
-    let after = query.cursor.as_deref().map(|text| read_place(&bound, text)).transpose()?;
+    let after = query.cursor.as_deref().map(|text| read_place(&cursors, &bound, text)).transpose()?;
     let page = orders.in_review(&filter, after, query.limit.unwrap_or(DEFAULT_LIMIT)).await?;
     let data =
         page.orders.iter().map(|order| ReviewItem { order: order.into(), review: ReviewView::of(order) });
-    let next_cursor = page.next.as_ref().map(|next| write_place(&bound, next));
+    let next_cursor = page.next.as_ref().map(|next| write_place(&cursors, &bound, next));
     let codes = orders.review_codes().await?.into_iter().map(ReasonCount::from);
     Ok(answer::ok(&ReviewPage { data: data.collect(), next_cursor, codes: codes.collect() }))
 }

@@ -85,9 +85,9 @@ async fn list_dead_deliveries(
     ListQuery(query): ListQuery<DeadQuery>,
 ) -> Result<Response, Problem> {
     let bound = "dead-deliveries";
-    let after = query.cursor.as_deref().map(|text| read_place(&bound, text)).transpose()?;
+    let after = query.cursor.as_deref().map(|text| read_place(&state.cursors, &bound, text)).transpose()?;
     let page = state.webhooks.dead(after, query.limit.unwrap_or(DEFAULT_LIMIT)).await?;
-    let next_cursor = page.next.as_ref().map(|next| write_place(&bound, next));
+    let next_cursor = page.next.as_ref().map(|next| write_place(&state.cursors, &bound, next));
     let data = page.docs.into_iter().map(DeadDelivery::from).collect::<Vec<_>>();
     Ok(answer::ok(&Page { data, next_cursor }))
 }

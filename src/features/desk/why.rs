@@ -97,6 +97,7 @@ fn for_a_person(order: &Order) -> Why {
 pub fn explained(code: &str) -> &'static str {
     match code {
         reason::PROVIDER_UNREACHABLE => "ParcelX could not be reached for a day",
+        reason::ACCOUNT_HELD => "the ParcelX account was held, and it has waited for a day",
         reason::INTERNAL_ERROR => "its job failed by a fault of this service",
         reason::BOOKED_AWB_UNKNOWN => "ParcelX has it, and does not tell its AWB",
         reason::OUTCOME_UNKNOWN => {

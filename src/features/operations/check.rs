@@ -5,7 +5,10 @@ use super::{
     service::{NewOperation, OperationError, Operations},
     targets::job_state,
 };
-use crate::{features::merchants::service::is_plain, platform::queue::JobState};
+use crate::{
+    features::{merchants::service::is_plain, orders::model::ReviewOf},
+    platform::queue::JobState,
+};
 
 /// Fastest, per minute.
 pub const FASTEST: u32 = 6000;
@@ -76,6 +79,8 @@ impl Operations {
             }
         } else if filter.cause.is_some() || filter.text.is_some() {
             return invalid("filter", "has fields of failed orders, and these are in review");
+        } else if filter.of == Some(ReviewOf::Cancellation) {
+            return invalid("filter/of", "must be booking or absent: cancellations are settled one by one");
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod adopt;
 mod cancel_order;
 mod create_order;
 mod fetch_label;
+mod look_first;
 mod reconcile;
 pub mod words;
 

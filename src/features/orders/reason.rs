@@ -1,6 +1,10 @@
 //! Why a person must look: the codes that people read and filters match; `needs_review: …` in the design.
 
+use crate::provider::carrier::Cause;
+
 pub const PROVIDER_UNREACHABLE: &str = "provider-unreachable";
+/// The provider was there, and its account could not be used.
+pub const ACCOUNT_HELD: &str = "account-held";
 pub const INTERNAL_ERROR: &str = "internal-error";
 pub const BOOKED_AWB_UNKNOWN: &str = "booked-awb-unknown";
 pub const OUTCOME_UNKNOWN: &str = "outcome-unknown";
@@ -16,8 +20,9 @@ pub const CANCEL_UNCONFIRMED: &str = "cancel-unconfirmed";
 pub const CANCEL_REFUSED: &str = "cancel-refused";
 
 /// All of them.
-pub const ALL: [&str; 12] = [
+pub const ALL: [&str; 13] = [
     PROVIDER_UNREACHABLE,
+    ACCOUNT_HELD,
     INTERNAL_ERROR,
     BOOKED_AWB_UNKNOWN,
     OUTCOME_UNKNOWN,
@@ -30,3 +35,16 @@ pub const ALL: [&str; 12] = [
     CANCEL_UNCONFIRMED,
     CANCEL_REFUSED,
 ];
+
+/// For what waited too long with the account held for `problem`.
+pub(super) fn held(problem: &str) -> String {
+    format!("{ACCOUNT_HELD}: {problem}: nothing could be sent in time")
+}
+
+/// For what waited too long, and the last call did nothing because of `cause`.
+pub(super) fn waited_for(cause: &Cause) -> String {
+    match cause {
+        Cause::Account(problem, _) => held(problem.as_str()),
+        cause => format!("{PROVIDER_UNREACHABLE}: {cause}"),
+    }
+}

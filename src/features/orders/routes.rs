@@ -30,7 +30,7 @@ use crate::{
     features::{Services, provider_accounts::Accounts},
     platform::{
         auth::Merchant,
-        http::{FieldError, Kind, Problem, ValidJson, ValidQuery, answer, extract::path_id},
+        http::{FieldError, Kind, Problem, ValidJson, ValidQuery, answer, cursor::Cursors, extract::path_id},
     },
 };
 
@@ -151,15 +151,16 @@ async fn list_orders(
     State(orders): State<OrderService>,
     State(accounts): State<Accounts>,
     State(clock): State<Clock>,
+    State(cursors): State<Cursors>,
     merchant: Merchant,
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Response, Problem> {
     let limit = query.page();
-    let after = query.read_cursor(&merchant.user_id).ok_or_else(|| {
+    let after = query.read_cursor(&cursors, &merchant.user_id).ok_or_else(|| {
         Problem::new(Kind::InvalidCursor, "The cursor was not made for this query. Start again without it.")
     })?;
     let page = orders.list(&merchant.user_id, &query.filter(), after, limit).await?;
-    let next_cursor = page.next.and_then(|next| query.write_cursor(&merchant.user_id, &next));
+    let next_cursor = page.next.and_then(|next| query.write_cursor(&cursors, &merchant.user_id, &next));
     let link = next_cursor.as_deref().and_then(|cursor| next_link(&query, limit, cursor));
     let has_more = next_cursor.is_some();
     let (hold, now) = (accounts.recent_hold().await, clock.now());

@@ -87,7 +87,8 @@ impl SyncStatus {
             Cancelled, Failed, NeedsReview, Processing, Queued, Reconciling, Retrying, Success,
         };
         match self {
-            Queued => &[Processing, Cancelled, NeedsReview],
+            // Failed again: it was amended, and what was refused is booked.
+            Queued => &[Processing, Cancelled, NeedsReview, Failed],
             Processing => &[Processing, Success, Failed, Retrying, Reconciling, NeedsReview],
             // A late answer to an earlier call may show that it is booked already.
             Retrying => &[Processing, Success, Cancelled, NeedsReview],

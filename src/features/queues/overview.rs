@@ -155,6 +155,7 @@ fn per_minute(jobs: &[JobView], now: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::queue::retry::Backoff;
 
     fn finished(ms_ago: &[i64]) -> Vec<JobView> {
         let job = |ago: &i64| JobView {
@@ -163,6 +164,8 @@ mod tests {
             state: JobState::Completed,
             data: String::new(),
             attempts_made: 1,
+            attempts: 1,
+            backoff: Backoff::Custom,
             stalled: 0,
             added_at: Timestamp::default(),
             due_at: None,

@@ -39,9 +39,10 @@ const SHOWN: [&str; 26] = [
 /// In these only [`redact::words`] are.
 const WORDS: [&str; 3] = ["reason", "message", "error"];
 const HIDDEN: &str = "******";
-/// Deepest nesting, and longest text, that is shown.
+/// Deepest nesting, longest text, and most items of a list that are shown; what is left out is counted.
 const DEPTH: usize = 8;
 const LONGEST: usize = 200;
+const MOST: usize = 100;
 
 /// The order that a job's data names.
 #[must_use]
@@ -82,6 +83,11 @@ pub fn unreadable(text: &str) -> String {
     redact::words(text)
 }
 
+/// How many there are behind those that are shown, if any.
+fn more(all: usize, shown: usize, of_what: &str) -> Option<String> {
+    (all > shown).then(|| format!("… ({} more {of_what})", all - shown))
+}
+
 fn hidden(value: &Value, field: Option<&str>, depth: usize) -> Value {
     let shown = field.is_some_and(|field| SHOWN.contains(&field));
     match value {
@@ -95,12 +101,19 @@ fn hidden(value: &Value, field: Option<&str>, depth: usize) -> Value {
             });
             Value::Object(fields.collect::<Map<_, _>>())
         }
-        Value::Array(all) => all.iter().take(100).map(|value| hidden(value, field, depth - 1)).collect(),
+        Value::Array(all) => {
+            let items = all.iter().take(MOST).map(|value| hidden(value, field, depth - 1));
+            items.chain(more(all.len(), MOST, "items").map(Value::from)).collect()
+        }
         Value::Null | Value::Bool(_) => value.clone(),
         Value::String(text) if field.is_some_and(|field| WORDS.contains(&field)) => {
             redact::words(text).into()
         }
-        Value::String(text) if shown => text.chars().take(LONGEST).collect::<String>().into(),
+        Value::String(text) if shown => {
+            let first: String = text.chars().take(LONGEST).collect();
+            let more = more(text.chars().count(), LONGEST, "characters").unwrap_or_default();
+            format!("{first}{more}").into()
+        }
         Value::Number(_) if shown => value.clone(),
         Value::String(_) | Value::Number(_) => HIDDEN.into(),
     }
@@ -111,6 +124,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        let given =
+            json!({ "status": "x".repeat(LONGEST + 7), "attempts": (0..MOST + 2).collect::<Vec<_>>() });
+        let shown = data(&given.to_string()).unwrap();
+        assert_eq!(shown["status"], format!("{}… (7 more characters)", "x".repeat(LONGEST)));
+        let list = shown["attempts"].as_array().unwrap();
+        assert_eq!((list.len(), &list[MOST]), (MOST + 1, &json!("… (2 more items)")));
+        let whole = json!({ "status": "x".repeat(LONGEST), "attempts": (0..MOST).collect::<Vec<_>>() });
+        assert_eq!(data(&whole.to_string()).unwrap(), whole);
+    }
 
     #[test]
     fn what_is_not_listed_is_hidden() {

@@ -10,6 +10,7 @@ use crate::{
     base::timestamp::Timestamp,
     features::{
         audit::{AuditLine, Outcome},
+        events::{Event, Events},
         provider_accounts::model::Account,
     },
     platform::store::{Order as Sort, Query, Store, StoreError},
@@ -18,8 +19,10 @@ use crate::{
 /// The longest time that is drawn by minutes, and that at all.
 const MINUTES_FOR: i64 = 24 * 3_600_000;
 pub const LONGEST_MS: i64 = 31 * MINUTES_FOR;
-/// Lines of the audit log that are looked through for markers.
+/// Lines of the audit log, and events of one account, that are looked through for markers.
 const LINES: usize = 1000;
+/// A lift of the audit log is told by an event so much later at most.
+const TOLD_WITHIN_MS: i64 = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -190,7 +193,7 @@ fn deploys(told: &Told) -> Vec<Marker> {
         .collect()
 }
 
-/// Pauses, resumptions and lifts of the audit log, and holds that still stand.
+/// Pauses, resumptions and lifts of the audit log, and holds.
 async fn marked(store: &Store, from: Timestamp, to: Timestamp) -> Result<Vec<Marker>, StoreError> {
     let lines = Query::sorted_by("at", Sort::Descending).from(from).before(to).limit(LINES);
     let lines = store.find::<AuditLine>(&lines).await?.docs;
@@ -205,14 +208,41 @@ async fn marked(store: &Store, from: Timestamp, to: Timestamp) -> Result<Vec<Mar
         (line.outcome == Outcome::Done).then_some(Marker { at: line.at, kind, words })
     };
     let mut markers: Vec<_> = lines.into_iter().filter_map(marker).collect();
+    let lifted: Vec<_> = markers.iter().filter(|m| m.kind == MarkerKind::Lift).map(|m| m.at).collect();
     let accounts = Query::sorted_by("createdAt", Sort::Ascending).limit(100);
     for account in store.find::<Account>(&accounts).await?.docs {
-        if let Some(hold) = account.hold.filter(|hold| hold.since >= from && hold.since < to) {
+        let before = account.version.saturating_sub(i64::try_from(LINES).unwrap_or(i64::MAX));
+        let steps = Events::new(store.clone()).steps_of(&account.id, before, LINES).await?;
+        let mut held = ended(&account.id, steps, &lifted);
+        if let Some(hold) = &account.hold {
             let words = format!("{} is held: {}", account.id, hold.kind);
-            markers.push(Marker { at: hold.since, kind: MarkerKind::Hold, words });
+            held.push(Marker { at: hold.since, kind: MarkerKind::Hold, words });
         }
+        markers.extend(held.into_iter().filter(|marker| marker.at >= from && marker.at < to));
     }
     Ok(markers)
+}
+
+/// The holds of an account that have ended, by its events, in their order. An end that somebody `lifted` it
+/// for has a marker already.
+fn ended(account: &str, steps: Vec<Event>, lifted: &[Timestamp]) -> Vec<Marker> {
+    let (mut markers, mut begun): (Vec<_>, Option<Event>) = (Vec::new(), None);
+    for step in steps {
+        if step.kind == "account.held" {
+            begun = begun.or(Some(step));
+            continue;
+        }
+        let Some(first) = begun.take().filter(|_| step.kind == "account.free") else { continue };
+        let kind = first.data.get("kind").and_then(serde_json::Value::as_str).unwrap_or("unknown");
+        let words = format!("{account} was held: {kind}");
+        markers.push(Marker { at: first.at, kind: MarkerKind::Hold, words });
+        let told = |at: &Timestamp| (0..TOLD_WITHIN_MS).contains(&(step.at.as_millis() - at.as_millis()));
+        if !lifted.iter().any(told) {
+            let words = format!("{account} works again");
+            markers.push(Marker { at: step.at, kind: MarkerKind::Lift, words });
+        }
+    }
+    markers
 }
 
 #[cfg(test)]
@@ -239,5 +269,33 @@ mod tests {
         let deploys = deploys(&all);
         assert_eq!(deploys.len(), 1, "{deploys:?}");
         assert_eq!((deploys[0].at, deploys[0].words.as_str()), (at(3), "version 1.1.0 began to work"));
+    }
+
+    #[test]
+    fn a_hold_that_has_ended_stays_marked() {
+        let step = |no: i64, kind: &str| Event {
+            id: format!("evt_{no}"),
+            version: 1,
+            seq: no,
+            at: Timestamp::from_millis(no * 60_000),
+            kind: kind.to_owned(),
+            subject: "parcelx".to_owned(),
+            no,
+            merchant: None,
+            public: None,
+            data: serde_json::Map::from_iter([("kind".to_owned(), "wallet".into())]),
+            extra: serde_json::Map::new(),
+        };
+        let kinds = ["account.free", "account.held", "account.held", "account.free", "account.held"];
+        let steps = || (1..).zip(kinds).map(|(no, kind)| step(no, kind)).collect();
+        let told = |lifted: &[Timestamp]| {
+            let all = ended("parcelx", steps(), lifted).into_iter();
+            all.map(|m| (m.at.as_millis() / 60_000, m.kind, m.words)).collect::<Vec<_>>()
+        };
+        let hold = (2, MarkerKind::Hold, "parcelx was held: wallet".to_owned());
+        let lift = (4, MarkerKind::Lift, "parcelx works again".to_owned());
+        assert_eq!(told(&[]), [hold.clone(), lift]);
+        // Whose lift ended it stands in the audit log.
+        assert_eq!(told(&[Timestamp::from_millis(239_000)]), [hold]);
     }
 }

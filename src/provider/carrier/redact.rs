@@ -1,8 +1,11 @@
 //! A provider's words, as people may see them who need not know whom an order is for.
 //!
-//! Guards against a provider that quotes the order it refuses, or our keys.
+//! Guards against a provider that quotes the order it refuses, or our keys, and against one whose words move
+//! the cursor of a terminal.
 
 use std::collections::HashSet;
+
+use crate::base::visible::harmless;
 
 /// The provider's words as a log line or a page may show them: [`words_without`] nothing in particular.
 #[must_use]
@@ -22,6 +25,7 @@ const LONGEST_MIX: usize = 12;
 #[must_use]
 pub fn words_without<'a>(text: &str, personal: impl IntoIterator<Item = &'a str>) -> String {
     let personal: HashSet<String> = personal.into_iter().flat_map(parts).map(str::to_lowercase).collect();
+    let text = harmless(text);
     let words: Vec<_> = text.split_whitespace().collect();
     let mut masked: Vec<_> = words.iter().map(|word| !may_be_shown(word, &personal)).collect();
     mask_groups(&words, &mut masked);
@@ -96,6 +100,11 @@ mod tests {
             "Mobile […] of […] is bad at […] weight 0.5"
         );
         assert!(words(&"long ".repeat(200)).chars().count() <= 201);
+    }
+
+    #[test]
+    fn words_lose_what_a_terminal_would_obey() {
+        assert_eq!(words("\u{1b}[31mNo\u{1b}[0m \u{9b}31mbalance\u{7}\u{202e}"), "No balance");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::base::visible::harmless;
+
 /// Largest body that is read.
 pub const BODY_CAP: usize = 2 * 1024 * 1024;
 /// Largest part of a body that is no JSON that is kept.
@@ -155,11 +157,11 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// Texts of a value in their order, joined.
+/// Texts of a value in their order, joined: as they may stand in a log and on a terminal.
 fn flatten(value: &Value) -> String {
     fn walk(value: &Value, out: &mut Vec<String>) {
         match value {
-            Value::String(text) => out.push(text.trim().to_owned()),
+            Value::String(text) => out.push(harmless(text).trim().to_owned()),
             Value::Number(n) => out.push(n.to_string()),
             Value::Array(list) => list.iter().for_each(|v| walk(v, out)),
             Value::Object(map) => map.values().for_each(|v| walk(v, out)),
@@ -209,6 +211,8 @@ mod tests {
             (json!({"status": false, "responsemsg": {"response": "deep"}}), "deep"),
             (json!({"status": false, "responsemsg": "", "errors": {"x": ["bad"]}}), "bad"),
             (json!({"status": false, "error": "Unknown method"}), "Unknown method"),
+            (json!({"status": false, "responsemsg": "\u{1b}[31mNo\u{1b}[0m\n balance\u{7}"}), "No  balance"),
+            (json!({"status": false, "responsemsg": ["\u{9b}2J", "\u{9b}31mNo"]}), "No"),
             (json!({"status": false}), ""),
             (json!([1]), ""),
         ] {

@@ -8,10 +8,11 @@ use ::http::{Extensions, Method};
 use async_trait::async_trait;
 use reqwest::header::CONTENT_TYPE;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
-use reqwest_retry::{RetryTransientMiddleware, policies::ExponentialBackoff};
+use reqwest_retry::RetryTransientMiddleware;
+use tokio::time::Instant;
 
 pub use self::http::install_crypto;
-use self::http::{UnlessTooFast, http_client};
+use self::http::{UnlessTooFast, http_client, repeats};
 use super::{
     Settings,
     answer::CallResult,
@@ -50,6 +51,8 @@ pub enum ClientError {
     Http(#[from] reqwest::Error),
     #[error("the ParcelX credentials hold characters that no header may have")]
     Credentials,
+    #[error("parcelx.proxy is no address of a proxy")]
+    Proxy,
 }
 
 impl std::fmt::Debug for ParcelXClient {
@@ -77,8 +80,8 @@ impl ParcelXClient {
             protection,
             words: Arc::clone(&settings.words),
         };
-        let backoff = ExponentialBackoff::builder().build_with_max_retries(2);
-        let again = RetryTransientMiddleware::new_with_policy_and_strategy(backoff, UnlessTooFast);
+        let again =
+            RetryTransientMiddleware::new_with_policy_and_strategy(repeats(settings.timeout), UnlessTooFast);
         Ok(Self {
             once: ClientBuilder::new(http.clone()).with(recorder.clone()).build(),
             // The first layer is the outermost: each repeat passes the recorder.
@@ -119,6 +122,7 @@ impl ParcelXClient {
             call: call.clone(),
             payload: payload.clone(),
             send_by: attempt.map(|a| a.send_by),
+            until: E::SAFE_TO_REPEAT.then(|| Instant::now() + self.settings.timeout),
             told: |wire, asked| told::<E>(E::read(wire, asked), asked),
         });
         let result = client.execute_with_extensions(request, &mut extensions).await;

@@ -8,6 +8,7 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{
     answer::{Answer, BODY_CAP, Body, CallResult, Failure},
@@ -40,6 +41,8 @@ pub(super) struct Recording {
     pub(super) payload: Value,
     /// Checked right before sending.
     pub(super) send_by: Option<Timestamp>,
+    /// For what may be repeated: when the call ends, however often it was tried.
+    pub(super) until: Option<Instant>,
     /// What an observer and the log are told of an end.
     pub(super) told: fn(&CallResult, Asked<'_>) -> (CallOutcome<()>, &'static str),
 }
@@ -56,11 +59,11 @@ pub(super) struct Recorder {
 impl Middleware for Recorder {
     async fn handle(
         &self,
-        request: Request,
+        mut request: Request,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response, Error> {
-        let Some(Recording { log_id, operation, call, payload, send_by, told }) =
+        let Some(Recording { log_id, operation, call, payload, send_by, until, told }) =
             extensions.get::<Recording>().cloned()
         else {
             return Err(refusal(CallError::Internal("a call without its record".to_owned())));
@@ -72,6 +75,9 @@ impl Middleware for Recorder {
                 .repeat()
                 .await
                 .map_err(|throttled| refusal(CallError::Throttled(throttled)))?;
+            if until.is_some_and(|until| until <= Instant::now()) {
+                return Err(refusal(CallError::Internal("no time is left for a repeat".to_owned())));
+            }
         }
         let now = self.clock.now();
         let id = log_id.clone().unwrap_or_else(|| ids::provider_log(now));
@@ -92,7 +98,10 @@ impl Middleware for Recorder {
         if log_id.is_some() {
             fault::reach("book:after-request-log");
         }
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
+        if let Some(until) = until {
+            *request.timeout_mut() = Some(until.saturating_duration_since(started));
+        }
         let (wire, result) = if send_by.is_some_and(|by| self.clock.now() >= by) {
             let wire = CallResult::Failure {
                 class: Failure::TooLateToSend,

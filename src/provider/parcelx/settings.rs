@@ -16,8 +16,10 @@ pub struct Settings {
     pub base_url: Url,
     pub access_key: SecretString,
     pub secret_key: SecretString,
-    /// Longest time one call may take.
+    /// Longest time one call may take, with its repeats.
     pub timeout: Duration,
+    /// The URL of the proxy through which it is called, if there is one.
+    pub proxy: Option<SecretString>,
     /// By which words a refusal says that it is not about its order.
     pub words: Arc<Words>,
     /// Where a label may lie.

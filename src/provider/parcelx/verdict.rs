@@ -173,10 +173,39 @@ fn is_unknown_method(answer: &Answer) -> bool {
 /// Our reference is unique: whatever says that it exists already is evidence for a booking, never against
 /// one.
 fn is_known(words: &str) -> bool {
-    KNOWN.iter().any(|word| words.contains(word))
+    if KNOWN.iter().any(|word| words.contains(word)) {
+        return true;
+    }
+    let words: Vec<_> = words.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    // Names of goods and places must be unique, too.
+    let of_ours = words.iter().any(|word| OURS.iter().any(|ours| word.starts_with(ours)));
+    of_ours && KNOWN_PHRASES.iter().any(|phrase| stands_plainly(phrase, &words))
+}
+
+/// Whether `words` hold the phrase, and do not deny it just before.
+fn stands_plainly(phrase: &[&str], words: &[&str]) -> bool {
+    words.windows(phrase.len()).enumerate().any(|(at, window)| {
+        let before = words.get(at.saturating_sub(DENIED_WITHIN)..at).unwrap_or_default();
+        window == phrase && !before.iter().any(|word| DENIALS.contains(word))
+    })
 }
 
 const KNOWN: [&str; 2] = ["already", "duplicate"];
+/// The same in words that need the company of [`OURS`].
+const KNOWN_PHRASES: [&[&str]; 7] = [
+    &["exists"],
+    &["exist"],
+    &["must", "be", "unique"],
+    &["should", "be", "unique"],
+    &["is", "not", "unique"],
+    &["been", "used"],
+    &["is", "in", "use"],
+];
+/// Beginnings of words for what our reference names.
+const OURS: [&str; 5] = ["order", "client", "reference", "shipment", "awb"];
+const DENIALS: [&str; 9] = ["not", "no", "never", "cannot", "t", "if", "whether", "without", "none"];
+/// So many words before a phrase may deny it.
+const DENIED_WITHIN: usize = 3;
 
 /// A reason is shown wherever a refusal is.
 fn spoken(answer: &Answer) -> String {
@@ -304,6 +333,41 @@ mod tests {
                     assert_eq!(json_verdict(status, body), verdict, "{status} {words}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn words_that_say_that_our_reference_is_known_are_told_from_those_that_do_not() {
+        let said = |words: &str| json_verdict(200, json!({"status": false, "responsemsg": words}));
+        for words in [
+            "Order id already exists",
+            "Duplicate client order id",
+            "Order has already been placed",
+            "Order id exists",
+            "client_order_id exists in the system",
+            "The reference is in use",
+            "Client order number has been used",
+            "Order reference must be unique",
+            "client_order_id should be unique",
+            "Order id is not unique",
+            "Your order was not placed: this order id exists",
+        ] {
+            assert_eq!(said(words), "unknown", "{words}");
+        }
+        for words in [
+            "Order id does not exist",
+            "Order doesn't exist",
+            "No such order exists",
+            "Pick address does not exist for this order",
+            "Please check whether the order exists",
+            "Not unique pincode",
+            "Pincode is not unique",
+            "SKU must be unique",
+            "Mobile number is in use by another customer",
+            "Reference has never been used",
+            "Order is not in use",
+        ] {
+            assert_eq!(said(words), "refused", "{words}");
         }
     }
 

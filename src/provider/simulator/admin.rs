@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 use axum::{
     Router,
     body::Body,
-    extract::{ConnectInfo, Path, Query, Request, State as Extracted},
+    extract::{ConnectInfo, Path, Query, Request, State as Extracted, rejection::QueryRejection},
     middleware::{self, Next},
     response::Response,
     routing::{get, post},
 };
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -37,6 +37,7 @@ pub(super) fn router(simulator: Simulator) -> Router<Simulator> {
         .route("/_sim/ledger", get(ledger))
         .route("/_sim/status", post(set_status))
         .route("/_sim/reset", post(reset))
+        .method_not_allowed_fallback(wrong_method)
         .route_layer(middleware::from_fn(only_local))
         .with_state(simulator);
     Router::new().merge(guarded).route("/_sim/label/{file}", get(label_pdf))
@@ -51,6 +52,11 @@ fn render(result: Result<Value, Refused>) -> Response {
         Err((status, text)) => (status, json!({ "error": text })),
     };
     response(status.as_u16(), "application/json", Body::from(format!("{body}\n")))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    let text = format!("{method} {} does nothing: GET /_sim says what there is", uri.path());
+    render(Err((StatusCode::METHOD_NOT_ALLOWED, text)))
 }
 
 async fn only_local(request: Request, next: Next) -> Response {
@@ -70,6 +76,9 @@ fn other_site(headers: &HeaderMap) -> bool {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err((StatusCode::BAD_REQUEST, "needs a JSON body: GET /_sim shows one".to_owned()));
+    }
     serde_json::from_slice(body).map_err(|e| {
         let status = if e.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
         (status, e.to_string())
@@ -153,6 +162,7 @@ async fn script(Extracted(simulator): Extracted<Simulator>, body: Bytes) -> Resp
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Filter {
     reference: Option<String>,
     since: Option<u64>,
@@ -164,7 +174,14 @@ struct Listing<'a> {
     shipments: Vec<super::ShipmentView>,
 }
 
-async fn ledger(Extracted(simulator): Extracted<Simulator>, Query(filter): Query<Filter>) -> Response {
+async fn ledger(
+    Extracted(simulator): Extracted<Simulator>,
+    filter: Result<Query<Filter>, QueryRejection>,
+) -> Response {
+    let filter = match filter {
+        Ok(Query(filter)) => filter,
+        Err(error) => return render(Err((error.status(), error.body_text()))),
+    };
     let now = simulator.now();
     let state = simulator.lock();
     let about =

@@ -43,7 +43,7 @@ pub(super) struct DossierStep {
     #[schema(value_type = String)]
     pub at: Timestamp,
     pub by: String,
-    /// `details`, `upload:pan_card`, `erase:pan_card`, `submitted`, `approved`, `rejected`.
+    /// `details`, `upload:pan_card`, `erase:pan_card`, `submitted`, `approved`, `rejected`, `erased`.
     pub what: String,
     pub reason: Option<String>,
 }

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Context, call, reconcile::trier, words::words};
+use super::{Context, call, look_first::Ready, reconcile::trier, words::words};
 use crate::{
     base::{fault, ids},
     features::orders::{
@@ -94,11 +94,10 @@ impl Job for CreateOrderJob {
                         reason: words(&order, order.sync_reason().unwrap_or("another worker has it")),
                     });
                 }
-                NextAction::Take => match ctx.carrier.permit().await {
-                    Ok(permit) => ctx.book(&order, permit, job).await?,
-                    Err(throttled) => {
-                        return Ok(Outcome::Delay { after: throttled.after, reason: throttled.to_string() });
-                    }
+                NextAction::Take => match ctx.ready(&order, job).await? {
+                    Ready::Go(permit) => ctx.book(&order, permit, job).await?,
+                    Ready::Later(outcome) => return Ok(outcome),
+                    Ready::Moved(order) => *order,
                 },
                 NextAction::Close(attempt) => ctx.close(&order, &attempt, job).await?,
                 NextAction::LookUp(attempt) => ctx.look_up(&order, &attempt, job).await?,

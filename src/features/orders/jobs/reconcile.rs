@@ -49,7 +49,7 @@ enum Control {
 
 /// The reference outlives an amendment, so a look-up may show a shipment of an earlier payload that is being
 /// cancelled, or was: that says nothing of the unresolved call.
-fn told_apart(order: &Order, tracked: CallOutcome<Tracking>) -> CallOutcome<Tracking> {
+pub(super) fn told_apart(order: &Order, tracked: CallOutcome<Tracking>) -> CallOutcome<Tracking> {
     let cancelled = |awb: &String| {
         order
             .cancellation()

@@ -2,7 +2,7 @@
 //!
 //! Guards against a merchant who needs a new `clientOrderId` for what is still the same parcel, against two
 //! payloads under way at once (only a failed order is amended, in one write), and against a second shipment
-//! beside one that came to light late.
+//! beside one that came to light late: whatever is amended is looked up before it is sent.
 
 use super::{Actor, IllegalStep, Order};
 use crate::{
@@ -53,6 +53,7 @@ impl Order {
         self.payload.clone_from(&draft.payload);
         self.erased_at = None;
         self.booking.start_anew(now);
+        self.booking.look_first();
         self.dispatch.moved_on();
         self.next_check_at = None;
         self.withdraw_cancel_request();

@@ -12,7 +12,7 @@ use crate::{
     base::{ids, timestamp::Timestamp},
     features::orders::{reason, status::SyncStatus},
     platform::queue::retry,
-    provider::carrier::{Attempt, CallTimes},
+    provider::carrier::{Attempt, CallTimes, Cause},
 };
 
 /// The first wait for a provider that cannot be reached; doubles to five minutes.
@@ -53,6 +53,9 @@ pub struct Booking {
     /// For how much of that time its queue was paused, when it was last taken.
     #[serde(default, skip_serializing_if = "is_nothing")]
     paused_ms: u64,
+    /// It was corrected after it had failed, and not taken since: a look-up must find nothing first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    look_first: bool,
     /// Shipments that came to light after the order was booked under another AWB, failed or was cancelled:
     /// each is cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -114,6 +117,17 @@ impl Booking {
         self.waits
     }
 
+    /// Whether a look-up by our reference must find nothing live before the order is sent.
+    #[must_use]
+    pub fn looks_first(&self) -> bool {
+        self.look_first
+    }
+
+    /// What was refused may have been booked all the same, and have come to light only since.
+    pub(super) fn look_first(&mut self) {
+        self.look_first = true;
+    }
+
     /// A call of another system's may have booked the order.
     pub(super) fn may_have_booked(&mut self, call: UnresolvedCall) {
         self.unresolved = Some(call);
@@ -155,6 +169,7 @@ impl Booking {
 
     fn begin(&mut self, log_id: &str, times: CallTimes, now: Timestamp) {
         self.attempt = Some(Attempt::begin(self.attempt.as_ref(), log_id, times, now));
+        self.look_first = false;
     }
 
     fn left_unanswered(&mut self, now: Timestamp) {
@@ -176,6 +191,7 @@ impl Booking {
     /// It is to be tried again as if it were new.
     pub(super) fn start_anew(&mut self, now: Timestamp) {
         (self.trying_since, self.paused_ms, self.waits) = (Some(now), 0, 0);
+        self.look_first = false;
     }
 
     /// A person has it booked again. It counts anew, but stays: if the next call is refused, that may be
@@ -303,15 +319,15 @@ impl Order {
         self.booking.trying_since.unwrap_or(self.created_at)
     }
 
-    fn wait(&mut self, after: Option<Duration>, reason: &str, now: Timestamp) -> Result<(), IllegalStep> {
+    fn wait(&mut self, after: Option<Duration>, cause: &Cause, now: Timestamp) -> Result<(), IllegalStep> {
         let cancel_requested = self.cancellation.state() == CancellationState::Requested;
         let unpaused = now.since(self.trying_since()).saturating_sub(self.booking.paused());
         if unpaused >= UNREACHABLE_AFTER && !cancel_requested {
             self.next_check_at = None;
-            let why = format!("{}: {reason}", reason::PROVIDER_UNREACHABLE);
+            let why = reason::waited_for(cause);
             return self.step(SyncStatus::NeedsReview, Actor::Worker, Some(why), now);
         }
         self.next_check_at = Some(now + self.booking.pause(after));
-        self.step(SyncStatus::Retrying, Actor::Worker, Some(reason.to_owned()), now)
+        self.step(SyncStatus::Retrying, Actor::Worker, Some(cause.to_string()), now)
     }
 }

@@ -165,13 +165,14 @@ impl Order {
     pub(super) fn job_waits(
         &mut self,
         job: &str,
+        held: Option<&str>,
         pauses: &Pauses,
         now: Timestamp,
     ) -> Result<Again, IllegalStep> {
         if !self.has_job(job) {
             return Ok(Again::MovedOn);
         }
-        let given_up = match self.expired(pauses, now) {
+        let given_up = match self.expired(held, pauses, now) {
             Some(why) => self.hand_over(&why, now)? || self.review_cancellations(&why, now),
             None => false,
         };
@@ -181,10 +182,11 @@ impl Order {
     /// Why a person must look at it: it has waited for as long as one that is tried would. Only a job finds
     /// that out otherwise, and while the account is held, or nobody works the queue, none runs. What a call
     /// may be under way for is left to the job that closes it.
-    fn expired(&self, pauses: &Pauses, now: Timestamp) -> Option<String> {
+    fn expired(&self, held: Option<&str>, pauses: &Pauses, now: Timestamp) -> Option<String> {
         let over =
             |since: Timestamp, limit| now.since(since).saturating_sub(pauses.between(since, now)) >= limit;
-        let untried = || format!("{}: no call was made in time", reason::PROVIDER_UNREACHABLE);
+        let unworked = || format!("{}: no call was made in time", reason::PROVIDER_UNREACHABLE);
+        let untried = || held.map_or_else(unworked, reason::held);
         let unknown = || reason::OUTCOME_UNKNOWN.to_owned();
         match self.provider_sync_status {
             SyncStatus::Queued | SyncStatus::Retrying => over(self.trying_since(), UNREACHABLE_AFTER)
@@ -266,7 +268,17 @@ impl Dispatched for Order {
     }
 
     fn still_queued(&mut self, job: &str, times: &Times, pauses: &Pauses, now: Timestamp) -> Again {
-        self.pass(Event::StillQueued { job, times, pauses }, now)
+        self.pass(Event::StillQueued { job, held: None, times, pauses }, now)
+    }
+
+    fn shut_out(
+        &mut self,
+        job: &str,
+        why: &str,
+        (times, pauses): (&Times, &Pauses),
+        now: Timestamp,
+    ) -> Again {
+        self.pass(Event::StillQueued { job, held: Some(why), times, pauses }, now)
     }
 
     fn job_lost(&mut self, job: &str, blameless: bool, now: Timestamp) -> Again {

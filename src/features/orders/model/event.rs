@@ -32,6 +32,8 @@ pub enum Event<'a> {
     /// The last look-up for the attempt `log_id` settled nothing. `found`: there is a shipment, only its AWB
     /// is wanting.
     GiveUp { log_id: &'a str, found: bool, reason: &'a str },
+    /// It was amended, and a look-up before it is sent shows this shipment of what was refused.
+    FoundFirst { awb: &'a str },
     /// It is booked as another order's shipment: the provider shows this one under our reference.
     ShownAs { awb: &'a str },
     /// The service can do no more for its booking.
@@ -61,8 +63,8 @@ pub enum Event<'a> {
 
     /// The queue has the job of this entry of the outbox.
     Relayed { entry: &'a str },
-    /// The queue still has the job, and it is overdue.
-    StillQueued { job: &'a str, times: &'a Times, pauses: &'a Pauses },
+    /// The queue still has the job, and it is overdue. `held`: for what the account is held, if that is why.
+    StillQueued { job: &'a str, held: Option<&'a str>, times: &'a Times, pauses: &'a Pauses },
     /// The job is gone, or ended without moving the order. `blameless`: with everything that the queue had.
     JobLost { job: &'a str, blameless: bool },
     /// The job of this generation has died, and the next one is to go on.
@@ -184,6 +186,7 @@ impl Order {
             Event::GiveUp { log_id, found, reason } => {
                 self.give_up(log_id, found, reason, now).map(Applied::from)
             }
+            Event::FoundFirst { awb } => self.found_first(awb, now).map(Applied::from),
             Event::ShownAs { awb } => Ok(self.shown_as(awb, now).into()),
             Event::Review { reason } => self.hand_over(reason, now).map(Applied::from),
             Event::RequestCancel { actor, reason } => {
@@ -207,7 +210,9 @@ impl Order {
             }
             Event::Operator { action, audit_id } => self.operator(action, audit_id, now),
             Event::Relayed { entry } => Ok(self.entry_relayed(entry).into()),
-            Event::StillQueued { job, pauses, .. } => self.job_waits(job, pauses, now).map(Applied::Swept),
+            Event::StillQueued { job, held, pauses, .. } => {
+                self.job_waits(job, held, pauses, now).map(Applied::Swept)
+            }
             Event::JobLost { job, blameless } => self.job_is_lost(job, blameless, now).map(Applied::Swept),
             Event::DispatchAgain { generation } => Ok(self.dispatch_again(generation, now).into()),
         }

@@ -97,6 +97,22 @@ impl Order {
         }
     }
 
+    /// Fills in what an earlier release did not write: since when the order is failed, and how far a
+    /// cancellation was at its last step. Whether anything was missing.
+    pub fn complete(&mut self) -> bool {
+        let failed = self.provider_sync_status == SyncStatus::Failed && self.failed_at.is_none();
+        if failed {
+            self.failed_at = Some(self.history.last().map_or(self.updated_at, |entry| entry.at));
+        }
+        let state = Some(self.cancellation.state()).filter(|state| *state != CancellationState::None);
+        let last = self.history.last_mut().filter(|last| state.is_some() && last.cancellation.is_none());
+        let untold = last.is_some();
+        if let Some(last) = last {
+            last.cancellation = state;
+        }
+        failed || untold
+    }
+
     /// When the last call may have left, at the earliest. What a look-up or a late answer shows counts as
     /// booked then: a control look-up that finds it must not take it for newer than it is.
     pub(super) fn called_at(&self) -> Timestamp {

@@ -175,7 +175,7 @@ impl Order {
         self.payload.consignee.erase();
         self.label = None;
         self.erased_at = Some(now);
-        self.note(Actor::Operator, "the data of its consignee was erased", now);
+        self.note(Actor::Operator, "name and address of its consignee were taken out", now);
     }
 
     /// What is being cancelled stays as it is: the cancel names the shipment.

@@ -99,7 +99,7 @@ impl FailedOrder {
         match self.review.as_ref().map(|review| review.reason.as_str()) {
             None => FailureKind::Refused,
             Some(reason::INTERNAL_ERROR | reason::POISON) => FailureKind::Internal,
-            Some(reason::PROVIDER_UNREACHABLE) => FailureKind::Provider,
+            Some(reason::PROVIDER_UNREACHABLE | reason::ACCOUNT_HELD) => FailureKind::Provider,
             Some(_) => FailureKind::Review,
         }
     }

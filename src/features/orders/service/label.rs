@@ -58,6 +58,12 @@ impl Labels {
         Self { orders, life, wait, waiting: Arc::new(Semaphore::new(MOST_WAITING)) }
     }
 
+    /// The same with room for so many that wait at the same time.
+    #[must_use]
+    pub fn with_room_for(self, waiting: usize) -> Self {
+        Self { waiting: Arc::new(Semaphore::new(waiting)), ..self }
+    }
+
     /// The label of a merchant's order: what is known of it, or what a worker brings in time. Nothing: they
     /// have no such order.
     ///

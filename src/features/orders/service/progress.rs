@@ -198,6 +198,15 @@ impl OrderService {
         self.apply(id, Event::GiveUp { log_id: request_log_id, found, reason }).await
     }
 
+    /// An amended order that is not sent yet has the live shipment `awb` of what was refused; see
+    /// [`Event::FoundFirst`].
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn found_first(&self, id: &str, awb: &str) -> Result<Option<Order>, StoreError> {
+        self.apply(id, Event::FoundFirst { awb }).await
+    }
+
     /// The unanswered call on the attempt `request_log_id` is proven to have booked nothing.
     ///
     /// # Errors

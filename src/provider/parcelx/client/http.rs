@@ -1,7 +1,15 @@
 //! How the connection to `ParcelX` is made, and what of its answers is worth a repeat.
 
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use reqwest_retry::{DefaultRetryableStrategy, Retryable, RetryableStrategy};
+use std::time::Duration;
+
+use reqwest::{
+    Proxy,
+    header::{ACCEPT, HeaderMap, HeaderValue},
+};
+use reqwest_retry::{
+    DefaultRetryableStrategy, Retryable, RetryableStrategy,
+    policies::{ExponentialBackoff, ExponentialBackoffTimed},
+};
 use secrecy::ExposeSecret;
 
 use super::{ClientError, Settings};
@@ -16,6 +24,15 @@ impl RetryableStrategy for UnlessTooFast {
             _ => DefaultRetryableStrategy.handle(result),
         }
     }
+}
+
+/// At most two repeats, which begin within the time that the call may take. They also end with it
+/// (`Recording::until`).
+pub(super) fn repeats(call: Duration) -> ExponentialBackoffTimed {
+    let longest = (call / 4).min(Duration::from_secs(2));
+    ExponentialBackoff::builder()
+        .retry_bounds(longest / 2, longest)
+        .build_with_total_retry_duration_and_max_retries(call.saturating_sub(longest), 2)
 }
 
 /// Chooses the program's TLS: ring. Needed once before any HTTP client is built; later calls do nothing.
@@ -42,9 +59,12 @@ pub(super) fn http_client(settings: &Settings) -> Result<reqwest::Client, Client
         // kept until the other side closes it under the next create.
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .pool_idle_timeout(std::time::Duration::from_secs(2))
-        .http1_only()
-        .no_proxy()
-        .build()?;
-    Ok(client)
+        .pool_idle_timeout(Duration::from_secs(2))
+        .http1_only();
+    // Never that of the environment: the settings say which one, or none.
+    let client = match &settings.proxy {
+        Some(url) => client.proxy(Proxy::all(url.expose_secret()).map_err(|_| ClientError::Proxy)?),
+        None => client.no_proxy(),
+    };
+    Ok(client.build()?)
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    base::money::Money,
+    base::{money::Money, visible::harmless},
     provider::{
         carrier::{
             AddressType, CallOutcome, ExpressType, Heard, Item, Operation, OrderPayload, PaymentMethod,
@@ -190,6 +190,7 @@ fn booked(answer: &Answer, reference: &str) -> Result<Shipment, &'static str> {
         None => return Err("a success without our reference"),
     }
     let courier_name = text("courier_name").or_else(|| text("partner_display_name"));
+    let courier_name = courier_name.map(|name| harmless(&name).into_owned());
     Ok(Shipment { awb, courier_name, courier_code: text("courier_code"), order_number: text("order_number") })
 }
 

@@ -12,6 +12,10 @@ use crate::{
     provider::carrier::{CallOutcome, Shipment},
 };
 
+/// In words for the merchant whose amendment was not sent.
+const BOOKED_BEFORE: &str = "ParcelX had booked the order although it refused it: that shipment is being \
+                             cancelled, and then the order can be amended again";
+
 impl Order {
     /// Writes down what became of the attempt `log_id`. `false`: the order no longer waits for it, nothing
     /// was changed.
@@ -51,7 +55,7 @@ impl Order {
                 self.next_check_at = None;
                 self.step(SyncStatus::Failed, Actor::Worker, Some(words.clone()), now)?;
             }
-            CallOutcome::Deferred { after, cause } => self.wait(*after, &cause.to_string(), now)?,
+            CallOutcome::Deferred { after, cause } => self.wait(*after, cause, now)?,
             CallOutcome::NotSent => {
                 self.next_check_at = None;
                 let why = "its worker vanished before it sent".to_owned();
@@ -127,6 +131,21 @@ impl Order {
                 self.want_cancellation(&shipment.awb, now);
             }
         }
+        Ok(true)
+    }
+
+    /// A look-up before an amended order is sent shows the shipment `awb` of what was refused. It goes the
+    /// way of one that comes to light while the order is failed, and the order may be amended again after it.
+    /// `false`: it has moved on.
+    pub(in super::super) fn found_first(&mut self, awb: &str, now: Timestamp) -> Result<bool, IllegalStep> {
+        if self.provider_sync_status != SyncStatus::Queued || !self.booking.look_first {
+            return Ok(false);
+        }
+        if !self.booking.duplicate_awbs.iter().any(|known| known == awb) {
+            self.booking.duplicate_awbs.push(awb.to_owned());
+        }
+        self.step(SyncStatus::Failed, Actor::Worker, Some(BOOKED_BEFORE.to_owned()), now)?;
+        self.want_cancellation(awb, now);
         Ok(true)
     }
 

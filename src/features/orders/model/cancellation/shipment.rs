@@ -12,7 +12,7 @@ use crate::{
     base::{ids, timestamp::Timestamp},
     features::orders::{reason, review::Fate},
     platform::queue::retry,
-    provider::carrier::{Attempt, CallOutcome, CallTimes, Tracking},
+    provider::carrier::{Attempt, CallOutcome, CallTimes, Cause, Tracking},
 };
 
 /// How far the cancelling of one shipment at the provider is.
@@ -183,7 +183,7 @@ impl ShipmentCancellation {
                 (self.state, self.detail) = (ShipmentCancellationState::Unclear, Some(words.clone()));
                 self.next_check_at = None;
             }
-            CallOutcome::Deferred { after, cause } => self.wait(*after, &cause.to_string(), now),
+            CallOutcome::Deferred { after, cause } => self.wait(*after, cause, now),
             CallOutcome::NotSent => {
                 (self.state, self.next_check_at) = (ShipmentCancellationState::Wanted, None);
             }
@@ -196,10 +196,10 @@ impl ShipmentCancellation {
         true
     }
 
-    fn wait(&mut self, after: Option<Duration>, reason: &str, now: Timestamp) {
+    fn wait(&mut self, after: Option<Duration>, cause: &Cause, now: Timestamp) {
         let paused = Duration::from_millis(self.paused_ms);
         if now.since(self.wanted_at).saturating_sub(paused) >= UNREACHABLE_AFTER {
-            return self.review(&format!("{}: {reason}", reason::PROVIDER_UNREACHABLE));
+            return self.review(&reason::waited_for(cause));
         }
         self.waits = self.waits.saturating_add(1);
         self.state = ShipmentCancellationState::Wanted;
