@@ -150,6 +150,8 @@ export const api = {
   inviteOwner: (merchant, body) => post(`/merchants/${id(merchant)}/owners`, body),
   deadWebhooks: (values, signal) => list("/webhook-deliveries", values, signal),
   resendWebhook: (delivery, body) => post(`/webhook-deliveries/${id(delivery)}/resend`, body),
+  failedEvents: (values, signal) => list("/event-failures", values, signal),
+  retryEvent: (failure, body) => post(`/event-failures/${id(failure)}/retry`, body),
   audit: (values, signal) => list("/audit", values, signal),
   auditExport: (values) => url("/audit/export", values),
 };

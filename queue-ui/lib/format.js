@@ -37,6 +37,9 @@ export function moment(at) {
   return `${text} ${prefs.get().zone}`;
 }
 
+/** Words of the API in which a time stands. */
+export const withMoments = (text) => text?.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (at) => moment(at));
+
 /** For the axis of a chart. */
 export function tick(seconds, span) {
   const at = new Date(seconds * 1000);

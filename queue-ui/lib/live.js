@@ -74,8 +74,8 @@ const json = (text) => {
   }
 };
 
-/** Reads one stream to its end. Gives whether it was ever open. */
-async function read(signal) {
+/** Reads one stream to its end. Gives whether it was ever open. `late`: it is not the first try. */
+async function read(signal, late) {
   const quiet = new AbortController();
   let timer;
   const alive = () => {
@@ -93,8 +93,8 @@ async function read(signal) {
       return false;
     }
     if (!response.ok) return false;
-    // Not the first line that this page hears of: there may have been events in between.
-    const resumed = following !== null;
+    // Not the first line that this page hears of, or it took long: there may have been events in between.
+    const resumed = following !== null || late;
     tell({ state: "live" });
     if (resumed) tell({ type: "again" });
     const feed = parser((event) => {
@@ -129,7 +129,7 @@ async function lead(signal) {
   let tries = 0;
   while (!signal.aborted) {
     const started = Date.now();
-    const opened = await read(signal).catch(() => false);
+    const opened = await read(signal, tries > 0).catch(() => false);
     if (signal.aborted) return;
     tries = opened && Date.now() - started > 5000 ? 0 : tries + 1;
     tell({ state: navigator.onLine === false ? "offline" : "waiting" });

@@ -2,7 +2,9 @@
 import { useEffect, useRef, useState } from "./ui.js";
 import { onEvent } from "./live.js";
 
-const CALM = 1000; // at most one reload in so many ms, however many events come
+// At most one reload in so many ms, however many events come; and in so many times what the last one took.
+const CALM = 300;
+const SHARE = 4;
 
 /**
  * `load(signal)` when `deps` change, and again on events for which `live(event)` is true. Old data stays
@@ -18,6 +20,7 @@ export function useResource(load, deps, live) {
     let control = new AbortController();
     let timer = null;
     let last = 0;
+    let took = 0;
     let ended = false;
     const run = async () => {
       control.abort();
@@ -29,6 +32,7 @@ export function useResource(load, deps, live) {
       setState((old) => ({ ...old, loading: true }));
       try {
         const data = await latest.current.load(signal);
+        took = Date.now() - last;
         if (!signal.aborted && !ended) setState({ data, error: null, loading: false, at: Date.now() });
       } catch (error) {
         if (!signal.aborted && !ended) setState((old) => ({ ...old, error, loading: false }));
@@ -38,7 +42,7 @@ export function useResource(load, deps, live) {
       if (timer) return;
       timer = setTimeout(() => (document.hidden ? (timer = null, missed = true) : run()), wait());
     };
-    const wait = () => Math.max(120, last + CALM - Date.now());
+    const wait = () => Math.max(120, last + Math.max(CALM, SHARE * took) - Date.now());
     let missed = false;
     const seen = () => {
       if (!document.hidden && missed) {

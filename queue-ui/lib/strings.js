@@ -19,6 +19,8 @@ export const jobTone = { waiting: "info", active: "info", delayed: "wait", compl
 export const reviewCode = {
   "provider-unreachable": ["ParcelX not reached", "Waited a whole day without getting through.",
     "When ParcelX is back, book again. Orders that may have got through are looked up first."],
+  "account-held": ["Account was held", "Waited a whole day while the ParcelX account could not be used.",
+    "When the account works again, book again. Orders that may have got through are looked up first."],
   "internal-error": ["Our own error", "The job failed on our side until its tries were used up.",
     "Have the cause mended, then book again."],
   "booked-awb-unknown": ["Booked, AWB unknown", "ParcelX has the order but does not tell its AWB.",
@@ -109,7 +111,7 @@ export function kycMissing(pointer) {
 }
 const kycDone = {
   details: "Details told", submitted: "Handed in", approved: "Approved", rejected: "Rejected",
-  upload: "Uploaded", erase: "Erased",
+  upload: "Uploaded", erase: "Erased", erased: "All of it erased",
 };
 export function kycStep(what) {
   const [act, kind] = what.split(":");

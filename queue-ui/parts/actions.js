@@ -1,5 +1,6 @@
 // What one may do with an order or a job: each action with what it will do, why not, and how it ended.
 import { html, useState } from "../lib/ui.js";
+import { withMoments } from "../lib/format.js";
 import { whyNot } from "../lib/session.js";
 import { plain, shown } from "../lib/text.js";
 import * as words from "../lib/strings.js";
@@ -65,8 +66,8 @@ export async function ask(act, { what, typedWords, send }) {
   const form = FORMS[act.name] ?? {};
   const known = words.action[act.name];
   const answer = await confirm({
-    title: `${words.actionLabel(act.name)}: ${plain(what)}`, effect: act.effect, costs: act.costs,
-      danger: known?.danger,
+    title: `${words.actionLabel(act.name)}: ${plain(what)}`, effect: withMoments(act.effect),
+      costs: act.costs, danger: known?.danger,
     typed: act.typed ? typedWords : null, label: words.actionLabel(act.name), fields: form.fields,
       ready: form.ready,
     run: (values) => send(act.name, form.body ? form.body(values) : { reason: values.reason }).then((data) =>
@@ -78,7 +79,7 @@ export async function ask(act, { what, typedWords, send }) {
 
 /** Why an action cannot be taken: its right first, then the order's state. */
 export const obstacle = (act) => whyNot(act.right)
-  ?? (act.allowed ? null : act.why ?? "Not possible in this state.");
+  ?? (act.allowed ? null : withMoments(act.why) ?? "Not possible in this state.");
 
 export function Actions({ actions = [], what, typedWords, send, done }) {
   const [result, setResult] = useState(null);
@@ -94,14 +95,18 @@ export function Actions({ actions = [], what, typedWords, send, done }) {
     return html`<div class="action" key=${act.name}>
       <button class="btn ${look}" aria-describedby=${`effect-${act.name}`} onClick=${() => run(act)}>
         ${words.actionLabel(act.name)}</button>
-      <p id=${`effect-${act.name}`}>${shown(act.effect)}</p>
+      <p id=${`effect-${act.name}`}>${shown(withMoments(act.effect))}</p>
       ${result?.name === act.name && html`<span class="badge ok" role="status">${result.words}</span>`}
         </div>`;
   };
   // What can be done comes first; the rest says why not.
   const now = actions.filter((act) => !obstacle(act));
   const later = actions.filter(obstacle);
+  // What was done may not be possible any more: its result stays where one looks.
+  const over = result && !now.some((act) => act.name === result.name);
   return html`<div class="actions">
+    ${over && html`<div class="action" role="status"><p><strong>${words.actionLabel(result.name)}:</strong>
+      ${" "}<span class="badge ok">${result.words}</span></p></div>`}
     ${now.map(one)}${!now.length && html`<div class="action"><p>Nothing that you can do now.</p></div>`}</div>
     ${later.length > 0 && html`<details class="not-now" open=${now.length === 0}><summary>
       Not possible now: ${later.length}</summary>

@@ -6,12 +6,15 @@ import { prefs } from "../lib/prefs.js";
 import * as words from "../lib/strings.js";
 import { Field } from "./dialog.js";
 
-function TextFilter({ name, label, hint, wide, placeholder }) {
+/** `refuses`: why a text must not become part of the address, if so. */
+function TextFilter({ name, label, hint, wide, placeholder, refuses }) {
   const current = place.use().filters[name] ?? "";
   const [text, setText] = useState(current);
   useEffect(() => setText(current), [current]);
-  const apply = () => text.trim() !== current && filter({ [name]: text.trim() });
-  return html`<${Field} label=${label ?? words.field[name] ?? name} hint=${hint} wide=${wide}>${(id) => html`
+  const why = text.trim() && refuses?.(text.trim());
+  const apply = () => !why && text.trim() !== current && filter({ [name]: text.trim() });
+  return html`<${Field} label=${label ?? words.field[name] ?? name} hint=${why || hint}
+    wide=${wide}>${(id) => html`
     <input id=${id} value=${text} placeholder=${placeholder} autocomplete="off" spellcheck=${false}
       type="search"
       onInput=${(e) => setText(e.target.value)} onBlur=${apply}

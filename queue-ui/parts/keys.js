@@ -16,8 +16,8 @@ const PLACES = {
 const KEYS = [
   ["/", "Find an order"], ["j k", "Next and previous row"], ["Enter", "Open the row"],
     ["x", "Choose the row"],
-  [".", "Show new rows"], ["Esc", "Leave a field or dialog"], ["t", "Theme"], ["z", "IST or UTC"],
-    ["?", "These keys"],
+  ["b", "To what you can do here, and on"], [".", "Show new rows"], ["Esc", "Leave a field or dialog"],
+    ["t", "Theme"], ["z", "IST or UTC"], ["?", "These keys"],
 ];
 
 const help = () => dialog((close) =>
@@ -36,9 +36,18 @@ function moveRow(step) {
   const now = rows.indexOf(document.activeElement?.closest?.("[data-row]"));
   const next = rows[now < 0 ? (step > 0 ? 0 : rows.length - 1)
     : Math.min(rows.length - 1, Math.max(0, now + step))];
-  const target = next.querySelector("[data-rowfocus]") ?? next.querySelector("a, button, input");
+  const target = next.querySelector("[data-rowfocus]")
+    ?? (next.matches("a, button") ? next : next.querySelector("a, button, input"));
   target?.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
+}
+
+/** Buttons of the screen, of the order or job, and of chosen rows: rows are not tabbed through. */
+const ACTS = "main .page-head button, main .hold button, main .actions button, main .selection button";
+
+function moveAct() {
+  const acts = [...document.querySelectorAll(ACTS)];
+  acts[(acts.indexOf(document.activeElement) + 1) % acts.length]?.focus();
 }
 
 const choose = () => document.activeElement?.closest?.("[data-row]")?.querySelector(
@@ -69,6 +78,7 @@ function press(event) {
     "j": () => moveRow(1),
     "k": () => moveRow(-1),
     "x": choose,
+    "b": moveAct,
     ".": () => document.querySelector("[data-shownew]")?.click(),
     "t": nextTheme,
     "z": () => setZone(prefs.get().zone === "IST" ? "UTC" : "IST"),

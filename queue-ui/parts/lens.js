@@ -11,6 +11,16 @@ import { toast } from "./toast.js";
 /** What was found last: `{ items, by, more, q }`; `q` is null for a phone number. */
 export const results = store(null);
 
+/** Whether a text is a phone number or an e-mail address. */
+export const personal = (text) => text.includes("@")
+  || /^(\+|00).|^(91|0)?[6-9]\d{9}$/.test(text.replace(/[\s()-]/g, ""));
+
+/**
+ * Whether a text may be part of an address: an id or a number, and neither a phone number nor a name or an
+ * e-mail address.
+ */
+export const sharable = (text) => /\d/.test(text) && !/\s/.test(text) && !personal(text);
+
 async function byPhone(q) {
   const no = whyNot("reveal");
   if (no) {
@@ -26,23 +36,31 @@ async function byPhone(q) {
   return answer?.done ?? null;
 }
 
-/** Finds; goes to the order if there is one, else to the list of what was found. */
-export async function find(text) {
+/**
+ * Finds; goes to the order if there is one, else to the list of what was found. `replace`: in the place of
+ * the address that asked for it, so that one comes back behind it.
+ */
+export async function find(text, { replace = false } = {}) {
   const q = text.trim();
   if (!q) return;
   let found = await api.find({ q });
   // Only where nothing else has this number, and only with a reason, it is looked up as a phone.
   const phone = !found.items.length && found.mayBePhone === true;
   if (phone) found = await byPhone(q);
-  if (!found) return;
-  const { items = [], by, more } = found;
-  if (items.length === 1) {
-    go(to(["orders", items[0].id]));
+  if (!found) {
+    results.set(null);
+    if (replace) go(to(["find"]), { replace });
     return;
   }
-  // Orders found by phone are handed over in memory: a reload asks again.
-  results.set({ items, by, more, q: phone ? null : q });
-  go(to(["find"], phone ? {} : { q }));
+  const { items = [], by, more } = found;
+  if (items.length === 1) {
+    go(to(["orders", items[0].id]), { replace });
+    return;
+  }
+  // What may be personal is handed over in memory: a reload asks again.
+  const named = !phone && sharable(q);
+  results.set({ items, by, more, q: named ? q : null });
+  go(to(["find"], named ? { q } : {}), { replace });
 }
 
 export function Lens() {

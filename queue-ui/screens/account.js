@@ -70,7 +70,7 @@ function SecondFactor({ on }) {
     return html`<${Panel} title="Second factor"><form class="stack" onSubmit=${confirmCode.submit}>
       <p>Add this key to your authenticator (time-based, 6 digits, SHA-1), or <a href=${secret.uri}>
         open it there</a>. Then type the code that it shows.</p>
-      <div class="secret">${shown(secret.secret.replace(/(.{4})(?=.)/g, "$1 "))}</div>
+      <div class="secret">${shown(secret.secret)}</div>
       ${confirmCode.input("code", "Code", { inputmode: "numeric", autocomplete: "one-time-code",
         maxlength: 10 })}
       <${ProblemNote} error=${confirmCode.error} />
@@ -86,7 +86,9 @@ function SecondFactor({ on }) {
 }
 
 function Sessions() {
-  const list = useResource((signal) => api.sessions(signal), [], null);
+  // A new password ends the others.
+  const list = useResource((signal) => api.sessions(signal), [], ({ type, data }) => type === "audit"
+    && data?.action === "user.passwd");
   const [error, setError] = useState(null);
   const end = (one) => api.endSession(one.id).then(() => (one.current ? load() : list.reload()), setError);
   return html`<${Panel} title="Your sessions" flush><${Loaded} of=${list} lines=${3}>

@@ -4,8 +4,8 @@ import { api } from "../lib/api.js";
 import { duration } from "../lib/format.js";
 import { useResource } from "../lib/resource.js";
 import { Link, to } from "../lib/router.js";
-import { may } from "../lib/session.js";
 import { shown } from "../lib/text.js";
+import { ActButton } from "../parts/actions.js";
 import { At, Facts, Loaded, Note } from "../parts/basics.js";
 import { confirm } from "../parts/dialog.js";
 import { Code, Diff, differences } from "../parts/code.js";
@@ -45,8 +45,8 @@ function Parts({ order, call: redacted }) {
       <button key=${name} role="tab" aria-selected=${tab === name ? "true" : "false"}
         onClick=${() => setTab(name)}>${label}
         ${n !== null && n !== undefined && html`<span class="n">${n}</span>`}</button>`)}</div>
-      ${may("reveal") && !revealed && html`<button class="btn small quiet"
-        onClick=${() => reveal(order, call.id, setRevealed)}>Reveal…</button>`}</div>
+      ${!revealed && html`<${ActButton} small right="reveal" label="Reveal…"
+        onClick=${() => reveal(order, call.id, setRevealed)} />`}</div>
     ${revealed && html`<${Note} tone="wait" icon="lock">Shown to you alone until you leave this page.<//>`}
     <div role="tabpanel" class="stack tight" aria-label=${tabs.find(([name]) => name === tab)[1]}>
     ${tab === "request" && html`<${Code} value=${request} label="Request to ParcelX"

@@ -24,7 +24,7 @@ export function Group({ group, brief, since }) {
   const cause = html`<strong class=${brief ? "clip" : ""}><${Data}
     value=${group.kind === "review" ? words.reviewName(group.cause) : group.cause} /></strong>`;
   if (brief) {
-    return html`<${Link} class="line-item" href=${to(["orders", group.sampleOrderId])}
+    return html`<${Link} class="line-item" data-row href=${to(["orders", group.sampleOrderId])}
       title="Open one of them"><span>${cause}${about}</span>
       <span class="row">${trend}<span class="value">${count(group.count, group.capped)}</span></span><//>`;
   }

@@ -15,7 +15,7 @@ const BY = {
 export const orderColumns = [
   {
     key: "order", label: "Order", wide: true, cell: (o) =>
-      html`<span class="mono">${shown(o.orderNumber ?? o.id)}</span>`,
+      html`<span class="mono nowrap">${shown(o.orderNumber ?? o.id)}</span>`,
     below: (o) => o.clientOrderId && html`<span class="sub"><${Data} value=${o.clientOrderId} /></span>`,
   },
   { key: "sync", label: "State", cell: (o) => html`<${SyncBadge} value=${o.providerSyncStatus} />` },
@@ -41,7 +41,7 @@ export function Found() {
   const ours = found && (q === null || found.q === q) ? found : null;
   const run = () => {
     setError(null);
-    if (q) find(q).catch(setError);
+    if (q) find(q, { replace: true }).catch(setError);
   };
   // A link that somebody opened: ask for what it names.
   useEffect(() => {

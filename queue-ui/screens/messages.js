@@ -6,7 +6,7 @@ import { onEvent } from "../lib/live.js";
 import { useResource } from "../lib/resource.js";
 import { whyNot } from "../lib/session.js";
 import { shown } from "../lib/text.js";
-import { Ago, Badge, Failed, Loading, Panel, ProblemNote } from "../parts/basics.js";
+import { Ago, Badge, Failed, Loading, Panel, ProblemNote, Stale } from "../parts/basics.js";
 import { Field } from "../parts/dialog.js";
 import { toast } from "../parts/toast.js";
 
@@ -120,6 +120,7 @@ export function Messages({ id }) {
     ${!list.data ? (list.error ? html`<${Failed} error=${list.error} retry=${list.reload} />`
       : html`<${Loading} lines=${2} />`)
       : html`<div class="stack">
+        ${list.error && html`<${Stale} of=${list} />`}
         ${items.length
           ? html`<ol class="messages" aria-label="Messages, the newest last">${items.map(one)}</ol>`
           : html`<p class="faint">Nobody has written about this order.</p>`}

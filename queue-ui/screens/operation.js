@@ -47,7 +47,7 @@ const VERBS = {
 function Controls({ operation, reload }) {
   const [busy, setBusy] = useState(null);
   const verbs = { waiting: ["cancel"], running: ["pause", "cancel"],
-    paused: ["resume", "cancel"] }[operation.state] ?? [];
+    paused: ["resume", "cancel"], stopped: ["resume", "cancel"] }[operation.state] ?? [];
   const left = operation.total - operation.done - operation.refused - operation.failed;
   const run = async (name) => {
     const verb = VERBS[name];

@@ -4,10 +4,9 @@ import { api } from "../lib/api.js";
 import { duration, moment, money } from "../lib/format.js";
 import { useResource } from "../lib/resource.js";
 import { Link, to } from "../lib/router.js";
-import { whyNot } from "../lib/session.js";
 import { Data, plain, shown } from "../lib/text.js";
 import * as words from "../lib/strings.js";
-import { Actions } from "../parts/actions.js";
+import { ActButton, Actions } from "../parts/actions.js";
 import { Ago, At, Badge, Facts, Head, Loaded, MerchantLink, Note, Panel, SyncBadge,
   useNow } from "../parts/basics.js";
 import { Code } from "../parts/code.js";
@@ -23,7 +22,7 @@ const about = (id) => (event) => ["account", "queue"].includes(event.type)
 function Why({ order }) {
   const now = useNow();
   const { why, review, providerSyncStatus: state } = order;
-  const tone = words.syncTone[state] ?? "info";
+  const tone = review ? "review" : words.syncTone[state] ?? "info";
   const until = why?.until ? Date.parse(why.until) - now : null;
   const title = state === "needs_review" || review ? words.reviewName(review?.reason ?? "")
     || words.sync.needs_review
@@ -55,13 +54,11 @@ function Consignee({ order, revealed }) {
 }
 
 function Reveal({ id, revealed, set }) {
-  const no = whyNot("reveal");
   if (revealed) {
     return html`<${Note} tone="wait" icon="lock">Shown to you alone until you leave this page; the audit log
       keeps that.
       ${" "}<button class="btn small quiet" onClick=${() => set(null)}>Hide again</button><//>`;
   }
-  if (no) return null;
   const ask = async () => {
     const answer = await confirm({
       title: "Reveal personal data", label: "Reveal",
@@ -71,7 +68,7 @@ function Reveal({ id, revealed, set }) {
     });
     if (answer?.done) set(answer.done);
   };
-  return html`<button class="btn small" onClick=${ask}>Reveal…</button>`;
+  return html`<${ActButton} small right="reveal" label="Reveal…" onClick=${ask} />`;
 }
 
 function Details({ order, revealed, setRevealed }) {
@@ -80,8 +77,8 @@ function Details({ order, revealed, setRevealed }) {
     `${kg} kg, ${[shipment.length?.[n], shipment.width?.[n], shipment.height?.[n]].filter((v) =>
       v !== undefined).join(" × ")} cm`);
   return html`<${Panel} title="Order"
-    tools=${html`<span class="grow"></span><${Reveal} id=${order.id} revealed=${revealed} set=${setRevealed}
-      />`}>
+    tools=${html`<span class="grow"></span>
+      ${!revealed && html`<${Reveal} id=${order.id} set=${setRevealed} />`}`}>
     <div class="stack">
     ${revealed && html`<${Reveal} id=${order.id} revealed=${revealed} set=${setRevealed} />`}
     <${Consignee} order=${order} revealed=${revealed?.order ?? revealed} />
@@ -113,8 +110,19 @@ function Raw({ order }) {
       : html`<p class="faint">The whole order as the API gives it, personal data masked.</p>`}<//>`;
 }
 
+/** What is only a matter of time is looked at again when that time has come: nothing tells of it. */
+function useTimes({ data, reload }) {
+  const times = (data?.actions ?? []).map(({ why }) => Date.parse(/ until (\S+Z)/.exec(why)?.[1]));
+  const next = Math.min(...times.filter((at) => at > Date.now()));
+  useEffect(() => {
+    const timer = Number.isFinite(next) && setTimeout(reload, next - Date.now() + 100);
+    return () => clearTimeout(timer);
+  }, [next]);
+}
+
 export function OrderPage({ id }) {
   const order = useResource((signal) => api.order(id, signal), [id], about(id));
+  useTimes(order);
   const [revealed, setRevealed] = useState(null);
   const [version, again] = useState(0);
   useEffect(() => () => setRevealed(null), [id]);

@@ -9,6 +9,7 @@ import { ActButton } from "../parts/actions.js";
 import { Empty, Head, Panel } from "../parts/basics.js";
 import { bulk } from "../parts/bulk.js";
 import { Filters, only } from "../parts/filters.js";
+import { sharable } from "../parts/lens.js";
 import { covered, List, useSelection } from "../parts/table.js";
 import { orderColumns } from "./found.js";
 
@@ -25,7 +26,8 @@ export function Orders() {
     (<kbd>/</kbd>).<//>
     <${Filters} fields=${[{ name: "providerSyncStatus", kind: "choice", choices: words.sync },
       { name: "status", kind: "choice", choices: words.status }, { name: "userId", placeholder: "its id" },
-      { name: "q", wide: true, label: "Number", placeholder: "any number or id of an order, as a whole" },
+      { name: "q", wide: true, label: "Number", placeholder: "any number or id of an order, as a whole",
+        refuses: (text) => !sharable(text) && "Not an id or a number. A phone goes into the box above." },
       { name: "from", kind: "time", label: "Created from" }, { name: "to", kind: "time", label: "to" }]} />
     <${Panel} flush><${List} list=${list} columns=${orderColumns} selection=${failed ? selection : undefined}
       href=${(o) => to(["orders", o.id])} caption="Orders" labelOf=${(o) => o.orderNumber}

@@ -49,7 +49,7 @@ function Reviews({ review }) {
   return html`<${Panel} title="Needs a person" flush
     aside=${rows.length > 0 && html`<${Link} href=${to(["review"])}>Review desk<//>`}>
     ${rows.length ? rows.map((entry) =>
-      html`<${Link} key=${entry.code} class="line-item" href=${to(["review"], { code: entry.code })}>
+      html`<${Link} key=${entry.code} class="line-item" data-row href=${to(["review"], { code: entry.code })}>
       <span><strong>${shown(words.reviewName(entry.code))}</strong><span class="sub">
         ${words.reviewCode[entry.code]?.[1]}</span></span>
       <span class="value">${count(entry.count, entry.capped)}</span>
@@ -69,7 +69,8 @@ function Running({ operations }) {
   if (!operations?.length) return null;
   return html`<${Panel} title="Running operations" flush
     aside=${html`<${Link} href=${to(["operations"])}>All<//>`}>
-    ${operations.map((op) => html`<${Link} key=${op.id} class="line-item" href=${to(["operations", op.id])}>
+    ${operations.map((op) => html`<${Link} key=${op.id} class="line-item" data-row
+      href=${to(["operations", op.id])}>
       <span><strong>${words.operationKind[op.kind] ?? shown(op.kind)}</strong>
         <span class="sub">by <${Data} value=${op.actor} /> · <${Data} value=${op.reason} /></span></span>
       <span class="value">${count(op.done + op.refused + op.failed)} / ${count(op.total, op.capped)}</span>

@@ -11,6 +11,7 @@ import { Ago, At, Badge, Empty, Failed, Head, Note, Panel, Stale } from "../part
 import { bulk } from "../parts/bulk.js";
 import { confirm } from "../parts/dialog.js";
 import { Filters, only } from "../parts/filters.js";
+import { personal } from "../parts/lens.js";
 import { covered, List, useSelection } from "../parts/table.js";
 import { toast } from "../parts/toast.js";
 import { QueueState, STATES } from "./queue-table.js";
@@ -149,7 +150,8 @@ export function Queue({ name }) {
       aria-current=${each === state ? "page" : undefined}>${words.jobState[each]}<span class="n">
         ${count(counts[each])}</span><//>`)}</nav>
     <${Filters} fields=${[{ name: "q", wide: true, label: "In the error text",
-      placeholder: "such as: pincode" },
+      placeholder: "such as: pincode",
+      refuses: (text) => personal(text) && "Neither a phone number nor an e-mail address." },
       { name: "order", label: "Order", placeholder: "its id" },
         { name: "name", label: "Job name", placeholder: "create-order" },
       { name: "from", kind: "time" }, { name: "to", kind: "time" }]} />

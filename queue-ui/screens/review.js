@@ -12,13 +12,14 @@ import { bulk } from "../parts/bulk.js";
 import { Filters, only } from "../parts/filters.js";
 import { List, useSelection } from "../parts/table.js";
 
-/** What was heard last of the order says more than the code in words. */
-const last = (order) => order.syncReason ?? order.review?.detail;
+/** What was heard last of the order says more than the code in words; the code itself says nothing more. */
+const last = ({ syncReason, review }) => (syncReason && syncReason !== review?.reason ? syncReason
+  : review?.detail);
 
 const columns = [
   {
     key: "order", label: "Order", wide: true, cell: (o) =>
-      html`<span class="mono">${shown(o.orderNumber ?? o.id)}</span>`,
+      html`<span class="mono nowrap">${shown(o.orderNumber ?? o.id)}</span>`,
     below: (o) => o.clientOrderId && html`<span class="sub"><${Data} value=${o.clientOrderId} /></span>`,
   },
   {
@@ -46,6 +47,10 @@ const kinds = (code) => {
 function Bulk({ selection, rows, matching, capped, filters }) {
   const all = selection.all || selection.size === 0;
   if (!matching) return null;
+  if (all && filters.of === "cancellation") {
+    return html`<div class="selection" role="region" aria-label="Bulk actions"><span>Cancellations are settled
+      one by one, on the page of each order.</span></div>`;
+  }
   const run = (kind) => bulk({ kind, ...(all ? { filter: filters } : { ids: [...selection.keys] }) });
   return html`<div class="selection" role="region" aria-label="Bulk actions">
     <span>${all ? html`All <strong>${count(matching, capped)}</strong> that match`

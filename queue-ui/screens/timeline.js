@@ -6,7 +6,7 @@ import { prefs } from "../lib/prefs.js";
 import { useList } from "../lib/resource.js";
 import { Link, to } from "../lib/router.js";
 import { Data, shown } from "../lib/text.js";
-import { At, Badge, Empty, Failed, Loading, Panel, ProblemNote } from "../parts/basics.js";
+import { At, Badge, Empty, Failed, Loading, Panel, ProblemNote, Stale } from "../parts/basics.js";
 import { Call } from "./call.js";
 
 const KINDS = { all: "All", call: "Calls", step: "Steps", audit: "People", job: "Jobs" };
@@ -66,7 +66,7 @@ export function Timeline({ id, version }) {
     ${!list.rows ? (list.error ? html`<${Failed} error=${list.error} retry=${list.reload} />`
       : html`<${Loading} />`)
       : !rows.length ? html`<${Empty} title="Nothing has happened yet" />`
-      : html`<ol class="timeline">
+      : html`${list.error && html`<${Stale} of=${list} />`}<ol class="timeline">
         ${shownRows.map((entry, n) => html`<${Entry} key=${n} order=${id} entry=${entry}
           open=${Boolean(entry.callId) && open === entry.callId}
           toggle=${() => setOpen(open === entry.callId ? null : entry.callId)} />`)}</ol>
