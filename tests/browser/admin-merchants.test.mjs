@@ -264,6 +264,34 @@ describe("webhooks", () => {
     await context.close();
   });
 
+  test("an event that a consumer could not handle is retried with a reason", async () => {
+    const context = await browser.context();
+    const page = await openAs(context, program.url, "operator", "/kyc");
+    const failed = { id: "notifications-evt_0000000000000007", consumer: "notifications",
+      eventId: "evt_0000000000000007", why: "it does not read as an event", tries: 5,
+      failedAt: "2026-01-31T09:30:00.000Z" };
+    let [listed, body] = [[failed], null];
+    await page.route("**/admin/api/event-failures*", (route) =>
+      route.fulfill({ json: { data: listed, nextCursor: null } }));
+    await page.route("**/admin/api/event-failures/*/retry", (route) => {
+      [listed, body] = [[], route.request().postDataJSON()];
+      return route.fulfill({ json: { data: failed } });
+    });
+    await page.getByRole("link", { name: "Webhooks" }).click();
+    const panel = page.getByRole("region", { name: "Events that a consumer could not handle" });
+    const row = panel.locator("tbody tr");
+    await row.getByText("it does not read as an event").waitFor();
+    assert.deepEqual(await seriousFindings(page), []);
+    await row.getByRole("button", { name: "Retry…" }).click();
+    await answer(page, "it is mended");
+    await row.getByText("Handled").waitFor();
+    assert.deepEqual(body, { reason: "it is mended" });
+    await page.getByRole("button", { name: "Load again" }).click();
+    await panel.getByText("Every event was handled").waitFor();
+    assert.deepEqual(browser.complaints(), []);
+    await context.close();
+  });
+
   test("what fails on the way is said, and does not break the screen", async () => {
     const context = await browser.context();
     const page = await openAs(context, program.url, "operator", "/kyc");

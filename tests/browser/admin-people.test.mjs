@@ -1,23 +1,11 @@
 // Who gets in and what they may: login, throttling, the second factor, roles, a session that ends.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { PHONE, picture, seriousFindings, startBrowser } from "./browser.mjs";
 import { answer, dialog, HOME, openAs, settled, signIn, visit } from "./dashboard.mjs";
 import { startProgram } from "./program.mjs";
 import { HASTY, makeUsers, PASSWORD, startStory } from "./story.mjs";
-
-/** The code of RFC 6238 for a base32 secret, at a time in seconds. */
-function code(secret, at = Date.now() / 1000) {
-  const bits = [...secret].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5,
-    "0")).join("");
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(at / 30)));
-  const mac = createHmac("sha1", key).update(counter).digest();
-  const offset = mac.at(-1) & 15;
-  return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, "0");
-}
+import { code } from "./totp.mjs";
 
 describe("people", () => {
   let program, browser, story, failed;

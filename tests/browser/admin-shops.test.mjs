@@ -113,7 +113,7 @@ describe("merchants", () => {
     const merchant = page.url();
     await page.getByRole("button", { name: "Resume…" }).click();
     await answer(page, "paid");
-    await page.getByRole("button", { name: "Suspend…" }).waitFor();
+    await standing(page).getByText("Active", { exact: true }).waitFor();
     await visit(page, program.url, "/merchants");
     await page.getByRole("button", { name: "Write to all…" }).click();
     await fill(page, { "Notice": `No pickups on Friday ${HOSTILE}` });
@@ -130,7 +130,7 @@ describe("merchants", () => {
     await page.goto(merchant);
     await page.getByRole("button", { name: "Suspend…" }).click();
     await answer(page, "unpaid again");
-    await page.getByRole("button", { name: "Resume…" }).waitFor();
+    await standing(page).getByText("Suspended", { exact: true }).waitFor();
     await context.close();
   });
 

@@ -9,6 +9,8 @@ import { startProgram } from "./program.mjs";
 import { HASTY, makeUsers, startStory, until } from "./story.mjs";
 
 const MANY = 312;
+/** Of the bulk work, in a minute. */
+const PACE = 300;
 
 describe("the day's work", () => {
   let program, browser, story, refused, doubtful, context, page;
@@ -94,27 +96,37 @@ describe("the day's work", () => {
 
   test("ParcelX is back: a throttled rebook in five steps by keyboard, cancelled half way", async () => {
     await visit(page, program.url, "");
-    await page.locator("a.line-item[href$='review?code=outcome-unknown']").focus();
+    const on = (part) => part.evaluate((one) => one === document.activeElement);
+    /** Presses a key until it has led there, as somebody does who looks. */
+    const lead = async (key, part, most) => {
+      await part.waitFor();
+      for (let n = 0; n < most; n += 1) {
+        await page.keyboard.press(key);
+        if (await on(part)) return;
+      }
+      assert.fail(`${key} does not lead to ${part} within ${most}`);
+    };
+    await lead("j", page.locator("a.line-item[href$='review?code=outcome-unknown']"), 10);
     await page.keyboard.press("Enter"); // 1: those orders
     await page.locator("h1", { hasText: "Review desk" }).waitFor();
-    const start = page.locator(".selection").getByRole("button", { name: "Book again…" });
-    await start.focus();
+    // Fifty rows lie before the buttons for all of them.
+    await lead("b", page.locator(".selection").getByRole("button", { name: "Book again…" }), 1);
     await page.keyboard.press("Enter"); // 2: all of them
     await dialog(page).locator(".sample").waitFor();
     await dialog(page).getByText(`Type ${MANY - 1} to start`).waitFor();
     await page.keyboard.type("ParcelX is back, ticket 4421"); // 3: why
     await page.keyboard.press("Tab");
     await page.keyboard.press("ControlOrMeta+a");
-    await page.keyboard.type("1200"); // its pace
-    await dialog(page).getByLabel(/^Type/).focus();
+    await page.keyboard.type(String(PACE)); // its pace
+    await lead("Tab", dialog(page).getByLabel(/^Type/), 3);
     await page.keyboard.type(String(MANY - 1)); // 4: so many
     await picture(page, "work-bulk");
     await page.keyboard.press("Enter"); // 5: go
     await page.waitForURL(/operations\/[^/]+$/);
     const done = page.locator(".progress-head .badge.ok");
-    await until("the first results", async () => Number((await done.innerText()).replace(/\D/g, "")) >= 5);
+    await until("the first results", async () => Number((await done.innerText()).replace(/\D/g, "")) >= 15);
     await picture(page, "work-operation");
-    await page.getByRole("button", { name: "Cancel…" }).focus();
+    await lead("b", page.getByRole("button", { name: "Cancel…" }), 2);
     await page.keyboard.press("Enter");
     await dialog(page).waitFor();
     await page.keyboard.type("enough for today");
@@ -123,12 +135,27 @@ describe("the day's work", () => {
     const handled = Number((await done.innerText()).replace(/\D/g, ""));
     assert.ok(handled > 0 && handled < MANY - 1, `${handled} of ${MANY - 1} were done`);
     await page.locator("table .badge.ok").first().waitFor();
+    await keepsPace(page.url().split("/").at(-1));
     // None is booked twice, whenever it was cancelled.
     const { shipments } = await story.ledger();
     const live = shipments.filter((shipment) => shipment.live).map((shipment) => shipment.reference
       ?? shipment.clientOrderId);
     assert.equal(new Set(live).size, live.length);
   });
+
+  /** In no second of it more were done than its pace allows, and half a second's on top. */
+  const keepsPace = async (operation) => {
+    const { data } = await page.evaluate(async (id) =>
+      (await fetch(`/admin/api/operations/${id}/items?limit=200`)).json(), operation);
+    const times = data.map(({ at }) => Date.parse(at)).sort((a, b) => a - b);
+    assert.ok(times.length >= 15, `${times.length} results`);
+    for (const [n, from] of times.entries()) {
+      for (const [m, to] of times.entries()) {
+        const most = (PACE / 60) * ((to - from) / 1000 + 0.5) + 2;
+        assert.ok(m <= n || m - n + 1 <= most, `${m - n + 1} in ${to - from} ms`);
+      }
+    }
+  };
 
   test("chosen rows alone are failed, and the count has to be typed", async () => {
     await visit(page, program.url, "/review?code=outcome-unknown");

@@ -27,8 +27,8 @@ const GONE = /net::ERR_(CONNECTION_REFUSED|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENC
 export const DESK = { viewport: { width: 1360, height: 900 } };
 export const PHONE = { viewport: { width: 360, height: 780 }, isMobile: true, hasTouch: true };
 
-/** A browser; `stop()` fails if a page complained. */
-export async function startBrowser(origin) {
+/** A browser for pages of these origins; `stop()` fails if a page complained. */
+export async function startBrowser(...origins) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: CHROMIUM_ARGS,
   });
@@ -40,8 +40,8 @@ export async function startBrowser(origin) {
     made.setDefaultTimeout(20_000);
     made.on("request", (request) => {
       const url = new URL(request.url());
-      if (["http:", "https:", "ws:", "wss:"].includes(url.protocol) && url.origin !== origin) strangers.push(
-        url.href);
+      const asked = ["http:", "https:", "ws:", "wss:"].includes(url.protocol);
+      if (asked && !origins.includes(url.origin)) strangers.push(url.href);
     });
     made.on("weberror", (error) => complaints.push(`uncaught: ${error.error().stack}`));
     made.on("console", (message) => {

@@ -26,6 +26,27 @@ export async function visit(page, origin, path) {
   await page.locator(".shell h1").first().waitFor();
 }
 
+/** Goes there within the pages, as a link does: only the view is loaded. It is drawn, maybe still empty. */
+export const go = (page, path) => page.evaluate(async (address) => {
+  history.pushState(null, "", address);
+  dispatchEvent(new PopStateEvent("popstate"));
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+}, HOME + path);
+
+/** Has every view that is open load again, as they do after a line that was down. */
+export const loadAgain = (page) => page.evaluate(() => {
+  const channel = new BroadcastChannel("waybill.live");
+  channel.postMessage({ type: "again" });
+  channel.close();
+});
+
+/** The answer of a server that cannot; the pages say `Not now.` */
+export const AWAY = { status: 503, json: { code: "temporarily-unavailable", detail: "Not now." } };
+
+/** Chromium reports answers of a server that cannot, which were asked for; nothing else may be reported. */
+export const onlyAway = (complaints) => assert.deepEqual(complaints.filter((words) =>
+  !/^console: Failed to load resource[^\n]* 503 /.test(words)), []);
+
 export const dialog = (page) => page.locator("dialog[open]");
 
 /** Fills the open dialog and sends it: the reason, and what has to be typed. */

@@ -1,4 +1,5 @@
-// Starts the program as a newcomer would: in an empty folder, with nothing set but where to listen.
+// Starts the program as a newcomer would: in an empty folder, with nothing set but where to listen, and that
+// it ends at once.
 import { spawn, execFile } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, mkdirSync } from "node:fs";
@@ -34,7 +35,9 @@ export async function startProgram(settings = {}) {
   const cwd = await mkdtemp(join(tmpdir(), "waybill-browser-"));
   const outside = Object.entries(process.env).filter(([name]) => !name.startsWith("WAYBILL_"));
   const port = await freePort();
-  const env = { ...Object.fromEntries(outside), WAYBILL_HTTP__BIND: `127.0.0.1:${port}`, ...settings };
+  // No load balancer has to learn that it ends.
+  const own = { WAYBILL_HTTP__BIND: `127.0.0.1:${port}`, WAYBILL_HTTP__LINGER: "0s" };
+  const env = { ...Object.fromEntries(outside), ...own, ...settings };
   const url = `http://127.0.0.1:${port}`;
 
   const child = spawn(BINARY, [], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });

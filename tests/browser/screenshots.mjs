@@ -4,7 +4,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DESK, PHONE, startBrowser } from "./browser.mjs";
-import { answer, dialog, HOME, openAs, settled, visit } from "./dashboard.mjs";
+import { answer, AWAY, dialog, HOME, loadAgain, openAs, settled, visit } from "./dashboard.mjs";
 import { givenUp, merchant as shop, startReceiver } from "./merchants.mjs";
 import { OUT, startProgram } from "./program.mjs";
 import { HASTY, makeUsers, PASSWORD, startStory, until } from "./story.mjs";
@@ -30,6 +30,14 @@ async function session(program, username) {
   const cookie = response.headers.getSetCookie()[0].split(";")[0];
   const data = async (method, path, body) => (await (await call(method, path, body, cookie)).json()).data;
   return { get: (path) => data("GET", path), post: (path, body) => data("POST", path, body) };
+}
+
+/** A shop and the desk about an order. */
+async function talk(story, asha, order) {
+  const shop = (text) => story.write(order, text);
+  await shop("The buyer has moved: can the parcel still be sent to her new house?");
+  await asha.post(`/orders/${order.id}/messages`, { text: "It is with the courier. We have asked them." });
+  await shop("Thank you. She will be at home all day.\nHer name at the door is \u201cKhan & Sons\u201d.");
 }
 
 async function tell(program) {
@@ -83,6 +91,7 @@ async function tell(program) {
   await story.faults({ walletPaise: 0 });
   await story.orders(14, merchant);
   await until("the hold", async () => (await asha.get("/overview")).account?.hold);
+  await talk(story, asha, booked[0]);
   return { failed: failed[0], hostile, doubtful: doubtful.at(-1), booked: booked[0], operation };
 }
 
@@ -101,6 +110,57 @@ function screens({ failed, hostile, doubtful, booked, operation }) {
       webhooks: "/webhooks", merchants: "/merchants", merchant: `/merchants/${MERCHANTS[0]}`,
   };
 }
+
+/** What is not the same for all: a dialog, a right that is missing, a server that is away. */
+const MOMENTS = {
+  bulk: async ({ view, origin }) => {
+    await visit(view, origin, "/review?code=outcome-unknown");
+    await view.getByRole("button", { name: "Book again…" }).click();
+    await dialog(view).locator(".sample").waitFor();
+    await answer(view, "ParcelX is back, ticket 4421", { press: false });
+  },
+  confirm: async ({ view, origin, all }) => {
+    await visit(view, origin, all["order-review"]);
+    await view.getByRole("button", { name: "Fail order", exact: true }).click();
+    await answer(view, "the merchant gave up, ticket 4422", { press: false });
+  },
+  refusal: async ({ view, origin, all }) => {
+    await visit(view, origin, all["order-review"]);
+    await view.getByRole("button", { name: "Adopt AWB", exact: true }).click();
+    await answer(view, "looks as if it were booked");
+    await dialog(view).locator(".note.bad").waitFor();
+  },
+  "reveal-ask": async ({ view, origin, all }) => {
+    await visit(view, origin, all["order-failed"]);
+    await view.getByRole("region", { name: "Order", exact: true }).getByRole("button", { name: "Reveal…" })
+      .click();
+    await answer(view, "the courier asks for the house", { press: false });
+  },
+  reveal: async ({ view, origin, all }) => {
+    await MOMENTS["reveal-ask"]({ view, origin, all });
+    await dialog(view).locator("footer .main-action").click();
+    const note = view.getByText("Shown to you alone until you leave this page").first();
+    await note.waitFor();
+    await note.scrollIntoViewIfNeeded();
+  },
+  messages: async ({ view, origin, all }) => {
+    await visit(view, origin, all["order-booked"]);
+    await view.locator(".message").nth(2).scrollIntoViewIfNeeded();
+  },
+  stale: async ({ view, origin }) => {
+    await visit(view, origin, "/orders");
+    await settled(view);
+    await view.route("**/admin/api/orders*", (route) => route.fulfill(AWAY));
+    await loadAgain(view);
+    await view.getByText("Stale: this is from").waitFor();
+    await view.unroute("**/admin/api/orders*");
+  },
+  keys: async ({ view, origin }) => {
+    await visit(view, origin, "");
+    await view.keyboard.press("?");
+    await dialog(view).waitFor();
+  },
+};
 
 const MODES = {
   light: { ...DESK, colorScheme: "light" }, dark: { ...DESK, colorScheme: "dark" },
@@ -138,16 +198,23 @@ try {
       await settled(view);
       await shoot(view, options, file(name));
     }
-    if (!wanted.length || wanted.includes("bulk")) {
-      await visit(view, program.url, "/review?code=outcome-unknown");
-      await view.getByRole("button", { name: "Book again…" }).click();
-      await dialog(view).locator(".sample").waitFor();
-      await answer(view, "ParcelX is back, ticket 4421", { press: false });
-      await view.screenshot({ path: file("bulk") });
+    for (const [name, come] of Object.entries(MOMENTS)) {
+      if (wanted.length && !wanted.includes(name)) continue;
+      await come({ view, origin: program.url, all });
+      await view.screenshot({ path: file(name), animations: "disabled" });
     }
     await context.close();
+    if (wanted.length && !wanted.includes("no-right")) continue;
+    const lesser = await browser.context(options);
+    const theirs = await openAs(lesser, program.url, "viewer", "/audit");
+    await shoot(theirs, options, file("no-right"));
+    await visit(theirs, program.url, all["order-failed"]);
+    await settled(theirs);
+    await shoot(theirs, options, file("no-right-order"));
+    await lesser.close();
   }
-  for (const words of browser.complaints()) console.error(words);
+  // One picture is of a server that cannot answer.
+  for (const words of browser.complaints()) if (!/ 503 /.test(words)) console.error(words);
 } finally {
   await browser.stop();
   await program.stop();

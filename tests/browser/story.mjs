@@ -52,6 +52,8 @@ export async function startStory(program) {
     if (!tokens.has(merchant)) tokens.set(merchant, await program.token(merchant));
     return tokens.get(merchant);
   };
+  const look = async ({ id, merchant }) =>
+    (await call(`/v1/orders/${id}`, { token: await tokenOf(merchant) })).data;
 
   return {
     /** Creates an order; gives its id and number. */
@@ -62,20 +64,29 @@ export async function startStory(program) {
         consignee: { ...example.consignee, ...changes.consignee },
       };
       const { data } = await call("/orders/create", { method: "POST", body, token: await tokenOf(merchant) });
-      return { ...data, merchant, clientOrderId: body.clientOrderId };
+      return { ...data, merchant, clientOrderId: body.clientOrderId, body };
     },
+    /** As its merchant sees it. */
+    look,
+    /** Its merchant writes about it. */
+    write: async ({ id, merchant }, text) =>
+      call(`/v1/orders/${id}/messages`, { method: "POST", body: { text }, token: await tokenOf(merchant) }),
+    /** Its merchant cancels it. */
+    cancel: async ({ id, merchant }) =>
+      call(`/v1/orders/${id}/cancel`, { method: "POST", body: {}, token: await tokenOf(merchant) }),
     /** Waits until an order is in one of the states. */
     async reaches({ id, merchant }, ...states) {
-      const token = await tokenOf(merchant);
       return until(`${id} to be ${states}`, async () => {
-        const { data } = await call(`/v1/orders/${id}`, { token });
-        return states.includes(data.providerSyncStatus) && data;
+        const order = await look({ id, merchant });
+        return states.includes(order.providerSyncStatus) && order;
       });
     },
     faults: (changes) => sim("/faults", "PATCH", changes),
     asAtTheStart: () => sim("/faults", "PUT", {}),
     script: (rules) => sim("/script", "POST", rules),
     ledger: () => sim("/ledger", "GET"),
+    /** ParcelX shows the order's shipment like this from now on: 227 is cancelled. */
+    shows: async (order, code) => sim("/status", "POST", { awb: (await look(order)).awb, code }),
     /** So many orders at once, in no order. */
     async orders(count, changes) {
       const made = [];

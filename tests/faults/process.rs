@@ -35,6 +35,7 @@ impl Process {
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("RUST_BACKTRACE", "0")
+            .env("WAYBILL_AUTH__PASSWORD_COST", "least")
             .envs(variables.iter().map(|(k, v)| (k, v)))
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())

@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod commands;
+mod damaged;
 mod demo;
 mod first_start;
 mod label;
@@ -11,8 +12,10 @@ mod looking;
 #[cfg(target_os = "linux")]
 mod memory;
 mod merchant;
+mod merchant_erase;
 mod merchant_kyc;
 mod merchants_guide;
+mod metrics;
 mod migrate;
 mod operations;
 mod probe;
@@ -22,6 +25,7 @@ mod queue;
 mod redaction;
 mod refused;
 mod repair;
+mod resend;
 mod review;
 mod stopping;
 mod terminal;

@@ -2,6 +2,9 @@
 
 mod apart;
 mod lists;
+pub(crate) mod put_aside;
+mod quiet;
+mod revoked;
 mod sockets;
 mod streams;
 

@@ -23,7 +23,7 @@ use waybill::{
     platform::http::{Kind, Limits, middleware},
 };
 
-pub(crate) const LIMITS: Limits = Limits { body: 4096, timeout: Duration::from_secs(30) };
+pub(crate) const LIMITS: Limits = Limits { bodies: &[("", 4096)], timeout: Duration::from_secs(30) };
 
 /// The router as `serve` gets it.
 pub(crate) fn edge(router: Router) -> Router {

@@ -4,7 +4,7 @@ mod desk;
 mod documents;
 mod gate;
 mod merchant;
-mod server;
+pub(crate) mod server;
 
 use axum::body::Body;
 use http::{Method, Request};

@@ -14,6 +14,8 @@ mod config;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod interleavings;

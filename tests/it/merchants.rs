@@ -1,19 +1,34 @@
 //! Merchants, their keys and their people.
 
 mod desk;
+mod erasure;
 mod keys;
 mod limits;
 mod mails;
 pub(crate) mod members;
+mod pages;
 mod people;
+pub(crate) mod phones;
 mod suspended;
+mod uncounted;
+mod under_load;
 
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use serde_json::{Value, json};
+use waybill::platform::auth::Hashed;
 
 use crate::support::{Client, TestApp};
 
 /// The password of every person of these tests.
 pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// A hash of [`PASSWORD`] that costs less than any that is made now.
+pub(crate) fn cheap_hash() -> Hashed {
+    let params = Params::new(8 * 1024, 1, 1, None).unwrap();
+    let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let hash = cheap.hash_password(PASSWORD.as_bytes()).unwrap();
+    serde_json::from_value(hash.to_string().into()).unwrap()
+}
 
 /// A system with this key.
 pub(crate) fn with_key(app: &TestApp, key: &str) -> Client {

@@ -1,9 +1,13 @@
 //! What needs a person: the inbox of each member, and quiet mails.
 
+mod decisions;
 pub(crate) mod inbox;
+mod live;
 mod mails;
 mod making;
 mod notices;
+mod put_aside;
+mod texts;
 
 use std::path::Path;
 
@@ -29,7 +33,7 @@ async fn shop(app: &TestApp) -> Client {
 }
 
 /// The same with its documents on MongoDB; mails are in `folder`.
-async fn on_mongodb(lab: &Lab, folder: &Path) -> (TestApp, Client) {
+pub(crate) async fn on_mongodb(lab: &Lab, folder: &Path) -> (TestApp, Client) {
     let path = folder.join("mails.txt");
     let mails = format!("file:{}", path.display());
     let app = TestApp::builder().mongodb(&lab.url).setting("WAYBILL_MAIL__URL", &mails).start().await;

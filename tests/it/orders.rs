@@ -3,6 +3,7 @@
 mod clients;
 mod create;
 mod document;
+mod earlier;
 mod errors;
 mod examples;
 mod get;

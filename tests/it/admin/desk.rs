@@ -52,7 +52,7 @@ async fn actions_are_those_that_the_order_allows() {
     let amended = act(&operator, &format!("/orders/{id}/amend"), json!({ "payload": payload.clone() })).await;
     assert_eq!(amended["providerSyncStatus"], "queued");
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     assert_eq!(merchant.order(&id).await["consignee"]["pincode"], "110001");
     assert_eq!(allowed(&id).await, ["cancel", "reveal", "erase"]);
     payload["invoiceNumber"] = json!("another");

@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use waybill::{admin::rights::Role, features::audit::Audit, platform::auth::Totp};
 
 use super::people::{Browser, PASSWORD};
-use crate::support::{Answer, TestApp};
+use crate::{
+    merchants::cheap_hash,
+    support::{Answer, TestApp},
+};
 
 async fn login(app: &TestApp, name: &str, password: &str) -> Answer {
     app.browser().post("/login", &json!({ "username": name, "password": password })).await
@@ -97,6 +100,25 @@ async fn guesses_are_slowed_down_before_anything_is_hashed() {
     assert_eq!(login(&app, "other", PASSWORD).await.status, 401, "others do not wait");
     app.advance(Duration::from_secs(1));
     assert!(is_in(&signed_in(&app, &login(&app, "asha", PASSWORD).await)).await);
+}
+
+/// It counts as before; from then on it costs what others cost.
+#[tokio::test]
+async fn a_cheap_hash_is_made_anew_by_the_next_login() {
+    let app = TestApp::start().await;
+    app.users().add("asha", Role::Viewer, false, cheap_hash()).await.unwrap();
+    let stored = async || {
+        let user = app.users().get("asha").await.unwrap().unwrap();
+        serde_json::to_value(&user.password).unwrap().as_str().unwrap().to_owned()
+    };
+    login(&app, "asha", "wrong horse battery").await.problem(401, "login-failed");
+    let before = stored().await;
+    assert!(before.starts_with("$argon2id$v=19$m=8192,t=1,p=1$"), "{before}");
+    assert!(is_in(&signed_in(&app, &login(&app, "asha", PASSWORD).await)).await);
+    let renewed = stored().await;
+    assert!(renewed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{renewed}");
+    assert_eq!(login(&app, "asha", PASSWORD).await.status, 200);
+    assert_eq!(stored().await, renewed);
 }
 
 #[tokio::test]
@@ -193,7 +215,9 @@ async fn with_an_app_a_login_needs_a_code_and_each_code_counts_once() {
     let viewer = app.admin(Role::Viewer).await;
     let password = json!({ "password": PASSWORD });
     let set = viewer.post("/me/totp", &password).await.json()["data"].clone();
-    assert_eq!(set["secret"].as_str().unwrap().len(), 32);
+    let blocks: Vec<_> = set["secret"].as_str().unwrap().split(' ').map(str::len).collect();
+    assert_eq!(blocks, [4; 8]);
+    assert!(!set["uri"].as_str().unwrap().contains([' ', '+']), "{set}");
     assert_eq!(login(&app, "viewer", PASSWORD).await.status, 200, "not before it is confirmed");
     let totp = || async { app.users().get("viewer").await.unwrap().unwrap().totp.unwrap() };
     let code = |totp: &Totp| totp.code_at(app.clock.now());

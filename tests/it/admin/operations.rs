@@ -373,6 +373,7 @@ async fn what_cannot_be_meant_is_refused() {
         (body("review.fail", json!({ "ids": ["a"], "filter": { "code": "poison" } })), "/filter"),
         (body("review.fail", json!({ "filter": { "queue": QUEUE } })), "/filter"),
         (body("review.fail", json!({ "filter": { "cause": "x" } })), "/filter"),
+        (body("review.fail", json!({ "filter": { "of": "cancellation" } })), "/filter/of"),
         (body("orders.resend", json!({})), "/filter"),
         (body("orders.resend", json!({ "filter": { "text": "x" } })), "/filter"),
         (body("jobs.retry", json!({})), "/filter/queue"),

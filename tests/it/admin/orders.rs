@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use waybill::{
     admin::rights::Role,
     features::{
@@ -169,6 +171,12 @@ async fn lists_are_filtered_and_paged_and_say_no_to_what_they_do_not_know() {
     viewer.get(&format!("/orders?cursor={tampered}")).await.problem(400, "invalid-cursor");
     viewer.get(&format!("/orders?status=booked&cursor={cursor}")).await.problem(400, "invalid-cursor");
     viewer.get(&format!("/review?cursor={cursor}")).await.problem(400, "invalid-cursor");
+    // As anybody could make one who knew how: by a hash without a key.
+    let (bound, place) = ("waiting-threads", "t1769851800000 ord_z");
+    let seal = Sha256::digest(format!("{bound:?} {place}"));
+    let seal: String = seal.iter().take(12).map(|b| format!("{b:02x}")).collect();
+    let forged = URL_SAFE_NO_PAD.encode(format!("{seal}.{place}"));
+    viewer.get(&format!("/messages?cursor={forged}")).await.problem(400, "invalid-cursor");
     viewer.get("/orders?colour=red").await.problem(400, "invalid-query");
     viewer.get("/orders?providerSyncStatus=lost").await.problem(400, "invalid-query");
     for limit in ["0", "201", "99999999"] {

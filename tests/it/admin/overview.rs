@@ -20,7 +20,7 @@ async fn the_overview_counts_what_there_is() {
     assert_eq!((&empty["workers"], &empty["oldestOpen"]), (&json!(0), &Value::Null));
     assert_eq!(empty["review"], json!({ "total": 0, "capped": false, "byReason": [] }));
     assert_eq!(empty["outbox"], json!({ "waiting": 0, "oldestAt": null }));
-    assert_eq!(empty["queues"].as_array().unwrap().len(), 4);
+    assert_eq!(empty["queues"].as_array().unwrap().len(), 5);
 
     let booked = app.merchant("shop").create(&order("A-1")).await;
     app.run_pending_jobs().await;

@@ -90,7 +90,9 @@ async fn a_queue_says_how_it_stands_and_who_paused_it() {
         .iter()
         .map(|queue| queue["name"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(names, ["emails-queue", "parcelx-labels-queue", "parcelx-order-cancellation-queue", QUEUE]);
+    let all =
+        ["emails-queue", "parcelx-labels-queue", "parcelx-order-cancellation-queue", QUEUE, "texts-queue"];
+    assert_eq!(names, all);
 
     let audit = Audit::new(app.app.store.clone(), app.clock.clone());
     let lines = audit.list(Some(QUEUE), None, 9).await.unwrap();
@@ -193,6 +195,9 @@ async fn a_job_shows_what_it_carries_without_personal_data_and_what_each_action_
         (&job["state"], &job["readable"], &job["order"]["id"]),
         (&json!("waiting"), &json!(true), &json!(id))
     );
+    assert_eq!((&job["options"]["attempts"], &other["options"]["attempts"]), (&json!(3), &json!(3)));
+    assert_eq!(other["options"]["backoff"], json!({ "type": "fixed", "delay": 0 }));
+    assert_eq!(job["options"]["backoff"]["type"], "exponential");
     let books = &job["actions"][0];
     assert_eq!(
         (&books["effect"], &books["costs"]),
@@ -210,6 +215,38 @@ async fn a_job_shows_what_it_carries_without_personal_data_and_what_each_action_
     let text = job.to_string();
     assert!(!text.contains("Asha") && !text.contains("9000000001"), "{text}");
     viewer.get(&format!("/queues/{QUEUE}/jobs/none")).await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_job_that_no_worker_understands_is_listed_and_can_be_removed() {
+    let app = TestApp::start().await;
+    let new = |id: &str, data: &str| NewJob {
+        queue: FOREIGN.into(),
+        id: id.to_owned(),
+        name: "odd".into(),
+        data: data.to_owned(),
+        share: None,
+        attempts: 1,
+        backoff: Backoff::Fixed { delay: 0 },
+        delay: Duration::ZERO,
+    };
+    let long = format!("\"{}\"", "x".repeat(1_000_000));
+    let all = [new("list", "[1, 2]"), new("long", &long), new("fine", "{}")];
+    app.app.queue.broker.add(&all, Duration::from_secs(5)).await.unwrap();
+    let admin = app.admin(Role::Admin).await;
+    let page = jobs(&admin, "").await;
+    let readable: Vec<_> = page["data"].as_array().unwrap().iter().map(|job| &job["readable"]).collect();
+    assert_eq!(readable, [&json!(false), &json!(false), &json!(true)]);
+    for (id, begins) in [("list", "[1, 2]"), ("long", "[…]")] {
+        let path = format!("/queues/{FOREIGN}/jobs/{id}");
+        let answer = admin.get(&path).await;
+        assert!(answer.text().len() < 10_000, "{}", answer.text().len());
+        let job = answer.json()["data"].clone();
+        assert!(job["data"].is_null() && job["dataText"].as_str().unwrap().starts_with(begins), "{job}");
+        let removed = admin.post(&format!("{path}/remove"), &because()).await;
+        assert_eq!(removed.json()["data"]["state"], Value::Null);
+    }
+    assert_eq!(ids(&jobs(&admin, "").await), ["fine"]);
 }
 
 #[tokio::test]

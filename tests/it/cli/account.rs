@@ -53,4 +53,12 @@ async fn accounts_are_listed_and_lifted_and_what_cannot_be_is_said() {
     assert!(!ended.status.success());
     assert_eq!(ended.err.lines().last(), Some("waybill: the account parcelx-simulator is not held"));
     assert!(account(folder.path(), &["list"]).out.starts_with("parcelx-simulator: ok"));
+
+    // Words that were stored as they came: a terminal must not obey them.
+    held.report(AccountProblem::Wallet, "\u{1b}[31mNo\u{1b}[0m \u{9b}2Jbalance\u{7}").await.unwrap();
+    for args in [&["account", "list"][..], &["doctor"]] {
+        let out = Run::waybill(folder.path()).args(args).end().out;
+        assert!(out.contains(": No balance"), "{out:?}");
+        assert!(out.chars().all(|c| c == '\n' || !c.is_control()), "{out:?}");
+    }
 }

@@ -91,3 +91,43 @@ fn the_openapi_document_needs_no_settings_and_makes_no_files() {
     assert!(document["paths"]["/orders/create"]["post"].is_object());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+/// In the wrong folder each says so in a line, and a folder that looks like an instance's is made by none.
+#[test]
+fn no_command_but_a_start_makes_a_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |command: &str| {
+        let ended = Run::waybill(folder.path()).args(&command.split(' ').collect::<Vec<_>>()).end();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{command}: {ended:?}");
+        ended
+    };
+    for command in [
+        "account list",
+        "account lift --reason x",
+        "admin list",
+        "admin disable asha",
+        "audit",
+        "copy --to sqlite:data/copy.db",
+        "doctor",
+        "doctor --json",
+        "merchant list",
+        "merchant suspend mer_1 --reason x",
+        "operation list",
+        "operation pause opn_1 --reason x",
+        "order ord_1",
+        "queue list",
+        "queue pause parcelx-orders-queue --reason x",
+        "review list",
+        "review list --json",
+        "review adopt --all-found --yes --reason x",
+        "review fail ord_1 --reason x",
+        "review rebook --all --dry-run --reason x",
+        "review resend --reason-text words --since 2026-01-31T09:30:00Z --yes --reason x",
+        "sweep",
+    ] {
+        run(command).refused(&[&["there is no "]]);
+    }
+    for command in ["config", "config --json", "openapi", "--help", "--version"] {
+        assert!(run(command).status.success(), "{command}");
+    }
+}

@@ -1,8 +1,10 @@
 //! What an operator looks at: `doctor`, `order`, `config`, and the metrics of what waits.
 
 use serde_json::{Value, json};
+use waybill::{base::timestamp::Timestamp, platform::store::Store};
 
 use super::{
+    merchant_kyc::handed_in,
     process::Run,
     web::{Web, until},
 };
@@ -64,7 +66,8 @@ fn the_settings_in_force_are_shown_with_their_places_and_without_secrets() {
     std::fs::write(folder.path().join("own.toml"), "[queue]\nconcurrency = 7\n").unwrap();
     let run = |args: &[&str]| {
         let run = Run::waybill(folder.path()).args(&[&["--config", "own.toml", "config"], args].concat());
-        run.set("PARCELX__ACCESS_KEY", "canary-key").set("PARCELX__SECRET_KEY", "canary-secret").end()
+        let run = run.set("PARCELX__ACCESS_KEY", "canary-key").set("PARCELX__SECRET_KEY", "canary-secret");
+        run.set("PARCELX__PROXY", "http://canary:canary@proxy.example.test:3128").end()
     };
     let all = run(&[]);
     assert!(all.status.success(), "{all:?}");
@@ -73,6 +76,7 @@ fn the_settings_in_force_are_shown_with_their_places_and_without_secrets() {
         "http.bind = \"127.0.0.1:0\"  (WAYBILL_HTTP__BIND)",
         "parcelx.timeout = \"25s\"  (default)",
         "parcelx.access_key = (set, not shown)  (WAYBILL_PARCELX__ACCESS_KEY)",
+        "parcelx.proxy = (set, not shown)  (WAYBILL_PARCELX__PROXY)",
     ] {
         assert!(all.out.contains(line), "{line}: {}", all.out);
     }
@@ -81,4 +85,40 @@ fn the_settings_in_force_are_shown_with_their_places_and_without_secrets() {
     assert_eq!(set["queue.concurrency"], json!({ "value": "7", "from": "own.toml" }));
     assert!(set.get("parcelx.timeout").is_none());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is made by looking");
+}
+
+/// Nobody erases them by itself: they may be somebody's papers.
+#[tokio::test]
+async fn files_that_belong_to_no_kyc_are_told_by_the_doctor_without_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let added = Run::waybill(folder.path()).args(&["merchant", "add", "A shop", "--id", "42"]).end();
+    assert!(added.status.success(), "{added:?}");
+    let doctor = |more: &[&str]| Run::waybill(folder.path()).args(&[&["doctor"], more].concat()).end();
+    let none = doctor(&[]);
+    assert!(none.status.code() == Some(0) && none.out.contains("files      0\n"), "{none:?}");
+    assert!(!folder.path().join("data/files").exists(), "nothing is made by looking");
+
+    let url = format!("sqlite:{}", folder.path().join("data/waybill.db").display());
+    let store = Store::open(&url).await.unwrap();
+    store.insert(&handed_in(Timestamp::from_millis(1_769_851_800_000))).await.unwrap();
+    let kept = folder.path().join("data/files/kyc");
+    std::fs::create_dir_all(&kept).unwrap();
+    let stray = format!("fil_{}", "0a".repeat(16));
+    // One that the KYC knows of with what a write of it left, one of ours, and one of somebody else.
+    for name in ["fil_1", "fil_1#1", &stray, "PAN of Mira Vane.pdf"] {
+        std::fs::write(kept.join(name), "a document").unwrap();
+    }
+    let told = doctor(&[]);
+    assert_eq!(told.status.code(), Some(2), "{told:?}");
+    assert!(told.out.contains("files      4\n"), "{}", told.out);
+    let words = format!("2 files belong to no KYC, and nobody erases them (kyc/{stray} and 1 more)");
+    assert!(told.out.contains(&format!("attention  {words}")), "{}", told.out);
+    assert!(!told.out.contains("Mira"), "{}", told.out);
+    let found: Value = serde_json::from_str(&doctor(&["--json"]).out).unwrap();
+    assert_eq!((&found["files"], &found["strayFiles"]), (&json!(4), &json!(2)));
+
+    std::fs::remove_file(kept.join(&stray)).unwrap();
+    assert!(doctor(&[]).out.contains("1 files belong to no KYC, and nobody erases them (of names"));
+    std::fs::remove_file(kept.join("PAN of Mira Vane.pdf")).unwrap();
+    assert_eq!(doctor(&[]).status.code(), Some(0));
 }

@@ -42,6 +42,8 @@ async fn sixty_answers_of_nearly_two_megabytes_cost_neither_memory_nor_time() {
     let mut waybill = on(Run::waybill(app.folder.path())).start();
     let web = Web::new(&waybill.url()).token(&token);
     web.order(&id).await;
+    // What the start took for a while (it tries what a password may cost) is not to hide what comes.
+    std::fs::write(format!("/proc/{}/clear_refs", waybill.id()), "5").unwrap();
     let before = peak(waybill.id());
     let mut fastest = Duration::MAX;
     for _ in 0..10 {

@@ -14,13 +14,14 @@ use super::process::{Ended, Run};
 use crate::kyc::{ACCOUNT, PAN, details};
 
 /// What a merchant has handed in.
-fn handed_in(now: Timestamp) -> Dossier {
+pub(super) fn handed_in(now: Timestamp) -> Dossier {
     let mut dossier = Dossier::new("42", now);
     dossier.tell(serde_json::from_value(details()).unwrap(), "usr_1", now).unwrap();
     for kind in DocumentKind::ALL {
         let file = json!({ "kind": kind, "key": "kyc/fil_1", "fileType": "pdf", "size": 9, "sha256": "ab",
             "uploadedAt": now, "uploadedBy": "usr_1" });
         let file: StoredFile = serde_json::from_value(file).unwrap();
+        dossier.begin_upload(kind, "kyc/fil_1", now).unwrap();
         dossier.end_upload(file, now).unwrap();
     }
     dossier.submit("usr_1", now).unwrap();

@@ -50,6 +50,8 @@ impl Run {
         command.current_dir(folder).env_clear().env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
         // Nobody balances load here.
         command.env("WAYBILL_HTTP__LINGER", "0");
+        // Nobody guesses passwords either.
+        command.env("WAYBILL_AUTH__PASSWORD_COST", "least");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command }
     }
@@ -67,6 +69,12 @@ impl Run {
     /// A setting, as `("HTTP__BIND", "127.0.0.1:0")`.
     pub(super) fn set(mut self, name: &str, value: &str) -> Self {
         self.command.env(format!("WAYBILL_{name}"), value);
+        self
+    }
+
+    /// A variable of other programs.
+    pub(super) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
@@ -193,6 +193,39 @@ async fn the_queue_moves_to_redis_and_back_by_one_setting_and_no_order_is_lost()
     let booked = booked(&folder.path().join("ledger.jsonl"));
     assert_eq!(booked.len(), ids.len());
     assert!(booked.values().all(|n| *n == 1), "{booked:?}");
+}
+
+/// They are left to whoever works for theirs: no person is needed for them, and the one who looks at the log
+/// knows why they wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_tells_at_its_start_of_orders_that_are_for_another_provider() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = Run::waybill(folder.path()).args(&["token", "--user", "u1"]).end().out;
+    let all_in_one = || Run::waybill(folder.path()).set("PARCELX__RECONCILE", "1h").start();
+    let mut first = all_in_one();
+    let url = first.url();
+    let (web, simulator) = (Web::new(&url).token(&token), Web::new(&format!("{url}/simulator")));
+    let rule = json!({ "operation": "create", "answer": "lostBeforeBooking" });
+    let (status, body) = simulator.send(reqwest::Method::POST, "/_sim/script", Some(&rule)).await;
+    assert!(status.is_success(), "{body}");
+    let id = web.create(&orders::order("E-1")).await;
+    web.order_becomes(&id, "reconciling").await;
+    first.stop();
+
+    let mut worker = keys(Run::new(WORKER, folder.path()), "http://127.0.0.1:9").start();
+    let told = worker.log("are left to a process that works for theirs");
+    assert!(told.contains("WARN") && told.contains("1 open orders are not for the live ParcelX"), "{told}");
+    worker.line(": worker on /");
+    worker.stop();
+
+    let mut again = all_in_one();
+    let order = Web::new(&again.url()).token(&token).order(&id).await;
+    assert_eq!(
+        (&order["providerSyncStatus"], &order["providerEnv"]),
+        (&json!("reconciling"), &json!("simulator"))
+    );
+    let ended = again.stop();
+    assert!(!ended.err.contains("are not for the"), "its own are no news: {}", ended.err);
 }
 
 /// Each would write over the other's ledger of the simulator.

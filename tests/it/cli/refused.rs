@@ -3,6 +3,7 @@
 use std::{fs, net::TcpListener};
 
 use super::process::{Run, WAYBILL, WORKER};
+use crate::kyc::server::{Bucket, Deaf, relay};
 
 const CANARY: &str = "c4n4ry-c4n4ry-c4n4ry-c4n4ry-c4n4ry";
 
@@ -28,6 +29,16 @@ fn a_taken_port_says_how_to_take_another_and_touches_no_data() {
         "http.bind",
         &address,
         "in use",
+    ]]);
+    // Whoever wants to be reached from elsewhere still does on another port.
+    let taken = TcpListener::bind("0.0.0.0:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let open = Run::waybill(folder.path()).args(&["api"]).set("AUTH__JWT_SECRET", CANARY);
+    keys(open).set("HTTP__BIND", &address).end().refused(&[&[
+        "http.bind",
+        &address,
+        "in use",
+        "(WAYBILL_HTTP__BIND=0.0.0.0:",
     ]]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -78,7 +89,30 @@ fn files_that_cannot_be_used_are_named_with_their_setting() {
     fs::write(folder.path().join("junk.jsonl"), "no ledger\n").unwrap();
     let junk =
         Run::waybill(folder.path()).args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", "junk.jsonl"]);
-    junk.end().refused(&[&["junk.jsonl", "line 1"]]);
+    junk.end().refused(&[&["line 1 of ", "junk.jsonl", "move the file away", "none of the shipments in it"]]);
+}
+
+/// Whoever has one has no word for it: what is wrong, what to do, and what is lost then.
+#[test]
+fn a_broken_ledger_of_the_simulator_says_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let start_and_stop = || {
+        let mut waybill = Run::waybill(folder.path()).start();
+        waybill.line("Waybill ");
+        waybill.stop();
+    };
+    start_and_stop();
+    let ledger = folder.path().join("data/simulator-ledger.jsonl");
+    fs::write(&ledger, "no ledger\n").unwrap();
+    Run::waybill(folder.path()).end().refused(&[&[
+        "line 1 of ",
+        "data/simulator-ledger.jsonl",
+        "move the file away to go on without it",
+        "none of the shipments in it",
+    ]]);
+    assert_eq!(fs::read_to_string(&ledger).unwrap(), "no ledger\n", "it is left alone");
+    fs::rename(&ledger, folder.path().join("away.jsonl")).unwrap();
+    start_and_stop();
 }
 
 #[test]
@@ -141,4 +175,24 @@ fn a_queue_that_does_not_exist_is_no_setting() {
         .unwrap();
     let run = Run::waybill(folder.path()).args(&["--config", "waybill.toml"]);
     run.end().refused(&[&["queue.per_queue.parcelx-order-queue", "parcelx-orders-queue"]]);
+}
+
+/// It would lose documents, and nobody would see it before they are looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_server_that_cannot_be_relied_on_ends_the_start() {
+    let (folder, bucket) = (tempfile::tempdir().unwrap(), Bucket::new());
+    let server = relay(bucket.server, Deaf::ToConditions).await;
+    let api = Run::waybill(folder.path())
+        .args(&["api"])
+        .set("PARCELX__ACCESS_KEY", "k")
+        .set("PARCELX__SECRET_KEY", "k")
+        .set("AUTH__JWT_SECRET", CANARY)
+        .set("FILES__URL", &format!("s3://{}/shop", bucket.name))
+        .set("FILES__ENDPOINT", &format!("http://{server}"))
+        .set("FILES__ACCESS_KEY", "k")
+        .set("FILES__SECRET_KEY", CANARY)
+        .set("LOG__LEVEL", "warn");
+    let ended = api.end();
+    ended.refused(&[&["files.url", "cannot be relied on", "If-None-Match"]]);
+    assert!(!ended.err.contains(CANARY), "{}", ended.err);
 }

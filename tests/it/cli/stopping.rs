@@ -1,6 +1,6 @@
 //! Signals: nothing in hand is lost, and nobody waits for ever.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -98,6 +98,51 @@ async fn either_signal_ends_an_idle_instance_with_0() {
         process.signal(signal);
         let ended = process.end();
         assert_eq!(ended.status.code(), Some(0), "{program} {signal}: {ended:?}");
+    }
+}
+
+/// Whether the process has a handler for SIGTERM yet.
+#[cfg(target_os = "linux")]
+fn hears(process: &super::process::Process) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << 14) != 0
+}
+
+/// Another process has a file and does not give it back: opening it takes seconds, a signal does not wait.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_a_program_that_is_still_opening_its_databases() {
+    for (program, file) in [
+        ("", "waybill.db"),
+        ("", "queue.db"),
+        ("api", "waybill.db"),
+        ("api", "queue.db"),
+        ("worker", "waybill.db"),
+        ("worker", "queue.db"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Run::waybill(folder.path()).args(&["migrate"]).end().status.success());
+        let locked = rusqlite::Connection::open(folder.path().join("data").join(file)).unwrap();
+        locked.execute_batch("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE").unwrap();
+        let run = match program {
+            "worker" => Run::new(WORKER, folder.path()),
+            "" => Run::waybill(folder.path()),
+            command => Run::waybill(folder.path()).args(&[command]),
+        };
+        let run = if program.is_empty() {
+            run
+        } else {
+            run.set("PARCELX__ACCESS_KEY", "k").set("PARCELX__SECRET_KEY", "k")
+        };
+        let process = run.start();
+        until("it hears signals", async || hears(&process).then_some(())).await;
+        let asked = std::time::Instant::now();
+        process.signal("TERM");
+        let ended = process.end();
+        assert_eq!(ended.status.code(), Some(0), "{program} {file}: {ended:?}");
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(2), "{program} {file}: {took:?}");
     }
 }
 
@@ -246,7 +291,7 @@ async fn a_rolling_restart_leaves_no_written_request_unanswered() {
     first.url();
     let over = CancellationToken::new();
     let clients: Vec<_> = (0..64).map(|_| tokio::spawn(hammer(address, over.clone()))).collect();
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     first.signal("TERM");
     let web = Web::new(&format!("http://{address}"));
     until("/readyz says no", async || (web.status("/readyz").await == Some(503)).then_some(())).await;
@@ -254,7 +299,7 @@ async fn a_rolling_restart_leaves_no_written_request_unanswered() {
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     let mut second = api(folder.path()).start();
     second.url();
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     over.cancel();
     let (mut answered, mut unanswered) = (0, 0);
     for client in clients {

@@ -46,6 +46,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("parcelx.secret_key", CANARY, ""),
     ("parcelx.simulator_on_servers", "true", "true"),
     ("parcelx.base_url", "http://127.0.0.1:4321", "http://127.0.0.1:4321"),
+    ("parcelx.proxy", "http://c4n4ry:c4n4ry@proxy.example.test:3128", ""),
     ("parcelx.timeout", "21s", "21s"),
     ("parcelx.reconcile", "22s,23m", "[22s, 1380s]"),
     ("parcelx.confirm_cancel", "7s,8m", "[7s, 480s]"),
@@ -68,6 +69,12 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("outbox.grace", "27s", "27s"),
     ("outbox.every", "28s", "28s"),
     ("auth.jwt_secret", CANARY, ""),
+    ("auth.password_cost", "least", "Least"),
+    ("texts.url", "https://gateway.example.test/send?key=s3cret", ""),
+    ("texts.header", "X-Key: s3cret", ""),
+    ("texts.body", "to={to}&text={text}", ""),
+    ("texts.expect", "success", "success"),
+    ("texts.countries", "+91,+971", "+971"),
     ("worker.drain", "44s", "44s"),
     ("worker.bind", "127.0.0.1:9100", "127.0.0.1:9100"),
     ("webhooks.allow_private", "no", "No"),
@@ -176,6 +183,20 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     let other = config.policy("another-queue");
     assert_eq!((other.attempts, other.backoff.as_secs()), (7, 5));
     assert_eq!(config.queue_settings("parcelx-orders-queue").concurrency, 10);
+}
+
+/// No shell sets a variable with a hyphen in its name.
+#[test]
+fn a_queue_is_named_with_underscores_in_variables() {
+    let of = |name: &str| load(&[(name, "3")]).unwrap().queue_settings("parcelx-orders-queue").concurrency;
+    assert_eq!(of("WAYBILL_QUEUE__PER_QUEUE__PARCELX_ORDERS_QUEUE__CONCURRENCY"), 3);
+    assert_eq!(of("WAYBILL_QUEUE__PER_QUEUE__PARCELX-ORDERS-QUEUE__CONCURRENCY"), 3);
+    assert_ne!(of("WAYBILL_QUEUE__PER_QUEUE__PARCELX_LABELS_QUEUE__CONCURRENCY"), 3);
+    // The setting's own underscore stays.
+    let config = load(&[("WAYBILL_QUEUE__PER_QUEUE__PARCELX_ORDERS_QUEUE__MAX_STALLED", "4")]).unwrap();
+    let own = &config.queue.per_queue["parcelx-orders-queue"];
+    assert_eq!(own.max_stalled, Some(4));
+    config.only_queues(&["parcelx-orders-queue"]).unwrap();
 }
 
 #[test]

@@ -128,6 +128,38 @@ fn credentials_do_not_travel_in_the_open_nor_stand_in_the_url() {
 }
 
 #[test]
+fn a_proxy_is_named_by_its_host_alone() {
+    let host = |url: &str| with(&[("PARCELX__PROXY", url)]).proxy_host();
+    for (url, shown) in [
+        ("", None),
+        (" ", None),
+        ("http://proxy.example.test:3128", Some("proxy.example.test:3128")),
+        ("http://proxy.example.test", Some("proxy.example.test:80")),
+        ("http://c4n4ry:c4n4%40ry@10.0.0.7:3128/", Some("10.0.0.7:3128")),
+        ("http://c4n4ry@[::1]:3128", Some("[::1]:3128")),
+    ] {
+        assert_eq!(host(url).as_deref(), shown, "{url}");
+    }
+    for url in [
+        "proxy.example.test:3128",
+        "https://proxy.example.test",
+        "socks5://c4n4ry@proxy.example.test",
+        "http://",
+        "http://c4n4ry:c4n4ry@",
+        "http://proxy.example.test/c4n4ry",
+        "http://proxy.example.test?key=c4n4ry",
+        "http://proxy.example.test#c4n4ry",
+        "c4n4ry",
+    ] {
+        let lines = refused(load(&[("WAYBILL_PARCELX__PROXY", url)]));
+        assert_lines(&lines, &[&["parcelx.proxy (WAYBILL_PARCELX__PROXY): must be http://HOST:PORT"]]);
+        assert!(!lines[0].contains("c4n4ry"), "{lines:?}");
+    }
+    let lines = no(&[("PARCELX__PROXY", "http://c4n4ry:c4n4ry@proxy.example.test:3128")], Role::AllInOne);
+    assert_lines(&lines, &[&["parcelx.proxy", "without credentials"]]);
+}
+
+#[test]
 fn off_this_machine_all_that_is_missing_is_told_at_once() {
     for role in ROLES {
         let lines = no(&[("HTTP__BIND", "0.0.0.0:3000")], role);

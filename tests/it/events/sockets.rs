@@ -17,18 +17,27 @@ use tokio_tungstenite::{
 use super::{another, bearer, booked, list, ticket};
 use crate::support::TestApp;
 
-type Socket = WebSocketStream<TcpStream>;
+pub(super) type Socket = WebSocketStream<TcpStream>;
 
-async fn connect(
+pub(super) async fn connect(
     address: SocketAddr,
     path: &str,
     headers: &[(&'static str, &str)],
 ) -> Result<(Socket, Option<String>), tungstenite::Error> {
+    connect_by(TcpStream::connect(address).await.unwrap(), path, headers).await
+}
+
+/// Over a connection that is there.
+pub(super) async fn connect_by(
+    stream: TcpStream,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<(Socket, Option<String>), tungstenite::Error> {
+    let address = stream.peer_addr().unwrap();
     let mut request: Request<()> = format!("ws://{address}{path}").into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
     }
-    let stream = TcpStream::connect(address).await.unwrap();
     let (socket, answer) = client_async(request, stream).await?;
     let protocol =
         answer.headers().get("sec-websocket-protocol").map(|name| name.to_str().unwrap().to_owned());
@@ -43,7 +52,7 @@ fn status(result: Result<(Socket, Option<String>), tungstenite::Error>) -> u16 {
     }
 }
 
-async fn next(socket: &mut Socket) -> Message {
+pub(super) async fn next(socket: &mut Socket) -> Message {
     loop {
         let message = tokio::time::timeout(Duration::from_secs(20), socket.next()).await;
         match message.expect("nothing came").expect("it ended").unwrap() {
@@ -57,7 +66,7 @@ async fn event(socket: &mut Socket) -> Value {
     serde_json::from_str(next(socket).await.to_text().unwrap()).unwrap()
 }
 
-fn code(message: &Message) -> u16 {
+pub(super) fn code(message: &Message) -> u16 {
     match message {
         Message::Close(Some(frame)) => frame.code.into(),
         other => panic!("{other:?}"),
@@ -132,7 +141,7 @@ async fn each_end_has_its_code() {
     let started = Instant::now();
     stop.cancel();
     let close = next(&mut stays).await;
-    assert_eq!(code(&close), 1012);
+    assert_eq!(code(&close), 1001);
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!(json!(close.to_text().unwrap()), json!("the service restarts"));
     // The server waits until both sides have ended it.

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use waybill::platform::http::{
     Kind,
-    health::{self, About, check},
+    health::{self, About, check, vital},
 };
 
 use super::{edge, get};
@@ -35,6 +35,21 @@ async fn alive_and_version_ask_nobody() {
         assert_eq!(get(&router, path).await.json(), expected);
     }
     assert_eq!(get(&router, "/version").await.json()["version"], "1.2.3");
+}
+
+/// A supervisor starts a process anew when it is not alive, and only that helps one whose part has died.
+#[tokio::test]
+async fn a_process_that_can_never_work_again_is_not_alive() {
+    let died = Arc::new(AtomicBool::new(false));
+    let seen = died.clone();
+    let store = check("store", async || Err("down".into()));
+    let store = vital(store, move || seen.load(Ordering::SeqCst));
+    let router = router(vec![store, check("queue", async || Ok(()))], CancellationToken::new());
+    assert_eq!(get(&router, "/healthz").await.status.as_u16(), 200, "a database that is away comes back");
+    died.store(true, Ordering::SeqCst);
+    for path in ["/healthz", "/health"] {
+        get(&router, path).await.problem(Kind::TemporarilyUnavailable);
+    }
 }
 
 #[tokio::test]

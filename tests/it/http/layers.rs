@@ -178,7 +178,7 @@ async fn slow_handlers_and_slow_bodies_are_given_up() {
     let router = Router::new()
         .route("/never", get(async || future::pending::<&str>().await))
         .route("/body", post(async |ValidJson(Anything {}): ValidJson<Anything>| "ok"));
-    let limits = Limits { body: 100, timeout: Duration::from_millis(20) };
+    let limits = Limits { bodies: &[("", 100)], timeout: Duration::from_millis(20) };
     let router = middleware::apply(router, &limits, Clock::system());
     let a = fetch(&router, "/never").await;
     a.problem(Kind::RequestTimeout);

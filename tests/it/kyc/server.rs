@@ -15,6 +15,7 @@ use std::{
 use axum::{Router, body::Bytes, extract::State};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::json;
+use tower::ServiceExt;
 use waybill::app::{AppError, install_crypto};
 
 use super::{call, pdf, upload};
@@ -22,13 +23,13 @@ use crate::support::TestApp;
 
 /// A bucket of one test's own on moto, which all tests of the process share: `WAYBILL_TEST_S3_SERVER` names
 /// its program, which is otherwise the one on the path. `scripts/test` installs it.
-struct Bucket {
-    server: SocketAddr,
-    name: String,
+pub(crate) struct Bucket {
+    pub(crate) server: SocketAddr,
+    pub(crate) name: String,
 }
 
 impl Bucket {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static SERVER: OnceLock<SocketAddr> = OnceLock::new();
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let server = *SERVER.get_or_init(start_for_the_process);
@@ -39,12 +40,23 @@ impl Bucket {
 
     /// Its whole answer.
     fn ask(&self, method: &str, path: &str) -> String {
+        self.tell(method, path, "")
+    }
+
+    fn tell(&self, method: &str, path: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(self.server).unwrap();
         let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.server);
-        write!(stream, "{head}Content-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "{head}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// Whether it keeps versions from now on: `Enabled`, `Suspended`.
+    fn keeps_versions(&self, status: &str) {
+        let body = format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>");
+        let set = self.tell("PUT", &format!("/{}?versioning", self.name), &body);
+        assert!(set.starts_with("HTTP/1.1 200"), "{set}");
     }
 
     /// The keys of all that it keeps.
@@ -94,9 +106,13 @@ fn start() -> Option<(SocketAddr, Child)> {
 
 /// What a relay leaves out.
 #[derive(Clone, Copy, PartialEq)]
-enum Deaf {
+pub(crate) enum Deaf {
     /// Writes are done whatever they are conditional on.
     ToConditions,
+    /// Writes with a condition are answered with this status, and not done.
+    Refusing(u16),
+    /// Connections with such a write are closed without an answer.
+    HangingUp,
     /// Erasures are answered, and not done.
     ToErasures,
 }
@@ -108,7 +124,7 @@ struct Relay {
     client: reqwest::Client,
 }
 
-async fn relay(to: SocketAddr, deaf: Deaf) -> SocketAddr {
+pub(crate) async fn relay(to: SocketAddr, deaf: Deaf) -> SocketAddr {
     install_crypto();
     let client = reqwest::Client::builder().no_proxy().no_gzip().build().unwrap();
     let router = Router::new().fallback(pass_on).with_state(Relay { to, deaf, client });
@@ -121,12 +137,25 @@ async fn relay(to: SocketAddr, deaf: Deaf) -> SocketAddr {
 /// As much of a server as one connection after the other needs.
 async fn axum_serve(listener: tokio::net::TcpListener, router: Router) {
     while let Ok((stream, _)) = listener.accept().await {
-        let service = hyper_util::service::TowerToHyperService::new(router.clone());
+        let router = router.clone();
+        let service = hyper::service::service_fn(move |request| answer(router.clone(), request));
         tokio::spawn(
             hyper::server::conn::http1::Builder::new()
                 .serve_connection(hyper_util::rt::TokioIo::new(stream), service),
         );
     }
+}
+
+/// What is in no answer: the connection is closed instead.
+const HANGS_UP: &str = "x-hangs-up";
+
+async fn answer(
+    router: Router,
+    request: http::Request<hyper::body::Incoming>,
+) -> Result<axum::response::Response, std::io::Error> {
+    let response = router.oneshot(request).await.unwrap();
+    let hangs_up = response.headers().contains_key(HANGS_UP);
+    if hangs_up { Err(std::io::Error::other("hangs up")) } else { Ok(response) }
 }
 
 async fn pass_on(
@@ -139,8 +168,18 @@ async fn pass_on(
     if relay.deaf == Deaf::ToErasures && method == Method::DELETE {
         return (StatusCode::NO_CONTENT, HeaderMap::new(), Bytes::new());
     }
-    if relay.deaf == Deaf::ToConditions {
-        headers.remove("if-none-match");
+    let conditional = headers.contains_key("if-none-match");
+    match relay.deaf {
+        Deaf::ToConditions => drop(headers.remove("if-none-match")),
+        Deaf::Refusing(status) if conditional => {
+            let said = Bytes::from_static(b"<Error><Code>NotImplemented</Code></Error>");
+            return (StatusCode::from_u16(status).unwrap(), HeaderMap::new(), said);
+        }
+        Deaf::HangingUp if conditional => {
+            let headers = HeaderMap::from_iter([(HANGS_UP.parse().unwrap(), "1".parse().unwrap())]);
+            return (StatusCode::OK, headers, Bytes::new());
+        }
+        Deaf::Refusing(_) | Deaf::HangingUp | Deaf::ToErasures => {}
     }
     let url = format!("http://{}{uri}", relay.to);
     let answer = relay.client.request(method, url).headers(headers).body(body).send().await.unwrap();
@@ -197,6 +236,62 @@ async fn a_server_that_ignores_conditions_is_not_begun_with() {
         "{line}"
     );
     assert_eq!(bucket.keys(), Vec::<String>::new());
+}
+
+/// It takes writes without one, so it is not away.
+#[tokio::test]
+async fn a_server_that_refuses_conditions_is_not_begun_with() {
+    let bucket = Bucket::new();
+    for status in [400, 501] {
+        let deaf = relay(bucket.server, Deaf::Refusing(status)).await;
+        let error = app(deaf, &bucket.name).await.app.try_files().await.unwrap_err();
+        assert!(matches!(error, AppError::FileServer(_)));
+        let line = error.to_string();
+        assert!(line.contains("refuses writes with If-None-Match") && !line.contains('\n'), "{line}");
+        assert_eq!(bucket.keys(), Vec::<String>::new(), "{status}");
+    }
+    // One that was there a moment ago may be back in a moment.
+    let leaves = relay(bucket.server, Deaf::HangingUp).await;
+    app(leaves, &bucket.name).await.app.try_files().await.unwrap();
+    assert_eq!(bucket.keys(), Vec::<String>::new());
+}
+
+/// There each file that is erased stays under its version.
+#[tokio::test]
+async fn a_bucket_that_keeps_versions_is_not_begun_with_until_it_keeps_none() {
+    let bucket = Bucket::new();
+    bucket.keeps_versions("Enabled");
+    let app = app(bucket.server, &bucket.name).await;
+    let error = app.app.try_files().await.unwrap_err();
+    assert!(matches!(error, AppError::FileServer(_)));
+    let line = error.to_string();
+    assert!(line.contains("keeps versions") && line.contains("suspend its versioning"), "{line}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+    bucket.keeps_versions("Suspended");
+    app.app.try_files().await.unwrap();
+}
+
+#[tokio::test]
+async fn all_keys_of_a_bucket_are_listed_and_no_neighbours() {
+    let bucket = Bucket::new();
+    let app = app(bucket.server, &bucket.name).await;
+    let files = app.app.state.kyc.files();
+    for key in ["kyc/fil_1", "kyc/fil_2"] {
+        files.put(key, pdf(key).into()).await.unwrap();
+    }
+    for other in ["one/two/kyc/fil_1.Old", "one/two-kyc/fil_1", "kyc/fil_1"] {
+        let put = bucket.tell("PUT", &format!("/{}/{other}", bucket.name), "x");
+        assert!(put.starts_with("HTTP/1.1 200"), "{put}");
+    }
+    let listed = async |prefix: &str| {
+        let mut keys = files.list(prefix).await.unwrap();
+        keys.sort_unstable();
+        keys
+    };
+    assert_eq!(listed("").await, ["kyc/fil_1", "kyc/fil_1.Old", "kyc/fil_2"]);
+    assert_eq!(listed("kyc/fil_1").await, ["kyc/fil_1", "kyc/fil_1.Old"]);
+    files.erase("kyc/fil_1").await.unwrap();
+    assert_eq!(listed("kyc/fil_1").await, ["kyc/fil_1.Old"]);
 }
 
 #[tokio::test]

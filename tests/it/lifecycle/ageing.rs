@@ -44,6 +44,10 @@ fn unreachable() -> (String, String) {
     ("needs_review".to_owned(), "provider-unreachable: no call was made in time".to_owned())
 }
 
+fn held() -> (String, String) {
+    ("needs_review".to_owned(), "account-held: credentials: nothing could be sent in time".to_owned())
+}
+
 #[tokio::test]
 async fn a_day_under_a_hold_brings_orders_to_a_person_and_none_is_sent_afterwards() {
     let app = TestApp::start().await;
@@ -71,7 +75,7 @@ async fn a_day_under_a_hold_brings_orders_to_a_person_and_none_is_sent_afterward
         ("needs_review".to_owned(), "outcome-unknown".to_owned()),
         "it may be booked"
     );
-    assert_eq!((stands(&app, &tried).await, stands(&app, &untried).await), (unreachable(), unreachable()));
+    assert_eq!((stands(&app, &tried).await, stands(&app, &untried).await), (held(), held()));
 
     app.simulator.change_faults(|f| f.answer = Answer::Normal);
     for _ in 0..3 {
@@ -84,6 +88,23 @@ async fn a_day_under_a_hold_brings_orders_to_a_person_and_none_is_sent_afterward
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
     assert_eq!(stands(&app, &next).await.0, "success", "nobody had to lift the hold");
+}
+
+/// ParcelX answers: that it refuses our keys is no trouble with reaching it.
+#[tokio::test]
+async fn an_order_that_tries_a_held_account_for_a_day_says_that_it_was_held() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    app.simulator.change_faults(|f| f.answer = status(401));
+    let id = merchant.create(&order("A-1")).await;
+    app.run_pending_jobs().await;
+    assert_eq!(stands(&app, &id).await.0, "retrying");
+    app.advance(DAY);
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 2)]);
+    assert_eq!(stands(&app, &id).await, held());
+    let review = stored(&app, &id).await.review().cloned();
+    assert_eq!(review.map(|review| review.reason).as_deref(), Some("account-held"));
 }
 
 #[tokio::test]
@@ -116,7 +137,7 @@ async fn a_cancel_that_cannot_be_sent_for_a_day_comes_to_a_person() {
     app.advance(Duration::from_secs(3600));
     assert_eq!(pass(&app).await, given_up(1));
     let request = stored(&app, &id).await.cancellation().request().clone();
-    assert_eq!((request.state, request.detail), (CancellationState::Review, Some(unreachable().1)));
+    assert_eq!((request.state, request.detail), (CancellationState::Review, Some(held().1)));
     app.app.accounts.refresh().await.unwrap();
     for _ in 0..3 {
         app.advance(Duration::from_secs(900));

@@ -6,7 +6,7 @@ use waybill::{
     platform::queue::NewJob,
     provider::{
         carrier::{CallOutcome, Shipment},
-        simulator::{Answer, Duplicate, Lookup, Rule, TakesEffect},
+        simulator::{Answer, Duplicate, Lookup, Operation, Rule, TakesEffect},
     },
 };
 
@@ -107,7 +107,7 @@ async fn a_refused_order_is_corrected_under_its_own_number_and_booked_once() {
     merchant.post("/orders/create", &order("A-1")).await.problem(422, "idempotency-payload-mismatch");
 
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     let seen = merchant.order(&id).await;
     assert_eq!(
         (&seen["status"], &seen["history"].as_array().unwrap().last().unwrap()["attempt"]),
@@ -146,7 +146,7 @@ async fn a_repeat_changes_nothing_and_another_payload_is_told_where_the_order_st
         assert_eq!(stored(&app, &id).await.version(), version);
         if state == "queued" {
             app.run_pending_jobs().await;
-            app.assert_calls(&[("create", 1)]);
+            app.assert_calls(&[("create", 1), ("track", 1)]);
             version = stored(&app, &id).await.version();
         }
     }
@@ -160,7 +160,7 @@ async fn an_order_that_fails_again_may_be_amended_again_also_with_the_same_paylo
         app.simulator.script(Rule::refuse(REFUSED));
         assert_eq!(merchant.post(&amend_path(&id), &corrected()).await.status, 202);
         app.run_pending_jobs().await;
-        app.assert_calls(&[("create", 1), ("track", 1)]);
+        app.assert_calls(&[("create", 1), ("track", 2)]);
         assert_eq!(merchant.order(&id).await["syncReason"], REFUSED);
     }
     assert_eq!(stored(&app, &id).await.attempt().unwrap().no, 4);
@@ -185,7 +185,7 @@ async fn of_many_amends_at_once_one_wins() {
     }
     assert_eq!(answers.iter().filter(|(_, answer)| answer.status == 202).count(), 1);
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     assert_eq!(merchant.order(&id).await["consignee"]["pincode"], winner["consignee"]["pincode"]);
 }
 
@@ -247,7 +247,7 @@ async fn a_stale_job_of_an_earlier_generation_does_nothing() {
     };
     app.app.queue.broker.add(&[stale], ADD).await.unwrap();
     assert_eq!(app.run_pending_jobs().await, 2);
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
 }
 
 #[tokio::test]
@@ -289,6 +289,53 @@ async fn while_a_late_shipment_is_live_the_order_cannot_be_amended() {
     let problem = merchant.post(&amend_path(&id), &corrected()).await.problem(409, "conflict-state");
     assert!(problem["detail"].as_str().unwrap().contains("not cancelled yet"), "{problem}");
     app.leave_jobs();
+}
+
+/// The look-up after the refusal came too early. The one before the corrected order is sent does not.
+#[tokio::test]
+async fn what_was_booked_all_the_same_is_found_before_the_corrected_one_is_sent() {
+    let app = TestApp::start().await;
+    let (merchant, id, awb) = refused_but_booked(&app).await;
+    app.simulator.change_faults(|f| {
+        f.lookup = Lookup::Works;
+        f.cancel_effect = TakesEffect::AtOnce;
+    });
+    assert_eq!(merchant.post(&amend_path(&id), &corrected()).await.status, 202);
+    app.run_pending_jobs().await;
+    assert_eq!(app.simulator.shipments().len(), 1, "nothing is sent beside it");
+    let seen = merchant.order(&id).await;
+    assert_eq!((&seen["providerSyncStatus"], &seen["awb"]), (&json!("failed"), &Value::Null));
+    assert!(seen["syncReason"].as_str().unwrap().contains("is being cancelled"), "{seen}");
+    assert_eq!(stored(&app, &id).await.booking().duplicate_awbs(), [awb]);
+    for _ in 0..20 {
+        let Some(due) = stored(&app, &id).await.overdue_at() else { break };
+        app.advance(due.since(app.clock.now()));
+        app.run_pending_jobs().await;
+    }
+    assert!(app.simulator.shipments().iter().all(|s| !s.live), "it was cancelled");
+
+    assert_eq!(merchant.post(&amend_path(&id), &corrected()).await.status, 202);
+    app.run_pending_jobs().await;
+    assert_eq!(merchant.order(&id).await["status"], "booked");
+    assert_eq!(app.simulator.shipments().iter().filter(|s| s.live).count(), 1);
+    let count = |path: &str| app.simulator.ledger().iter().filter(|e| e.path.contains(path)).count();
+    // But for the refusal and its look-up, which were counted.
+    app.assert_calls(&[("create", 1), ("cancel", count("cancel")), ("track", count("track") - 1)]);
+}
+
+#[tokio::test]
+async fn an_amended_order_is_not_sent_before_its_look_up_was_answered() {
+    let app = TestApp::start().await;
+    let (merchant, id) = refused(&app).await;
+    assert_eq!(merchant.post(&amend_path(&id), &corrected()).await.status, 202);
+    app.simulator.script(Rule::on(Operation::Track, Answer::Html502).times(3));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("track", 3)]);
+    assert_eq!(merchant.order(&id).await["providerSyncStatus"], "queued");
+    app.advance(Duration::from_secs(30));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1), ("track", 1)]);
+    assert_eq!(merchant.order(&id).await["status"], "booked");
 }
 
 #[tokio::test]
@@ -333,7 +380,7 @@ async fn amending_undoes_the_wish_to_cancel_that_the_refusal_fulfilled() {
     let amended = merchant.post(&amend_path(&id), &corrected()).await;
     assert_eq!(amended.json()["data"]["cancellation"], json!({ "state": "none" }));
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 2), ("track", 1)]);
+    app.assert_calls(&[("create", 2), ("track", 2)]);
     assert_eq!(merchant.order(&id).await["status"], "booked");
 }
 
@@ -357,7 +404,7 @@ async fn an_attempt_whose_end_nobody_knows_is_shut_out_before_the_corrected_one_
     app.assert_calls(&[]);
     app.advance(Duration::from_secs(41));
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     let logs = merchant.provider_logs(&id).await;
     assert!(logs.iter().any(|log| log["id"] == "plog_vanished" && log["neverSent"] == true), "{logs:#?}");
     assert_eq!(merchant.order(&id).await["status"], "booked");
@@ -386,8 +433,9 @@ async fn a_look_up_that_shows_the_recalled_shipment_does_not_settle_the_new_call
         app.advance(Duration::from_secs(pause));
         app.run_pending_jobs().await;
     }
-    // Four for the new call, and one for the old shipment, whose cancel goes on once the order rests.
-    app.assert_calls(&[("create", 1), ("track", 5)]);
+    // One before the new call and four after it, and one for the old shipment, whose cancel goes on once the
+    // order rests.
+    app.assert_calls(&[("create", 1), ("track", 6)]);
     let seen = merchant.order(&id).await;
     assert_eq!(
         (seen["providerSyncStatus"].as_str(), seen["syncReason"].as_str()),

@@ -1,13 +1,14 @@
 //! A provider in trouble is left alone for a while, and never asked faster than it may be.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use tokio::net::TcpListener;
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 use waybill::provider::{
-    carrier::{By, Call, CallEnd, CallRecords, Carrier, Observer, Protection},
+    carrier::{By, Call, CallEnd, CallOutcome, CallRecords, Carrier, Observer, Protection},
     parcelx::{LabelHosts, ParcelXClient, Settings, log::ProviderLogs},
     simulator::{Answer, Operation, Rule},
 };
@@ -233,6 +234,62 @@ async fn a_turn_that_comes_soon_is_waited_for() {
     }
 }
 
+fn client(app: &TestApp, at: SocketAddr, timeout: Duration, protection: Protection) -> ParcelXClient {
+    let key = || secrecy::SecretString::from("key");
+    let base_url: url::Url = format!("http://{at}").parse().unwrap();
+    let settings = Settings {
+        label_hosts: LabelHosts::new(base_url.clone(), &[]),
+        base_url,
+        access_key: key(),
+        secret_key: key(),
+        timeout,
+        proxy: None,
+        words: Arc::default(),
+    };
+    ParcelXClient::new(settings, app.app.logs.clone(), app.clock.clone(), protection).unwrap()
+}
+
+fn look_up(app: &TestApp, order_id: &str) -> (Call, By) {
+    let (order_id, reference) = (order_id.to_owned(), "ORD-1".to_owned());
+    let by = By::Reference(reference.clone());
+    (Call { order_id, reference, attempt: 1, queued_at: app.clock.now(), job: None }, by)
+}
+
+/// A stopping worker waits for the time of one call: a look-up has no more, however often it is repeated.
+#[tokio::test]
+async fn a_look_up_and_its_repeats_take_no_longer_than_one_call() {
+    const CALL: Duration = Duration::from_secs(2);
+    let app = TestApp::start().await;
+    let looked_up = async |order_id: &str, broken: usize| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = client(&app, listener.local_addr().unwrap(), CALL, Protection::default());
+        // So many calls get an answer that is worth a repeat, and those behind them none.
+        let provider = tokio::spawn(async move {
+            let mut kept = Vec::new();
+            loop {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                connection.readable().await.unwrap();
+                if kept.len() < broken {
+                    let answer = b"HTTP/1.1 502 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                    connection.write_all(answer).await.unwrap();
+                }
+                kept.push(connection);
+            }
+        });
+        let (call, by) = look_up(&app, order_id);
+        let started = Instant::now();
+        let outcome = client.track(&call, &by).await.unwrap();
+        let took = started.elapsed();
+        provider.abort();
+        assert!(matches!(outcome, CallOutcome::Unknown { .. }), "{outcome:?}");
+        assert!(took < CALL * 3 / 2, "{took:?}");
+        let calls = app.app.logs.of_order(order_id).await.unwrap();
+        assert!(calls.iter().all(|call| call.outcome.is_some()), "each has its end");
+        calls.len()
+    };
+    assert_eq!(tokio::join!(looked_up("ord_1", 0), looked_up("ord_2", 1)), (1, 2));
+}
+
 /// Looks whether a call's end is on record by the time that others are told of it.
 #[derive(Debug)]
 struct Witness {
@@ -254,22 +311,9 @@ async fn how_a_call_ended_is_written_down_before_anything_follows_from_it() {
     let app = TestApp::start().await;
     let logs = app.app.logs.clone();
     let witness = Arc::new(Witness { logs: logs.clone(), seen: Mutex::default() });
-    let key = || secrecy::SecretString::from("key");
-    let base_url: url::Url = format!("http://{}", app.provider_address).parse().unwrap();
-    let settings = Settings {
-        label_hosts: LabelHosts::new(base_url.clone(), &[]),
-        base_url,
-        access_key: key(),
-        secret_key: key(),
-        timeout: Duration::from_secs(5),
-        words: Arc::default(),
-    };
     let protection = Protection { observer: Some(witness.clone()), ..Protection::default() };
-    let client = ParcelXClient::new(settings, logs, app.clock.clone(), protection).unwrap();
-    let now = app.clock.now();
-    let (order_id, reference) = ("ord_1".to_owned(), "ORD-1".to_owned());
-    let by = By::Reference(reference.clone());
-    let call = Call { order_id, reference, attempt: 1, queued_at: now, job: None };
+    let client = client(&app, app.provider_address, Duration::from_secs(5), protection);
+    let (call, by) = look_up(&app, "ord_1");
     client.track(&call, &by).await.unwrap();
     app.assert_calls(&[("track", 1)]);
     assert_eq!(*witness.seen.lock().unwrap(), [true]);

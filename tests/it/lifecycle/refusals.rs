@@ -90,6 +90,10 @@ async fn words_that_say_the_order_is_known_are_no_refusal() {
         "Client order number has already been used",
         "Order already booked",
         "Duplicate client order id",
+        "Client order id exists",
+        "client_order_id must be unique",
+        "Order number has been used",
+        "This order reference is in use",
     ] {
         let app = TestApp::start().await;
         app.leave_jobs();

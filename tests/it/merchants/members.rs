@@ -7,9 +7,12 @@ use http::{Method, Request};
 use serde_json::{Value, json};
 use waybill::{
     app::scopes::SCOPES,
-    features::merchants::{
-        scope::{Needs, Role},
-        user::User,
+    features::{
+        audit::{Audit, AuditLine, Outcome},
+        merchants::{
+            scope::{Needs, Role},
+            user::User,
+        },
     },
     platform::store::{Order, Query},
 };
@@ -35,6 +38,18 @@ pub(crate) async fn invite(app: &TestApp, owner: &Client, email: &str, role: &st
     let accepted = app.anybody().post("/auth/accept", &body).await;
     assert_eq!(accepted.status, 201, "{}", accepted.text());
     accepted.json()["data"].clone()
+}
+
+/// The one line of this action on this person or invitation.
+async fn line(app: &TestApp, id: &str, action: &str) -> AuditLine {
+    let audit = Audit::new(app.app.store.clone(), app.clock.clone());
+    let mut all = audit.list(Some(id), None, 50).await.unwrap();
+    all.retain(|line| line.action == action);
+    assert_eq!(all.len(), 1, "{action}: {all:?}");
+    let line = all.remove(0);
+    let text = serde_json::to_string(&line).unwrap();
+    assert!(!text.contains("example.com") && !text.contains("Example"), "{text}");
+    line
 }
 
 #[tokio::test]
@@ -65,19 +80,34 @@ async fn each_role_may_do_what_it_may_on_every_route() {
 #[tokio::test]
 async fn a_new_role_counts_within_a_second_and_ends_sessions() {
     let app = TestApp::start().await;
-    sign_up(&app, "owner@example.com").await;
+    let me = sign_up(&app, "owner@example.com").await;
     let owner = as_person(&app, "owner@example.com").await;
     let ravi = invite(&app, &owner, "ravi@example.com", "staff").await;
     let person = as_person(&app, "ravi@example.com").await;
     assert_eq!(person.get("/v1/orders").await.status, 200);
-    let path = format!("/v1/members/{}", ravi["id"].as_str().unwrap());
+    let id = ravi["id"].as_str().unwrap();
+    let path = format!("/v1/members/{id}");
     assert_eq!(call(&owner, Method::PATCH, &path, json!({ "role": "viewer" })).await.status, 200);
+    let changed = line(&app, id, "member.role").await;
+    assert_eq!((changed.actor.name.as_str(), changed.outcome), (me["id"].as_str().unwrap(), Outcome::Done));
+    assert_eq!((changed.before.as_deref(), changed.after.as_deref()), (Some("staff"), Some("viewer")));
     app.advance(Duration::from_secs(1));
     person.get("/v1/orders").await.problem(401, "unauthenticated");
     let person = as_person(&app, "ravi@example.com").await;
     assert_eq!(person.get("/v1/me").await.json()["data"]["role"], "viewer");
     // Removed: nothing personal stays, and the address is free.
+    let kept = async || {
+        let user = app.app.store.get::<User>(id).await.unwrap().unwrap();
+        serde_json::to_string(&user).unwrap()
+    };
+    let before = kept().await;
+    assert!(before.contains("ravi@example.com") && before.contains("Ravi Example"), "{before}");
     assert_eq!(call(&owner, Method::DELETE, &path, json!({})).await.status, 204);
+    let after = kept().await;
+    assert!(!after.contains("ravi") && !after.contains("Ravi") && after.contains("\"removed\""), "{after}");
+    let removed = line(&app, id, "member.remove").await;
+    assert_eq!((removed.outcome, removed.before.as_deref()), (Outcome::Done, Some("viewer")));
+    assert_eq!(removed.user_id.as_deref(), me["merchantId"].as_str());
     app.advance(Duration::from_secs(1));
     person.get("/v1/me").await.problem(401, "unauthenticated");
     call(&owner, Method::DELETE, &path, json!({})).await.problem(404, "not-found");
@@ -133,6 +163,8 @@ async fn an_invitation_is_taken_back_and_gives_no_second_account() {
     assert_eq!(listed, json!([invited]));
     assert_eq!(call(&owner, Method::DELETE, &path, json!({})).await.status, 204);
     call(&owner, Method::DELETE, &path, json!({})).await.problem(404, "not-found");
+    let withdrawn = line(&app, invited["id"].as_str().unwrap(), "member.withdraw").await;
+    assert_eq!((withdrawn.outcome, withdrawn.actor.name.starts_with("usr_")), (Outcome::Done, true));
     app.anybody().post("/auth/accept", &accept).await.problem(422, "validation-failed");
     assert_eq!(owner.get("/v1/members/invitations").await.json()["data"], json!([]));
 

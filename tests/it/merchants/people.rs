@@ -1,13 +1,13 @@
 //! Signing up, in and out.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use axum::body::Body;
+use axum::{body::Body, extract::ConnectInfo};
 use http::Request;
 use serde_json::{Value, json};
 use waybill::platform::auth::Totp;
 
-use super::{PASSWORD, mail, send, sign_in, sign_up, token};
+use super::{PASSWORD, cheap_hash, mail, send, sign_in, sign_up, token};
 use crate::support::{Client, TestApp};
 
 fn as_person(app: &TestApp, session: &Value) -> Client {
@@ -136,6 +136,25 @@ async fn a_code_counts_once_for_its_time_and_for_what_it_is_for() {
     }
 }
 
+/// Whoever reads the database later cannot use what was mailed.
+#[tokio::test]
+async fn a_mailed_code_is_kept_until_it_was_sent_and_its_hash_alone_afterwards() {
+    let app = TestApp::start().await;
+    let body = json!({ "email": "asha@example.com", "password": PASSWORD, "name": "Asha", "shop": "Crafts" });
+    assert_eq!(app.anybody().post("/auth/register", &body).await.status, 202);
+    let waiting = app.backend.documents().await;
+    send(&app).await;
+    let code = token(&app);
+    let with = |all: &[(String, String)]| {
+        let with = all.iter().filter(|(_, doc)| doc.contains(&code));
+        with.map(|(place, _)| place.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(with(&waiting), ["emails"], "else it is looked for in vain");
+    assert_eq!(with(&app.backend.documents().await), Vec::<String>::new());
+    // And by its hash it counts.
+    assert_eq!(app.anybody().post("/auth/verify", &json!({ "token": code })).await.status, 201);
+}
+
 #[tokio::test]
 async fn a_new_password_is_set_by_a_mailed_code_and_ends_all_sessions() {
     let app = TestApp::start().await;
@@ -252,6 +271,9 @@ async fn a_changed_password_keeps_this_session_alone() {
     app.advance(Duration::from_secs(1));
     assert_eq!(here.get("/v1/me").await.status, 200);
     there.get("/v1/me").await.problem(401, "unauthenticated");
+    // Nor do the others go on by their refresh tokens.
+    refresh(&app, &two).await.problem(401, "session-over");
+    assert_eq!(refresh(&app, &one).await.status, 200);
     send(&app).await;
 }
 
@@ -273,6 +295,53 @@ async fn guesses_are_slowed_down_whoever_has_the_account() {
     sign_in(&app, "asha@example.com", PASSWORD).await;
 }
 
+/// One machine that tries many accounts, each of them once.
+#[tokio::test]
+async fn guesses_from_one_address_are_slowed_down_whatever_accounts_they_are_at() {
+    let app = TestApp::start().await;
+    let guess = async |account: u8, address: [u8; 4]| {
+        let body = json!({ "email": format!("user{account}@example.com"), "password": "a wrong sentence" });
+        let request = Request::post("/auth/login").header("content-type", "application/json");
+        let mut request = request.body(Body::from(body.to_string())).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 5))));
+        app.anybody().send(request).await
+    };
+    for account in 0..20 {
+        guess(account, [10, 0, 0, 1]).await.problem(401, "login-failed");
+    }
+    let refused = guess(20, [10, 0, 0, 1]).await;
+    refused.problem(429, "too-many-logins");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    guess(20, [10, 0, 0, 2]).await.problem(401, "login-failed");
+}
+
+/// It counts as before; from then on it costs what others cost.
+#[tokio::test]
+async fn a_cheap_hash_is_made_anew_by_the_next_login() {
+    let app = TestApp::start().await;
+    let me = sign_up(&app, "asha@example.com").await;
+    let (id, people) = (me["id"].as_str().unwrap(), &app.app.state.people);
+    let cheap = cheap_hash();
+    let changed = people.update(id, |user| {
+        user.password = cheap.clone();
+        true
+    });
+    changed.await.unwrap();
+    let stored = async || {
+        let user = people.user(id).await.unwrap().unwrap();
+        serde_json::to_value(&user.password).unwrap().as_str().unwrap().to_owned()
+    };
+    let wrong = json!({ "email": "asha@example.com", "password": "a wrong sentence" });
+    app.anybody().post("/auth/login", &wrong).await.problem(401, "login-failed");
+    let before = stored().await;
+    assert!(before.starts_with("$argon2id$v=19$m=8192,t=1,p=1$"), "{before}");
+    sign_in(&app, "asha@example.com", PASSWORD).await;
+    let renewed = stored().await;
+    assert!(renewed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{renewed}");
+    sign_in(&app, "asha@example.com", PASSWORD).await;
+    assert_eq!(stored().await, renewed);
+}
+
 #[tokio::test]
 async fn an_authenticator_app_is_asked_once_it_was_confirmed() {
     let app = TestApp::start().await;
@@ -284,6 +353,10 @@ async fn an_authenticator_app_is_asked_once_it_was_confirmed() {
     let made = asha.post("/v1/me/totp", &json!({ "password": PASSWORD })).await;
     assert_eq!(made.status, 201, "{}", made.text());
     let secret = made.json()["data"]["secret"].as_str().unwrap().to_owned();
+    // Blocks of four for people, and none for apps.
+    assert!(secret.len() == 39 && secret.split(' ').all(|block| block.len() == 4), "{secret}");
+    let (uri, typed) = (made.json()["data"]["uri"].as_str().unwrap().to_owned(), secret.replace(' ', ""));
+    assert!(uri.contains(&format!("?secret={typed}&")), "{uri}");
     // Not before it is confirmed.
     sign_in(&app, "asha@example.com", PASSWORD).await;
     let me = asha.get("/v1/me").await.json()["data"]["id"].as_str().unwrap().to_owned();
@@ -334,6 +407,16 @@ async fn nobody_makes_themselves_more_than_they_are() {
         let body = json!({ "name": "Asha", field: "x" }).to_string();
         let patch = Request::patch("/v1/me").header("content-type", "application/json");
         asha.send(patch.body(Body::from(body)).unwrap()).await.problem(422, "validation-failed");
+    }
+    // What is theirs they change.
+    let body = Body::from(json!({ "name": "Asha Rao" }).to_string());
+    let patch = Request::patch("/v1/me").header("content-type", "application/json");
+    let changed = asha.send(patch.body(body).unwrap()).await;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    for me in [changed, asha.get("/v1/me").await] {
+        let me = me.json()["data"].clone();
+        assert_eq!((&me["name"], &me["email"]), (&json!("Asha Rao"), &json!("asha@example.com")));
+        assert_eq!((&me["role"], me["merchantId"].is_string()), (&json!("owner"), true));
     }
     // A key or a token of the installation is no person.
     let shop = app.merchant("shop");

@@ -47,6 +47,22 @@ async fn a_suspended_merchant_is_refused_everywhere_within_a_second_and_comes_ba
     assert_eq!(told, [("merchant.resume", Some("active")), ("merchant.suspend", Some("suspended"))]);
 }
 
+#[tokio::test]
+async fn a_suspended_merchant_that_goes_on_asking_is_limited() {
+    let app = TestApp::builder().setting("WAYBILL_LIMITS__MERCHANT", "2").start().await;
+    app.app.state.merchants.set_state("shop", State::Suspended, &by()).await.unwrap();
+    let shop = app.merchant("shop");
+    for _ in 0..2 {
+        let refused = shop.get("/v1/orders").await;
+        refused.problem(403, "merchant-suspended");
+        assert_eq!(refused.header("ratelimit-policy"), Some("\"merchant\";q=2;w=60"));
+    }
+    shop.get("/v1/orders").await.problem(429, "too-many-requests");
+    assert_eq!(app.merchant("other").get("/v1/orders").await.status, 200, "others go on");
+    app.advance(Duration::from_secs(30));
+    shop.get("/v1/orders").await.problem(403, "merchant-suspended");
+}
+
 /// A token that somebody made for the old system needs no document, and none is written for it.
 #[tokio::test]
 async fn a_merchant_of_the_old_system_needs_no_document() {

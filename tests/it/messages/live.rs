@@ -147,7 +147,9 @@ async fn the_dashboard_hears_of_messages_and_of_who_types() {
     let (mine, theirs) = (bearer(&shop), bearer(&other));
     let of_order = |id: &str| format!("/v1/orders/{id}/events");
     let accept = ("Accept", "text/event-stream");
-    let mut order = Stream::open(address, &of_order(&id), &[("Authorization", &mine), accept]).await;
+    // At another process than the one that hears of the typing.
+    let (elsewhere, _other) = another(&app).await;
+    let mut order = Stream::open(elsewhere, &of_order(&id), &[("Authorization", &mine), accept]).await;
     let mut next_order = Stream::open(address, &of_order(&second), &[("Authorization", &mine), accept]).await;
     let mut foreign = Stream::open(address, "/v1/events/stream", &[("Authorization", &theirs)]).await;
     for stream in [&mut dashboard, &mut order, &mut next_order, &mut foreign] {

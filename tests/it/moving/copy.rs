@@ -146,7 +146,7 @@ async fn the_command_says_what_it_copied_and_refuses_a_second_time() {
     let lab = Lab::new().await;
     let from = app.backend.store_url();
     let (done, told) = waybill(&["copy", "--from", &from, "--to", &lab.url]);
-    assert!(done && told.contains("copied 3 documents"), "{told}");
+    assert!(done && told.contains("copied 4 documents"), "{told}");
     assert!(told.lines().any(|l| l.starts_with("orders ") && l.contains(" 1 documents, hash ")), "{told}");
     assert_eq!(
         lab.documents(waybill::features::orders::model::Order::COLLECTION)

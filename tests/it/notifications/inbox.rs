@@ -223,17 +223,17 @@ async fn what_a_member_chooses_counts_for_that_member() {
     let (staff, viewer) =
         (as_person(&app, "staff@example.com").await, as_person(&app, "viewer@example.com").await);
     let of = async |who: &Client| who.get("/v1/me/notification-preferences").await.json()["data"].clone();
-    let ways = |email: bool| json!({ "inbox": true, "email": email });
+    let ways = |email: bool| json!({ "inbox": true, "email": email, "text": false });
     let matrix = |email: bool, webhooks: bool| {
         json!({ "orderFailed": ways(email), "orderNeedsReview": ways(email), "cancelRefused": ways(email),
                 "endpointDisabled": ways(webhooks), "message": ways(email),
-                "serviceNotice": ways(email) })
+                "serviceNotice": ways(email), "kycDecided": ways(false) })
     };
     assert_eq!(of(&owner).await, matrix(true, true));
     assert_eq!(of(&staff).await, matrix(true, false));
     assert_eq!(of(&viewer).await, matrix(false, false));
 
-    let none = json!({ "inbox": false, "email": false });
+    let none = json!({ "inbox": false, "email": false, "text": false });
     let chosen = prefer(&staff, &json!({ "orderFailed": none })).await;
     assert_eq!((&chosen["orderFailed"], &chosen["message"]), (&none, &ways(true)));
     assert_eq!(of(&staff).await, chosen);

@@ -3,7 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use waybill::{admin::rights::Role, features::notifications::notice::Notice};
+use waybill::{
+    admin::rights::Role,
+    features::{
+        merchants::{model::MerchantDocument, user::User},
+        notifications::{Inbox, notice::Notice},
+    },
+    platform::store::{Order as Sort, Query},
+};
 
 use super::{OWNER, kinds, list, notify, prefer, shop};
 use crate::{
@@ -98,6 +105,69 @@ async fn everybody_is_told_once_and_mailed_that_there_is_something() {
     assert!(mails.contains("1 notice of the service") && !mails.contains("pickups"), "{mails}");
 }
 
+/// Shops with somebody who works for them, as many as make `count` with the one that is there already.
+async fn crowd(app: &TestApp, count: usize) -> Vec<String> {
+    let (store, now) = (&app.app.store, app.clock.now());
+    let somebody = store.find::<User>(&Query::by_id(Sort::Ascending)).await.unwrap().docs.remove(0);
+    let mut ids = vec![somebody.merchant_id.clone()];
+    for n in 1..count {
+        let id = format!("mer_{n:04}");
+        store.insert(&MerchantDocument::new(id.clone(), "A shop", now)).await.unwrap();
+        let (email, merchant_id) = (Some(format!("{n}@example.com")), id.clone());
+        let person = User { id: format!("usr_{n:04}"), version: 1, merchant_id, email, ..somebody.clone() };
+        store.insert(&person).await.unwrap();
+        ids.push(id);
+    }
+    ids
+}
+
+/// How many notices each of them has, and how many have one at all.
+async fn told(app: &TestApp, shops: &[String]) -> (Vec<i64>, usize) {
+    let mut all = Vec::new();
+    for id in shops {
+        all.push(app.app.store.get::<Inbox>(id).await.unwrap().map_or(0, |inbox| inbox.last));
+    }
+    let some = all.iter().filter(|n| **n > 0).count();
+    (all, some)
+}
+
+/// More shops than are taken in hand at once, and somebody calls it off half way.
+#[tokio::test(flavor = "multi_thread")]
+async fn shops_are_told_page_by_page_and_after_a_cancel_no_more_of_them() {
+    const SHOPS: usize = 60;
+    let app = TestApp::start().await;
+    let desk = app.admin(Role::Admin).await;
+    shop(&app).await;
+    let shops = crowd(&app, SHOPS).await;
+    app.advance(Duration::from_secs(1));
+    let id = start(&desk, &notice(json!({ "ratePerMinute": 1200 }))).await;
+    let shown = async || desk.get(&format!("/operations/{id}")).await.json()["data"].clone();
+    let worker = app.worker.clone();
+    let work = tokio::spawn(async move { worker.run_operations().await });
+    // One page is 16 of them.
+    while shown().await["done"].as_u64() < Some(20) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let cancelled = desk.post(&format!("/operations/{id}/cancel"), &json!({ "reason": "a mistake" })).await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.text());
+    work.await.unwrap().unwrap();
+    let ended = shown().await;
+    let (each, some) = told(&app, &shops).await;
+    assert_eq!((&ended["state"], &ended["done"]), (&json!("cancelled"), &json!(some)), "{ended}");
+    assert!((20..SHOPS).contains(&some) && each.iter().all(|n| *n <= 1), "{each:?}");
+    assert_eq!(results(&desk, &id).await.len(), some);
+    assert_eq!(app.worker.run_operations().await.unwrap(), 0);
+    assert_eq!(told(&app, &shops).await, (each.clone(), some), "nobody is told of it any more");
+
+    // The next one is another notice, and comes to all of them.
+    let id = start(&desk, &notice(json!({}))).await;
+    assert_eq!(app.worker.run_operations().await.unwrap(), 1);
+    let ended = desk.get(&format!("/operations/{id}")).await.json()["data"].clone();
+    assert_eq!((&ended["state"], &ended["done"]), (&json!("done"), &json!(SHOPS)), "{ended}");
+    let expected: Vec<_> = each.iter().map(|n| n + 1).collect();
+    assert_eq!(told(&app, &shops).await, (expected, SHOPS));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_takes_over_tells_nobody_twice() {
     let app = TestApp::start().await;
@@ -139,7 +209,7 @@ async fn a_notice_is_not_wanted_by_all_and_not_everything_is_one() {
     app.admin(Role::Operator).await.post("/operations", &notice(json!({}))).await.problem(403, "forbidden");
 
     let owner = shop(&app).await;
-    let none = json!({ "inbox": false, "email": false });
+    let none = json!({ "inbox": false, "email": false, "text": false });
     let chosen = prefer(&owner, &json!({ "serviceNotice": none })).await;
     assert_eq!(chosen["serviceNotice"], none);
     app.advance(Duration::from_secs(1));

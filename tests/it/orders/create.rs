@@ -240,6 +240,29 @@ async fn nothing_is_accepted_while_the_database_is_not_in_its_place() {
     merchant.create(&order("A-2")).await;
 }
 
+/// A full disk can still be read, and a balancer must send requests elsewhere.
+#[tokio::test]
+async fn who_could_not_write_is_not_ready_until_a_write_succeeds() {
+    let app = TestApp::builder().on_files().start().await;
+    app.leave_jobs();
+    let merchant = app.merchant("u1");
+    merchant.create(&order("A-1")).await;
+    let file = rusqlite::Connection::open(app.folder.path().join("waybill.db")).unwrap();
+    // Takes the whole transaction back, as SQLite does when there is no room.
+    file.execute_batch(
+        "CREATE TRIGGER full BEFORE INSERT ON orders BEGIN SELECT RAISE(ROLLBACK, 'no room'); END",
+    )
+    .unwrap();
+    merchant.post("/orders/create", &order("A-2")).await.problem(503, "temporarily-unavailable");
+    let ready = app.anybody().get("/readyz").await;
+    assert_eq!(ready.problem(503, "temporarily-unavailable")["checks"]["store"], "failed");
+    assert_eq!(app.anybody().get("/healthz").await.status, 200, "nothing of the process has died");
+
+    file.execute_batch("DROP TRIGGER full").unwrap();
+    merchant.create(&order("A-2")).await;
+    assert_eq!(app.anybody().get("/readyz").await.status, 200);
+}
+
 #[tokio::test]
 async fn orders_are_accepted_while_the_queue_is_away_and_booked_when_it_is_back() {
     let app = TestApp::builder().on_files().start().await;

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use waybill::provider::simulator::Rule;
 
 use crate::support::{Client, TestApp, orders::order};
@@ -302,6 +304,32 @@ async fn a_cursor_is_good_for_its_query_alone_and_a_bad_one_never_reaches_the_st
         let answer = merchant.get(&format!("/v1/orders?limit=1&status=pending&cursor={cursor}")).await;
         assert_eq!(answer.status, 400, "{cursor}: {}", answer.text());
         answer.problem(400, "invalid-cursor");
+    }
+}
+
+/// Anybody can hash, but only the service has its key.
+#[tokio::test]
+async fn a_cursor_that_a_client_has_made_is_refused() {
+    let app = TestApp::start().await;
+    app.leave_jobs();
+    let merchant = app.merchant("u1");
+    for i in 0..3 {
+        merchant.create(&order(&format!("A-{i}"))).await;
+    }
+    let place = "1769851800000.ord_z";
+    // As the service itself made them before it had a key for them.
+    let none = None::<&str>;
+    let bound = format!("{:?}", ("u1", none, (none, none), none, none, none, none, place));
+    let seal: String = Sha256::digest(bound).iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let mut forged = vec![URL_SAFE_NO_PAD.encode(format!("{place}.{seal}"))];
+    // With the seal of another place, and with none.
+    let good = page(&merchant, "?limit=1").await["nextCursor"].as_str().unwrap().to_owned();
+    let sealed = URL_SAFE_NO_PAD.decode(good.strip_prefix("1.").unwrap()).unwrap();
+    for seal in [&sealed[..16], &[0; 16]] {
+        forged.push(format!("1.{}", URL_SAFE_NO_PAD.encode([seal, place.as_bytes()].concat())));
+    }
+    for cursor in forged {
+        merchant.get(&format!("/v1/orders?cursor={cursor}")).await.problem(400, "invalid-cursor");
     }
 }
 

@@ -62,7 +62,8 @@ fn context(app: &TestApp) -> Context {
     let base_url: url::Url = format!("http://{}", app.provider_address).parse().unwrap();
     let label_hosts = LabelHosts::new(base_url.clone(), &[]);
     let words = Arc::default();
-    let settings = Settings { base_url, access_key: key(), secret_key: key(), timeout, words, label_hosts };
+    let (access_key, secret_key, proxy) = (key(), key(), None);
+    let settings = Settings { base_url, access_key, secret_key, timeout, proxy, words, label_hosts };
     let (logs, clock) = (app.app.logs.clone(), app.clock.clone());
     Context {
         orders: app.app.state.orders.clone(),
@@ -273,7 +274,7 @@ async fn a_recalled_shipment_on_record_does_not_hide_a_later_one() {
     assert_eq!(merchant.post(&format!("/v1/orders/{id}/amend"), &corrected).await.status, 202);
     app.simulator.script(Rule::create(Scripted::LostAfterBooking));
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     let second = app
         .simulator
         .shipments()

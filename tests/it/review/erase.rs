@@ -82,5 +82,5 @@ async fn what_was_erased_is_not_sent_again_unless_its_merchant_gives_it_anew() {
     app.run_pending_jobs().await;
     let order = stored(&app, &id).await;
     assert_eq!((order.payload().consignee.name.as_str(), order.erased_at()), ("Asha Example", None));
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
 }

@@ -88,7 +88,7 @@ async fn an_unanswered_call_stays_a_doubt_when_the_order_is_amended() {
     let corrected = with(order("A-1"), "/consignee/pincode", json!("560002"));
     assert_eq!(merchant.post(&format!("/v1/orders/{id}/amend"), &corrected).await.status, 202);
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     assert_eq!(stored(&app, &id).await.provider_sync_status(), SyncStatus::Reconciling);
     app.leave_jobs();
 }

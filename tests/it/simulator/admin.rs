@@ -65,6 +65,29 @@ async fn what_is_no_switch_is_refused_by_name_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_meant_is_told_in_words() {
+    let double = Double::friendly().await;
+    for (method, path, body, status, says) in [
+        (Method::POST, "/status", "", 400, "needs a JSON body"),
+        (Method::POST, "/script", " \n", 400, "needs a JSON body"),
+        (Method::PATCH, "/faults", "", 400, "needs a JSON body"),
+        (Method::POST, "/status", "{}", 422, "awb"),
+        (Method::POST, "/status", "[", 400, "EOF"),
+        (Method::GET, "/reset", "", 405, "GET /_sim/reset does nothing"),
+        (Method::DELETE, "/ledger", "", 405, "GET /_sim says"),
+        (Method::GET, "/ledger?refrence=ORD-1", "", 400, "refrence"),
+        (Method::GET, "/ledger?since=yesterday", "", 400, "since"),
+    ] {
+        let call = double.client.request(method.clone(), format!("{}/_sim{path}", double.base));
+        let (code, answer) = said(call.body(body)).await;
+        assert_eq!(code, status, "{method} {path}: {answer}");
+        assert!(answer["error"].as_str().unwrap().contains(says), "{method} {path}: {answer}");
+    }
+    let (code, none) = ask(&double, Method::GET, "/ledger?reference=ORD-9", json!({})).await;
+    assert_eq!((code.as_u16(), none), (200, json!({ "entries": [], "shipments": [] })));
+}
+
+#[tokio::test]
 async fn rules_come_one_by_one_or_as_a_list() {
     let double = Double::friendly().await;
     assert_eq!(

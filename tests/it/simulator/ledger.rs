@@ -112,6 +112,7 @@ fn a_file_that_is_no_ledger_is_left_alone() {
     fs::File::create(&path).unwrap().write_all(b"{}\nsomething else\n").unwrap();
     let error = Simulator::new(kept_in(&path), Clock::system()).unwrap_err();
     assert!(matches!(error, SimulatorError::Line { line: 1, .. }), "{error}");
+    assert!(error.to_string().contains("move the file away to go on without it"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), b"{}\nsomething else\n");
     let error = Simulator::new(kept_in(folder.path()), Clock::system()).unwrap_err();
     assert!(matches!(error, SimulatorError::Ledger { .. }), "{error}");

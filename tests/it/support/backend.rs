@@ -96,6 +96,28 @@ impl Backend {
         files.map(|path| (path.display().to_string(), std::fs::read(&path).unwrap())).collect()
     }
 
+    /// Every document as text, each with its collection: what is kept, and not what lies in free places of a
+    /// file until it is written over.
+    pub(crate) async fn documents(&self) -> Vec<(String, String)> {
+        if let Some(lab) = &self.lab {
+            let text =
+                |(name, bytes): (String, Vec<u8>)| (name, String::from_utf8_lossy(&bytes).into_owned());
+            return lab.stored().await.into_iter().map(text).collect();
+        }
+        let file = rusqlite::Connection::open(self.folder.join("waybill.db")).unwrap();
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
+        let all = |sql: &str| -> Vec<String> {
+            let mut statement = file.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| row.get(0)).unwrap();
+            rows.map(Result::unwrap).collect()
+        };
+        let of_table = |name: String| {
+            let docs = all(&format!("SELECT doc FROM \"{name}\" ORDER BY id"));
+            docs.into_iter().map(move |doc| (name.clone(), doc))
+        };
+        all(tables).into_iter().flat_map(of_table).collect()
+    }
+
     /// The queue with all it knew is gone, as when its file or its Redis is lost.
     pub(crate) fn lose_queue(&self) {
         match self.server() {

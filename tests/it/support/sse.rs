@@ -81,6 +81,16 @@ impl Stream {
         }
     }
 
+    /// What comes behind the next `begin` of a line, whatever it is of.
+    pub(crate) async fn line(&mut self, begin: &str) -> String {
+        loop {
+            let line = self.until("\n").await;
+            if let Some(rest) = line.strip_prefix(begin) {
+                return rest.trim_end().to_owned();
+            }
+        }
+    }
+
     pub(crate) async fn ended(mut self) -> bool {
         let mut rest = Vec::new();
         let read = self.socket.read_to_end(&mut rest);

@@ -36,7 +36,8 @@ const START: i64 = 1_769_851_800_000;
 
 pub(crate) const QUEUES: [&str; 3] =
     ["parcelx-orders-queue", "parcelx-order-cancellation-queue", "parcelx-labels-queue"];
-const MAILS: &str = "emails-queue";
+/// Those of mails and texts.
+const LETTERS: [&str; 2] = ["emails-queue", "texts-queue"];
 
 pub(crate) struct TestApp {
     pub(crate) app: App,
@@ -234,7 +235,7 @@ impl Drop for TestApp {
 async fn open_jobs(url: &str, clock: Clock) -> u64 {
     let queue = Queue::open(url, clock, Keep::default()).await.unwrap();
     let mut open = 0;
-    for name in QUEUES.into_iter().chain([MAILS]) {
+    for name in QUEUES.into_iter().chain(LETTERS) {
         open += queue.inspect.counts(name).await.unwrap().open();
     }
     open

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
+use standardwebhooks::{Webhook, WebhookError};
+use waybill::base::clock::Clock;
 
-use super::{Receiver, act, booked, deliveries, endpoint, start};
+use super::{Receiver, act, booked, deliveries, endpoint, receiver::Arrived, start};
 use crate::support::{TestApp, mongodb::Lab};
 
 #[tokio::test]
@@ -65,7 +67,7 @@ async fn arrives_once(app: TestApp) {
         assert!(arrived.iter().any(|a| a.id() == one["eventId"] && a.body() == one["body"]), "{one}");
     }
     // The same events under the same ids as in the list of events.
-    let ids: std::collections::BTreeSet<_> = arrived.iter().map(super::receiver::Arrived::id).collect();
+    let ids: std::collections::BTreeSet<_> = arrived.iter().map(Arrived::id).collect();
     assert_eq!(ids.len(), 3);
 }
 
@@ -141,6 +143,49 @@ async fn while_a_secret_is_rotated_both_sign() {
     assert!(!shown.contains("whsec_"), "{shown}");
 }
 
+/// The library from crates.io, which asks the machine for the time.
+#[tokio::test]
+async fn a_library_of_the_standard_verifies_what_arrives_and_nothing_that_was_changed() {
+    let (app, receiver) = (start().await, Receiver::start().await);
+    app.advance(Clock::system().now().since(app.clock.now()));
+    let shop = app.merchant("shop");
+    let (id, first) = endpoint(&shop, &receiver.url, &[]).await;
+    booked(&app, &shop, "A-1").await;
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 3);
+    let verified =
+        |secret: &str, one: &Arrived| Webhook::new(secret).unwrap().verify(one.text.as_bytes(), &one.headers);
+    let all = receiver.take();
+    for one in &all {
+        verified(&first, one).unwrap();
+    }
+    let one = &all[0];
+    let changed = |name: &'static str, value: &str| {
+        let mut changed = one.clone();
+        changed.headers.insert(name, value.parse().unwrap());
+        changed
+    };
+    let seconds: i64 = one.header("webhook-timestamp").parse().unwrap();
+    for (what, changed) in [
+        ("body", Arrived { text: one.text.replace("A-1", "A-2"), ..one.clone() }),
+        ("id", changed("webhook-id", "evt_0000000000000099")),
+        ("time", changed("webhook-timestamp", &(seconds - 1).to_string())),
+    ] {
+        let refused = verified(&first, &changed);
+        assert!(matches!(refused, Err(WebhookError::InvalidSignature)), "{what}: {refused:?}");
+    }
+
+    // While the secret is rotated, whoever has either of the two verifies it.
+    let rotated = act(&shop, &format!("/v1/webhook-endpoints/{id}/rotate-secret")).await.json();
+    let second = rotated["data"]["secret"].as_str().unwrap().to_owned();
+    act(&shop, &format!("/v1/webhook-endpoints/{id}/test")).await;
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 1);
+    let both = receiver.take();
+    for secret in [&first, &second] {
+        verified(secret, &both[0]).unwrap();
+    }
+    assert!(verified(&second, one).is_err(), "what came before has one signature");
+}
+
 #[tokio::test]
 async fn what_happens_during_a_pause_is_sent_after_it() {
     let (app, receiver) = (start().await, Receiver::start().await);
@@ -184,7 +229,7 @@ async fn two_workers_send_each_event_under_one_id() {
     let (one, two) = tokio::join!(app.worker.run_webhooks(), app.worker.run_webhooks());
     assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
     let arrived = receiver.take();
-    let ids: std::collections::BTreeSet<_> = arrived.iter().map(super::receiver::Arrived::id).collect();
+    let ids: std::collections::BTreeSet<_> = arrived.iter().map(Arrived::id).collect();
     assert_eq!(ids.len(), 60, "each at least once");
     let log = deliveries(&shop, &id).await;
     assert!(log.len() == 60 && log.iter().all(|one| one["state"] == "delivered"));

@@ -9,8 +9,16 @@ use axum::response::{IntoResponse, Redirect};
 use http::StatusCode;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use waybill::{
+    features::webhooks::WebhooksWorker,
+    platform::{
+        outbound::{Outbound, Rules},
+        outbox::Lease,
+    },
+};
 
 use super::{Receiver, act, booked, deliveries, endpoint, start};
+use crate::merchants::{members::as_person, sign_up};
 
 const HOUR: u64 = 3600;
 
@@ -124,24 +132,63 @@ async fn an_address_that_is_gone_is_given_up_and_the_others_are_told() {
 }
 
 #[tokio::test]
-async fn an_address_at_which_nothing_arrives_for_five_days_is_given_up() {
+async fn an_answer_that_does_not_come_in_time_is_none() {
     let (app, receiver) = (start().await, Receiver::start().await);
     let shop = app.merchant("shop");
     let (id, _) = endpoint(&shop, &receiver.url, &["order.created"]).await;
+    receiver.answers(|n| (n > 0).then(|| StatusCode::OK.into_response()));
+    booked(&app, &shop, "A-1").await;
+    let hurried = Outbound::within(Rules { allow_private: true }, Duration::from_millis(200)).unwrap();
+    let lease = Lease::new(app.app.store.clone(), app.clock.clone(), "webhooks");
+    let hurried = WebhooksWorker::new(app.app.state.webhooks.clone(), hurried, lease);
+    assert_eq!(hurried.run_pending().await.unwrap(), 1);
+    let one = deliveries(&shop, &id).await[0].clone();
+    let tried = &one["tries"][0];
+    assert_eq!((&one["state"], &tried["error"]), (&json!("pending"), &json!("no answer in time")));
+    assert!(tried["status"].is_null() && tried["tookMs"].as_i64() >= Some(200), "{one}");
+    app.advance(Duration::from_secs(6));
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 1);
+    assert_eq!(deliveries(&shop, &id).await[0]["state"], "delivered");
+}
+
+#[tokio::test]
+async fn an_address_at_which_nothing_arrives_for_five_days_is_given_up_and_its_people_are_told() {
+    let (app, receiver, other) = (start().await, Receiver::start().await, Receiver::start().await);
+    let me = sign_up(&app, "owner@example.com").await;
+    let shop = app.merchant(me["merchantId"].as_str().unwrap());
+    let (id, _) = endpoint(&shop, &receiver.url, &["order.created"]).await;
+    endpoint(&shop, &other.url, &["webhook_endpoint.disabled"]).await;
     receiver.always(503);
     let state = async || shop.get(&format!("/v1/webhook-endpoints/{id}")).await.json()["data"].clone();
     for day in 0..=5 {
         assert_eq!(state().await["state"], "enabled", "day {day}");
+        app.advance(Duration::from_secs(if day == 0 { 0 } else { 24 * HOUR }));
         booked(&app, &shop, &format!("A-{day}")).await;
         app.worker.run_webhooks().await.unwrap();
-        app.advance(Duration::from_secs(24 * HOUR));
     }
     let shown = state().await;
-    assert_eq!(
-        (&shown["state"], &shown["disabledReason"]),
-        (&json!("disabled"), &json!("nothing has arrived for five days"))
-    );
+    let reason = json!("nothing has arrived for five days");
+    assert_eq!((&shown["state"], &shown["disabledReason"]), (&json!("disabled"), &reason));
     assert!(!shown["failingSince"].is_null());
+
+    // Told once: in the list of events, to the other address, and to the people of the shop.
+    for _ in 0..2 {
+        app.worker.publisher().pass().await.unwrap();
+        app.worker.run_webhooks().await.unwrap();
+        app.worker.run_notifications().await.unwrap();
+    }
+    let listed = shop.get("/v1/events?limit=200").await.json()["data"].as_array().unwrap().clone();
+    let told: Vec<_> = listed.iter().filter(|one| one["type"] == "webhook_endpoint.disabled").collect();
+    assert_eq!(told.len(), 1, "{listed:?}");
+    assert_eq!(told[0]["data"], json!({ "endpointId": id, "reason": reason }));
+    let arrived = other.take();
+    assert_eq!((arrived.len(), arrived[0].id()), (1, told[0]["id"].as_str().unwrap()));
+    let owner = as_person(&app, "owner@example.com").await;
+    let inbox = owner.get("/v1/notifications").await.json()["data"].as_array().unwrap().clone();
+    assert_eq!(inbox.len(), 1, "{inbox:?}");
+    let one = &inbox[0];
+    assert_eq!((&one["kind"], &one["endpointId"]), (&json!("endpointDisabled"), &json!(id)));
+    assert_eq!(one["detail"], reason);
 }
 
 #[tokio::test]
