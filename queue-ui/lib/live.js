@@ -145,6 +145,9 @@ export function startLive() {
   const ending = new AbortController();
   leading = ending;
   enter("connecting");
+  // What happens while the line is not open yet comes all the same.
+  const { me } = session.get();
+  if (me?.lastEvent !== undefined) lastId ??= String(me.lastEvent);
   channel = "BroadcastChannel" in self ? new BroadcastChannel(CHANNEL) : null;
   channel?.addEventListener("message", ({ data }) => (data === "state?" ? answer() : hear(data)));
   channel?.postMessage("state?");

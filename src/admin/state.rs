@@ -56,6 +56,7 @@ pub struct AdminState {
     pub sessions: Sessions,
     pub logins: Logins,
     pub people: People,
+    pub events: Events,
     pub feed: Feed,
     pub workers: Workers,
     pub webhooks: Webhooks,
@@ -113,6 +114,7 @@ impl AdminState {
         let sessions = Sessions::new(store.clone(), clock.clone(), lives);
         let passwords = Passwords::default().costing(parts.cost);
         let workers = Workers::new(store.clone(), clock.clone());
+        let events = Events::new(store.clone());
         let watched = Watched {
             queue: queue.clone(),
             names: parts.known_queues.iter().map(|(name, _)| *name).collect(),
@@ -135,11 +137,12 @@ impl AdminState {
             sessions,
             workers,
             feed: feed::feed(
-                Events::new(store.clone()),
+                events.clone(),
                 watched,
                 parts.messages.typing().clone(),
                 parts.draining.clone(),
             ),
+            events,
             edge: Edge { proxies: parts.settings.proxies.clone(), user_header: parts.user_header },
             erasure: Erasure::new(store.clone(), clock.clone(), parts.merchants.clone(), parts.kyc.clone()),
             store,

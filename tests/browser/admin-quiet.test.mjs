@@ -86,6 +86,30 @@ describe("the pages by themselves", () => {
     onlyAway(browser.complaints());
   });
 
+  test("what happens while the line is not open yet is seen", async () => {
+    const context = await browser.context();
+    let open;
+    const held = new Promise((done) => (open = done));
+    await context.route("**/admin/api/events", async (route) => {
+      await held;
+      await route.continue();
+    });
+    const page = await openAs(context, program.url, "operator", "/orders?state=success");
+    await settled(page);
+    const order = await story.order();
+    const headers = { authorization: `Bearer ${await program.token(order.merchant)}` };
+    await until("the event", async () => {
+      const answer = await fetch(`${program.url}/v1/orders/${order.id}/events`, { headers });
+      return (await answer.json()).data.some(({ data }) => data.status === "booked");
+    });
+    const anew = page.locator("[data-shownew]");
+    assert.equal(await anew.count(), 0);
+    open();
+    await page.locator(".fresh.live").waitFor();
+    await anew.waitFor();
+    await context.close();
+  });
+
   test("what is only a matter of time can be done by itself when that has come", async () => {
     const context = await browser.context();
     let due;

@@ -71,7 +71,8 @@ async fn login(
     let idle_expires_at = Some(state.sessions.idle_expires_at(&session));
     let life = session.expires_at.since(session.created_at);
     let admin = Admin { user, session: Some(session), idle_expires_at, from: caller };
-    let mut answer = data(SignedIn { user: Me::of(&admin, state.env) });
+    let last_event = state.events.last().await?;
+    let mut answer = data(SignedIn { user: Me::of(&admin, state.env, last_event) });
     answer.headers_mut().insert(header::SET_COOKIE, admin.from.cookie(&token, life));
     Ok(answer)
 }

@@ -22,7 +22,10 @@ use crate::{
         state::AdminState,
     },
     base::timestamp::Timestamp,
-    features::audit::{AuditedAction, Outcome},
+    features::{
+        audit::{AuditedAction, Outcome},
+        events::Events,
+    },
     platform::{
         auth::Totp,
         http::{FieldError, Kind, Problem, ValidJson},
@@ -53,6 +56,8 @@ pub struct Me {
     /// `simulator` or `live`.
     pub provider_env: &'static str,
     pub version: &'static str,
+    /// The newest event: a stream that is opened behind it misses nothing that happens from here on.
+    pub last_event: i64,
     /// Null when a proxy has signed the user in.
     #[schema(value_type = Option<String>)]
     pub session_expires_at: Option<Timestamp>,
@@ -61,7 +66,7 @@ pub struct Me {
 }
 
 impl Me {
-    pub(super) fn of(admin: &Admin, env: ProviderEnv) -> Self {
+    pub(super) fn of(admin: &Admin, env: ProviderEnv, last_event: i64) -> Self {
         Self {
             username: admin.name().to_owned(),
             role: admin.role(),
@@ -69,6 +74,7 @@ impl Me {
             totp: admin.user.wants_code(),
             provider_env: env.as_str(),
             version: env!("CARGO_PKG_VERSION"),
+            last_event,
             session_expires_at: admin.session.as_ref().map(|s| s.expires_at),
             idle_expires_at: admin.idle_expires_at,
         }
@@ -78,8 +84,12 @@ impl Me {
 /// The caller
 #[utoipa::path(get, path = "/me", tag = TAG, operation_id = "getMe",
     responses((status = 200, description = "The caller", body = Data<Me>)))]
-async fn get_me(State(env): State<ProviderEnv>, admin: Admin) -> Response {
-    data(Me::of(&admin, env))
+async fn get_me(
+    State(env): State<ProviderEnv>,
+    State(events): State<Events>,
+    admin: Admin,
+) -> Result<Response, Problem> {
+    Ok(data(Me::of(&admin, env, events.last().await?)))
 }
 
 #[derive(Debug, Deserialize, Validate, ToSchema)]

@@ -58,22 +58,13 @@ pub struct Publisher {
     events: Events,
     clock: Clock,
     known: Known,
-    /// Operations that had not ended at the last pass.
-    running: Vec<String>,
     passes: u32,
 }
 
 impl Publisher {
     #[must_use]
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self {
-            events: Events::new(store.clone()),
-            store,
-            clock,
-            known: Known::default(),
-            running: Vec::new(),
-            passes: 0,
-        }
+        Self { events: Events::new(store.clone()), store, clock, known: Known::default(), passes: 0 }
     }
 
     /// Makes events of all that has changed, and tells how many.
@@ -90,7 +81,7 @@ impl Publisher {
         made += self.messages(since, now).await?;
         made += self.audit(since).await?;
         made += self.accounts(now).await?;
-        made += self.operations(now).await?;
+        made += self.operations(since, now).await?;
         made += self.endpoints(since).await?;
         made += self.notifications(since).await?;
         // Once in a while also without events, so that a pass after an idle day need not read the whole day.
@@ -187,20 +178,14 @@ impl Publisher {
         self.publish(new, None).await
     }
 
-    /// Each change of an operation, also of its numbers, as far as a pass meets it.
-    async fn operations(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+    /// Each change of an operation, also of its numbers, as far as a pass meets it; its end always, also of one
+    /// that began and ended between two passes.
+    async fn operations(&mut self, since: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
         let newest = Query::sorted_by("createdAt", Sort::Descending).limit(OPERATIONS);
-        let query = match self.passes {
-            0 => newest, // those that ended while nobody looked
-            _ => newest.one_of("state", ["waiting", "running", "paused"]),
-        };
-        let mut all = self.store.find::<Operation>(&query).await?.docs;
-        let ended: Vec<_> = self.running.iter().filter(|id| all.iter().all(|op| op.id != **id)).collect();
-        let ended: Vec<_> = ended.into_iter().map(String::as_str).collect();
-        if !ended.is_empty() {
-            all.extend(self.store.get_many::<Operation>(&ended).await?.docs);
-        }
-        self.running = all.iter().filter(|op| !op.state.has_ended()).map(|op| op.id.clone()).collect();
+        let active = newest.one_of("state", ["waiting", "running", "paused"]);
+        let mut all = self.store.find::<Operation>(&active).await?.docs;
+        let ended = Query::sorted_by("endedAt", Sort::Descending).from(since).limit(OPERATIONS);
+        all.extend(self.store.find::<Operation>(&ended).await?.docs);
         let mut new = Vec::new();
         for operation in &all {
             if self.last_step(&operation.id, operation.version).await? < operation.version {

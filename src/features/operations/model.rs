@@ -302,6 +302,7 @@ impl Document for Operation {
         Index::on(Self::BY_KEY, &[Field::text("key")]).unique().partial(),
         Index::on("created", &[Field::time("createdAt")]),
         Index::on("state", &[Field::text("state"), Field::time("createdAt")]),
+        Index::on("ended", &[Field::time("endedAt")]).partial(),
     ];
 
     id_and_version!();

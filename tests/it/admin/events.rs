@@ -106,6 +106,33 @@ async fn sees_each_step_once(app: TestApp) {
 }
 
 #[tokio::test]
+async fn the_end_of_an_operation_is_told_also_when_no_pass_has_seen_it_run() {
+    let app = TestApp::start().await;
+    let (id, admin) = (app.merchant("shop").create(&order("A-1")).await, app.admin(Role::Admin).await);
+    app.app.state.orders.review(&id, "provider-unreachable: not-connected").await.unwrap();
+    app.run_pending_jobs().await;
+    let mut publisher = app.worker.publisher();
+    publisher.pass().await.unwrap();
+    let events = Events::new(app.app.store.clone());
+    let before = events.last().await.unwrap();
+
+    let fail = json!({ "kind": "review.fail", "reason": "a test", "filter": {} });
+    let started = admin.call(Method::POST, "/operations", Some(&fail)).await;
+    assert_eq!(started.status, 202, "{}", started.text());
+    app.worker.run_operations().await.unwrap();
+    publisher.pass().await.unwrap();
+    let made = events.after(before, 100).await.unwrap();
+    let told: Vec<_> = made.iter().filter(|event| event.kind.starts_with("operation.")).collect();
+    let [told] = told.as_slice() else { panic!("{made:?}") };
+    assert_eq!((told.kind.as_str(), &told.data["done"]), ("operation.done", &json!(1)));
+    // Once, whoever looks.
+    publisher.pass().await.unwrap();
+    app.worker.publisher().pass().await.unwrap();
+    let again = events.after(told.seq, 100).await.unwrap();
+    assert!(again.iter().all(|event| !event.kind.starts_with("operation.")), "{again:?}");
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_its_session_and_with_the_process() {
     let app = TestApp::start().await;
     let (one, two) = (app.admin(Role::Viewer).await, app.admin(Role::Admin).await);
