@@ -28,7 +28,7 @@ use crate::{
     },
     platform::{
         outbox::Lease,
-        store::{Document, Order as Sort, Query, Store, StoreError},
+        store::{Cursor, Document, Key, Order as Sort, Query, Store, StoreError},
     },
 };
 
@@ -42,6 +42,8 @@ const WIDE_EVERY: u32 = 120;
 const FIRST: Duration = Duration::from_secs(24 * 3600);
 /// Documents read, and events written, at once.
 const AT_ONCE: usize = 200;
+/// Orders looked at, and what is read of each is its version.
+const HEADS: usize = 1000;
 /// More than a thread ever has.
 const MESSAGES: usize = 1000;
 /// Operations that are looked at.
@@ -94,31 +96,50 @@ impl Publisher {
         Ok(made)
     }
 
+    /// Passes overlap, so most of what has changed was read before: only what has another version is read.
     async fn orders(&mut self, since: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
-        let mut query = Query::sorted_by("updatedAt", Sort::Ascending).from(since).limit(AT_ONCE);
+        let mut query = Query::sorted_by("updatedAt", Sort::Ascending).from(since).limit(HEADS);
         let mut made = 0;
         loop {
-            let page = self.store.find::<Order>(&query).await?;
-            let (mut new, mut through) = (Vec::new(), None);
-            for order in &page.docs {
-                through = Some(order.updated_at());
-                let newest = order.history().last().map_or(0, |entry| entry.seq);
-                let published =
-                    if self.known.get(order.id()).is_none() && self.known.is_new(order.created_at()) {
-                        0
-                    } else {
-                        self.last_step(order.id(), newest).await?
-                    };
-                // What is older than events are kept was one, and is none again.
-                let steps = shown::steps(order, published).into_iter();
-                new.extend(steps.filter(|step| now.since(step.at) < KEPT));
+            let page = self.store.heads::<Order>(&query).await?;
+            let changed = page.heads.iter().filter(|head| !self.known.is_told(&head.place.id, head.version));
+            let changed: Vec<_> = changed.map(|head| &head.place).collect();
+            for places in changed.chunks(AT_ONCE) {
+                made += self.steps_of(places, now).await?;
             }
-            made += self.publish(new, through.map(|at| at.min(now))).await?;
             match page.next {
                 Some(next) => query = query.after(next),
                 None => return Ok(made),
             }
         }
+    }
+
+    /// The steps of these orders, which come in the order of their changes.
+    async fn steps_of(&mut self, places: &[&Cursor], now: Timestamp) -> Result<usize, StoreError> {
+        let ids: Vec<_> = places.iter().map(|place| place.id.as_str()).collect();
+        let orders = self.store.get_many::<Order>(&ids).await?.docs;
+        let mut new = Vec::new();
+        for order in &orders {
+            let newest = order.history().last().map_or(0, |entry| entry.seq);
+            let published = if self.known.get(order.id()).is_none() && self.known.is_new(order.created_at()) {
+                0
+            } else {
+                self.last_step(order.id(), newest).await?
+            };
+            // What is older than events are kept was one, and is none again.
+            let steps = shown::steps(order, published).into_iter();
+            new.extend(steps.filter(|step| now.since(step.at) < KEPT));
+        }
+        // Not by the orders' own times: one may have changed again, and what is between is still to come.
+        let through = match places.last().map(|place| &place.key) {
+            Some(Key::Time(at)) => Some(*at),
+            _ => None,
+        };
+        let made = self.publish(new, through.map(|at| at.min(now))).await?;
+        for order in &orders {
+            self.known.told(order.id(), Document::version(order));
+        }
+        Ok(made)
     }
 
     /// The messages of threads that have grown. What is older than events are kept is none again.

@@ -35,7 +35,9 @@ use self::{
     rows::Extent,
     twins::{Seen, Twins},
 };
-use super::{Count, Document, Index, InsertOutcome, Key, Page, Query, StoreError, batch::next_version};
+use super::{
+    Count, Document, Heads, Index, InsertOutcome, Key, Page, Query, StoreError, batch::next_version,
+};
 use crate::base::{clock::Clock, timestamp::Timestamp};
 
 /// A document in its stored form.
@@ -261,6 +263,20 @@ impl Mongo {
         let extent = Extent::of(query);
         let found = self.run(rows::fetch(self.collection(D::COLLECTION), walk, extent, self.reads)).await?;
         Ok(rows::page(found, extent))
+    }
+
+    pub(super) async fn heads<D: Document>(&self, query: &Query) -> Result<Heads, StoreError> {
+        if query.max_scanned.is_some() {
+            return Err(refused(D::COLLECTION, "heads cannot be filtered"));
+        }
+        let found = match filter::walk(D::COLLECTION, D::INDEXES, query)? {
+            Some(walk) => {
+                let collection = self.collection(D::COLLECTION);
+                self.run(rows::heads(collection, walk, Extent::of(query), self.reads)).await?
+            }
+            None => Vec::new(),
+        };
+        Ok(Heads::of(found, query.limit))
     }
 
     pub(super) async fn count<D: Document>(&self, query: &Query, cap: usize) -> Result<Count, StoreError> {

@@ -212,6 +212,30 @@ impl<D> Page<D> {
     }
 }
 
+/// Which documents a query finds, without what is in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heads {
+    pub heads: Vec<Head>,
+    /// Where the next page begins; nothing at the end.
+    pub next: Option<Cursor>,
+}
+
+/// One document: where it stands in the query's order, and at which version it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    pub place: Cursor,
+    pub version: i64,
+}
+
+impl Heads {
+    /// Of one row more than the page may have.
+    pub(super) fn of(mut heads: Vec<Head>, limit: usize) -> Self {
+        let more = heads.len() > limit;
+        heads.truncate(limit);
+        Self { next: heads.last().filter(|_| more).map(|last| last.place.clone()), heads }
+    }
+}
+
 /// How many documents there are, as far as they were counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {

@@ -28,7 +28,7 @@ use self::{
     sql::{Schema, Statement},
 };
 use super::{
-    Batch, CommitError, Count, Document, Index, InsertOutcome, Key, Page, Query, StoreError,
+    Batch, CommitError, Count, Document, Heads, Index, InsertOutcome, Key, Page, Query, StoreError,
     batch::{Stored, next_version},
 };
 use crate::{base::timestamp::Timestamp, platform::sqlite::writer::Writer};
@@ -182,6 +182,17 @@ impl Sqlite {
         let Some(find) = sql::find(D::COLLECTION, D::INDEXES, query)? else { return Ok(Page::empty()) };
         let (limit, max_scanned) = (query.limit, query.max_scanned);
         self.readers.run(move |conn| rows::page(conn, &find, limit, max_scanned)).await
+    }
+
+    pub(super) async fn heads<D: Document>(&self, query: &Query) -> Result<Heads, StoreError> {
+        let limit = query.limit;
+        let found = match sql::heads(D::COLLECTION, D::INDEXES, query)? {
+            Some(find) => {
+                self.readers.run(move |conn| rows::heads(conn, &find).map_err(|e| meaning(&e))).await?
+            }
+            None => Vec::new(),
+        };
+        Ok(Heads::of(found, limit))
     }
 
     pub(super) async fn count<D: Document>(&self, query: &Query, cap: usize) -> Result<Count, StoreError> {

@@ -52,6 +52,7 @@ macro_rules! contract_suite {
             contract_suite!(@ $open, pages: an_unreadable_document_is_a_fault_that_tells_no_value,
                 unreadable_documents_are_left_out_and_named, many_come_in_the_order_they_are_asked_for,
                 a_page_tells_where_the_next_one_begins, all_documents_by_id, one_of_a_few_values,
+                heads_are_pages_without_their_documents,
                 a_filtered_page_stops_at_its_limit_and_goes_on, counts_go_to_their_cap);
             contract_suite!(@ $open, together: an_existing_document_comes_instead,
                 a_conflict_of_another_index_stays_one, only_a_unique_index_can_be_named,

@@ -10,11 +10,21 @@ use crate::base::timestamp::Timestamp;
 const REMEMBERED: usize = 10_000;
 /// How far the clocks of two processes may be apart.
 const APART: Duration = Duration::from_secs(10);
+
+/// Of one subject.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// The last step that is an event.
+    step: i64,
+    /// The version whose steps all are; 0 when that is not known.
+    version: i64,
+}
+
 /// The last step of a subject that is an event, of those that were published last.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    recent: HashMap<String, i64>,
-    before: HashMap<String, i64>,
+    recent: HashMap<String, Seen>,
+    before: HashMap<String, Seen>,
     /// Since when all that were published are in there.
     complete: Option<Timestamp>,
     /// The same of `recent` alone.
@@ -23,7 +33,24 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn get(&self, subject: &str) -> Option<i64> {
+        self.seen(subject).map(|seen| seen.step)
+    }
+
+    /// Whether a document needs no reading: all of its steps at this version are events.
+    pub(super) fn is_told(&self, subject: &str, version: i64) -> bool {
+        self.seen(subject).is_some_and(|seen| seen.version >= version)
+    }
+
+    fn seen(&self, subject: &str) -> Option<Seen> {
         self.recent.get(subject).or_else(|| self.before.get(subject)).copied()
+    }
+
+    /// All steps of a subject that is in there are events, as of this version.
+    pub(super) fn told(&mut self, subject: &str, version: i64) {
+        let seen = self.recent.get_mut(subject).or_else(|| self.before.get_mut(subject));
+        if let Some(seen) = seen {
+            seen.version = version;
+        }
     }
 
     pub(super) fn keep(&mut self, subject: String, step: i64, now: Timestamp) {
@@ -33,7 +60,8 @@ impl Known {
         }
         self.complete.get_or_insert(now);
         self.recent_since.get_or_insert(now);
-        self.recent.insert(subject, step);
+        let version = self.seen(&subject).unwrap_or_default().version;
+        self.recent.insert(subject, Seen { step, version });
     }
 
     pub(super) fn forget(&mut self) {
@@ -74,5 +102,24 @@ mod tests {
         assert!(known.recent.len() + known.before.len() <= 2 * REMEMBERED);
         known.forget();
         assert!(!known.is_new(at(1000)) && known.get("b5").is_none());
+    }
+
+    #[test]
+    fn a_document_is_read_again_at_another_version_alone() {
+        let mut known = Known::default();
+        known.told("order", 3);
+        assert!(!known.is_told("order", 3), "none of its steps is known");
+        known.keep("order".to_owned(), 2, at(0));
+        assert!(!known.is_told("order", 1), "it may have more of them");
+        known.told("order", 3);
+        assert!(known.is_told("order", 3) && known.is_told("order", 2) && !known.is_told("order", 4));
+        known.keep("order".to_owned(), 4, at(1));
+        assert!(known.is_told("order", 3) && !known.is_told("order", 4), "its version stays");
+        for n in 0..REMEMBERED {
+            known.keep(format!("a{n}"), 1, at(2));
+        }
+        assert!(known.is_told("order", 3), "also in the older part");
+        known.told("order", 5);
+        assert!(known.is_told("order", 5));
     }
 }

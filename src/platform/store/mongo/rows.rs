@@ -10,7 +10,7 @@ use mongodb::{Collection, Cursor as Rows, error::Result};
 use super::{document, filter::Walk};
 use crate::{
     base::timestamp::Timestamp,
-    platform::store::{Cursor, Document, FieldType, Key, Order, Page, Query, Unreadable},
+    platform::store::{Cursor, Document, FieldType, Head, Key, Order, Page, Query, Unreadable},
 };
 
 /// Most rows that come in one answer.
@@ -78,6 +78,32 @@ pub(super) async fn fetch(
         }
     }
     Ok(fetched)
+}
+
+/// The rows of a page without its documents, and the one that tells of a next page.
+pub(super) async fn heads(
+    collection: Collection<RawDocumentBuf>,
+    walk: Walk,
+    extent: Extent,
+    within: Duration,
+) -> Result<Vec<Head>> {
+    let limit = extent.rows(false);
+    let batch = u32::try_from(limit.min(BATCH)).unwrap_or(u32::MAX);
+    let Walk { filter, sort, key, holds, .. } = walk;
+    let find = collection.find(filter).projection(doc! { "version": 1, key: 1 }).sort(sort);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows: Rows<RawDocumentBuf> = find.limit(limit).batch_size(batch).max_time(within).await?;
+    let mut heads = Vec::new();
+    while rows.advance().await? {
+        let raw = rows.current();
+        // One whose id is no text is none of ours.
+        if let Some(place) = row(raw, false, key, holds, extent.ascending).cursor {
+            let version = document::at(raw, "version").and_then(|v| sort_key(v, FieldType::Int, true));
+            let version = if let Some(Key::Int(version)) = version { version } else { 0 };
+            heads.push(Head { place, version });
+        }
+    }
+    Ok(heads)
 }
 
 fn row(raw: &RawDocument, filtered: bool, key: &str, holds: FieldType, ascending: bool) -> Row {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     base::timestamp::Timestamp,
-    platform::store::{Cursor, Document, FieldType, Key, Page, StoreError, Unreadable},
+    platform::store::{Cursor, Document, FieldType, Head, Key, Page, StoreError, Unreadable},
 };
 
 /// A row that was read in the thread that writes, where no document is read: id, version, JSON.
@@ -74,6 +74,15 @@ pub(super) fn page<D: Document>(
         }
     }
     Ok(page)
+}
+
+/// The rows of a page without its documents, and the one that tells of a next page.
+pub(super) fn heads(conn: &Connection, find: &Find) -> rusqlite::Result<Vec<Head>> {
+    let mut prepared = conn.prepare_cached(&find.statement.sql)?;
+    let rows = prepared.query_map(params_from_iter(&find.statement.values), |row| {
+        Ok(Head { place: cursor(row, find.sort)?, version: row.get(1)? })
+    })?;
+    rows.collect()
 }
 
 fn take<D: Document>(page: &mut Page<D>, row: &Row<'_>) -> Result<(), StoreError> {

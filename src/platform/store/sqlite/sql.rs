@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 
 use rusqlite::types::Value;
 
-pub(super) use self::pages::{Find, count, find};
+pub(super) use self::pages::{Find, count, find, heads};
 use crate::platform::store::{
     StoreError,
     document::{Field, Index},

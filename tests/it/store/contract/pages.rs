@@ -180,6 +180,41 @@ pub(crate) async fn a_filtered_page_stops_at_its_limit_and_goes_on(store: Store)
     );
 }
 
+pub(crate) async fn heads_are_pages_without_their_documents(store: Store) {
+    let store = prepared(store).await;
+    fill(&store, 0..6, |_, _| {}).await;
+    let mut third: Parcel = store.get(&id(3)).await.unwrap().unwrap();
+    third.weight = 33;
+    assert!(store.replace(&third).await.unwrap());
+    // What does not read as its type has a head all the same.
+    strangers(&store, [7]).await;
+    let versions = async |query: Query| {
+        let (mut seen, mut query) = (Vec::new(), query);
+        loop {
+            let page = store.heads::<Parcel>(&query).await.unwrap();
+            seen.extend(page.heads.iter().map(|head| (head.place.id.clone(), head.version)));
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => return seen,
+            }
+        }
+    };
+    let all: Vec<_> =
+        [(0, 1), (1, 1), (2, 1), (3, 2), (4, 1), (5, 1), (7, 1)].map(|(n, v)| (id(n), v)).into();
+    for limit in [1, 3, 7, 8] {
+        assert_eq!(versions(oldest().limit(limit)).await, all, "{limit} at once");
+        let newest = Query::sorted_by("createdAt", Order::Descending).equal("userId", "u").limit(limit);
+        assert_eq!(versions(newest).await, all.iter().rev().cloned().collect::<Vec<_>>());
+    }
+    assert_eq!(versions(oldest().from(second(2)).before(second(4))).await, all.get(2..4).unwrap());
+    assert_eq!(versions(Query::by_id(Order::Ascending).limit(2)).await, all);
+    assert_eq!(versions(oldest().one_of("status", [""; 0])).await, []);
+    let first = store.heads::<Parcel>(&oldest().limit(1)).await.unwrap();
+    assert_eq!(first.heads.first().map(|head| head.place.clone()), first.next, "where it stands");
+    let filtered = Query::by_id(Order::Ascending).equal("express", true).filtered(10);
+    assert!(matches!(store.heads::<Parcel>(&filtered).await, Err(StoreError::Fault(_))));
+}
+
 pub(crate) async fn counts_go_to_their_cap(store: Store) {
     let store = prepared(store).await;
     fill(&store, 0..30, |d, n| {

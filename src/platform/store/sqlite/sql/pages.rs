@@ -27,6 +27,22 @@ pub(in crate::platform::store::sqlite) fn find(
     indexes: &[Index],
     query: &Query,
 ) -> Result<Option<Find>, StoreError> {
+    page(collection, indexes, query, "doc")
+}
+
+/// The same without the documents.
+pub(in crate::platform::store::sqlite) fn heads(
+    collection: &str,
+    indexes: &[Index],
+    query: &Query,
+) -> Result<Option<Find>, StoreError> {
+    if query.max_scanned.is_some() {
+        return Err(refused(collection, "heads cannot be filtered"));
+    }
+    page(collection, indexes, query, "NULL")
+}
+
+fn page(collection: &str, indexes: &[Index], query: &Query, doc: &str) -> Result<Option<Find>, StoreError> {
     let plan = plan::serving(indexes, query).map_err(|why| refused(collection, &why))?;
     if query.one_of.iter().any(|(_, keys)| keys.is_empty()) {
         return Ok(None);
@@ -34,7 +50,7 @@ pub(in crate::platform::store::sqlite) fn find(
     let rows = query.max_scanned.unwrap_or(query.limit).saturating_add(1);
     let mut walk = Walk::new(collection, query, plan);
     let doc =
-        walk.filter().map_or_else(|| "doc".to_owned(), |takes| format!("CASE WHEN {takes} THEN doc END"));
+        walk.filter().map_or_else(|| doc.to_owned(), |takes| format!("CASE WHEN {takes} THEN {doc} END"));
     let columns = format!("id, version, {doc}, {}", walk.sort);
     let sql = walk.union(&columns, rows, query.after.as_ref(), true);
     Ok(Some(Find { statement: Statement { sql, values: walk.values.0 }, sort: plan.sort }))
