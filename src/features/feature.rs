@@ -34,7 +34,7 @@ use crate::{
             retry::Policies,
         },
         store::{
-            Document, Order as Sort, Query, Store, StoreError,
+            Document, IndexReport, Order as Sort, Query, Store, StoreError,
             copy::{self, Contents},
         },
     },
@@ -118,6 +118,7 @@ pub struct Collection {
     pub name: &'static str,
     prepare: Asked<()>,
     remake: Asked<Vec<String>>,
+    indexes: Asked<IndexReport>,
     is_empty: Asked<bool>,
     contents: Asked<Contents>,
     copy: Copy,
@@ -207,6 +208,7 @@ impl Collection {
             name: D::COLLECTION,
             prepare: |store| Box::pin(store.prepare::<D>()),
             remake: |store| Box::pin(store.remake::<D>()),
+            indexes: |store| Box::pin(store.indexes::<D>()),
             is_empty: |store| {
                 Box::pin(async { Ok(store.count::<D>(&Query::by_id(Sort::Ascending), 1).await?.n == 0) })
             },
@@ -230,6 +232,14 @@ impl Collection {
     /// When the store fails.
     pub async fn remake(&self, store: &Store) -> Result<Vec<String>, StoreError> {
         (self.remake)(store).await
+    }
+
+    /// How its indexes stand beside their declarations.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn indexes(&self, store: &Store) -> Result<IndexReport, StoreError> {
+        (self.indexes)(store).await
     }
 
     /// # Errors

@@ -6,6 +6,7 @@
 mod batch;
 pub mod copy;
 pub mod document;
+mod indexes;
 pub mod migrations;
 mod mongo;
 mod plan;
@@ -23,6 +24,7 @@ use jiff::SignedDuration;
 pub use self::{
     batch::{Batch, CommitError},
     document::{Document, Field, FieldType, Index},
+    indexes::IndexReport,
     mongo::foreign::{Foreign, ForeignDocument},
     query::{Count, Cursor, Head, Heads, Key, Order, Page, Query, Unreadable},
     update::{Decision, Updated},
@@ -148,6 +150,14 @@ impl Store {
     pub async fn remake<D: Document>(&self) -> Result<Vec<String>, StoreError> {
         let store = self.within(BUILD);
         store.timed(async { adapter!(self, a => a.prepare::<D>(true)) }).await
+    }
+
+    /// How the collection's indexes stand beside their declarations. Changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Fault`].
+    pub async fn indexes<D: Document>(&self) -> Result<IndexReport, StoreError> {
+        self.timed(async { adapter!(self, a => a.indexes::<D>()) }).await
     }
 
     /// Whether the database answers; for health checks.

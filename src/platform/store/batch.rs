@@ -1,5 +1,7 @@
 //! Several writes that are done together or not at all, for what cannot live in one document.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::{Document, StoreError, mongo};
 
 /// Writes in their order. A later one sees what an earlier one wrote.
@@ -32,6 +34,16 @@ impl Batch {
     pub fn replace<D: Document>(mut self, doc: &D) -> Self {
         self.writes.push(Write { replaces: true, doc: Box::new(doc.clone()) });
         self
+    }
+
+    /// A hash of what it would write, and over which versions: the same again if none of that has moved.
+    #[must_use]
+    pub fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for Write { replaces, doc } in &self.writes {
+            (replaces, doc.collection(), doc.id(), doc.version()).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 }
 

@@ -36,7 +36,8 @@ use self::{
     twins::{Seen, Twins},
 };
 use super::{
-    Count, Document, Heads, Index, InsertOutcome, Key, Page, Query, StoreError, batch::next_version,
+    Count, Document, Heads, Index, IndexReport, InsertOutcome, Key, Page, Query, StoreError,
+    batch::next_version,
 };
 use crate::base::{clock::Clock, timestamp::Timestamp};
 
@@ -109,9 +110,19 @@ impl Mongo {
     }
 
     pub(super) async fn prepare<D: Document>(&self, remake: bool) -> Result<Vec<String>, StoreError> {
-        let indexes = Indexes { collection: self.collection(D::COLLECTION), place: self.place.to_string() };
-        let prepared = self.under_way.spawn(async move { indexes.prepare(D::INDEXES, remake).await }).await;
+        let of = self.indexes_of(D::COLLECTION);
+        let prepared = self.under_way.spawn(async move { of.prepare(D::INDEXES, remake).await }).await;
         prepared.map_err(|_| StoreError::Unavailable(format!("{}: the driver failed", self.place)))?
+    }
+
+    pub(super) async fn indexes<D: Document>(&self) -> Result<IndexReport, StoreError> {
+        let of = self.indexes_of(D::COLLECTION);
+        let found = self.under_way.spawn(async move { of.look(D::INDEXES).await }).await;
+        found.map_err(|_| StoreError::Unavailable(format!("{}: the driver failed", self.place)))?
+    }
+
+    fn indexes_of(&self, collection: &str) -> Indexes {
+        Indexes { collection: self.collection(collection), place: self.place.to_string() }
     }
 
     /// The primary must answer: without one no order can be taken.

@@ -228,10 +228,11 @@ pub struct Head {
 }
 
 impl Heads {
-    /// Of one row more than the page may have.
-    pub(super) fn of(mut heads: Vec<Head>, limit: usize) -> Self {
-        let more = heads.len() > limit;
-        heads.truncate(limit);
+    /// Of one row more than the page may have. A row that is no document of ours has no head, but counts:
+    /// else it would seem that there is no next page.
+    pub(super) fn of(rows: Vec<Option<Head>>, limit: usize) -> Self {
+        let more = rows.len() > limit;
+        let heads: Vec<_> = rows.into_iter().take(limit).flatten().collect();
         Self { next: heads.last().filter(|_| more).map(|last| last.place.clone()), heads }
     }
 }

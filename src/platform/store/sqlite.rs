@@ -6,6 +6,7 @@
 //! runs without its index (`sql.rs`).
 
 mod connection;
+mod indexes;
 mod readers;
 mod rows;
 mod sql;
@@ -25,10 +26,11 @@ use tokio::task;
 use self::{
     connection::{Documents, meaning, undone},
     readers::Readers,
-    sql::{Schema, Statement},
+    sql::Statement,
 };
 use super::{
-    Batch, CommitError, Count, Document, Heads, Index, InsertOutcome, Key, Page, Query, StoreError,
+    Batch, CommitError, Count, Document, Heads, Index, IndexReport, InsertOutcome, Key, Page, Query,
+    StoreError,
     batch::{Stored, next_version},
 };
 use crate::{base::timestamp::Timestamp, platform::sqlite::writer::Writer};
@@ -74,7 +76,7 @@ impl Sqlite {
     /// they then are.
     pub(super) async fn prepare<D: Document>(&self, remake: bool) -> Result<Vec<String>, StoreError> {
         let schema = sql::schema(D::COLLECTION, D::INDEXES)?;
-        let changed = self.writer.run(move |step| prepare(step.conn, &schema, remake)).await;
+        let changed = self.writer.run(move |step| indexes::prepare(step.conn, &schema, remake)).await;
         let changed = changed.map_err(|e| match undone(e) {
             StoreError::Conflict { index } => StoreError::Fault(format!(
                 "{}: stored documents break the unique index {index}",
@@ -84,6 +86,12 @@ impl Sqlite {
         })?;
         let name = |index: &String| format!("{}.{}", D::COLLECTION, declared_name(D::COLLECTION, index));
         Ok(changed.iter().map(name).collect())
+    }
+
+    /// How the indexes stand beside their declarations.
+    pub(super) async fn indexes<D: Document>(&self) -> Result<IndexReport, StoreError> {
+        let schema = sql::schema(D::COLLECTION, D::INDEXES)?;
+        self.readers.run(move |conn| indexes::look(conn, &schema).map_err(|e| meaning(&e))).await
     }
 
     /// Whether the thread that writes has ended: in this process nothing will ever be written again.
@@ -301,34 +309,6 @@ fn inserting_as(doc: &dyn Stored, version: i64) -> Result<Statement, StoreError>
 
 fn replacing(doc: &dyn Stored) -> Result<Statement, StoreError> {
     Ok(sql::replace(doc.collection(), doc.id(), doc.version(), doc.json(next_version(doc)?)?))
-}
-
-/// One transaction: where a unique index cannot be built, its predecessor stays.
-fn prepare(conn: &Connection, schema: &Schema, remake: bool) -> rusqlite::Result<Vec<String>> {
-    conn.execute_batch(&schema.create_table)?;
-    let mut changed = Vec::new();
-    for index in &schema.indexes {
-        let stored: Option<String> = conn
-            .query_row(
-                "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1 AND tbl_name = ?2",
-                [&index.name, &schema.table],
-                |row| row.get(0),
-            )
-            .optional()?;
-        match stored {
-            Some(sql) if sql == index.create => continue,
-            Some(_) => {
-                changed.push(index.name.clone());
-                if !remake {
-                    continue;
-                }
-                conn.execute_batch(&format!("DROP INDEX \"{}\"", index.name))?;
-            }
-            None => {}
-        }
-        conn.execute_batch(&index.create)?;
-    }
-    Ok(changed)
 }
 
 #[cfg(test)]

@@ -10,10 +10,12 @@ use super::{
     failure::{Failure, NEXT, meaning},
     filter::floor,
 };
-use crate::platform::store::{StoreError, document::Index};
+use crate::platform::store::{IndexReport, StoreError, document::Index};
 
 const NAMESPACE_EXISTS: i32 = 48;
 const NAMESPACE_NOT_FOUND: i32 = 26;
+/// The server's own, which every collection has.
+const OF_THE_ID: &str = "_id_";
 
 /// What an index is, but for its name.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +29,21 @@ struct Form {
 /// One that is there. `form`: nothing where it has an option of no declared one.
 struct Stored {
     name: String,
+    unique: bool,
     form: Option<Form>,
+}
+
+impl Stored {
+    fn is(&self, index: &Index, form: &Form) -> bool {
+        self.name == index.name && self.form.as_ref() == Some(form)
+    }
+}
+
+/// The stored one that stands in a declared one's place: that of its name, or one of the same form under
+/// another name, beside which the server refuses it.
+fn in_place_of<'a>(there: &'a [Stored], index: &Index, form: &Form) -> Option<&'a Stored> {
+    let same = |stored: &&Stored| stored.form.as_ref() == Some(form) && stored.name != next(index);
+    there.iter().find(|stored| stored.name == index.name).or_else(|| there.iter().find(same))
 }
 
 fn declared(index: &Index) -> Form {
@@ -65,12 +81,13 @@ fn stored(model: &IndexModel) -> Stored {
         && options.expire_after.is_none()
         && options.collation.is_none()
         && options.wildcard_projection.is_none();
+    let unique = options.unique == Some(true);
     let form = Form {
         keys: model.keys.keys().cloned().collect(),
-        unique: options.unique == Some(true),
+        unique,
         partial: options.partial_filter_expression,
     };
-    Stored { name: options.name.unwrap_or_default(), form: plain.then_some(form) }
+    Stored { name: options.name.unwrap_or_default(), unique, form: plain.then_some(form) }
 }
 
 /// One collection's work.
@@ -87,17 +104,13 @@ impl Indexes {
         let (mut changed, mut missing) = (Vec::new(), Vec::new());
         for index in indexes {
             let form = declared(index);
-            let own = there.iter().find(|stored| stored.name == index.name);
-            if own.is_some_and(|own| own.form.as_ref() == Some(&form)) {
-                continue;
-            }
-            // The server refuses the same keys under a second name.
-            let same =
-                there.iter().find(|stored| stored.form.as_ref() == Some(&form) && stored.name != next(index));
-            let Some(old) = own.or(same) else {
+            let Some(old) = in_place_of(&there, index, &form) else {
                 missing.push(model(&form, index.name));
                 continue;
             };
+            if old.is(index, &form) {
+                continue;
+            }
             changed.push(format!("{}.{}", self.collection.name(), index.name));
             if remake {
                 self.replace(index, &form, &old.name).await?;
@@ -114,17 +127,49 @@ impl Indexes {
         Ok(changed)
     }
 
+    /// How they stand beside their declarations. A collection that is not there is not made.
+    pub(super) async fn look(&self, indexes: &[Index]) -> Result<IndexReport, StoreError> {
+        let there = self.there().await?.unwrap_or_default();
+        let told = |name: &str| format!("{}.{name}", self.collection.name());
+        let mut report = IndexReport { declared: indexes.len(), ..IndexReport::default() };
+        let mut ours = vec![OF_THE_ID];
+        for index in indexes {
+            let form = declared(index);
+            let Some(old) = in_place_of(&there, index, &form) else {
+                report.missing.push(told(index.name));
+                continue;
+            };
+            ours.push(&old.name);
+            if !old.is(index, &form) {
+                report.changed.push(told(index.name));
+            }
+        }
+        for foreign in there.iter().filter(|stored| !ours.contains(&stored.name.as_str())) {
+            let list = if foreign.unique { &mut report.foreign_unique } else { &mut report.foreign };
+            list.push(told(&foreign.name));
+        }
+        Ok(report)
+    }
+
     async fn list(&self) -> Result<Vec<Stored>, StoreError> {
+        match self.there().await? {
+            Some(there) => Ok(there),
+            None => self.make().await,
+        }
+    }
+
+    /// Nothing where there is no such collection.
+    async fn there(&self) -> Result<Option<Vec<Stored>>, StoreError> {
         let mut there = Vec::new();
         let mut cursor = match self.collection.list_indexes().await {
             Ok(cursor) => cursor,
-            Err(error) if code(&error) == Some(NAMESPACE_NOT_FOUND) => return self.make().await,
+            Err(error) if code(&error) == Some(NAMESPACE_NOT_FOUND) => return Ok(None),
             Err(error) => return Err(self.told(&error)),
         };
         while cursor.advance().await.map_err(|e| self.told(&e))? {
             there.push(stored(&cursor.deserialize_current().map_err(|e| self.told(&e))?));
         }
-        Ok(there)
+        Ok(Some(there))
     }
 
     async fn make(&self) -> Result<Vec<Stored>, StoreError> {

@@ -86,7 +86,7 @@ pub(super) async fn heads(
     walk: Walk,
     extent: Extent,
     within: Duration,
-) -> Result<Vec<Head>> {
+) -> Result<Vec<Option<Head>>> {
     let limit = extent.rows(false);
     let batch = u32::try_from(limit.min(BATCH)).unwrap_or(u32::MAX);
     let Walk { filter, sort, key, holds, .. } = walk;
@@ -96,12 +96,11 @@ pub(super) async fn heads(
     let mut heads = Vec::new();
     while rows.advance().await? {
         let raw = rows.current();
+        let version = document::at(raw, "version").and_then(|v| sort_key(v, FieldType::Int, true));
+        let version = if let Some(Key::Int(version)) = version { version } else { 0 };
         // One whose id is no text is none of ours.
-        if let Some(place) = row(raw, false, key, holds, extent.ascending).cursor {
-            let version = document::at(raw, "version").and_then(|v| sort_key(v, FieldType::Int, true));
-            let version = if let Some(Key::Int(version)) = version { version } else { 0 };
-            heads.push(Head { place, version });
-        }
+        let place = row(raw, false, key, holds, extent.ascending).cursor;
+        heads.push(place.map(|place| Head { place, version }));
     }
     Ok(heads)
 }

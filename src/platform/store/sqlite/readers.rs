@@ -1,8 +1,15 @@
 //! Connections that read. Readers never wait for the writer: each statement sees the last commit before it.
 //!
-//! Guards against slow queries taking every blocking thread of the runtime.
+//! Guards against slow queries taking every blocking thread of the runtime, and against one that goes on when
+//! nobody waits for it any more, as after its deadline.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ffi::c_int,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use rusqlite::Connection;
 use tokio::{sync::Semaphore, task};
@@ -12,6 +19,9 @@ use crate::platform::{sqlite::file::Pinned, store::StoreError};
 
 /// Most reads at once; further ones wait.
 const READERS: usize = 4;
+
+/// After so many of SQLite's own steps, a fraction of a millisecond, a read looks whether anybody waits.
+const STEPS: c_int = 1000;
 
 /// Clones share the connections.
 #[derive(Clone, Debug)]
@@ -24,12 +34,25 @@ struct Pool {
     idle: Mutex<Vec<Connection>>,
 }
 
+/// Whoever waits for a read. Dropped where they stop waiting, as at a deadline.
+#[derive(Default)]
+struct Caller {
+    gone: Arc<AtomicBool>,
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Readers {
     pub(super) fn new(file: Arc<Pinned>) -> Self {
         Self(Arc::new(Pool { file, free: Arc::new(Semaphore::new(READERS)), idle: Mutex::new(Vec::new()) }))
     }
 
-    /// Runs `read` off the runtime's threads. A connection that gave an error is not used again.
+    /// Runs `read` off the runtime's threads. When the caller goes away, its statement ends soon.
+    /// A connection that gave an error of its own is not used again.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -39,19 +62,29 @@ impl Readers {
             .await
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
         let pool = Arc::clone(&self.0);
+        let caller = Caller::default();
+        let gone = Arc::clone(&caller.gone);
         let reading = task::spawn_blocking(move || {
             let _permit = permit; // held until the read is over, even if the caller goes away
-            let conn = match pool.take() {
+            let mut conn = match pool.take() {
                 Some(conn) => conn,
                 None => open_reader(&pool.file.path).map_err(|e| meaning(&e))?,
             };
             // After a new one was opened: it must be of the same file.
             pool.file.check().map_err(StoreError::Unavailable)?;
-            let result = read(&conn)?;
-            pool.give_back(conn);
-            Ok(result)
+            // No interrupt: one that comes before the first step is lost, and a late one hits the next read.
+            let asked = Arc::clone(&gone);
+            conn.progress_handler(STEPS, Some(move || asked.load(Ordering::Relaxed)))
+                .map_err(|e| meaning(&e))?;
+            let result = read(&conn);
+            if result.is_ok() || gone.load(Ordering::Relaxed) {
+                pool.give_back(conn);
+            }
+            result
         });
-        reading.await.map_err(|e| StoreError::Unavailable(format!("a read was cut short: {e}")))?
+        let read = reading.await;
+        drop(caller); // not before the answer
+        read.map_err(|e| StoreError::Unavailable(format!("a read was cut short: {e}")))?
     }
 }
 
@@ -62,5 +95,85 @@ impl Pool {
 
     fn give_back(&self, conn: Connection) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tempfile::TempDir;
+    use tokio::{sync::oneshot, time::timeout};
+
+    use super::*;
+    use crate::platform::store::sqlite::connection::open_writer;
+
+    /// Takes minutes; it has an end only so that a test that fails has one.
+    const LONG: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000000)
+                        SELECT COUNT(*) FROM n";
+    /// Far more than a read needs that ends at once, and far less than a whole one.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn readers() -> (Readers, Connection, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, file) = open_writer(&folder.path().join("test.db")).unwrap();
+        (Readers::new(file), writer, folder)
+    }
+
+    fn number(conn: &Connection, sql: &str) -> Result<i64, StoreError> {
+        conn.query_row(sql, [], |row| row.get(0)).map_err(|e| meaning(&e))
+    }
+
+    /// Waits until no read is under way.
+    async fn over(readers: &Readers) {
+        let all = readers.0.free.acquire_many(u32::try_from(READERS).unwrap());
+        drop(timeout(PATIENCE, all).await.expect("a read goes on that nobody waits for").unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_read_that_nobody_waits_for_ends_and_its_connection_is_used_again() {
+        let (readers, _writer, _folder) = readers();
+        let (begins, began) = oneshot::channel();
+        let mut reading = Box::pin(readers.run(move |conn| {
+            conn.execute_batch("PRAGMA cache_size = -1234").unwrap(); // to know it again by
+            begins.send(()).unwrap();
+            number(conn, LONG)
+        }));
+        tokio::select! {
+            biased;
+            told = &mut reading => panic!("{told:?}"),
+            begun = began => begun.unwrap(),
+        }
+        drop(reading);
+        over(&readers).await;
+        assert_eq!(readers.0.idle.lock().unwrap().len(), 1);
+        // Long enough for the handler to be asked, which must not answer for the last caller.
+        let next = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+                    SELECT COUNT(*) FROM n";
+        let both = readers.run(move |conn| Ok((number(conn, "PRAGMA cache_size")?, number(conn, next)?)));
+        assert_eq!(both.await.unwrap(), (-1234, 100_000));
+    }
+
+    #[tokio::test]
+    async fn reads_past_their_deadline_make_room_for_others() {
+        let (readers, writer, _folder) = readers();
+        writer.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (7)").unwrap();
+        for _ in 0..2 {
+            let late = (0..READERS)
+                .map(|_| timeout(Duration::from_millis(1), readers.run(|conn| number(conn, LONG))));
+            for told in futures_util::future::join_all(late).await {
+                assert!(told.is_err(), "{told:?}");
+            }
+            let read = timeout(PATIENCE, readers.run(|conn| number(conn, "SELECT x FROM t")));
+            assert_eq!(read.await.expect("every reader is taken").unwrap(), 7);
+        }
+        over(&readers).await;
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_gave_an_error_is_not_used_again() {
+        let (readers, _writer, _folder) = readers();
+        assert!(readers.run(|conn| number(conn, "SELECT x FROM nowhere")).await.is_err());
+        assert_eq!(readers.0.idle.lock().unwrap().len(), 0);
     }
 }

@@ -77,10 +77,10 @@ pub(super) fn page<D: Document>(
 }
 
 /// The rows of a page without its documents, and the one that tells of a next page.
-pub(super) fn heads(conn: &Connection, find: &Find) -> rusqlite::Result<Vec<Head>> {
+pub(super) fn heads(conn: &Connection, find: &Find) -> rusqlite::Result<Vec<Option<Head>>> {
     let mut prepared = conn.prepare_cached(&find.statement.sql)?;
     let rows = prepared.query_map(params_from_iter(&find.statement.values), |row| {
-        Ok(Head { place: cursor(row, find.sort)?, version: row.get(1)? })
+        Ok(Some(Head { place: cursor(row, find.sort)?, version: row.get(1)? }))
     })?;
     rows.collect()
 }
