@@ -19,7 +19,8 @@ use std::{fmt, sync::Arc};
 
 pub use broker::{ActiveJob, Added, Broker, Claim, End, LeaseState, QueueError};
 pub use inspect::{
-    Counts, Epoch, Finding, Inspect, JobPage, JobState, JobView, Mark, Pauses, Presence, WorkerView,
+    Counts, Epoch, Finding, Inspect, JobPage, JobState, JobView, LastClaim, Mark, Pauses, Presence,
+    WorkerView,
 };
 pub use manage::{LOG_LINES, Manage, Managed};
 pub use new_job::NewJob;

@@ -69,6 +69,14 @@ pub enum Presence {
     Adrift,
 }
 
+/// When a job was claimed, and who did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastClaim {
+    pub at: Timestamp,
+    /// As it is called among those that work the queue.
+    pub worker: Option<String>,
+}
+
 /// A job as the queue keeps it.
 #[derive(Debug, Clone)]
 pub struct JobView {
@@ -84,6 +92,8 @@ pub struct JobView {
     pub backoff: Backoff,
     pub stalled: u32,
     pub added_at: Timestamp,
+    /// Its last claim; nothing where the queue does not keep it.
+    pub claimed: Option<LastClaim>,
     /// When a delayed job is due, or an active one's lease ends.
     pub due_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,

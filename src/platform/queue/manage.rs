@@ -13,6 +13,10 @@ pub enum Managed {
     Missing,
     /// In this state it cannot be done; nothing was changed.
     NotIn(JobState),
+    /// Something else stands on the job, in words; nothing was changed.
+    Needed(&'static str),
+    /// The job carries other data than was said; nothing was changed.
+    Changed,
 }
 
 /// Most log lines of one job that are kept; the oldest go.
@@ -34,8 +38,18 @@ pub trait Manage: Send + Sync {
     /// A delayed job is due now.
     async fn promote(&self, queue: &str, id: &str) -> Result<Managed, QueueError>;
 
-    /// The job is gone; one that runs is left alone.
+    /// The job is gone; one that runs, or that others wait for, is left alone.
     async fn remove(&self, queue: &str, id: &str) -> Result<Managed, QueueError>;
+
+    /// The job carries `data` from now on: a JSON text, which is kept as it is. One that runs is left alone,
+    /// and so is one that carries something else than `was`, if that is given.
+    async fn set_data(
+        &self,
+        queue: &str,
+        id: &str,
+        data: &str,
+        was: Option<&str>,
+    ) -> Result<Managed, QueueError>;
 
     /// Adds a line to a job's log, of which the last [`LOG_LINES`] are kept for as long as the job is.
     async fn log(&self, queue: &str, id: &str, line: &str) -> Result<Managed, QueueError>;

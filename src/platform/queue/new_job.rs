@@ -95,9 +95,14 @@ impl NewJob {
         if self.share.as_ref().is_some_and(|share| share.len() > LONGEST) {
             return fault("has a share that is too long");
         }
-        if serde_json::from_str::<IgnoredAny>(&self.data).is_err() {
-            return fault("has data that is no JSON");
-        }
-        Ok(())
+        check_data(&self.queue, &self.data)
+    }
+}
+
+/// Refuses data that is no JSON.
+pub(super) fn check_data(queue: &str, data: &str) -> Result<(), QueueError> {
+    match serde_json::from_str::<IgnoredAny>(data) {
+        Ok(IgnoredAny) => Ok(()),
+        Err(_) => Err(QueueError::Fault(format!("a job of {queue:?} has data that is no JSON"))),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::reply::Reply;
 use crate::{
     base::timestamp::Timestamp,
-    platform::queue::{ActiveJob, End, JobState, JobView, NewJob, QueueError, retry::Backoff},
+    platform::queue::{ActiveJob, End, JobState, JobView, LastClaim, NewJob, QueueError, retry::Backoff},
 };
 
 /// BullMQ's word for a job that stalled too often.
@@ -85,8 +85,24 @@ pub(super) fn claimed(queue: &str, row: Reply) -> Result<ActiveJob, QueueError> 
 
 /// A job to look at, as `view.lua` gives it.
 pub(super) fn view(row: Reply) -> Result<JobView, QueueError> {
-    let [id, state, due, name, data, timestamp, made, stalled, finished, value, failed, reason, doomed, o] =
-        row.parts()?;
+    let [
+        id,
+        state,
+        due,
+        name,
+        data,
+        timestamp,
+        made,
+        stalled,
+        finished,
+        value,
+        failed,
+        reason,
+        doomed,
+        o,
+        on,
+        by,
+    ] = row.parts()?;
     let (attempts, backoff) = patience(&o.text().unwrap_or_default());
     let state = state_named(&state.text().unwrap_or_default())?;
     let at = |reply: &Reply| reply.number().map(Timestamp::from_millis);
@@ -109,6 +125,7 @@ pub(super) fn view(row: Reply) -> Result<JobView, QueueError> {
         backoff,
         stalled: count(&stalled),
         added_at: at(&timestamp).unwrap_or_default(),
+        claimed: at(&on).map(|at| LastClaim { at, worker: by.text() }),
         due_at: at(&due),
         finished_at: at(&finished).filter(|_| state.is_finished()),
         return_value: value.text().filter(|_| state == JobState::Completed),

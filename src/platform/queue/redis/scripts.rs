@@ -58,6 +58,7 @@ scripts! {
     RETRY = "common" "retry";
     PROMOTE = "common" "promote";
     REMOVE = "common" "remove";
+    SET_DATA = "common" "set_data";
     LOG = "common" "log";
     PUSH_MARKS = "push_marks";
 }

@@ -8,7 +8,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{SqliteQueue, WITHIN, ops, sql, step::Step};
 use crate::{
     base::timestamp::Timestamp,
-    platform::queue::{JobState, LOG_LINES, Manage, Managed, Pauses, QueueError, WorkerView},
+    platform::queue::{
+        JobState, LOG_LINES, Manage, Managed, Pauses, QueueError, WorkerView, new_job::check_data,
+    },
 };
 
 const LOGS: &str = "SELECT line FROM logs WHERE job = \
@@ -30,6 +32,7 @@ const RESUME: &str = "UPDATE pauses SET to_at = max(from_at, ?2) WHERE queue = ?
 const FORGET_PAUSES: &str = "DELETE FROM pauses WHERE rowid IN \
     (SELECT rowid FROM pauses WHERE queue = ?1 ORDER BY from_at DESC LIMIT -1 OFFSET 64)";
 const REMOVE: &str = "DELETE FROM jobs WHERE queue = ?1 AND id = ?2";
+const SET_DATA: &str = "UPDATE jobs SET data = ?3 WHERE queue = ?1 AND id = ?2 AND data = coalesce(?4, data)";
 const LOG: &str = "INSERT INTO logs (job, n, line) SELECT seq, \
     coalesce((SELECT n FROM logs WHERE job = seq ORDER BY n DESC LIMIT 1), 0) + 1, ?3 \
     FROM jobs WHERE queue = ?1 AND id = ?2";
@@ -100,6 +103,23 @@ pub(super) fn remove(step: &Step<'_>, queue: &str, id: &str) -> rusqlite::Result
     }
 }
 
+pub(super) fn set_data(
+    step: &Step<'_>,
+    queue: &str,
+    id: &str,
+    data: &str,
+    was: Option<&str>,
+) -> rusqlite::Result<Managed> {
+    match state(step.conn, queue, id)? {
+        None => Ok(Managed::Missing),
+        Some(JobState::Active) => Ok(Managed::NotIn(JobState::Active)),
+        Some(_) => {
+            let set = step.conn.prepare_cached(SET_DATA)?.execute(params![queue, id, data, was])?;
+            Ok(if set == 1 { Managed::Done } else { Managed::Changed })
+        }
+    }
+}
+
 pub(super) fn log(step: &Step<'_>, queue: &str, id: &str, line: &str) -> rusqlite::Result<Managed> {
     if step.conn.prepare_cached(LOG)?.execute([queue, id, line])? == 0 {
         return Ok(Managed::Missing);
@@ -163,6 +183,19 @@ impl Manage for SqliteQueue {
     async fn remove(&self, queue: &str, id: &str) -> Result<Managed, QueueError> {
         let (queue, id) = (queue.to_owned(), id.to_owned());
         self.writer.call(WITHIN, move |step| remove(step, &queue, &id)).await
+    }
+
+    async fn set_data(
+        &self,
+        queue: &str,
+        id: &str,
+        data: &str,
+        was: Option<&str>,
+    ) -> Result<Managed, QueueError> {
+        check_data(queue, data)?;
+        let (queue, id, data) = (queue.to_owned(), id.to_owned(), data.to_owned());
+        let was = was.map(str::to_owned);
+        self.writer.call(WITHIN, move |step| set_data(step, &queue, &id, &data, was.as_deref())).await
     }
 
     async fn log(&self, queue: &str, id: &str, line: &str) -> Result<Managed, QueueError> {

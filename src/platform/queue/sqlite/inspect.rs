@@ -152,6 +152,7 @@ fn view(row: &Row<'_>) -> rusqlite::Result<JobView> {
         backoff: ops::backoff(row)?,
         stalled: row.get("stalled")?,
         added_at: Timestamp::from_millis(row.get("added_at")?),
+        claimed: None,
         due_at: time("due_at")?,
         finished_at: time("finished_at")?,
         return_value: row.get("return_value")?,

@@ -2,7 +2,7 @@
 
 local function view(id, state, due)
     local f = call('HMGET', P .. id, 'name', 'data', 'timestamp', 'atm', 'stc', 'finishedOn', 'returnvalue',
-        'failedReason', 'x_reason', 'x_doomed', 'opts')
+        'failedReason', 'x_reason', 'x_doomed', 'opts', 'processedOn', 'pb')
     if not (f[1] or f[2] or f[3]) then return nil end
     return { id, state, due, unpack(f) }
 end
