@@ -50,6 +50,7 @@ pub const SCOPES: &[Row] = &[
     row("GET", "/v1/webhook-endpoints/{id}/deliveries", Scope::Webhooks),
     row("GET", "/v1/webhook-deliveries/{id}", Scope::Webhooks),
     row("POST", "/v1/webhook-deliveries/{id}/resend", Scope::Webhooks),
+    row("GET", "/v1/webhook-source-addresses", Scope::Webhooks),
     row("GET", "/v1/api-keys", Scope::Keys),
     row("POST", "/v1/api-keys", Scope::Keys),
     row("DELETE", "/v1/api-keys/{id}", Scope::Keys),

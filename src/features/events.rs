@@ -312,6 +312,22 @@ impl Events {
         self.store.commit(events.iter().fold(batch, |batch, event| batch.insert(event))).await
     }
 
+    /// Leaves out the next `many` numbers. For a database that was restored: some of them were given since,
+    /// and whoever was told of an event takes another one of the same id for the same.
+    ///
+    /// # Errors
+    /// When the store fails, or others were faster again and again.
+    pub async fn skip(&self, many: i64) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let mut counter = self.counter().await?;
+            counter.last = counter.last.saturating_add(many);
+            if self.store.replace(&counter).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
     async fn counter(&self) -> Result<Counter, StoreError> {
         if let Some(counter) = self.store.get::<Counter>(COUNTER).await? {
             return Ok(counter);

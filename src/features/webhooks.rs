@@ -11,6 +11,7 @@
 
 mod examples;
 pub mod fan_out;
+pub mod message;
 pub mod model;
 pub mod replay;
 mod request;

@@ -4,6 +4,7 @@
 //! also pairs of values that cannot work together. Error texts contain no secrets.
 
 mod check;
+mod client;
 mod countries;
 mod debug;
 pub mod duration;
@@ -26,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+pub use client::secret_variable;
 pub use countries::Countries;
 pub use debug::shown;
 pub use duration::{Offsets, Pause, Span};

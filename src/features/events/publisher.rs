@@ -7,18 +7,21 @@
 //! again.
 
 mod known;
+mod made;
 
 use std::time::Duration;
 
-use serde_json::Map;
 use tokio_util::sync::CancellationToken;
 
-use self::known::Known;
-use super::{Counter, Events, NewEvent, Public, failures, messages_of, notifications_of, shown};
+use self::{
+    known::Known,
+    made::{actions, given_up, hold, progress},
+};
+use super::{Counter, Events, NewEvent, failures, messages_of, notifications_of, shown};
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     features::{
-        audit::{AuditLine, Outcome},
+        audit::AuditLine,
         messages::{Message, Thread},
         notifications::Inbox,
         operations::model::Operation,
@@ -34,10 +37,13 @@ use crate::{
 
 /// Between two passes.
 const EVERY: Duration = Duration::from_millis(250);
-/// How far back a pass looks, and every so many passes a wide one: no write is under way for longer.
+/// How far back a pass looks, and now and then a wide one: no write is under way for longer.
 const BACK: Duration = Duration::from_millis(500);
 const WIDE: Duration = Duration::from_secs(30);
-const WIDE_EVERY: u32 = 120;
+/// From one wide pass to the next: a time and no number of passes, which take longer under load.
+const WIDE_EVERY: Duration = Duration::from_secs(30);
+/// How far back the first one of a process looks: when another one made its last is not known.
+const TAKEN_OVER: Duration = Duration::from_secs(90);
 /// At the first start nothing older becomes an event.
 const FIRST: Duration = Duration::from_secs(24 * 3600);
 /// Documents read, and events written, at once.
@@ -60,13 +66,16 @@ pub struct Publisher {
     events: Events,
     clock: Clock,
     known: Known,
+    /// When the last wide pass began.
+    wide: Option<Timestamp>,
     passes: u32,
 }
 
 impl Publisher {
     #[must_use]
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { events: Events::new(store.clone()), store, clock, known: Known::default(), passes: 0 }
+        let (events, known) = (Events::new(store.clone()), Known::default());
+        Self { events, store, clock, known, wide: None, passes: 0 }
     }
 
     /// Makes events of all that has changed, and tells how many.
@@ -76,24 +85,58 @@ impl Publisher {
     pub async fn pass(&mut self) -> Result<usize, StoreError> {
         let now = self.clock.now();
         let counter = self.store.get::<Counter>(super::COUNTER).await?;
-        let wide = self.passes.is_multiple_of(WIDE_EVERY);
-        let back = if wide { WIDE } else { BACK };
-        let since = counter.and_then(|c| c.through).map_or(now - FIRST, |through| through - back);
-        let mut made = self.orders(since, now).await?;
-        made += self.messages(since, now).await?;
-        made += self.audit(since).await?;
-        made += self.accounts(now).await?;
-        made += self.operations(since, now).await?;
-        made += self.endpoints(since).await?;
-        made += self.notifications(since).await?;
+        let through = counter.and_then(|c| c.through);
+        let (since, wide) = self.since(through, now);
+        // Orders move on what is noted as read. Where that is long ago all else comes before them: a pass
+        // that ends half-way would leave it out.
+        let is_behind = through.is_some_and(|through| now.since(through) > WIDE * 2);
+        let mut made = if is_behind { self.others(since, now).await? } else { 0 };
+        made += self.orders(since, now).await?;
+        if !is_behind {
+            made += self.others(since, now).await?;
+        }
         // Once in a while also without events, so that a pass after an idle day need not read the whole day.
         self.events.publish(Vec::new(), wide.then_some(now)).await?;
+        if wide {
+            self.wide = Some(now);
+        }
         if self.passes.is_multiple_of(REMOVE_EVERY) {
             self.events.remove_old(now - KEPT, REMOVED).await?;
             failures::remove_old(&self.store, now, REMOVED).await?;
         }
         self.passes = self.passes.wrapping_add(1);
         Ok(made)
+    }
+
+    /// All but the orders.
+    async fn others(&mut self, since: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+        let mut made = self.messages(since, now).await?;
+        made += self.audit(since).await?;
+        made += self.accounts(now).await?;
+        made += self.operations(since, now).await?;
+        made += self.endpoints(since).await?;
+        made += self.notifications(since).await?;
+        Ok(made)
+    }
+
+    /// From when on a pass looks at what has changed, and whether it is a wide one: that looks from a little
+    /// before the last wide one.
+    fn since(&self, through: Option<Timestamp>, now: Timestamp) -> (Timestamp, bool) {
+        let wide = self.wide.is_none_or(|last| now < last || now.since(last) >= WIDE_EVERY);
+        // What a clock stamps that was set back is behind what was noted before.
+        let Some(through) = through.map(|through| through.min(now)) else { return (now - FIRST, wide) };
+        let since = match self.wide {
+            _ if !wide => through - BACK,
+            Some(last) => through.min(last) - WIDE,
+            None => through - TAKEN_OVER,
+        };
+        (since, wide)
+    }
+
+    /// Another process publishes: what it has, and when it looked far back, is not known here.
+    fn forget(&mut self) {
+        self.known.forget();
+        self.wide = None;
     }
 
     /// Passes overlap, so most of what has changed was read before: only what has another version is read.
@@ -199,8 +242,8 @@ impl Publisher {
         self.publish(new, None).await
     }
 
-    /// Each change of an operation, also of its numbers, as far as a pass meets it; its end always, also of one
-    /// that began and ended between two passes.
+    /// Each change of an operation, also of its numbers, as far as a pass meets it; its end always, also of
+    /// one that began and ended between two passes.
     async fn operations(&mut self, since: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
         let newest = Query::sorted_by("createdAt", Sort::Descending).limit(OPERATIONS);
         let active = newest.one_of("state", ["waiting", "running", "paused"]);
@@ -279,86 +322,6 @@ impl Publisher {
     }
 }
 
-/// The line itself, and what it was done to, for whoever looks at that.
-fn actions(line: &AuditLine) -> Vec<NewEvent> {
-    let mut data = Map::new();
-    for (name, value) in [
-        ("action", line.action.as_str()),
-        ("actor", line.actor.name.as_str()),
-        ("target", line.subject.id.as_str()),
-        ("outcome", line.outcome.as_str()),
-    ] {
-        data.insert(name.to_owned(), value.into());
-    }
-    let event = |no, kind: String| NewEvent {
-        at: line.ended_at.unwrap_or(line.at),
-        kind,
-        subject: line.id.clone(),
-        no,
-        merchant: line.user_id.clone(),
-        public: None,
-        data: data.clone(),
-    };
-    let mut all = vec![event(1, format!("audit.{}", line.outcome.as_str()))];
-    let domain = line.action.split('.').next().unwrap_or_default();
-    if line.outcome == Outcome::Done && matches!(domain, "queue" | "job") {
-        let mut about = event(2, line.action.clone());
-        let (queue, job) = line.subject.id.split_once('/').unwrap_or((&line.subject.id, ""));
-        about.data.insert("queue".to_owned(), queue.into());
-        if domain == "job" {
-            about.data.insert("jobId".to_owned(), job.into());
-        }
-        all.push(about);
-    }
-    all
-}
-
-fn hold(account: &Account, now: Timestamp) -> NewEvent {
-    let (kind, data) = match &account.hold {
-        Some(hold) => ("account.held", Map::from_iter([("kind".to_owned(), hold.kind.as_str().into())])),
-        None => ("account.free", Map::new()),
-    };
-    NewEvent {
-        at: now,
-        kind: kind.to_owned(),
-        subject: account.id.clone(),
-        no: Document::version(account),
-        merchant: None,
-        public: None,
-        data,
-    }
-}
-
-fn progress(operation: &Operation, now: Timestamp) -> NewEvent {
-    let state = serde_json::to_value(operation.state).unwrap_or_default();
-    let numbers = [("total", operation.total), ("done", operation.done), ("refused", operation.refused)];
-    let mut data: Map<_, _> = numbers.into_iter().map(|(name, n)| (name.to_owned(), n.into())).collect();
-    data.insert("failed".to_owned(), operation.failed.into());
-    NewEvent {
-        at: now,
-        kind: format!("operation.{}", state.as_str().unwrap_or("changed")),
-        subject: operation.id.clone(),
-        no: operation.version,
-        merchant: None,
-        public: None,
-        data,
-    }
-}
-
-fn given_up(endpoint: &Endpoint) -> NewEvent {
-    let kind = shown::EventType::EndpointDisabled.as_str().to_owned();
-    let reason = endpoint.disabled_reason.as_deref().unwrap_or_default();
-    NewEvent {
-        at: endpoint.disabled_at.unwrap_or(endpoint.updated_at),
-        kind: kind.clone(),
-        subject: endpoint.id.clone(),
-        no: endpoint.times_disabled,
-        merchant: Some(endpoint.merchant.clone()),
-        public: Some(Public { merchant: endpoint.merchant.clone(), kind }),
-        data: Map::from_iter([("reason".to_owned(), reason.into())]),
-    }
-}
-
 /// Makes a pass every so often while this process holds the lease, until `stop`; then gives the lease back.
 pub async fn run(mut publisher: Publisher, lease: Lease, stop: CancellationToken) {
     loop {
@@ -368,8 +331,7 @@ pub async fn run(mut publisher: Publisher, lease: Lease, stop: CancellationToken
                     tracing::warn!(%error, "a pass over what has changed was not finished");
                 }
             }
-            // What another process publishes this one does not know.
-            Ok(false) => publisher.known.forget(),
+            Ok(false) => publisher.forget(),
             Err(error) => tracing::warn!(%error, "the lease of the events could not be asked for"),
         }
         if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {

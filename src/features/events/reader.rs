@@ -5,18 +5,37 @@
 //!
 //! Guards against one event that ends all passes: one that does not read as its type, or on which passes fail
 //! again and again while the database answers, is put aside ([`super::failures`]), and those behind it go on.
+//! That somebody else was faster is no event's fault: then it is tried again, with pauses that grow, for as
+//! long as it takes.
+
+mod writing;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::writing::{Writes, write_once};
+use self::writing::{Written, write};
 use super::{Event, Events, failures::EventFailure, seq_of};
 use crate::{
-    base::clock::Clock,
-    platform::store::{Batch, CommitError, Document, Index, Store, StoreError, id_and_version},
+    base::{clock::Clock, ids, timestamp::Timestamp},
+    platform::{
+        store::{Batch, CommitError, Document, Index, Store, StoreError, id_and_version},
+        telemetry::Counter,
+    },
 };
+
+static LOST: Counter = Counter::new(
+    "waybill_event_contention_total",
+    "Passes over events in which somebody else was faster at every try, by consumer.",
+);
 
 /// How often a pass is tried again when somebody was faster.
 pub const TRIES: usize = 8;
+/// After a pass in which somebody else was faster at every try; each further one in a row doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// So many passes in a row fail on one event before it is put aside.
 pub const PASSES: u32 = 5;
 /// The place is written down at least every so many events, also when they were for nobody.
@@ -58,6 +77,28 @@ pub struct Reader {
     careful: i64,
     /// The event that passes fail on, and how many did in a row.
     failing: (i64, u32),
+    /// The unique index that the last write broke.
+    clash: Option<Clash>,
+    /// While somebody else is faster again and again.
+    losing: Option<Losing>,
+}
+
+#[derive(Debug)]
+struct Clash {
+    index: String,
+    /// That of the write.
+    mark: u64,
+    /// The write before it was the same and broke the same: nobody is at work there.
+    again: bool,
+}
+
+#[derive(Debug)]
+struct Losing {
+    /// In a row.
+    passes: u32,
+    /// When the last one was, and how long to rest after it.
+    at: Timestamp,
+    pause: Duration,
 }
 
 /// The first event and the number of the last one.
@@ -90,20 +131,26 @@ impl Reader {
             more: false,
             careful: 0,
             failing: (0, 0),
+            clash: None,
+            losing: None,
         }
     }
 
     /// Another process may go on: where it is, is asked for anew.
     pub fn forget(&mut self) {
-        self.place = None;
+        (self.place, self.losing) = (None, None);
     }
 
-    /// The next events, at most `limit`. Those that do not read as their type are put aside.
+    /// The next events, at most `limit`; none while it rests. Those that do not read as their type are put
+    /// aside.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn next(&mut self, limit: usize) -> Result<Vec<Event>, StoreError> {
         (self.given, self.more) = (None, false);
+        if self.rests() {
+            return Ok(Vec::new());
+        }
         for _ in 0..TRIES {
             if self.place.is_none() {
                 let place = self.stored().await?;
@@ -122,6 +169,9 @@ impl Reader {
                 events.retain(|event| stop.is_none_or(|stop| event.seq < stop));
                 self.more = more || stop.is_some();
                 self.given = Given::of(&events);
+                if events.is_empty() {
+                    self.losing = None;
+                }
                 return Ok(events);
             }
             damaged.retain(|(seq, _)| *seq < first);
@@ -142,17 +192,30 @@ impl Reader {
         self.more
     }
 
-    /// How a pass over what was given has ended. Nothing: the event that passes failed on is put aside, and
-    /// there may be more.
+    /// How a pass over what was given has ended. Nothing: the event that passes failed on is put aside, or
+    /// somebody else was faster; ask again.
     ///
     /// # Errors
     /// That of the pass, or when the store fails.
     pub async fn judged<T>(&mut self, passed: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-        let (error, given) = match (passed, self.given.take()) {
-            (Ok(done), _) => return Ok(Some(done)),
-            (Err(error), Some(given)) if is_lasting(&error) => (error, given),
-            (Err(error), _) => return Err(error),
+        let given = self.given.take();
+        let error = match passed {
+            Ok(done) => {
+                if given.is_some() {
+                    self.won();
+                }
+                return Ok(Some(done));
+            }
+            Err(StoreError::Contended) => match self.clash.as_ref().filter(|clash| clash.again) {
+                Some(clash) => StoreError::Conflict { index: clash.index.clone() },
+                None => {
+                    self.lost(given.as_ref());
+                    return Ok(None);
+                }
+            },
+            Err(error) => error,
         };
+        let Some(given) = given.filter(|_| is_lasting(&error)) else { return Err(error) };
         if given.first < given.last {
             // Which of them it is shows when they come one by one.
             self.careful = given.last;
@@ -167,6 +230,39 @@ impl Reader {
         let failed = EventFailure::new(self.name, &given.id, error.to_string(), tries, self.clock.now());
         self.put_aside(vec![failed], given.last).await?;
         Ok(None)
+    }
+
+    /// Whether it rests, so that whoever is faster has time to end.
+    fn rests(&self) -> bool {
+        let now = self.clock.now();
+        self.losing.as_ref().is_some_and(|losing| now >= losing.at && now.since(losing.at) < losing.pause)
+    }
+
+    /// Somebody else was faster at every try of a pass.
+    fn lost(&mut self, given: Option<&Given>) {
+        let name = self.name;
+        let passes = self.losing.as_ref().map_or(0, |losing| losing.passes).saturating_add(1);
+        LOST.increment(&[("consumer", name)]);
+        if passes == 1 {
+            let event = given.map(|given| given.id.as_str());
+            tracing::warn!(
+                consumer = name,
+                event.id = event,
+                "somebody else was faster than {name} at every try: it goes on trying"
+            );
+        }
+        if let Some(given) = given.filter(|given| given.first < given.last) {
+            // One alone touches less, and gets through sooner.
+            self.careful = given.last;
+        }
+        self.losing = Some(Losing { passes, at: self.clock.now(), pause: pause(passes, ids::fraction()) });
+    }
+
+    fn won(&mut self) {
+        if let Some(Losing { passes, .. }) = self.losing.take() {
+            let name = self.name;
+            tracing::info!(consumer = name, passes, "{name} got through after {passes} passes in vain");
+        }
     }
 
     /// Notes events that cannot be handled, in one commit with the place behind them. When somebody else was
@@ -211,10 +307,23 @@ impl Reader {
             return Ok(true);
         }
         let moved = Place { seq: read, ..place.clone() };
-        if !write_once(&self.store, || Batch::new().replace(&moved), made, writes).await? {
-            self.place = None;
-            return Ok(false);
+        match write(&self.store, || Batch::new().replace(&moved), made, writes).await? {
+            Written::Done => {}
+            Written::Lost => {
+                (self.clash, self.failing, self.place) = (None, (0, 0), None);
+                return Ok(false);
+            }
+            Written::Taken { index, mark } => {
+                let before = self.clash.take();
+                let again = before.is_some_and(|before| before.mark == mark && before.index == index);
+                if !again {
+                    self.failing = (0, 0);
+                }
+                self.clash = Some(Clash { index, mark, again });
+                return Ok(false);
+            }
         }
+        self.clash = None;
         self.place = Some(Place { version: moved.version + 1, ..moved });
         self.read = read;
         Ok(true)
@@ -238,51 +347,37 @@ impl Reader {
 #[must_use]
 pub fn is_lasting(error: &StoreError) -> bool {
     match error {
-        StoreError::Fault(_) | StoreError::Conflict { .. } | StoreError::Contended => true,
-        StoreError::Unavailable(_) | StoreError::Outdated(_) => false,
+        StoreError::Fault(_) | StoreError::Conflict { .. } => true,
+        StoreError::Contended | StoreError::Unavailable(_) | StoreError::Outdated(_) => false,
     }
 }
 
-/// How what was made of events is written.
-pub trait Writes<T>: Sync {
-    /// One insert for each, in their order, and behind them what else belongs to the commit.
-    fn add(&self, batch: Batch, made: &[T]) -> impl Future<Output = Result<Batch, StoreError>> + Send;
-}
-
-/// Commits the one write of `first` with all that was made. What is there already, made by whoever was here
-/// before, is taken out. `false`: somebody else was faster, and nothing was written.
-///
-/// # Errors
-/// When the store fails.
-pub async fn write_once<T: Send + Sync>(
-    store: &Store,
-    first: impl Fn() -> Batch + Send + Sync,
-    made: &mut Vec<T>,
-    writes: &impl Writes<T>,
-) -> Result<bool, StoreError> {
-    loop {
-        let batch = writes.add(first(), made).await?;
-        match store.commit(batch).await {
-            Ok(()) => return Ok(true),
-            Err(CommitError::Conflict { at, index }) if index == "id" && (1..=made.len()).contains(&at) => {
-                made.remove(at - 1);
-            }
-            Err(CommitError::Lost { .. } | CommitError::Conflict { .. }) => return Ok(false),
-            Err(CommitError::Store(error)) => return Err(error),
-        }
-    }
+/// How long to rest after so many passes in vain: up to a half is left out at random, so that two who are in
+/// each other's way do not come back together.
+fn pause(passes: u32, random: f64) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << passes.saturating_sub(1).min(16));
+    doubled.min(LONGEST_PAUSE).mul_f64(1.0 - random / 2.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// An outage must not put aside what comes in it.
+    /// An outage must not put aside what comes in it, nor must somebody who is faster.
     #[test]
-    fn a_database_that_is_away_is_no_fault_of_an_event() {
+    fn a_database_that_is_away_or_busy_is_no_fault_of_an_event() {
         assert!(!is_lasting(&StoreError::Unavailable("away".to_owned())));
         assert!(!is_lasting(&StoreError::Outdated(Vec::new())));
+        assert!(!is_lasting(&StoreError::Contended));
         assert!(is_lasting(&StoreError::Fault("it does not read".to_owned())));
-        assert!(is_lasting(&StoreError::Contended));
+        assert!(is_lasting(&StoreError::Conflict { index: "no".to_owned() }));
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_bound_and_differ() {
+        let ms = |random| (1..9).map(|passes| pause(passes, random).as_millis()).collect::<Vec<_>>();
+        assert_eq!(ms(0.0), [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert_eq!(ms(0.5)[0], 75);
+        assert_eq!(pause(u32::MAX, 0.0), LONGEST_PAUSE);
     }
 }

@@ -79,7 +79,7 @@ pub struct Parts {
     pub mails: Mails,
     pub tokens: Tokens,
     pub refresh: RefreshTokens,
-    /// Counts the mails of each mailbox.
+    /// Counts the mails of each mailbox, and the codes of each phone.
     pub limiter: Limiter,
     /// Of a new hash.
     pub cost: Cost,

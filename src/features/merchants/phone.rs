@@ -2,7 +2,8 @@
 //!
 //! Guards against texts to strangers (nothing but codes goes to a number that nobody has confirmed), against
 //! codes that are guessed, and against somebody who has us pay for texts: few codes go out in an hour and a
-//! day, and a number that is taken away and set again begins no new count.
+//! day, and a number that is taken away and set again begins no new count. What goes to one number is counted
+//! over all people, too ([`Rule::Phone`](crate::platform::http::limits::Rule::Phone)).
 
 use std::time::Duration;
 

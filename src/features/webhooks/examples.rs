@@ -72,6 +72,10 @@ pub(super) fn replayed() -> Value {
     answer(&endpoint(&[("replay", replay), ("updatedAt", json!(SENT_AT))]))
 }
 
+pub(super) fn source_addresses() -> Value {
+    answer(&json!({ "addresses": ["203.0.113.7", "203.0.113.64/28"] }))
+}
+
 /// The test: `sent` once, and due again.
 fn delivery(sent: bool, due: bool) -> Value {
     let tried = json!({ "at": SENT_AT, "tookMs": 38, "status": 200 });

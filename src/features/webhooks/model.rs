@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 pub use self::delivery::{Delivery, DeliveryState, Ended, Try};
-use super::{replay::Replay, secret::Secret};
+use super::{message, replay::Replay, secret::Secret};
 use crate::{
     base::{ids, timestamp::Timestamp},
     features::events::shown::EventType,
@@ -87,6 +87,14 @@ pub struct Endpoint {
     pub extra: Map<String, Value>,
 }
 
+/// Whether whoever names these types is told of events of this one. None named: all but what tells people of
+/// other events, which must be named.
+#[must_use]
+pub fn wants(types: &[String], kind: &str) -> bool {
+    let all = types.is_empty() && kind != EventType::NotificationCreated.as_str();
+    all || types.iter().any(|wanted| wanted == kind)
+}
+
 /// A secret that was replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Previous {
@@ -136,12 +144,10 @@ impl Endpoint {
         }
     }
 
-    /// Whether events of this type are for it, of now on or as they come. What tells people of other events
-    /// must be named.
+    /// Whether events of this type are for it, of now on or as they come.
     #[must_use]
     pub fn wants(&self, kind: &str) -> bool {
-        let all = self.event_types.is_empty() && kind != EventType::NotificationCreated.as_str();
-        all || self.event_types.iter().any(|wanted| wanted == kind)
+        wants(&self.event_types, kind)
     }
 
     /// Whether an event of this type that happened then is kept for it.
@@ -162,7 +168,7 @@ impl Endpoint {
     /// The signatures of a message, the newest secret's first, with one blank in between.
     #[must_use]
     pub fn signatures(&self, id: &str, now: Timestamp, body: &str) -> String {
-        let seconds = now.as_millis().div_euclid(1000);
+        let seconds = message::seconds(now);
         let previous = self.previous.as_ref().filter(|previous| previous.until > now);
         let secrets = std::iter::once(&self.secret).chain(previous.map(|previous| &previous.secret));
         let signed: Vec<_> = secrets.filter_map(|secret| secret.sign(id, seconds, body)).collect();

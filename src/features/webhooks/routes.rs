@@ -1,6 +1,7 @@
 //! The HTTP edge of addresses and deliveries.
 
 mod deliveries;
+mod sources;
 
 use axum::{
     extract::State,
@@ -40,6 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(deliveries::list_deliveries))
         .routes(routes!(deliveries::get_delivery))
         .routes(routes!(deliveries::resend_delivery))
+        .routes(routes!(sources::list_source_addresses))
 }
 
 path_id!(

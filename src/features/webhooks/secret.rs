@@ -32,6 +32,13 @@ impl Secret {
         Self(format!("{PREFIX}{}", ids::signing_key()))
     }
 
+    /// One that somebody has; nothing when it cannot sign.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let secret = Self(text.trim().to_owned());
+        secret.sign("", 0, "").is_some().then_some(secret)
+    }
+
     /// For its merchant's eyes.
     #[must_use]
     pub fn reveal(&self) -> &str {
@@ -60,6 +67,15 @@ mod tests {
         assert_eq!(signed.as_deref(), Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));
         for broken in ["", "whsec_", "whsec_***", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
             assert_eq!(Secret(broken.to_owned()).sign("a", 1, "b"), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn one_that_somebody_has_is_read_if_it_can_sign() {
+        let secret = Secret::generate();
+        assert_eq!(Secret::read(&format!(" {}\n", secret.reveal())), Some(secret));
+        for none in ["", "whsec_", "whsec_***", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
+            assert_eq!(Secret::read(none), None, "{none}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! What merchants do with their addresses. Nothing here sends: it is written down what is to be sent, and the
 //! worker that sends looks at what has changed.
 
+use std::sync::Arc;
+
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     features::{
@@ -59,12 +61,25 @@ pub struct Webhooks {
     pub(super) store: Store,
     pub(super) clock: Clock,
     rules: Rules,
+    sources: Arc<[String]>,
 }
 
 impl Webhooks {
     #[must_use]
     pub fn new(store: Store, clock: Clock, rules: Rules) -> Self {
-        Self { store, clock, rules }
+        Self { store, clock, rules, sources: Arc::default() }
+    }
+
+    /// The same, which tells merchants that it calls them from these addresses.
+    #[must_use]
+    pub fn calling_from(self, sources: Vec<String>) -> Self {
+        Self { sources: sources.into(), ..self }
+    }
+
+    /// The addresses and networks that merchants are called from; none: the operator does not say.
+    #[must_use]
+    pub fn sources(&self) -> &[String] {
+        &self.sources
     }
 
     /// A handle whose operations may take this long.

@@ -98,6 +98,22 @@ pub(super) struct EndpointList {
     pub(super) data: Vec<EndpointView>,
 }
 
+/// Where webhooks come from.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookSourceAddresses)]
+pub(super) struct SourceAddresses {
+    /// Addresses, and networks such as `203.0.113.64/28`. Empty: the operator does not name them.
+    #[schema(example = json!(["203.0.113.7", "203.0.113.64/28"]))]
+    pub(super) addresses: Vec<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookSourceAddressesResponse)]
+pub(super) struct SourceAddressesResponse {
+    pub(super) success: bool,
+    pub(super) data: SourceAddresses,
+}
+
 /// One event on its way to one address.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

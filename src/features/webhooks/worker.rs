@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{lanes::Outcome, sending::Sending};
 use super::{
+    message,
     model::{Delivery, Ended, Endpoint, Try},
     service::Webhooks,
 };
@@ -149,20 +150,8 @@ impl WebhooksWorker {
         at: Timestamp,
     ) -> Result<Answer, CallError> {
         let url = endpoint.url.parse().map_err(|_| CallError::UnknownHost)?;
-        let seconds = at.as_millis().div_euclid(1000);
         let signatures = endpoint.signatures(&delivery.event_id, at, &delivery.body);
-        let mut headers = http::HeaderMap::new();
-        let values = [
-            ("content-type", "application/json"),
-            ("webhook-id", &delivery.event_id),
-            ("webhook-timestamp", &seconds.to_string()),
-            ("webhook-signature", &signatures),
-        ];
-        for (name, value) in values {
-            if let Ok(value) = http::HeaderValue::from_str(value) {
-                headers.insert(name, value);
-            }
-        }
+        let headers = message::headers(&delivery.event_id, at, &signatures);
         self.outbound.post(&url, headers, delivery.body.clone().into(), at).await
     }
 

@@ -22,6 +22,16 @@ impl Networks {
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address.to_canonical()))
     }
+
+    /// As others read them, in the order of the setting: a single host without the length of its network.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        let text = |network: &IpNet| match network.trunc() {
+            host if host.prefix_len() == host.max_prefix_len() => host.addr().to_string(),
+            network => network.to_string(),
+        };
+        self.0.iter().map(text).collect()
+    }
 }
 
 const FORM: &str = "must be addresses or networks such as 10.0.0.7 or 10.1.0.0/16, separated by commas";
@@ -60,6 +70,16 @@ mod tests {
             assert_eq!(networks.contains(address.parse().unwrap()), inside, "{address}");
         }
         assert!(read(" ").unwrap().is_empty());
+    }
+
+    #[test]
+    fn they_are_told_as_firewalls_take_them() {
+        let networks = read("2001:db8:7::9/48, 203.0.113.77/24,198.51.100.7, 198.51.100.8/32, 2001:db8::1");
+        assert_eq!(
+            networks.unwrap().texts(),
+            ["2001:db8:7::/48", "203.0.113.0/24", "198.51.100.7", "198.51.100.8", "2001:db8::1"]
+        );
+        assert!(Networks::default().texts().is_empty());
     }
 
     #[test]

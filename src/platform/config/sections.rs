@@ -239,6 +239,7 @@ pub struct Outbox {
 #[serde(deny_unknown_fields)]
 pub struct Webhooks {
     pub allow_private: Private,
+    pub source_addresses: Networks,
 }
 
 /// Whether addresses that are not on the public internet may be called.

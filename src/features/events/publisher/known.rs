@@ -38,7 +38,7 @@ impl Known {
 
     /// Whether a document needs no reading: all of its steps at this version are events.
     pub(super) fn is_told(&self, subject: &str, version: i64) -> bool {
-        self.seen(subject).is_some_and(|seen| seen.version >= version)
+        version > 0 && self.seen(subject).is_some_and(|seen| seen.version >= version)
     }
 
     fn seen(&self, subject: &str) -> Option<Seen> {
@@ -111,6 +111,7 @@ mod tests {
         assert!(!known.is_told("order", 3), "none of its steps is known");
         known.keep("order".to_owned(), 2, at(0));
         assert!(!known.is_told("order", 1), "it may have more of them");
+        assert!(!known.is_told("order", 0), "a version that does not read says nothing");
         known.told("order", 3);
         assert!(known.is_told("order", 3) && known.is_told("order", 2) && !known.is_told("order", 4));
         known.keep("order".to_owned(), 4, at(1));

@@ -1,4 +1,7 @@
 //! A person's phone number, by a code that is sent to it.
+//!
+//! Guards against somebody who has one number texted by many accounts: the codes to a number are counted over
+//! all people.
 
 use super::People;
 use crate::{
@@ -7,7 +10,11 @@ use crate::{
         mail::{Mails, template::Template},
         merchants::phone::TooMany,
     },
-    platform::store::{Batch, CommitError, StoreError},
+    platform::{
+        auth::digest,
+        http::limits::Rule,
+        store::{Batch, CommitError, StoreError},
+    },
 };
 
 /// How often a change is tried that others come before.
@@ -20,6 +27,7 @@ pub enum PhoneError {
     NoTexts,
     #[error("is of a country that no texts are sent to")]
     Country,
+    /// To this person, or to this number.
     #[error("Too many codes were sent: wait before the next one.")]
     TooMany(TooMany),
     /// Removed meanwhile.
@@ -40,10 +48,16 @@ impl People {
         if !countries.take(number) {
             return Err(PhoneError::Country);
         }
+        let mut counted = false;
         for _ in 0..TRIES {
             let mut user = self.user(id).await?.ok_or(PhoneError::Gone)?;
             let code = ids::code();
             user.phone.begin(number, &code, self.clock.now()).map_err(PhoneError::TooMany)?;
+            // Only what is sent counts against the number: who is refused takes nothing from it.
+            if !counted {
+                self.may_text(number).map_err(PhoneError::TooMany)?;
+                counted = true;
+            }
             let text = self.mails.text(Template::PhoneCode, id, number, Some(&code));
             match self.store.commit(Mails::within(Batch::new().replace(&user), &text)).await {
                 Ok(()) => {
@@ -55,6 +69,13 @@ impl People {
             }
         }
         Err(StoreError::Contended.into())
+    }
+
+    /// Takes one of the codes that go to this number, whoever asks. Counted by its hash: other processes may
+    /// be told, and need not know whose it is.
+    fn may_text(&self, number: &str) -> Result<(), TooMany> {
+        let taken = self.limiter.take(Rule::Phone, &digest(number));
+        taken.map(|_| ()).map_err(|over| TooMany(over.wait))
     }
 
     /// Whether this is the code that was sent to the person's number; then it counts.

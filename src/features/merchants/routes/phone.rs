@@ -62,13 +62,15 @@ fn problem(error: PhoneError) -> Problem {
 /// Set your phone number
 ///
 /// Sends a code of six digits to it, which counts for ten minutes. Until it is confirmed you have no number.
-/// Three codes are sent in an hour, and six in a day.
+/// Three codes are sent in an hour, and six in a day; one number gets six of them, whoever asks, and then one
+/// every four hours.
 #[utoipa::path(put, path = "/v1/me/phone", tag = TAG, operation_id = "setMyPhone", request_body = SetPhone,
     responses(
         (status = 202, description = "A text is on its way", body = Asked,
             example = json!(examples::phone_set())),
         (status = 409, description = "This service sends no texts"),
-        (status = 429, description = "`too-many-logins`, too many codes, or too many from this address"),
+        (status = 429, description = "`too-many-logins`, too many codes to you or to this number, or too \
+            many from this address"),
     ))]
 async fn set_phone(
     _: RegisterCounted,
