@@ -3,10 +3,12 @@
 pub mod by_hand;
 pub mod copy;
 mod gauges;
+pub mod indexes;
 mod installation;
 mod keep;
 pub mod legacy;
 pub mod migrations;
+pub mod restored;
 mod routes;
 pub mod scopes;
 mod surface;
@@ -293,7 +295,8 @@ impl App {
                 store.clone(),
                 clock.clone(),
                 config.webhook_rules(env == ProviderEnv::Simulator),
-            ),
+            )
+            .calling_from(config.webhooks.source_addresses.texts()),
             feed: live::feed(
                 Events::new(store.clone()),
                 messages.typing().clone(),

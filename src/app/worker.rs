@@ -1,6 +1,9 @@
 //! The part of a process that runs jobs, with all that goes on beside them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
@@ -15,9 +18,12 @@ use crate::{
         notifications::NotificationsWorker,
         operations::OperationsWorker,
         orders::{jobs, model::PollSchedule},
-        provider_accounts::{breaker::Breaker, guard::Guard},
+        provider_accounts::{
+            breaker::{Breaker, Position},
+            guard::Guard,
+        },
         webhooks::WebhooksWorker,
-        workers::{self, WorkedQueue, Workers},
+        workers::{self, AtWork, OpenBreaker, WorkedQueue, Workers},
     },
     platform::{
         config::{Account, Lookup, Words},
@@ -45,6 +51,7 @@ pub struct Worker {
     webhooks: WebhooksWorker,
     notifications: NotificationsWorker,
     records: keep::Records,
+    guard: Guard,
     app: App,
 }
 
@@ -128,7 +135,7 @@ impl App {
     /// [`AppError::Client`].
     pub fn worker(&self, account: Account) -> Result<Worker, AppError> {
         let (calls, times) = (TaskTracker::new(), &self.config.parcelx);
-        let guard = self.guard();
+        let (guard, name) = (self.guard(), Arc::new(OnceLock::new()));
         let records = keep::Records::new(self);
         let limits = self.limits();
         let by_hand = Protection { observer: None, limits: limits.clone() };
@@ -138,7 +145,7 @@ impl App {
         let orders = jobs::Context {
             orders: self.state.orders.within(JOB),
             carrier: self.parcelx(account, protection)?,
-            guard,
+            guard: guard.clone(),
             clock: self.clock.clone(),
             call_times: CallTimes {
                 send_within: times.send_within.get(),
@@ -153,6 +160,7 @@ impl App {
             lookup_trusted: self.config.parcelx.lookup == Lookup::Auto,
             queue: self.queue.clone(),
             calls: calls.clone(),
+            worker: Arc::clone(&name),
         };
         let context = JobContext {
             store: self.store.within(JOB),
@@ -165,6 +173,7 @@ impl App {
         let queues = queues().into_iter().map(|(name, _)| self.config.queue_settings(name)).collect();
         let runner = Runner::gated(self.queue.clone(), registry, context, queues, gate);
         runner.observe(Arc::new(records.clone()));
+        let _is_the_first = name.set(runner.name().to_owned());
         let lease = Lease::new(self.store.clone(), self.clock.clone(), "outbox");
         let events = Lease::new(self.store.clone(), self.clock.clone(), "events");
         let operations = OperationsWorker::new(self.operations_within(JOB), by_hand, records.lease().clone());
@@ -182,7 +191,19 @@ impl App {
             Lease::new(self.store.clone(), self.clock.clone(), "notifications"),
         );
         let (walker, app) = (self.walker(), self.clone());
-        Ok(Worker { runner, calls, walker, lease, events, operations, webhooks, notifications, records, app })
+        Ok(Worker {
+            runner,
+            calls,
+            walker,
+            lease,
+            events,
+            operations,
+            webhooks,
+            notifications,
+            records,
+            guard,
+            app,
+        })
     }
 }
 
@@ -251,13 +272,17 @@ impl Worker {
 
     /// Shows this worker among the others, until it is told to stop.
     fn registered(&self, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
-        let runner = self.runner.clone();
-        let in_hand = move || {
+        let (runner, guard) = (self.runner.clone(), self.guard.clone());
+        let at_work = move || {
             let all = runner.in_hand().into_iter();
-            all.map(|(name, concurrency, in_hand)| WorkedQueue { name, concurrency, in_hand }).collect()
+            let queue = |(name, concurrency, in_hand)| WorkedQueue { name, concurrency, in_hand };
+            let (position, since) = guard.breaker();
+            let half_open = position == Position::HalfOpen;
+            let breaker = since.map(|since| OpenBreaker { since, half_open });
+            AtWork { queues: all.map(queue).collect(), breaker }
         };
         let workers = Workers::new(self.app.store.within(PASS), self.app.clock.clone());
-        workers::run(workers, self.runner.name().to_owned(), in_hand, stop)
+        workers::run(workers, self.runner.name().to_owned(), at_work, stop)
     }
 
     /// What makes events of what has changed.

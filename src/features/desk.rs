@@ -6,6 +6,7 @@
 //! by the rules that will decide on it.
 
 pub mod actions;
+mod runs;
 pub mod timeline;
 pub mod why;
 

@@ -3,6 +3,8 @@
 //! A job is a hint: the order decides what it does. So a retried job of an order that has its end does
 //! nothing, and a removed one comes again with its order's next dispatch.
 
+mod clear;
+mod edit;
 mod effect;
 mod overview;
 mod search;
@@ -10,7 +12,10 @@ pub mod shown;
 
 use std::sync::Arc;
 
+pub(crate) use self::effect::effect;
 pub use self::{
+    clear::{ClearAction, clear_actions},
+    edit::DataError,
     effect::JobAction,
     overview::{LookError, Overview, PausedBy, Standing},
     search::{JobFilter, MOST_SEARCHED, Place, Search},
@@ -59,6 +64,15 @@ pub enum ActionError {
     NoSuchJob(String),
     #[error("the job is {}: this cannot be done with it", .0.as_str())]
     NotIn(JobState),
+    /// Something else stands on the job.
+    #[error("{0}")]
+    Needed(&'static str),
+    #[error("a job of this queue only names what it is for: what is sent is the order's, which is amended")]
+    Ours,
+    #[error("somebody has changed the job's data meanwhile: look at it again")]
+    Changed,
+    #[error(transparent)]
+    Data(#[from] DataError),
     #[error("the queue is paused already")]
     Paused,
     #[error("the queue is not paused")]
@@ -68,6 +82,29 @@ pub enum ActionError {
     /// The audit log could not be written; nothing was done.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What the queue said of the job `id`.
+fn told(managed: Managed, id: &str) -> Result<(), ActionError> {
+    match managed {
+        Managed::Done => Ok(()),
+        Managed::Missing => Err(ActionError::NoSuchJob(id.to_owned())),
+        Managed::NotIn(state) => Err(ActionError::NotIn(state)),
+        Managed::Needed(why) => Err(ActionError::Needed(why)),
+        Managed::Changed => Err(ActionError::Changed),
+    }
+}
+
+/// How the audit log's line of an action ends. Nothing: whether it was done is not known.
+fn ended(
+    done: &Result<(), ActionError>,
+    after: Option<String>,
+) -> Option<(Outcome, Option<String>, Option<String>)> {
+    match done {
+        Ok(()) => Some((Outcome::Done, after, None)),
+        Err(ActionError::Queue(QueueError::Unavailable(_))) => None,
+        Err(error) => Some((Outcome::Refused, None, Some(error.to_string()))),
+    }
 }
 
 /// Looks at queues and acts on them. Cheap to clone.
@@ -110,13 +147,7 @@ impl Queues {
         };
         let line = self.audit.begin(by, &act).await?;
         let done = self.act_now(queue, action).await;
-        let ended = match &done {
-            Ok(()) => Some((Outcome::Done, None, None)),
-            // Whether it was done is not known: the line stays as it is.
-            Err(ActionError::Queue(QueueError::Unavailable(_))) => None,
-            Err(error) => Some((Outcome::Refused, None, Some(error.to_string()))),
-        };
-        self.audit.close(&line, ended).await;
+        self.audit.close(&line, ended(&done, None)).await;
         done
     }
 
@@ -133,10 +164,6 @@ impl Queues {
             Action::Promote(id) => (id, manage.promote(queue, id).await?),
             Action::Remove(id) => (id, manage.remove(queue, id).await?),
         };
-        match managed {
-            Managed::Done => Ok(()),
-            Managed::Missing => Err(ActionError::NoSuchJob(id.to_owned())),
-            Managed::NotIn(state) => Err(ActionError::NotIn(state)),
-        }
+        told(managed, id)
     }
 }

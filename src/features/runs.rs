@@ -1,9 +1,12 @@
 //! Runs of jobs: which worker, of which version, when, and what it came to.
 //!
-//! A run that completed its job is not kept: the job itself says when it was added and when it was done, and
-//! the calls that it made name it. So a booking that meets nothing on its way costs nothing here. Of the
-//! others (put off, tried again, failed) each worker keeps some in memory and writes them once a second, in
-//! one commit; what a worker that is killed has not written is lost, and only its own log lines know of it.
+//! A run that completed its job is not kept: the job itself says when it was done, and the calls that it made
+//! name it and its worker ([`tries`] puts them together). So a booking that meets nothing on its way costs
+//! nothing here. Of the others (put off, tried again, failed) each worker keeps some in memory and writes
+//! them once a second, in one commit; what a worker that is killed has not written is lost, and only its own
+//! log lines know of it.
+
+mod tries;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -12,8 +15,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
+pub use self::tries::{RunCall, RunView};
 use super::Feature;
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
@@ -55,7 +58,7 @@ pub struct Run {
     pub program: String,
     pub started_at: Timestamp,
     pub ended_at: Timestamp,
-    /// `completed`, `delayed`, `retried` or `failed`.
+    /// `delayed`, `retried` or `failed`.
     pub outcome: String,
     /// Why, without personal data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,24 +70,6 @@ pub struct Run {
     pub extra: Map<String, Value>,
 }
 
-/// One run, as people see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RunView {
-    /// What calls that it made are known by.
-    pub run: String,
-    #[serde(rename = "try")]
-    pub no: u32,
-    pub worker: String,
-    pub version: String,
-    #[schema(inline)]
-    pub started_at: Timestamp,
-    #[schema(inline)]
-    pub ended_at: Timestamp,
-    pub outcome: String,
-    pub reason: Option<String>,
-}
-
 impl Document for Run {
     const COLLECTION: &'static str = "job_runs";
     const INDEXES: &'static [Index] = &[
@@ -93,21 +78,6 @@ impl Document for Run {
     ];
 
     id_and_version!();
-}
-
-impl From<Run> for RunView {
-    fn from(run: Run) -> Self {
-        Self {
-            run: run.id,
-            no: run.no,
-            worker: run.worker,
-            version: run.program,
-            started_at: run.started_at,
-            ended_at: run.ended_at,
-            outcome: run.outcome,
-            reason: run.reason,
-        }
-    }
 }
 
 /// Reads them. Cheap to clone.

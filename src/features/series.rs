@@ -6,11 +6,13 @@
 //! read. What a killed process has not added is lost: at most a quarter of a minute.
 
 mod document;
+mod health;
 mod read;
 mod record;
 
 pub use self::{
     document::{HourSeries, MinuteSeries},
+    health::{Health, Latency, OperationHealth, VerdictCount},
     read::{LONGEST_MS, Marker, MarkerKind, Point, Series, SeriesName},
     record::Recorder,
 };
@@ -31,6 +33,8 @@ const JOBS: &str = "jobs";
 const DEPTH: &str = "depth";
 /// Of calls: how many, by operation and verdict.
 const CALLS: &str = "calls";
+/// Of calls that were tried: the buckets, by operation. Numbers of older releases have none.
+const TOOK: &str = "took";
 /// Of programs at work, by version.
 const VERSION: &str = "version";
 /// How many numbers come before the buckets.

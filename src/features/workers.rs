@@ -44,6 +44,9 @@ pub struct WorkerProcess {
     pub program: String,
     pub pid: u32,
     pub queues: Vec<WorkedQueue>,
+    /// There while it leaves the provider alone; older releases do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<OpenBreaker>,
     pub since: Timestamp,
     pub seen_at: Timestamp,
     #[serde(flatten)]
@@ -58,6 +61,22 @@ pub struct WorkedQueue {
     /// Jobs that it runs at the same time at most, and now.
     pub concurrency: usize,
     pub in_hand: usize,
+}
+
+/// Its circuit breaker, while that is not closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenBreaker {
+    pub since: Timestamp,
+    /// One call tries, or may.
+    pub half_open: bool,
+}
+
+/// What a process says of itself each time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AtWork {
+    pub queues: Vec<WorkedQueue>,
+    pub breaker: Option<OpenBreaker>,
 }
 
 impl Document for WorkerProcess {
@@ -98,14 +117,15 @@ impl Workers {
         Ok(self.store.find(&query).await?.docs)
     }
 
-    /// Says that `name` is there, with this in hand.
+    /// Says that `name` is there, at this work.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn seen(&self, name: &str, queues: Vec<WorkedQueue>) -> Result<(), StoreError> {
+    pub async fn seen(&self, name: &str, work: AtWork) -> Result<(), StoreError> {
         let now = self.clock.now();
         let updated = self.store.update::<WorkerProcess, (), StoreError>(name, |worker| {
-            (worker.seen_at, worker.queues) = (now, queues.clone());
+            (worker.seen_at, worker.queues) = (now, work.queues.clone());
+            worker.breaker = work.breaker;
             Ok(Decision::Save(()))
         });
         if let Updated::Done(..) = updated.await? {
@@ -117,7 +137,8 @@ impl Workers {
             host: host(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            queues,
+            queues: work.queues,
+            breaker: work.breaker,
             since: now,
             seen_at: now,
             extra: Map::new(),
@@ -148,16 +169,11 @@ fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().chars().take(100).collect()
 }
 
-/// Says every so often that `name` is there, until `stop`, and then that it has ended. `in_hand` tells what
+/// Says every so often that `name` is there, until `stop`, and then that it has ended. `at_work` tells what
 /// it does.
-pub async fn run(
-    workers: Workers,
-    name: String,
-    in_hand: impl Fn() -> Vec<WorkedQueue>,
-    stop: CancellationToken,
-) {
+pub async fn run(workers: Workers, name: String, at_work: impl Fn() -> AtWork, stop: CancellationToken) {
     loop {
-        if let Err(error) = workers.seen(&name, in_hand()).await {
+        if let Err(error) = workers.seen(&name, at_work()).await {
             tracing::debug!(%error, "nobody is told that this worker is there");
         }
         if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {

@@ -64,6 +64,9 @@ pub struct Entry {
     /// Who did it: `merchant`, `worker`, `operator`, or a person's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// Of a worker: its program's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,7 +109,12 @@ pub struct Timeline {
 }
 
 impl Entry {
-    fn new(at: Timestamp, kind: EntryKind, key: impl Into<String>, title: impl Into<String>) -> Self {
+    pub(super) fn new(
+        at: Timestamp,
+        kind: EntryKind,
+        key: impl Into<String>,
+        title: impl Into<String>,
+    ) -> Self {
         Self {
             at,
             kind,
@@ -114,6 +122,7 @@ impl Entry {
             detail: None,
             tone: Tone::Info,
             actor: None,
+            version: None,
             call_id: None,
             attempt: None,
             operation: None,
@@ -164,7 +173,10 @@ impl Desk {
         let ids = job_ids(order).into_iter().map(|(_, id)| id);
         entries.extend(self.runs.of_jobs(ids, from, most).await?.into_iter().map(run));
         match self.jobs(order).await {
-            Ok(jobs) => entries.extend(jobs.into_iter().flat_map(|(queue, view)| job(queue, &view))),
+            Ok(jobs) => {
+                entries.extend(self.completions(order, &jobs, from).await?);
+                entries.extend(jobs.into_iter().flat_map(|(queue, view)| job(queue, &view)));
+            }
             Err(error) => {
                 let unseen = Entry::new(self.clock.now(), EntryKind::Job, "", "The queue does not answer");
                 entries.push(Entry { detail: Some(error.to_string()), tone: Tone::Bad, ..unseen });
@@ -268,6 +280,8 @@ fn run(run: Run) -> Entry {
         detail: run.reason,
         tone,
         actor: Some(run.worker),
+        version: Some(run.program),
+        attempt: Some(i64::from(run.no)),
         duration_ms: Some(run.ended_at.as_millis() - run.started_at.as_millis()),
         job_queue: Some(run.queue),
         job_id: Some(run.job),

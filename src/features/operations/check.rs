@@ -3,7 +3,7 @@
 use super::{
     model::{Filter, Kind},
     service::{NewOperation, OperationError, Operations},
-    targets::job_state,
+    targets::job_states,
 };
 use crate::{
     features::{merchants::service::is_plain, orders::model::ReviewOf},
@@ -43,6 +43,11 @@ impl Operations {
                 return invalid("notice", &why);
             }
         }
+        match (new.fate, new.kind == Kind::ReviewCloseShipment) {
+            (Some(_), true) | (None, false) => {}
+            (None, true) => return invalid("fate", "must say what became of the shipments"),
+            (Some(_), false) => return invalid("fate", "is for review.close-shipment alone"),
+        }
         let mut sorted = new.ids.clone();
         sorted.sort_unstable();
         sorted.dedup();
@@ -79,8 +84,12 @@ impl Operations {
             }
         } else if filter.cause.is_some() || filter.text.is_some() {
             return invalid("filter", "has fields of failed orders, and these are in review");
-        } else if filter.of == Some(ReviewOf::Cancellation) {
-            return invalid("filter/of", "must be booking or absent: cancellations are settled one by one");
+        } else if filter.of.is_some_and(|of| of != new.kind.reviews()) {
+            let why = match new.kind.reviews() {
+                ReviewOf::Booking => "must be booking or absent: the operation is about bookings",
+                ReviewOf::Cancellation => "must be cancellation or absent: the operation is about shipments",
+            };
+            return invalid("filter/of", why);
         }
         Ok(())
     }
@@ -89,9 +98,12 @@ impl Operations {
         let invalid = |field, why: &str| Err(OperationError::Invalid { field, why: why.to_owned() });
         let Filter { queue, state, name: _, code, of, user_id, from, before, cause, text } = &new.filter;
         let Some(queue) = queue else { return invalid("filter/queue", "must be named") };
-        let orders = code.is_some() || of.is_some() || user_id.is_some() || from.is_some();
-        if orders || before.is_some() || cause.is_some() || text.is_some() {
+        let orders = code.is_some() || of.is_some() || user_id.is_some();
+        if orders || cause.is_some() || text.is_some() {
             return invalid("filter", "has fields of orders, and the operation is about jobs");
+        }
+        if !new.ids.is_empty() && (from.is_some() || before.is_some()) {
+            return invalid("filter", "must have no times where ids are named");
         }
         let wanted = match new.kind {
             Kind::JobsRetry => JobState::Failed.as_str(),
@@ -102,11 +114,12 @@ impl Operations {
             return invalid("filter/state", &format!("must be {wanted} or absent"));
         }
         if new.kind == Kind::JobsRemove && new.ids.is_empty() {
-            let state = job_state(wanted);
-            if state.is_none_or(|state| state == JobState::Active) {
-                return invalid("filter/state", "must be waiting, delayed, completed or failed");
-            }
-            if !state.is_some_and(JobState::is_finished) && self.is_own(queue) {
+            let states = job_states(wanted).filter(|states| !states.contains(&JobState::Active));
+            let Some(states) = states else {
+                let why = "must be waiting, delayed, completed or failed, or several of them with commas";
+                return invalid("filter/state", why);
+            };
+            if self.is_own(queue) && !states.into_iter().all(JobState::is_finished) {
                 let why = "names open jobs, which stand for orders: cancel or resolve the orders instead";
                 return invalid("filter/state", why);
             }

@@ -9,7 +9,10 @@ use utoipa::ToSchema;
 use super::targets::Place;
 use crate::{
     base::timestamp::Timestamp,
-    features::{audit::Origin, orders::model::ReviewOf},
+    features::{
+        audit::Origin,
+        orders::{model::ReviewOf, review::Fate},
+    },
     platform::store::{Document, Field, Index, id_and_version},
 };
 
@@ -22,6 +25,12 @@ pub enum Kind {
     ReviewAdoptFound,
     #[serde(rename = "review.fail")]
     ReviewFail,
+    /// The cancel of the shipment that waits for a person is sent again.
+    #[serde(rename = "review.cancel-shipment")]
+    ReviewCancelShipment,
+    /// What became of the shipment that waits for a person is written down.
+    #[serde(rename = "review.close-shipment")]
+    ReviewCloseShipment,
     #[serde(rename = "orders.resend")]
     OrdersResend,
     #[serde(rename = "jobs.retry")]
@@ -61,7 +70,7 @@ pub struct Filter {
     /// The merchant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// In review, or failed, since this time or later.
+    /// In review, or failed, since this time or later. Of jobs: finished, or else added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
     pub from: Option<Timestamp>,
@@ -78,7 +87,7 @@ pub struct Filter {
     /// Of jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
-    /// Of jobs: `waiting`, `delayed`, `completed` or `failed`.
+    /// Of jobs: `waiting`, `delayed`, `completed` or `failed`; to remove them also several, with commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// Of jobs: what kind they are.
@@ -101,6 +110,9 @@ pub struct Operation {
     /// What merchants are told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
+    /// What became of the shipments that are closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fate: Option<Fate>,
     /// In the place of a filter: orders, jobs or merchants by their ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ids: Vec<String>,
@@ -183,10 +195,12 @@ pub struct Item {
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::ReviewRebook,
         Self::ReviewAdoptFound,
         Self::ReviewFail,
+        Self::ReviewCancelShipment,
+        Self::ReviewCloseShipment,
         Self::OrdersResend,
         Self::JobsRetry,
         Self::JobsPromote,
@@ -200,6 +214,8 @@ impl Kind {
             Self::ReviewRebook => "review.rebook",
             Self::ReviewAdoptFound => "review.adopt-found",
             Self::ReviewFail => "review.fail",
+            Self::ReviewCancelShipment => "review.cancel-shipment",
+            Self::ReviewCloseShipment => "review.close-shipment",
             Self::OrdersResend => "orders.resend",
             Self::JobsRetry => "jobs.retry",
             Self::JobsPromote => "jobs.promote",
@@ -216,6 +232,18 @@ impl Kind {
     #[must_use]
     pub fn is_of_orders(self) -> bool {
         !self.is_of_jobs() && self != Self::MerchantsNotice
+    }
+
+    /// Whether it is about shipments whose cancelling waits for a person, and not about bookings.
+    #[must_use]
+    pub fn is_of_shipments(self) -> bool {
+        matches!(self, Self::ReviewCancelShipment | Self::ReviewCloseShipment)
+    }
+
+    /// What its orders are in review of, where they are.
+    #[must_use]
+    pub fn reviews(self) -> ReviewOf {
+        if self.is_of_shipments() { ReviewOf::Cancellation } else { ReviewOf::Booking }
     }
 
     /// Whether it may book shipments, which are paid for.

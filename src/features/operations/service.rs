@@ -10,7 +10,7 @@ use crate::{
     features::{
         audit::{Audit, AuditContext, AuditedAction, Outcome},
         merchants::Merchants,
-        orders::service::OrderService,
+        orders::{review::Fate, service::OrderService},
     },
     platform::{
         queue::{JobState, Queue, QueueError},
@@ -34,6 +34,8 @@ pub struct NewOperation {
     pub force: bool,
     /// What merchants are told; of a notice alone.
     pub notice: Option<String>,
+    /// What became of the shipments; of closing them alone.
+    pub fate: Option<Fate>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -240,6 +242,7 @@ impl Operations {
         match new.kind {
             Kind::JobsRetry => filter.state = Some(JobState::Failed.as_str().to_owned()),
             Kind::JobsPromote => filter.state = Some(JobState::Delayed.as_str().to_owned()),
+            kind if kind.is_of_shipments() && new.ids.is_empty() => filter.of = Some(kind.reviews()),
             _ => {}
         }
         Operation {
@@ -250,6 +253,7 @@ impl Operations {
             state: State::Waiting,
             filter,
             notice: new.notice.as_deref().map(|text| text.trim().to_owned()),
+            fate: new.fate,
             ids: new.ids.clone(),
             force: new.force,
             rate_per_minute: new.rate_per_minute,

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Filter, Kind, Operation};
+use super::{
+    model::{Filter, Kind, Operation},
+    preview,
+};
 use crate::{
     base::timestamp::Timestamp,
     features::{
@@ -13,10 +16,13 @@ use crate::{
         },
     },
     platform::{
-        queue::{JobState, Mark, Queue, QueueError},
+        queue::{JobState, JobView, Mark, Queue, QueueError},
         store::{Cursor, Key, StoreError},
     },
 };
+
+/// Jobs that are looked at, in one go, for some that a filter takes.
+const LOOKED_AT: usize = 4000;
 
 /// Where an operation goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +41,8 @@ pub(super) struct Targets {
     pub(super) found: Vec<Target>,
     /// Where the next ones are; nothing at the end.
     pub(super) next: Option<Place>,
+    /// How many jobs were looked at for them.
+    pub(super) looked: usize,
 }
 
 pub(super) struct Target {
@@ -70,9 +78,33 @@ fn place(cursor: Cursor) -> Option<Place> {
     }
 }
 
-/// The state that jobs of this name are in.
-pub(super) fn job_state(name: &str) -> Option<JobState> {
-    JobState::ALL.into_iter().find(|state| state.as_str() == name)
+/// The states that a filter names, in their order: one, or several with commas. Nothing when it names none,
+/// one twice, or what is none.
+pub(super) fn job_states(names: &str) -> Option<Vec<JobState>> {
+    let mut states = Vec::new();
+    for name in names.split(',').map(str::trim) {
+        let state = JobState::ALL.into_iter().find(|state| state.as_str() == name)?;
+        if states.contains(&state) {
+            return None;
+        }
+        states.push(state);
+    }
+    Some(states)
+}
+
+/// In a list of jobs: of which of the states, and behind which mark. Where there is one state the mark stands
+/// alone, as it always did.
+fn job_place(place: Option<&Place>, states: usize) -> (usize, Option<Mark>) {
+    let Some(Place::Mark(mark)) = place else { return (0, None) };
+    if states == 1 {
+        return (0, Some(Mark(mark.clone())));
+    }
+    let (at, mark) = mark.split_once(' ').unwrap_or((mark.as_str(), ""));
+    (at.parse().unwrap_or(0), (!mark.is_empty()).then(|| Mark(mark.to_owned())))
+}
+
+fn place_of_job(at: usize, mark: String, states: usize) -> Place {
+    Place::Mark(if states == 1 { mark } else { format!("{at} {mark}") })
 }
 
 /// Where targets are read from.
@@ -95,12 +127,17 @@ impl Source<'_> {
             return Ok(named(&operation.ids, from, limit));
         }
         match operation.kind {
-            Kind::ReviewRebook | Kind::ReviewAdoptFound | Kind::ReviewFail => {
-                self.in_review(&operation.filter, from, until, limit).await
+            Kind::ReviewRebook
+            | Kind::ReviewAdoptFound
+            | Kind::ReviewFail
+            | Kind::ReviewCancelShipment
+            | Kind::ReviewCloseShipment => {
+                let of = operation.kind.reviews();
+                self.in_review(&operation.filter, of, (from, until), limit).await
             }
             Kind::OrdersResend => self.failed(&operation.filter, from, until, limit).await,
             Kind::JobsRetry | Kind::JobsPromote | Kind::JobsRemove => {
-                self.jobs(&operation.filter, from, limit).await
+                self.jobs(&operation.filter, (from, until), limit).await
             }
             Kind::MerchantsNotice => self.merchants(from, until, limit).await,
         }
@@ -119,19 +156,20 @@ impl Source<'_> {
         Ok(Targets {
             found: known.map(|merchant| Target { id: merchant.id, order: None }).collect(),
             next: page.next.filter(|_| !later).and_then(place),
+            looked: 0,
         })
     }
 
     async fn in_review(
         &self,
         filter: &Filter,
-        from: Option<&Place>,
-        until: Timestamp,
+        of: ReviewOf,
+        (from, until): (Option<&Place>, Timestamp),
         limit: usize,
     ) -> Result<Targets, TargetsError> {
         let filter = ReviewFilter {
             code: filter.code.clone(),
-            of: Some(ReviewOf::Booking),
+            of: Some(of),
             user_id: filter.user_id.clone(),
             from: filter.from,
             before: Some(filter.before.map_or(until, |at| at.min(until))),
@@ -139,7 +177,7 @@ impl Source<'_> {
         let page = self.orders.in_review(&filter, cursor(from), limit).await?;
         let found =
             page.orders.into_iter().map(|order| Target { id: order.id().to_owned(), order: Some(order) });
-        Ok(Targets { found: found.collect(), next: page.next.and_then(place) })
+        Ok(Targets { found: found.collect(), next: page.next.and_then(place), looked: 0 })
     }
 
     async fn failed(
@@ -159,31 +197,54 @@ impl Source<'_> {
         let page = self.orders.failed(&failed, cursor(from), limit).await?;
         let target = |(id, _)| Target { id, order: None };
         let found = page.orders.into_iter().map(target).collect();
-        Ok(Targets { found, next: page.next.and_then(place) })
+        Ok(Targets { found, next: page.next.and_then(place), looked: 0 })
     }
 
     async fn jobs(
         &self,
         filter: &Filter,
-        from: Option<&Place>,
+        (from, until): (Option<&Place>, Timestamp),
         limit: usize,
     ) -> Result<Targets, TargetsError> {
         let queue = filter.queue.as_deref().ok_or(TargetsError::Filter("no queue is named"))?;
-        let state = filter.state.as_deref().and_then(job_state);
-        let state = state.ok_or(TargetsError::Filter("no state is named"))?;
-        let mark = from.and_then(|place| match place {
-            Place::Mark(mark) => Some(Mark(mark.clone())),
-            Place::Behind { .. } | Place::Index(_) => None,
-        });
-        let page = self.queue.inspect.list(queue, state, mark.as_ref(), limit).await?;
-        let named = |name: &str| filter.name.as_deref().is_none_or(|wanted| wanted == name);
-        let target = |id| Target { id, order: None };
-        let jobs = page.jobs.into_iter().filter(|job| named(&job.name));
+        let states = filter.state.as_deref().and_then(job_states);
+        let states = states.ok_or(TargetsError::Filter("no state is named"))?;
+        let before = filter.before.map_or(until, |at| at.min(until));
+        let (mut at, mut mark) = job_place(from, states.len());
+        let (mut found, mut looked) = (Vec::new(), 0);
+        while let Some(state) = states.get(at)
+            && found.is_empty()
+            && looked < LOOKED_AT
+        {
+            let page = self.queue.inspect.list(queue, *state, mark.as_ref(), limit).await?;
+            looked += page.jobs.len().max(1);
+            found.extend(page.jobs.into_iter().filter(|job| takes(filter, before, job)));
+            (at, mark) = if page.next.is_some() { (at, page.next) } else { (at + 1, None) };
+        }
+        let mark = mark.map(|mark| mark.0).unwrap_or_default();
         Ok(Targets {
-            found: jobs.map(|job| target(job.id)).collect(),
-            next: page.next.map(|mark| Place::Mark(mark.0)),
+            found: found.into_iter().map(|job| Target { id: job.id, order: None }).collect(),
+            next: states.get(at).map(|_| place_of_job(at, mark, states.len())),
+            looked,
         })
     }
+}
+
+fn takes(filter: &Filter, before: Timestamp, job: &JobView) -> bool {
+    let at = job.finished_at.unwrap_or(job.added_at);
+    filter.name.as_deref().is_none_or(|wanted| wanted == job.name)
+        && filter.from.is_none_or(|from| at >= from)
+        && at < before
+}
+
+/// Whether a job still is one that the operation names: since it was found it may have come into another
+/// state, or have ended and been added anew.
+pub(super) fn means(operation: &Operation, job: &JobView) -> bool {
+    let (filter, until) = (&operation.filter, preview::until(operation.created_at));
+    let states = filter.state.as_deref().and_then(job_states);
+    let before = filter.before.map_or(until, |at| at.min(until));
+    states.is_none_or(|states| states.contains(&job.state))
+        && (!operation.ids.is_empty() || takes(filter, before, job))
 }
 
 fn named(ids: &[String], from: Option<&Place>, limit: usize) -> Targets {
@@ -197,5 +258,6 @@ fn named(ids: &[String], from: Option<&Place>, limit: usize) -> Targets {
     Targets {
         found: found.into_iter().map(target).collect(),
         next: (next < ids.len()).then_some(Place::Index(next)),
+        looked: 0,
     }
 }

@@ -9,7 +9,11 @@ mod look_first;
 mod reconcile;
 pub mod words;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 pub use cancel_order::CancelOrderJob;
 pub use create_order::CreateOrderJob;
@@ -50,12 +54,32 @@ pub struct Context {
     pub queue: Queue,
     /// Calls under way: they outlive the job that made them, so that their end is always written down.
     pub calls: TaskTracker,
+    /// What this worker is called among those that work the queues, once it has a runner.
+    pub worker: Arc<OnceLock<String>>,
 }
 
 /// Up to here it does not matter for how much of its wait the queue of a job was paused.
 const SHORT_WAIT: Duration = Duration::from_secs(3600);
 
 impl Context {
+    /// A call of `job` for `order`.
+    fn call(&self, order: &Order, attempt: i64, queued_at: Timestamp, job: &ActiveJob) -> Call {
+        Call {
+            order_id: order.id().to_owned(),
+            reference: order.order_number().to_owned(),
+            attempt,
+            queued_at,
+            job: Some(JobRun {
+                queue: job.queue.clone(),
+                id: job.id.clone(),
+                run: job.token.clone(),
+                no: job.attempts_made.saturating_add(1),
+                worker: self.worker.get().cloned(),
+                version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            }),
+        }
+    }
+
     /// For how much of the time since `since` the queue was paused.
     async fn paused(&self, queue: &str, since: Timestamp) -> Result<Duration, JobError> {
         let now = self.clock.now();
@@ -83,20 +107,4 @@ const LEFT_ALONE: Duration = Duration::from_secs(24 * 3600);
 /// The job of an order that a worker of another provider must move on.
 fn for_another_provider() -> Outcome {
     Outcome::Delay { after: Duration::from_secs(5), reason: reason::OTHER_ENVIRONMENT.to_owned() }
-}
-
-/// A call of `job` for `order`.
-fn call(order: &Order, attempt: i64, queued_at: Timestamp, job: &ActiveJob) -> Call {
-    Call {
-        order_id: order.id().to_owned(),
-        reference: order.order_number().to_owned(),
-        attempt,
-        queued_at,
-        job: Some(JobRun {
-            queue: job.queue.clone(),
-            id: job.id.clone(),
-            run: job.token.clone(),
-            no: job.attempts_made.saturating_add(1),
-        }),
-    }
 }

@@ -1,5 +1,8 @@
 //! Why an action of a person is refused. What an action makes of the order stands in `model/operator.rs`.
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use super::status::SyncStatus;
 use crate::{base::timestamp::Timestamp, provider::carrier::ProviderEnv};
 
@@ -105,7 +108,8 @@ impl Refusal {
 }
 
 /// What became of a shipment that a person was asked about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Fate {
     Cancelled,
     Live,

@@ -34,11 +34,12 @@ pub struct Breaker {
     state: Mutex<State>,
 }
 
+/// `first`: when it was closed last, whatever probes have met since.
 #[derive(Debug)]
 enum State {
     Closed { bad: u32 },
-    Open { since: Timestamp, pause: Duration, opened: u32 },
-    HalfOpen { opened: u32, probing: bool },
+    Open { since: Timestamp, pause: Duration, opened: u32, first: Timestamp },
+    HalfOpen { opened: u32, probing: bool, first: Timestamp },
 }
 
 /// Where it stands.
@@ -60,16 +61,25 @@ impl Breaker {
     #[must_use]
     pub fn position(&self) -> Position {
         let mut state = self.state();
-        if let State::Open { since, pause, opened } = *state {
+        if let State::Open { since, pause, opened, first } = *state {
             let now = self.clock.now();
             let left = (since + pause).since(now);
             // A clock that was set back must not keep it open for longer than it was to be.
             if !left.is_zero() && now >= since {
                 return Position::Open(left);
             }
-            Self::set(&mut state, State::HalfOpen { opened, probing: false });
+            Self::set(&mut state, State::HalfOpen { opened, probing: false, first });
         }
         if matches!(*state, State::HalfOpen { .. }) { Position::HalfOpen } else { Position::Closed }
+    }
+
+    /// Since when the provider is left alone, but for probes; nothing while it is closed.
+    #[must_use]
+    pub fn open_since(&self) -> Option<Timestamp> {
+        match *self.state() {
+            State::Closed { .. } => None,
+            State::Open { first, .. } | State::HalfOpen { first, .. } => Some(first),
+        }
     }
 
     /// Takes the one probe. `false`: another has it, or none is needed.
@@ -119,7 +129,12 @@ impl Breaker {
         // Processes that lost the provider together must not return together.
         let pause = full.mul_f64(1.0 - 0.2 * ids::fraction());
         tracing::warn!("ParcelX cannot be reached or is broken: it is left alone for {} s", pause.as_secs());
-        Self::set(state, State::Open { since: self.clock.now(), pause, opened });
+        let since = self.clock.now();
+        let first = match *state {
+            State::Closed { .. } => since,
+            State::Open { first, .. } | State::HalfOpen { first, .. } => first,
+        };
+        Self::set(state, State::Open { since, pause, opened, first });
     }
 
     /// Every change of the state is shown.
@@ -187,6 +202,8 @@ mod tests {
     #[test]
     fn one_probe_at_a_time_and_each_that_fails_opens_it_for_longer() {
         let (breaker, clock) = breaker(1);
+        let began = clock.now();
+        assert_eq!(breaker.open_since(), None);
         breaker.ended(CallHealth::Bad, false);
         for (probe, full) in [5, 10, 20, 40, 80, 160, 300, 300].into_iter().enumerate() {
             let left = left(&breaker);
@@ -195,6 +212,7 @@ mod tests {
                 "{full}: {left:?}"
             );
             assert!(!breaker.begin_probe(), "it is open");
+            assert_eq!(breaker.open_since(), Some(began), "whatever probes met since");
             clock.advance(left);
             assert_eq!(breaker.position(), Position::HalfOpen);
             assert!(breaker.begin_probe());
@@ -212,8 +230,9 @@ mod tests {
         assert!(breaker.begin_probe(), "the first one told nothing");
         breaker.ended(CallHealth::Good, true);
         breaker.end_probe();
-        assert_eq!(breaker.position(), Position::Closed);
+        assert_eq!((breaker.position(), breaker.open_since()), (Position::Closed, None));
         breaker.ended(CallHealth::Bad, false);
+        assert_eq!(breaker.open_since(), Some(clock.now()));
         assert!(left(&breaker) <= FIRST_PAUSE, "it begins anew");
     }
 }

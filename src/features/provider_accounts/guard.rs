@@ -96,6 +96,12 @@ impl Guard {
         CallsFor(self, token)
     }
 
+    /// Where the breaker of this process stands, and since when it is not closed.
+    #[must_use]
+    pub fn breaker(&self) -> (Position, Option<Timestamp>) {
+        (self.0.breaker.position(), self.0.breaker.open_since())
+    }
+
     /// Since when nothing must have been booked for refusals to be in a row; nothing: there are none.
     ///
     /// # Errors

@@ -4,11 +4,14 @@
 use super::{LookError, Queues, shown};
 use crate::{
     base::timestamp::Timestamp,
-    features::orders::{
-        jobs::{CancelOrderJob, CreateOrderJob, FetchLabelJob},
-        model::{NextAction, NextCancelAction, Order},
-        service::OrderService,
-        status::SyncStatus,
+    features::{
+        mail::job::{SendEmail, SendText},
+        orders::{
+            jobs::{CancelOrderJob, CreateOrderJob, FetchLabelJob},
+            model::{NextAction, NextCancelAction, Order},
+            service::OrderService,
+            status::SyncStatus,
+        },
     },
     platform::queue::{JobState, JobView, job::Payload},
 };
@@ -43,30 +46,20 @@ impl Queues {
     #[must_use]
     pub fn actions(&self, queue: &str, job: &JobView, order: Option<&Order>) -> Vec<JobAction> {
         let ours = self.needs(queue).is_some();
-        let (effect, costs) = match order {
-            _ if !ours => {
-                ("Another program's job runs: what that does, this service does not know.".into(), false)
-            }
-            None => ("Its order is not known: the job does nothing.".to_owned(), false),
-            Some(order) => effect(job, order, self.clock.now()),
+        let Effect { words, costs, .. } = if ours {
+            effect(job, order, self.clock.now())
+        } else {
+            plainly("Another program's job runs: what that does, this service does not know.")
         };
         let mut all: Vec<_> = ALL
             .iter()
             .map(|(name, from)| {
                 let why = (job.state != *from).then(|| not_in(job.state, from.as_str()));
-                JobAction { name, allowed: why.is_none(), why, effect: effect.clone(), costs }
+                JobAction { name, allowed: why.is_none(), why, effect: words.clone(), costs }
             })
             .collect();
         all.push(remove(job, ours, order));
-        if ours {
-            all.push(JobAction {
-                name: "edit",
-                allowed: false,
-                why: Some("a job only names its order: what is sent is the order's, which is amended".into()),
-                effect: "Nothing.".to_owned(),
-                costs: false,
-            });
-        }
+        all.push(edit(job, ours));
         all
     }
 }
@@ -86,53 +79,115 @@ fn remove(job: &JobView, ours: bool, order: Option<&Order>) -> JobAction {
     JobAction { name: "remove", allowed: why.is_none(), why, effect: effect.to_owned(), costs: false }
 }
 
-/// What the job would do if it ran now, and whether that may book a shipment.
-fn effect(job: &JobView, order: &Order, now: Timestamp) -> (String, bool) {
-    let said = |words: &str| (words.to_owned(), false);
+fn edit(job: &JobView, ours: bool) -> JobAction {
+    let why = match (ours, job.state) {
+        (true, _) => Some("a job only names what it is for: what is sent is the order's, which is amended"),
+        (false, JobState::Active) => Some("the job runs"),
+        (false, _) => None,
+    };
+    let effect = if ours {
+        "Nothing."
+    } else if job.state.is_finished() {
+        "The job carries other data. It runs with it when it is retried."
+    } else {
+        "The job carries other data. It runs with it when it is its turn."
+    };
+    JobAction {
+        name: "edit",
+        allowed: why.is_none(),
+        why: why.map(str::to_owned),
+        effect: effect.to_owned(),
+        costs: false,
+    }
+}
+
+/// What a job would do if it ran now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Effect {
+    /// With what it is about: an AWB, a time.
+    pub(crate) words: String,
+    /// The same words for all jobs that would do the like.
+    pub(crate) like: &'static str,
+    /// A shipment may be booked.
+    pub(crate) costs: bool,
+}
+
+fn plainly(like: &'static str) -> Effect {
+    Effect { words: like.to_owned(), like, costs: false }
+}
+
+fn about(like: &'static str, words: String) -> Effect {
+    Effect { words, like, costs: false }
+}
+
+/// What a job of ours would do, as its order stands.
+pub(crate) fn effect(job: &JobView, order: Option<&Order>, now: Timestamp) -> Effect {
+    if [SendEmail::NAME, SendText::NAME].contains(&job.name.as_str()) {
+        return plainly("It is sent, unless it was sent already.");
+    }
+    let Some(order) = order else { return plainly("Its order is not known: the job does nothing.") };
+    let unreadable = || plainly("Its data does not read: the job fails again.");
     if job.name == CreateOrderJob::NAME {
-        let Ok(own) = serde_json::from_str::<CreateOrderJob>(&job.data) else {
-            return said("Its data does not read: the job fails again.");
+        return match serde_json::from_str::<CreateOrderJob>(&job.data) {
+            Ok(own) => booking(order, own.generation, now),
+            Err(_) => unreadable(),
         };
-        return booking(order, own.generation, now);
     }
     if job.name == CancelOrderJob::NAME {
-        let Ok(own) = serde_json::from_str::<CancelOrderJob>(&job.data) else {
-            return said("Its data does not read: the job fails again.");
+        return match serde_json::from_str::<CancelOrderJob>(&job.data) {
+            Ok(own) => cancelling(order, own.generation, now),
+            Err(_) => unreadable(),
         };
-        return said(&match order.next_cancel_action(own.generation, now) {
-            NextCancelAction::Send(awb) => format!("ParcelX is asked to cancel the shipment {awb}."),
-            NextCancelAction::Close(awb, _) => format!("How an earlier cancel of {awb} ended is found out."),
-            NextCancelAction::Look(awb) => format!("ParcelX is asked whether {awb} shows as cancelled."),
-            NextCancelAction::Wait(at) => format!("Nothing before {at}: the job waits again."),
-            NextCancelAction::Done => "Nothing: of this order nothing is left to cancel.".to_owned(),
-        });
     }
     if job.name == FetchLabelJob::NAME {
         let own = serde_json::from_str::<FetchLabelJob>(&job.data);
         let wanted = own.is_ok_and(|own| order.label_to_fetch(own.request).is_some());
-        return said(if wanted { "The label is fetched." } else { "Nothing: nobody waits for this label." });
+        return plainly(if wanted {
+            "The label is fetched."
+        } else {
+            "Nothing: nobody waits for this label."
+        });
     }
-    said("No worker of this service knows this kind of job: it fails.")
+    plainly("No worker of this service knows this kind of job: it fails.")
 }
 
-fn booking(order: &Order, generation: Option<i64>, now: Timestamp) -> (String, bool) {
-    let costs = matches!(order.next_action(generation, now), NextAction::Take);
-    let words = match order.next_action(generation, now) {
-        NextAction::Take => "It books: the order is sent to ParcelX.".to_owned(),
-        NextAction::Close(_) => {
-            "How an earlier call ended is found out first; nothing is sent before.".to_owned()
+fn waits(at: Timestamp) -> Effect {
+    about("Nothing yet: the job waits again.", format!("Nothing before {at}: the job waits again."))
+}
+
+fn cancelling(order: &Order, generation: Option<i64>, now: Timestamp) -> Effect {
+    match order.next_cancel_action(generation, now) {
+        NextCancelAction::Send(awb) => about(
+            "ParcelX is asked to cancel a shipment.",
+            format!("ParcelX is asked to cancel the shipment {awb}."),
+        ),
+        NextCancelAction::Close(awb, _) => about(
+            "How an earlier cancel ended is found out.",
+            format!("How an earlier cancel of {awb} ended is found out."),
+        ),
+        NextCancelAction::Look(awb) => about(
+            "ParcelX is asked whether a shipment shows as cancelled.",
+            format!("ParcelX is asked whether {awb} shows as cancelled."),
+        ),
+        NextCancelAction::Wait(at) => waits(at),
+        NextCancelAction::Done => plainly("Nothing: of this order nothing is left to cancel."),
+    }
+}
+
+fn booking(order: &Order, generation: Option<i64>, now: Timestamp) -> Effect {
+    plainly(match order.next_action(generation, now) {
+        NextAction::Take => {
+            return Effect { costs: true, ..plainly("It books: the order is sent to ParcelX.") };
         }
-        NextAction::LookUp(_) => {
-            "ParcelX is asked whether it has booked the order; nothing is sent.".to_owned()
-        }
-        NextAction::Wait(at) => format!("Nothing before {at}: the job waits again."),
+        NextAction::Close(_) => "How an earlier call ended is found out first; nothing is sent before.",
+        NextAction::LookUp(_) => "ParcelX is asked whether it has booked the order; nothing is sent.",
+        NextAction::Wait(at) => return waits(at),
         NextAction::Done => match order.provider_sync_status() {
-            SyncStatus::NeedsReview => "Nothing: the order waits for a person, who decides on it.".to_owned(),
-            SyncStatus::Success => "Nothing: the order is booked.".to_owned(),
-            SyncStatus::Failed => "Nothing: the order was refused; amend it, or send it again.".to_owned(),
-            SyncStatus::Cancelled => "Nothing: the order is cancelled.".to_owned(),
-            _ => "Nothing: a later job has taken the order over.".to_owned(),
+            SyncStatus::NeedsReview => "Nothing: the order waits for a person, who decides on it.",
+            SyncStatus::Success => "Nothing: the order is booked.",
+            SyncStatus::Failed => "Nothing: the order was refused; amend it, or send it again.",
+            SyncStatus::Cancelled => "Nothing: the order is cancelled.",
+            _ => "Nothing: a later job has taken the order over.",
         },
-    };
-    (words, costs)
+    })
 }

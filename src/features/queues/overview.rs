@@ -168,6 +168,7 @@ mod tests {
             backoff: Backoff::Custom,
             stalled: 0,
             added_at: Timestamp::default(),
+            claimed: None,
             due_at: None,
             finished_at: Some(Timestamp::from_millis(10_000_000 - ago)),
             return_value: None,

@@ -39,6 +39,8 @@ const SHOWN: [&str; 26] = [
 /// In these only [`redact::words`] are.
 const WORDS: [&str; 3] = ["reason", "message", "error"];
 const HIDDEN: &str = "******";
+/// Longest name of a field that is shown.
+const NAME: usize = 64;
 /// Deepest nesting, longest text, and most items of a list that are shown; what is left out is counted.
 const DEPTH: usize = 8;
 const LONGEST: usize = 200;
@@ -83,6 +85,11 @@ pub fn unreadable(text: &str) -> String {
     redact::words(text)
 }
 
+/// Whether a text stands for something that is not shown, or holds what does.
+pub(super) fn is_mark(text: &str) -> bool {
+    text == HIDDEN || text.contains("[…]") || (text.contains("… (") && text.contains(" more "))
+}
+
 /// How many there are behind those that are shown, if any.
 fn more(all: usize, shown: usize, of_what: &str) -> Option<String> {
     (all > shown).then(|| format!("… ({} more {of_what})", all - shown))
@@ -95,7 +102,7 @@ fn hidden(value: &Value, field: Option<&str>, depth: usize) -> Value {
         Value::Object(fields) => {
             let fields = fields.iter().map(|(name, value)| {
                 // A name may be anything, too: that of a person, in a map of people.
-                let name: String = name.chars().take(64).collect();
+                let name: String = name.chars().take(NAME).collect();
                 let value = hidden(value, Some(&name), depth - 1);
                 (name, value)
             });

@@ -74,7 +74,8 @@ pub struct Series {
     pub markers: Vec<Marker>,
 }
 
-type Told = Vec<(Timestamp, String, Vec<u64>)>;
+/// The numbers of each series at each step.
+pub(super) type Told = Vec<(Timestamp, String, Vec<u64>)>;
 
 impl Series {
     /// The numbers from `from` to `to`: by minutes for a day or less that is not older than two, otherwise by
@@ -88,18 +89,26 @@ impl Series {
         queue: Option<&str>,
         (from, to, now): (Timestamp, Timestamp, Timestamp),
     ) -> Result<Self, StoreError> {
-        let minutes = to.as_millis() - from.as_millis() <= MINUTES_FOR
-            && now.as_millis() - from.as_millis() <= 2 * MINUTES_FOR;
-        let (step, told) = if minutes {
-            (60, told::<MinuteSeries>(store, from, to).await?)
-        } else {
-            (3600, told::<HourSeries>(store, from, to).await?)
-        };
+        let (step, told) = steps(store, (from, to, now)).await?;
         let mut markers = marked(store, from, to).await?;
         markers.extend(deploys(&told));
         markers.sort_by_key(|marker| marker.at);
         Ok(Self { step, points: points(name, queue, &told), markers })
     }
+}
+
+/// How long a step is, in seconds, and what is told of each.
+pub(super) async fn steps(
+    store: &Store,
+    (from, to, now): (Timestamp, Timestamp, Timestamp),
+) -> Result<(u32, Told), StoreError> {
+    let minutes = to.as_millis() - from.as_millis() <= MINUTES_FOR
+        && now.as_millis() - from.as_millis() <= 2 * MINUTES_FOR;
+    Ok(if minutes {
+        (60, told::<MinuteSeries>(store, from, to).await?)
+    } else {
+        (3600, told::<HourSeries>(store, from, to).await?)
+    })
 }
 
 async fn told<D: Spanned>(store: &Store, from: Timestamp, to: Timestamp) -> Result<Told, StoreError> {
@@ -161,19 +170,22 @@ fn named(numbers: &[u64], names: &[&str]) -> BTreeMap<String, u64> {
     names.iter().zip(numbers).map(|(name, n)| ((*name).to_owned(), *n)).collect()
 }
 
-fn percentiles(buckets: &[u64]) -> BTreeMap<String, u64> {
+/// The upper bound of the bucket that so many percent are not above.
+pub(super) fn percentile(buckets: &[u64], percent: u64) -> u64 {
     let count: u64 = buckets.iter().sum();
+    let rank = (count * percent).div_ceil(100).max(1);
+    let mut seen = 0;
+    let bucket = buckets.iter().position(|n| {
+        seen += n;
+        seen >= rank
+    });
     let last = BOUNDS_MS.last().copied().unwrap_or_default();
-    let at = |percent: u64| {
-        let rank = (count * percent).div_ceil(100).max(1);
-        let mut seen = 0;
-        let bucket = buckets.iter().position(|n| {
-            seen += n;
-            seen >= rank
-        });
-        bucket.and_then(|bucket| BOUNDS_MS.get(bucket)).copied().unwrap_or(last)
-    };
-    let all = [("p50", at(50)), ("p95", at(95)), ("p99", at(99)), ("count", count)];
+    bucket.and_then(|bucket| BOUNDS_MS.get(bucket)).copied().unwrap_or(last)
+}
+
+fn percentiles(buckets: &[u64]) -> BTreeMap<String, u64> {
+    let at = |percent| percentile(buckets, percent);
+    let all = [("p50", at(50)), ("p95", at(95)), ("p99", at(99)), ("count", buckets.iter().sum())];
     all.into_iter().map(|(name, n)| (name.to_owned(), n)).collect()
 }
 

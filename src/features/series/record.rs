@@ -8,7 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{BOUNDS_MS, CALLS, DEPTH, HourSeries, JOBS, MinuteSeries, OUTCOMES, VERSION, document::Spanned};
+use super::{
+    BOUNDS_MS, CALLS, DEPTH, HourSeries, JOBS, MinuteSeries, OUTCOMES, TOOK, VERSION, document::Spanned,
+};
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     platform::{
@@ -18,7 +20,7 @@ use crate::{
         },
         store::{Decision, Store, StoreError, Updated},
     },
-    provider::carrier::{self, CallEnd, CallOutcome, Operation},
+    provider::carrier::{self, CallEnd, CallHealth, CallOutcome, Operation},
 };
 
 const MINUTES_KEPT: Duration = Duration::from_secs(2 * 24 * 3600);
@@ -43,6 +45,16 @@ type Counted<'c> = (&'c Timestamp, &'c str, &'c [u64]);
 pub(super) fn bucket(took: Duration) -> usize {
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     BOUNDS_MS.iter().position(|bound| ms <= *bound).unwrap_or(BOUNDS_MS.len())
+}
+
+/// The verdict of a call that brought what was asked for.
+pub(super) fn good(operation: Operation) -> &'static str {
+    match operation {
+        Operation::CreateOrder => "booked",
+        Operation::CancelOrder => "accepted",
+        Operation::TrackOrder => "answered",
+        Operation::Label => "fetched",
+    }
 }
 
 /// A series' name, as every database takes it for a name.
@@ -158,13 +170,16 @@ impl Observer for Recorder {
 #[async_trait]
 impl carrier::Observer for Recorder {
     async fn ended(&self, end: &CallEnd<'_>) {
-        let good = match end.operation {
-            Operation::CreateOrder => "booked",
-            Operation::CancelOrder => "accepted",
-            Operation::TrackOrder => "answered",
-            Operation::Label => "fetched",
-        };
-        let outcome: &CallOutcome<()> = end.outcome;
-        self.add(name(CALLS, &format!("{}/{}", end.operation.as_str(), outcome.as_str(good))), &[1]);
+        let (operation, outcome): (_, &CallOutcome<()>) = (end.operation, end.outcome);
+        self.add(name(CALLS, &format!("{}/{}", operation.as_str(), outcome.as_str(good(operation)))), &[1]);
+        // How long it took us not to send anything says nothing of the provider.
+        if end.signal().health() == CallHealth::NotTried {
+            return;
+        }
+        let mut buckets = [0_u64; BOUNDS_MS.len() + 1];
+        if let Some(n) = buckets.get_mut(bucket(end.took)) {
+            *n = 1;
+        }
+        self.add(name(TOOK, operation.as_str()), &buckets);
     }
 }

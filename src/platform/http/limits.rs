@@ -43,6 +43,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Mails to one mailbox: so many at once and then one an hour, so that no hour has more than these.
 const MAILS: u32 = 5;
 const MAIL_WINDOW: Duration = Duration::from_secs(5 * 3600);
+/// Codes to one phone: so many at once and then one every four hours. One person may have as many in a day.
+const CODES: u32 = 6;
+const CODE_WINDOW: Duration = Duration::from_secs(24 * 3600);
 /// Clients that are remembered. Beyond that, those go first whose limit is whole again.
 const MOST: usize = 50_000;
 
@@ -57,6 +60,8 @@ pub enum Rule {
     Register,
     /// Mails that anybody may ask for; by the hash of the address that they go to.
     Mailbox,
+    /// Codes to phones; by the hash of the number.
+    Phone,
     /// All that a merchant's people and systems ask.
     Merchant,
     /// One key.
@@ -64,8 +69,8 @@ pub enum Rule {
 }
 
 impl Rule {
-    const ALL: [Self; 6] =
-        [Self::Address, Self::SignIn, Self::Register, Self::Mailbox, Self::Merchant, Self::Key];
+    const ALL: [Self; 7] =
+        [Self::Address, Self::SignIn, Self::Register, Self::Mailbox, Self::Phone, Self::Merchant, Self::Key];
 
     /// As the headers name it.
     #[must_use]
@@ -75,6 +80,7 @@ impl Rule {
             Self::SignIn => "sign-in",
             Self::Register => "register",
             Self::Mailbox => "mailbox",
+            Self::Phone => "phone",
             Self::Merchant => "merchant",
             Self::Key => "key",
         }
@@ -84,12 +90,13 @@ impl Rule {
     const fn window(self) -> Duration {
         match self {
             Self::Mailbox => MAIL_WINDOW,
+            Self::Phone => CODE_WINDOW,
             _ => WINDOW,
         }
     }
 }
 
-/// Requests a minute of each rule; 0: no limit. That of mailboxes is no setting.
+/// Requests a minute of each rule; 0: no limit. Those of mailboxes and phones are no settings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Quotas {
     pub address: u32,
@@ -106,6 +113,7 @@ impl Quotas {
             Rule::SignIn => self.sign_in,
             Rule::Register => self.register,
             Rule::Mailbox => MAILS,
+            Rule::Phone => CODES,
             Rule::Merchant => self.merchant,
             Rule::Key => self.key,
         }
@@ -376,6 +384,21 @@ mod tests {
         assert_eq!(taken[..7], [0, 1, 2, 3, 4, 60, 120]);
         assert!(taken.windows(6).all(|six| six[5] - six[0] >= 60), "{taken:?}");
         assert!(limiter.take(Rule::Mailbox, "b").is_ok(), "others");
+    }
+
+    #[test]
+    fn one_phone_gets_six_codes_and_then_one_every_four_hours() {
+        let (limiter, clock) = limiter(Quotas::default());
+        let mut taken = Vec::new();
+        for hour in 0..3 * 24 {
+            while limiter.take(Rule::Phone, "a").is_ok() {
+                taken.push(hour);
+            }
+            clock.advance(Duration::from_secs(3600));
+        }
+        assert_eq!(taken[..9], [0, 0, 0, 0, 0, 0, 4, 8, 12]);
+        assert_eq!(taken.iter().filter(|hour| **hour >= 24).count(), 12, "six a day: {taken:?}");
+        assert!(limiter.take(Rule::Phone, "b").is_ok(), "others");
     }
 
     #[test]

@@ -57,6 +57,11 @@ pub struct JobRun {
     /// Which of the job's counted tries it belongs to; runs that only had to wait do not count.
     #[serde(rename = "try")]
     pub no: u32,
+    /// What the worker is called, and its program's version; absent in logs of older releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// By what a shipment is looked up.

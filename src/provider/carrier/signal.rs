@@ -1,6 +1,6 @@
 //! What the end of a call says of the account and of the provider, whatever it means for its order.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -27,6 +27,8 @@ pub struct CallEnd<'a> {
     pub order_id: &'a str,
     /// Of the job that made it; nothing when a person did.
     pub token: Option<&'a str>,
+    /// From before it was sent to the end of its answer.
+    pub took: Duration,
     /// Without a success's value, and with words about the account as anybody may see them.
     pub outcome: &'a CallOutcome<()>,
 }

@@ -118,13 +118,14 @@ impl Middleware for Recorder {
         };
         let asked = Asked { reference: &call.reference, payload: &payload, words: &self.words };
         let (outcome, word) = told(&wire, asked);
+        let took = started.elapsed();
         CALLS.increment(&[("operation", operation.as_str()), ("verdict", word)]);
-        DURATION.record(&[("operation", operation.as_str())], started.elapsed());
+        DURATION.record(&[("operation", operation.as_str())], took);
         // First of all, since it cannot be had again: what follows from it may take its time.
-        let written = self.logs.end(&log, &wire, word, started.elapsed()).await;
+        let written = self.logs.end(&log, &wire, word, took).await;
         if let Some(observer) = &self.protection.observer {
             let (order_id, token) = (call.order_id.as_str(), call.job.as_ref().map(|job| job.run.as_str()));
-            observer.ended(&CallEnd { operation, order_id, token, outcome: &outcome }).await;
+            observer.ended(&CallEnd { operation, order_id, token, took, outcome: &outcome }).await;
         }
         if let Err(error) = written {
             // An end that is not written down must not be acted on either: the attempt will be found

@@ -1,5 +1,7 @@
 //! From an answer to what it says of the account: the whole way of the one value.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -15,7 +17,8 @@ use crate::provider::carrier::{
 fn of<E: Endpoint>(wire: &CallResult, payload: &Value) -> CallSignal {
     let asked = Asked::with("ORD-1", payload);
     let (outcome, _) = told::<E>(E::read(wire, asked), asked);
-    CallEnd { operation: E::OPERATION, order_id: "i", token: None, outcome: &outcome }.signal()
+    let took = Duration::ZERO;
+    CallEnd { operation: E::OPERATION, order_id: "i", token: None, took, outcome: &outcome }.signal()
 }
 
 fn signal<E: Endpoint>(status: u16, body: Body) -> CallSignal {

@@ -7,7 +7,11 @@ use crate::{
     features::{
         audit::{AuditContext, AuditLine, Origin, Outcome, Via},
         notifications::notice::Notice,
-        operations::model::{Item, ItemResult, Kind, Operation},
+        operations::{
+            model::{Item, ItemResult, Kind, Operation},
+            preview::until,
+            targets::means,
+        },
         orders::{
             model::Order,
             review::Refusal,
@@ -40,7 +44,13 @@ impl OperationsWorker {
             None => Err((ItemResult::Failed, "fault", "who asked for it does not read".to_owned())),
         };
         // Also of an order: what the dead one had sent to the database may have come to be meanwhile.
-        let refused = matches!(ended, Err((ItemResult::Refused, ..)));
+        // A job that is still there was not removed, whatever was begun.
+        let refused = match &ended {
+            Err((ItemResult::Refused, code, _)) => {
+                operation.kind != Kind::JobsRemove || *code == "no-such-job"
+            }
+            _ => false,
+        };
         if taken_over && (jobs || orders) && refused && self.was_done(operation, &target).await {
             ended = Ok(());
         }
@@ -73,18 +83,22 @@ impl OperationsWorker {
             Kind::JobsRemove => Action::Remove(target),
             Kind::MerchantsNotice => return self.tell(operation, target).await,
             kind => {
-                let acted = on_order(&review(), kind, operation.force, target).await;
+                if kind.is_of_shipments() {
+                    self.waited(operation, target).await.map_err(of_order)?;
+                }
+                let acted = on_order(&review(), kind, operation, target).await;
                 return acted.map(drop).map_err(of_order);
             }
         };
         let queue = operation.filter.queue.as_deref().unwrap_or_default();
-        if operation.kind == Kind::JobsRemove && self.operations.is_own(queue) {
-            self.has_ended(queue, target).await?;
+        if operation.kind == Kind::JobsRemove {
+            self.may_go(operation, queue, target).await?;
         }
         self.queues.act(queue, job, by).await.map_err(|error| {
             let words = error.to_string();
             match error {
                 ActionError::NoSuchJob(_) => (ItemResult::Refused, "no-such-job", words),
+                ActionError::Needed(_) => (ItemResult::Refused, "job-needed", words),
                 ActionError::Queue(_) | ActionError::Store(_) => (ItemResult::Failed, "fault", words),
                 _ => (ItemResult::Refused, "job-state", words),
             }
@@ -115,12 +129,32 @@ impl OperationsWorker {
         }
     }
 
-    /// An open job of our own queues stands for an order, and is not removed.
-    async fn has_ended(&self, queue: &str, job: &str) -> Result<(), (ItemResult, &'static str, String)> {
+    /// What was said of shipments was said of those that waited then: one that has come to a person since the
+    /// operation was asked for may have ended in another way.
+    async fn waited(&self, operation: &Operation, order: &str) -> Result<(), ReviewError> {
+        let order = self.operations.orders.load(order).await?;
+        let since = order.as_ref().and_then(Order::review).map(|review| review.since);
+        match since {
+            Some(since) if since >= until(operation.created_at) => Err(Refusal::MovedOn.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// An open job of our own queues stands for an order, and is not removed. Nor is one, of any queue, that
+    /// has become another than was meant since it was found: one that had failed may wait again.
+    async fn may_go(
+        &self,
+        operation: &Operation,
+        queue: &str,
+        job: &str,
+    ) -> Result<(), (ItemResult, &'static str, String)> {
+        let refused = |code, words| Err((ItemResult::Refused, code, words));
         match self.operations.queue.inspect.get(queue, job).await {
-            Ok(Some(job)) if !job.state.is_finished() => {
-                let words = format!("it is {}, and stands for an order", job.state.as_str());
-                Err((ItemResult::Refused, "open-job", words))
+            Ok(Some(job)) if self.operations.is_own(queue) && !job.state.is_finished() => {
+                refused("open-job", format!("it is {}, and stands for an order", job.state.as_str()))
+            }
+            Ok(Some(job)) if !means(operation, &job) => {
+                refused("job-state", format!("it is {} by now, or was added anew", job.state.as_str()))
             }
             Ok(_) => Ok(()),
             Err(error) => Err((ItemResult::Failed, "fault", error.to_string())),
@@ -148,12 +182,22 @@ impl OperationsWorker {
     }
 }
 
-async fn on_order(review: &ReviewService, kind: Kind, force: bool, id: &str) -> Result<Order, ReviewError> {
+async fn on_order(
+    review: &ReviewService,
+    kind: Kind,
+    operation: &Operation,
+    id: &str,
+) -> Result<Order, ReviewError> {
     match kind {
         Kind::ReviewAdoptFound => review.adopt_found(id).await,
         Kind::ReviewFail => review.fail(id).await,
         Kind::OrdersResend => review.resend(id).await,
-        _ => review.rebook(id, force).await,
+        Kind::ReviewCancelShipment => review.cancel_shipment(id, None).await,
+        Kind::ReviewCloseShipment => {
+            let unsaid = || StoreError::Fault("it does not say what became of the shipments".to_owned());
+            review.close(id, None, operation.fate.ok_or_else(unsaid)?).await
+        }
+        _ => review.rebook(id, operation.force).await,
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Context, call, words::words};
+use super::{Context, words::words};
 use crate::{
     base::fault,
     features::orders::{
@@ -170,7 +170,7 @@ impl Context {
         };
         let (carrier, orders, schedule, awb) =
             (Arc::clone(&self.carrier), self.orders.clone(), self.schedule.clone(), awb.to_owned());
-        let call = call(&taken, attempt.no, wanted_at, job);
+        let call = self.call(&taken, attempt.no, wanted_at, job);
         let cancelling = async move {
             let outcome = carrier.cancel(&call, &awb, (&attempt, permit)).await?;
             fault::reach("cancel:after-outcome");
@@ -200,7 +200,7 @@ impl Context {
         job: &ActiveJob,
     ) -> Result<Order, JobError> {
         tracing::debug!(order.id = order.id(), awb, "closing a cancel whose worker vanished");
-        let call = call(order, attempt.no, order.created_at(), job);
+        let call = self.call(order, attempt.no, order.created_at(), job);
         let outcome = self.carrier.close_cancel(&call, attempt).await?;
         self.settled(
             self.orders.resolve_cancel(order.id(), &attempt.request_log_id, &outcome, &self.schedule).await?,

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Context, call, look_first::Ready, reconcile::trier, words::words};
+use super::{Context, look_first::Ready, reconcile::trier, words::words};
 use crate::{
     base::{fault, ids},
     features::orders::{
@@ -146,7 +146,7 @@ impl Context {
             return Err(JobError::Retry("a taken order has no attempt".to_owned()));
         };
         let (carrier, orders) = (Arc::clone(&self.carrier), self.orders.clone());
-        let (first_poll, call) = (self.first_poll(), call(&taken, attempt.no, taken.created_at(), job));
+        let (first_poll, call) = (self.first_poll(), self.call(&taken, attempt.no, taken.created_at(), job));
         let booking = async move {
             let outcome = carrier.create(&call, taken.payload(), (&attempt, permit)).await?;
             fault::reach("book:after-outcome");
@@ -183,7 +183,7 @@ impl Context {
     /// Shuts an attempt out whose worker vanished, or settles the order by what it did; then the order can be
     /// taken anew.
     async fn close(&self, order: &Order, attempt: &Attempt, job: &ActiveJob) -> Result<Order, JobError> {
-        let call = call(order, attempt.no, order.created_at(), job);
+        let call = self.call(order, attempt.no, order.created_at(), job);
         let outcome = match self.carrier.close_create(&call, attempt).await? {
             outcome if is_to_be_confirmed(&outcome) => self.confirm(order, outcome, job).await?,
             outcome => outcome,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Context, call, words::words};
+use super::{Context, words::words};
 use crate::{
     features::orders::{
         model::{LabelFailure, Order},
@@ -110,7 +110,7 @@ impl Context {
     ) -> Result<CallOutcome<LabelUrl>, JobError> {
         self.carrier.close_label_calls(order.id()).await?;
         let attempt = order.label().map_or(1, |label| i64::from(label.tries.saturating_add(1)));
-        let call = call(order, attempt, order.created_at(), job);
+        let call = self.call(order, attempt, order.created_at(), job);
         let (carrier, awb) = (Arc::clone(&self.carrier), awb.to_owned());
         let outcome = self.detached(async move { carrier.label(&call, &awb).await }).await??;
         let word = outcome.as_str("fetched");

@@ -9,7 +9,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Context, CreateOrderJob, call,
+    Context, CreateOrderJob,
     words::{texts, words as shown},
 };
 use crate::{
@@ -252,7 +252,7 @@ impl Context {
         job: &ActiveJob,
     ) -> Result<CallOutcome<Tracking>, JobError> {
         let no = order.attempt().map_or(0, |a| a.no);
-        let call = Call { reference: reference.to_owned(), ..call(order, no, order.created_at(), job) };
+        let call = Call { reference: reference.to_owned(), ..self.call(order, no, order.created_at(), job) };
         let carrier = Arc::clone(&self.carrier);
         Ok(self.detached(async move { carrier.track(&call, &by).await }).await??)
     }

@@ -46,6 +46,8 @@ fn address(answer: &Answer) -> Result<String, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::provider::{
         carrier::{AccountProblem, CallEnd, CallSignal, Cause},
@@ -97,7 +99,8 @@ mod tests {
     fn nothing_but_refused_keys_holds_the_account() {
         let signal = |status, body| {
             let outcome = read(status, body).map(drop);
-            CallEnd { operation: Operation::Label, order_id: "i", token: None, outcome: &outcome }.signal()
+            let (operation, took) = (Operation::Label, Duration::ZERO);
+            CallEnd { operation, order_id: "i", token: None, took, outcome: &outcome }.signal()
         };
         let poor = r#"{"status":false,"responsemsg":"Insuffiecient Balance"}"#;
         assert_eq!(read(200, poor), CallOutcome::Refused("Insuffiecient Balance".into()));
