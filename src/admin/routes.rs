@@ -18,6 +18,7 @@ pub mod order_actions;
 pub mod order_views;
 pub mod orders;
 pub mod overview;
+pub mod provider;
 pub mod queries;
 pub mod queues;
 pub mod review;
@@ -68,6 +69,7 @@ fn handlers() -> OpenApiRouter<AdminState> {
         .merge(review::routes())
         .merge(messages::routes())
         .merge(accounts::routes())
+        .merge(provider::routes())
         .merge(operations::routes())
         .merge(failures::routes())
         .merge(webhooks::routes())

@@ -78,6 +78,7 @@ pub const TABLE: &[Row] = &[
     post("/queues/{queue}/jobs/{id}/retry", Needs::Right(JobManage)),
     post("/queues/{queue}/jobs/{id}/promote", Needs::Right(JobManage)),
     post("/queues/{queue}/jobs/{id}/remove", Needs::Right(JobManage)),
+    put("/queues/{queue}/jobs/{id}/data", Needs::Right(JobManage)),
     // Orders
     post("/find", Needs::Right(Read)),
     get("/orders", Needs::Right(Read)),
@@ -106,6 +107,7 @@ pub const TABLE: &[Row] = &[
     get("/accounts", Needs::Right(Read)),
     post("/accounts/{id}/lift", Needs::Right(AccountLift)),
     post("/accounts/{id}/try-now", Needs::Right(AccountLift)),
+    get("/provider", Needs::Right(Read)),
     // Bulk work
     post("/operations/preview", Needs::Right(OperationRun)),
     post("/operations", Needs::Right(OperationRun)),

@@ -55,6 +55,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "screens/order.js",
     "screens/orders.js",
     "screens/overview.js",
+    "screens/queue-clear.js",
     "screens/queue-table.js",
     "screens/queue.js",
     "screens/review.js",

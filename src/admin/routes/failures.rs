@@ -21,7 +21,7 @@ use crate::{
 
 const TAG: &str = "Health";
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// How many groups are told when nothing is said.
 const GROUPS: usize = 20;
 
@@ -29,11 +29,11 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
     OpenApiRouter::new().routes(routes!(list_failures)).routes(routes!(get_metrics))
 }
 
-fn before(now: Timestamp, by: Duration) -> Timestamp {
+pub(super) fn before(now: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_millis(now.as_millis() - i64::try_from(by.as_millis()).unwrap_or(0))
 }
 
-fn out_of_range(parameter: &str, why: &str) -> Problem {
+pub(super) fn out_of_range(parameter: &str, why: &str) -> Problem {
     let fault = FieldError::parameter(parameter, "range", why);
     Problem::new(Kind::ValidationFailed, format!("The parameter {parameter} {why}.")).errors(vec![fault])
 }

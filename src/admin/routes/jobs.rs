@@ -1,5 +1,7 @@
 //! Jobs: found, looked at, and moved by hand.
 
+mod edit;
+
 use axum::{
     extract::{Path, State},
     response::Response,
@@ -12,7 +14,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     Data, data,
     order_views::OrderBrief,
-    queues::{JobsQuery, TAG, action_error, known, look_error, queue_error},
+    queries::JobsQuery,
+    queues::{TAG, action_error, known, look_error, queue_error},
     users::Because,
 };
 use crate::{
@@ -25,7 +28,7 @@ use crate::{
     base::timestamp::Timestamp,
     features::{
         queues::{Action, JobAction, JobFilter, Place, Queues, shown},
-        runs::{RunView, Runs},
+        runs::RunView,
     },
     platform::{
         http::{Kind, Problem, ValidJson, answer},
@@ -41,6 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(retry_job))
         .routes(routes!(promote_job))
         .routes(routes!(remove_job))
+        .merge(edit::routes())
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -205,7 +209,8 @@ pub struct JobDetail {
     pub return_value: Option<Value>,
     pub options: JobOptions,
     pub logs: Vec<String>,
-    /// Its last runs that did not complete it, oldest first.
+    /// Its last runs, oldest first, with the calls that they made. Those that did not complete it are kept
+    /// for a week.
     pub tries: Vec<RunView>,
     pub order: Option<OrderBrief>,
     pub actions: Vec<JobActionView>,
@@ -229,8 +234,8 @@ async fn get_job(
     let queues = &state.queues;
     let job = queues.job(&queue, &id).await.map_err(queue_error)?.ok_or_else(no_job)?;
     let logs = queues.logs(&queue, &id).await.map_err(queue_error)?;
-    let tries = Runs::new(state.store.clone()).of_job(&id).await?;
     let order = queues.order_of(&state.orders, &job).await.map_err(look_error)?;
+    let tries = state.desk.tries(&queue, &job, order.as_ref()).await?;
     let shown_data = shown::data(&job.data);
     Ok(data(JobDetail {
         data_text: shown_data.is_none().then(|| shown::unreadable(&job.data)),
@@ -238,7 +243,7 @@ async fn get_job(
         return_value: job.return_value.as_deref().map(shown::value),
         options: JobOptions { attempts: job.attempts, backoff: job.backoff.clone() },
         logs: logs.iter().map(|line| redact::words(line)).collect(),
-        tries: tries.into_iter().map(RunView::from).collect(),
+        tries,
         actions: queues.actions(&queue, &job, order.as_ref()).into_iter().map(Into::into).collect(),
         order: order.as_ref().map(OrderBrief::from),
         job: JobView::from(&job),
@@ -268,7 +273,7 @@ macro_rules! action {
                                             responses(
                                                 (status = 200, description = "Done", body = Data<JobNow>),
                                                 (status = 404, description = "The queue has no such job"),
-                                                (status = 409, description = "`job-state`"),
+                                                (status = 409, description = "`job-state`, `job-needed`"),
                                             ))]
         async fn $name(
             State(state): State<AdminState>,
@@ -319,6 +324,10 @@ async fn act(
         return Err(no_job());
     }
     state.queues.act(queue, action, &by).await.map_err(action_error)?;
+    now(state, queue, id).await
+}
+
+async fn now(state: &AdminState, queue: &str, id: &str) -> Result<Response, Problem> {
     let now = state.queues.job(queue, id).await.map_err(queue_error)?;
     Ok(data(JobNow { state: now.map(|job| job.state.as_str()) }))
 }

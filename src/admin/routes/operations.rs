@@ -26,9 +26,12 @@ use crate::{
         state::AdminState,
     },
     base::timestamp::Timestamp,
-    features::operations::{
-        Filter, Item, ItemResult, Kind as What, NewOperation, Operation, OperationError, Operations,
-        State as Standing, preview, service::Change,
+    features::{
+        operations::{
+            Filter, Item, ItemResult, Kind as What, NewOperation, Operation, OperationError, Operations,
+            State as Standing, preview, service::Change,
+        },
+        orders::review::Fate,
     },
     platform::http::{FieldError, Kind, Problem, ValidJson, answer},
 };
@@ -73,6 +76,9 @@ pub struct OperationBody {
     /// What merchants are told; of `merchants.notice` alone, where it is required. One line.
     #[schema(min_length = 1, max_length = 500)]
     pub notice: Option<String>,
+    /// What became of the shipments; of `review.close-shipment` alone, where it is required.
+    #[schema(inline)]
+    pub fate: Option<Fate>,
     /// Kept in the audit log, with each order.
     #[validate(nested)]
     pub reason: Reason,
@@ -88,6 +94,7 @@ impl OperationBody {
             stop_after: self.stop_after.unwrap_or(STOP_AFTER),
             force: self.force,
             notice: self.notice.clone(),
+            fate: self.fate,
         }
     }
 }
@@ -105,8 +112,20 @@ pub struct PreviewView {
     pub sample: Vec<String>,
     #[schema(value_type = String)]
     pub effect: &'static str,
-    /// It may book shipments, which are paid for.
+    /// It may book shipments, which are paid for; also when more jobs of bookings match than were looked at.
     pub costs: bool,
+    /// Of jobs of our own that run again: what those that were looked at, the first 200, would do.
+    pub effects: Vec<EffectCount>,
+    /// How many of these may book.
+    pub books: u64,
+}
+
+/// What jobs would do, in words.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EffectCount {
+    #[schema(value_type = String)]
+    pub effect: &'static str,
+    pub count: u64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -139,6 +158,9 @@ pub struct OperationView {
     pub filter: Filter,
     /// What merchants are told.
     pub notice: Option<String>,
+    /// What became of the shipments that are closed.
+    #[schema(inline)]
+    pub fate: Option<Fate>,
     /// How many were named instead of a filter.
     pub ids: usize,
 }
@@ -167,6 +189,7 @@ impl From<Operation> for OperationView {
             refusals: counts(operation.refusals),
             filter: operation.filter,
             notice: operation.notice,
+            fate: operation.fate,
         }
     }
 }
@@ -235,8 +258,10 @@ async fn preview_operation(
         capped: found.capped,
         refusals: counts(found.refusals),
         sample: found.sample,
-        effect: preview::effect(body.kind, body.force),
-        costs: body.kind.costs(),
+        effect: preview::effect(body.kind, body.force, body.fate),
+        costs: body.kind.costs() || found.books > 0 || found.unseen,
+        effects: found.effects.into_iter().map(|(effect, count)| EffectCount { effect, count }).collect(),
+        books: found.books,
     }))
 }
 

@@ -1,7 +1,7 @@
-//! The queries of lists of orders, of bulk work and of numbers.
+//! The queries of lists of jobs, of orders, of bulk work and of numbers.
 
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         },
         series::SeriesName,
     },
+    platform::queue::JobState,
 };
 
 #[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
@@ -169,4 +170,65 @@ pub struct ReviewQuery {
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<usize>,
     pub cursor: Option<String>,
+}
+
+/// A state, as queries name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StateName {
+    Waiting,
+    Active,
+    Delayed,
+    Completed,
+    Failed,
+}
+
+impl From<StateName> for JobState {
+    fn from(name: StateName) -> Self {
+        match name {
+            StateName::Waiting => Self::Waiting,
+            StateName::Active => Self::Active,
+            StateName::Delayed => Self::Delayed,
+            StateName::Completed => Self::Completed,
+            StateName::Failed => Self::Failed,
+        }
+    }
+}
+
+/// The query of a list of jobs.
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct JobsQuery {
+    /// All of them when absent.
+    pub state: Option<StateName>,
+    /// The kind of job: `create-order`.
+    pub name: Option<String>,
+    /// In the job's id or its reason, in any case.
+    pub q: Option<String>,
+    /// The id of an order.
+    pub order: Option<String>,
+    /// Finished, or else added, at this time or later.
+    #[param(value_type = Option<String>)]
+    pub from: Option<Timestamp>,
+    /// The same, before this time.
+    #[param(value_type = Option<String>)]
+    pub to: Option<Timestamp>,
+    /// How many at most; 50 when absent.
+    #[validate(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<usize>,
+    pub cursor: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct ProviderQuery {
+    /// An hour before `to` when absent.
+    #[param(value_type = Option<String>)]
+    pub from: Option<Timestamp>,
+    /// Now when absent.
+    #[param(value_type = Option<String>)]
+    pub to: Option<Timestamp>,
 }

@@ -4,22 +4,22 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use validator::Validate;
 
 use super::{Data, data, jobs, users::Because};
 use crate::{
-    admin::{session::Admin, state::AdminState},
+    admin::{rights::Right, session::Admin, state::AdminState},
     base::timestamp::Timestamp,
     features::{
+        operations,
         provider_accounts::Accounts,
-        queues::{Action, ActionError, LookError, Queues, Standing},
+        queues::{Action, ActionError, ClearAction, LookError, Queues, Standing, clear_actions},
     },
     platform::{
-        http::{Kind, Problem, ValidJson},
-        queue::{JobState, QueueError},
+        http::{FieldError, Kind, Problem, ValidJson},
+        queue::QueueError,
     },
     provider::carrier::AccountProblem,
 };
@@ -60,6 +60,43 @@ pub struct PerMinute {
     pub failed: f64,
 }
 
+/// What may be taken out of a queue as a whole, by an operation.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueActionView {
+    /// `drain`: what has not run yet; `clean`: what has ended.
+    pub name: &'static str,
+    pub right: &'static str,
+    pub allowed: bool,
+    /// Why not.
+    #[schema(value_type = Option<String>)]
+    pub why: Option<&'static str>,
+    /// What it will do.
+    pub effect: &'static str,
+    /// It should be confirmed by typing.
+    pub typed: bool,
+    /// Of the operation that does it.
+    pub kind: operations::Kind,
+    /// Which of these its filter names, separated by commas, is up to who starts it.
+    #[schema(value_type = Vec<String>)]
+    pub states: Vec<&'static str>,
+}
+
+impl From<ClearAction> for QueueActionView {
+    fn from(action: ClearAction) -> Self {
+        Self {
+            name: action.name,
+            right: Right::OperationRun.as_str(),
+            allowed: action.allowed,
+            why: action.why,
+            effect: action.effect,
+            typed: action.states.iter().any(|state| !state.is_finished()),
+            kind: operations::Kind::JobsRemove,
+            states: action.states.iter().map(|state| state.as_str()).collect(),
+        }
+    }
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QueueView {
@@ -80,6 +117,7 @@ pub struct QueueView {
     #[schema(value_type = Option<String>)]
     pub oldest_waiting_at: Option<Timestamp>,
     pub per_minute: Option<PerMinute>,
+    pub actions: Vec<QueueActionView>,
 }
 
 impl From<Standing> for QueueView {
@@ -87,6 +125,7 @@ impl From<Standing> for QueueView {
         let Standing { queue, oldest_waiting_at, paused_by, held, .. } = standing;
         let counts = queue.counts;
         Self {
+            actions: clear_actions(&queue).into_iter().map(QueueActionView::from).collect(),
             name: queue.name,
             ours: queue.ours,
             counts: CountsView {
@@ -231,6 +270,13 @@ pub(super) fn action_error(error: ActionError) -> Problem {
     match &error {
         ActionError::NoSuchJob(_) => Problem::new(Kind::NotFound, "The queue has no such job."),
         ActionError::NotIn(state) => refused("job-state").member("state", state.as_str()),
+        ActionError::Needed(_) => refused("job-needed"),
+        ActionError::Ours => refused("own-queue"),
+        ActionError::Changed => refused("job-changed"),
+        ActionError::Data(why) => {
+            let fault = FieldError::pointer("/data", "invalid", why.to_string());
+            Problem::new(Kind::ValidationFailed, format!("/data {why}.")).errors(vec![fault])
+        }
         ActionError::Paused => refused("already-paused"),
         ActionError::NotPaused => refused("not-paused"),
         ActionError::Queue(_) | ActionError::Store(_) => match error {
@@ -239,53 +285,4 @@ pub(super) fn action_error(error: ActionError) -> Problem {
             other => Problem::internal(&other),
         },
     }
-}
-
-/// A state, as queries name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum StateName {
-    Waiting,
-    Active,
-    Delayed,
-    Completed,
-    Failed,
-}
-
-impl From<StateName> for JobState {
-    fn from(name: StateName) -> Self {
-        match name {
-            StateName::Waiting => Self::Waiting,
-            StateName::Active => Self::Active,
-            StateName::Delayed => Self::Delayed,
-            StateName::Completed => Self::Completed,
-            StateName::Failed => Self::Failed,
-        }
-    }
-}
-
-/// The query of a list of jobs.
-#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query, rename_all = "camelCase")]
-pub struct JobsQuery {
-    /// All of them when absent.
-    pub state: Option<StateName>,
-    /// The kind of job: `create-order`.
-    pub name: Option<String>,
-    /// In the job's id or its reason, in any case.
-    pub q: Option<String>,
-    /// The id of an order.
-    pub order: Option<String>,
-    /// Finished, or else added, at this time or later.
-    #[param(value_type = Option<String>)]
-    pub from: Option<Timestamp>,
-    /// The same, before this time.
-    #[param(value_type = Option<String>)]
-    pub to: Option<Timestamp>,
-    /// How many at most; 50 when absent.
-    #[validate(range(min = 1, max = 200))]
-    #[param(minimum = 1, maximum = 200)]
-    pub limit: Option<usize>,
-    pub cursor: Option<String>,
 }
