@@ -10,6 +10,7 @@ mod copy;
 mod demo;
 mod doctor;
 mod import_legacy;
+mod listen;
 mod merchant;
 mod migrate;
 mod open;
@@ -17,6 +18,7 @@ mod operation;
 mod order;
 mod probe;
 mod queue;
+mod restored;
 mod review;
 mod serve;
 mod signals;
@@ -83,6 +85,8 @@ enum Command {
     Migrate,
     /// Copy all documents into another, empty database, and compare both.
     Copy(copy::Args),
+    /// Settle open orders after the database was restored from a backup, before any worker starts.
+    Restored(restored::Args),
     /// Bring the orders of the Node system, so that creates that are repeated are replays.
     ImportLegacy(import_legacy::Args),
     /// Show whether the ParcelX account is held, or lift its hold.
@@ -104,6 +108,8 @@ enum Command {
     Audit(audit::Args),
     /// Print a merchant's bearer token.
     Token(token::Args),
+    /// Post the events of a running instance to an address of this machine, as webhooks.
+    Listen(listen::Args),
     /// Print the OpenAPI document.
     Openapi {
         /// That of the admin API.
@@ -140,6 +146,9 @@ pub fn waybill() -> ExitCode {
         if let Some(Command::Config(own)) = &args.command {
             return config::run(own, args.config.as_deref());
         }
+        if let Some(Command::Listen(own)) = &args.command {
+            return Box::pin(listen::run(own)).await; // nor does this
+        }
         let config = settings(args.config.as_deref())?;
         match args.command {
             None => Box::pin(serve::all_in_one(config)).await,
@@ -151,6 +160,7 @@ pub fn waybill() -> ExitCode {
             Some(Command::Order(own)) => order::run(own, config).await,
             Some(Command::Migrate) => migrate::run(config).await,
             Some(Command::Copy(own)) => copy::run(own, &config).await,
+            Some(Command::Restored(own)) => Box::pin(restored::run(own, config)).await,
             Some(Command::ImportLegacy(own)) => Box::pin(import_legacy::run(own, config)).await,
             Some(Command::Account(own)) => account::run(own, config).await,
             Some(Command::Queue(own)) => queue::run(own, config).await,
@@ -162,7 +172,7 @@ pub fn waybill() -> ExitCode {
             Some(Command::Audit(own)) => audit::run(own, config).await,
             Some(Command::Token(own)) => token::run(&own, &config),
             Some(Command::Openapi { admin }) => openapi(admin),
-            Some(Command::Config(_)) => Ok(()), // above: it needs no settings that are right
+            Some(Command::Config(_) | Command::Listen(_)) => Ok(()), // above: they need no settings
         }
     });
     finish("waybill", result)

@@ -1,17 +1,22 @@
 //! `waybill doctor` prints the state of the installation; `waybill sweep` runs one repair pass.
 
+mod database;
+mod files;
+mod findings;
+mod unknown;
+
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::{Map, Value, json};
 
-use super::open::{open, place};
+use self::findings::Findings;
+use super::open::{is_there, open, place};
 use crate::{
     app::App,
-    features::{kyc::KycError, orders::model::Order, provider_accounts::standing},
+    features::{orders::model::Order, provider_accounts::standing},
     platform::{
         config::Config,
-        files::FilesError,
         outbox::{Dispatched, LeaseDocument},
         store::{Order as Sort, Query, Store},
     },
@@ -26,8 +31,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const COUNTED: usize = 1000;
 /// Most pages of open orders that are read.
 const PAGES: usize = 20;
-/// Keys of files that are named.
-const NAMED: usize = 3;
 
 pub(super) async fn sweep(config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
@@ -65,64 +68,22 @@ pub(super) struct Args {
 #[error("something waits for an operator")]
 pub(super) struct Attention;
 
-/// What was found, as it is printed.
-#[derive(Debug, Default)]
-struct Findings {
-    lines: Vec<String>,
-    facts: Map<String, Value>,
-    attention: Vec<String>,
-    broken: Vec<String>,
-}
-
-impl Findings {
-    fn add(&mut self, name: &str, line: String, fact: impl Into<Value>) {
-        self.lines.push(line);
-        self.facts.insert(name.to_owned(), fact.into());
-    }
-
-    fn told(mut self, json: bool) -> anyhow::Result<()> {
-        if json {
-            self.facts.insert("attention".to_owned(), self.attention.clone().into());
-            self.facts.insert("broken".to_owned(), self.broken.clone().into());
-            super::say(&Value::Object(self.facts).to_string())?;
-        } else {
-            let attention = self.attention.iter().map(|line| format!("attention  {line}"));
-            for line in self.lines.into_iter().chain(attention) {
-                super::say(&line)?;
-            }
-        }
-        if !self.broken.is_empty() {
-            bail!("{}", self.broken.join("\n"));
-        }
-        if self.attention.is_empty() { Ok(()) } else { Err(Attention.into()) }
-    }
-}
-
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
-    let app = open(config).await?;
+    is_there(&config)?;
     let mut found = Findings::default();
-    database(&app, &mut found).await?;
+    let indexes = database::look(&config, &mut found).await?;
+    let app = match open(config).await {
+        Ok(app) => app,
+        Err(error) => return found.broken_off(error, args.json),
+    };
+    database::made(&indexes, &mut found);
     orders(&app, &mut found).await?;
-    files(&app, &mut found).await;
+    files::look(&app, &mut found).await;
     let open = queues(&app, &mut found).await?;
     examine(&app, &mut found).await.context("queue")?;
+    unknown::look(&app, &mut found).await?;
     workers(&app, open, &mut found).await?;
     found.told(args.json)
-}
-
-async fn database(app: &App, found: &mut Findings) -> anyhow::Result<()> {
-    let at = place(&app.config.store.url);
-    found.add("database", format!("settings   ok\ndatabase   {at}"), at.clone());
-    app.store.ping().await.context("database")?;
-    if let Some(server) = app.store.server().await.context("database")? {
-        found.add("server", format!("server     {server}"), server);
-    }
-    if let Some(offset) = app.store.clock_offset().await.context("database")? {
-        let millis = i64::try_from(offset.as_millis()).unwrap_or(i64::MAX);
-        let line = format!("clock      the database's is {millis} ms from this machine's");
-        found.add("clockOffsetMs", line, millis);
-    }
-    Ok(())
 }
 
 async fn orders(app: &App, found: &mut Findings) -> anyhow::Result<()> {
@@ -167,48 +128,6 @@ async fn orders(app: &App, found: &mut Findings) -> anyhow::Result<()> {
     }
     found.facts.insert("accounts".to_owned(), Value::Object(accounts));
     Ok(())
-}
-
-/// What is kept for the KYC of merchants, and what of it belongs to none: nobody erases that by itself.
-async fn files(app: &App, found: &mut Findings) {
-    let strays = match app.state.kyc.strays().await {
-        Ok(strays) => strays,
-        // None are kept here.
-        Err(KycError::Files(FilesError::Unset)) => return,
-        Err(error) => {
-            let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-            found.attention.push(format!("files.url: the files cannot be looked at: {why}"));
-            return;
-        }
-    };
-    found.add("files", format!("files      {}", strays.files), strays.files);
-    found.facts.insert("strayFiles".to_owned(), strays.keys.len().into());
-    if !strays.keys.is_empty() {
-        found.attention.push(format!(
-            "{} files belong to no KYC, and nobody erases them ({}): docs/operations.md, Backups",
-            strays.keys.len(),
-            named(&strays.keys)
-        ));
-    }
-}
-
-/// The first keys that are of our making: in another somebody's name may stand.
-fn named(keys: &[String]) -> String {
-    let ours: Vec<_> = keys.iter().filter(|key| is_ours(key)).map(String::as_str).collect();
-    let first: Vec<_> = ours.iter().take(NAMED).copied().collect();
-    let more = keys.len() - first.len();
-    match (first.is_empty(), more) {
-        (false, 0) => first.join(", "),
-        (false, more) => format!("{} and {more} more", first.join(", ")),
-        (true, _) => "of names that are not ours".to_owned(),
-    }
-}
-
-fn is_ours(key: &str) -> bool {
-    let (file, number) = key.split_once('#').unwrap_or((key, ""));
-    let id = file.strip_prefix("kyc/fil_").or_else(|| file.strip_prefix("probe/")).unwrap_or_default();
-    let hex = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
-    hex && number.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Gives how many jobs are not finished.

@@ -68,7 +68,7 @@ pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> 
 }
 
 /// The provider account to look up shipments with, and the database.
-async fn open(config: Config) -> anyhow::Result<(Account, App)> {
+pub(super) async fn open(config: Config) -> anyhow::Result<(Account, App)> {
     super::open::is_there(&config)?;
     let (env, account) = match config.provider(Role::Worker).or_else(|_| config.provider(Role::AllInOne))? {
         Provider::Live(account) => (ProviderEnv::Live, account),
