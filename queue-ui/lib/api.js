@@ -102,6 +102,7 @@ export const api = {
   jobs: (queue, values, signal) => list(`/queues/${id(queue)}/jobs`, values, signal),
   job: (queue, job, signal) => get(`/queues/${id(queue)}/jobs/${id(job)}`, undefined, signal),
   jobAction: (queue, job, name, body) => post(`/queues/${id(queue)}/jobs/${id(job)}/${name}`, body),
+  jobData: (queue, job, body) => send("PUT", `/queues/${id(queue)}/jobs/${id(job)}/data`, body),
 
   /** By POST, because what people type may be a phone number. */
   async find(body) {
@@ -133,6 +134,7 @@ export const api = {
 
   failures: (values, signal) => list("/failures", values, signal),
   metrics: (values, signal) => get("/metrics", values, signal),
+  provider: (values, signal) => get("/provider", values, signal),
   workers: (signal) => list("/workers", undefined, signal),
   kycList: (values, signal) => list("/kyc", values, signal),
   kyc: (merchant, signal) => get(`/kyc/${id(merchant)}`, undefined, signal),

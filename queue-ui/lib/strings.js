@@ -69,13 +69,18 @@ export const refusal = {
     "booked-after-all": "Its call was answered after all: it is booked",
   "nothing-to-cancel": "No shipment of it waits for a person",
     "several-shipments": "Several shipments wait: name one",
+  "no-such-job": "The queue has no such job any more", "job-state": "It is in another state by now",
+  "open-job": "It stands for an order that is open", "job-needed": "Another job, or a scheduler, needs it",
 };
 
 export const operationKind = {
   "review.rebook": "Book again", "review.adopt-found": "Adopt what ParcelX has", "review.fail": "Fail orders",
+  "review.cancel-shipment": "Cancel shipments again", "review.close-shipment": "Close shipments",
   "orders.resend": "Send failed orders again", "jobs.retry": "Retry jobs", "jobs.promote": "Run jobs now",
   "jobs.remove": "Remove jobs", "merchants.notice": "Notice to merchants",
 };
+/** What became of shipments that are closed. */
+export const fate = { cancelled: "They are cancelled", live: "They travel" };
 export const operationState = {
   waiting: "Waiting", running: "Running", paused: "Paused", done: "Done", cancelled: "Cancelled",
     stopped: "Stopped",
@@ -139,6 +144,9 @@ export const action = {
   "retry": { label: "Retry", done: "Waits again." },
   "promote": { label: "Run now", done: "Due now." },
   "remove": { label: "Remove", done: "Removed.", danger: true },
+  "edit": { label: "Edit data", done: "Changed." },
+  "drain": { label: "Drain", done: "Started.", danger: true },
+  "clean": { label: "Clean", done: "Started.", danger: true },
 };
 export const actionLabel = (name) => action[name]?.label ?? name;
 
@@ -153,6 +161,10 @@ export const of = { booking: "Booking", cancellation: "Cancellation" };
 export const metricName = {
   throughput: "Throughput", failures: "Failures", latency: "Latency", depth: "Queue depth",
   verdicts: "What ParcelX answered",
+};
+/** What ParcelX is asked. */
+export const providerOperation = {
+  create_order: "Book", track_order: "Look up", cancel_order: "Cancel", label: "Label",
 };
 export const seriesName = {
   completed: "completed", failed: "failed", retried: "tried again", p50: "p50", p95: "p95", p99: "p99",

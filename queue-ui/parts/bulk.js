@@ -9,7 +9,9 @@ import { Loading, Note, ProblemNote } from "./basics.js";
 import { dialog, Field, ReasonField } from "./dialog.js";
 import { toast } from "./toast.js";
 
-const RISKY = new Set(["review.fail", "jobs.remove"]);
+const RISKY = new Set(["review.fail", "review.close-shipment", "jobs.remove"]);
+/** This one must be told what became of the shipments before it can say what it would do. */
+const asksFate = (kind) => kind === "review.close-shipment";
 
 function Sample({ rows }) {
   if (!rows?.length) return null;
@@ -17,6 +19,18 @@ function Sample({ rows }) {
     <span class="mono nowrap">${shown(row.orderNumber ?? row.clientOrderId ?? row.id ?? row)}</span>
     <span class="sub">${shown(row.review ? words.reviewName(row.review.reason) : row.reason ?? row.syncReason
       ?? row.state ?? "")}</span></li>`)}</ul>`;
+}
+
+const looked = (effects) => (effects ?? []).reduce((sum, entry) => sum + entry.count, 0);
+
+/** What jobs would do, of those that were looked at. */
+function Effects({ effects, matches }) {
+  if (!effects?.length) return null;
+  const some = looked(effects) < matches;
+  return html`<${Note} tone="mute">When they run, as their orders stand${some
+    && html` (the first ${count(looked(effects))})`}:
+    <ul>${effects.map((entry) => html`<li key=${entry.effect}>${count(entry.count)} · ${shown(entry.effect)}
+      </li>`)}</ul><//>`;
 }
 
 /** Refusals by code come as a list or as an object. */
@@ -36,7 +50,8 @@ function Refusals({ refusals }) {
 function Bulk({ close, kind, filter, ids }) {
   const jobs = kind.startsWith("jobs.");
   const thing = jobs ? "job" : "order";
-  const [form, setForm] = useState({ reason: "", rate: jobs ? 600 : 30, stop: 5, force: false, typed: "" });
+  const [form, setForm] = useState({ reason: "", rate: jobs ? 600 : 30, stop: 5, force: false, fate: "",
+    typed: "" });
   const [preview, setPreview] = useState({ data: null, error: null });
   const key = useRef(null);
   key.current ??= Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join("-");
@@ -46,21 +61,24 @@ function Bulk({ close, kind, filter, ids }) {
   const body = () => ({
     kind, ...(filter && { filter }), ...(ids && { ids }), ratePerMinute: Number(form.rate),
       stopAfter: Number(form.stop),
-    ...(form.force && { force: true }),
+    ...(form.force && { force: true }), ...(form.fate && { fate: form.fate }),
   });
+  const told = !asksFate(kind) || form.fate;
   useEffect(() => {
+    if (!told) return undefined;
     let ended = false;
     setPreview({ data: null, error: null });
     api.preview({ ...body(), reason: "Preview" }).then(
       (data) => ended || setPreview({ data, error: null }), (problem) => ended
         || setPreview({ data: null, error: problem }));
     return () => (ended = true);
-  }, [form.force]);
+  }, [form.force, form.fate]);
 
   const { data } = preview;
   const typed = data && (data.costs || RISKY.has(kind)) ? String(data.matches) : null;
   const rate = Number(form.rate);
-  const fine = data?.matches > 0 && form.reason.trim() && rate >= 1 && Number(form.stop) >= 1
+  const some = data?.matches > 0 || data?.capped;
+  const fine = some && form.reason.trim() && rate >= 1 && Number(form.stop) >= 1
     && (!typed || form.typed.trim() === typed);
   const submit = async (event) => {
     event.preventDefault();
@@ -82,14 +100,19 @@ function Bulk({ close, kind, filter, ids }) {
   return html`<form class="dialog" onSubmit=${submit} novalidate>
     <h2 id="dialog-title">${words.operationKind[kind] ?? kind}${data
       ? `: ${plural(data.matches, thing, undefined, data.capped)}` : ""}</h2>
-    ${!data && !preview.error && html`<${Loading} lines=${3} />`}
+    ${asksFate(kind) && html`<fieldset class="field"><legend class="label">What became of them</legend>
+      ${Object.entries(words.fate).map(([value, label]) => html`<label class="row" key=${value}>
+      <input type="radio" name="fate" checked=${form.fate === value}
+        onChange=${() => set({ fate: value })} />
+      <span>${label}</span></label>`)}</fieldset>`}
+    ${told && !data && !preview.error && html`<${Loading} lines=${3} />`}
     <${ProblemNote} error=${preview.error} />
     ${data && html`<div class="effect">${shown(data.effect)}</div>
-      ${data.matches === 0 && html`<${Note} tone="mute">Nothing matches now. Others may have been quicker.
-        <//>`}
+      ${!some && html`<${Note} tone="mute">Nothing matches now. Others may have been quicker.<//>`}
       ${data.costs && data.matches > 0
-        && html`<${Note} tone="wait">This may book ${plural(data.matches, "shipment")}, which
-        ParcelX bills.<//>`}
+        && html`<${Note} tone="wait">This may book ${data.books && looked(data.effects) < data.matches
+          ? "at least " : ""}${plural(data.books || data.matches, "shipment")}, which ParcelX bills.<//>`}
+      <${Effects} effects=${data.effects} matches=${data.matches} />
       <${Refusals} refusals=${data.refusals} />
       <${Sample} rows=${data.sample} />
       ${data.matches > (data.sample?.length ?? 0) && data.sample?.length > 0 && html`

@@ -89,6 +89,7 @@ function Numbers({ operation: o }) {
         && html`<span class="soft">about ${duration((left / o.ratePerMinute) * 60_000)} left</span>`}</div>
     <${Progress} operation=${o} tall />
     <${Facts} items=${[o.notice && ["Notice", html`<${Data} value=${o.notice} />`],
+      o.fate && ["What became of them", words.fate[o.fate] ?? o.fate],
       ["Started by", o.actor], ["Reason", o.reason],
       ["Started", html`<${At} value=${o.startedAt ?? o.createdAt} />`],
       o.endedAt && ["Ended", html`<${At} value=${o.endedAt} />`], ran !== null

@@ -14,6 +14,7 @@ import { Filters, only } from "../parts/filters.js";
 import { personal } from "../parts/lens.js";
 import { covered, List, useSelection } from "../parts/table.js";
 import { toast } from "../parts/toast.js";
+import { Clear } from "./queue-clear.js";
 import { QueueState, STATES } from "./queue-table.js";
 import { shortQueue } from "../parts/shell.js";
 
@@ -62,12 +63,13 @@ function Bulk({ state, name, used, selection, rows, total }) {
   const kinds = BULK[state];
   if (!kinds || !rows.length) return null;
   const all = selection.all || selection.size === 0;
-  // Bulk work knows the queue, the state and the jobs' name; what is searched further must be chosen by row.
-  const searched = Object.keys(used).some((key) => key !== "name");
+  // Bulk work knows the queue, the state, the jobs' name and their times; what is searched further must be
+  // chosen by row.
+  const searched = Object.keys(used).some((key) => !["name", "from", "to"].includes(key));
   const narrowed = Object.keys(used).length > 0;
   const run = (kind) => bulk({
-    kind, filter: { queue: name, state, ...(used.name && { name: used.name }) },
-      ...(!all && { ids: [...selection.keys] }),
+    kind, ...(all ? { filter: { queue: name, state, name: used.name, from: used.from, before: used.to } }
+      : { filter: { queue: name, state }, ids: [...selection.keys] }),
   });
   if (all && searched) {
     return html`<div class="selection" role="region" aria-label="Bulk actions"><span>
@@ -133,7 +135,8 @@ export function Queue({ name }) {
   }
   return html`<${Head} crumbs=${html`<${Link} href=${to()}>Queues<//>`} title=${plain(name)}
       tools=${q && html`<${QueueState} queue=${q} />
-        <${Switch} queue=${q} reload=${() => (queue.reload(), list.reload())} />`} />
+        <${Switch} queue=${q} reload=${() => (queue.reload(), list.reload())} />
+        <${Clear} queue=${q} />`} />
     ${queue.error && html`<${Stale} of=${queue} />`}
     ${q?.paused && html`<${Note} tone="wait" icon="pause"><strong>Paused</strong>
       ${q.pausedBy ? html` by <${Data} value=${q.pausedBy.actor} />

@@ -37,9 +37,12 @@ const columns = [
 
 const LABELS = {
   "review.adopt-found": "Adopt what ParcelX has…", "review.rebook": "Book again…", "review.fail": "Fail…",
+  "review.cancel-shipment": "Cancel again…", "review.close-shipment": "Close…",
 };
+const RISKY = new Set(["review.fail", "review.close-shipment"]);
 /** What fits a reason, the likeliest first: what is booked is not booked again. */
-const kinds = (code) => {
+const kinds = (code, shipments) => {
+  if (shipments) return ["review.cancel-shipment", "review.close-shipment"];
   if (code === "booked-awb-unknown") return ["review.adopt-found", "review.fail"];
   return ["review.rebook", "review.adopt-found", "review.fail"];
 };
@@ -47,17 +50,17 @@ const kinds = (code) => {
 function Bulk({ selection, rows, matching, capped, filters }) {
   const all = selection.all || selection.size === 0;
   if (!matching) return null;
-  if (all && filters.of === "cancellation") {
-    return html`<div class="selection" role="region" aria-label="Bulk actions"><span>Cancellations are settled
-      one by one, on the page of each order.</span></div>`;
-  }
+  // Shipments are cancelled again and closed; what waits with its booking is booked, adopted or failed.
+  const chosen = rows.filter((row) => selection.keys.has(row.id));
+  const shipments = filters.of === "cancellation" || (!filters.of && filters.code?.startsWith("cancel-"))
+    || (!all && chosen.length > 0 && chosen.every((row) => row.review?.of === "cancellation"));
   const run = (kind) => bulk({ kind, ...(all ? { filter: filters } : { ids: [...selection.keys] }) });
   return html`<div class="selection" role="region" aria-label="Bulk actions">
     <span>${all ? html`All <strong>${count(matching, capped)}</strong> that match`
       : html`<strong>${count(selection.size)}</strong> chosen`}</span>
-    ${kinds(filters.code).map((kind, n) =>
+    ${kinds(filters.code, shipments).map((kind, n) =>
       html`<${ActButton} key=${kind} right="operation.run" label=${LABELS[kind]} primary=${n === 0}
-      danger=${kind === "review.fail"} onClick=${() => run(kind)} />`)}
+      danger=${RISKY.has(kind)} onClick=${() => run(kind)} />`)}
     ${!all && html`<button class="btn quiet" onClick=${() => selection.everything(rows.map((row) => row.id))}>
       All ${count(matching, capped)} that match</button>
       <button class="btn quiet" onClick=${selection.clear}>None</button>`}</div>`;

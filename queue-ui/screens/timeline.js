@@ -14,6 +14,7 @@ const KINDS = { all: "All", call: "Calls", step: "Steps", audit: "People", job: 
 function Meta({ entry }) {
   const parts = [];
   if (entry.actor) parts.push(html`by <${Data} value=${entry.actor} />`);
+  if (entry.version) parts.push(html`version <${Data} value=${entry.version} />`);
   if (entry.attempt !== undefined && entry.attempt !== null) parts.push(`try ${entry.attempt}`);
   if (entry.statusCode) parts.push(`HTTP ${entry.statusCode}`);
   if (entry.durationMs !== undefined && entry.durationMs !== null) parts.push(duration(entry.durationMs));
