@@ -11,12 +11,15 @@ import { code } from "./totp.mjs";
 const QUEUE = "/q/parcelx-orders-queue";
 const REFUSAL = "Pincode 781071 is not serviceable by any courier";
 const NEW_PASSWORD = "another battery, correct horse";
+/** An accepted cancel is soon waited for in vain, and its call has had its time after seconds. */
+const QUICK = { ...HASTY, WAYBILL_PARCELX__CONFIRM_CANCEL: "100ms,200ms", WAYBILL_PARCELX__TIMEOUT: "2s",
+  WAYBILL_PARCELX__SEND_WITHIN: "2s", WAYBILL_PARCELX__SETTLE_WITHIN: "500ms" };
 
 describe("many at once, and people", () => {
-  let program, browser, story, page, failed, waiting;
+  let program, browser, story, page, failed, waiting, unconfirmed;
 
   before(async () => {
-    program = await startProgram(HASTY);
+    program = await startProgram(QUICK);
     await makeUsers(program);
     await program.run(["admin", "add", "kiran", "--role", "viewer", "--reason", "joins the desk"],
       `${PASSWORD}\n`);
@@ -30,6 +33,17 @@ describe("many at once, and people", () => {
     waiting = await story.orders(2);
     for (const order of waiting) await story.reaches(order, "retrying");
     await story.doubtful(3);
+    await story.faults({ cancelEffect: "never" });
+    unconfirmed = await story.orders(2);
+    for (const order of unconfirmed) {
+      await story.reaches(order, "success");
+      await story.cancel(order);
+    }
+    const state = async (order) => (await story.look(order)).cancellation.state;
+    for (const order of unconfirmed) {
+      await until("a person to have its cancellation", async () => (await state(order)) === "review");
+    }
+    await story.asAtTheStart();
     browser = await startBrowser(program.url);
     page = await openAs(await browser.context(), program.url, "admin");
   });
@@ -42,9 +56,10 @@ describe("many at once, and people", () => {
 
   const badge = (words) => page.locator(".page-head .badge", { hasText: words }).waitFor();
   /** Starts bulk work by its button, and is then on its page. */
-  const start = async (button, { effect, typed, pace, reason }) => {
+  const start = async (button, { effect, typed, pace, choice, reason }) => {
     await button.click();
     const box = dialog(page);
+    if (choice) await box.getByLabel(choice).check();
     await box.locator(".effect", { hasText: effect }).waitFor();
     assert.equal(await box.getByLabel(/^Type /).count(), typed ? 1 : 0);
     if (typed) await box.getByText(`Type ${typed} to start`).waitFor();
@@ -107,6 +122,27 @@ describe("many at once, and people", () => {
     for (const order of failed) await story.reaches(order, "success");
     await page.locator("tbody a", { hasText: failed[0].id }).click();
     await badge("Booked");
+  });
+
+  test("shipments whose cancel never showed are closed as they ended", async () => {
+    // Not while a call of it may be under way.
+    const closable = (order) => page.evaluate(async (id) => {
+      const { data } = await (await fetch(`/admin/api/orders/${id}`)).json();
+      return data.actions.find(({ name }) => name === "close-shipment").allowed;
+    }, order.id);
+    for (const order of unconfirmed) await until("its calls to be over", () => closable(order));
+    await go(page, "/review?code=cancel-unconfirmed");
+    await page.getByRole("region", { name: "Bulk actions" }).getByText("All 2 that match").waitFor();
+    assert.equal(await bar("Book again…").count(), 0, "it is not about bookings");
+    await bar("Cancel again…").waitFor();
+    await start(bar("Close…"), {
+      effect: "written down as live", typed: 2, choice: "They travel", reason: "the courier has them",
+    });
+    await ended(2);
+    await page.locator(".facts", { hasText: "They travel" }).waitFor();
+    for (const order of unconfirmed) {
+      assert.equal((await story.look(order)).cancellation.state, "refused");
+    }
   });
 
   test("an operation is paused, goes on, and stops where one says so", async () => {

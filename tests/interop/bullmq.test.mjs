@@ -171,6 +171,37 @@ for (const [version, bullmq] of Object.entries(versions)) {
       assert.equal((await queue.getJob("ours")) ?? null, null);
     });
 
+    test("data that is changed here is what is read and run there", async (t) => {
+      const { name, queue, worker } = stage(t, bullmq);
+      const job = await queue.add("create-order", { old: true }, { delay: 3_600_000, priority: 3 });
+      const text = JSON.stringify(DATA, null, 2);
+      assert.equal(await port.of("setData", name, job.id, { text }), "done");
+      assert.equal(await redis.raw.hget(`bull:${name}:${job.id}`, "data"), text);
+      const read = await queue.getJob(job.id);
+      assert.deepEqual([read.data, read.opts.priority, await read.getState()], [DATA, 3, "delayed"]);
+      const ran = new Promise((resolve) => worker(async ({ data }) => resolve(data)));
+      await read.promote();
+      assert.deepEqual(await ran, DATA);
+      await eventually(async () => (await read.getState()) === "completed");
+      assert.equal(await port.of("setData", name, "nobody", { text }), "missing");
+    });
+
+    test("what a scheduler or a flow stands on stays, whoever asks for it to go", async (t) => {
+      const { name, queue } = stage(t, bullmq);
+      const next = await queue.upsertJobScheduler("nightly", { every: 3_600_000 });
+      assert.match(await port.of("remove", name, next.id), /scheduler/);
+      await queue.removeJobScheduler("nightly");
+      const flow = new bullmq.FlowProducer({ connection: redis.connection });
+      t.after(() => flow.close());
+      const children = [{ name: "child", queueName: name, data: {} }];
+      const tree = await flow.add({ name: "parent", queueName: `${name}-parents`, data: {}, children });
+      const [{ job: child }] = tree.children;
+      assert.match(await port.of("remove", name, child.id), /waits for this one/);
+      assert.equal(await child.getState(), "waiting");
+      assert.equal(await tree.job.getState(), "waiting-children");
+      assert.equal(await port.of("remove", name, tree.job.id), "missing", "it is in another queue");
+    });
+
     test("workers of both sides share a queue, and each job runs once", async (t) => {
       const { name, queue, worker } = stage(t, bullmq);
       const ran = [];

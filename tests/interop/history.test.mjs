@@ -73,6 +73,7 @@ function throughBullmq(name) {
       (await of(id)).retry("failed", { resetAttemptsMade: true, resetAttemptsStarted: true }),
     remove: async (id) => (await of(id)).remove(),
     log: async (id) => (await of(id)).log(`line of ${id}`),
+    edit: async (id) => (await of(id)).updateData({ edited: id }),
     pause: () => queue.pause(),
     resume: () => queue.resume(),
   };
@@ -101,13 +102,14 @@ function throughUs(name) {
     retry: (id) => port.of("retry", name, id),
     remove: (id) => port.of("remove", name, id),
     log: (id) => port.of("log", name, id, { line: `line of ${id}` }),
+    edit: (id) => port.of("setData", name, id, { text: JSON.stringify({ edited: id }) }),
     pause: () => port.of("pause", name),
     resume: () => port.of("resume", name),
   };
 }
 
 const KINDS = ["add", "add", "claim", "claim", "claim", "complete", "fail", "tryAgain", "putOff", "giveBack"];
-KINDS.push("promote", "retry", "remove", "log", "again", "pause", "resume", "resume");
+KINDS.push("promote", "retry", "remove", "log", "edit", "again", "pause", "resume", "resume");
 
 /** A history that is possible: as a list of operations, made on the way with a small model of the queue. */
 async function play(seed, side) {
@@ -150,6 +152,10 @@ async function play(seed, side) {
       const id = some(["waiting", "delayed", "completed", "failed"][next(4)]);
       if (id) await side.remove(id);
       states.delete(id);
+    } else if (what === "edit") {
+      // Ours leaves those alone that run.
+      const id = some(["waiting", "delayed", "completed", "failed"][next(4)]);
+      if (id) await side.edit(id);
     } else if (what === "log" || what === "again") {
       const id = some(["waiting", "active", "delayed", "failed"][next(4)]);
       if (id) await (what === "log" ? side.log(id) : side.add(id, 0));

@@ -72,6 +72,8 @@ fn managed(what: Managed) -> Value {
         Managed::Done => json!("done"),
         Managed::Missing => json!("missing"),
         Managed::NotIn(state) => json!(state.as_str()),
+        Managed::Needed(why) => json!(why),
+        Managed::Changed => json!("changed"),
     }
 }
 
@@ -110,6 +112,7 @@ impl Port {
             "retry" => managed(manage.retry(queue, id).await?),
             "promote" => managed(manage.promote(queue, id).await?),
             "remove" => managed(manage.remove(queue, id).await?),
+            "setData" => managed(manage.set_data(queue, id, text(&order, "text"), None).await?),
             "log" => managed(manage.log(queue, id, text(&order, "line")).await?),
             "get" => inspect.get(queue, id).await?.as_ref().map(seen).unwrap_or_default(),
             "counts" => {

@@ -59,7 +59,7 @@ async fn called_off(app: &TestApp, ids: &[String]) {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is always made on the spot")]
-fn body(kind: &str, more: Value) -> Value {
+pub(super) fn body(kind: &str, more: Value) -> Value {
     let mut body = json!({ "kind": kind, "reason": "the outage is over", "ratePerMinute": 6000 });
     for (key, value) in more.as_object().unwrap() {
         body[key] = value.clone();
@@ -67,13 +67,13 @@ fn body(kind: &str, more: Value) -> Value {
     body
 }
 
-async fn preview(admin: &Browser, body: &Value) -> Value {
+pub(super) async fn preview(admin: &Browser, body: &Value) -> Value {
     let answer = admin.post("/operations/preview", body).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     answer.json()["data"].clone()
 }
 
-async fn start(admin: &Browser, body: &Value) -> String {
+pub(super) async fn start(admin: &Browser, body: &Value) -> String {
     let answer = admin.post("/operations", body).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
     let started = answer.json()["data"].clone();
@@ -81,7 +81,7 @@ async fn start(admin: &Browser, body: &Value) -> String {
     started["id"].as_str().unwrap().to_owned()
 }
 
-async fn shown(admin: &Browser, id: &str) -> Value {
+pub(super) async fn shown(admin: &Browser, id: &str) -> Value {
     admin.get(&format!("/operations/{id}")).await.json()["data"].clone()
 }
 
@@ -92,7 +92,7 @@ async fn change(admin: &Browser, id: &str, what: &str) -> Value {
 }
 
 /// Every result, over all pages.
-async fn items(admin: &Browser, id: &str, filter: &str) -> Vec<Value> {
+pub(super) async fn items(admin: &Browser, id: &str, filter: &str) -> Vec<Value> {
     let (mut all, mut next) = (Vec::new(), String::new());
     loop {
         let page = admin.get(&format!("/operations/{id}/items?limit=30{filter}{next}")).await.json();

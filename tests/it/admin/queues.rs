@@ -187,7 +187,7 @@ async fn a_job_shows_what_it_carries_without_personal_data_and_what_each_action_
         let all = job["actions"].as_array().unwrap().iter().filter(|action| action["allowed"] == true);
         all.map(|action| action["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(allowed(&other), ["retry", "remove"]);
+    assert_eq!(allowed(&other), ["retry", "remove", "edit"]);
 
     let path = format!("/queues/{QUEUE}/jobs/create-order-{id}-1");
     let job = viewer.get(&path).await.json()["data"].clone();

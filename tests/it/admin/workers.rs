@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use waybill::{
     admin::rights::Role,
-    features::workers::{WorkedQueue, Workers},
+    features::workers::{AtWork, WorkedQueue, Workers},
 };
 
 use super::people::Browser;
@@ -45,7 +45,8 @@ async fn a_worker_is_shown_while_it_runs() {
 async fn one_that_vanished_is_said_to_have() {
     let app = TestApp::start().await;
     let workers = Workers::new(app.app.store.clone(), app.clock.clone());
-    let hand = |in_hand| vec![WorkedQueue { name: "q".to_owned(), concurrency: 5, in_hand }];
+    let queue = |in_hand| WorkedQueue { name: "q".to_owned(), concurrency: 5, in_hand };
+    let hand = |in_hand| AtWork { queues: vec![queue(in_hand)], breaker: None };
     let viewer = app.admin(Role::Viewer).await;
     workers.seen("one", hand(0)).await.unwrap();
     app.advance(Duration::from_secs(10));

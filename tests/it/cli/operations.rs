@@ -73,6 +73,7 @@ async fn another_worker_goes_on_after_kill_9_and_acts_on_each_order_once() {
         stop_after: 5,
         force: false,
         notice: None,
+        fate: None,
     };
     let id = operations.start(&wanted, None, &by).await.unwrap().id;
 

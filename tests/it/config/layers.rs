@@ -78,6 +78,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("worker.drain", "44s", "44s"),
     ("worker.bind", "127.0.0.1:9100", "127.0.0.1:9100"),
     ("webhooks.allow_private", "no", "No"),
+    ("webhooks.source_addresses", "203.0.113.7,2001:db8::/48", "2001:db8::/48"),
     ("log.level", "warn,waybill=debug", "warn,waybill=debug"),
     ("log.format", "pretty", "Pretty"),
 ];

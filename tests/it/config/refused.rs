@@ -72,7 +72,7 @@ fn all_problems_are_told_at_once_each_with_its_key_and_how_to_mend_it() {
 
 #[test]
 fn values_that_cannot_work_are_refused() {
-    let cases: [(&str, &str, &str); 23] = [
+    let cases: [(&str, &str, &str); 24] = [
         ("WAYBILL_STORE__URL", "postgres://c4n4ry@host/db", "store.url"),
         ("WAYBILL_STORE__URL", "sqlite:", "store.url"),
         ("WAYBILL_QUEUE__URL", "data/queue.db", "queue.url"),
@@ -95,6 +95,7 @@ fn values_that_cannot_work_are_refused() {
         ("WAYBILL_HTTP__BIND", "", "http.bind"),
         ("WAYBILL_HTTP__TIMEOUT", "0s", "http.timeout"),
         ("WAYBILL_LOG__FORMAT", "xml", "log.format"),
+        ("WAYBILL_WEBHOOKS__SOURCE_ADDRESSES", "hooks.c4n4ry.example", "webhooks.source_addresses"),
         ("WAYBILL_LOG__LEVEL", "", "log.level"),
     ];
     for (name, value, key) in cases {

@@ -1,5 +1,10 @@
-//! Events that do not read as such: put aside, so that those behind them go on, and driven again by an
-//! operator.
+//! Events that do not read as such, or that nothing can be made of: put aside, so that those behind them go
+//! on, and driven again by an operator. That somebody else is faster is no such reason.
+
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use bson::doc;
 use http::{Method, StatusCode};
@@ -7,7 +12,12 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use waybill::{
     admin::rights::Role,
-    features::events::{Event, Events, reader::Place},
+    features::events::{
+        Event, Events,
+        failures::{EventFailure, EventFailures},
+        reader::{PASSES, Place, Reader, TRIES, Writes},
+    },
+    platform::store::{Batch, Store, StoreError},
 };
 
 use super::booked;
@@ -132,7 +142,7 @@ async fn one_whose_event_is_gone_says_so_until_it_goes_itself() {
     put(&app, None, ("events", &event.id), "type", &json!(7)).await;
     app.worker.run_webhooks().await.unwrap();
     let because = json!({ "reason": "let it be" });
-    let day = std::time::Duration::from_secs(24 * 3600);
+    let day = Duration::from_secs(24 * 3600);
     app.advance(day * 7 + day / 24);
     app.worker.publisher().pass().await.unwrap();
     let operator = app.admin(Role::Operator).await;
@@ -141,4 +151,135 @@ async fn one_whose_event_is_gone_says_so_until_it_goes_itself() {
     app.advance(day * 23);
     app.worker.publisher().pass().await.unwrap();
     assert_eq!(failures(&app.admin(Role::Operator).await).await, Vec::<Value>::new());
+}
+
+/// The consumer of the tests below.
+const NAME: &str = "tests";
+
+/// What stands in the way of what a consumer writes.
+enum Way {
+    Nothing,
+    /// Somebody who moves the place before each commit.
+    Faster,
+    /// Somebody who has each time another of what may be there once.
+    Moving,
+    /// Something that may be there once, and stays.
+    Taken,
+}
+
+struct Making {
+    store: Store,
+    way: Way,
+    tries: AtomicI64,
+}
+
+impl Making {
+    fn tries(&self) -> i64 {
+        self.tries.load(Ordering::Relaxed)
+    }
+}
+
+impl Writes<()> for Making {
+    async fn add(&self, batch: Batch, _: &[()]) -> Result<Batch, StoreError> {
+        let n = self.tries.fetch_add(1, Ordering::Relaxed);
+        let other = match self.way {
+            Way::Nothing => return Ok(batch),
+            Way::Faster => {
+                let place = self.store.get::<Place>(NAME).await?.unwrap();
+                assert!(self.store.replace(&place).await?);
+                return Ok(batch);
+            }
+            Way::Moving => n,
+            Way::Taken => 0,
+        };
+        // Another event of the same step.
+        let known = Events::new(self.store.clone()).after(0, 1).await?.remove(0);
+        Ok(batch.insert(&Event { id: format!("evt_other{other}"), seq: -1, ..known }))
+    }
+}
+
+/// One pass of a consumer, and how many events it has handled.
+async fn pass(reader: &mut Reader, limit: usize, making: &Making) -> Result<Option<usize>, StoreError> {
+    let passed: Result<usize, StoreError> = async {
+        for _ in 0..TRIES {
+            let events = reader.next(limit).await?;
+            let Some(last) = events.last() else { return Ok(0) };
+            if reader.pass(last.seq, &mut vec![()], making).await? {
+                return Ok(events.len());
+            }
+        }
+        Err(StoreError::Contended)
+    }
+    .await;
+    reader.judged(passed).await
+}
+
+/// Handles what is left, with nothing in the way, and tells how many that were.
+async fn rest(reader: &mut Reader, making: &mut Making) -> usize {
+    making.way = Way::Nothing;
+    let mut handled = 0;
+    loop {
+        match pass(reader, 100, making).await.unwrap() {
+            Some(0) => return handled,
+            Some(n) => handled += n,
+            None => panic!("nothing is in the way"),
+        }
+    }
+}
+
+async fn put_aside(app: &TestApp) -> Vec<EventFailure> {
+    let failures = EventFailures::new(app.app.store.clone(), app.clock.clone());
+    failures.list(None, 10).await.unwrap().docs
+}
+
+/// A booked order, its events, and a consumer of them.
+async fn consumer(app: &TestApp) -> (Vec<Event>, Reader, Making) {
+    booked(app, &app.merchant("shop"), "A-1").await;
+    let store = app.app.store.clone();
+    let all = Events::new(store.clone()).after(0, 100).await.unwrap();
+    let reader = Reader::new(store.clone(), app.clock.clone(), NAME);
+    (all, reader, Making { store, way: Way::Nothing, tries: AtomicI64::new(0) })
+}
+
+#[tokio::test]
+async fn one_that_others_come_before_is_tried_until_it_gets_through() {
+    let app = TestApp::start().await;
+    let (all, mut reader, mut making) = consumer(&app).await;
+    assert!(all.len() > 1, "{all:?}");
+    for way in [Way::Faster, Way::Moving] {
+        making.way = way;
+        for n in 0..3 * PASSES {
+            let before = making.tries();
+            assert_eq!(pass(&mut reader, 100, &making).await.unwrap(), None, "{n}");
+            let tries = making.tries();
+            assert!(tries > before, "{n}: it is tried after each rest");
+            // And not before.
+            assert_eq!(pass(&mut reader, 100, &making).await.unwrap(), Some(0), "{n}");
+            assert_eq!(making.tries(), tries, "{n}");
+            app.advance(Duration::from_secs(5));
+        }
+    }
+    let failed = put_aside(&app).await;
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(rest(&mut reader, &mut making).await, all.len());
+    let place = making.store.get::<Place>(NAME).await.unwrap().unwrap();
+    assert_eq!(place.seq, all.last().unwrap().seq);
+}
+
+/// Else it would hold up those behind it for ever: nobody is at work there who could end.
+#[tokio::test]
+async fn one_whose_writes_break_the_same_index_each_time_is_put_aside() {
+    let app = TestApp::start().await;
+    let (all, mut reader, mut making) = consumer(&app).await;
+    making.way = Way::Taken;
+    for n in 1..PASSES {
+        let failed = pass(&mut reader, 1, &making).await;
+        assert!(matches!(failed, Err(StoreError::Conflict { .. })), "{n}: {failed:?}");
+    }
+    assert_eq!(pass(&mut reader, 1, &making).await.unwrap(), None);
+    let failed = put_aside(&app).await;
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!((&failed[0].event, failed[0].tries), (&all[0].id, PASSES));
+    assert!(failed[0].why.contains("subject_no"), "{failed:?}");
+    assert_eq!(rest(&mut reader, &mut making).await, all.len() - 1);
 }

@@ -28,6 +28,8 @@ pub(super) async fn events(app: &TestApp, came: &mut Came) {
 
 pub(super) async fn webhooks(app: &TestApp, came: &mut Came) {
     let (shop, receiver) = (app.merchant("u2"), Receiver::start().await);
+    let sources = "/v1/webhook-source-addresses";
+    note(came, "get", sources, &shop.get(sources).await);
     let all = "/v1/webhook-endpoints";
     let body = json!({ "url": receiver.url, "eventTypes": ["order.status_changed"],
         "description": "The shop's server" });

@@ -433,7 +433,8 @@ async fn only_the_calls_of_the_probes_own_job_count() {
         assert!(probe.begin(&job).await);
         let outcome = CallOutcome::Done(());
         let operation = carrier::Operation::CreateOrder;
-        guard.ended(&CallEnd { operation, order_id: "ord_1", token, outcome: &outcome }).await;
+        let took = Duration::ZERO;
+        guard.ended(&CallEnd { operation, order_id: "ord_1", token, took, outcome: &outcome }).await;
         probe.end().await;
         assert_eq!(app.app.accounts.hold().is_none(), lifted, "{token:?}");
     }

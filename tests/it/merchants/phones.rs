@@ -162,6 +162,46 @@ async fn codes_are_few_and_only_for_whoever_knows_the_password() {
     set(&system, NUMBER).await.problem(403, "person-required");
 }
 
+/// Somebody with many accounts must not have one phone fill with texts.
+#[tokio::test]
+async fn one_phone_gets_few_codes_whoever_asks_for_them() {
+    let gateway = Receiver::start().await;
+    let app = with_gateway(&gateway).await;
+    let emails = ["one@example.com", "two@example.com", "three@example.com"];
+    for email in emails {
+        sign_up(&app, email).await;
+    }
+    let (one, two) = (as_person(&app, emails[0]).await, as_person(&app, emails[1]).await);
+    // Those that are refused to one person take nothing from the number.
+    for n in 0..6 {
+        assert_eq!(set(&one, NUMBER).await.status, if n < 3 { 202 } else { 429 }, "{n}");
+    }
+    for n in 0..3 {
+        assert_eq!(set(&two, NUMBER).await.status, 202, "{n}");
+    }
+    send(&app).await;
+    assert_eq!(gateway.take().len(), 6);
+
+    // Nobody else gets one to it, wherever they are from; and it costs them nothing.
+    let three = as_person(&app, emails[2]).await;
+    for _ in 0..3 {
+        let refused = set(&three, NUMBER).await;
+        refused.problem(429, "too-many-requests");
+        assert_eq!(refused.headers["retry-after"], "14400");
+    }
+    assert_eq!(me(&three).await["phone"], Value::Null);
+    confirm(&app, &gateway, &three, "+919800000000").await;
+
+    // Four hours later there is one, for whoever asks first.
+    app.advance(Duration::from_secs(4 * 3600));
+    let (two, three) = (as_person(&app, emails[1]).await, as_person(&app, emails[2]).await);
+    assert_eq!(set(&two, NUMBER).await.status, 202);
+    set(&three, NUMBER).await.problem(429, "too-many-requests");
+    assert_eq!(me(&three).await["phone"], "+919800000000", "what is refused changes nothing");
+    send(&app).await;
+    assert_eq!(gateway.take().len(), 1);
+}
+
 #[tokio::test]
 async fn a_gateway_that_fails_delays_a_text_or_ends_it() {
     let gateway = Receiver::start().await;

@@ -87,6 +87,7 @@ macro_rules! contract {
             stalling::only_the_named_queue_is_swept
             inspecting::a_job_is_seen_in_every_state
             inspecting::lists_are_in_order_and_in_pages
+            inspecting::pages_stand_while_all_that_was_on_them_goes
             inspecting::finished_jobs_beyond_the_limit_go_oldest_first
             inspecting::keeping_nothing_keeps_nothing
             inspecting::an_unknown_queue_is_empty
@@ -98,6 +99,7 @@ macro_rules! contract {
             managing::a_delayed_job_can_be_promoted
             managing::a_promoted_job_no_longer_says_why_it_was_delayed
             managing::a_job_that_does_not_run_can_be_removed
+            managing::what_a_job_carries_is_changed_unless_it_runs
             managing::log_lines_are_kept_with_their_job
             managing::every_queue_is_listed
             losing::a_queue_belongs_to_one_installation

@@ -83,6 +83,7 @@ fn context(app: &TestApp) -> Context {
         lookup_trusted: true,
         queue: app.app.queue.clone(),
         calls: TaskTracker::new(),
+        worker: Arc::default(),
     }
 }
 

@@ -48,7 +48,8 @@ macro_rules! contract_suite {
                 values_are_never_read_as_code);
             contract_suite!(@ $open, declaring: a_changed_declaration_is_refused_and_named,
                 a_changed_index_is_made_anew_when_that_is_asked_for,
-                a_unique_index_stays_until_its_successor_is_built);
+                a_unique_index_stays_until_its_successor_is_built,
+                a_look_tells_how_indexes_stand_and_makes_none);
             contract_suite!(@ $open, pages: an_unreadable_document_is_a_fault_that_tells_no_value,
                 unreadable_documents_are_left_out_and_named, many_come_in_the_order_they_are_asked_for,
                 a_page_tells_where_the_next_one_begins, all_documents_by_id, one_of_a_few_values,

@@ -1,10 +1,13 @@
 //! What merchants do with their addresses, and which ones they may name.
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{act, endpoint, start};
-use crate::support::{Answer, Client, TestApp};
+use crate::{
+    merchants::{key, with_key},
+    support::{Answer, Client, TestApp},
+};
 
 async fn patch(shop: &Client, id: &str, body: &Value) -> Answer {
     let request = http::Request::builder().method(Method::PATCH).uri(format!("/v1/webhook-endpoints/{id}"));
@@ -47,6 +50,28 @@ async fn an_address_is_made_listed_changed_and_deleted() {
     let delete = http::Request::builder().method(Method::DELETE).uri(format!("/v1/webhook-endpoints/{id}"));
     assert_eq!(shop.send(delete.body(axum::body::Body::empty()).unwrap()).await.status, 204);
     assert_eq!(shop.post("/v1/webhook-endpoints", &body).await.status, 201);
+}
+
+/// For firewalls that let in these alone.
+#[tokio::test]
+async fn where_webhooks_come_from_is_told_if_the_operator_has_said_it() {
+    const PATH: &str = "/v1/webhook-source-addresses";
+    let silent = TestApp::start().await;
+    let told = silent.merchant("shop").get(PATH).await;
+    assert_eq!((told.status, told.json()["data"].clone()), (StatusCode::OK, json!({ "addresses": [] })));
+
+    let app = TestApp::builder()
+        .setting("WAYBILL_WEBHOOKS__SOURCE_ADDRESSES", "203.0.113.7, 203.0.113.70/28,2001:db8:7::1")
+        .start()
+        .await;
+    let shop = app.merchant("shop");
+    let all = json!({ "addresses": ["203.0.113.7", "203.0.113.64/28", "2001:db8:7::1"] });
+    assert_eq!(shop.get(PATH).await.json()["data"], all);
+    let (hooks, _) = key(&shop, &["webhooks"]).await;
+    assert_eq!(with_key(&app, &hooks).get(PATH).await.json()["data"], all);
+    let (orders, _) = key(&shop, &["orders:read"]).await;
+    with_key(&app, &orders).get(PATH).await.problem(403, "insufficient-scope");
+    app.anybody().get(PATH).await.problem(401, "unauthenticated");
 }
 
 #[tokio::test]

@@ -103,6 +103,42 @@ pub(in crate::queue) async fn lists_are_in_order_and_in_pages(lab: &impl Lab) {
     }
 }
 
+/// As whoever removes each job that it is shown sees them.
+pub(in crate::queue) async fn pages_stand_while_all_that_was_on_them_goes(lab: &impl Lab) {
+    let queue = lab.open(&clock()).await;
+    // More than wait in one line.
+    let names: Vec<_> = (0..20).map(|n| format!("w{n:02}")).collect();
+    let all: Vec<_> = names.iter().map(job).collect();
+    queue.broker.add(&all, ADD).await.unwrap();
+    let page = async |mark: Option<&Mark>| {
+        let page = queue.inspect.list(Q, JobState::Waiting, mark, 3).await.unwrap();
+        let ids: Vec<_> = page.jobs.into_iter().map(|job| job.id).collect();
+        (ids, page.next)
+    };
+    let remove = async |id: &str| assert_eq!(queue.manage.remove(Q, id).await.unwrap(), Managed::Done);
+    let (mut seen, mut mark) = (Vec::new(), None);
+    loop {
+        let (ids, next) = page(mark.as_ref()).await;
+        for id in &ids {
+            remove(id.as_str()).await;
+        }
+        seen.extend(ids);
+        mark = next;
+        if mark.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, names);
+
+    // And the first one of the next page, too.
+    queue.broker.add(&all, ADD).await.unwrap();
+    let (ids, mark) = page(None).await;
+    for id in ids.iter().chain(&names[3..4]) {
+        remove(id.as_str()).await;
+    }
+    assert_eq!(page(mark.as_ref()).await.0, names[4..7]);
+}
+
 pub(in crate::queue) async fn finished_jobs_beyond_the_limit_go_oldest_first(lab: &impl Lab) {
     let clock = clock();
     let queue = lab.open_with(&clock, Keep { completed: 3, failed: 2 }).await;

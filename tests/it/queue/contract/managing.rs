@@ -1,4 +1,4 @@
-use waybill::platform::queue::{End, JobState, LOG_LINES, LeaseState, Managed};
+use waybill::platform::queue::{End, JobState, LOG_LINES, LeaseState, Managed, QueueError};
 
 use super::{LEASE, Lab, NONE, Q, add, claim, claim_one, clock, counts, delayed, ids, job, secs, view};
 use crate::support::{ADD, Count, Ending};
@@ -132,6 +132,39 @@ pub(in crate::queue) async fn a_job_that_does_not_run_can_be_removed(lab: &impl 
     let counts = counts(&queue).await;
     assert_eq!((counts.open(), counts.active, counts.completed), (1, 1, 0));
     assert_eq!(queue.broker.complete(&held[0], "1").await.unwrap(), LeaseState::Owned);
+}
+
+pub(in crate::queue) async fn what_a_job_carries_is_changed_unless_it_runs(lab: &impl Lab) {
+    let queue = lab.open(&clock()).await;
+    let all = [job("runs"), job("done"), job("waits"), delayed("later", secs(9))];
+    queue.broker.add(&all, ADD).await.unwrap();
+    let held = claim(&queue, 2).await;
+    assert_eq!(queue.broker.complete(&held[1], "1").await.unwrap(), LeaseState::Owned);
+    let set = async |id: &str, data: &str, was: Option<&str>| {
+        queue.manage.set_data(Q, id, data, was).await.unwrap()
+    };
+    // As it is written: neither order nor digits nor blanks are changed.
+    let text = "{ \"b\": 1.50, \"a\": 123456789012345678901234567890,\n \"नमस्ते\": \"\\u0000 \\/ \\\"\" }";
+    for id in ["done", "waits", "later"] {
+        let mut seen = view(&queue, id).await;
+        assert_eq!(set(id, text, None).await, Managed::Done);
+        seen.data = text.to_owned();
+        assert_eq!(format!("{:?}", view(&queue, id).await), format!("{seen:?}"), "nothing else is changed");
+    }
+    assert_eq!(set("runs", "1", None).await, Managed::NotIn(JobState::Active));
+    assert_eq!(view(&queue, "runs").await.data, r#"{"of":"runs"}"#);
+    assert_eq!(set("nobody", "1", None).await, Managed::Missing);
+    assert!(queue.inspect.get(Q, "nobody").await.unwrap().is_none());
+
+    assert_eq!(set("waits", "1", Some("{}")).await, Managed::Changed);
+    assert_eq!(set("runs", "1", Some("{}")).await, Managed::NotIn(JobState::Active));
+    assert_eq!(view(&queue, "waits").await.data, text);
+    assert_eq!(set("waits", "[2]", Some(text)).await, Managed::Done);
+    for no_json in ["", "{", "{} {}", "'a'"] {
+        let told = queue.manage.set_data(Q, "waits", no_json, None).await;
+        assert!(matches!(told, Err(QueueError::Fault(_))), "{no_json}: {told:?}");
+    }
+    assert_eq!(claim_one(&queue).await.data, "[2]");
 }
 
 pub(in crate::queue) async fn log_lines_are_kept_with_their_job(lab: &impl Lab) {

@@ -1,6 +1,8 @@
 //! Jobs and queues as other programs leave them, good and bad.
 
-use waybill::platform::queue::{Claim, JobState, LeaseState, Presence, Queue, QueueError, retry::Backoff};
+use waybill::platform::queue::{
+    Claim, JobState, LeaseState, Managed, Presence, Queue, QueueError, retry::Backoff,
+};
 
 use super::{Answer, Keys};
 use crate::{
@@ -123,6 +125,58 @@ async fn a_queue_with_schedulers_is_left_alone() {
     let (states, claimed) = queue.broker.end(&[(held, end)], Some(next)).await.unwrap();
     assert_eq!((states, claimed.len()), (vec![LeaseState::Owned], 0));
     assert_eq!(counts(&queue).await.waiting, 1);
+}
+
+/// A scheduler lives on in its next run, and a parent waits until its children have ended.
+#[tokio::test]
+async fn what_other_jobs_need_is_not_removed() {
+    let lab = Keys::new();
+    let queue = lab.open(&clock()).await;
+    let needed = async |id: &str| match queue.manage.remove(Q, id).await.unwrap() {
+        Managed::Needed(why) => why,
+        other => panic!("{id}: {other:?}"),
+    };
+    let (past, next) = ("repeat:nightly:1763687100000", "repeat:nightly:1763687160000");
+    for id in [past, next] {
+        lab.foreign(id, "{}", &["rjk", "nightly"]);
+    }
+    lab.put("ZADD", "repeat", &["1763687160000", "nightly"]);
+    assert!(needed(next).await.contains("scheduler"));
+    assert_eq!(queue.manage.remove(Q, past).await.unwrap(), Managed::Done);
+    lab.put("ZREM", "repeat", &["nightly"]);
+    assert_eq!(queue.manage.remove(Q, next).await.unwrap(), Managed::Done);
+
+    let (parent, child) = (lab.key("parent"), lab.key("child"));
+    lab.foreign("child", "{}", &["parentKey", &parent]);
+    lab.put("SADD", "parent:dependencies", &[&child]);
+    assert!(needed("child").await.contains("waits for this one"));
+    assert_eq!(view(&queue, "child").await.state, JobState::Waiting);
+    lab.put("SREM", "parent:dependencies", &[&child]);
+    assert_eq!(queue.manage.remove(Q, "child").await.unwrap(), Managed::Done);
+    // What cannot be told counts as needed.
+    lab.foreign("odd", "{}", &["parentKey", &parent]);
+    lab.put("SET", "parent:dependencies", &["no set"]);
+    assert!(needed("odd").await.contains("waits for this one"));
+}
+
+#[tokio::test]
+async fn pages_stand_also_where_ids_hold_line_breaks() {
+    let lab = Keys::new();
+    let queue = lab.open(&clock()).await;
+    let names: Vec<_> = (0..5).map(|n| format!("two\nlines {n}")).collect();
+    for id in &names {
+        lab.foreign(id, "{}", &[]);
+    }
+    let (mut seen, mut mark) = (Vec::new(), None);
+    while seen.len() <= names.len() {
+        let page = queue.inspect.list(Q, JobState::Waiting, mark.as_ref(), 2).await.unwrap();
+        seen.extend(page.jobs.into_iter().map(|job| job.id));
+        mark = page.next;
+        if mark.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, names);
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 //!
 //! Times are those of the test's clock: T0 is 1763687100000.
 
-use waybill::platform::queue::{Claim, End, Keep, LeaseState, Managed};
+use waybill::platform::queue::{Claim, End, Keep, LastClaim, LeaseState, Managed};
 
 use super::{Answer, Keys};
 use crate::{
-    queue::contract::{LEASE, Lab, NONE, Q, add, claim, claim_one, clock, delayed, job, secs},
+    queue::contract::{LEASE, Lab, NONE, Q, add, claim, claim_one, clock, delayed, job, secs, view},
     support::{ADD, Count, Ending},
 };
 
@@ -106,6 +106,8 @@ async fn a_job_that_runs_and_completes() {
     let fields = ["processedOn", "pb", "ats", "atm"].map(|field| lab.field("a", field));
     assert_eq!(fields, [Some("1763687101000".into()), Some("w-one".into()), Some("1".into()), None]);
     assert_eq!(lab.events(), ["active a prev=waiting"]);
+    let claim = LastClaim { at: clock.now(), worker: Some("w-one".to_owned()) };
+    assert_eq!(view(&queue, "a").await.claimed, Some(claim));
 
     lab.advance(&clock, secs(1)).await;
     assert_eq!(queue.broker.complete(&held, "{\"ok\":true}").await.unwrap(), LeaseState::Owned);
@@ -164,6 +166,19 @@ async fn tries_that_fail_and_the_last_one() {
         (lab.show("a"), lab.show("wait"), lab.events()),
         ("-".into(), "-".into(), vec!["removed a prev=wait".to_owned()])
     );
+}
+
+#[tokio::test]
+async fn data_that_is_changed() {
+    let lab = Keys::new();
+    let queue = lab.open(&clock()).await;
+    add(&queue, &["a"]).await;
+    lab.events();
+    let (names, before) = (lab.names(), lab.show("a"));
+    let text = r#"{ "a": 1.50 }"#;
+    assert_eq!(queue.manage.set_data(Q, "a", text, None).await.unwrap(), Managed::Done);
+    assert_eq!(lab.show("a"), before.replace(r#"{"of":"a"}"#, text), "and no other field");
+    assert_eq!((lab.names(), lab.events().len()), (names, 0), "BullMQ tells of it by no event");
 }
 
 #[tokio::test]

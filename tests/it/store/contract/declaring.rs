@@ -2,7 +2,7 @@
 //! and made anew only when that is asked for.
 
 use serde::{Deserialize, Serialize};
-use waybill::platform::store::{Document, Field, Index, Order, Query, Store, StoreError};
+use waybill::platform::store::{Document, Field, Index, IndexReport, Order, Query, Store, StoreError};
 
 use super::{Parcel, conflict, fill, finding::numbers, id, parcel, prepared};
 
@@ -90,4 +90,30 @@ pub(crate) async fn a_unique_index_stays_until_its_successor_is_built(store: Sto
     let Err(StoreError::Fault(text)) = store.remake::<Parcel>().await else { panic!("one AWB, two parcels") };
     assert!(text.contains("awb"), "{text}");
     assert!(store.get::<Parcel>(&id(3)).await.unwrap().is_some());
+}
+
+pub(crate) async fn a_look_tells_how_indexes_stand_and_makes_none(store: Store) {
+    let all = Parcel::INDEXES.iter().map(|index| format!("parcels.{}", index.name));
+    let none =
+        IndexReport { declared: Parcel::INDEXES.len(), missing: all.collect(), ..IndexReport::default() };
+    for _ in 0..2 {
+        assert_eq!(store.indexes::<Parcel>().await.unwrap(), none);
+    }
+    let store = prepared(store).await;
+    let well = IndexReport { declared: Parcel::INDEXES.len(), ..IndexReport::default() };
+    assert_eq!(store.indexes::<Parcel>().await.unwrap(), well);
+
+    let mut told = store.indexes::<Changed>().await.unwrap();
+    told.foreign.sort();
+    told.foreign_unique.sort();
+    let names = |names: &[&str]| names.iter().map(|name| format!("parcels.{name}")).collect::<Vec<_>>();
+    let expected = IndexReport {
+        declared: 4,
+        missing: names(&["count"]),
+        changed: names(&["express", "weight"]),
+        foreign: names(&["outbox", "status", "user"]),
+        foreign_unique: names(&["awb", "client_order"]),
+    };
+    assert_eq!(told, expected);
+    assert_eq!(store.indexes::<Parcel>().await.unwrap(), well, "nothing was changed by looking");
 }

@@ -204,11 +204,13 @@ pub(crate) async fn heads_are_pages_without_their_documents(store: Store) {
     for limit in [1, 3, 7, 8] {
         assert_eq!(versions(oldest().limit(limit)).await, all, "{limit} at once");
         let newest = Query::sorted_by("createdAt", Order::Descending).equal("userId", "u").limit(limit);
-        assert_eq!(versions(newest).await, all.iter().rev().cloned().collect::<Vec<_>>());
+        let of_u: Vec<_> = all.iter().take(6).rev().cloned().collect();
+        assert_eq!(versions(newest).await, of_u, "what is filled in has a user");
     }
     assert_eq!(versions(oldest().from(second(2)).before(second(4))).await, all.get(2..4).unwrap());
     assert_eq!(versions(Query::by_id(Order::Ascending).limit(2)).await, all);
-    assert_eq!(versions(oldest().one_of("status", [""; 0])).await, []);
+    let nothing = oldest().equal("userId", "u").one_of("status", [""; 0]);
+    assert_eq!(versions(nothing).await, []);
     let first = store.heads::<Parcel>(&oldest().limit(1)).await.unwrap();
     assert_eq!(first.heads.first().map(|head| head.place.clone()), first.next, "where it stands");
     let filtered = Query::by_id(Order::Ascending).equal("express", true).filtered(10);

@@ -89,6 +89,29 @@ async fn pages_go_on_past_fractions_and_foreign_ids() {
     }
 }
 
+/// Else what is behind them would never be read.
+#[tokio::test]
+async fn heads_go_on_past_foreign_ids() {
+    let (store, lab) = fresh().await;
+    let store = prepared(store).await;
+    fill(&store, 0..4, |_, _| {}).await;
+    let mut foreign = lab.raw("parcels", &id(1)).await;
+    foreign.insert("_id", bson::oid::ObjectId::from_bytes([1; 12]));
+    lab.documents("parcels").insert_one(foreign).await.unwrap();
+    for limit in [2, 3, 4, 5] {
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        let mut next = Some(Query::sorted_by("createdAt", Order::Ascending).limit(limit));
+        while let Some(query) = next {
+            let page = store.heads::<Parcel>(&query).await.unwrap();
+            seen.extend(page.heads.into_iter().map(|head| head.place.id));
+            next = page.next.map(|cursor| query.after(cursor));
+            pages += 1;
+            assert!(pages < 10, "it does not end");
+        }
+        assert_eq!(seen, [id(0), id(1), id(2), id(3)], "{limit} at once");
+    }
+}
+
 /// The types of what only a newer binary knows survive an older one's update, as the server has them.
 #[tokio::test]
 async fn unknown_dates_stay_dates() {

@@ -222,6 +222,11 @@ async fn an_older_release_s_indexes_are_named() {
     make("created", doc! { "createdAt": 1.0, "_id": 1 }, plain()).await;
     make("userId_1", doc! { "userId": 1, "createdAt": 1, "_id": 1 }, plain()).await;
     make("unknown", doc! { "colour": 1 }, plain()).await;
+    let look = store.indexes::<Parcel>().await.unwrap();
+    let names = |names: &[&str]| names.iter().map(|name| format!("parcels.{name}")).collect::<Vec<_>>();
+    assert_eq!(look.changed, names(&["user", "awb", "weight"]), "one of another name stands in its place");
+    assert_eq!(look.missing, names(&["status", "client_order", "outbox", "express"]));
+    assert_eq!((look.foreign, look.foreign_unique), (names(&["unknown"]), Vec::new()));
     let Err(StoreError::Outdated(named)) = store.prepare::<Parcel>().await else {
         panic!("taken as they are")
     };

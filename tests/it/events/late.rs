@@ -1,0 +1,111 @@
+//! Steps that show late, clocks that are set back, passes that end half-way: nothing may fall between two
+//! passes of a publisher.
+
+use std::time::Duration;
+
+use http::Method;
+use rusqlite::Connection;
+use serde_json::json;
+use waybill::{
+    admin::rights::Role,
+    base::{clock::Clock, timestamp::Timestamp},
+    features::{
+        events::{Events, publisher::Publisher},
+        orders::model::Order,
+    },
+};
+
+use crate::support::{
+    TestApp,
+    orders::{order, rewritten},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The order `of` under another name, as a write that began at `at` leaves it.
+async fn copied(app: &TestApp, of: &str, name: &str, at: Timestamp) -> Order {
+    let order: Order = app.app.store.get(of).await.unwrap().unwrap();
+    let changes = [
+        ("/id", json!(format!("ord_{name}"))),
+        ("/orderNumber", json!(format!("ORD-{name}"))),
+        ("/clientOrderId", json!(name)),
+        ("/createdAt", json!(at)),
+        ("/updatedAt", json!(at)),
+    ];
+    rewritten(&order, &changes)
+}
+
+/// The types of the events about this.
+async fn told(app: &TestApp, subject: &str) -> Vec<String> {
+    let all = Events::new(app.app.store.clone()).after(0, 1000).await.unwrap();
+    all.into_iter().filter(|event| event.subject == subject).map(|event| event.kind).collect()
+}
+
+/// A write may be under way for seconds, and under load a pass takes them, too.
+#[tokio::test]
+async fn a_step_that_shows_late_is_told_however_long_passes_take() {
+    let app = TestApp::start().await;
+    app.leave_jobs();
+    let shop = app.merchant("shop");
+    let first = shop.create(&order("A-1")).await;
+    let mut publisher = app.worker.publisher();
+    publisher.pass().await.unwrap();
+    app.advance(SECOND * 40);
+    publisher.pass().await.unwrap();
+    app.advance(SECOND);
+    let late = copied(&app, &first, "LATE", app.clock.now()).await;
+    app.advance(SECOND * 19);
+    let second = shop.create(&order("A-2")).await;
+    publisher.pass().await.unwrap();
+    assert_eq!(told(&app, &second).await, ["order.queued"], "what was read is noted");
+    app.app.store.insert(&late).await.unwrap();
+    app.advance(SECOND * 20);
+    publisher.pass().await.unwrap();
+    assert_eq!(told(&app, late.id()).await, ["order.queued"]);
+    // Once, whoever looks.
+    publisher.pass().await.unwrap();
+    app.worker.publisher().pass().await.unwrap();
+    assert_eq!(told(&app, late.id()).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_hides_no_step() {
+    let app = TestApp::start().await;
+    app.leave_jobs();
+    let first = app.merchant("shop").create(&order("A-1")).await;
+    app.worker.publisher().pass().await.unwrap();
+    let clock = Clock::manual(app.clock.now() - SECOND * 3600);
+    let mut publisher = Publisher::new(app.app.store.clone(), clock.clone());
+    publisher.pass().await.unwrap();
+    clock.advance(SECOND);
+    let early = copied(&app, &first, "EARLY", clock.now()).await;
+    app.app.store.insert(&early).await.unwrap();
+    publisher.pass().await.unwrap();
+    assert_eq!(told(&app, early.id()).await, ["order.queued"]);
+    assert_eq!(told(&app, &first).await, ["order.queued"], "once");
+}
+
+/// Orders move on what is noted as read. What else happened while nobody published must not go with it.
+#[tokio::test]
+async fn a_pass_that_ends_half_way_after_an_outage_leaves_nothing_out() {
+    let app = TestApp::builder().on_files().start().await;
+    app.leave_jobs();
+    app.merchant("shop").create(&order("A-1")).await;
+    app.worker.publisher().pass().await.unwrap();
+    app.advance(SECOND * 60);
+    let (admin, queue) = (app.admin(Role::Admin).await, "parcelx-orders-queue");
+    let because = json!({ "reason": "a test" });
+    let paused = admin.call(Method::POST, &format!("/queues/{queue}/pause"), Some(&because)).await;
+    assert_eq!(paused.status, 200, "{}", paused.text());
+    app.advance(SECOND * 3600);
+    let second = app.merchant("shop").create(&order("A-2")).await;
+
+    let file = Connection::open(app.folder.path().join("waybill.db")).unwrap();
+    file.execute_batch("ALTER TABLE threads RENAME TO away").unwrap();
+    assert!(app.worker.publisher().pass().await.is_err());
+    file.execute_batch("ALTER TABLE away RENAME TO threads").unwrap();
+    app.worker.publisher().pass().await.unwrap();
+    assert_eq!(told(&app, &second).await, ["order.queued"]);
+    let all = Events::new(app.app.store.clone()).after(0, 1000).await.unwrap();
+    assert_eq!(all.iter().filter(|event| event.kind == "queue.pause").count(), 1, "{all:?}");
+}
