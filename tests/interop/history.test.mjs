@@ -227,7 +227,8 @@ async function dump(name) {
 }
 
 describe("a history of operations", () => {
-  for (const seed of [1, 2, 5, 8, 13, 21, 34, 55]) {
+  // Those whose queue is not paused most of the time.
+  for (const seed of [1, 3, 4, 5, 6, 8, 13, 34, 55]) {
     test(`leaves the same behind, whoever makes it (seed ${seed})`, async () => {
       const sides = { theirs: throughBullmq(`theirs-${seed}`), ours: throughUs(`ours-${seed}`) };
       const logs = {};
