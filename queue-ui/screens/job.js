@@ -22,7 +22,8 @@ const made = (calls) => calls?.map((call) => html`<span class="row" key=${call.i
 
 function Tries({ tries }) {
   if (!tries?.length) return html`<${Empty} title="No try is recorded" />`;
-  return html`<div class="table-wrap"><table><thead><tr><th scope="col">Try</th><th scope="col">Started</th>
+  return html`<div class="table-wrap" tabindex="0" role="group" aria-label="Each try"><table><thead><tr>
+    <th scope="col">Try</th><th scope="col">Started</th>
     <th scope="col">Took</th>
     <th scope="col">Worker</th><th scope="col">Calls</th><th scope="col">How it ended</th></tr></thead><tbody>
       ${tries.map((run, n) => html`<tr key=${n}>

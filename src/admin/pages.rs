@@ -8,7 +8,11 @@
 
 mod files;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
     Router,
@@ -17,7 +21,8 @@ use axum::{
     routing::get,
 };
 use bytes::Bytes;
-use http::{HeaderValue, header};
+use flate2::{Compression, write::GzEncoder};
+use http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
 
 use crate::platform::http::{Kind, Problem};
@@ -51,6 +56,19 @@ pub enum PagesError {
 struct Asset {
     media: &'static str,
     text: Bytes,
+    /// Made when it is first asked for. A browser asks once for each version, so this is worth more time than
+    /// an answer of the API.
+    packed: OnceLock<Bytes>,
+}
+
+impl Asset {
+    fn packed(&self) -> Bytes {
+        let pack = || {
+            let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+            packed.write_all(&self.text).and_then(|()| packed.finish())
+        };
+        self.packed.get_or_init(|| pack().map_or_else(|_| Bytes::new(), Bytes::from)).clone()
+    }
 }
 
 /// The pages as they are served.
@@ -67,6 +85,7 @@ struct Pages {
 /// [`PagesError`].
 pub fn router() -> Result<Router, PagesError> {
     let Pages { index, assets } = Builder::new(files::FILES).pages()?;
+    let assets = Arc::new(assets);
     let page = async move || {
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
@@ -75,8 +94,8 @@ pub fn router() -> Result<Router, PagesError> {
         ];
         (headers, index)
     };
-    let asset = async move |Path(name): Path<String>| match assets.get(&name) {
-        Some(asset) => served(asset),
+    let asset = async move |Path(name): Path<String>, headers: HeaderMap| match assets.get(&name) {
+        Some(asset) => served(asset, &headers),
         None => Problem::new(Kind::NotFound, Kind::NotFound.stock_detail()).into_response(),
     };
     let home = async || Redirect::permanent(HOME);
@@ -87,13 +106,29 @@ pub fn router() -> Result<Router, PagesError> {
         .route("/admin/assets/{*name}", get(asset)))
 }
 
-fn served(asset: &Asset) -> Response {
+fn served(asset: &Asset, asked: &HeaderMap) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.media)),
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
         (header::CONTENT_SECURITY_POLICY, POLICY),
     ];
-    (headers, asset.text.clone()).into_response()
+    let packed = if takes_gzip(asked) { asset.packed() } else { Bytes::new() };
+    let vary = (header::VARY, HeaderValue::from_static("accept-encoding"));
+    if packed.is_empty() {
+        return (headers, [vary], asset.text.clone()).into_response();
+    }
+    let gzip = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    (headers, [vary, gzip], packed).into_response()
+}
+
+/// Whether the client names gzip, and not to refuse it.
+fn takes_gzip(asked: &HeaderMap) -> bool {
+    let all = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(',')).any(|one| {
+        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+        let refused = weight.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32));
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
 }
 
 /// Gives each file its name, those first that others name.
@@ -132,7 +167,7 @@ impl<'a> Builder<'a> {
         let source = self.sources.get(path).copied().unwrap_or_default();
         let text = self.rewritten(path, source)?;
         let name = with_hash(path, &text);
-        self.assets.insert(name.clone(), Asset { media, text: text.into() });
+        self.assets.insert(name.clone(), Asset { media, text: text.into(), packed: OnceLock::new() });
         self.names.insert(path, Some(name.clone()));
         Ok(name)
     }
@@ -238,6 +273,36 @@ mod tests {
         let cycle = built(&[("a.js", r#"import "./b.js""#), ("b.js", r#"import "./a.js""#)]).unwrap_err();
         assert_eq!(cycle, PagesError::Cycle("a.js".to_owned()));
         assert_eq!(built(&[("a.exe", "")]).unwrap_err(), PagesError::Type("a.exe".to_owned()));
+    }
+
+    #[test]
+    fn assets_are_packed_for_those_who_take_it() {
+        let asked = |value: &'static str| {
+            HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))])
+        };
+        for (value, takes) in [
+            ("gzip", true),
+            ("br, GZIP;q=0.5", true),
+            ("deflate,gzip ; q=0", false),
+            ("gzip;q=0.000", false),
+            ("br", false),
+            ("", false),
+        ] {
+            assert_eq!(takes_gzip(&asked(value)), takes, "{value}");
+        }
+        let text = "const a = 1;\n".repeat(200);
+        let pages = built(&[("a.js", &text)]).unwrap();
+        let (_, asset) = pages.assets.first_key_value().unwrap();
+        let packed = served(asset, &asked("gzip"));
+        assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
+        assert!(asset.packed().len() < 100);
+        let mut read = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&asset.packed()[..]), &mut read)
+            .unwrap();
+        assert_eq!(read, text);
+        let plain = served(asset, &HeaderMap::new());
+        assert_eq!(plain.headers().get(header::CONTENT_ENCODING), None);
+        assert_eq!(plain.headers()[header::VARY], "accept-encoding");
     }
 
     #[test]

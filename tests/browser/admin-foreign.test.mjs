@@ -133,8 +133,6 @@ describe("queues of others", () => {
     await page.locator(".toast", { hasText: "Drain of-others: started." }).waitFor();
     await ended(28);
     assert.deepEqual(await counts(), { waiting: 0, active: 0, delayed: 0, completed: 0, failed: 0 });
-    await go(page, `/q/${THEIRS}`);
-    await saysWhy(page, button("Drain…"), "no job waits, and none is delayed");
     assert.deepEqual(browser.complaints(), []);
   });
 
@@ -144,6 +142,7 @@ describe("queues of others", () => {
     for (const id of ["done-1", "done-2"]) await other.order({ do: "end", id, how: "complete" });
     await other.order({ do: "end", id: "no", how: "fail", reason: "no" });
     await visit(page, program.url, `/q/${THEIRS}`);
+    await saysWhy(page, button("Drain…"), "no job waits, and none is delayed");
     await button("Clean…").click();
     const box = dialog(page);
     // None of them is a day old.
