@@ -21,7 +21,7 @@ use crate::{
 
 const TAG: &str = "Health";
 const DAY: Duration = Duration::from_secs(24 * 3600);
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_secs(3600);
 /// How many groups are told when nothing is said.
 const GROUPS: usize = 20;
 
@@ -29,11 +29,11 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
     OpenApiRouter::new().routes(routes!(list_failures)).routes(routes!(get_metrics))
 }
 
-pub(super) fn before(now: Timestamp, by: Duration) -> Timestamp {
+fn before(now: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_millis(now.as_millis() - i64::try_from(by.as_millis()).unwrap_or(0))
 }
 
-pub(super) fn out_of_range(parameter: &str, why: &str) -> Problem {
+fn out_of_range(parameter: &str, why: &str) -> Problem {
     let fault = FieldError::parameter(parameter, "range", why);
     Problem::new(Kind::ValidationFailed, format!("The parameter {parameter} {why}.")).errors(vec![fault])
 }
@@ -59,6 +59,20 @@ async fn list_failures(
     Ok(data(state.orders.failures(since, query.limit.unwrap_or(GROUPS)).await?))
 }
 
+/// The time that numbers are asked for: the last hour when nothing is said.
+pub(super) fn time(
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(Timestamp, Timestamp), Problem> {
+    let to = to.unwrap_or(now + Duration::from_millis(1));
+    let from = from.unwrap_or_else(|| before(to, HOUR));
+    if from >= to || to.as_millis() - from.as_millis() > LONGEST_MS {
+        return Err(out_of_range("from", "must be before `to`, and by at most 31 days"));
+    }
+    Ok((from, to))
+}
+
 /// Numbers over time
 ///
 /// By minutes for a day, by hours for a month, with what may explain a bend.
@@ -72,11 +86,7 @@ async fn get_metrics(
     ListQuery(query): ListQuery<MetricsQuery>,
 ) -> Result<Response, Problem> {
     let now = state.clock.now();
-    let to = query.to.unwrap_or(now + Duration::from_millis(1));
-    let from = query.from.unwrap_or_else(|| before(to, HOUR));
-    if from >= to || to.as_millis() - from.as_millis() > LONGEST_MS {
-        return Err(out_of_range("from", "must be before `to`, and by at most 31 days"));
-    }
+    let (from, to) = time(query.from, query.to, now)?;
     let series = Series::read(&state.store, query.name, query.queue.as_deref(), (from, to, now)).await?;
     Ok(data(series))
 }

@@ -1,7 +1,5 @@
 //! How ParcelX does: its account, who leaves it alone, and what its calls came to over a time.
 
-use std::time::Duration;
-
 use axum::{extract::State, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,13 +9,13 @@ use super::{
     Data,
     accounts::{self, AccountView},
     data,
-    failures::{HOUR, before, out_of_range},
+    failures::time,
     queries::ProviderQuery,
 };
 use crate::{
     admin::{paging::ListQuery, state::AdminState},
     base::timestamp::Timestamp,
-    features::series::{Health, LONGEST_MS, OperationHealth},
+    features::series::{Health, OperationHealth},
     platform::http::Problem,
 };
 
@@ -72,11 +70,7 @@ async fn get_provider(
     ListQuery(query): ListQuery<ProviderQuery>,
 ) -> Result<Response, Problem> {
     let now = state.clock.now();
-    let to = query.to.unwrap_or(now + Duration::from_millis(1));
-    let from = query.from.unwrap_or_else(|| before(to, HOUR));
-    if from >= to || to.as_millis() - from.as_millis() > LONGEST_MS {
-        return Err(out_of_range("from", "must be before `to`, and by at most 31 days"));
-    }
+    let (from, to) = time(query.from, query.to, now)?;
     let Health { step, operations } = Health::read(&state.store, (from, to, now)).await?;
     let mut workers = state.workers.list().await?;
     workers.retain(|worker| !worker.is_stale(now));
