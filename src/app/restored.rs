@@ -76,8 +76,15 @@ pub async fn to_be_sent(app: &App) -> Result<ToBeSent, RestoredError> {
     if let Some(lease) = lease.filter(|lease| lease.holder.is_some() && lease.until > now) {
         return Err(RestoredError::Running(lease.until));
     }
-    let mut found = ToBeSent::default();
-    for status in SENT {
+    let (ours, of_others) = in_states(app, &SENT).await?;
+    Ok(ToBeSent { ours, of_others })
+}
+
+/// The orders in `states` of the provider that the settings name, and how many there are of another one.
+async fn in_states(app: &App, states: &[SyncStatus]) -> Result<(Vec<String>, usize), RestoredError> {
+    let store = app.store.within(PASS);
+    let (mut ours, mut of_others) = (Vec::new(), 0);
+    for status in states {
         let of_status = Query::sorted_by("createdAt", Sort::Ascending);
         let mut next = Some(of_status.equal("providerSyncStatus", status.as_str()).limit(PAGE));
         while let Some(query) = next {
@@ -85,18 +92,18 @@ pub async fn to_be_sent(app: &App) -> Result<ToBeSent, RestoredError> {
             next = page.next.clone().map(|cursor| query.after(cursor));
             for order in page.whole()? {
                 if order.provider_env() == app.env {
-                    found.ours.push(order.id().to_owned());
+                    ours.push(order.id().to_owned());
                 } else {
-                    found.of_others += 1;
+                    of_others += 1;
                 }
             }
         }
     }
-    Ok(found)
+    Ok((ours, of_others))
 }
 
 /// Hands over what a worker would send, looks up all orders that wait for a person, tells of each, and adopts
-/// what is found.
+/// what is found. What is not is looked up once more when a person sends it.
 ///
 /// # Errors
 /// [`RestoredError`].
@@ -105,14 +112,16 @@ pub async fn settle(
     reviews: &ReviewService,
     tell: impl FnMut(&Item),
 ) -> Result<Settled, RestoredError> {
-    let (ids, orders) = (to_be_sent(app).await?.ours, app.state.orders.within(PASS));
+    let (sent, orders) = (to_be_sent(app).await?.ours, app.state.orders.within(PASS));
+    let waiting = in_states(app, &[SyncStatus::NeedsReview]).await?.0;
     Events::new(app.store.within(PASS)).skip(NUMBERS_LEFT_OUT).await?;
     let why = format!("{}: the database was restored from a backup", reason::OUTCOME_UNKNOWN);
-    let mut handing = stream::iter(&ids).map(|id| orders.review(id, &why)).buffer_unordered(SIDE_BY_SIDE);
-    while let Some(handed_over) = handing.next().await {
-        handed_over?;
+    let all = stream::iter(sent.iter().chain(&waiting));
+    let mut noting = all.map(|id| orders.restored(id, &why)).buffer_unordered(SIDE_BY_SIDE);
+    while let Some(noted) = noting.next().await {
+        noted?;
     }
     let all = ReviewFilter::default();
     let looked_up = Box::pin(reviews.all(Action::AdoptFound, &all, false, tell)).await?;
-    Ok(Settled { handed_over: ids.len(), looked_up })
+    Ok(Settled { handed_over: sent.len(), looked_up })
 }

@@ -176,6 +176,40 @@ async fn what_a_look_up_did_not_find_yet_is_not_sent_without_another() {
     assert_eq!((now.provider_sync_status(), live(&app, &now)), (SyncStatus::Success, 1));
 }
 
+/// In the backup it waits for a person, who sent it since. What the call of then came to, nobody knows any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_sent_after_the_backup_is_not_sent_again() {
+    let app = TestApp::builder().on_files().start().await;
+    let id = app.merchant("u1").create(&order("A-1")).await;
+    app.app.state.orders.review(&id, reason::PROVIDER_UNREACHABLE).await.unwrap().unwrap();
+    let url = format!("sqlite:{}", app.folder.path().join("backup.db").display());
+    let backup = Store::open(&url).await.unwrap();
+    copy(&app.app.store, &backup, app.clock.now(), |_| {}).await.unwrap();
+    reviewer(&app, &app).rebook(&id, false).await.unwrap();
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+
+    let parcelx = format!("http://{}", app.provider_address);
+    let restored = TestApp::builder().on_files().setting("WAYBILL_STORE__URL", &url).provider(&parcelx);
+    let restored = restored.start().await;
+    let reviews = reviewer(&restored, &app);
+    app.simulator.change_faults(|f| f.lookup = Lookup::Never);
+    let mut versions = Vec::new();
+    for _ in 0..2 {
+        let settled = settle(&restored.app, &reviews, |_| {}).await.unwrap();
+        assert_eq!((settled.handed_over, settled.looked_up.done, settled.looked_up.refused), (0, 0, 1));
+        let now = stored(&restored, &id).await;
+        assert_eq!(now.review().unwrap().reason, reason::PROVIDER_UNREACHABLE, "it waits for what it did");
+        versions.push(now.version());
+    }
+    assert_eq!(versions[0], versions[1], "it is noted once");
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let refused = reviews.rebook(&id, false).await;
+    assert!(matches!(refused, Err(ReviewError::Refused(Refusal::FoundAs(_)))), "{refused:?}");
+    app.assert_calls(&[("track", 3)]);
+    assert_eq!(live(&app, &stored(&restored, &id).await), 1);
+}
+
 /// Whoever was told of an event after the backup takes another one of the same id for the same.
 #[tokio::test]
 async fn no_event_gets_a_number_that_was_given_after_the_backup() {

@@ -271,6 +271,25 @@ impl Order {
         Ok(true)
     }
 
+    /// What would be sent goes to a person, and what waits for one is asked about before a person sends it.
+    pub(super) fn restored(&mut self, reason: &str, now: Timestamp) -> Result<bool, IllegalStep> {
+        match self.provider_sync_status {
+            SyncStatus::Queued | SyncStatus::Retrying | SyncStatus::Processing => {
+                self.hand_over(reason, now)?;
+            }
+            SyncStatus::NeedsReview if self.booking.unresolved.is_none() => {
+                self.note(Actor::Operator, "the database was restored from a backup", now);
+            }
+            SyncStatus::NeedsReview
+            | SyncStatus::Reconciling
+            | SyncStatus::Success
+            | SyncStatus::Failed
+            | SyncStatus::Cancelled => return Ok(false),
+        }
+        self.booking.unresolved.get_or_insert(UnresolvedCall { since: now, calls: 1 });
+        Ok(true)
+    }
+
     pub(super) fn poll_again(&mut self, log_id: &str, at: Timestamp, now: Timestamp) -> bool {
         let awaits = self.awaits(log_id);
         if awaits {

@@ -38,6 +38,8 @@ pub enum Event<'a> {
     ShownAs { awb: &'a str },
     /// The service can do no more for its booking.
     Review { reason: &'a str },
+    /// The database was restored from a backup: a call that it no longer has may have booked the order.
+    Restored { reason: &'a str },
 
     /// The merchant wants it cancelled.
     RequestCancel { actor: Actor, reason: Option<&'a str> },
@@ -189,6 +191,7 @@ impl Order {
             Event::FoundFirst { awb } => self.found_first(awb, now).map(Applied::from),
             Event::ShownAs { awb } => Ok(self.shown_as(awb, now).into()),
             Event::Review { reason } => self.hand_over(reason, now).map(Applied::from),
+            Event::Restored { reason } => self.restored(reason, now).map(Applied::from),
             Event::RequestCancel { actor, reason } => {
                 self.request_cancel(actor, reason, now).map(Applied::Cancel)
             }

@@ -159,6 +159,15 @@ impl OrderService {
         self.apply(id, Event::Review { reason }).await
     }
 
+    /// Notes that the database was restored from a backup: what may have been booked since is not sent without
+    /// a person and a look-up.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn restored(&self, id: &str, reason: &str) -> Result<Option<Order>, StoreError> {
+        self.apply(id, Event::Restored { reason }).await
+    }
+
     /// Hands an order whose job has died to a person, unless somebody has gone on with it since it was
     /// `seen`.
     ///

@@ -21,7 +21,6 @@ use crate::{
         audit::{Audit, AuditContext, AuditedAction, Outcome},
         orders::{
             model::{Applied, Event, OperatorAction, Order},
-            reason,
             review::{self, Fate, Refusal},
         },
     },
@@ -240,9 +239,7 @@ impl ReviewService {
     /// way is a refusal: it could send after the order has ended, or die without an outcome that anybody
     /// writes.
     async fn on_record(&self, order: &Order) -> Result<Known, ReviewError> {
-        // A restored database does not have the call that makes it so.
-        let unknown = order.review().is_some_and(|review| review.reason == reason::OUTCOME_UNKNOWN);
-        let may_be_booked = unknown || order.booking().unresolved().is_some();
+        let may_be_booked = order.booking().unresolved().is_some();
         let Some(attempt) = order.attempt() else { return Ok(Known::MayBeBooked(may_be_booked)) };
         order.not_under_way(self.orders.clock.now())?;
         let call = self.call(order, attempt.no, order.created_at());
