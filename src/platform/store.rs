@@ -7,27 +7,37 @@ mod batch;
 pub mod copy;
 pub mod document;
 mod indexes;
+mod kind;
 pub mod migrations;
 mod mongo;
+mod opening;
 mod plan;
 mod query;
 mod sqlite;
 mod told;
+mod untyped;
 mod update;
+mod whole;
 
 use std::{collections::BTreeMap, time::Duration};
 
 pub(crate) use document::id_and_version;
-use futures_util::FutureExt;
 use jiff::SignedDuration;
 
+use self::{
+    batch::Stored,
+    kind::{Kind, typed},
+    untyped::adapter,
+};
 pub use self::{
     batch::{Batch, CommitError},
     document::{Document, Field, FieldType, Index},
     indexes::IndexReport,
     mongo::foreign::{Foreign, ForeignDocument},
+    opening::can_open,
     query::{Count, Cursor, Head, Heads, Key, Order, Page, Query, Unreadable},
     update::{Decision, Updated},
+    whole::Checked,
 };
 use crate::base::timestamp::Timestamp;
 
@@ -74,6 +84,8 @@ pub struct Store {
     within: Duration,
     /// Whether a read soon after a conflict may still show the state before it.
     pauses: bool,
+    /// There was no database before.
+    made: bool,
     told: told::Told,
 }
 
@@ -83,44 +95,7 @@ enum Adapter {
     Mongo(mongo::Mongo),
 }
 
-/// Calls the same method of whichever adapter is behind the store.
-macro_rules! adapter {
-    ($store:ident, $adapter:ident => $call:expr) => {
-        match &$store.adapter {
-            Adapter::Sqlite($adapter) => $call.await,
-            Adapter::Mongo($adapter) => $call.await,
-        }
-    };
-}
-
-/// Whether [`Store::open`] knows what `url` names: a SQLite file, or a MongoDB server.
-#[must_use]
-pub fn can_open(url: &str) -> bool {
-    url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty()) || is_mongodb(url)
-}
-
-fn is_mongodb(url: &str) -> bool {
-    url.starts_with("mongodb://") || url.starts_with("mongodb+srv://")
-}
-
 impl Store {
-    /// Opens the database that `url` names, creating it where that is possible.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], with the path or host and what to do about it.
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let adapter = if let Some(path) = url.strip_prefix("sqlite:") {
-            Adapter::Sqlite(sqlite::Sqlite::open(path).await?)
-        } else if is_mongodb(url) {
-            Adapter::Mongo(mongo::Mongo::open(url, REQUEST).await?)
-        } else {
-            let why = "the store's URL must start with `sqlite:` or `mongodb://`";
-            return Err(StoreError::Unavailable(why.to_owned()));
-        };
-        let pauses = matches!(adapter, Adapter::Mongo(_));
-        Ok(Self { adapter, within: REQUEST, pauses, told: told::Told::default() })
-    }
-
     /// A handle whose operations may take this long: 4 s where nothing is said.
     #[must_use]
     pub fn within(&self, within: Duration) -> Self {
@@ -137,8 +112,7 @@ impl Store {
     /// [`StoreError::Outdated`] when a stored index is not as it is declared; [`StoreError::Unavailable`];
     /// [`StoreError::Fault`] when stored documents break a unique index.
     pub async fn prepare<D: Document>(&self) -> Result<(), StoreError> {
-        let store = self.within(BUILD);
-        let changed = store.timed(async { adapter!(self, a => a.prepare::<D>(false)) }).await?;
+        let changed = self.prepare_kind(Kind::of::<D>(), false).await?;
         if changed.is_empty() { Ok(()) } else { Err(StoreError::Outdated(changed)) }
     }
 
@@ -148,8 +122,7 @@ impl Store {
     /// # Errors
     /// As [`Store::prepare`].
     pub async fn remake<D: Document>(&self) -> Result<Vec<String>, StoreError> {
-        let store = self.within(BUILD);
-        store.timed(async { adapter!(self, a => a.prepare::<D>(true)) }).await
+        self.prepare_kind(Kind::of::<D>(), true).await
     }
 
     /// How the collection's indexes stand beside their declarations. Changes nothing.
@@ -157,7 +130,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Fault`].
     pub async fn indexes<D: Document>(&self) -> Result<IndexReport, StoreError> {
-        self.timed(async { adapter!(self, a => a.indexes::<D>()) }).await
+        self.indexes_of(Kind::of::<D>()).await
     }
 
     /// Whether the database answers; for health checks.
@@ -211,12 +184,11 @@ impl Store {
         }
     }
 
-    /// Lets what is under way end, for some seconds, and closes the connections. To be called once, when the
+    /// Lets what is under way end, for some seconds, and closes the connections: of the processes that have a
+    /// file open, the last one leaves all that was written in that one file. To be called once, when the
     /// process ends; what is asked afterwards fails.
     pub async fn close(&self) {
-        if let Adapter::Mongo(mongo) = &self.adapter {
-            mongo.close().await;
-        }
+        adapter!(self, a => a.close());
     }
 
     /// Where the documents are, for people: the host and the database, never a user or a password. Nothing
@@ -234,7 +206,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when its id or a unique index is taken.
     pub async fn insert<D: Document>(&self, doc: &D) -> Result<(), StoreError> {
-        self.timed(async { adapter!(self, a => a.insert(doc)) }).await
+        self.insert_any(doc).await
     }
 
     /// [`Store::insert`]; where another document has the same values in the unique index named `index`, that
@@ -248,44 +220,30 @@ impl Store {
         doc: &D,
         index: &str,
     ) -> Result<InsertOutcome<D>, StoreError> {
-        let declared = D::INDEXES.iter().find(|i| i.unique && i.name == index);
-        let index = declared
-            .ok_or_else(|| StoreError::Fault(format!("{} has no unique index {index}", D::COLLECTION)))?;
-        self.timed(async { adapter!(self, a => a.insert_or_existing(doc, index)) }).await
+        Ok(match self.insert_or_existing_any(Kind::of::<D>(), doc, index).await? {
+            None => InsertOutcome::Inserted,
+            Some(existing) => InsertOutcome::Existing(typed(existing)?),
+        })
     }
 
     /// Inserts many, in any order and in as few commits as the database can. Each has an outcome of its own,
     /// in the order of `docs`: as for [`Store::insert`].
     pub async fn insert_all<D: Document>(&self, docs: &[D]) -> Vec<Result<(), StoreError>> {
-        self.insert_each(docs, |_| 1).await
+        let docs: Vec<_> = docs.iter().map(|doc| -> (&dyn Stored, i64) { (doc, 1) }).collect();
+        self.insert_each(Kind::of::<D>(), &docs).await
     }
 
     /// The same, and each keeps the version that it has: for documents that come out of another database.
     pub async fn restore_all<D: Document>(&self, docs: &[D]) -> Vec<Result<(), StoreError>> {
-        self.insert_each(docs, D::version).await
-    }
-
-    async fn insert_each<D: Document>(
-        &self,
-        docs: &[D],
-        version: fn(&D) -> i64,
-    ) -> Vec<Result<(), StoreError>> {
-        let inserted: Result<_, StoreError> =
-            self.timed(async { adapter!(self, a => a.insert_all(docs, version)) }).await;
-        inserted.unwrap_or_else(|error| {
-            let same = || match &error {
-                StoreError::Fault(why) => StoreError::Fault(why.clone()),
-                StoreError::Unavailable(why) => StoreError::Unavailable(why.clone()),
-                other => StoreError::Unavailable(other.to_string()),
-            };
-            docs.iter().map(|_| Err(same())).collect()
-        })
+        let versions = docs.iter().map(|doc| -> (&dyn Stored, i64) { (doc, Document::version(doc)) });
+        let docs: Vec<_> = versions.collect();
+        self.insert_each(Kind::of::<D>(), &docs).await
     }
 
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Fault`].
     pub async fn get<D: Document>(&self, id: &str) -> Result<Option<D>, StoreError> {
-        self.timed(self.load(id)).await
+        self.get_any(Kind::of::<D>(), id).await?.map(typed).transpose()
     }
 
     /// Those of the documents that are there, in the order of `ids`, each once. All in one page.
@@ -293,8 +251,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Fault`].
     pub async fn get_many<D: Document>(&self, ids: &[&str]) -> Result<Page<D>, StoreError> {
-        let page = self.timed(async { adapter!(self, a => a.get_many::<D>(ids)) }).await?;
-        self.told.tell(D::COLLECTION, &page.unreadable);
+        let mut page: Page<D> = self.get_many_any(Kind::of::<D>(), ids).await?.typed()?;
+        let mut places = BTreeMap::new();
+        for (at, id) in ids.iter().enumerate() {
+            places.entry(*id).or_insert(at);
+        }
+        page.docs.sort_by_key(|doc| places.get(Document::id(doc)).copied());
         Ok(page)
     }
 
@@ -304,9 +266,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fault`] when no index serves the query.
     pub async fn find<D: Document>(&self, query: &Query) -> Result<Page<D>, StoreError> {
-        let page = self.timed(async { adapter!(self, a => a.find::<D>(query)) }).await?;
-        self.told.tell(D::COLLECTION, &page.unreadable);
-        Ok(page)
+        self.find_any(Kind::of::<D>(), query).await?.typed()
     }
 
     /// One page in the query's order, without what is in the documents: far cheaper than [`Store::find`].
@@ -314,7 +274,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fault`] when no index serves the query, or it is filtered.
     pub async fn heads<D: Document>(&self, query: &Query) -> Result<Heads, StoreError> {
-        self.timed(async { adapter!(self, a => a.heads::<D>(query)) }).await
+        self.heads_of(Kind::of::<D>(), query).await
     }
 
     /// How many documents the query finds, whatever its limit and cursor. Counts to `cap` at most.
@@ -322,7 +282,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fault`] when no one index serves the query, or it is filtered.
     pub async fn count<D: Document>(&self, query: &Query, cap: usize) -> Result<Count, StoreError> {
-        self.timed(async { adapter!(self, a => a.count::<D>(query, cap)) }).await
+        self.count_of(Kind::of::<D>(), query, cap).await
     }
 
     /// How many documents there are for each value of an indexed text field. Reads the whole index.
@@ -333,7 +293,7 @@ impl Store {
         &self,
         field: &'static str,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
-        self.timed(async { adapter!(self, a => a.count_by::<D>(field)) }).await
+        self.count_of_each(Kind::of::<D>(), field).await
     }
 
     /// Saves `doc` if the stored version is still `doc.version()`; the stored document then has the next one.
@@ -342,7 +302,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the change would break a unique index.
     pub async fn replace<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
-        self.timed(self.save(doc)).await
+        self.replace_any(doc).await
     }
 
     /// Does all writes of the batch, or none.
@@ -364,27 +324,7 @@ impl Store {
         before: Timestamp,
         limit: usize,
     ) -> Result<u64, StoreError> {
-        self.timed(async { adapter!(self, a => a.delete_before::<D>(field, before, limit)) }).await
-    }
-
-    async fn load<D: Document>(&self, id: &str) -> Result<Option<D>, StoreError> {
-        adapter!(self, a => a.get(id))
-    }
-
-    async fn save<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
-        adapter!(self, a => a.replace(doc))
-    }
-
-    /// `operation`, which ends at the handle's time. No `async fn`, which would hold the operation twice.
-    fn timed<T, E: From<StoreError>>(
-        &self,
-        operation: impl Future<Output = Result<T, E>>,
-    ) -> impl Future<Output = Result<T, E>> {
-        let within = self.within;
-        tokio::time::timeout(within, operation).map(move |in_time| {
-            let late = |_| Err(StoreError::Unavailable(format!("no answer within {within:?}")).into());
-            in_time.unwrap_or_else(late)
-        })
+        self.delete_older(Kind::of::<D>(), field, before, limit).await
     }
 }
 

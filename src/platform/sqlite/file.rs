@@ -1,11 +1,12 @@
-//! How SQLite files are made and opened, which file is the one that was opened, and what SQLite's errors
-//! mean.
+//! How SQLite files are made, opened and closed, which file is the one that was opened, and what SQLite's
+//! errors mean.
 //!
 //! Guards against files that others on the machine can read, a start that fails with nothing but "unable to
-//! open", a busy file being taken for a broken one, and writing into a file that is no longer the one at its
-//! path.
+//! open", a busy file being taken for a broken one, writing into a file that is no longer the one at its
+//! path, and a copy of a stopped program's file that lacks what is in its `-wal`.
 
 use std::{
+    ffi::OsString,
     fs::{self, DirBuilder, File, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
@@ -17,11 +18,14 @@ use std::{
 
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, config::DbConfig, ffi};
 
+use super::mark::Mark;
 use crate::base::ids;
 
 /// How long a busy file is waited for. Less than an operation of the store may take: a write that was given
 /// up here is known not to have been done.
 pub(in crate::platform) const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a file that is closed waits for others that read it.
+const CLOSING: Duration = Duration::from_secs(1);
 const NO_WAL: &str = "its file system does not allow write-ahead logging; use a local disk";
 
 /// Retries with jitter: SQLite's own handler backs off to 100 ms, which starves one process while another is
@@ -31,7 +35,11 @@ pub(in crate::platform) struct Patience(Instant);
 
 impl Patience {
     pub(in crate::platform) fn new() -> Self {
-        Self(Instant::now() + PATIENCE)
+        Self::of(PATIENCE)
+    }
+
+    fn of(time: Duration) -> Self {
+        Self(Instant::now() + time)
     }
 
     /// Waits a moment if `error` says busy and there is time left. `false`: give up.
@@ -101,8 +109,14 @@ impl Pinned {
     }
 }
 
-/// Makes the folder (0700) and the file (0600) where they are missing; what is there keeps its mode. Nobody
-/// else makes or takes away a file of that folder until the answer is dropped.
+/// Nobody else makes, opens or takes away a file of the folder of `path` until the answer is dropped.
+pub(in crate::platform) fn lock(path: &Path) -> io::Result<File> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+    File::open(folder).and_then(|f| f.lock().map(|()| f))
+}
+
+/// Makes the folder (0700) and the file (0600) where they are missing; what is there keeps its mode. The
+/// answer is a [`lock`].
 pub(in crate::platform) fn make(
     path: &Path,
     before: impl FnOnce() -> io::Result<()>,
@@ -111,8 +125,7 @@ pub(in crate::platform) fn make(
     let folder = path.parent().unwrap_or_else(|| Path::new("/"));
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|e| told("its directory cannot be made", e))?;
-    let lock = File::open(folder).and_then(|f| f.lock().map(|()| f));
-    let lock = lock.map_err(|e| told("its directory cannot be locked", e))?;
+    let lock = lock(path).map_err(|e| told("its directory cannot be locked", e))?;
     before().map_err(|e| told("the side files of an earlier file cannot be removed", e))?;
     // Only a file that is not there is opened: closing one drops all locks that this process holds on it,
     // SQLite's too.
@@ -123,9 +136,11 @@ pub(in crate::platform) fn make(
     }
 }
 
-/// A connection for writing, in WAL mode. `layout` makes what must be there, and the rest of the settings.
+/// A connection for writing, in WAL mode, to a file that is for `mark`, and has it from then on: another one
+/// is left as it is. `layout` makes what must be there, and the rest of the settings.
 pub(in crate::platform) fn open_writer(
     path: &Path,
+    mark: Mark,
     mut layout: impl FnMut(&Connection) -> rusqlite::Result<()>,
 ) -> Result<Connection, String> {
     let patience = Patience::new();
@@ -135,11 +150,15 @@ pub(in crate::platform) fn open_writer(
         if conn.is_readonly("main")? {
             return Err(refused("it is not writable"));
         }
+        let marked = mark.is_on(&conn)?;
         let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         if mode != "wal" {
             return Err(refused(NO_WAL));
         }
         layout(&conn)?;
+        if !marked {
+            mark.set(&conn)?;
+        }
         Ok(conn)
     };
     loop {
@@ -163,6 +182,58 @@ pub(in crate::platform) fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Re
     // SQLite looks whether they allow a better plan. There is none to be found.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(conn)
+}
+
+/// Brings all that was written into the one file and closes it. When others have it open, the last of them
+/// leaves one file without the others beside it. When another one stands at its path by now, nothing is
+/// touched there.
+pub(in crate::platform) fn close(conn: Connection, file: &Pinned) {
+    if !file.in_place() {
+        return retire(conn);
+    }
+    // SQLite says by a row that others hindered it.
+    let checkpoint = || {
+        let hindered: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if hindered { Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)) } else { Ok(()) }
+    };
+    let patience = Patience::of(CLOSING);
+    while let Err(error) = checkpoint() {
+        if patience.bears(&error) {
+            continue;
+        }
+        let path = file.path.display();
+        if is_busy(&error) {
+            tracing::debug!(%path, "the file is closed while others use it");
+        } else {
+            tracing::warn!(%path, %error, "the file is closed, and its -wal belongs to it");
+        }
+        break;
+    }
+    drop(conn);
+}
+
+/// Closes a connection to a file that has been replaced, without touching what now stands at its path.
+pub(in crate::platform) fn retire(conn: Connection) {
+    if let Err(e) = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+        tracing::debug!(error = %e, "an old file is closed without ceremony");
+    }
+    drop(conn);
+}
+
+/// What SQLite finds wrong with the file first; nothing when it is whole. It reads all of it.
+pub(in crate::platform) fn damage(conn: &Connection) -> rusqlite::Result<Option<String>> {
+    match conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
+        Ok(found) => Ok((found != "ok").then(|| found.replace('\n', " "))),
+        Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Ok(Some(e.to_string())),
+        Err(e) => Err(e),
+    }
+}
+
+/// A file beside another, as its `-wal`.
+pub(in crate::platform) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// Why the file cannot be used: one line, with its path.

@@ -5,13 +5,16 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, Error};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::file::Patience;
 
@@ -41,6 +44,13 @@ pub(in crate::platform) trait Target: Send + 'static {
         effects: Self::Effects,
         outcome: Result<(), Error>,
     ) -> Result<(), String>;
+
+    /// The writer was ended: there will be no more transactions. Not called where its handles are dropped.
+    fn close(self)
+    where
+        Self: Sized,
+    {
+    }
 }
 
 /// A transaction as an operation sees it.
@@ -99,8 +109,17 @@ fn ended() -> Undone {
     Undone::All("the thread that writes has ended".to_owned())
 }
 
-/// A handle on the thread, which ends when the last one is dropped.
-pub(in crate::platform) struct Writer<E>(mpsc::Sender<Box<dyn Work<E>>>, LastFailure);
+/// A handle on the thread, which ends when the last one is dropped, or when any of them ends it.
+pub(in crate::platform) struct Writer<E> {
+    /// Nothing: it was ended.
+    sender: Arc<Mutex<Option<Sender<E>>>>,
+    failure: LastFailure,
+    ended: Arc<AtomicBool>,
+    /// Its other side goes with the thread.
+    over: watch::Receiver<()>,
+}
+
+type Sender<E> = mpsc::Sender<Box<dyn Work<E>>>;
 
 /// When and why the last transaction came to nothing, if none has succeeded since.
 type LastFailure = Arc<Mutex<Option<(Instant, String)>>>;
@@ -110,7 +129,12 @@ const FAILURE_TOLD: Duration = Duration::from_secs(10);
 
 impl<E> Clone for Writer<E> {
     fn clone(&self) -> Self {
-        Self(self.0.clone(), Arc::clone(&self.1))
+        Self {
+            sender: Arc::clone(&self.sender),
+            failure: Arc::clone(&self.failure),
+            ended: Arc::clone(&self.ended),
+            over: self.over.clone(),
+        }
     }
 }
 
@@ -120,15 +144,21 @@ impl<E: 'static> Writer<E> {
         mut file: F,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (sender, mut waiting) = mpsc::channel(WAITING);
-        let failure = LastFailure::default();
-        let noted = Arc::clone(&failure);
+        let (failure, ended) = (LastFailure::default(), Arc::new(AtomicBool::new(false)));
+        let (noted, told_to_end) = (Arc::clone(&failure), Arc::clone(&ended));
+        let (alive, over) = watch::channel(());
         let body = move || {
+            let _alive = alive; // the last to go
             while let Some(first) = waiting.blocking_recv() {
                 commit_waiting(&mut file, first, &mut waiting, &noted);
             }
+            if told_to_end.load(Ordering::Acquire) {
+                file.close();
+            }
         };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(body)?;
-        Ok((Self(sender, failure), thread))
+        let sender = Arc::new(Mutex::new(Some(sender)));
+        Ok((Self { sender, failure, ended, over }, thread))
     }
 
     /// Does `work`, as a whole or not at all, and gives its result after the commit. A caller that goes away
@@ -155,19 +185,34 @@ impl<E: 'static> Writer<E> {
     ) -> Result<T, Undone> {
         let (reply, answer) = oneshot::channel();
         let task = Task { work: Some(work), result: None, has_parts, reply };
-        self.0.send(Box::new(task)).await.map_err(|_| ended())?;
+        let sender = self.sender().ok_or_else(ended)?;
+        sender.send(Box::new(task)).await.map_err(|_| ended())?;
+        drop(sender); // whoever ends the thread waits for it
         answer.await.map_err(|_| ended())?
     }
 
     /// Why the last transaction came to nothing, if that was a moment ago.
     pub(in crate::platform) fn failed(&self) -> Option<String> {
-        let last = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = last.as_ref().filter(|(at, _)| at.elapsed() < FAILURE_TOLD);
         recent.map(|(_, why)| format!("the last write failed: {why}"))
     }
 
     pub(in crate::platform) fn alive(&self) -> bool {
-        !self.0.is_closed()
+        self.sender().is_some_and(|sender| !sender.is_closed())
+    }
+
+    /// Takes nothing more, lets what was handed over be done, and returns when the thread has closed its
+    /// file. For all handles.
+    pub(in crate::platform) async fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        drop(self.sender.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut over = self.over.clone();
+        while over.changed().await.is_ok() {}
+    }
+
+    fn sender(&self) -> Option<Sender<E>> {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -27,7 +27,7 @@ use jiff::SignedDuration;
 use mongodb::{Collection, Database, error::Result as Answer};
 use tokio_util::task::TaskTracker;
 
-pub(super) use self::document::{encode, with_doubles};
+pub(super) use self::document::{decode, encode, with_doubles};
 use self::{
     failure::{Failure, meaning},
     filter::refused,
@@ -36,13 +36,17 @@ use self::{
     twins::{Seen, Twins},
 };
 use super::{
-    Count, Document, Heads, Index, IndexReport, InsertOutcome, Key, Page, Query, StoreError,
-    batch::next_version,
+    Count, Heads, Index, IndexReport, Key, Page, Query, StoreError,
+    batch::{self, next_version},
+    kind::{AnyDoc, Kind},
+    opening::New,
 };
 use crate::base::{clock::Clock, timestamp::Timestamp};
 
 /// A document in its stored form.
 pub(super) type Stored = RawDocumentBuf;
+/// The same, borrowed.
+pub(super) type Raw = bson::RawDocument;
 
 /// How many documents a filter is tried on at first, and at most, in one go.
 const STEP: usize = 50;
@@ -70,10 +74,11 @@ impl std::fmt::Debug for Mongo {
 }
 
 impl Mongo {
-    pub(super) async fn open(url: &str, reads: Duration) -> Result<Self, StoreError> {
-        let connection::Opened { database, place } = connection::open(url).await?;
+    /// Also says whether that has made the database.
+    pub(super) async fn open(url: &str, reads: Duration, new: New) -> Result<(Self, bool), StoreError> {
+        let connection::Opened { database, place, made } = connection::open(url, new).await?;
         let (under_way, twins) = (TaskTracker::new(), Twins::default());
-        Ok(Self { database, place: place.into(), under_way, twins, reads })
+        Ok((Self { database, place: place.into(), under_way, twins, reads }, made))
     }
 
     pub(super) fn reads_within(&mut self, reads: Duration) {
@@ -109,15 +114,20 @@ impl Mongo {
         &self.place
     }
 
-    pub(super) async fn prepare<D: Document>(&self, remake: bool) -> Result<Vec<String>, StoreError> {
-        let of = self.indexes_of(D::COLLECTION);
-        let prepared = self.under_way.spawn(async move { of.prepare(D::INDEXES, remake).await }).await;
+    pub(super) async fn set_unfinished(&self, unfinished: bool) -> Result<(), StoreError> {
+        let database = self.database.clone();
+        Ok(self.run(async move { connection::set_unfinished(&database, unfinished).await }).await?)
+    }
+
+    pub(super) async fn prepare(&self, kind: Kind, remake: bool) -> Result<Vec<String>, StoreError> {
+        let of = self.indexes_of(kind.collection);
+        let prepared = self.under_way.spawn(async move { of.prepare(kind.indexes, remake).await }).await;
         prepared.map_err(|_| StoreError::Unavailable(format!("{}: the driver failed", self.place)))?
     }
 
-    pub(super) async fn indexes<D: Document>(&self) -> Result<IndexReport, StoreError> {
-        let of = self.indexes_of(D::COLLECTION);
-        let found = self.under_way.spawn(async move { of.look(D::INDEXES).await }).await;
+    pub(super) async fn indexes(&self, kind: Kind) -> Result<IndexReport, StoreError> {
+        let of = self.indexes_of(kind.collection);
+        let found = self.under_way.spawn(async move { of.look(kind.indexes).await }).await;
         found.map_err(|_| StoreError::Unavailable(format!("{}: the driver failed", self.place)))?
     }
 
@@ -160,10 +170,10 @@ impl Mongo {
         Ok(self.run(async move { database.run_command(doc! { "hello": 1 }).await }).await?)
     }
 
-    pub(super) async fn insert<D: Document>(&self, doc: &D) -> Result<(), StoreError> {
-        let stored = encode(doc, 1)?;
-        match self.put(D::COLLECTION, &stored).await {
-            Err(Failure::Unknown(why)) => self.settle_insert(D::COLLECTION, &stored, why).await,
+    pub(super) async fn insert(&self, doc: &dyn batch::Stored) -> Result<(), StoreError> {
+        let stored = doc.stored(1)?;
+        match self.put(doc.collection(), &stored).await {
+            Err(Failure::Unknown(why)) => self.settle_insert(doc.collection(), &stored, why).await,
             done => Ok(done?),
         }
     }
@@ -173,14 +183,15 @@ impl Mongo {
         self.run(async move { collection.insert_one(stored).await }).await.map(drop)
     }
 
-    pub(super) async fn insert_or_existing<D: Document>(
+    pub(super) async fn insert_or_existing(
         &self,
-        doc: &D,
+        kind: Kind,
+        doc: &dyn batch::Stored,
         index: &'static Index,
-    ) -> Result<InsertOutcome<D>, StoreError> {
-        let stored = encode(doc, 1)?;
-        let found = match self.twins.place(D::COLLECTION, index, &stored) {
-            None => self.put_or_find(D::COLLECTION, index, &stored).await?,
+    ) -> Result<Option<AnyDoc>, StoreError> {
+        let stored = doc.stored(1)?;
+        let found = match self.twins.place(kind.collection, index, &stored) {
+            None => self.put_or_find(kind.collection, index, &stored).await?,
             Some(place) => {
                 let mut known = place.turn().await;
                 match known.as_ref() {
@@ -189,10 +200,10 @@ impl Mongo {
                         let since = Instant::now();
                         let mut found = None;
                         if known.is_some() {
-                            found = self.look(D::COLLECTION, index, &stored).await?;
+                            found = self.look(kind.collection, index, &stored).await?;
                         }
                         if found.is_none() {
-                            found = self.put_or_find(D::COLLECTION, index, &stored).await?;
+                            found = self.put_or_find(kind.collection, index, &stored).await?;
                         }
                         let doc = found.clone().unwrap_or_else(|| stored.clone());
                         *known = Some(Seen { since, doc });
@@ -202,8 +213,8 @@ impl Mongo {
             }
         };
         match found {
-            Some(twin) if twin != stored => read::<D>(&twin).map(InsertOutcome::Existing),
-            _ => Ok(InsertOutcome::Inserted),
+            Some(twin) if twin != stored => read(kind, &twin).map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -224,8 +235,8 @@ impl Mongo {
         }
     }
 
-    pub(super) async fn get<D: Document>(&self, id: &str) -> Result<Option<D>, StoreError> {
-        self.stored(D::COLLECTION, id).await?.map(|raw| read(&raw)).transpose()
+    pub(super) async fn get(&self, kind: Kind, id: &str) -> Result<Option<AnyDoc>, StoreError> {
+        self.stored(kind.collection, id).await?.map(|raw| read(kind, &raw)).transpose()
     }
 
     async fn stored(&self, collection: &str, id: &str) -> Result<Option<RawDocumentBuf>, Failure> {
@@ -233,31 +244,26 @@ impl Mongo {
         self.run(async move { collection.find_one(filter).max_time(reads).await }).await
     }
 
-    pub(super) async fn get_many<D: Document>(&self, ids: &[&str]) -> Result<Page<D>, StoreError> {
-        let (collection, filter) = (self.collection(D::COLLECTION), doc! { "_id": { "$in": ids } });
+    pub(super) async fn get_many(&self, kind: Kind, ids: &[&str]) -> Result<Page<AnyDoc>, StoreError> {
+        let (collection, filter) = (self.collection(kind.collection), doc! { "_id": { "$in": ids } });
         let reads = self.reads;
         let find = async move { rows::all(collection.find(filter).max_time(reads).await?).await };
         let found = self.run(find).await?;
         let mut page = Page::empty();
-        found.iter().for_each(|raw| rows::take(&mut page, raw));
-        let mut places = BTreeMap::new();
-        for (at, id) in ids.iter().enumerate() {
-            places.entry(*id).or_insert(at);
-        }
-        page.docs.sort_by_key(|doc: &D| places.get(Document::id(doc)).copied());
+        found.iter().for_each(|raw| rows::take(&mut page, kind, raw));
         Ok(page)
     }
 
     /// With a filter in steps, since the server reads ahead as far as it is let: a page that is full early
     /// then costs no more than twice what it needs.
-    pub(super) async fn find<D: Document>(&self, query: &Query) -> Result<Page<D>, StoreError> {
-        let Some(mut left) = query.max_scanned else { return self.find_once(query).await };
+    pub(super) async fn find(&self, kind: Kind, query: &Query) -> Result<Page<AnyDoc>, StoreError> {
+        let Some(mut left) = query.max_scanned else { return self.find_once(kind, query).await };
         let mut page = Page::empty();
         let (mut part, mut step) = (query.clone(), query.limit.saturating_mul(2).clamp(STEP, LONGEST_STEP));
         loop {
             let rows = step.min(left);
             (part.max_scanned, part.limit) = (Some(rows), query.limit.saturating_sub(page.len()));
-            let Page { docs, unreadable, next, stopped } = self.find_once::<D>(&part).await?;
+            let Page { docs, unreadable, next, stopped } = self.find_once(kind, &part).await?;
             page.docs.extend(docs);
             page.unreadable.extend(unreadable);
             left = left.saturating_sub(rows);
@@ -269,20 +275,22 @@ impl Mongo {
         }
     }
 
-    async fn find_once<D: Document>(&self, query: &Query) -> Result<Page<D>, StoreError> {
-        let Some(walk) = filter::walk(D::COLLECTION, D::INDEXES, query)? else { return Ok(Page::empty()) };
+    async fn find_once(&self, kind: Kind, query: &Query) -> Result<Page<AnyDoc>, StoreError> {
+        let Some(walk) = filter::walk(kind.collection, kind.indexes, query)? else {
+            return Ok(Page::empty());
+        };
         let extent = Extent::of(query);
-        let found = self.run(rows::fetch(self.collection(D::COLLECTION), walk, extent, self.reads)).await?;
-        Ok(rows::page(found, extent))
+        let found = self.run(rows::fetch(self.collection(kind.collection), walk, extent, self.reads)).await?;
+        Ok(rows::page(kind, found, extent))
     }
 
-    pub(super) async fn heads<D: Document>(&self, query: &Query) -> Result<Heads, StoreError> {
+    pub(super) async fn heads(&self, kind: Kind, query: &Query) -> Result<Heads, StoreError> {
         if query.max_scanned.is_some() {
-            return Err(refused(D::COLLECTION, "heads cannot be filtered"));
+            return Err(refused(kind.collection, "heads cannot be filtered"));
         }
-        let found = match filter::walk(D::COLLECTION, D::INDEXES, query)? {
+        let found = match filter::walk(kind.collection, kind.indexes, query)? {
             Some(walk) => {
-                let collection = self.collection(D::COLLECTION);
+                let collection = self.collection(kind.collection);
                 self.run(rows::heads(collection, walk, Extent::of(query), self.reads)).await?
             }
             None => Vec::new(),
@@ -290,16 +298,16 @@ impl Mongo {
         Ok(Heads::of(found, query.limit))
     }
 
-    pub(super) async fn count<D: Document>(&self, query: &Query, cap: usize) -> Result<Count, StoreError> {
+    pub(super) async fn count(&self, kind: Kind, query: &Query, cap: usize) -> Result<Count, StoreError> {
         if query.max_scanned.is_some() {
-            return Err(refused(D::COLLECTION, "a count cannot be filtered"));
+            return Err(refused(kind.collection, "a count cannot be filtered"));
         }
         let whole = Query { after: None, ..query.clone() };
-        let Some(walk) = filter::walk(D::COLLECTION, D::INDEXES, &whole)? else {
+        let Some(walk) = filter::walk(kind.collection, kind.indexes, &whole)? else {
             return Ok(Count { n: 0, capped: false });
         };
         let cap = u64::try_from(cap).unwrap_or(u64::MAX);
-        let (collection, limit) = (self.collection(D::COLLECTION), cap.saturating_add(1));
+        let (collection, limit) = (self.collection(kind.collection), cap.saturating_add(1));
         let reads = self.reads;
         let counting =
             async move { collection.count_documents(walk.filter).limit(limit).max_time(reads).await };
@@ -307,22 +315,23 @@ impl Mongo {
         Ok(Count { n: n.min(cap), capped: n > cap })
     }
 
-    pub(super) async fn count_by<D: Document>(
+    pub(super) async fn count_by(
         &self,
+        kind: Kind,
         field: &'static str,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
-        let filter = filter::texts(D::COLLECTION, D::INDEXES, field)?;
-        Ok(self.run(rows::count_by(self.collection(D::COLLECTION), filter, field, self.reads)).await?)
+        let filter = filter::texts(kind.collection, kind.indexes, field)?;
+        Ok(self.run(rows::count_by(self.collection(kind.collection), filter, field, self.reads)).await?)
     }
 
-    pub(super) async fn replace<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
-        let (id, version) = (Document::id(doc), doc.version());
-        let stored = encode(doc, next_version(doc)?)?;
-        let (collection, old) = (self.collection(D::COLLECTION), doc! { "_id": id, "version": version });
+    pub(super) async fn replace(&self, doc: &dyn batch::Stored) -> Result<bool, StoreError> {
+        let stored = doc.stored(next_version(doc)?)?;
+        let collection = self.collection(doc.collection());
+        let old = doc! { "_id": doc.id(), "version": doc.version() };
         let new = stored.clone();
         match self.run(async move { collection.replace_one(old, new).await }).await {
             Ok(replaced) => Ok(replaced.matched_count == 1),
-            Err(Failure::Unknown(why)) if self.is_there(D::COLLECTION, &stored).await => {
+            Err(Failure::Unknown(why)) if self.is_there(doc.collection(), &stored).await => {
                 tracing::info!(why, "a write whose answer was lost is there");
                 Ok(true)
             }
@@ -330,20 +339,19 @@ impl Mongo {
         }
     }
 
-    pub(super) async fn delete_before<D: Document>(
+    pub(super) async fn delete_before(
         &self,
+        kind: Kind,
         field: &'static str,
         before: Timestamp,
         limit: usize,
     ) -> Result<u64, StoreError> {
-        let (filter, sort) = filter::older(D::COLLECTION, D::INDEXES, field, &Key::Time(before))?;
+        let (filter, sort) = filter::older(kind.collection, kind.indexes, field, &Key::Time(before))?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        Ok(self.run(rows::delete(self.collection(D::COLLECTION), filter, sort, limit)).await?)
+        Ok(self.run(rows::delete(self.collection(kind.collection), filter, sort, limit)).await?)
     }
 }
 
-fn read<D: Document>(raw: &bson::RawDocument) -> Result<D, StoreError> {
-    document::decode(raw).map_err(|why| {
-        StoreError::Fault(format!("{} {} does not read as its type: {why}", D::COLLECTION, document::id(raw)))
-    })
+fn read(kind: Kind, raw: &bson::RawDocument) -> Result<AnyDoc, StoreError> {
+    (kind.from_bson)(raw).map_err(|why| kind.fault(&document::id(raw), &why))
 }

@@ -1,6 +1,10 @@
 //! What may be asked of a collection, and the form of what comes back.
 
-use super::{StoreError, document::FieldType};
+use super::{
+    Document, StoreError,
+    document::FieldType,
+    kind::{AnyDoc, typed},
+};
 use crate::base::timestamp::Timestamp;
 
 /// The field that every collection has an index on: [`Query::by_id`].
@@ -209,6 +213,14 @@ impl<D> Page<D> {
             None => Ok(self.docs),
             Some(u) => Err(StoreError::Fault(format!("{} does not read as its type: {}", u.id, u.why))),
         }
+    }
+}
+
+impl Page<AnyDoc> {
+    pub(super) fn typed<D: Document>(self) -> Result<Page<D>, StoreError> {
+        let Self { docs, unreadable, next, stopped } = self;
+        let docs = docs.into_iter().map(typed).collect::<Result<_, _>>()?;
+        Ok(Page { docs, unreadable, next, stopped })
     }
 }
 

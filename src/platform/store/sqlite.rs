@@ -10,6 +10,7 @@ mod indexes;
 mod readers;
 mod rows;
 mod sql;
+mod whole;
 
 use std::{
     collections::BTreeMap,
@@ -23,15 +24,16 @@ use std::{
 use rusqlite::{Connection, Error, OptionalExtension, params_from_iter};
 use tokio::task;
 
+pub(super) use self::rows::decode;
 use self::{
     connection::{Documents, meaning, undone},
     readers::Readers,
     sql::Statement,
 };
 use super::{
-    Batch, CommitError, Count, Document, Heads, Index, IndexReport, InsertOutcome, Key, Page, Query,
-    StoreError,
+    Batch, CommitError, Count, Heads, Index, IndexReport, Key, Page, Query, StoreError,
     batch::{Stored, next_version},
+    kind::{AnyDoc, Kind},
 };
 use crate::{base::timestamp::Timestamp, platform::sqlite::writer::Writer};
 
@@ -74,23 +76,23 @@ impl Sqlite {
 
     /// Makes what is missing. Gives the names of the indexes that are not as they are declared; with `remake`
     /// they then are.
-    pub(super) async fn prepare<D: Document>(&self, remake: bool) -> Result<Vec<String>, StoreError> {
-        let schema = sql::schema(D::COLLECTION, D::INDEXES)?;
+    pub(super) async fn prepare(&self, kind: Kind, remake: bool) -> Result<Vec<String>, StoreError> {
+        let schema = sql::schema(kind.collection, kind.indexes)?;
         let changed = self.writer.run(move |step| indexes::prepare(step.conn, &schema, remake)).await;
         let changed = changed.map_err(|e| match undone(e) {
             StoreError::Conflict { index } => StoreError::Fault(format!(
                 "{}: stored documents break the unique index {index}",
-                D::COLLECTION
+                kind.collection
             )),
             e => e,
         })?;
-        let name = |index: &String| format!("{}.{}", D::COLLECTION, declared_name(D::COLLECTION, index));
+        let name = |index: &String| format!("{}.{}", kind.collection, declared_name(kind.collection, index));
         Ok(changed.iter().map(name).collect())
     }
 
     /// How the indexes stand beside their declarations.
-    pub(super) async fn indexes<D: Document>(&self) -> Result<IndexReport, StoreError> {
-        let schema = sql::schema(D::COLLECTION, D::INDEXES)?;
+    pub(super) async fn indexes(&self, kind: Kind) -> Result<IndexReport, StoreError> {
+        let schema = sql::schema(kind.collection, kind.indexes)?;
         self.readers.run(move |conn| indexes::look(conn, &schema).map_err(|e| meaning(&e))).await
     }
 
@@ -114,47 +116,47 @@ impl Sqlite {
         self.readers.run(read).await
     }
 
-    pub(super) async fn insert<D: Document>(&self, doc: &D) -> Result<(), StoreError> {
-        self.write::<D>(inserting(doc)?).await.map(drop)
+    pub(super) async fn insert(&self, doc: &dyn Stored) -> Result<(), StoreError> {
+        self.write(doc.collection(), inserting(doc)?).await.map(drop)
     }
 
     /// Of a conflict the other document is read in the same turn of the writer, and told after the commit:
     /// it cannot be gone, nor be one that was undone.
-    pub(super) async fn insert_or_existing<D: Document>(
+    pub(super) async fn insert_or_existing(
         &self,
-        doc: &D,
+        kind: Kind,
+        doc: &dyn Stored,
         index: &'static Index,
-    ) -> Result<InsertOutcome<D>, StoreError> {
+    ) -> Result<Option<AnyDoc>, StoreError> {
         let Statement { sql, values } = inserting(doc)?;
         let write = self.writer.statement(move |step| {
             let inserted = step.conn.prepare_cached(&sql)?.execute(params_from_iter(&values));
             let Err(error) = inserted else { return Ok(None) };
-            if conflict::<D>(&error).as_deref() != Some(index.name) {
+            if conflict(kind.collection, &error).as_deref() != Some(index.name) {
                 return Err(error);
             }
-            let mut twin = step.conn.prepare_cached(&sql::twin(D::COLLECTION, index))?;
+            let mut twin = step.conn.prepare_cached(&sql::twin(kind.collection, index))?;
             let twin = twin.query_row(params_from_iter(values.last()), rows::raw).optional()?;
             twin.map(Some).ok_or(error)
         });
-        match write.await.map_err(|e| named::<D>(undone(e)))? {
-            None => Ok(InsertOutcome::Inserted),
-            Some(raw) => rows::read(&raw).map(InsertOutcome::Existing),
-        }
+        let twin = write.await.map_err(|e| named(kind.collection, undone(e)))?;
+        twin.map(|raw| rows::read(kind, &raw)).transpose()
     }
 
-    pub(super) async fn insert_all<D: Document>(
+    /// With the version that stands beside each.
+    pub(super) async fn insert_all(
         &self,
-        docs: &[D],
-        version: fn(&D) -> i64,
+        kind: Kind,
+        docs: &[(&dyn Stored, i64)],
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        let statements: Vec<_> = docs.iter().map(|doc| inserting_as(doc, version(doc))).collect();
+        let statements: Vec<_> = docs.iter().map(|(doc, version)| inserting_as(*doc, *version)).collect();
         let write = self.writer.run(move |step| {
             let mut outcomes = Vec::with_capacity(statements.len());
             for statement in statements {
                 let outcome = match statement {
                     Ok(Statement { sql, values }) => {
                         let done = step.conn.prepare_cached(&sql)?.execute(params_from_iter(values));
-                        match done.map_err(|e| (conflict::<D>(&e), e)) {
+                        match done.map_err(|e| (conflict(kind.collection, &e), e)) {
                             Ok(_) => Ok(()),
                             Err((Some(index), _)) => Err(StoreError::Conflict { index }),
                             Err((None, error)) => return Err(error),
@@ -169,32 +171,26 @@ impl Sqlite {
         write.await.map_err(undone)
     }
 
-    pub(super) async fn get<D: Document>(&self, id: &str) -> Result<Option<D>, StoreError> {
-        let statement = sql::get(D::COLLECTION, id);
-        self.readers.run(move |conn| rows::one(conn, &statement)).await
+    pub(super) async fn get(&self, kind: Kind, id: &str) -> Result<Option<AnyDoc>, StoreError> {
+        let statement = sql::get(kind.collection, id);
+        self.readers.run(move |conn| rows::one(kind, conn, &statement)).await
     }
 
-    pub(super) async fn get_many<D: Document>(&self, ids: &[&str]) -> Result<Page<D>, StoreError> {
+    pub(super) async fn get_many(&self, kind: Kind, ids: &[&str]) -> Result<Page<AnyDoc>, StoreError> {
         let list = serde_json::to_string(ids).map_err(|e| StoreError::Fault(e.to_string()))?;
-        let statement = sql::get_many(D::COLLECTION, list);
-        let mut page: Page<D> = self.readers.run(move |conn| rows::all(conn, &statement)).await?;
-        let mut places = BTreeMap::new();
-        for (at, id) in ids.iter().enumerate() {
-            places.entry(*id).or_insert(at);
-        }
-        page.docs.sort_by_key(|doc| places.get(Document::id(doc)).copied());
-        Ok(page)
+        let statement = sql::get_many(kind.collection, list);
+        self.readers.run(move |conn| rows::all(kind, conn, &statement)).await
     }
 
-    pub(super) async fn find<D: Document>(&self, query: &Query) -> Result<Page<D>, StoreError> {
-        let Some(find) = sql::find(D::COLLECTION, D::INDEXES, query)? else { return Ok(Page::empty()) };
+    pub(super) async fn find(&self, kind: Kind, query: &Query) -> Result<Page<AnyDoc>, StoreError> {
+        let Some(find) = sql::find(kind.collection, kind.indexes, query)? else { return Ok(Page::empty()) };
         let (limit, max_scanned) = (query.limit, query.max_scanned);
-        self.readers.run(move |conn| rows::page(conn, &find, limit, max_scanned)).await
+        self.readers.run(move |conn| rows::page(kind, conn, &find, (limit, max_scanned))).await
     }
 
-    pub(super) async fn heads<D: Document>(&self, query: &Query) -> Result<Heads, StoreError> {
+    pub(super) async fn heads(&self, kind: Kind, query: &Query) -> Result<Heads, StoreError> {
         let limit = query.limit;
-        let found = match sql::heads(D::COLLECTION, D::INDEXES, query)? {
+        let found = match sql::heads(kind.collection, kind.indexes, query)? {
             Some(find) => {
                 self.readers.run(move |conn| rows::heads(conn, &find).map_err(|e| meaning(&e))).await?
             }
@@ -203,26 +199,26 @@ impl Sqlite {
         Ok(Heads::of(found, limit))
     }
 
-    pub(super) async fn count<D: Document>(&self, query: &Query, cap: usize) -> Result<Count, StoreError> {
+    pub(super) async fn count(&self, kind: Kind, query: &Query, cap: usize) -> Result<Count, StoreError> {
         let cap_n = u64::try_from(cap).unwrap_or(u64::MAX);
-        let Some(statement) = sql::count(D::COLLECTION, D::INDEXES, query, cap)? else {
+        let Some(statement) = sql::count(kind.collection, kind.indexes, query, cap)? else {
             return Ok(Count { n: 0, capped: false });
         };
         let n = self.readers.run(move |conn| rows::number(conn, &statement).map_err(|e| meaning(&e))).await?;
         Ok(Count { n: n.min(cap_n), capped: n > cap_n })
     }
 
-    pub(super) async fn count_by<D: Document>(
+    pub(super) async fn count_by(
         &self,
+        kind: Kind,
         field: &'static str,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
-        let statement = sql::count_by(D::COLLECTION, D::INDEXES, field)?;
+        let statement = sql::count_by(kind.collection, kind.indexes, field)?;
         self.readers.run(move |conn| rows::counts(conn, &statement).map_err(|e| meaning(&e))).await
     }
 
-    pub(super) async fn replace<D: Document>(&self, doc: &D) -> Result<bool, StoreError> {
-        let statement = replacing(doc)?;
-        self.write::<D>(statement).await.map(|changed| changed == 1)
+    pub(super) async fn replace(&self, doc: &dyn Stored) -> Result<bool, StoreError> {
+        self.write(doc.collection(), replacing(doc)?).await.map(|changed| changed == 1)
     }
 
     pub(super) async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
@@ -257,22 +253,23 @@ impl Sqlite {
         })
     }
 
-    pub(super) async fn delete_before<D: Document>(
+    pub(super) async fn delete_before(
         &self,
+        kind: Kind,
         field: &'static str,
         before: Timestamp,
         limit: usize,
     ) -> Result<u64, StoreError> {
-        let statement = sql::delete_before(D::COLLECTION, D::INDEXES, field, Key::Time(before), limit)?;
-        self.write::<D>(statement).await.map(|gone| u64::try_from(gone).unwrap_or(u64::MAX))
+        let statement = sql::delete_before(kind.collection, kind.indexes, field, Key::Time(before), limit)?;
+        self.write(kind.collection, statement).await.map(|gone| u64::try_from(gone).unwrap_or(u64::MAX))
     }
 
-    async fn write<D: Document>(&self, statement: Statement) -> Result<usize, StoreError> {
+    async fn write(&self, collection: &str, statement: Statement) -> Result<usize, StoreError> {
         let Statement { sql, values } = statement;
         let write = self
             .writer
             .statement(move |step| step.conn.prepare_cached(&sql)?.execute(params_from_iter(values)));
-        write.await.map_err(|e| named::<D>(undone(e)))
+        write.await.map_err(|e| named(collection, undone(e)))
     }
 }
 
@@ -282,18 +279,18 @@ fn declared_name<'a>(collection: &str, index: &'a str) -> &'a str {
 }
 
 /// The index of a conflict under its declared name.
-fn named<D: Document>(error: StoreError) -> StoreError {
+fn named(collection: &str, error: StoreError) -> StoreError {
     match error {
         StoreError::Conflict { index } => {
-            StoreError::Conflict { index: declared_name(D::COLLECTION, &index).to_owned() }
+            StoreError::Conflict { index: declared_name(collection, &index).to_owned() }
         }
         error => error,
     }
 }
 
 /// The declared name of the index that a statement came into conflict with, if that is what it failed of.
-fn conflict<D: Document>(error: &Error) -> Option<String> {
-    match named::<D>(meaning(error)) {
+fn conflict(collection: &str, error: &Error) -> Option<String> {
+    match named(collection, meaning(error)) {
         StoreError::Conflict { index } => Some(index),
         _ => None,
     }

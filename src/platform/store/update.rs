@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Document, Store, StoreError};
+use super::{
+    Document, Store, StoreError,
+    kind::{Kind, typed},
+};
 use crate::base::ids;
 
 /// How often [`Store::update`] decides again when somebody else was faster.
@@ -43,33 +46,24 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::update`].
-    pub fn update_from<D: Document, T, E: From<StoreError>>(
-        &self,
-        id: &str,
-        seen: Option<D>,
-        decide: impl FnMut(&mut D) -> Result<Decision<T>, E>,
-    ) -> impl Future<Output = Result<Updated<D, T>, E>> {
-        self.timed(self.decide(id, seen, decide))
-    }
-
-    async fn decide<D: Document, T, E: From<StoreError>>(
+    pub async fn update_from<D: Document, T, E: From<StoreError>>(
         &self,
         id: &str,
         mut seen: Option<D>,
         mut decide: impl FnMut(&mut D) -> Result<Decision<T>, E>,
     ) -> Result<Updated<D, T>, E> {
-        let mut conflicts = 0;
+        let (until, mut conflicts) = (self.deadline(), 0);
         for _ in 0..TRIES + usize::from(seen.is_some()) {
             let (mut doc, fresh) = match seen.take() {
                 Some(doc) => (doc, false),
-                None => match self.load::<D>(id).await? {
-                    Some(doc) => (doc, true),
+                None => match self.load(Kind::of::<D>(), id, until).await? {
+                    Some(doc) => (typed::<D>(doc)?, true),
                     None => return Ok(Updated::Missing),
                 },
             };
             match decide(&mut doc) {
                 Ok(Decision::Save(word)) => {
-                    if self.save(&doc).await? {
+                    if self.save(&doc, until).await? {
                         doc.set_version(doc.version() + 1);
                         return Ok(Updated::Done(doc, word));
                     }

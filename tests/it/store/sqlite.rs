@@ -1,5 +1,8 @@
 //! The contract on SQLite, and what only a file can get wrong.
 
+mod closing;
+mod others;
+
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},

@@ -185,3 +185,46 @@ fn a_thread_that_died_is_told() {
     assert!(!writer.alive());
     assert!(matches!(block_on(writer.statement(|_| Ok(1))), Err(Undone::All(_))));
 }
+
+/// Says whether it was closed.
+struct Told(Memory, Arc<AtomicBool>);
+
+impl Target for Told {
+    type Effects = ();
+
+    fn begin(&mut self) -> Result<(Connection, ()), String> {
+        self.0.begin()
+    }
+
+    fn end(&mut self, conn: Connection, (): (), outcome: Result<(), Error>) -> Result<(), String> {
+        self.0.end(conn, (), outcome)
+    }
+
+    fn close(self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn what_was_handed_over_is_done_before_the_end_and_nothing_afterwards() {
+    let closed = Arc::new(AtomicBool::new(false));
+    let (writer, thread) = Writer::start("test", Told(memory(), Arc::clone(&closed))).unwrap();
+    let put = |step: &mut Step<'_, ()>| step.conn.execute("INSERT INTO t (id) VALUES ('a')", []);
+    let clone = writer.clone();
+    let ending = async { tokio::join!(biased; writer.run(put), clone.end()) };
+    assert!(matches!(block_on(ending), (Ok(1), ())));
+    assert!(closed.load(Ordering::Relaxed));
+    assert!(!writer.alive());
+    assert!(matches!(block_on(writer.run(put)), Err(Undone::All(_))));
+    block_on(clone.end());
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_thread_whose_handles_are_dropped_closes_nothing_by_itself() {
+    let closed = Arc::new(AtomicBool::new(false));
+    let (writer, thread) = Writer::start("test", Told(memory(), Arc::clone(&closed))).unwrap();
+    drop(writer);
+    thread.join().unwrap();
+    assert!(!closed.load(Ordering::Relaxed));
+}

@@ -1,7 +1,8 @@
 //! Opening a database, and what is refused then.
 //!
-//! Guards against settings that lose orders (a write that one node alone has, a standalone server) and
-//! against a database that belongs to another program, whose collections may have the same names.
+//! Guards against settings that lose orders (a write that one node alone has, a standalone server), against a
+//! database that belongs to another program, whose collections may have the same names, and against a
+//! mistyped name, under which MongoDB would make a new database and say that all is well.
 
 use std::time::Duration;
 
@@ -12,7 +13,10 @@ use mongodb::{
 };
 
 use super::failure::{Failure, meaning};
-use crate::{base::clock::Clock, platform::store::StoreError};
+use crate::{
+    base::clock::Clock,
+    platform::store::{StoreError, opening::New},
+};
 
 /// How long an operation waits for a primary: less than a request may take.
 const SELECTION: Duration = Duration::from_secs(3);
@@ -28,14 +32,23 @@ const CONNECTING: u32 = 8;
 const MARKER: &str = "waybill";
 const MARKER_ID: &str = "installation";
 
+/// What every server has for itself, and why it is not for orders.
+const OF_THE_SERVER: [(&str, &str); 3] = [
+    ("admin", "it keeps its users there"),
+    ("config", "it keeps its own state there, and removes some of it by itself"),
+    ("local", "what is there is on one node alone, and is lost with it"),
+];
+
 /// What is known after opening.
 pub(super) struct Opened {
     pub(super) database: Database,
     /// Host and database, for people: never the user or the password.
     pub(super) place: String,
+    /// It was nobody's before, and is ours from now on.
+    pub(super) made: bool,
 }
 
-pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
+pub(super) async fn open(url: &str, new: New) -> Result<Opened, StoreError> {
     let options = ClientOptions::parse(url).await.map_err(|_| {
         unavailable(
             "the URL is not as MongoDB wants it, or its host has no such name: mongodb://HOST:PORT/DATABASE\
@@ -47,14 +60,20 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
     };
     let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
     let place = format!("{}/{name}", hosts.join(","));
+    if let Some((_, why)) = OF_THE_SERVER.iter().find(|(own, _)| name.eq_ignore_ascii_case(own)) {
+        return Err(unavailable(&format!(
+            "{place}: the database {name} is the server's own ({why}): name another one, as \
+             mongodb://HOST:PORT/waybill"
+        )));
+    }
     let options = safe(options).map_err(|why| unavailable(&format!("{place}: {why}")))?;
     let refused = |error: &mongodb::error::Error| StoreError::from(meaning(&place, error));
     let given = options.clone();
     let database = Client::with_options(options).map_err(|e| refused(&e))?.database(&name);
     let (asked, at) = (database.clone(), place.clone());
-    let checked = tokio::spawn(async move { check(&asked, &at, given).await }).await;
-    checked.map_err(|_| unavailable(&format!("{place}: the driver failed")))??;
-    Ok(Opened { database, place })
+    let checked = tokio::spawn(async move { check(&asked, &at, given, new).await }).await;
+    let made = checked.map_err(|_| unavailable(&format!("{place}: the driver failed")))??;
+    Ok(Opened { database, place, made })
 }
 
 fn unavailable(why: &str) -> StoreError {
@@ -107,7 +126,7 @@ fn single(mut options: ClientOptions) -> ClientOptions {
     options
 }
 
-async fn check(database: &Database, place: &str, given: ClientOptions) -> Result<(), StoreError> {
+async fn check(database: &Database, place: &str, given: ClientOptions, new: New) -> Result<bool, StoreError> {
     let hello = match database.run_command(doc! { "hello": 1 }).await {
         Ok(hello) => hello,
         Err(error) => {
@@ -118,7 +137,7 @@ async fn check(database: &Database, place: &str, given: ClientOptions) -> Result
     if let Some(why) = unfit(&hello) {
         return Err(unavailable(&format!("{place}: {why}")));
     }
-    mark(database, place).await
+    mark(database, place, new).await
 }
 
 fn unfit(hello: &Document) -> Option<&'static str> {
@@ -151,12 +170,18 @@ async fn explained(place: &str, options: ClientOptions) -> Option<StoreError> {
     Some(unavailable(&format!("{place}: {why}")))
 }
 
-/// Marks an empty database as ours. One with documents and without the mark is another program's.
-async fn mark(database: &Database, place: &str) -> Result<(), StoreError> {
+/// Marks an empty database as ours, unless a new one is to be refused, and says whether it did. One with
+/// documents and without the mark is another program's.
+async fn mark(database: &Database, place: &str, new: New) -> Result<bool, StoreError> {
     let told = |error: &mongodb::error::Error| StoreError::from(meaning(place, error));
     let markers = database.collection::<RawDocumentBuf>(MARKER);
-    if markers.find_one(doc! { "_id": MARKER_ID }).await.map_err(|e| told(&e))?.is_some() {
-        return Ok(());
+    if let Some(marker) = markers.find_one(doc! { "_id": MARKER_ID }).await.map_err(|e| told(&e))? {
+        return match marker.get_bool("unfinished") {
+            Ok(true) => Err(unavailable(&format!(
+                "{place}: a copy into this database was cut off: drop it, and copy again"
+            ))),
+            _ => Ok(false),
+        };
     }
     let mut foreign = Vec::new();
     for name in database.list_collection_names().await.map_err(|e| told(&e))? {
@@ -175,13 +200,30 @@ async fn mark(database: &Database, place: &str) -> Result<(), StoreError> {
             foreign.join(", ")
         )));
     }
+    if new == New::Refused && !marked {
+        return Err(unavailable(&format!(
+            "no Waybill has run on {place}: `waybill migrate` or the first start makes it"
+        )));
+    }
     let now = DateTime::from_millis(Clock::system().now().as_millis());
     let marker = doc! { "_id": MARKER_ID, "form": 1, "createdAt": now };
     match database.collection::<Document>(MARKER).insert_one(marker).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(true),
         Err(error) => match meaning(place, &error) {
-            Failure::Duplicate(_) => Ok(()),
+            Failure::Duplicate(_) => Ok(false),
             other => Err(other.into()),
         },
     }
+}
+
+/// Says in the mark whether documents are being copied into the database.
+pub(super) async fn set_unfinished(database: &Database, unfinished: bool) -> mongodb::error::Result<()> {
+    let mark = doc! { "unfinished": true };
+    let change = if unfinished {
+        doc! { "$set": mark }
+    } else {
+        doc! { "$unset": mark }
+    };
+    let markers = database.collection::<Document>(MARKER);
+    markers.update_one(doc! { "_id": MARKER_ID }, change).await.map(drop)
 }

@@ -11,9 +11,9 @@ use bson::{
     RawArray, RawArrayBuf, RawBson, RawBsonRef, RawDeserializer, RawDocument, RawDocumentBuf, oid::ObjectId,
     raw::cstr,
 };
-use serde_path_to_error::Segment;
+use serde_path_to_error::{Segment, Track};
 
-use crate::platform::store::{Document, StoreError};
+use crate::platform::store::{Document, StoreError, kind::AnyDoc};
 
 /// Most numbers of one document that are read although they are doubles.
 const MENDED: usize = 100;
@@ -34,20 +34,24 @@ pub(in crate::platform::store) fn encode<D: Document>(
     doc: &D,
     version: i64,
 ) -> Result<RawDocumentBuf, StoreError> {
-    let cannot = || StoreError::Fault(format!("{} {}: cannot be written as BSON", D::COLLECTION, doc.id()));
-    let bytes = bson::serialize_to_vec(doc).map_err(|_| cannot())?;
-    let fields = RawDocument::from_bytes(&bytes).map_err(|_| cannot())?;
+    let bytes = bson::serialize_to_vec(doc).ok();
+    bytes.and_then(|bytes| in_form(&bytes, doc.id(), version)).ok_or_else(|| {
+        StoreError::Fault(format!("{} {}: cannot be written as BSON", D::COLLECTION, doc.id()))
+    })
+}
+
+fn in_form(bytes: &[u8], id: &str, version: i64) -> Option<RawDocumentBuf> {
     let mut stored = RawDocumentBuf::new();
-    stored.append(cstr!("_id"), Document::id(doc));
-    for field in fields {
-        let (name, value) = field.map_err(|_| cannot())?;
+    stored.append(cstr!("_id"), id);
+    for field in RawDocument::from_bytes(bytes).ok()? {
+        let (name, value) = field.ok()?;
         match (name.as_str(), value) {
             ("id" | "_id", _) | (_, RawBsonRef::Null) => {}
             ("version", _) => stored.append(name, version),
-            _ => stored.append(name, restored(value).ok_or_else(cannot)?),
+            _ => stored.append(name, restored(value)?),
         }
     }
-    Ok(stored)
+    Some(stored)
 }
 
 /// A date or an object id that a program read without knowing it is one again. Their extended JSON cannot
@@ -104,20 +108,34 @@ fn only(doc: &RawDocument) -> Option<(&str, RawBsonRef<'_>)> {
 
 /// # Errors
 /// The place where it does not read as its type, without any value.
-pub(super) fn decode<D: Document>(stored: &RawDocument) -> Result<D, String> {
+pub(in crate::platform::store) fn decode<D: Document>(stored: &RawDocument) -> Result<AnyDoc, String> {
+    let at_once =
+        |bytes: &[u8]| bson::deserialize_from_slice::<D>(bytes).ok().map(|doc| -> AnyDoc { Box::new(doc) });
+    let slowly = |de: &mut dyn erased_serde::Deserializer<'_>| -> Result<AnyDoc, erased_serde::Error> {
+        erased_serde::deserialize::<D>(de).map(|doc| -> AnyDoc { Box::new(doc) })
+    };
+    read(stored, at_once, slowly)
+}
+
+/// `at_once` for what is as it should be, `slowly` for what is to tell where it is not.
+fn read(
+    stored: &RawDocument,
+    at_once: fn(&[u8]) -> Option<AnyDoc>,
+    slowly: fn(&mut dyn erased_serde::Deserializer<'_>) -> Result<AnyDoc, erased_serde::Error>,
+) -> Result<AnyDoc, String> {
     let mut doc = with_id(stored).ok_or("it is no sound BSON")?;
-    if let Ok(read) = bson::deserialize_from_slice(doc.as_bytes()) {
+    if let Some(read) = at_once(doc.as_bytes()) {
         return Ok(read);
     }
     for _ in 0..MENDED {
         let raw = RawDeserializer::new(doc.as_bytes()).map_err(|_| "it is no sound BSON")?;
-        let path = match serde_path_to_error::deserialize(raw) {
-            Ok(read) => {
-                WITH_DOUBLES.fetch_add(1, Ordering::Relaxed);
-                return Ok(read);
-            }
-            Err(error) => error.path().clone(),
-        };
+        let mut track = Track::new();
+        let tracked = serde_path_to_error::Deserializer::new(raw, &mut track);
+        if let Ok(read) = slowly(&mut <dyn erased_serde::Deserializer<'_>>::erase(tracked)) {
+            WITH_DOUBLES.fetch_add(1, Ordering::Relaxed);
+            return Ok(read);
+        }
+        let path = track.path();
         let segments: Vec<_> = path.iter().collect();
         doc = with_integer(&doc, &segments).ok_or_else(|| format!("data error at {path}"))?;
     }

@@ -10,7 +10,10 @@ use mongodb::{Collection, Cursor as Rows, error::Result};
 use super::{document, filter::Walk};
 use crate::{
     base::timestamp::Timestamp,
-    platform::store::{Cursor, Document, FieldType, Head, Key, Order, Page, Query, Unreadable},
+    platform::store::{
+        Cursor, FieldType, Head, Key, Order, Page, Query, Unreadable,
+        kind::{AnyDoc, Kind},
+    },
 };
 
 /// Most rows that come in one answer.
@@ -138,7 +141,7 @@ fn sort_key(value: RawBsonRef<'_>, holds: FieldType, ascending: bool) -> Option<
 }
 
 /// The first documents that the filter takes, and the place behind the last row that was looked at.
-pub(super) fn page<D: Document>(rows: Vec<Row>, extent: Extent) -> Page<D> {
+pub(super) fn page(kind: Kind, rows: Vec<Row>, extent: Extent) -> Page<AnyDoc> {
     let (mut page, mut scanned, mut last) = (Page::empty(), 0, None);
     for row in rows {
         let full = page.len() >= extent.limit;
@@ -150,14 +153,14 @@ pub(super) fn page<D: Document>(rows: Vec<Row>, extent: Extent) -> Page<D> {
         // Without one, as of an id that is no text, the page goes on behind the row before.
         last = row.cursor.or(last);
         if let Some(doc) = row.doc {
-            take(&mut page, &doc);
+            take(&mut page, kind, &doc);
         }
     }
     page
 }
 
-pub(super) fn take<D: Document>(page: &mut Page<D>, raw: &RawDocument) {
-    match document::decode(raw) {
+pub(super) fn take(page: &mut Page<AnyDoc>, kind: Kind, raw: &RawDocument) {
+    match (kind.from_bson)(raw) {
         Ok(doc) => page.docs.push(doc),
         Err(why) => page.unreadable.push(Unreadable { id: document::id(raw), why }),
     }

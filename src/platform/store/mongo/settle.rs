@@ -12,7 +12,7 @@ use super::{
     Mongo, document,
     failure::{meaning, of_write},
 };
-use crate::platform::store::{Document, Index, StoreError};
+use crate::platform::store::{Index, StoreError, batch::Stored, kind::Kind};
 
 /// How often a document is looked for whose write was not answered: for a second and more, since a majority
 /// may be that much behind.
@@ -36,15 +36,16 @@ impl Pauses {
 }
 
 impl Mongo {
-    pub(in crate::platform::store) async fn insert_all<D: Document>(
+    /// With the version that stands beside each.
+    pub(in crate::platform::store) async fn insert_all(
         &self,
-        docs: &[D],
-        version: fn(&D) -> i64,
+        kind: Kind,
+        docs: &[(&dyn Stored, i64)],
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let mut outcomes: Vec<Result<(), StoreError>> = docs.iter().map(|_| Ok(())).collect();
         let mut sent = Vec::with_capacity(docs.len());
-        for (doc, outcome) in docs.iter().zip(&mut outcomes) {
-            match document::encode(doc, version(doc)) {
+        for ((doc, version), outcome) in docs.iter().zip(&mut outcomes) {
+            match doc.stored(*version) {
                 Ok(stored) => sent.push((stored, outcome)),
                 Err(error) => *outcome = Err(error),
             }
@@ -53,7 +54,7 @@ impl Mongo {
             return Ok(outcomes);
         }
         let stored: Vec<_> = sent.iter().map(|(stored, _)| stored.clone()).collect();
-        let collection = self.collection(D::COLLECTION);
+        let collection = self.collection(kind.collection);
         let inserted =
             self.under_way.spawn(async move { collection.insert_many(stored).ordered(false).await });
         let error = match inserted.await {
@@ -74,7 +75,7 @@ impl Mongo {
         for (at, (stored, outcome)) in sent.into_iter().enumerate() {
             *outcome = match (told.get(&at), &unknown) {
                 (Some(failure), _) => Err(failure.clone().into()),
-                (None, Some(why)) => self.settle_insert(D::COLLECTION, &stored, why.clone()).await,
+                (None, Some(why)) => self.settle_insert(kind.collection, &stored, why.clone()).await,
                 (None, None) => Ok(()),
             };
         }

@@ -14,6 +14,7 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 use crate::platform::{
     sqlite::{
         file::{self, Pinned},
+        mark::Mark,
         writer::{Target, Undone},
     },
     store::StoreError,
@@ -25,20 +26,21 @@ pub(super) fn open_writer(path: &Path) -> Result<(Connection, Arc<Pinned>), Stri
     let _lock = file::make(&path, || Ok(()))?;
     let pinned = Pinned::new(&path)?;
     // A larger WAL between checkpoints: index pages that every commit touches are copied back once, not each
-    // time.
+    // time. The caches are small, since what is not in them is in the system's: readers' are there per
+    // reader.
     let settings = |conn: &Connection| {
         conn.execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;
-             PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32000",
+             PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8000",
         )
     };
-    Ok((file::open_writer(&path, settings)?, Arc::new(pinned)))
+    Ok((file::open_writer(&path, Mark::Documents, settings)?, Arc::new(pinned)))
 }
 
 /// A connection that cannot write, whatever it is asked.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let conn = file::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    conn.execute_batch("PRAGMA cache_size = -8000")?;
+    conn.execute_batch("PRAGMA cache_size = -1000")?;
     Ok(conn)
 }
 
@@ -62,6 +64,12 @@ impl Target for Documents {
         outcome.map_err(|e| file::explain(&self.file.path, &e))?;
         // Moved away just now: what was committed may be out of reach.
         self.file.check()
+    }
+
+    fn close(self) {
+        if let Some(conn) = self.conn {
+            file::close(conn, &self.file);
+        }
     }
 }
 

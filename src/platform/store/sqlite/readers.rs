@@ -1,7 +1,7 @@
 //! Connections that read. Readers never wait for the writer: each statement sees the last commit before it.
 //!
-//! Guards against slow queries taking every blocking thread of the runtime, and against one that goes on when
-//! nobody waits for it any more, as after its deadline.
+//! Guards against slow queries taking every blocking thread of the runtime, against one that goes on when
+//! nobody waits for it any more, as after its deadline, and against one that holds up the end of the process.
 
 use std::{
     ffi::c_int,
@@ -9,10 +9,11 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use rusqlite::Connection;
-use tokio::{sync::Semaphore, task};
+use tokio::{sync::Semaphore, task, time::timeout};
 
 use super::connection::{meaning, open_reader};
 use crate::platform::{sqlite::file::Pinned, store::StoreError};
@@ -23,6 +24,9 @@ const READERS: usize = 4;
 /// After so many of SQLite's own steps, a fraction of a millisecond, a read looks whether anybody waits.
 const STEPS: c_int = 1000;
 
+/// How long reads that are under way have when the connections are closed; and again when they were cut off.
+const CLOSING: Duration = Duration::from_secs(1);
+
 /// Clones share the connections.
 #[derive(Clone, Debug)]
 pub(super) struct Readers(Arc<Pool>);
@@ -30,8 +34,11 @@ pub(super) struct Readers(Arc<Pool>);
 #[derive(Debug)]
 struct Pool {
     file: Arc<Pinned>,
+    /// Closed with the connections.
     free: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
+    /// What is under way is cut off.
+    over: Arc<AtomicBool>,
 }
 
 /// Whoever waits for a read. Dropped where they stop waiting, as at a deadline.
@@ -48,7 +55,8 @@ impl Drop for Caller {
 
 impl Readers {
     pub(super) fn new(file: Arc<Pinned>) -> Self {
-        Self(Arc::new(Pool { file, free: Arc::new(Semaphore::new(READERS)), idle: Mutex::new(Vec::new()) }))
+        let (free, over) = (Arc::new(Semaphore::new(READERS)), Arc::default());
+        Self(Arc::new(Pool { file, free, idle: Mutex::default(), over }))
     }
 
     /// Runs `read` off the runtime's threads. When the caller goes away, its statement ends soon.
@@ -60,7 +68,7 @@ impl Readers {
         let permit = Arc::clone(&self.0.free)
             .acquire_owned()
             .await
-            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            .map_err(|_| StoreError::Unavailable("the database was closed".to_owned()))?;
         let pool = Arc::clone(&self.0);
         let caller = Caller::default();
         let gone = Arc::clone(&caller.gone);
@@ -73,9 +81,9 @@ impl Readers {
             // After a new one was opened: it must be of the same file.
             pool.file.check().map_err(StoreError::Unavailable)?;
             // No interrupt: one that comes before the first step is lost, and a late one hits the next read.
-            let asked = Arc::clone(&gone);
-            conn.progress_handler(STEPS, Some(move || asked.load(Ordering::Relaxed)))
-                .map_err(|e| meaning(&e))?;
+            let (asked, over) = (Arc::clone(&gone), Arc::clone(&pool.over));
+            let ends = move || asked.load(Ordering::Relaxed) || over.load(Ordering::Relaxed);
+            conn.progress_handler(STEPS, Some(ends)).map_err(|e| meaning(&e))?;
             let result = read(&conn);
             if result.is_ok() || gone.load(Ordering::Relaxed) {
                 pool.give_back(conn);
@@ -86,6 +94,21 @@ impl Readers {
         drop(caller); // not before the answer
         read.map_err(|e| StoreError::Unavailable(format!("a read was cut short: {e}")))?
     }
+
+    /// Lets reads end, for a moment, and closes the connections. What is asked afterwards fails.
+    pub(super) async fn close(&self) {
+        let all = u32::try_from(READERS).unwrap_or(u32::MAX);
+        // Whoever asks meanwhile waits behind.
+        let ended = || timeout(CLOSING, self.0.free.acquire_many(all));
+        let mut held = ended().await;
+        if held.is_err() {
+            self.0.over.store(true, Ordering::Relaxed);
+            held = ended().await;
+        }
+        self.0.free.close();
+        drop(held);
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 impl Pool {
@@ -94,16 +117,17 @@ impl Pool {
     }
 
     fn give_back(&self, conn: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.free.is_closed() {
+            idle.push(conn);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tempfile::TempDir;
-    use tokio::{sync::oneshot, time::timeout};
+    use tokio::sync::oneshot;
 
     use super::*;
     use crate::platform::store::sqlite::connection::open_writer;
@@ -168,6 +192,32 @@ mod tests {
             assert_eq!(read.await.expect("every reader is taken").unwrap(), 7);
         }
         over(&readers).await;
+    }
+
+    #[tokio::test]
+    async fn a_read_under_way_does_not_keep_the_connections_open_for_long() {
+        let (readers, _writer, _folder) = readers();
+        number_of_schema(&readers).await.unwrap();
+        let (begins, began) = oneshot::channel();
+        let long = readers.clone();
+        let reading = tokio::spawn(async move {
+            long.run(move |conn| {
+                begins.send(()).unwrap();
+                number(conn, LONG)
+            })
+            .await
+        });
+        began.await.unwrap();
+        timeout(PATIENCE, readers.close()).await.expect("it waits for the read");
+        assert!(matches!(reading.await.unwrap(), Err(StoreError::Unavailable(_))));
+        assert_eq!(readers.0.idle.lock().unwrap().len(), 0);
+        let asked = timeout(PATIENCE, number_of_schema(&readers)).await.expect("it waits");
+        assert!(matches!(asked, Err(StoreError::Unavailable(_))), "{asked:?}");
+        timeout(PATIENCE, readers.close()).await.expect("it can be closed again");
+    }
+
+    async fn number_of_schema(readers: &Readers) -> Result<i64, StoreError> {
+        readers.run(|conn| number(conn, "SELECT COUNT(*) FROM sqlite_schema")).await
     }
 
     #[tokio::test]

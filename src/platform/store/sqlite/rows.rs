@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     base::timestamp::Timestamp,
-    platform::store::{Cursor, Document, FieldType, Head, Key, Page, StoreError, Unreadable},
+    platform::store::{
+        Cursor, Document, FieldType, Head, Key, Page, StoreError, Unreadable,
+        kind::{AnyDoc, Kind},
+    },
 };
 
 /// A row that was read in the thread that writes, where no document is read: id, version, JSON.
@@ -26,37 +29,41 @@ pub(super) fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }
 
-pub(super) fn read<D: Document>((id, version, json): &Raw) -> Result<D, StoreError> {
-    parse(json, *version).map_err(|why| fault::<D>(&Unreadable { id: id.clone(), why }))
+pub(super) fn read(kind: Kind, (id, version, json): &Raw) -> Result<AnyDoc, StoreError> {
+    (kind.from_json)(json, *version).map_err(|why| kind.fault(id, &why))
 }
 
 /// # Errors
 /// [`StoreError::Fault`] when the document does not read as its type.
-pub(super) fn one<D: Document>(conn: &Connection, statement: &Statement) -> Result<Option<D>, StoreError> {
-    let mut page = all::<D>(conn, statement)?;
+pub(super) fn one(
+    kind: Kind,
+    conn: &Connection,
+    statement: &Statement,
+) -> Result<Option<AnyDoc>, StoreError> {
+    let mut page = all(kind, conn, statement)?;
     match page.unreadable.first() {
-        Some(unreadable) => Err(fault::<D>(unreadable)),
+        Some(Unreadable { id, why }) => Err(kind.fault(id, why)),
         None => Ok(page.docs.pop()),
     }
 }
 
-pub(super) fn all<D: Document>(conn: &Connection, statement: &Statement) -> Result<Page<D>, StoreError> {
+pub(super) fn all(kind: Kind, conn: &Connection, statement: &Statement) -> Result<Page<AnyDoc>, StoreError> {
     let mut prepared = conn.prepare_cached(&statement.sql).map_err(|e| meaning(&e))?;
     let mut rows = prepared.query(params_from_iter(&statement.values)).map_err(|e| meaning(&e))?;
     let mut page = Page::empty();
     while let Some(row) = rows.next().map_err(|e| meaning(&e))? {
-        take(&mut page, row)?;
+        take(&mut page, kind, row)?;
     }
     Ok(page)
 }
 
 /// The first `limit` documents that the filter takes, and the place behind the last row that was looked at.
-pub(super) fn page<D: Document>(
+pub(super) fn page(
+    kind: Kind,
     conn: &Connection,
     find: &Find,
-    limit: usize,
-    max_scanned: Option<usize>,
-) -> Result<Page<D>, StoreError> {
+    (limit, max_scanned): (usize, Option<usize>),
+) -> Result<Page<AnyDoc>, StoreError> {
     let Statement { sql, values } = &find.statement;
     let mut prepared = conn.prepare_cached(sql).map_err(|e| meaning(&e))?;
     let mut rows = prepared.query(params_from_iter(values)).map_err(|e| meaning(&e))?;
@@ -70,7 +77,7 @@ pub(super) fn page<D: Document>(
         scanned += 1;
         last = Some(cursor(row, find.sort).map_err(|e| meaning(&e))?);
         if !matches!(row.get_ref(2), Ok(ValueRef::Null)) {
-            take(&mut page, row)?;
+            take(&mut page, kind, row)?;
         }
     }
     Ok(page)
@@ -85,11 +92,11 @@ pub(super) fn heads(conn: &Connection, find: &Find) -> rusqlite::Result<Vec<Opti
     rows.collect()
 }
 
-fn take<D: Document>(page: &mut Page<D>, row: &Row<'_>) -> Result<(), StoreError> {
+fn take(page: &mut Page<AnyDoc>, kind: Kind, row: &Row<'_>) -> Result<(), StoreError> {
     let version = row.get(1).map_err(|e| meaning(&e))?;
     // From SQLite's own memory, without a copy of the text.
     let json = row.get_ref(2).map_err(|e| meaning(&e))?.as_str();
-    match json.map_err(|e| e.to_string()).and_then(|json| parse(json, version)) {
+    match json.map_err(|e| e.to_string()).and_then(|json| (kind.from_json)(json, version)) {
         Ok(doc) => page.docs.push(doc),
         Err(why) => {
             let id = row.get(0).map_err(|e| meaning(&e))?;
@@ -101,15 +108,11 @@ fn take<D: Document>(page: &mut Page<D>, row: &Row<'_>) -> Result<(), StoreError
 
 /// The version column decides. An error tells the place alone: serde's own words quote the value, which may
 /// be a phone number.
-fn parse<D: Document>(json: &str, version: i64) -> Result<D, String> {
+pub(in crate::platform::store) fn decode<D: Document>(json: &str, version: i64) -> Result<AnyDoc, String> {
     let read: Result<D, _> = serde_json::from_str(json);
     let mut doc = read.map_err(|e| format!("{:?} error at column {}", e.classify(), e.column()))?;
     doc.set_version(version);
-    Ok(doc)
-}
-
-fn fault<D: Document>(Unreadable { id, why }: &Unreadable) -> StoreError {
-    StoreError::Fault(format!("{} {id} does not read as its type: {why}", D::COLLECTION))
+    Ok(Box::new(doc))
 }
 
 fn cursor(row: &Row<'_>, sort: FieldType) -> rusqlite::Result<Cursor> {
