@@ -68,6 +68,8 @@ pub struct Options {
     pub prefix: String,
     /// Whose jobs these are. A queue that has been another's is refused; without it, none is.
     pub installation: Option<String>,
+    /// A queue that is nobody's stays so: for whoever neither serves nor works.
+    pub claims_nothing: bool,
 }
 
 impl From<Keep> for Options {
@@ -82,12 +84,25 @@ pub fn can_open(url: &str) -> bool {
     url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty()) || redis::is_ours(url)
 }
 
+/// What the keys begin with that `url` and the setting `prefix` lead to; nothing for a file, and where the
+/// two cannot be used together.
+#[must_use]
+pub fn prefix_in_force(url: &str, prefix: &str) -> Option<String> {
+    if redis::is_ours(url) { redis::prefix(url, prefix) } else { None }
+}
+
 /// Whether a prefix can be one, and is the one that `url` names if that names any. A file has none.
 ///
 /// # Errors
 /// [`QueueError::Fault`], in one line.
 pub fn check_prefix(url: &str, prefix: &str) -> Result<(), QueueError> {
     if redis::is_ours(url) { redis::check(url, prefix) } else { Ok(()) }
+}
+
+/// What is wrong with the file that `url` names, which is left as it is: opening it would move it aside, and
+/// make a new one. Nothing where it is whole, or a server's.
+pub async fn damage(url: &str) -> Option<String> {
+    sqlite::SqliteQueue::damage(url.strip_prefix("sqlite:")?).await
 }
 
 impl Queue {

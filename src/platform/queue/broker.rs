@@ -137,6 +137,10 @@ pub trait Broker: Send + Sync {
     /// The worker has ended.
     async fn withdraw(&self, worker: &str) -> Result<(), QueueError>;
 
+    /// Lets what is under way end, for some seconds, and closes a file. To be called when the process ends;
+    /// what is asked afterwards fails.
+    async fn close(&self) {}
+
     /// [`Broker::end`] for one job.
     async fn end_one(&self, job: &ActiveJob, end: End) -> Result<LeaseState, QueueError> {
         let (states, _) = self.end(&[(job.clone(), end)], None).await?;

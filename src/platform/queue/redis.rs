@@ -50,7 +50,7 @@ use self::{
 use super::{ActiveJob, Claim, Keep, Options, Queue, QueueError};
 use crate::base::{clock::Clock, ids, timestamp::Timestamp};
 
-pub(super) use self::url::{check, is_ours};
+pub(super) use self::url::{check, is_ours, prefix};
 
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(2);
@@ -74,6 +74,7 @@ pub(super) struct RedisQueue {
     clock: Clock,
     keep: Keep,
     installation: Option<String>,
+    claims_nothing: bool,
     /// The queues are our installation's, by the last look at that.
     owned: AtomicBool,
     /// What a worker is called that has not said so.
@@ -113,6 +114,7 @@ impl RedisQueue {
             keep: options.keep,
             owned: AtomicBool::new(options.installation.is_none()),
             installation: options.installation,
+            claims_nothing: options.claims_nothing,
             name: ids::worker(),
             wakers: Mutex::default(),
             announced: Mutex::default(),

@@ -43,6 +43,8 @@ use crate::{
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// How long an operation may take that was given no time of its own.
 const WITHIN: Duration = Duration::from_secs(15);
+/// How long a process that ends waits for the file.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// A handle on one file: a writer thread, a poller thread, a connection to look at jobs.
 pub(super) struct SqliteQueue {
@@ -88,6 +90,12 @@ impl SqliteQueue {
             .await?;
         let due = due.map(Timestamp::from_millis).filter(|_| !paused);
         Ok((!paused && (waiting || due.is_some_and(|due| due <= now)), due))
+    }
+
+    /// What is wrong with the file at `path`, which is left as it is.
+    pub(super) async fn damage(path: &str) -> Option<String> {
+        let path = absolute(path).ok()?;
+        tokio::task::spawn_blocking(move || file::look(&path)).await.ok()?
     }
 
     /// Has the writer open the file, if the one that is open is not the one at the path.
@@ -216,6 +224,13 @@ impl Broker for SqliteQueue {
     async fn withdraw(&self, worker: &str) -> Result<(), QueueError> {
         let worker = worker.to_owned();
         self.writer.call(WITHIN, move |step| by_hand::withdraw(step, &worker)).await
+    }
+
+    async fn close(&self) {
+        self.shared.close();
+        if tokio::time::timeout(CLOSING, self.writer.end()).await.is_err() {
+            tracing::warn!("the queue was not closed in time: its -wal belongs to it");
+        }
     }
 }
 

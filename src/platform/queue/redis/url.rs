@@ -34,6 +34,11 @@ pub(in crate::platform::queue) fn check(url: &str, prefix: &str) -> Result<(), Q
     Place::read(url, prefix).map(drop)
 }
 
+/// What the keys begin with; nothing if `url` and `prefix` cannot be used together.
+pub(in crate::platform::queue) fn prefix(url: &str, prefix: &str) -> Option<String> {
+    Place::read(url, prefix).ok().map(|place| place.prefix)
+}
+
 impl Place {
     /// Reads `redis://[user:password@]host[:port][/database][?prefix=bull]`, or the same with `rediss`,
     /// `redis-sentinel`, `rediss-sentinel`, `redis-cluster` or `rediss-cluster`. `prefix`: another way to

@@ -4,11 +4,7 @@
 //! (`-wal`, `-shm`) of an old one, which would corrupt it. All opening happens under a lock on the folder, so
 //! that several processes that notice at the same time do not remove each other's side files.
 
-use std::{
-    ffi::OsString,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig};
 
@@ -16,7 +12,11 @@ use super::schema;
 use crate::{
     base::{ids, timestamp::Timestamp},
     platform::{
-        sqlite::file::{self, Identity, Pinned},
+        queue::Options,
+        sqlite::{
+            file::{self, Identity, Pinned, beside},
+            mark::Mark,
+        },
         telemetry::Counter,
     },
 };
@@ -41,13 +41,13 @@ pub(super) struct Opened {
 
 /// Opens the file at `path`, which must be absolute, making folder, file and table where they are missing.
 /// `before` is what this process had open until now, if anything: still open, so that its numbers mean
-/// something. A file that is made anew has a new epoch, from `now` on, and belongs to `installation` if one
-/// is given; one that belongs to another is refused.
+/// something. A file that is made anew has a new epoch, from `now` on, and belongs to the installation of
+/// `options`, unless that claims nothing; one that belongs to another is refused.
 pub(super) fn open(
     path: &Path,
     before: Option<(Identity, Option<Identity>)>,
     now: Timestamp,
-    installation: Option<&str>,
+    options: &Options,
 ) -> Result<Opened, String> {
     let lock = file::make(path, || {
         remove_stale(path, before)?;
@@ -55,14 +55,14 @@ pub(super) fn open(
     })?;
     // Read before the connections are made: a file put there in between then counts as a change, not as ours.
     let pinned = Pinned::new(path)?;
-    let write = file::open_writer(path, |conn| {
+    let write = file::open_writer(path, Mark::Jobs, |conn| {
         layout(conn, now)?;
-        installation.map_or(Ok(()), |installation| belongs(conn, installation))
+        options.installation.as_deref().map_or(Ok(()), |id| belongs(conn, id, options.claims_nothing))
     })?;
     let view = || view(path).map_err(|e| file::explain(path, &e));
     let (read, watch) = (view()?, view()?);
     drop(lock);
-    Ok(Opened { write, read, watch, file: pinned, wal: Identity::of(&side(path, "-wal")) })
+    Ok(Opened { write, read, watch, file: pinned, wal: Identity::of(&beside(path, "-wal")) })
 }
 
 fn layout(conn: &Connection, now: Timestamp) -> rusqlite::Result<()> {
@@ -83,11 +83,12 @@ fn layout(conn: &Connection, now: Timestamp) -> rusqlite::Result<()> {
     conn.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216")
 }
 
-fn belongs(conn: &Connection, installation: &str) -> rusqlite::Result<()> {
+fn belongs(conn: &Connection, installation: &str, claims_nothing: bool) -> rusqlite::Result<()> {
     conn.execute_batch(schema::INSTALLATION)?;
     let owner = || conn.query_row("SELECT id FROM installation", [], |r| r.get::<_, String>(0)).optional();
     let owner = match owner()? {
         Some(owner) => owner,
+        None if claims_nothing => return Ok(()),
         None => {
             conn.execute(schema::FIRST_INSTALLATION, [installation])?;
             owner()?.unwrap_or_default()
@@ -112,45 +113,58 @@ fn view(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// Moves a file away that SQLite cannot read, so that a new one is made: what was in it is rebuilt from the
-/// documents. A file that is no database, and does not look like one by its name and its size, is somebody
+/// Moves a file away that SQLite cannot read, so that a new one is made: jobs of documents are rebuilt from
+/// these. A file that is no database, and does not look like one by its name and its size, is somebody
 /// else's.
 fn set_damaged_aside(path: &Path, now: Timestamp) -> io::Result<()> {
-    if fs::metadata(path).map_or(true, |m| m.len() == 0 || m.is_dir()) {
-        return Ok(());
-    }
     let Some(why) = damage(path) else { return Ok(()) };
     let aside = format!(".damaged-{}", now.to_string().replace(':', ""));
     for suffix in ["-wal", "-shm", "-journal", ""] {
-        match fs::rename(side(path, suffix), side(path, &format!("{aside}{suffix}"))) {
+        match fs::rename(beside(path, suffix), beside(path, &format!("{aside}{suffix}"))) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
     }
     DAMAGED.increment(&[]);
-    let (path, aside) = (path.display(), side(path, &aside));
+    let (path, aside) = (path.display(), beside(path, &aside));
     tracing::error!(%path, aside = %aside.display(), reason = why,
         "the queue file {path} is damaged ({why}): it was moved to {} and a new one is made; the jobs are \
-         rebuilt from the orders", aside.display());
+         rebuilt from the orders; pauses of queues, and jobs that are for no document, are gone",
+        aside.display());
     Ok(())
 }
 
-/// What SQLite finds wrong with the file; nothing when it is whole, or cannot be looked at now.
+/// What is wrong with the file, which is left as it is; nothing when it is whole, is none of ours, or cannot
+/// be looked at now.
+pub(super) fn look(path: &Path) -> Option<String> {
+    let _lock = file::lock(path).ok()?;
+    damage(path)
+}
+
+/// What SQLite finds wrong with the file; nothing when it is whole, is none of ours, or cannot be looked at
+/// now.
 fn damage(path: &Path) -> Option<String> {
+    if fs::metadata(path).map_or(true, |m| m.len() == 0 || m.is_dir()) {
+        return None;
+    }
     let named = path.extension().is_some_and(|end| ["db", "sqlite", "sqlite3"].iter().any(|e| end == *e));
     let pages = fs::metadata(path).is_ok_and(|m| m.len().is_multiple_of(4096));
-    let look = || {
+    let look = || -> rusqlite::Result<Option<String>> {
         let conn = file::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+        // What is not whole, or not ours, is left as it is, with what is beside it.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        if Mark::Jobs.is_not_on(&conn)? {
+            return Ok(None);
+        }
+        let found = file::damage(&conn)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, found.is_some())?;
+        Ok(found)
     };
-    match look() {
-        Ok(found) => (found != "ok").then(|| found.replace('\n', " ")),
-        Err(error) => match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt) => Some(error.to_string()),
-            Some(ErrorCode::NotADatabase) if named && pages => Some(error.to_string()),
-            _ => None,
-        },
-    }
+    look().unwrap_or_else(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt) => Some(error.to_string()),
+        Some(ErrorCode::NotADatabase) if named && pages => Some(error.to_string()),
+        _ => None,
+    })
 }
 
 /// Removes side files whose database is gone: there is none (or an empty one), or another one stands in the
@@ -159,30 +173,15 @@ fn damage(path: &Path) -> Option<String> {
 fn remove_stale(path: &Path, before: Option<(Identity, Option<Identity>)>) -> io::Result<()> {
     let empty = fs::metadata(path).map_or(true, |m| m.len() == 0);
     let replaced = before.is_some_and(|(file, wal)| {
-        Identity::of(path) != Some(file) && Identity::of(&side(path, "-wal")) == wal
+        Identity::of(path) != Some(file) && Identity::of(&beside(path, "-wal")) == wal
     });
     if empty || replaced {
         for suffix in ["-wal", "-shm", "-journal"] {
-            match fs::remove_file(side(path, suffix)) {
+            match fs::remove_file(beside(path, suffix)) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
                 _ => {}
             }
         }
     }
     Ok(())
-}
-
-/// Closes the writing connection to a file that has been replaced, without touching what now stands at its
-/// path.
-pub(super) fn retire(conn: Connection) {
-    if let Err(e) = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
-        tracing::debug!(error = %e, "an old queue file is closed without ceremony");
-    }
-    drop(conn);
-}
-
-fn side(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    PathBuf::from(name)
 }

@@ -70,3 +70,45 @@ async fn a_queue_whose_writer_has_died_says_so() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn a_queue_that_was_closed_is_one_file_and_takes_nothing_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("queue.db");
+    let path = path.to_str().unwrap();
+    let clock = Clock::manual(Timestamp::from_millis(1_763_687_100_000));
+    let queue = SqliteQueue::open(path, clock.clone(), Options::default()).await.unwrap();
+    drop(queue.broker.add(&[job(Duration::ZERO)], LEASE).await.unwrap());
+    assert_eq!(queue.inspect.counts("q").await.unwrap().waiting, 1);
+    queue.broker.close().await;
+    let files = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name());
+    assert_eq!(files.collect::<Vec<_>>(), ["queue.db"]);
+    assert!(queue.broker.add(&[job(Duration::ZERO)], LEASE).await.is_err());
+    assert!(queue.inspect.counts("q").await.is_err());
+    queue.broker.close().await;
+    let again = SqliteQueue::open(path, clock, Options::default()).await.unwrap();
+    assert_eq!(again.inspect.counts("q").await.unwrap().waiting, 1);
+}
+
+/// The store's file may stand where jobs are looked for, whole or damaged: it is nobody's to move away.
+#[tokio::test]
+async fn a_file_of_something_else_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("other.db");
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch("CREATE TABLE orders (id TEXT, version INTEGER, doc TEXT); CREATE TABLE more (a)")
+        .unwrap();
+    drop(conn);
+    let whole = std::fs::read(&path).unwrap();
+    let mut damaged = whole.clone();
+    damaged[4096..8192].fill(7);
+    for bytes in [whole, damaged] {
+        std::fs::write(&path, &bytes).unwrap();
+        let clock = Clock::manual(Timestamp::from_millis(1_763_687_100_000));
+        let refused = SqliteQueue::start(path.to_str().unwrap(), clock, Options::default()).await;
+        let Err(QueueError::Unavailable(why)) = refused else { panic!("it was opened") };
+        assert!(why.contains("it is a database of documents") && !why.contains('\n'), "{why}");
+        assert_eq!(SqliteQueue::damage(path.to_str().unwrap()).await, None);
+        assert!(std::fs::read(&path).unwrap() == bytes, "it is left as it was");
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
     platform::{
         queue::{Options, QueueError},
         sqlite::{
-            file::{Identity, Pinned, explain, is_busy},
+            file::{Identity, Pinned, close, explain, is_busy, retire},
             writer::{self, Target, Undone},
         },
     },
@@ -46,6 +46,11 @@ impl Writer {
 
     pub(super) fn alive(&self) -> bool {
         self.work.alive()
+    }
+
+    /// Lets what was handed over be done, and closes the file.
+    pub(super) async fn end(&self) {
+        self.work.end().await;
     }
 
     /// Why the last write failed, if that was a moment ago.
@@ -104,11 +109,11 @@ impl Jobs {
                 tracing::warn!(path = %path.display(),
                     "the queue file was deleted or replaced; opening it anew");
             }
-            let opened = file::open(path, before, self.clock.now(), self.options.installation.as_deref());
+            let opened = file::open(path, before, self.clock.now(), &self.options);
             // Only now: while they were open, nobody else could get the numbers of the old files.
             self.shared.retire();
             if let Some(conn) = self.open.take().and_then(|open| open.conn) {
-                file::retire(conn);
+                retire(conn);
             }
             let (conn, file, wal) = self.shared.adopt(opened?);
             self.open = Some(Open { conn: Some(conn), file, wal });
@@ -167,6 +172,13 @@ impl Target for Jobs {
             }
             why
         })
+    }
+
+    fn close(mut self) {
+        self.shared.retire();
+        if let Some(Open { conn: Some(conn), file, .. }) = self.open.take() {
+            close(conn, &file);
+        }
     }
 }
 
