@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_path_to_error::Segment;
+use serde_path_to_error::{Segment, Track};
 use validator::Validate;
 
 use super::{
@@ -33,6 +33,10 @@ const MAX_KEY: usize = 64;
 const PLACEHOLDERS: [fn() -> Value; 5] =
     [|| Value::Null, || 1.into(), || "1970-01-01T00:00:00Z".into(), || Value::Null, || "".into()];
 
+/// Reads one type of documents, whatever it is: the search itself is there once, not once per type.
+type Reading<'r> =
+    &'r mut dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error>;
+
 #[derive(Default)]
 pub(super) struct Search {
     pub(super) value: Value,
@@ -54,7 +58,11 @@ impl Search {
     /// # Errors
     /// All faults that could be found.
     pub(super) fn read<T: DeserializeOwned + Validate>(mut self) -> Result<T, Found> {
-        let body = self.read_until_whole::<T>();
+        let mut body = None;
+        self.read_until_whole(&mut |de| {
+            body = Some(erased_serde::deserialize::<T>(de)?);
+            Ok(())
+        });
         if let Some(Err(e)) = body.as_ref().map(Validate::validate) {
             rules::walk(&e, "", &mut self);
         }
@@ -63,19 +71,21 @@ impl Search {
         body.filter(|_| list.is_empty()).ok_or(Found { list, more })
     }
 
-    fn read_until_whole<T: DeserializeOwned>(&mut self) -> Option<T> {
+    /// Until `read` gets through, if it ever does.
+    fn read_until_whole(&mut self, read: Reading<'_>) -> Option<()> {
         let readings = (MAX_BYTES / self.value.to_string().len().max(1)).min(MAX_READINGS);
         for _ in 0..readings {
-            let error = match serde_path_to_error::deserialize(Strict(&self.value)) {
-                Ok(body) => return Some(body),
-                Err(error) => error,
+            let mut track = Track::new();
+            let tracked = serde_path_to_error::Deserializer::new(Strict(&self.value), &mut track);
+            let Err(error) = read(&mut <dyn erased_serde::Deserializer<'_>>::erase(tracked)) else {
+                return Some(());
             };
-            let at = error.path().iter().fold(String::new(), |at, segment| match segment {
+            let at = track.path().iter().fold(String::new(), |at, segment| match segment {
                 Segment::Seq { index } => format!("{at}/{index}"),
                 Segment::Map { key: name } | Segment::Enum { variant: name } => child(&at, name),
                 Segment::Unknown => at,
             });
-            self.mend(at, &error.into_inner().to_string()).filter(|()| self.faults.len() <= MAX_FAULTS)?;
+            self.mend(at, &error.to_string()).filter(|()| self.faults.len() <= MAX_FAULTS)?;
         }
         None
     }

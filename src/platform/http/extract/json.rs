@@ -45,8 +45,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for ValidJso
     }
 }
 
-/// A body that may be left out: nothing when there is none, and no `Content-Type` that promises one, or when
-/// it is `null`.
+/// A body that may be left out: nothing when there is none, or it is `null`. Many clients always send a
+/// `Content-Type`, so it promises nothing.
 impl<S: Send + Sync, T: DeserializeOwned + Validate> OptionalFromRequest<S> for ValidJson<T> {
     type Rejection = Problem;
 
@@ -55,6 +55,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> OptionalFromRequest<S> for 
             return Ok(None);
         }
         let bytes = whole(request).await?;
+        if bytes.trim_ascii().is_empty() {
+            return Ok(None);
+        }
         let text = text(&bytes)?;
         if text.trim_ascii() == "null" { Ok(None) } else { parse(text).map(Self).map(Some) }
     }
