@@ -24,7 +24,7 @@ pub use self::{
     kinds::{AddressType, ExpressType, PaymentMethod},
     limits::{CallPermit, Limits, Throttled},
     measure::{Centimetres, Kilograms, Measure, Percent},
-    outcome::{CallOutcome, Cause, Heard, WAITS_FOR_ACCOUNT},
+    outcome::{CallOutcome, Cause, Heard, Told, WAITS_FOR_ACCOUNT},
     payload::{Charges, Consignee, Item, OrderPayload, Parcels},
     signal::{CallEnd, CallHealth, CallSignal, Observer, Protection},
 };
@@ -158,12 +158,6 @@ impl Needs {
 impl AccountProblem {
     pub const ALL: [Self; 5] =
         [Self::Wallet, Self::Refusals, Self::Account, Self::Configuration, Self::Credentials];
-
-    /// Whether it is only told by the words of an answer about an order, which may be misread.
-    #[must_use]
-    pub fn is_read_from_words(self) -> bool {
-        matches!(self, Self::Wallet | Self::Account)
-    }
 
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -14,6 +14,7 @@ mod endpoint;
 mod endpoints;
 pub mod imported;
 mod kept;
+mod known;
 mod label_hosts;
 pub mod log;
 mod recorder;

@@ -87,14 +87,15 @@ impl SyncStatus {
             Cancelled, Failed, NeedsReview, Processing, Queued, Reconciling, Retrying, Success,
         };
         match self {
-            // Failed again: it was amended, and what was refused is booked.
+            // Failed again: it was amended or sent again, and what was refused is booked.
             Queued => &[Processing, Cancelled, NeedsReview, Failed],
             Processing => &[Processing, Success, Failed, Retrying, Reconciling, NeedsReview],
             // A late answer to an earlier call may show that it is booked already.
             Retrying => &[Processing, Success, Cancelled, NeedsReview],
             Reconciling => &[Reconciling, Success, Retrying, NeedsReview],
             NeedsReview => &[Success, Retrying, Failed],
-            // Only when its merchant amends it.
+            // Only when its merchant amends it, or a person sends it again. A shipment of it that comes to
+            // light is cancelled: its merchant was told that there is none.
             Failed => &[Queued],
             Success | Cancelled => &[],
         }

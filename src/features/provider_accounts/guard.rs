@@ -132,6 +132,16 @@ impl Guard {
         Ok(waits)
     }
 
+    /// The order of the job `token` was not sent: the look-up before it was answered with nothing to go by.
+    /// What holds the account may be why.
+    pub fn held_back(&self, token: &str) {
+        if let Some(probing) = &mut *self.probing()
+            && probing.token == token
+        {
+            probing.signals.push(CallSignal::HeldBack);
+        }
+    }
+
     fn calling(&self) -> MutexGuard<'_, BTreeMap<String, Trier>> {
         self.0.calling.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -195,7 +205,8 @@ impl Observer for Guard {
         if signal == CallSignal::Booked {
             self.0.accounts.booked();
         }
-        let by = end.token.and_then(|token| self.calling().get(token).cloned());
+        let read = end.token.filter(|_| end.is_read_from_words());
+        let by = read.and_then(|token| self.calling().get(token).cloned());
         if let CallSignal::AccountProblem(problem, reason) = &signal
             && let Err(error) = self.0.accounts.report_by(*problem, reason, by.as_ref()).await
         {
@@ -243,23 +254,17 @@ impl HalfOpenProbe {
 #[async_trait]
 impl Probe for HalfOpenProbe {
     /// Somebody else's order than those that were tried of late, if there is one: best another merchant's.
+    /// Theirs may have to wait still.
     async fn choose(&mut self, jobs: &[ActiveJob]) -> Option<usize> {
-        let accounts = &self.guard.0.accounts;
         let first = (!jobs.is_empty()).then_some(0);
-        let Some(hold) = accounts.hold().filter(|_| self.probe.is_some()) else { return first };
+        let hold = self.guard.0.accounts.hold().filter(|_| self.probe.is_some());
+        let Some(hold) = hold else { return first };
         let triers: Vec<_> = jobs.iter().map(trier).collect();
         let merchants: BTreeSet<_> = hold.tried.iter().map(|tried| tried.merchant.as_str()).collect();
         let place = |test: &dyn Fn(&Trier) -> bool| triers.iter().position(|t| t.as_ref().is_some_and(test));
         let other = place(&|trier| !merchants.contains(trier.merchant.as_str()))
             .or_else(|| place(&|trier| hold.is_other(trier)));
-        if other.is_none() && hold.wants_other && first.is_some() {
-            if let Err(error) = accounts.nobody_else().await {
-                tracing::warn!(%error, "when the account is tried next could not be written down");
-            }
-            let due = accounts.hold().is_none_or(|hold| hold.probe_due(self.guard.0.clock.now()));
-            return first.filter(|_| due);
-        }
-        other.or(first)
+        other.or_else(|| first.filter(|_| hold.due_for_any(self.guard.0.clock.now())))
     }
 
     async fn begin(&mut self, job: &ActiveJob) -> bool {
@@ -272,7 +277,8 @@ impl Probe for HalfOpenProbe {
         }
         self.tried = trier(job);
         let Some((_, token)) = &self.probe else { return true };
-        match self.guard.0.accounts.begin_probe(token, self.guard.0.probe_life).await {
+        let (accounts, life) = (&self.guard.0.accounts, self.guard.0.probe_life);
+        match accounts.begin_probe_of(token, self.tried.as_ref(), life).await {
             Ok(Taken::Yes) => true,
             Ok(Taken::Lifted) => {
                 self.probe = None;
@@ -316,6 +322,12 @@ fn probe_result(held: AccountProblem, signals: &[CallSignal]) -> ProbeResult {
             CallSignal::Accepted if held > AccountProblem::Refusals => ProbeResult::Proved,
             CallSignal::RefusedOtherwise if held == AccountProblem::Refusals => ProbeResult::Proved,
             CallSignal::Looked if held == AccountProblem::Credentials => ProbeResult::Proved,
+            // With nothing else to go by, it is what it was. Words about money say nothing of look-ups.
+            CallSignal::HeldBack
+                if held > AccountProblem::Refusals && probe_result == ProbeResult::Settled =>
+            {
+                ProbeResult::HeldBack
+            }
             _ => probe_result,
         };
     }
@@ -357,5 +369,12 @@ mod tests {
         assert_eq!(of(CallSignal::Accepted), [false, false, true, true, true], "a refusal takes no money");
         assert_eq!(of(CallSignal::RefusedOtherwise), [false, true, false, false, false]);
         assert_eq!(of(CallSignal::Looked), [false, false, false, false, true]);
+        let held_back = |signal: CallSignal| {
+            AccountProblem::ALL.map(|kind| {
+                probe_result(kind, &[signal.clone(), CallSignal::HeldBack]) == ProbeResult::HeldBack
+            })
+        };
+        assert_eq!(held_back(CallSignal::Reached), [false, false, true, true, true]);
+        assert_eq!(held_back(CallSignal::Booked), [false; 5]);
     }
 }

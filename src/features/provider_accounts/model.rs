@@ -48,7 +48,7 @@ pub struct Hold {
     /// In words that may be shown.
     pub reason: String,
     pub since: Timestamp,
-    /// When one job may try again.
+    /// When one job may try again, whoever it is for.
     pub next_probe_at: Timestamp,
     /// Half-open probes that were held again.
     pub probes: u32,
@@ -61,10 +61,13 @@ pub struct Hold {
     /// For whom was tried last: somebody else is tried next.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<Trier>,
-    /// The next probe is for an order of somebody else; only when that is held again, or there is none, the
-    /// wait doubles. What ParcelX says of one order may be about that order.
+    /// The first order of somebody else that comes is tried at once, for what ParcelX says of one order may
+    /// be about that order. When it is held again, all wait for [`Hold::next_probe_at`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wants_other: bool,
+    /// Not before this time, though.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_after: Option<Timestamp>,
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
@@ -89,6 +92,8 @@ pub enum ProbeResult {
     },
     /// A call was made and says nothing about the hold.
     Settled,
+    /// Nothing was tried, since ParcelX does not even answer look-ups: it stands as it did.
+    HeldBack,
     /// Its job had no reason to call.
     Unused,
 }
@@ -106,14 +111,39 @@ impl Hold {
             refusal: None,
             tried: Vec::new(),
             wants_other: false,
+            other_after: None,
             extra: Map::new(),
         }
     }
 
-    /// One order was tried, or was what told of the problem: the next one is somebody else's, at once.
+    /// One order was tried, or was what told of the problem: somebody else's is tried at once, that one again
+    /// after a pause.
     fn try_other(&mut self, tried: Option<&Trier>, now: Timestamp) {
         self.note(tried);
-        (self.wants_other, self.next_probe_at) = (true, now);
+        (self.wants_other, self.other_after) = (true, None);
+        self.next_probe_at = now + self.pause();
+    }
+
+    /// Its probe with an order of `tried` met the same again.
+    fn held_again(&mut self, tried: Option<&Trier>, now: Timestamp) {
+        if self.wants_other && tried.is_some_and(|tried| self.is_other(tried)) {
+            // Not about one order, then.
+            self.note(tried);
+            (self.wants_other, self.next_probe_at) = (false, now + self.pause());
+        } else {
+            self.probes = self.probes.saturating_add(1);
+            self.try_other(tried, now);
+        }
+    }
+
+    /// Its probe settled nothing.
+    fn try_soon(&mut self, now: Timestamp) {
+        let soon = now + SOON;
+        if self.wants_other && self.next_probe_at > soon {
+            self.other_after = Some(soon);
+        } else {
+            self.next_probe_at = soon;
+        }
     }
 
     fn note(&mut self, tried: Option<&Trier>) {
@@ -128,24 +158,42 @@ impl Hold {
         !self.tried.contains(trier)
     }
 
-    /// From the last try, `at`.
-    fn wait_longer(&mut self, at: Timestamp) {
-        (self.wants_other, self.next_probe_at) = (false, at + self.pause());
-    }
-
     /// From now to the next probe, when the last ones were held again.
     fn pause(&self) -> Duration {
         FIRST_PROBE.saturating_mul(1 << self.probes.min(16)).min(LONGEST_PAUSE)
     }
 
-    /// Whether a job may try now. What is further off than it can have been put was put there by a clock that
-    /// was set back since.
+    /// Whether a job may try now, if only one for somebody else.
     #[must_use]
     pub fn probe_due(&self, now: Timestamp) -> bool {
-        let over = |at: Timestamp, longest| at <= now || at.since(now) > longest;
-        over(self.next_probe_at, LONGEST_PAUSE)
-            && self.probe.as_ref().is_none_or(|c| over(c.until, LONGEST_PROBE))
+        self.due_for_any(now) || (self.is_unprobed(now) && self.other_due(now))
     }
+
+    /// Whether a job may try now, whoever it is for.
+    #[must_use]
+    pub fn due_for_any(&self, now: Timestamp) -> bool {
+        self.is_unprobed(now) && over(self.next_probe_at, LONGEST_PAUSE, now)
+    }
+
+    /// Whether a job that is for `trier` may try now.
+    fn due_for(&self, trier: Option<&Trier>, now: Timestamp) -> bool {
+        let other = trier.is_some_and(|trier| self.is_other(trier));
+        self.due_for_any(now) || (other && self.is_unprobed(now) && self.other_due(now))
+    }
+
+    fn is_unprobed(&self, now: Timestamp) -> bool {
+        self.probe.as_ref().is_none_or(|probe| over(probe.until, LONGEST_PROBE, now))
+    }
+
+    fn other_due(&self, now: Timestamp) -> bool {
+        self.wants_other && self.other_after.is_none_or(|at| over(at, LONGEST_PAUSE, now))
+    }
+}
+
+/// Whether a time has come. What is further off than it can have been put was put there by a clock that was
+/// set back since.
+fn over(at: Timestamp, longest: Duration, now: Timestamp) -> bool {
+    at <= now || at.since(now) > longest
 }
 
 impl Account {
@@ -155,15 +203,15 @@ impl Account {
     }
 
     /// A call says that the account cannot be used. `false`: that was known. What is graver takes the place
-    /// of what is less so. What is only read from the words about one order, `by`, is tried at once with
+    /// of what is less so. What is only read from the words about an order of `by` is tried at once with
     /// somebody else's.
     pub fn report(&mut self, kind: AccountProblem, reason: &str, by: Option<&Trier>, now: Timestamp) -> bool {
         if self.hold.as_ref().is_some_and(|hold| hold.kind >= kind) {
             return false;
         }
         let mut hold = Hold::new(kind, reason, now);
-        if let Some(by) = by.filter(|_| kind.is_read_from_words()) {
-            hold.try_other(Some(by), now);
+        if by.is_some() {
+            hold.try_other(by, now);
         }
         self.hold = Some(hold);
         true
@@ -173,15 +221,15 @@ impl Account {
     /// account is held for it, and the order waits.
     pub fn refused(&mut self, seen: &Seen, booked: bool, most: u32, now: Timestamp) -> bool {
         if let Some(hold) = self.hold.as_ref().filter(|hold| hold.kind == AccountProblem::Refusals) {
-            return hold.refusal.as_ref() == Some(&seen.text);
+            return hold.refusal.as_deref().is_some_and(|text| seen.is_like(text));
         }
-        let mut row = self.row.take().filter(|row| !booked && row.text == seen.text);
+        let mut row = self.row.take().filter(|row| !booked && seen.is_like(&row.text));
         let row = row.get_or_insert_with(|| Row::new(seen, now));
         row.add(seen, now);
         let full = row.is_full(most) && self.hold.is_none();
         if full {
             let mut hold = Hold::new(AccountProblem::Refusals, &seen.words, now);
-            (hold.refusal, hold.tried) = (Some(seen.text.clone()), row.triers());
+            (hold.refusal, hold.tried) = (Some(row.text.clone()), row.triers());
             self.hold = Some(hold);
         } else {
             self.row = Some(row.clone());
@@ -189,19 +237,16 @@ impl Account {
         full
     }
 
-    /// A probe is due for somebody else's order, and there is none: the one for anybody's comes in its time.
-    pub fn nobody_else(&mut self, now: Timestamp) -> bool {
-        let Some(hold) = self.hold.as_mut().filter(|hold| hold.wants_other && hold.probe_due(now)) else {
-            return false;
-        };
-        hold.wait_longer(hold.next_probe_at.min(now));
-        true
-    }
-
-    /// Takes the probe that is due, until the time at which its worker counts as vanished. `false`: none is
-    /// due.
-    pub fn begin_probe(&mut self, token: &str, until: Timestamp, now: Timestamp) -> bool {
-        let Some(hold) = self.hold.as_mut().filter(|hold| hold.probe_due(now)) else { return false };
+    /// Takes the probe that is due for an order of `trier`, until the time at which its worker counts as
+    /// vanished. `false`: none is due.
+    pub fn begin_probe(
+        &mut self,
+        token: &str,
+        trier: Option<&Trier>,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let Some(hold) = self.hold.as_mut().filter(|hold| hold.due_for(trier, now)) else { return false };
         hold.probe = Some(HoldProbe { token: token.to_owned(), until });
         true
     }
@@ -236,7 +281,11 @@ impl Account {
             ProbeResult::Held { kind: AccountProblem::Wallet, reason }
                 if hold.kind != AccountProblem::Wallet =>
             {
-                self.hold = Some(Hold::new(AccountProblem::Wallet, reason, now));
+                let mut next = Hold::new(AccountProblem::Wallet, reason, now);
+                if tried.is_some() {
+                    next.try_other(tried, now);
+                }
+                self.hold = Some(next);
             }
             ProbeResult::Held { kind, reason } => {
                 hold.kind = *kind;
@@ -244,15 +293,10 @@ impl Account {
                 if hold.kind != AccountProblem::Refusals {
                     hold.refusal = None;
                 }
-                if hold.wants_other {
-                    hold.note(tried);
-                    hold.wait_longer(now);
-                } else {
-                    hold.probes = hold.probes.saturating_add(1);
-                    hold.try_other(tried, now);
-                }
+                hold.held_again(tried, now);
             }
-            ProbeResult::Settled => hold.next_probe_at = now + SOON,
+            ProbeResult::HeldBack => hold.held_again(tried, now),
+            ProbeResult::Settled => hold.try_soon(now),
             ProbeResult::Unused => {}
         }
         true
@@ -267,166 +311,4 @@ impl Document for Account {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(secs: u64) -> Timestamp {
-        Timestamp::from_millis(1_763_687_100_000) + Duration::from_secs(secs)
-    }
-
-    fn held(kind: AccountProblem) -> Account {
-        let mut account = Account::new("a", at(0));
-        assert!(account.report(kind, "first", None, at(0)));
-        account
-    }
-
-    fn hold(account: &Account) -> &Hold {
-        account.hold.as_ref().unwrap()
-    }
-
-    fn again() -> ProbeResult {
-        ProbeResult::Held { kind: AccountProblem::Wallet, reason: "still".into() }
-    }
-
-    #[test]
-    fn the_same_report_changes_nothing_and_only_a_graver_one_takes_its_place() {
-        let mut account = held(AccountProblem::Configuration);
-        assert!(!account.report(AccountProblem::Configuration, "second", None, at(9)));
-        assert!(!account.report(AccountProblem::Wallet, "second", None, at(9)));
-        assert_eq!((hold(&account).since, hold(&account).reason.as_str()), (at(0), "first"));
-        assert!(account.report(AccountProblem::Credentials, "worse", None, at(9)));
-        assert_eq!((hold(&account).since, hold(&account).kind), (at(9), AccountProblem::Credentials));
-    }
-
-    #[test]
-    fn probes_come_after_a_minute_and_then_ever_later() {
-        let mut account = held(AccountProblem::Wallet);
-        assert!(!account.begin_probe("t", at(59), at(59)));
-        let mut now = 0;
-        for pause in [60, 120, 240, 480, 900, 900] {
-            assert_eq!(hold(&account).next_probe_at, at(now + pause));
-            now += pause;
-            assert!(account.begin_probe("t", at(now + 60), at(now)));
-            assert!(account.end_probe("t", &again(), None, at(now)));
-            assert!(hold(&account).wants_other && account.nobody_else(at(now)));
-        }
-        assert_eq!((hold(&account).since, hold(&account).reason.as_str()), (at(0), "still"));
-    }
-
-    fn trier(merchant: &str) -> Trier {
-        Trier { merchant: merchant.to_owned(), pick_address: None }
-    }
-
-    #[test]
-    fn before_the_wait_doubles_somebody_elses_order_is_tried_at_once() {
-        let mut account = held(AccountProblem::Configuration);
-        assert!(account.begin_probe("one", at(120), at(60)));
-        assert!(account.end_probe(
-            "one",
-            &again_for(AccountProblem::Configuration),
-            Some(&trier("a")),
-            at(61)
-        ));
-        assert!(hold(&account).probe_due(at(61)) && hold(&account).wants_other);
-        assert!(!hold(&account).is_other(&trier("a")) && hold(&account).is_other(&trier("b")));
-        assert!(account.begin_probe("two", at(120), at(61)));
-        assert!(account.end_probe(
-            "two",
-            &again_for(AccountProblem::Configuration),
-            Some(&trier("b")),
-            at(62)
-        ));
-        assert_eq!((hold(&account).wants_other, hold(&account).next_probe_at), (false, at(62 + 120)));
-        assert!(!account.nobody_else(at(62 + 120)), "anybody's will do now");
-    }
-
-    #[test]
-    fn what_is_read_from_words_is_tried_with_somebody_elses_order_first() {
-        for (kind, at_once) in [
-            (AccountProblem::Wallet, true),
-            (AccountProblem::Account, true),
-            (AccountProblem::Configuration, false),
-            (AccountProblem::Credentials, false),
-        ] {
-            let mut account = Account::new("a", at(0));
-            assert!(account.report(kind, "r", Some(&trier("a")), at(5)));
-            assert_eq!(
-                (hold(&account).wants_other, hold(&account).probe_due(at(5))),
-                (at_once, at_once),
-                "{kind}"
-            );
-            assert_eq!(account.nobody_else(at(20)), at_once);
-            assert_eq!(hold(&account).next_probe_at, at(65), "{kind}: counted from what was told");
-        }
-    }
-
-    /// A person who says "try now" may have the only order that waits.
-    #[test]
-    fn what_a_person_has_tried_is_tried_with_anybodys_order() {
-        let mut account = Account::new("a", at(0));
-        assert!(account.report(AccountProblem::Wallet, "r", Some(&trier("a")), at(5)));
-        assert!(account.probe_now(at(7)));
-        assert!(hold(&account).probe_due(at(7)) && !hold(&account).wants_other);
-        assert!(!account.nobody_else(at(8)), "the same merchant's will do");
-    }
-
-    fn again_for(kind: AccountProblem) -> ProbeResult {
-        ProbeResult::Held { kind, reason: "still".into() }
-    }
-
-    #[test]
-    fn there_is_one_probe_at_a_time_and_a_vanished_worker_does_not_keep_it() {
-        let mut account = held(AccountProblem::Wallet);
-        assert!(account.begin_probe("one", at(120), at(60)));
-        assert!(!account.begin_probe("two", at(179), at(119)), "there is one");
-        assert!(account.begin_probe("two", at(180), at(120)), "its worker is gone");
-        assert!(!account.end_probe("one", &ProbeResult::Proved, None, at(121)), "a dead one says nothing");
-        assert!(account.hold.is_some());
-        assert!(account.end_probe("two", &ProbeResult::Proved, None, at(121)));
-        assert_eq!(account.hold, None);
-        assert!(!account.begin_probe("three", at(999), at(900)));
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_does_not_keep_it_shut() {
-        let day = 24 * 3600;
-        let mut account = Account::new("a", at(0));
-        assert!(account.report(AccountProblem::Wallet, "first", None, at(day)));
-        assert!(account.begin_probe("one", at(0) + Duration::from_secs(60), at(0)), "a day before it began");
-        let mut account = held(AccountProblem::Wallet);
-        assert!(account.begin_probe("one", at(day + 60), at(day)));
-        assert!(account.begin_probe("two", at(120), at(60)), "nor does a probe that ends tomorrow");
-    }
-
-    #[test]
-    fn a_probe_that_settles_nothing_is_followed_soon_and_the_schedule_does_not_grow() {
-        let mut account = held(AccountProblem::Credentials);
-        assert!(account.begin_probe("t", at(120), at(60)));
-        assert!(account.end_probe("t", &ProbeResult::Unused, None, at(61)));
-        assert!(account.begin_probe("t", at(120), at(61)), "at once: nobody was asked");
-        assert!(account.end_probe("t", &ProbeResult::Settled, None, at(61)));
-        assert!(!account.begin_probe("t", at(120), at(65)));
-        assert!(account.begin_probe("t", at(120), at(66)));
-        assert_eq!(hold(&account).probes, 0);
-    }
-
-    #[test]
-    fn an_empty_wallet_proves_that_the_keys_are_good() {
-        let mut account = held(AccountProblem::Credentials);
-        assert!(account.begin_probe("t", at(120), at(60)));
-        assert!(account.end_probe("t", &again(), None, at(60)));
-        assert_eq!(
-            (hold(&account).kind, hold(&account).since, hold(&account).probes),
-            (AccountProblem::Wallet, at(60), 0)
-        );
-    }
-
-    #[test]
-    fn what_a_newer_binary_wrote_survives() {
-        let text = serde_json::json!({"id": "a", "version": 3, "createdAt": at(0), "colour": "red",
-            "hold": {"kind": "wallet", "reason": "r", "since": at(0), "nextProbeAt": at(60), "probes": 0,
-                "shade": 1}});
-        let account: Account = serde_json::from_value(text.clone()).unwrap();
-        assert_eq!(serde_json::to_value(&account).unwrap(), text);
-    }
-}
+mod tests;

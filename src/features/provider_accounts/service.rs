@@ -144,7 +144,7 @@ impl Accounts {
         self.report_by(kind, reason, None).await
     }
 
-    /// The same, of a call that was made for an order of `by`.
+    /// The same, read from words about an order of `by` if there is one; they may be about that order alone.
     ///
     /// # Errors
     /// When the store fails.
@@ -211,24 +211,27 @@ impl Accounts {
         Ok(waits)
     }
 
-    /// The probe that is due is for somebody else's order, and none waits.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn nobody_else(&self) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        self.update(|account| account.nobody_else(now)).await?;
-        Ok(())
-    }
-
     /// Takes the probe that is due for `token`; a worker that does not end it within `life` counts as
     /// vanished.
     ///
     /// # Errors
     /// When the store fails: then nothing may be tried.
     pub async fn begin_probe(&self, token: &str, life: Duration) -> Result<Taken, StoreError> {
+        self.begin_probe_of(token, None, life).await
+    }
+
+    /// The same, with an order of `trier`: it may be due for others alone.
+    ///
+    /// # Errors
+    /// As [`Accounts::begin_probe`].
+    pub async fn begin_probe_of(
+        &self,
+        token: &str,
+        trier: Option<&Trier>,
+        life: Duration,
+    ) -> Result<Taken, StoreError> {
         let now = self.clock.now();
-        Ok(match self.update(|account| account.begin_probe(token, now + life, now)).await? {
+        Ok(match self.update(|account| account.begin_probe(token, trier, now + life, now)).await? {
             Some((_, true)) => Taken::Yes,
             Some((account, false)) if account.hold.is_some() => Taken::No,
             _ => Taken::Lifted,

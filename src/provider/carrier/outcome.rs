@@ -30,14 +30,23 @@ pub enum CallOutcome<T> {
 pub enum Cause {
     /// Too fast for the provider.
     Busy,
-    /// The account cannot be used, in the provider's words.
-    Account(AccountProblem, String),
+    /// The account cannot be used.
+    Account(AccountProblem, Told),
     /// The provider would not do it now, for a reason that says nothing of the account.
     Declined(String),
     /// Name look-up, connection or TLS failed.
     Unreachable(String),
     /// The time to send had passed before anything was sent.
     TooLate,
+}
+
+/// By what an answer says that the account cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// By its HTTP status, which no good account gets for any order.
+    Status(u16),
+    /// By its words about one order: they may be misread, or be about that order alone.
+    Words(String),
 }
 
 /// How much of an answer came back, whatever it means.
@@ -120,6 +129,15 @@ impl Cause {
             Self::Account(problem, _) => problem.as_str(),
             Self::Declined(_) => "declined",
             Self::Unreachable(_) | Self::TooLate => "not-sent",
+        }
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "HTTP {status}"),
+            Self::Words(words) => f.write_str(words),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{AccountProblem, CallOutcome, Cause, Heard, Limits, Operation};
+use super::{AccountProblem, CallOutcome, Cause, Heard, Limits, Operation, Told};
 
 /// Is told how every wire attempt ended, before its caller is.
 #[async_trait]
@@ -48,6 +48,8 @@ pub enum CallSignal {
     AccountProblem(AccountProblem, String),
     /// It answered, and that says nothing about the account.
     Reached,
+    /// Nothing was booked, since a look-up that comes before was answered with nothing to go by.
+    HeldBack,
     /// It was not there, or said that it is broken.
     Down,
     /// No answer to the end.
@@ -69,6 +71,12 @@ pub enum CallHealth {
 }
 
 impl CallEnd<'_> {
+    /// Whether only words about its order say that the account cannot be used.
+    #[must_use]
+    pub fn is_read_from_words(&self) -> bool {
+        matches!(self.outcome, CallOutcome::Deferred { cause: Cause::Account(_, Told::Words(_)), .. })
+    }
+
     /// The one place that decides it. What other calls meet says nothing of those that book, but for keys
     /// that are refused.
     #[must_use]
@@ -82,7 +90,7 @@ impl CallEnd<'_> {
                 Cause::Account(problem, _) if !books && *problem != AccountProblem::Credentials => {
                     CallSignal::Reached
                 }
-                Cause::Account(problem, words) => CallSignal::AccountProblem(*problem, words.clone()),
+                Cause::Account(problem, told) => CallSignal::AccountProblem(*problem, told.to_string()),
                 Cause::Declined(_) if books => CallSignal::Accepted,
                 Cause::Declined(_) | Cause::Busy => CallSignal::Reached,
                 Cause::Unreachable(_) => CallSignal::Down,
@@ -111,7 +119,8 @@ impl CallSignal {
             | Self::RefusedOtherwise
             | Self::Looked
             | Self::AccountProblem(..)
-            | Self::Reached => CallHealth::Good,
+            | Self::Reached
+            | Self::HeldBack => CallHealth::Good,
         }
     }
 }

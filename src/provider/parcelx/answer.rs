@@ -1,6 +1,8 @@
 //! What came back from the wire, or why nothing did: the facts that a verdict is made of. They are stored, so
 //! that the verdict of a dead worker's call can be made again.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -184,13 +186,18 @@ pub fn text_of(value: Option<&Value>) -> Option<String> {
     }
 }
 
-/// Longest AWB that is believed; couriers' have 14 characters or a few more.
-const LONGEST_AWB: usize = 64;
+/// Lengths of AWBs that are believed; couriers' have 11 or 14 characters, or a few more.
+const AWB_LENGTHS: RangeInclusive<usize> = 5..=64;
 
-/// An AWB: it goes into an index and onto a parcel, so what nobody can print is none.
+/// An AWB: it goes into an index and onto a parcel, so what nobody can print is none, and neither is what a
+/// program writes where it has none: `0`, `N/A`, `Pending`, `undefined`.
 #[must_use]
 pub fn awb_of(value: Option<&Value>) -> Option<String> {
-    text_of(value).filter(|awb| awb.len() <= LONGEST_AWB && awb.bytes().all(|b| b.is_ascii_graphic()))
+    text_of(value).filter(|awb| {
+        AWB_LENGTHS.contains(&awb.len())
+            && awb.bytes().all(|b| b.is_ascii_graphic())
+            && awb.bytes().any(|b| matches!(b, b'1'..=b'9'))
+    })
 }
 
 #[cfg(test)]
@@ -245,5 +252,31 @@ mod tests {
         for none in [json!(""), json!("  "), json!(null), json!(1.5), json!([1])] {
             assert_eq!(text_of(Some(&none)), None, "{none}");
         }
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_an_awb_is_none() {
+        for awb in ["00000000000017", "10000000001", "1Z-99", "DL7KX0"] {
+            assert_eq!(awb_of(Some(&json!(awb))).as_deref(), Some(awb), "{awb}");
+        }
+        for none in [
+            "0",
+            "NA",
+            "N/A",
+            "null",
+            "None",
+            "Pending",
+            "-",
+            "false",
+            "undefined",
+            "00000000000000",
+            "1234",
+            "not generated yet",
+            "12 345",
+        ] {
+            assert_eq!(awb_of(Some(&json!(none))), None, "{none}");
+        }
+        assert_eq!(awb_of(Some(&json!(0))), None);
+        assert_eq!(awb_of(Some(&json!(10_000_000_000_017_u64))).as_deref(), Some("10000000000017"));
     }
 }

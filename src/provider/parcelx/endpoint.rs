@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{answer::CallResult, redact};
 use crate::{
     platform::config::Words,
-    provider::carrier::{CallOutcome, Cause, Operation, redact::words_without},
+    provider::carrier::{CallOutcome, Cause, Operation, Told, redact::words_without},
 };
 
 /// One operation with its input. A new one is a file in `endpoints/`, its fixtures and a `mod` line.
@@ -53,8 +53,8 @@ pub(super) fn told<E: Endpoint>(
     };
     let word = outcome.as_str(success);
     let told = match outcome.map(drop) {
-        CallOutcome::Deferred { after, cause: Cause::Account(problem, words) } => {
-            let words = words_without(&words, redact::hidden(asked.payload));
+        CallOutcome::Deferred { after, cause: Cause::Account(problem, Told::Words(words)) } => {
+            let words = Told::Words(words_without(&words, redact::hidden(asked.payload)));
             CallOutcome::Deferred { after, cause: Cause::Account(problem, words) }
         }
         told => told,

@@ -34,8 +34,8 @@ fn every_end_says_what_it_can() {
     let html = || Body::Text("<html>".into());
     let no = || Body::Json(json!({"status": false, "responsemsg": "Not at this stage"}));
     let yes = || {
-        let data = json!({"awb_number": "1", "client_order_id": "ORD-1"});
-        Body::Json(json!({"status": true, "data": data, "current_status": {"awb": "1"}}))
+        let data = json!({"awb_number": "17000", "client_order_id": "ORD-1"});
+        Body::Json(json!({"status": true, "data": data, "current_status": {"awb": "17000"}}))
     };
     let problem = |problem, status| CallSignal::AccountProblem(problem, format!("HTTP {status}"));
     let poor = Body::Json(json!({"status": false, "responsemsg": "Mobile 9000000001: no balance"}));

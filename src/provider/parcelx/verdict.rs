@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{
     answer::{Answer, CallResult, Failure},
     endpoint::Asked,
+    known::{is_known, misleads},
     redact,
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     provider::carrier::{
         AccountProblem, CallOutcome,
         CallOutcome::{Deferred, Done, Refused, Unknown},
-        Cause, Heard,
+        Cause, Heard, Told,
     },
 };
 
@@ -31,7 +32,7 @@ pub(super) fn judge<T>(
         Ok(answer) => answer,
         Err(outcome) => return outcome,
     };
-    let account = |problem| CallOutcome::deferred(Cause::Account(problem, format!("HTTP {}", answer.status)));
+    let account = |problem| CallOutcome::deferred(Cause::Account(problem, Told::Status(answer.status)));
     match (answer.status, answer.succeeded()) {
         // An answer that contradicts itself may well have booked.
         (status, Some(true)) if !(200..=299).contains(&status) => {
@@ -48,7 +49,7 @@ pub(super) fn judge<T>(
             Ok(success) => Done(success),
             Err(what) => unknown(answer, format!("unknown: {what}")),
         },
-        (status, _) => unknown(answer, format!("unknown: HTTP {status} without a readable answer")),
+        _ => unknown(answer, unlisted(answer)),
     }
 }
 
@@ -62,13 +63,12 @@ pub(super) fn judge_of_shipment<T>(
     let CallResult::Answer(answer) = wire else { return judge(wire, asked, success) };
     match (answer.status, answer.succeeded()) {
         // "No such shipment" is a refusal like any other; only a wrong address is not.
-        (404, Some(false)) if !is_unknown_method(answer) => Refused(spoken(answer)),
+        (404, Some(false)) if !is_unknown_method(answer) => refusal_of_shipment(answer, asked),
         // It may be about a stranger's parcel.
         (403, None | Some(false)) => {
             CallOutcome::deferred(Cause::Declined("ParcelX refuses the credentials (HTTP 403)".to_owned()))
         }
-        // Words about a balance say nothing of the account, and "already cancelled" nothing of a booking.
-        (200 | 400 | 406 | 415 | 422, Some(false)) => Refused(spoken(answer)),
+        (200 | 400 | 406 | 415 | 422, Some(false)) => refusal_of_shipment(answer, asked),
         (402, Some(false)) if asked.words.wallet.found_in(&answer.all_words()) => Refused(spoken(answer)),
         _ => judge(wire, asked, success),
     }
@@ -101,6 +101,18 @@ pub(super) fn unknown<T>(answer: &Answer, reason: String) -> CallOutcome<T> {
     Unknown { reason, heard }
 }
 
+/// Why an answer that is in no row of the table settles nothing. What comes with a 5xx is seldom the words of
+/// who was asked.
+fn unlisted(answer: &Answer) -> String {
+    let status = answer.status;
+    match answer.words() {
+        words if words.is_empty() || status >= 500 => {
+            format!("unknown: HTTP {status} without a readable answer")
+        }
+        words => format!("unknown: HTTP {status}: {words}"),
+    }
+}
+
 pub(super) fn busy<T>(answer: &Answer) -> CallOutcome<T> {
     Deferred { after: answer.retry_after.and_then(believable), cause: Cause::Busy }
 }
@@ -109,10 +121,10 @@ pub(super) fn busy<T>(answer: &Answer) -> CallOutcome<T> {
 fn refusal<T>(answer: &Answer, asked: Asked<'_>) -> CallOutcome<T> {
     let Words { wallet: money, credentials, account, try_again, timed_out } = asked.words;
     let says = |phrases: &Phrases| says(answer, asked, phrases);
-    let held = |problem| CallOutcome::deferred(Cause::Account(problem, answer.words()));
+    let held = |problem| CallOutcome::deferred(Cause::Account(problem, Told::Words(answer.words())));
     if money.found_in(&answer.all_words()) {
         wallet(answer, asked)
-    } else if own_words(answer, asked, is_known, |text| KNOWN.contains(&text)) {
+    } else if own_words(answer, asked, is_known, misleads) {
         unknown(answer, format!("unknown: refused as known already: {}", answer.words()))
     } else if says(timed_out) {
         unknown(answer, format!("unknown: the courier did not answer ParcelX: {}", answer.words()))
@@ -127,11 +139,28 @@ fn refusal<T>(answer: &Answer, asked: Asked<'_>) -> CallOutcome<T> {
     }
 }
 
+/// A readable no to a call about one shipment. By its words it is about this moment or the keys, or about the
+/// shipment. Words about a balance say nothing of the account here, and "already cancelled" nothing of a
+/// booking.
+fn refusal_of_shipment<T>(answer: &Answer, asked: Asked<'_>) -> CallOutcome<T> {
+    let Words { credentials, account, try_again, timed_out, .. } = asked.words;
+    let says = |phrases: &Phrases| says(answer, asked, phrases);
+    let broke_off = || BROKE_OFF.iter().any(|words| answer.all_words().to_lowercase().contains(words));
+    if says(timed_out) || broke_off() {
+        // The courier may have done it, or whoever broke off.
+        unknown(answer, format!("unknown: {}", answer.words()))
+    } else if [credentials, account, try_again].into_iter().any(says) {
+        CallOutcome::deferred(Cause::Declined(answer.words()))
+    } else {
+        Refused(spoken(answer))
+    }
+}
+
 /// Words about money. An answer may quote the order, and what a merchant calls their goods must not hold the
 /// account of all: then that order alone waits.
 fn wallet<T>(answer: &Answer, asked: Asked<'_>) -> CallOutcome<T> {
     CallOutcome::deferred(if says(answer, asked, &asked.words.wallet) {
-        Cause::Account(AccountProblem::Wallet, answer.words())
+        Cause::Account(AccountProblem::Wallet, Told::Words(answer.words()))
     } else {
         Cause::Declined(answer.words())
     })
@@ -139,16 +168,17 @@ fn wallet<T>(answer: &Answer, asked: Asked<'_>) -> CallOutcome<T> {
 
 /// Whether the provider's own words in an answer hold one of `phrases`.
 fn says(answer: &Answer, asked: Asked<'_>, phrases: &Phrases) -> bool {
-    own_words(answer, asked, |text| phrases.found_in(text), |text| phrases.holds(text))
+    let misleads = |text: &str| phrases.found_in(text) && !phrases.holds(text);
+    own_words(answer, asked, |text| phrases.found_in(text), misleads)
 }
 
-/// Whether an answer's words pass `test`, without what they quote of the order and would itself pass it. A
-/// quote that `is_word` cannot be told from the provider's own.
+/// Whether an answer's words pass `test`, without those texts of the order that they quote and that would
+/// mislead it.
 fn own_words(
     answer: &Answer,
     asked: Asked<'_>,
     test: impl Fn(&str) -> bool,
-    is_word: impl Fn(&str) -> bool,
+    misleads: impl Fn(&str) -> bool,
 ) -> bool {
     let words = answer.all_words().to_lowercase();
     if !test(&words) {
@@ -157,7 +187,7 @@ fn own_words(
     let quoted = redact::texts(asked.payload)
         .into_iter()
         .map(|text| text.trim().to_lowercase())
-        .filter(|text| test(text) && !is_word(text));
+        .filter(|text| misleads(text));
     test(&quoted.fold(words, |words, text| words.replace(&text, " ")))
 }
 
@@ -170,43 +200,6 @@ fn is_unknown_method(answer: &Answer) -> bool {
     answer.words().to_lowercase().contains(UNKNOWN_METHOD)
 }
 
-/// Our reference is unique: whatever says that it exists already is evidence for a booking, never against
-/// one.
-fn is_known(words: &str) -> bool {
-    if KNOWN.iter().any(|word| words.contains(word)) {
-        return true;
-    }
-    let words: Vec<_> = words.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
-    // Names of goods and places must be unique, too.
-    let of_ours = words.iter().any(|word| OURS.iter().any(|ours| word.starts_with(ours)));
-    of_ours && KNOWN_PHRASES.iter().any(|phrase| stands_plainly(phrase, &words))
-}
-
-/// Whether `words` hold the phrase, and do not deny it just before.
-fn stands_plainly(phrase: &[&str], words: &[&str]) -> bool {
-    words.windows(phrase.len()).enumerate().any(|(at, window)| {
-        let before = words.get(at.saturating_sub(DENIED_WITHIN)..at).unwrap_or_default();
-        window == phrase && !before.iter().any(|word| DENIALS.contains(word))
-    })
-}
-
-const KNOWN: [&str; 2] = ["already", "duplicate"];
-/// The same in words that need the company of [`OURS`].
-const KNOWN_PHRASES: [&[&str]; 7] = [
-    &["exists"],
-    &["exist"],
-    &["must", "be", "unique"],
-    &["should", "be", "unique"],
-    &["is", "not", "unique"],
-    &["been", "used"],
-    &["is", "in", "use"],
-];
-/// Beginnings of words for what our reference names.
-const OURS: [&str; 5] = ["order", "client", "reference", "shipment", "awb"];
-const DENIALS: [&str; 9] = ["not", "no", "never", "cannot", "t", "if", "whether", "without", "none"];
-/// So many words before a phrase may deny it.
-const DENIED_WITHIN: usize = 3;
-
 /// A reason is shown wherever a refusal is.
 fn spoken(answer: &Answer) -> String {
     Some(answer.words())
@@ -216,6 +209,8 @@ fn spoken(answer: &Answer) -> String {
 
 /// What a framework answers when a path or a verb does not exist.
 const UNKNOWN_METHOD: &str = "unknown method";
+/// What a program says that broke off somewhere.
+const BROKE_OFF: [&str; 2] = ["internal server error", "internal error"];
 
 /// Zero and less say nothing; what is absurdly long is cut.
 fn believable(seconds: i64) -> Option<Duration> {
@@ -223,172 +218,4 @@ fn believable(seconds: i64) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::provider::parcelx::answer::Body;
-
-    fn asked() -> Asked<'static> {
-        Asked::with("ORD-1", &Value::Null)
-    }
-
-    fn verdict(status: u16, body: Body, retry_after: Option<i64>) -> &'static str {
-        let read = |a: &Answer| a.json().and_then(|b| b.get("awb")).map(drop).ok_or("no AWB");
-        judge(&CallResult::Answer(Answer { status, retry_after, body }), asked(), read).as_str("booked")
-    }
-
-    fn json_verdict(status: u16, body: Value) -> &'static str {
-        verdict(status, Body::Json(body), None)
-    }
-
-    #[test]
-    fn every_row_of_the_table() {
-        let refusal = || json!({"status": false, "responsemsg": "Pincode not serviceable"});
-        let broke = || json!({"status": false, "responsemsg": ["Insuffiecient Balance"]});
-        let booked = || json!({"status": true, "awb": "1"});
-        for status in [200, 400, 406, 422] {
-            assert_eq!(json_verdict(status, refusal()), "refused", "{status}");
-            assert_eq!(json_verdict(status, broke()), "wallet", "{status}");
-        }
-        for status in [200, 201] {
-            assert_eq!(json_verdict(status, booked()), "booked", "{status}");
-            assert_eq!(json_verdict(status, json!({"status": true})), "unknown", "no AWB, {status}");
-        }
-        for status in [403, 404, 415] {
-            assert_eq!(json_verdict(status, refusal()), "refused", "{status}");
-            assert_eq!(json_verdict(status, broke()), "wallet", "{status}");
-        }
-        let bare = || json!({"status": false, "error": "Not allowed"});
-        for (status, body) in [(401, refusal()), (401, bare()), (403, bare()), (403, json!({}))] {
-            assert_eq!(json_verdict(status, body), "credentials", "{status}");
-        }
-        for status in [301, 302, 307, 405] {
-            assert_eq!(json_verdict(status, refusal()), "configuration", "{status}");
-        }
-        for status in [404, 415] {
-            let unknown = json!({"status": false, "responsemsg": "Unknown method"});
-            for body in [bare(), unknown, json!({"status": false, "responsemsg": " "}), json!({})] {
-                assert_eq!(json_verdict(status, body.clone()), "configuration", "{status} {body}");
-            }
-        }
-        for status in [425, 429] {
-            assert_eq!(json_verdict(status, refusal()), "busy", "{status}");
-        }
-        for status in [301, 400, 401, 403, 404, 405, 415, 422, 425, 429] {
-            assert_eq!(json_verdict(status, booked()), "unknown", "a success with {status}");
-        }
-        for status in [408, 409, 500, 502, 503, 504, 100, 418] {
-            assert_eq!(json_verdict(status, refusal()), "unknown", "{status}");
-            assert_eq!(json_verdict(status, booked()), "unknown", "{status}");
-        }
-        for body in [
-            json!({"status": "true", "awb": "1"}),
-            json!({"awb": "1"}),
-            json!([]),
-            json!(null),
-            json!({"status": 1}),
-        ] {
-            assert_eq!(json_verdict(200, body.clone()), "unknown", "{body}");
-        }
-        assert_eq!(verdict(200, Body::Text("<html>".into()), None), "unknown");
-        assert_eq!(verdict(502, Body::Text(String::new()), None), "unknown");
-    }
-
-    #[test]
-    fn the_words_of_a_refusal_say_what_it_is_about() {
-        for (verdict, words) in [
-            (
-                "wallet",
-                vec![
-                    "Please recharge your wallet to ship this order",
-                    "Low wallet amount, kindly top up",
-                    "Credit limit exhausted",
-                    "You do not have enough credits",
-                    "Insuffiecient Balance",
-                ],
-            ),
-            ("account", vec!["Your account is inactive", "KYC verification is pending"]),
-            ("credentials", vec!["Invalid token", "Invalid access token", "Authentication failed"]),
-            (
-                "declined",
-                vec![
-                    "Something went wrong, try again later",
-                    "Server is busy",
-                    "Rate limit exceeded",
-                    "Courier API is down",
-                    "Unable to connect to courier server",
-                    "Internal server error",
-                ],
-            ),
-            ("unknown", vec!["Request timeout from courier partner", "Request timed out, please try again"]),
-            (
-                "refused",
-                vec!["Pincode not serviceable", "Pick address not found", "This pick address is not yours"],
-            ),
-        ] {
-            for words in words {
-                for status in [200, 400, 403, 404, 406, 415, 422] {
-                    let body = json!({"status": false, "responsemsg": words});
-                    assert_eq!(json_verdict(status, body), verdict, "{status} {words}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn words_that_say_that_our_reference_is_known_are_told_from_those_that_do_not() {
-        let said = |words: &str| json_verdict(200, json!({"status": false, "responsemsg": words}));
-        for words in [
-            "Order id already exists",
-            "Duplicate client order id",
-            "Order has already been placed",
-            "Order id exists",
-            "client_order_id exists in the system",
-            "The reference is in use",
-            "Client order number has been used",
-            "Order reference must be unique",
-            "client_order_id should be unique",
-            "Order id is not unique",
-            "Your order was not placed: this order id exists",
-        ] {
-            assert_eq!(said(words), "unknown", "{words}");
-        }
-        for words in [
-            "Order id does not exist",
-            "Order doesn't exist",
-            "No such order exists",
-            "Pick address does not exist for this order",
-            "Please check whether the order exists",
-            "Not unique pincode",
-            "Pincode is not unique",
-            "SKU must be unique",
-            "Mobile number is in use by another customer",
-            "Reference has never been used",
-            "Order is not in use",
-        ] {
-            assert_eq!(said(words), "refused", "{words}");
-        }
-    }
-
-    #[test]
-    fn failures_before_sending_are_safe_and_all_others_are_not() {
-        let of = |class| {
-            judge(&CallResult::Failure { class, detail: String::new() }, asked(), |_| Err::<(), _>(""))
-                .as_str("booked")
-        };
-        assert_eq!(of(Failure::NotConnected), "not-sent");
-        assert_eq!(of(Failure::TooLateToSend), "not-sent");
-        for class in [Failure::TimedOut, Failure::Broken, Failure::TooLarge, Failure::NoAnswerRecorded] {
-            assert_eq!(of(class), "unknown", "{class:?}");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_bounded() {
-        assert_eq!(believable(30), Some(Duration::from_secs(30)));
-        assert_eq!(believable(86_400), Some(LONGEST_BUSY));
-        assert_eq!(believable(0), None);
-        assert_eq!(believable(-5), None);
-    }
-}
+mod tests;

@@ -101,7 +101,7 @@ async fn an_order_that_tries_a_held_account_for_a_day_says_that_it_was_held() {
     assert_eq!(stands(&app, &id).await.0, "retrying");
     app.advance(DAY);
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 2)]);
+    app.assert_calls(&[("create", 2), ("track", 1)]);
     assert_eq!(stands(&app, &id).await, held());
     let review = stored(&app, &id).await.review().cloned();
     assert_eq!(review.map(|review| review.reason).as_deref(), Some("account-held"));

@@ -83,7 +83,8 @@ async fn the_words_of_a_refusal_say_whether_it_is_about_the_order() {
         refuse(&app, None);
         app.advance(MINUTE);
         app.run_pending_jobs().await;
-        app.assert_calls(&[("create", 1)]);
+        let looked = matches!(kind, Some(AccountProblem::Account | AccountProblem::Credentials));
+        app.assert_calls(&[("create", 1), ("track", usize::from(looked))]);
         assert_eq!(standing(&merchant, &id).await, "success", "{words}");
     }
 }
@@ -283,4 +284,63 @@ async fn what_is_read_from_words_is_tried_at_once_with_another_merchants_order()
     );
     assert_eq!(hold(&app).await, None);
     app.assert_calls(&[("create", 3), ("track", 1)]);
+}
+
+/// One merchant's orders are refused in words that read like the account's, again and again: those of others
+/// are tried as soon as they come, not when the minute is over.
+#[tokio::test]
+async fn orders_that_come_later_do_not_wait_for_one_merchants_refusals() {
+    for words in [
+        "Wallet balance is low for this order",
+        "KYC of this pickup location is pending",
+        "Invalid token for courier",
+    ] {
+        let app = TestApp::start().await;
+        app.leave_jobs();
+        app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+        let rule = Rule::refuse(words).times(100);
+        app.simulator.script(Rule { invoice_number: Some("INV-BAD".to_owned()), ..rule });
+        let (bad, good) = (app.merchant("bad"), app.merchant("good"));
+        for n in 0..3 {
+            let body = order(&format!("B-{n}"));
+            bad.create(&with(body, "/invoiceNumber", json!("INV-BAD"))).await;
+        }
+        app.run_pending_jobs().await;
+        for n in 0..3 {
+            assert!(hold(&app).await.is_some(), "{words} {n}");
+            app.advance(Duration::from_secs(1 + 7 * n));
+            let id = good.create(&order(&format!("G-{n}"))).await;
+            app.run_pending_jobs().await;
+            assert_eq!(standing(&good, &id).await, "success", "{words} {n}");
+        }
+        let (creates, tracks) = calls(&app);
+        app.assert_calls(&[("create", creates), ("track", tracks)]);
+        assert!(creates <= 3 + 2 * 4, "and the bad ones are not sent again and again: {creates}");
+    }
+}
+
+/// A trace of letters alone is another one each time.
+#[tokio::test]
+async fn refusals_that_differ_by_a_trace_are_the_same() {
+    let app = TestApp::start().await;
+    app.leave_jobs();
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let mut stands = Vec::new();
+    for (merchant, trace) in [("u1", "kxvrsaknvwea"), ("u2", "qzpwmtbhcjlo"), ("u3", "wfgkdqxnzrtp")] {
+        app.simulator.script(Rule::refuse(&format!("Seller off. trace {trace}")));
+        stands.extend(in_turn(&app, &[merchant]).await);
+    }
+    assert_eq!(stands, ["failed", "failed", "retrying"]);
+    assert_eq!(hold(&app).await.map(|hold| hold.kind), Some(AccountProblem::Refusals));
+    app.assert_calls(&[("create", 3), ("track", 3)]);
+}
+
+/// Nobody answers 401 to one order alone.
+#[tokio::test]
+async fn refused_keys_are_not_tried_with_another_merchants_order_at_once() {
+    let app = TestApp::start().await;
+    app.leave_jobs();
+    app.simulator.script(Rule::create(Answer::Status { code: 401, retry_after: None }));
+    assert_eq!(in_turn(&app, &["u1", "u2"]).await, ["retrying", "queued"]);
+    app.assert_calls(&[("create", 1)]);
 }

@@ -138,7 +138,8 @@ async fn one_call_is_enough_for_fifty_orders_and_none_of_them_fails() {
         well_again(&app);
         app.advance(Duration::from_millis(1));
         assert_eq!(app.run_pending_jobs().await, count, "one tries, then all others follow");
-        app.assert_calls(&[("create", count)]);
+        // What was answered with a no about the keys or the address is looked up before it is sent again.
+        app.assert_calls(&[("create", count), ("track", usize::from(kind != AccountProblem::Wallet))]);
         assert_eq!((hold(&app).await, ready(&app).await), (None, "ok".into()));
         for id in &ids {
             assert_eq!(merchant.order(id).await["status"], "booked");
@@ -191,7 +192,35 @@ async fn probes_come_ever_later_while_they_are_held_again_and_each_is_one_call()
     well_again(&app);
     app.advance(MINUTE * 15);
     resolve_all(&app, &merchant, &ids).await;
-    app.assert_calls(&[("create", 8)]);
+    app.assert_calls(&[("create", 8), ("track", 7)]);
+}
+
+/// An order that must be looked up before it is sent again tries no more than that, as long as ParcelX gives
+/// it nothing to go by.
+#[tokio::test]
+async fn a_probe_whose_look_up_says_nothing_is_held_again() {
+    for (code, kind) in [(405, AccountProblem::Configuration), (401, AccountProblem::Credentials)] {
+        let (app, merchant, ids) = with_orders(1).await;
+        app.simulator.change_faults(|f| {
+            f.answer = status(code);
+            f.answer_for = [Operation::Create, Operation::Track].into();
+        });
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("create", 1)]);
+        app.advance(MINUTE);
+        assert_eq!(app.run_pending_jobs().await, 1);
+        app.assert_calls(&[("track", 1)]);
+        let held = hold(&app).await.unwrap();
+        assert_eq!(
+            (held.kind, held.reason, held.probes, held.next_probe_at),
+            (kind, format!("HTTP {code}"), 1, app.clock.now() + MINUTE * 2)
+        );
+        well_again(&app);
+        app.advance(MINUTE * 2);
+        resolve_all(&app, &merchant, &ids).await;
+        app.assert_calls(&[("create", 1), ("track", 1)]);
+        assert_eq!(hold(&app).await, None);
+    }
 }
 
 #[tokio::test]
@@ -247,7 +276,7 @@ async fn of_two_processes_both_keep_off_and_one_tries() {
     app.advance(MINUTE * 2);
     let (_, _) = tokio::join!(app.worker.run_pending(), worker.run_pending());
     resolve_all(&app, &merchant, &ids).await;
-    app.assert_calls(&[("create", 6)]);
+    app.assert_calls(&[("create", 6), ("track", 2)]);
 }
 
 #[tokio::test]
@@ -266,7 +295,7 @@ async fn a_worker_that_vanishes_with_the_probe_does_not_keep_it_for_ever() {
     assert_eq!(app.run_pending_jobs().await, 0, "it may still be trying");
     app.advance(Duration::from_millis(1));
     resolve_all(&app, &merchant, &ids).await;
-    app.assert_calls(&[("create", 3)]);
+    app.assert_calls(&[("create", 3), ("track", 1)]);
     // It was only slow: what it has to say is no longer asked.
     other
         .accounts
@@ -299,7 +328,7 @@ async fn a_refusal_proves_that_the_keys_are_good_but_not_that_there_is_money() {
             app.advance(Duration::from_secs(5));
             assert_eq!(app.run_pending_jobs().await, 2, "the next one tries soon");
         }
-        app.assert_calls(&[("create", 3), ("track", 1)]);
+        app.assert_calls(&[("create", 3), ("track", 1 + usize::from(lifted))]);
         assert_eq!(hold(&app).await, None);
     }
 }
@@ -342,7 +371,7 @@ async fn a_job_that_has_nothing_to_ask_is_no_probe() {
     app.app.state.orders.review(&ids[1], "by hand").await.unwrap();
     app.advance(MINUTE);
     assert_eq!(app.run_pending_jobs().await, 2, "the one after it tries at once");
-    app.assert_calls(&[("create", 1)]);
+    app.assert_calls(&[("create", 1), ("track", 1)]);
     assert_eq!((hold(&app).await, merchant.order(&ids[0]).await["status"].as_str()), (None, Some("booked")));
 }
 

@@ -251,6 +251,22 @@ async fn a_refusal_is_told_in_the_providers_words_and_asked_for_anew_after_a_whi
 }
 
 #[tokio::test]
+async fn a_label_that_is_not_there_yet_is_asked_for_again() {
+    let app = hasty().await;
+    let (merchant, id) = booked(&app).await;
+    let rule = Rule::on(Operation::Label, simulator::Answer::Status { code: 422, retry_after: None });
+    let words = Some("Label is being generated, try again later".to_owned());
+    app.simulator.script(Rule { refuse: words, ..rule });
+    for _ in 0..2 {
+        assert_eq!(merchant.get(&path(&id)).await.status, 202, "that is no refusal");
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("label", 1)]);
+        app.advance(Duration::from_secs(8));
+    }
+    assert_eq!(merchant.get(&path(&id)).await.status, 200);
+}
+
+#[tokio::test]
 async fn an_address_elsewhere_is_never_handed_out() {
     for url in [
         "https://files.example.test/label/{awb}.pdf",

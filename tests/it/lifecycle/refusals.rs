@@ -1,7 +1,9 @@
 //! A refusal is final only when a look-up by our reference has found no live shipment.
 
+use std::time::Duration;
+
 use serde_json::json;
-use waybill::provider::simulator::{Answer, Lookup, Operation, Rule};
+use waybill::provider::simulator::{Answer, FailureShape, Lookup, Operation, Rule};
 
 use crate::support::{
     TestApp,
@@ -50,6 +52,41 @@ async fn a_booked_order_does_not_wait_for_money_or_for_the_account() {
     }
 }
 
+/// The second of the two was answered with something about keys, an address or the account. It is not known
+/// when these are well again; but what waits for that is looked up before it is sent.
+#[tokio::test]
+async fn what_waits_for_keys_or_an_address_is_not_booked_twice() {
+    let status = |code| Answer::Status { code, retry_after: None };
+    let redirect = Answer::Redirect { to: "http://127.0.0.1:9/x".to_owned() };
+    for (answer, words, shape) in [
+        (status(401), None, FailureShape::String),
+        (status(405), None, FailureShape::String),
+        (redirect, None, FailureShape::String),
+        // Not in ParcelX's own envelope.
+        (status(403), None, FailureShape::Errors),
+        (status(404), None, FailureShape::Errors),
+        (status(422), Some("Invalid token"), FailureShape::String),
+    ] {
+        let about = format!("{answer:?} {words:?}");
+        let app = TestApp::start().await;
+        app.simulator.change_faults(|f| (f.lookup, f.failure_shape) = (Lookup::Works, shape));
+        let rule = Rule::create(answer).acting(true);
+        app.simulator.script(Rule { refuse: words.map(str::to_owned), ..rule });
+        let merchant = app.merchant("u1");
+        let id = merchant.create(&order("A-1")).await;
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("create", 1)]);
+        assert_eq!(merchant.order(&id).await["providerSyncStatus"], "retrying", "{about}");
+        app.advance(Duration::from_secs(60));
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("track", 1)]);
+        let seen = merchant.order(&id).await;
+        assert_eq!(seen["providerSyncStatus"], "success", "{about}");
+        assert_eq!(seen["awb"], json!(app.simulator.shipments()[0].awb), "{about}");
+        assert_eq!(app.simulator.shipments().len(), 1, "{about}");
+    }
+}
+
 /// Money says nothing of look-ups; an account that is switched off may not be told anything.
 #[tokio::test]
 async fn what_waits_for_money_and_was_not_looked_up_may_be_booked() {
@@ -94,6 +131,9 @@ async fn words_that_say_the_order_is_known_are_no_refusal() {
         "client_order_id must be unique",
         "Order number has been used",
         "This order reference is in use",
+        "Order reference is taken",
+        "Same order id received twice",
+        "Violation of UNIQUE KEY constraint 'client_order_id'",
     ] {
         let app = TestApp::start().await;
         app.leave_jobs();
@@ -107,6 +147,23 @@ async fn words_that_say_the_order_is_known_are_no_refusal() {
         app.assert_calls(&[("create", 1)]);
         let seen = merchant.order(&id).await;
         assert_eq!(seen["providerSyncStatus"], "reconciling", "{words}");
+    }
+}
+
+#[tokio::test]
+async fn that_something_else_is_used_up_is_a_refusal_like_any_other() {
+    for words in ["COD limit already exceeded for this consignee", "Pickup slot already full"] {
+        let app = TestApp::start().await;
+        app.simulator.change_faults(|f| {
+            f.lookup = Lookup::Works;
+            f.refuse = Some(words.to_owned());
+        });
+        let merchant = app.merchant("u1");
+        let id = merchant.create(&order("A-1")).await;
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("create", 1), ("track", 1)]);
+        let seen = merchant.order(&id).await;
+        assert_eq!((&seen["status"], &seen["syncReason"]), (&json!("failed"), &json!(words)));
     }
 }
 

@@ -111,6 +111,10 @@ async fn a_cancel_that_comes_too_late_is_refused_in_the_words_of_parcelx_whateve
         "Shipment already dispatched",
         "Already delivered. It can not be cancelled",
         "Pickup has already been done",
+        "Cannot cancel already picked order",
+        "Order already shipped cannot cancel",
+        "Shipment can not be cancelled already picked up",
+        "already picked - cancel not allowed",
     ] {
         let (app, merchant, id) = refused(words).await;
         assert_eq!(calls(&app, Operation::Track), 1, "one look is enough: {words}");

@@ -226,7 +226,8 @@ enum Booked {
 }
 
 /// A readable no: the order is looked up before it is believed. Also one about money: what a proxy sent twice
-/// may have spent the last of it the first time.
+/// may have spent the last of it the first time. Refused keys and a wrong address may stop look-ups, too:
+/// there one comes before the order is sent again.
 fn is_to_be_confirmed(outcome: &CallOutcome<Shipment>) -> bool {
     use AccountProblem::{Account, Wallet};
     match outcome {

@@ -1,8 +1,10 @@
-//! The look-up before an order is sent that was amended.
+//! The look-up before an order is sent that had failed (its merchant amended it, or a person sends it again),
+//! or whose last call was answered with a no about the account.
 //!
 //! Guards against a second shipment beside one that the refused call has made after all: the look-up after
-//! the refusal may have come too early to show it, and a person may have failed an order whose call was never
-//! answered. So nothing is sent before our reference has no live shipment.
+//! the refusal may have come too early to show it, or was not made, and a person may have failed an order
+//! whose call was never answered. So nothing is sent before our reference has no live shipment. An order that
+//! is sent once costs no look-up, nor does one that waits because ParcelX is busy.
 
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use crate::{
         ActiveJob,
         job::{JobError, Outcome},
     },
-    provider::carrier::{By, CallOutcome, CallPermit, Tracking},
+    provider::carrier::{By, CallOutcome, CallPermit, Cause, Heard, Tracking},
 };
 
 /// Until the next look when one was not answered.
@@ -26,6 +28,16 @@ pub(super) enum Ready {
     Later(Outcome),
     /// It has moved on to this.
     Moved(Box<Order>),
+}
+
+/// Whether a look-up was answered, and with nothing to go by. One that was too fast or was not answered may
+/// be in a moment.
+fn says_nothing(tracked: &CallOutcome<Tracking>) -> bool {
+    match tracked {
+        CallOutcome::Deferred { cause, .. } => matches!(cause, Cause::Account(..) | Cause::Declined(_)),
+        CallOutcome::Unknown { heard, .. } => matches!(heard, Heard::Unreadable | Heard::Readable),
+        CallOutcome::Done(_) | CallOutcome::Refused(_) | CallOutcome::NotSent => false,
+    }
 }
 
 impl Context {
@@ -68,7 +80,10 @@ impl Context {
             }
             // Where look-ups are not believed, a refusal is.
             _ if !self.lookup_trusted => return Ok(None),
-            _ => {
+            unanswered => {
+                if says_nothing(&unanswered) {
+                    self.guard.held_back(&job.token);
+                }
                 let reason = "it is looked up before it is sent, and that was not answered".to_owned();
                 return Ok(Some(Ready::Later(Outcome::Delay { after: AGAIN, reason })));
             }
@@ -76,7 +91,7 @@ impl Context {
         Ok(Some(Ready::Moved(Box::new(self.settled(moved)?))))
     }
 
-    /// There is a shipment that cannot be cancelled as this order's: a person looks.
+    /// There is a shipment that cannot be this order's, or be cancelled as such: a person looks.
     async fn found_odd(&self, order: &Order, reason: &str) -> Result<Option<Order>, JobError> {
         let log_id = order.attempt().map(|attempt| attempt.request_log_id.as_str()).unwrap_or_default();
         Ok(self.orders.give_up(order.id(), log_id, true, reason).await?)

@@ -24,7 +24,9 @@ use crate::{
         ActiveJob,
         job::{JobError, Payload},
     },
-    provider::carrier::{AccountProblem, Attempt, By, Call, CallOutcome, Cause, Heard, Shipment, Tracking},
+    provider::carrier::{
+        AccountProblem, Attempt, By, Call, CallOutcome, Cause, Heard, Shipment, Told, Tracking,
+    },
 };
 
 /// For whom an order's calls are made.
@@ -148,7 +150,7 @@ impl Context {
         }
         Ok(match self.look_after_refusal(order, refused, job).await? {
             CallOutcome::Refused(words) if self.is_in_a_row(order, &words, job).await? => {
-                CallOutcome::deferred(Cause::Account(AccountProblem::Refusals, words))
+                CallOutcome::deferred(Cause::Account(AccountProblem::Refusals, Told::Words(words)))
             }
             outcome => outcome,
         })

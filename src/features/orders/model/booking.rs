@@ -53,7 +53,8 @@ pub struct Booking {
     /// For how much of that time its queue was paused, when it was last taken.
     #[serde(default, skip_serializing_if = "is_nothing")]
     paused_ms: u64,
-    /// It was corrected after it had failed, and not taken since: a look-up must find nothing first.
+    /// It was corrected, or sent again, after it had failed, or was told no for the account's sake; and was
+    /// not taken since: a look-up must find nothing first.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     look_first: bool,
     /// Shipments that came to light after the order was booked under another AWB, failed or was cancelled:
@@ -128,6 +129,11 @@ impl Booking {
         self.look_first = true;
     }
 
+    /// It is booked: nothing is left to be found out.
+    fn settled(&mut self) {
+        (self.unresolved, self.look_first) = (None, false);
+    }
+
     /// A call of another system's may have booked the order.
     pub(super) fn may_have_booked(&mut self, call: UnresolvedCall) {
         self.unresolved = Some(call);
@@ -199,7 +205,9 @@ impl Booking {
     pub(super) fn rebook(&mut self, may_be_booked: bool, now: Timestamp) {
         let since = self.unresolved.take().map_or(now, |call| call.since);
         self.unresolved = may_be_booked.then_some(UnresolvedCall { since, calls: 0 });
+        let look_first = self.look_first;
         self.start_anew(now);
+        self.look_first = look_first;
     }
 }
 
@@ -288,6 +296,16 @@ impl Order {
         }
         self.booking.unresolved.get_or_insert(UnresolvedCall { since: now, calls: 1 });
         Ok(true)
+    }
+
+    pub(super) fn seen_cancelled(&mut self, now: Timestamp) -> bool {
+        let waits = self.provider_sync_status == SyncStatus::NeedsReview;
+        let told = self.sync_reason() == Some(reason::FOUND_CANCELLED);
+        if waits && !told {
+            self.sync_reason = Some(reason::FOUND_CANCELLED.to_owned());
+            self.push_history(Actor::Operator, now);
+        }
+        waits && !told
     }
 
     pub(super) fn poll_again(&mut self, log_id: &str, at: Timestamp, now: Timestamp) -> bool {

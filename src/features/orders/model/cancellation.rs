@@ -6,6 +6,7 @@
 //! settle in time goes to a person.
 
 mod request;
+mod said;
 mod shipment;
 
 use std::time::Duration;

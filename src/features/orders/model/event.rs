@@ -32,7 +32,7 @@ pub enum Event<'a> {
     /// The last look-up for the attempt `log_id` settled nothing. `found`: there is a shipment, only its AWB
     /// is wanting.
     GiveUp { log_id: &'a str, found: bool, reason: &'a str },
-    /// It was amended, and a look-up before it is sent shows this shipment of what was refused.
+    /// A look-up before it is sent, once more or amended, shows this shipment of an earlier call.
     FoundFirst { awb: &'a str },
     /// It is booked as another order's shipment: the provider shows this one under our reference.
     ShownAs { awb: &'a str },
@@ -40,6 +40,9 @@ pub enum Event<'a> {
     Review { reason: &'a str },
     /// The database was restored from a backup: a call that it no longer has may have booked the order.
     Restored { reason: &'a str },
+    /// The provider shows its shipment as cancelled while it waits for a person: that is what there is to
+    /// decide on.
+    SeenCancelled,
 
     /// The merchant wants it cancelled.
     RequestCancel { actor: Actor, reason: Option<&'a str> },
@@ -192,6 +195,7 @@ impl Order {
             Event::ShownAs { awb } => Ok(self.shown_as(awb, now).into()),
             Event::Review { reason } => self.hand_over(reason, now).map(Applied::from),
             Event::Restored { reason } => self.restored(reason, now).map(Applied::from),
+            Event::SeenCancelled => Ok(self.seen_cancelled(now).into()),
             Event::RequestCancel { actor, reason } => {
                 self.request_cancel(actor, reason, now).map(Applied::Cancel)
             }

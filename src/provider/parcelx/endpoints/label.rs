@@ -50,7 +50,7 @@ mod tests {
 
     use super::*;
     use crate::provider::{
-        carrier::{AccountProblem, CallEnd, CallSignal, Cause},
+        carrier::{AccountProblem, CallEnd, CallSignal, Cause, Told},
         parcelx::answer::Body,
     };
 
@@ -89,9 +89,26 @@ mod tests {
         }
         assert_eq!(
             read(404, r#"{"status":false,"error":"Unknown method"}"#),
-            CallOutcome::deferred(Cause::Account(AccountProblem::Configuration, "HTTP 404".into()))
+            CallOutcome::deferred(Cause::Account(AccountProblem::Configuration, Told::Status(404)))
         );
         assert_eq!(read(403, no).as_str("fetched"), "declined");
+    }
+
+    #[test]
+    fn a_label_that_is_not_there_yet_is_asked_for_again() {
+        for (words, word) in [
+            ("Label is being generated, try again later", "declined"),
+            ("Label is being generated", "declined"),
+            ("Label not generated yet", "declined"),
+            ("Invalid token", "declined"),
+            ("Internal server error", "unknown"),
+            ("Label is not available for a cancelled order", "refused"),
+        ] {
+            let body = json!({ "status": false, "responsemsg": words }).to_string();
+            for status in [200, 404, 422] {
+                assert_eq!(read(status, &body).as_str("fetched"), word, "{status} {words}");
+            }
+        }
     }
 
     /// That labels cannot be had says nothing of bookings; but nobody answers 401 to good keys.

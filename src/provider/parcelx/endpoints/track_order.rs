@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     platform::config::Words,
     provider::{
-        carrier::{AccountProblem, By, CallOutcome, Cause, Operation, Tracking},
+        carrier::{AccountProblem, By, CallOutcome, Cause, Operation, Told, Tracking},
         parcelx::{
             answer::{Answer, CallResult, awb_of, text_of},
             endpoint::{Asked, Endpoint},
@@ -53,7 +53,7 @@ impl Endpoint for TrackOrder<'_> {
             // 404 without our envelope is a wrong address, not an unknown shipment.
             (200 | 400 | 404 | 406 | 422, Some(false)) => CallOutcome::Done(Tracking::NotFound),
             (401, None | Some(false)) => {
-                CallOutcome::deferred(Cause::Account(AccountProblem::Credentials, http))
+                CallOutcome::deferred(Cause::Account(AccountProblem::Credentials, Told::Status(401)))
             }
             (425 | 429, _) => busy(answer),
             (401 | 408, _) => CallOutcome::deferred(Cause::Declined(http)),
@@ -107,9 +107,14 @@ mod tests {
             of(200, include_str!("../../../../tests/fixtures/parcelx/track_order/without_awb.json"));
         assert_eq!(tracked, CallOutcome::Done(Tracking::Live { awb: None }));
         for code in [json!("227"), json!(227)] {
-            let body = json!({"status": true, "current_status": {"awb": "1", "status_code": code}});
-            let cancelled = CallOutcome::Done(Tracking::Cancelled { awb: Some("1".into()) });
+            let body = json!({"status": true, "current_status": {"awb": "17000", "status_code": code}});
+            let cancelled = CallOutcome::Done(Tracking::Cancelled { awb: Some("17000".into()) });
             assert_eq!(of(200, &body.to_string()), cancelled);
+        }
+        for placeholder in ["0", "NA", "Pending", "00000000000000"] {
+            let body = json!({"status": true, "current_status": {"awb": placeholder, "status_code": "221"}});
+            let found = CallOutcome::Done(Tracking::Live { awb: None });
+            assert_eq!(of(200, &body.to_string()), found, "{placeholder}");
         }
     }
 
@@ -136,7 +141,7 @@ mod tests {
             "{}",
             r#"{"status":true}"#,
             r#"{"status":true,"current_status":"none"}"#,
-            r#"{"status":true,"data":{"awb":"1"}}"#,
+            r#"{"status":true,"data":{"awb":"17000"}}"#,
         ] {
             settles_nothing(200, body);
         }

@@ -203,3 +203,29 @@ async fn a_second_shipment_is_cancelled_and_the_first_stays() {
     let live: Vec<_> = app.simulator.shipments().into_iter().filter(|s| s.live).map(|s| s.awb).collect();
     assert_eq!(live, [order.awb().unwrap()]);
 }
+
+/// What went wrong for a moment is no refusal: the cancel is sent again, or looked into where it may have
+/// been done.
+#[tokio::test]
+async fn words_about_this_moment_refuse_no_cancel() {
+    for (said, state, cancels) in [
+        ("Something went wrong, try again later", "requested", 2),
+        ("Courier API is down", "requested", 2),
+        ("Invalid token", "requested", 2),
+        ("Internal server error", "sent", 1),
+        ("Request timeout from courier partner", "sent", 1),
+    ] {
+        let app = TestApp::start().await;
+        let (merchant, id) = booked(&app).await;
+        let answer = Answer::Status { code: 422, retry_after: None };
+        let rule = Rule::on(Operation::Cancel, answer).acting(cancels == 1);
+        app.simulator.script(Rule { refuse: Some(said.to_owned()), ..rule });
+        cancel(&merchant, &id).await;
+        app.run_pending_jobs().await;
+        assert_eq!(words(&merchant.order(&id).await), ("booked", "success", state), "{said}");
+        until_settled(&app, &id).await;
+        app.assert_calls(&[("cancel", cancels), ("track", 1)]);
+        assert_eq!(words(&merchant.order(&id).await), ("cancelled", "success", "done"), "{said}");
+        assert_eq!(live(&app), 0, "{said}");
+    }
+}

@@ -9,12 +9,20 @@ use super::{
 use crate::{
     base::timestamp::Timestamp,
     features::orders::{reason, status::SyncStatus},
-    provider::carrier::{CallOutcome, Shipment},
+    provider::carrier::{AccountProblem, CallOutcome, Cause, Shipment},
 };
 
 /// In words for the merchant whose amendment was not sent.
 const BOOKED_BEFORE: &str = "ParcelX had booked the order although it refused it: that shipment is being \
                              cancelled, and then the order can be amended again";
+
+/// Whether a no says nothing of its order and was not looked into: where a hop sends each request twice and
+/// gives back the second answer, the first may have booked. Not what was too fast (429, 425): whoever says so
+/// has read no order, and a look-up each time would double the calls of an account that is throttled.
+fn leaves_doubt(cause: &Cause) -> bool {
+    use AccountProblem::{Account, Configuration, Credentials};
+    matches!(cause, Cause::Account(Account | Configuration | Credentials, _))
+}
 
 impl Order {
     /// Writes down what became of the attempt `log_id`. `false`: the order no longer waits for it, nothing
@@ -55,7 +63,12 @@ impl Order {
                 self.next_check_at = None;
                 self.step(SyncStatus::Failed, Actor::Worker, Some(words.clone()), now)?;
             }
-            CallOutcome::Deferred { after, cause } => self.wait(*after, cause, now)?,
+            CallOutcome::Deferred { after, cause } => {
+                if leaves_doubt(cause) {
+                    self.booking.look_first();
+                }
+                self.wait(*after, cause, now)?;
+            }
             CallOutcome::NotSent => {
                 self.next_check_at = None;
                 let why = "its worker vanished before it sent".to_owned();
@@ -134,12 +147,17 @@ impl Order {
         Ok(true)
     }
 
-    /// A look-up before an amended order is sent shows the shipment `awb` of what was refused. It goes the
-    /// way of one that comes to light while the order is failed, and the order may be amended again after it.
-    /// `false`: it has moved on.
+    /// A look-up before the order is sent shows the shipment `awb`. If the order only waited, it is its own.
+    /// If it had failed, it is that of what was refused, and goes the way of one that comes to light while
+    /// the order is failed; the order may be amended again after it. `false`: it has moved on.
     pub(in super::super) fn found_first(&mut self, awb: &str, now: Timestamp) -> Result<bool, IllegalStep> {
-        if self.provider_sync_status != SyncStatus::Queued || !self.booking.look_first {
-            return Ok(false);
+        match self.provider_sync_status {
+            SyncStatus::Queued if self.booking.look_first => {}
+            SyncStatus::Retrying if self.booking.look_first => {
+                self.book(&found(awb.to_owned()), Actor::Worker, now)?;
+                return Ok(true);
+            }
+            _ => return Ok(false),
         }
         if !self.booking.duplicate_awbs.iter().any(|known| known == awb) {
             self.booking.duplicate_awbs.push(awb.to_owned());
@@ -167,7 +185,7 @@ impl Order {
         let in_time = self.attempt().is_some_and(|attempt| now <= attempt.settle_after);
         let answered = self.provider_sync_status == SyncStatus::Processing && in_time;
         self.booked_at = Some(if answered { now } else { self.called_at().min(now) });
-        self.booking.unresolved = None;
+        self.booking.settled();
         self.next_check_at = None;
         self.step(SyncStatus::Success, actor, None, now)?;
         // The provider may answer an amended order with the shipment that was cancelled after it failed.

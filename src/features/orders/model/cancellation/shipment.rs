@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     super::booking::{FIRST_WAIT, MAX_UNRESOLVED_CALLS, UNREACHABLE_AFTER, is_nothing, is_zero},
     NextCancelAction, PollSchedule,
+    said::says_cancelled,
 };
 use crate::{
     base::{ids, timestamp::Timestamp},
@@ -68,24 +69,6 @@ pub struct ShipmentCancellation {
     /// A person has seen that the shipment stays live.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub left_live: bool,
-}
-
-/// Whether a refusal says that the shipment is cancelled already, and not that something else has happened to
-/// it: "already picked" is a plain no.
-fn says_cancelled(words: &str) -> bool {
-    let words = words.to_lowercase();
-    let parts = words.split([':', ';', ',', '.', '(', ')']);
-    parts.into_iter().any(says_cancelled_in)
-}
-
-fn says_cancelled_in(part: &str) -> bool {
-    let words: Vec<_> = part.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
-    let cancelled = |near: &[&str]| near.iter().any(|word| word.starts_with("cancel"));
-    words.iter().enumerate().any(|(at, word)| {
-        let before = words.get(at.saturating_sub(1)..at).unwrap_or_default();
-        let after = words.get(at + 1..(at + 4).min(words.len())).unwrap_or_default();
-        *word == "already" && (cancelled(before) || cancelled(after))
-    })
 }
 
 impl ShipmentCancellationState {
@@ -290,27 +273,6 @@ impl ShipmentCancellation {
             ShipmentCancellationState::Review => true,
             ShipmentCancellationState::Refused => !self.left_live && own != Some(&self.awb),
             _ => false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::says_cancelled;
-
-    #[test]
-    fn only_what_is_cancelled_already_is_not_plainly_refused() {
-        for words in ["Order is already cancelled", "already been canceled", "Shipment cancelled already"] {
-            assert!(says_cancelled(words), "{words}");
-        }
-        for words in [
-            "Order already picked",
-            "already dispatched",
-            "Shipment already shipped",
-            "Cannot be cancelled: already picked up",
-            "Cancellation not allowed",
-        ] {
-            assert!(!says_cancelled(words), "{words}");
         }
     }
 }

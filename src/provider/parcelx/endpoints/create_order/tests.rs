@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     features::orders::{payload::NewOrder, request},
     provider::{
-        carrier::{AccountProblem, Cause},
+        carrier::{AccountProblem, Cause, Told},
         parcelx::answer::Body,
     },
 };
@@ -126,7 +126,10 @@ fn refusals_keep_the_providers_words() {
     let wallet = include_str!("../../../../../tests/fixtures/parcelx/create_order/wallet.json");
     assert_eq!(
         read_fixture(200, wallet),
-        CallOutcome::deferred(Cause::Account(AccountProblem::Wallet, "Insuffiecient Balance".into()))
+        CallOutcome::deferred(Cause::Account(
+            AccountProblem::Wallet,
+            Told::Words("Insuffiecient Balance".into())
+        ))
     );
 }
 
@@ -145,7 +148,7 @@ fn a_refusal_that_names_a_parcel_is_unknown() {
             "{status}"
         );
     }
-    for none in [json!(null), json!(""), json!({})] {
+    for none in [json!(null), json!(""), json!({}), json!(0), json!("NA")] {
         assert_eq!(read(200, none), CallOutcome::Refused("No".into()));
     }
 }
@@ -157,4 +160,13 @@ fn a_success_that_proves_nothing_is_unknown() {
     let other =
         include_str!("../../../../../tests/fixtures/parcelx/create_order/success_with_other_reference.json");
     assert_eq!(read_fixture(200, other).as_str("booked"), "unknown");
+    for placeholder in [json!("0"), json!(0), json!("Pending"), json!("N/A")] {
+        let data = json!({"awb_number": placeholder, "client_order_id": "ORD-TEST"});
+        let body = json!({"status": true, "data": data}).to_string();
+        assert_eq!(
+            read_fixture(200, &body).reason().as_deref(),
+            Some("unknown: a success without an AWB"),
+            "{placeholder}"
+        );
+    }
 }
