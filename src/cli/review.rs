@@ -59,7 +59,7 @@ pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> 
             (one(&app, &own, result).await?, own.change.json)
         }
         Command::CloseCancellation(own) => {
-            let fate = if own.cancelled { Fate::Cancelled } else { Fate::Live };
+            let fate = if own.seen.cancelled { Fate::Cancelled } else { Fate::Live };
             let result = reviews(&own.one.change)?.close(&own.one.id, own.one.awb.as_deref(), fate).await;
             (one(&app, &own.one, result).await?, own.one.change.json)
         }
@@ -79,9 +79,10 @@ pub(super) async fn open(config: Config) -> anyhow::Result<(Account, App)> {
             (ProviderEnv::Simulator, Account { base_url, access_key: key.clone(), secret_key: key })
         }
     };
-    let app = App::open_without_merchants(config, env, Clock::system())
+    let app = App::open_for_command(config, env, Clock::system())
         .await
         .context("cannot open the database or the queue")?;
+    super::open::all_closed_at_the_end(&app);
     Ok((account, app))
 }
 

@@ -36,7 +36,8 @@ Examples:
   waybill review rebook --all --dry-run --reason 'what would happen?'
 
 If an earlier call may have booked the order, ParcelX is asked first and must
-not show it. --force skips that check: the order may ship twice.";
+not show it, with --dry-run as well. --force skips that check: the order may
+ship twice.";
 
 const FAIL: &str = "\
 Examples:
@@ -53,8 +54,9 @@ Examples:
   waybill review resend --reason-text 'plan has ended' \\
     --since 2026-01-31T09:00:00Z --yes --reason 'the account was topped up'
 
-Each order is looked up first and must not be live at ParcelX. What was sent
-again is not sent twice: after an interruption, run the command again.";
+Each order is looked up first. One that is live at ParcelX is not sent: that
+shipment is cancelled, or the order goes to review. What was sent again is not
+sent twice: after an interruption, run the command again.";
 
 const ERASE: &str = "\
 Examples:
@@ -157,8 +159,8 @@ pub(in crate::cli) struct List {
     #[arg(long, value_enum)]
     pub(super) of: Option<Of>,
     /// The number of orders, 1 to 1000.
-    #[arg(long, default_value_t = 50)]
-    pub(super) limit: usize,
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(super) limit: u16,
     /// Continue after a page: the `next` of that page.
     #[arg(long, value_name = "CURSOR")]
     pub(super) after: Option<String>,
@@ -232,7 +234,7 @@ pub(in crate::cli) struct Many {
     pub(super) all: bool,
     #[command(flatten)]
     pub(super) filter: Filter,
-    /// Only print what would be done, as far as that is known without asking ParcelX.
+    /// Only print what would be done. ParcelX is asked where the run would ask it.
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Change more than one order without a question.
@@ -282,10 +284,10 @@ pub(in crate::cli) struct Resend {
     /// Only of this merchant.
     #[arg(long, value_name = "ID")]
     user: Option<String>,
-    /// The maximum number of orders in one run, 1 to 10000.
-    #[arg(long, default_value_t = 1000)]
-    limit: usize,
-    /// Only print what would be done.
+    /// The maximum number of orders that one run sends, 1 to 10000.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    limit: u16,
+    /// Only print what would be done. ParcelX is asked as in the run.
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Change more than one order without a question.
@@ -315,7 +317,7 @@ impl Resend {
     }
 
     pub(super) fn limit(&self) -> usize {
-        self.limit.clamp(1, 10_000)
+        usize::from(self.limit)
     }
 }
 
@@ -335,8 +337,16 @@ pub(in crate::cli) struct One {
 pub(in crate::cli) struct CloseCancellation {
     #[command(flatten)]
     pub(super) one: One,
+    #[command(flatten)]
+    pub(super) seen: Seen,
+}
+
+/// What became of a shipment: one of the two.
+#[derive(Debug, clap::Args)]
+#[group(id = "fate", required = true, multiple = false)]
+pub(in crate::cli) struct Seen {
     /// The shipment is cancelled.
-    #[arg(long, required_unless_present = "live", conflicts_with = "live")]
+    #[arg(long)]
     pub(super) cancelled: bool,
     /// The shipment stays live.
     #[arg(long)]

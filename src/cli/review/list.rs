@@ -15,12 +15,10 @@ use crate::{
     provider::carrier::redact,
 };
 
-const MAX_ORDERS: usize = 1000;
-
 pub(super) async fn run(app: &App, args: List) -> anyhow::Result<()> {
     let filter = ReviewFilter { of: args.of.map(ReviewOf::from), ..args.filter.read()? };
     let after = args.after.as_deref().map(cursor).transpose()?;
-    let page = app.state.orders.in_review(&filter, after, args.limit.clamp(1, MAX_ORDERS)).await?;
+    let page = app.state.orders.in_review(&filter, after, usize::from(args.limit)).await?;
     let next = page.next.as_ref().map(token);
     if args.json {
         let orders: Vec<Value> = page.orders.iter().map(row).collect();

@@ -162,7 +162,8 @@ fn amend() -> String {
 }
 
 fn resend() -> String {
-    "ParcelX is asked whether it has it already; if not, it is sent again as it is: that may book a shipment."
+    "ParcelX is asked whether it has it already; if not, it is sent again as it is: that may book a \
+     shipment. What ParcelX has is cancelled instead, since its merchant was told that it failed."
         .to_owned()
 }
 

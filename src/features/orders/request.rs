@@ -30,8 +30,8 @@ pub struct CreateOrder {
     /// Your own number of the order. With your account it is the idempotency key: the same number again gives
     /// the same order. Without one, every call makes a new order.
     #[validate(nested)]
-    #[schema(inline, value_type = Option<Code<1, 100>>)]
-    pub client_order_id: Option<Code<1, 100>>,
+    #[schema(inline, value_type = Option<Code<1, 255>>)]
+    pub client_order_id: Option<Code<1, 255>>, // as long as an `Idempotency-Key`, which becomes one
     #[validate(nested)]
     #[schema(inline)]
     pub invoice_number: Code<1, 100>,

@@ -19,6 +19,8 @@ pub enum Refusal {
     NotFailed(SyncStatus),
     #[error("both orders have the shipments that ParcelX shows for them")]
     NothingToExchange,
+    #[error("it is one and the same order: name two")]
+    SameOrder,
     #[error("a shipment of it may be live")]
     ShipmentLive,
     #[error("its call may still be under way until {0}")]
@@ -49,6 +51,12 @@ pub enum Refusal {
     FoundAs(String),
     #[error("ParcelX has the order, but does not tell its AWB")]
     FoundWithoutAwb,
+    /// Of a failed order, whose merchant was told that there is no shipment.
+    #[error("ParcelX has booked it all the same, as AWB {0}: that is cancelled first, then send it again")]
+    BookedThoughFailed(String),
+    /// The same, where the service cannot cancel it; in words, what is odd about it.
+    #[error("ParcelX has booked it all the same, {0}: it goes to review instead")]
+    BookedOddly(String),
     #[error("ParcelX does not find our reference")]
     NotFound,
     #[error("its call was answered after all: it is booked as AWB {0}")]
@@ -79,6 +87,7 @@ impl Refusal {
             Self::NotInReview(_) => "not-in-review",
             Self::NotFailed(_) => "not-failed",
             Self::NothingToExchange => "nothing-to-exchange",
+            Self::SameOrder => "same-order",
             Self::ShipmentLive => "shipment-live",
             Self::UnderWay(_) => "under-way",
             Self::MovedOn => "moved-on",
@@ -93,6 +102,7 @@ impl Refusal {
             Self::UnknownAwb => "unknown-awb",
             Self::CannotAsk(_) => "cannot-ask",
             Self::FoundAs(_) | Self::FoundWithoutAwb => "found-at-parcelx",
+            Self::BookedThoughFailed(_) | Self::BookedOddly(_) => "booked-though-failed",
             Self::NotFound => "not-found",
             Self::BookedAfterAll(_) => "booked-after-all",
             Self::NothingToCancel => "nothing-to-cancel",

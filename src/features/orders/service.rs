@@ -200,7 +200,7 @@ impl OrderService {
             query = query.equal("awb", awb.trim());
         }
         if let Some(id) = &filter.client_order_id {
-            query = query.equal("clientOrderId", id.as_str());
+            query = query.equal("clientOrderId", id.trim());
         }
         if let Some(status) = filter.status {
             query = query.equal("status", status.as_str());

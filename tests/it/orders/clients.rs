@@ -1,7 +1,5 @@
 //! What clients send that people never see: numbers as their language writes them, marks that tools add.
 
-use axum::body::Body;
-use http::{Request, header};
 use serde_json::{Value, json};
 
 use super::{faults, faults_of, listed, orders_of, post_text};
@@ -271,18 +269,15 @@ async fn under_a_cancelled_number_it_is_said_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_cancel_takes_null_for_no_body() {
+async fn a_cancel_takes_null_or_nothing_for_no_body() {
     let app = TestApp::start().await;
     let merchant = app.merchant("u1");
-    for (n, body) in ["null", " null\n", "\u{feff}null"].into_iter().enumerate() {
+    for (n, body) in ["null", " null\n", "\u{feff}null", "", "\n"].into_iter().enumerate() {
         let id = merchant.create(&order(&format!("C-{n}"))).await;
         let answer = post_text(&merchant, &format!("/v1/orders/{id}/cancel"), body).await;
         assert_eq!(answer.status, 200, "{body:?}: {}", answer.text());
         let other = merchant.post(&format!("/v1/orders/{id}/cancel"), &json!([])).await;
         other.problem(422, "validation-failed");
     }
-    let typed = Request::post("/v1/orders/ord_x/cancel").header(header::CONTENT_TYPE, "application/json");
-    let empty = merchant.send(typed.body(Body::empty()).unwrap()).await;
-    empty.problem(400, "malformed-body");
     app.leave_jobs();
 }

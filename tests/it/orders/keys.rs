@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::{Request, header};
 use serde_json::{Value, json};
+use waybill::provider::simulator::Rule;
 
 use super::orders_of;
 use crate::support::{
@@ -48,6 +49,26 @@ async fn it_stands_for_a_client_order_id_that_is_absent() {
     assert_eq!(create(&merchant, &[], &unnamed()).await.status, 201, "no key, no idempotency");
     assert_eq!(create(&merchant, &["k".repeat(255).as_str()], &unnamed()).await.status, 201);
     assert_eq!(orders_of(&merchant).await, 4);
+}
+
+#[tokio::test]
+async fn what_it_has_become_is_taken_in_bodies_however_long_it_is() {
+    let app = TestApp::start().await;
+    let merchant = app.merchant("u1");
+    let key = "k".repeat(255);
+    app.simulator.script(Rule::refuse("Pincode is not served"));
+    let created = create(&merchant, &[key.as_str()], &unnamed()).await;
+    assert_eq!((created.status.as_u16(), &created.json()["data"]["clientOrderId"]), (201, &json!(key)));
+    let id = created.json()["data"]["id"].as_str().unwrap().to_owned();
+    app.run_pending_jobs().await;
+    let named = with(unnamed(), "/clientOrderId", json!(key));
+    let again = create(&merchant, &[], &named).await;
+    assert_eq!((again.status.as_u16(), &again.json()["data"]["id"]), (200, &json!(id)), "{}", again.text());
+    let amended = merchant.post(&format!("/v1/orders/{id}/amend"), &named).await;
+    assert_eq!(amended.status, 202, "{}", amended.text());
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 2), ("track", 2)]);
+    assert_eq!(merchant.order(&id).await["status"], "booked");
 }
 
 #[tokio::test]

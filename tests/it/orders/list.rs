@@ -134,6 +134,7 @@ async fn filters_narrow_alone_and_together() {
         ("", &[q, f, b][..]),
         ("clientOrderId=booked", &[b]),
         ("clientOrderId=failed+%26%20so%20on", &[f]),
+        ("clientOrderId=%20booked%20", &[b]), // as a create cuts it
         ("clientOrderId=BOOKED", &[]),
         ("clientOrderId=book", &[]),
         ("clientOrderId=", &[]),

@@ -129,7 +129,7 @@ async fn a_merchant_is_who_the_token_says_and_nothing_else_counts() {
     let owner = app.merchant("u1");
     let id = owner.create(&order("A-1")).await;
     // Ids that look alike are other merchants.
-    for other in ["u2", "U1", "u1 ", "u10", "u1%"] {
+    for other in ["u2", "U1", "u 1", "u10", "u1%"] {
         let other: Client = app.merchant(other);
         other.get(&format!("/v1/orders/{id}")).await.problem(404, "not-found");
         assert_eq!(orders_of(&other).await, 0);

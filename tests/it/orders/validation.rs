@@ -32,7 +32,7 @@ async fn app() -> (TestApp, Client) {
 
 /// `(pointer, fewest, most)` characters of every text; 0: it may be blank, which means absent.
 const TEXTS: [(&str, usize, usize); 16] = [
-    ("/clientOrderId", 1, 100),
+    ("/clientOrderId", 1, 255),
     ("/invoiceNumber", 1, 100),
     ("/pickAddressId", 1, 50),
     ("/returnAddressId", 0, 50),

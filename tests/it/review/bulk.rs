@@ -18,7 +18,7 @@ use waybill::{
     provider::simulator::{Answer, Lookup, Rule},
 };
 
-use super::{nobody, reviewer, reviewer_at, stored, unsent};
+use super::{nobody, reviewer, reviewer_at, stored, unclear, unsent};
 use crate::support::{
     TestApp,
     orders::{order, rewritten},
@@ -135,6 +135,31 @@ async fn nothing_is_asked_of_a_provider_that_is_away() {
     assert!(report.refused < 20 && report.stopped.unwrap().contains("cannot be asked"), "{}", report.refused);
     assert_eq!(waiting(&app).await, 119);
     app.leave_jobs();
+}
+
+#[tokio::test]
+async fn a_preview_of_booking_again_promises_what_the_run_does() {
+    let app = TestApp::start().await;
+    let (_, id) = unclear(&app, true).await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let (all, before) = (ReviewFilter::default(), stored(&app, &id).await);
+    let again = Action::Rebook { force: false };
+    let preview = reviewer(&app).all(again, &all, true, |_| {}).await.unwrap();
+    assert_eq!(stored(&app, &id).await, before);
+    assert_eq!((preview.done, preview.reasons.get("found-at-parcelx")), (0, Some(&1)));
+    assert_eq!(reviewer(&app).all(again, &all, false, |_| {}).await.unwrap(), preview);
+    app.assert_calls(&[("track", 2)]);
+    // By force nobody is asked, and what is on record of a call is nobody's guess.
+    let forced = Action::Rebook { force: true };
+    assert_eq!(reviewer(&app).all(forced, &all, true, |_| {}).await.unwrap().done, 1);
+    let awb = super::real_awb(&app, &id).await;
+    super::dead::answer_late(&app, &id, &awb).await;
+    for action in [again, forced, Action::Fail] {
+        let preview = reviewer(&app).all(action, &all, true, |_| {}).await.unwrap();
+        assert_eq!((preview.done, preview.reasons.get("booked-after-all")), (0, Some(&1)), "{action:?}");
+    }
+    assert_eq!(stored(&app, &id).await, before);
+    app.assert_calls(&[]);
 }
 
 #[tokio::test]

@@ -76,6 +76,8 @@ async fn each_gets_its_own_shipment_and_nobody_keeps_anothers() {
     }
     let again = Box::pin(reviews.exchange(&wrong, &robbed)).await.map(|(one, _)| one);
     assert_eq!(refusal(again), Refusal::NothingToExchange);
+    let itself = Box::pin(reviews.exchange(&wrong, &wrong)).await.map(|(one, _)| one);
+    assert_eq!(refusal(itself), Refusal::SameOrder);
     let calls = app.simulator.ledger().len() - 2;
     app.assert_calls(&[("create", 2), ("track", calls)]);
     assert_eq!(app.simulator.shipments().len(), 2);

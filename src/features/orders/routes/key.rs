@@ -17,7 +17,7 @@ use crate::{
 
 const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// In characters.
+/// In characters; as a `clientOrderId`, which it becomes.
 const LONGEST: usize = 255;
 
 const FORM: &str = "Idempotency-Key must be given once, with 1 to 255 visible ASCII characters, in quotes or \

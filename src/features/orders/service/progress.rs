@@ -159,13 +159,21 @@ impl OrderService {
         self.apply(id, Event::Review { reason }).await
     }
 
-    /// Notes that the database was restored from a backup: what may have been booked since is not sent without
-    /// a person and a look-up.
+    /// Notes that the database was restored from a backup: what may have been booked since is not sent
+    /// without a person and a look-up.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn restored(&self, id: &str, reason: &str) -> Result<Option<Order>, StoreError> {
         self.apply(id, Event::Restored { reason }).await
+    }
+
+    /// Notes that the provider shows the shipment of an order that waits for a person as cancelled.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn seen_cancelled(&self, id: &str) -> Result<Option<Order>, StoreError> {
+        self.apply(id, Event::SeenCancelled).await
     }
 
     /// Hands an order whose job has died to a person, unless somebody has gone on with it since it was
@@ -207,7 +215,7 @@ impl OrderService {
         self.apply(id, Event::GiveUp { log_id: request_log_id, found, reason }).await
     }
 
-    /// An amended order that is not sent yet has the live shipment `awb` of what was refused; see
+    /// An order that is to be sent has the live shipment `awb` of an earlier call; see
     /// [`Event::FoundFirst`].
     ///
     /// # Errors

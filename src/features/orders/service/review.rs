@@ -5,6 +5,7 @@ mod bulk;
 mod exchange;
 mod list;
 mod on_behalf;
+mod rebook;
 mod resend;
 
 use std::sync::Arc;
@@ -130,36 +131,6 @@ impl ReviewService {
         self.decide(order, line, OperatorAction::Adopt { awb: &awb }).await
     }
 
-    /// Books an order again that waits for a person. When an earlier call may have booked it, the provider is
-    /// asked first, and must not show it, unless `force`: that may ship twice.
-    ///
-    /// # Errors
-    /// As [`ReviewService::adopt`].
-    pub async fn rebook(&self, id: &str, force: bool) -> Result<Order, ReviewError> {
-        let order = self.load(id).await?;
-        let line = self.begin(&order, "order.rebook").await?;
-        let rebooked = self.try_rebook(&order, &line, force).await;
-        self.end(&line, rebooked).await
-    }
-
-    async fn try_rebook(&self, order: &Order, line: &str, force: bool) -> Result<Order, ReviewError> {
-        self.our_provider(order)?;
-        // What the order alone forbids needs no look-up.
-        order.allows(OperatorAction::Rebook { may_be_booked: false }, self.orders.clock.now())?;
-        let may_be_booked = match self.on_record(order).await? {
-            Known::Booked(order) => return Err(booked_after_all(&order)),
-            Known::MayBeBooked(may_be_booked) => may_be_booked,
-        };
-        if may_be_booked && !force {
-            match self.by_reference(order).await?? {
-                Tracking::Live { awb: Some(awb) } => return Err(Refusal::FoundAs(awb).into()),
-                Tracking::Live { awb: None } => return Err(Refusal::FoundWithoutAwb.into()),
-                Tracking::Cancelled { .. } | Tracking::NotFound => {}
-            }
-        }
-        self.decide(order, line, OperatorAction::Rebook { may_be_booked }).await
-    }
-
     /// Gives an order up that waits for a person; its merchant reads the reason. A shipment that comes to
     /// light later is cancelled.
     ///
@@ -239,7 +210,7 @@ impl ReviewService {
     /// way is a refusal: it could send after the order has ended, or die without an outcome that anybody
     /// writes.
     async fn on_record(&self, order: &Order) -> Result<Known, ReviewError> {
-        let may_be_booked = order.booking().unresolved().is_some();
+        let may_be_booked = rebook::may_be_booked(order);
         let Some(attempt) = order.attempt() else { return Ok(Known::MayBeBooked(may_be_booked)) };
         order.not_under_way(self.orders.clock.now())?;
         let call = self.call(order, attempt.no, order.created_at());

@@ -77,7 +77,7 @@ impl Report {
 
 impl ReviewService {
     /// Takes `action` on every order that waits for a person now and that `filter` names, and tells of each.
-    /// `dry`: only says what would become of each, as far as that is known without asking the provider.
+    /// `dry`: only finds out what would become of each, asking the provider where the run would.
     ///
     /// # Errors
     /// When the orders cannot be listed.
@@ -136,8 +136,7 @@ impl ReviewService {
         Item { id, order_number, result }
     }
 
-    /// What would become of an order. Whether one that may be booked can be booked again is only asked when
-    /// it is to be.
+    /// What would become of an order.
     async fn would(&self, action: Action, order: Order) -> Result<(), ReviewError> {
         let now = self.orders.clock.now();
         match action {
@@ -150,11 +149,11 @@ impl ReviewService {
                 }
                 Ok(order.allows(OperatorAction::Adopt { awb: &awb }, now)?)
             }
-            Action::Rebook { .. } => {
-                self.our_provider(&order)?;
-                Ok(order.allows(OperatorAction::Rebook { may_be_booked: false }, now)?)
+            Action::Rebook { force } => self.would_rebook(&order, force).await,
+            Action::Fail => {
+                order.allows(OperatorAction::Fail { words: "" }, now)?;
+                self.seen_on_record(&order).await.map(drop)
             }
-            Action::Fail => Ok(order.allows(OperatorAction::Fail { words: "" }, now)?),
         }
     }
 }

@@ -39,7 +39,7 @@ impl ReviewService {
         lines: (&str, &str),
     ) -> Result<(Order, Order), ReviewError> {
         if one.id() == other.id() {
-            return Err(Refusal::NothingToExchange.into());
+            return Err(Refusal::SameOrder.into());
         }
         self.our_provider(&one)?;
         self.our_provider(&other)?;
