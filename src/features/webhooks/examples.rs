@@ -19,6 +19,7 @@ fn endpoint(changes: &[(&str, Value)]) -> Value {
         ("state", json!("enabled")),
         ("disabledAt", Value::Null),
         ("disabledReason", Value::Null),
+        ("replaySince", Value::Null),
         ("failingSince", Value::Null),
         ("previousSecretUntil", Value::Null),
         ("createdAt", json!(MADE_AT)),

@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    model::{Delivery, Endpoint},
-    service::MOST_ENDPOINTS,
-};
+use super::model::{Delivery, Endpoint};
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     features::events::{
@@ -17,7 +14,8 @@ use crate::{
 
 /// Its name in the store.
 pub const NAME: &str = "webhooks";
-/// Events that are read at once, deliveries that are written at once, and merchants that are asked for.
+/// Events and addresses that are read at once, deliveries that are written at once, and merchants that are
+/// asked for.
 const AT_ONCE: usize = 200;
 const WRITTEN: usize = 500;
 const MERCHANTS: usize = 50;
@@ -98,11 +96,18 @@ impl FanOut {
         let merchants: Vec<_> = merchants.into_iter().collect();
         let mut all: BTreeMap<String, Vec<Endpoint>> = BTreeMap::new();
         for some in merchants.chunks(MERCHANTS) {
-            let query = Query::sorted_by("createdAt", Sort::Ascending)
+            let mut query = Query::sorted_by("createdAt", Sort::Ascending)
                 .one_of("listed", some.iter().copied())
-                .limit(MERCHANTS * MOST_ENDPOINTS);
-            for endpoint in self.store.find::<Endpoint>(&query).await?.docs {
-                all.entry(endpoint.merchant.clone()).or_default().push(endpoint);
+                .limit(AT_ONCE);
+            loop {
+                let page = self.store.find::<Endpoint>(&query).await?;
+                for endpoint in page.docs {
+                    all.entry(endpoint.merchant.clone()).or_default().push(endpoint);
+                }
+                match page.next {
+                    Some(next) => query = query.after(next),
+                    None => break,
+                }
             }
         }
         Ok(all)

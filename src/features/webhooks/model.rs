@@ -1,6 +1,7 @@
 //! The documents: an address of a merchant, and one delivery to it.
 
 mod delivery;
+mod health;
 
 use std::time::Duration;
 
@@ -8,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-pub use self::delivery::{Delivery, DeliveryState, Ended, Try};
+pub use self::{
+    delivery::{Delivery, DeliveryState, Ended, Try},
+    health::Failing,
+};
 use super::{message, replay::Replay, secret::Secret};
 use crate::{
     base::{ids, timestamp::Timestamp},
@@ -18,8 +22,8 @@ use crate::{
 
 /// How long a secret that was replaced still signs beside the new one.
 const OVERLAP: Duration = Duration::from_secs(24 * 3600);
-/// An address at which nothing has arrived for so long is given up.
-const PATIENCE: Duration = Duration::from_secs(5 * 24 * 3600);
+/// So many that were replaced sign at most.
+const MOST_PREVIOUS: usize = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -63,14 +67,30 @@ pub struct Endpoint {
     pub description: Option<String>,
     pub state: EndpointState,
     pub secret: Secret,
+    /// The one that was replaced last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
+    /// Those before it that still sign, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Previous>,
+    /// Its number among its merchant's, which no other of them has: so there are never too many. Those of
+    /// older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<i64>,
     pub created_at: Timestamp,
     /// Also when there is something new to be sent: whoever sends looks at it then.
     pub updated_at: Timestamp,
-    /// Since when nothing has arrived.
+    /// When somebody last asked for something to be sent at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub woken_at: Option<Timestamp>,
+    /// Since when nothing has arrived, over failures that are not too far apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<Failing>,
+    /// It was given up, and events of then or later are missing here: until they were replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_since: Option<Timestamp>,
     /// When and why it was given up last, and how often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Timestamp>,
@@ -107,6 +127,7 @@ impl Document for Endpoint {
     const INDEXES: &'static [Index] = &[
         Index::on("listed_created", &[Field::text("listed"), Field::time("createdAt")]).partial(),
         Index::on(Self::URL, &[Field::text("listed"), Field::text("url")]).unique().partial(),
+        Index::on(Self::SLOT, &[Field::text("listed"), Field::int("slot")]).unique().partial(),
         Index::on("updated", &[Field::time("updatedAt")]),
         Index::on("disabled", &[Field::time("disabledAt")]).partial(),
         Index::on("deleted", &[Field::time("deletedAt")]).partial(),
@@ -118,6 +139,8 @@ impl Document for Endpoint {
 impl Endpoint {
     /// A merchant has each address once.
     pub const URL: &'static str = "listed_url";
+    /// And each number.
+    pub const SLOT: &'static str = "listed_slot";
 
     #[must_use]
     pub fn new(merchant: &str, url: String, event_types: Vec<String>, now: Timestamp) -> Self {
@@ -132,9 +155,14 @@ impl Endpoint {
             state: EndpointState::Enabled,
             secret: Secret::generate(),
             previous: None,
+            earlier: Vec::new(),
+            slot: None,
             created_at: now,
             updated_at: now,
+            woken_at: None,
             failing_since: None,
+            failing: None,
+            replay_since: None,
             disabled_at: None,
             disabled_reason: None,
             times_disabled: 0,
@@ -150,18 +178,29 @@ impl Endpoint {
         wants(&self.event_types, kind)
     }
 
-    /// Whether an event of this type that happened then is kept for it.
+    /// Whether an event of this type that happened then is kept for it: also one that is met only after it
+    /// was given up.
     #[must_use]
     pub fn takes(&self, kind: &str, at: Timestamp) -> bool {
-        matches!(self.state, EndpointState::Enabled | EndpointState::Paused)
-            && at >= self.created_at
-            && self.wants(kind)
+        let open = match self.state {
+            EndpointState::Enabled | EndpointState::Paused => true,
+            EndpointState::Disabled => self.disabled_at.is_some_and(|disabled| at < disabled),
+            EndpointState::Deleted => false,
+        };
+        open && at >= self.created_at && self.wants(kind)
     }
 
-    /// Signs with a new secret from now on, and for a day with the old one, too.
+    /// Something is to be sent at once: whoever sends looks at it, however it did so far.
+    pub fn wake(&mut self, now: Timestamp) {
+        (self.woken_at, self.updated_at) = (Some(now), now);
+    }
+
+    /// Signs with a new secret from now on, and with each old one until its day is over.
     pub fn rotate(&mut self, now: Timestamp) {
         let secret = std::mem::replace(&mut self.secret, Secret::generate());
-        self.previous = Some(Previous { secret, until: now + OVERLAP });
+        let before = self.previous.replace(Previous { secret, until: now + OVERLAP });
+        let earlier = before.into_iter().chain(std::mem::take(&mut self.earlier));
+        self.earlier = earlier.filter(|one| one.until > now).take(MOST_PREVIOUS - 1).collect();
         self.updated_at = now;
     }
 
@@ -169,33 +208,10 @@ impl Endpoint {
     #[must_use]
     pub fn signatures(&self, id: &str, now: Timestamp, body: &str) -> String {
         let seconds = message::seconds(now);
-        let previous = self.previous.as_ref().filter(|previous| previous.until > now);
+        let previous = self.previous.iter().chain(&self.earlier).filter(|previous| previous.until > now);
         let secrets = std::iter::once(&self.secret).chain(previous.map(|previous| &previous.secret));
         let signed: Vec<_> = secrets.filter_map(|secret| secret.sign(id, seconds, body)).collect();
         signed.join(" ")
-    }
-
-    /// Notes how a try ended, and gives the address up when that was too much. Whether anything changed.
-    pub fn tried(&mut self, arrived: bool, gone: bool, now: Timestamp) -> bool {
-        if arrived {
-            return self.failing_since.take().is_some();
-        }
-        let new = self.failing_since.is_none();
-        let since = *self.failing_since.get_or_insert(now);
-        let why = match () {
-            () if gone => "the address answered 410 Gone",
-            () if now.since(since) >= PATIENCE => "nothing has arrived for five days",
-            () => return new,
-        };
-        if self.state != EndpointState::Enabled {
-            return new;
-        }
-        self.state = EndpointState::Disabled;
-        (self.disabled_at, self.disabled_reason) = (Some(now), Some(why.to_owned()));
-        self.times_disabled += 1;
-        self.replay = None;
-        self.updated_at = now;
-        true
     }
 
     /// Removes it from its merchant's list; its address may be named anew.
@@ -218,6 +234,7 @@ impl Endpoint {
         }
         (self.url, self.description, self.updated_at) = (String::new(), None, now);
         (self.secret, self.previous) = (Secret::generate(), None);
+        self.earlier.clear();
         self.extra.clear();
     }
 }
@@ -231,31 +248,12 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_given_up_after_five_days_without_an_arrival_or_when_it_is_gone() {
-        let now = Timestamp::from_millis(1_769_851_800_000);
-        let mut dead = endpoint(now);
-        assert!(dead.tried(false, false, now) && !dead.tried(false, false, now + PATIENCE / 2));
-        assert_eq!(dead.state, EndpointState::Enabled);
-        assert!(dead.tried(true, false, now + PATIENCE / 2) && dead.failing_since.is_none());
-        assert!(!dead.tried(true, false, now + PATIENCE));
-        dead.tried(false, false, now + PATIENCE);
-        assert!(dead.tried(false, false, now + PATIENCE * 2));
-        assert_eq!((dead.state, dead.times_disabled), (EndpointState::Disabled, 1));
-        assert!(!dead.takes("order.created", now + PATIENCE * 2));
-
-        let mut gone = endpoint(now);
-        assert!(gone.tried(false, true, now) && gone.state == EndpointState::Disabled);
-        // A pause is the merchant's own word, and stays.
-        let mut paused = Endpoint { state: EndpointState::Paused, ..endpoint(now) };
-        paused.tried(false, true, now);
-        assert_eq!(paused.state, EndpointState::Paused);
-    }
-
-    #[test]
     fn an_address_that_is_erased_keeps_nothing_of_its_merchant_and_stays_deleted() {
         let now = Timestamp::from_millis(1_769_851_800_000);
         let mut gone = endpoint(now);
         gone.description = Some("Asha's server".to_owned());
+        let first = gone.secret.clone();
+        gone.rotate(now);
         gone.rotate(now);
         let (secret, before) = (gone.secret.clone(), gone.previous.clone().unwrap().secret);
         gone.delete(now);
@@ -263,7 +261,7 @@ mod tests {
         gone.erase(now + OVERLAP);
         assert!(gone.is_erased() && gone.deleted_at == Some(now), "it goes when it was to go");
         let stored = serde_json::to_string(&gone).unwrap();
-        for word in ["shop.example", "Asha", secret.reveal(), before.reveal()] {
+        for word in ["shop.example", "Asha", secret.reveal(), before.reveal(), first.reveal()] {
             assert!(!stored.contains(word), "{stored}");
         }
     }
@@ -279,5 +277,41 @@ mod tests {
         assert!(both.ends_with(&format!(" {first}")) && both.split(' ').count() == 2, "{both}");
         let later = endpoint.signatures("evt_1", now + OVERLAP, "{}");
         assert_eq!(later.split(' ').count(), 1);
+    }
+
+    /// An answer was lost, and the secret is rotated again: whoever has the first one goes on verifying.
+    #[test]
+    fn each_secret_that_was_given_out_signs_for_its_own_day() {
+        let now = Timestamp::from_millis(1_769_851_800_000);
+        let mut endpoint = endpoint(now);
+        let first = endpoint.signatures("evt_1", now, "{}");
+        endpoint.rotate(now);
+        let both = endpoint.signatures("evt_1", now, "{}");
+        endpoint.rotate(now + OVERLAP / 2);
+        let all = endpoint.signatures("evt_1", now, "{}");
+        assert!(all.ends_with(&format!(" {both}")) && all.split(' ').count() == 3, "{all}");
+        // The first one's day is over, the second one's is not.
+        let later = endpoint.signatures("evt_1", now + OVERLAP, "{}");
+        assert_eq!(later.split(' ').count(), 2);
+
+        // As it is stored, also for versions that know of one that was replaced.
+        let stored = serde_json::to_value(&endpoint).unwrap();
+        assert!(stored["previous"]["secret"].is_string() && stored["earlier"].as_array().unwrap().len() == 1);
+        assert_eq!(serde_json::from_value::<Endpoint>(stored).unwrap(), endpoint);
+        for _ in 0..MOST_PREVIOUS {
+            endpoint.rotate(now + OVERLAP / 2);
+        }
+        let most = endpoint.signatures("evt_1", now + OVERLAP / 2, "{}");
+        assert_eq!(most.split(' ').count(), 1 + MOST_PREVIOUS);
+        assert!(!most.contains(&first), "the oldest one goes first");
+    }
+
+    #[test]
+    fn what_happened_before_it_was_given_up_is_kept_for_it() {
+        let now = Timestamp::from_millis(1_769_851_800_000);
+        let mut gone = endpoint(now);
+        let (before, then) = (now + Duration::from_secs(1), now + Duration::from_secs(2));
+        (gone.state, gone.disabled_at) = (EndpointState::Disabled, Some(then));
+        assert!(gone.takes("order.created", before) && !gone.takes("order.created", then));
     }
 }

@@ -25,7 +25,8 @@ const TRIES: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReplayOf {
-    /// Those that did not arrive: that failed, or were never sent to this address.
+    /// Those that did not arrive: that failed, also if they wait for their next try, or were never sent to
+    /// this address.
     Missing,
     All,
 }
@@ -70,7 +71,11 @@ pub(super) async fn step(
         let (batch, due) = sent_again(webhooks, fresh, replay.of, now).await?;
         replay.place = found.last().map_or(replay.until, |event| event.seq);
         replay.sent = replay.sent.saturating_add(i64::try_from(due.len()).unwrap_or(i64::MAX));
-        endpoint.replay = (!last).then_some(replay);
+        if last {
+            endpoint.replayed(replay.since);
+        } else {
+            endpoint.replay = Some(replay);
+        }
         match webhooks.store.commit(batch.replace(&endpoint)).await {
             Ok(()) => {
                 endpoint.version += 1;
@@ -101,7 +106,8 @@ async fn sent_again(
                 batch = batch.insert(&delivery);
                 due.push(delivery);
             }
-            Some(known) if known.state == DeliveryState::Pending => {}
+            // To be sent at once anyhow.
+            Some(known) if known.state == DeliveryState::Pending && known.failed_tries == 0 => {}
             Some(known) if known.state == DeliveryState::Delivered && of == ReplayOf::Missing => {}
             Some(mut known) => {
                 known.send_again(now);
@@ -131,7 +137,7 @@ pub(super) async fn begin(
                 return Ok(Decision::Leave(false));
             }
             endpoint.replay = Some(Replay { of, since, place, until, sent: 0 });
-            endpoint.updated_at = now;
+            endpoint.wake(now);
             Ok(Decision::Save(true))
         })
         .await

@@ -24,7 +24,7 @@ impl utoipa::PartialSchema for HookUrl {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
         use utoipa::openapi::{ObjectBuilder, SchemaFormat, Type};
         let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(2000));
-        let form = r"^https?://[A-Za-z0-9._~%\[\]:-]+([/?#][!-~]*)?$";
+        let form = r#"^https?://[A-Za-z0-9._~%\[\]:-]+([/?][!-"$-~]*)?$"#;
         text.format(Some(SchemaFormat::Custom("uri".to_owned()))).pattern(Some(form)).into()
     }
 }
@@ -35,7 +35,7 @@ impl ToSchema for HookUrl {}
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({ "url": "https://shop.example/hooks", "eventTypes": ["order.status_changed"] }))]
 pub(super) struct CreateEndpoint {
-    /// Where to: `https://`, a host on the public internet, no user name in it.
+    /// Where to: `https://`, a host on the public internet, no user name and no `#` in it.
     #[validate(nested)]
     #[schema(inline, value_type = HookUrl)]
     pub(super) url: Text<1, 2000>,

@@ -190,8 +190,9 @@ async fn delete_endpoint(
 
 /// Rotate the secret of a webhook endpoint
 ///
-/// The new secret is shown only in this response. For a day what is sent has two signatures, so that you can
-/// put the new one in place without losing anything.
+/// The new secret is shown only in this response. For a day what is sent is signed with the old one, too, so
+/// that you can put the new one in place without losing anything. If the answer is lost, rotate again: each
+/// old one signs until its own day is over, the last five of them at most.
 #[utoipa::path(post, path = "/v1/webhook-endpoints/{id}/rotate-secret", tag = TAG,
     operation_id = "rotateWebhookSecret",
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`")),
@@ -212,7 +213,8 @@ async fn rotate_secret(
 
 /// Send a test event
 ///
-/// An event of the type `webhook_endpoint.test` is sent within a second. Its delivery shows what came of it.
+/// An event of the type `webhook_endpoint.test` is sent within a second, also while others wait because the
+/// endpoint fails. Its delivery shows what came of it.
 #[utoipa::path(post, path = "/v1/webhook-endpoints/{id}/test", tag = TAG,
     operation_id = "testWebhookEndpoint",
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`")),
@@ -253,8 +255,9 @@ async fn pause_endpoint(
 
 /// Resume a webhook endpoint
 ///
-/// Enables one that is paused or disabled, and sends what waits. What happened while it was disabled was not
-/// kept for it: `replay` sends that.
+/// Enables one that is paused or disabled, and sends what waits; one that fails and is tried rarely is tried
+/// at once. What did not arrive before it was disabled, and what happened since, is not sent by itself:
+/// `replay` since the `replaySince` of this answer sends it.
 #[utoipa::path(post, path = "/v1/webhook-endpoints/{id}/resume", tag = TAG,
     operation_id = "resumeWebhookEndpoint",
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`")),
@@ -275,8 +278,8 @@ async fn resume_endpoint(
 /// Send earlier events again
 ///
 /// Those since a time that did not arrive (`missing`), or `all`: at most 50 a second, beside what is new,
-/// each under its own `webhook-id`. The endpoint shows how far it is. A second call takes the place of the
-/// first.
+/// each under its own `webhook-id`. What has failed and waits for its next try is sent now; what was not
+/// tried yet is sent once. The endpoint shows how far it is. A second call takes the place of the first.
 #[utoipa::path(post, path = "/v1/webhook-endpoints/{id}/replay", tag = TAG,
     operation_id = "replayWebhookEvents",
     params(("id" = String, Path, description = "The endpoint's id, `whe_…`")), request_body = ReplayEvents,

@@ -15,8 +15,8 @@ const fn hours(n: u64) -> Duration {
 /// The waits between the tries.
 const WAITS: [Duration; 8] =
     [Duration::from_secs(5), minutes(1), minutes(5), minutes(30), hours(2), hours(5), hours(10), hours(12)];
-/// The longest that an address may ask us to wait.
-const LONGEST: Duration = hours(24);
+/// The longest that an address may ask us to wait: no two tries of a delivery are further apart.
+pub(super) const LONGEST: Duration = hours(24);
 
 /// How long to wait after this many failed tries; nothing: it was the last. Each wait is up to a tenth longer
 /// or shorter, so that what failed together does not come back together. An address may ask for more, never
@@ -38,6 +38,7 @@ mod tests {
         let hours = waits.iter().sum::<Duration>().as_secs_f64() / 3600.0;
         assert!((26.0..33.0).contains(&hours), "{hours}");
         assert!(waits.is_sorted());
+        assert!(WAITS.iter().all(|wait| wait.mul_f64(1.1) < LONGEST));
     }
 
     #[test]

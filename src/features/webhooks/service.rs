@@ -1,27 +1,19 @@
 //! What merchants do with their addresses. Nothing here sends: it is written down what is to be sent, and the
 //! worker that sends looks at what has changed.
 
-use std::sync::Arc;
+mod again;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
-    features::{
-        audit::{Audit, AuditContext, AuditedAction, Outcome},
-        events::Events,
-    },
     platform::{
         outbound::{AddressProblem, Rules},
-        store::{
-            Batch, CommitError, Cursor, Decision, Document, Order as Sort, Page, Query, Store, StoreError,
-            Updated,
-        },
+        store::{Cursor, Decision, Order as Sort, Page, Query, Store, StoreError, Updated},
     },
 };
 
-use super::{
-    model::{Delivery, DeliveryState, Endpoint, EndpointState},
-    replay::{self, ReplayOf},
-};
+use super::model::{Delivery, DeliveryState, Endpoint, EndpointState};
 
 /// A merchant has so many addresses at most.
 pub const MOST_ENDPOINTS: usize = 20;
@@ -98,17 +90,26 @@ impl Webhooks {
     /// [`WebhookError`].
     pub async fn create(&self, merchant: &str, wanted: Change) -> Result<Endpoint, WebhookError> {
         let url = self.read(wanted.url.as_deref().unwrap_or_default())?;
-        if self.list(merchant).await?.len() >= MOST_ENDPOINTS {
+        let so_far = self.list(merchant).await?;
+        if so_far.len() >= MOST_ENDPOINTS {
             return Err(WebhookError::TooMany);
         }
         let types = wanted.event_types.unwrap_or_default();
         let mut endpoint = Endpoint::new(merchant, url, types, self.clock.now());
         endpoint.description = wanted.description.filter(|text| !text.is_empty());
-        match self.store.insert(&endpoint).await {
-            Ok(()) => Ok(endpoint),
-            Err(StoreError::Conflict { index }) if index == Endpoint::URL => Err(WebhookError::Taken),
-            Err(error) => Err(error.into()),
+        for slot in free_slots(&so_far) {
+            endpoint.slot = Some(slot);
+            match self.store.insert(&endpoint).await {
+                Ok(()) => return Ok(endpoint),
+                Err(StoreError::Conflict { index }) if index == Endpoint::URL => {
+                    return Err(WebhookError::Taken);
+                }
+                // Somebody who makes one at the same time was faster.
+                Err(StoreError::Conflict { index }) if index == Endpoint::SLOT => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(WebhookError::TooMany)
     }
 
     fn read(&self, url: &str) -> Result<String, WebhookError> {
@@ -166,14 +167,13 @@ impl Webhooks {
         paused.await
     }
 
-    /// Enables one that was paused or given up, and sends what waits.
+    /// Enables one that was paused or given up, and sends what waits; also if it is enabled, and fails.
     ///
     /// # Errors
     /// [`WebhookError::NotFound`], or when the store fails.
     pub async fn resume(&self, merchant: &str, id: &str) -> Result<Endpoint, WebhookError> {
         let resumed = self.update(merchant, id, |endpoint, now| {
-            (endpoint.state, endpoint.updated_at) = (EndpointState::Enabled, now);
-            endpoint.failing_since = None;
+            endpoint.resume(now);
             Ok(())
         });
         resumed.await
@@ -223,34 +223,6 @@ impl Webhooks {
         }
     }
 
-    /// Sends a test.
-    ///
-    /// # Errors
-    /// [`WebhookError`].
-    pub async fn test(&self, merchant: &str, id: &str) -> Result<Delivery, WebhookError> {
-        for _ in 0..TRIES {
-            let mut endpoint = self.enabled(merchant, id).await?;
-            let now = self.clock.now();
-            let delivery = Delivery::test(&endpoint, now);
-            endpoint.updated_at = now;
-            let batch = Batch::new().replace(&endpoint).insert(&delivery);
-            match self.store.commit(batch).await {
-                Ok(()) => return Ok(delivery),
-                Err(CommitError::Store(error)) => return Err(error.into()),
-                Err(CommitError::Lost { .. } | CommitError::Conflict { .. }) => {}
-            }
-        }
-        Err(StoreError::Contended.into())
-    }
-
-    async fn enabled(&self, merchant: &str, id: &str) -> Result<Endpoint, WebhookError> {
-        let endpoint = self.get(merchant, id).await?;
-        match endpoint.state {
-            EndpointState::Enabled => Ok(endpoint),
-            other => Err(WebhookError::NotEnabled(other)),
-        }
-    }
-
     /// The deliveries to an address, newest first.
     ///
     /// # Errors
@@ -285,34 +257,6 @@ impl Webhooks {
         Ok(delivery)
     }
 
-    /// Sends a delivery again, whatever became of it, from its first try on.
-    ///
-    /// # Errors
-    /// [`WebhookError`].
-    pub async fn resend(&self, merchant: &str, id: &str) -> Result<Delivery, WebhookError> {
-        let delivery = self.delivery(merchant, id).await?;
-        self.send_again(&delivery.endpoint, id).await
-    }
-
-    async fn send_again(&self, endpoint: &str, id: &str) -> Result<Delivery, WebhookError> {
-        for _ in 0..TRIES {
-            let found = self.store.get::<Endpoint>(endpoint).await?.ok_or(WebhookError::NotFound)?;
-            if found.state != EndpointState::Enabled {
-                return Err(WebhookError::NotEnabled(found.state));
-            }
-            let mut delivery = self.store.get::<Delivery>(id).await?.ok_or(WebhookError::NotFound)?;
-            let now = self.clock.now();
-            delivery.send_again(now);
-            let found = Endpoint { updated_at: now, ..found };
-            match self.store.commit(Batch::new().replace(&delivery).replace(&found)).await {
-                Ok(()) => return Ok(delivery),
-                Err(CommitError::Store(error)) => return Err(error.into()),
-                Err(CommitError::Lost { .. } | CommitError::Conflict { .. }) => {}
-            }
-        }
-        Err(StoreError::Contended.into())
-    }
-
     /// Deliveries of all merchants that have failed, the last ones first: what nobody will send again by
     /// itself.
     ///
@@ -322,54 +266,33 @@ impl Webhooks {
         let query = Query::sorted_by("failedAt", Sort::Descending).limit(limit);
         self.store.find(&after.into_iter().fold(query, Query::after)).await
     }
-
-    /// [`Webhooks::resend`] by an operator.
-    ///
-    /// # Errors
-    /// [`WebhookError`].
-    pub async fn drive_again(&self, id: &str, by: &AuditContext) -> Result<Delivery, WebhookError> {
-        let delivery = self.store.get::<Delivery>(id).await?.ok_or(WebhookError::NotFound)?;
-        let audit = Audit::new(self.store.clone(), self.clock.clone());
-        let act = AuditedAction {
-            action: "webhook.resend",
-            collection: Delivery::COLLECTION,
-            id,
-            user_id: Some(&delivery.merchant),
-            before: Some(delivery.state.as_str()),
-        };
-        let line = audit.begin(by, &act).await?;
-        let sent = self.send_again(&delivery.endpoint, id).await;
-        match &sent {
-            Ok(sent) => audit.end(&line, Outcome::Done, Some(sent.state.as_str()), None).await?,
-            Err(error @ WebhookError::Store(_)) => {
-                audit.end(&line, Outcome::Failed, None, Some(&error.to_string())).await?;
-            }
-            Err(error) => audit.end(&line, Outcome::Refused, None, Some(&error.to_string())).await?,
-        }
-        sent
-    }
-
-    /// Sends events since a time again, those that did not arrive or all.
-    ///
-    /// # Errors
-    /// [`WebhookError`].
-    pub async fn replay(
-        &self,
-        merchant: &str,
-        id: &str,
-        of: ReplayOf,
-        since: Timestamp,
-    ) -> Result<Endpoint, WebhookError> {
-        let endpoint = self.enabled(merchant, id).await?;
-        let events = Events::new(self.store.clone());
-        match replay::begin(self, &events, &endpoint.id, of, since).await? {
-            Updated::Done(endpoint, true) => Ok(endpoint),
-            Updated::Done(endpoint, false) => Err(WebhookError::NotEnabled(endpoint.state)),
-            Updated::Missing => Err(WebhookError::NotFound),
-        }
-    }
 }
 
 fn is_of(endpoint: &Endpoint, merchant: &str) -> bool {
     endpoint.listed.as_deref() == Some(merchant)
+}
+
+/// The numbers that are free. Addresses of older versions have none, and stand for the highest ones.
+fn free_slots(so_far: &[Endpoint]) -> Vec<i64> {
+    let taken: BTreeSet<i64> = so_far.iter().filter_map(|endpoint| endpoint.slot).collect();
+    let without = so_far.len().saturating_sub(taken.len());
+    let end = i64::try_from(MOST_ENDPOINTS.saturating_sub(without)).unwrap_or_default();
+    (0..end).filter(|slot| !taken.contains(slot)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_older_versions_count_too() {
+        let now = Timestamp::from_millis(1_769_851_800_000);
+        let with = |slot| Endpoint { slot, ..Endpoint::new("shop", String::new(), Vec::new(), now) };
+        let most = i64::try_from(MOST_ENDPOINTS).unwrap();
+        assert_eq!(free_slots(&[]), (0..most).collect::<Vec<_>>());
+        let some = [with(None), with(Some(1)), with(None)];
+        assert_eq!(free_slots(&some), [0].into_iter().chain(2..most - 2).collect::<Vec<_>>());
+        let old: Vec<_> = (0..=MOST_ENDPOINTS).map(|_| with(None)).collect();
+        assert!(free_slots(&old).is_empty());
+    }
 }

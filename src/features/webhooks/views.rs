@@ -25,9 +25,12 @@ pub(super) struct EndpointView {
     pub(super) state: EndpointState,
     pub(super) disabled_at: Option<Timestamp>,
     pub(super) disabled_reason: Option<String>,
-    /// Since when nothing has arrived.
+    /// It was disabled, and events of then or later did not arrive: once it is resumed, `replay` since then
+    /// sends them. Null after that.
+    pub(super) replay_since: Option<Timestamp>,
+    /// Since when nothing has arrived. A failure more than a day after the one before begins it anew.
     pub(super) failing_since: Option<Timestamp>,
-    /// Until when the secret before this one signs, too.
+    /// Until when the secret before this one signs, too; those before it until their own day is over.
     pub(super) previous_secret_until: Option<Timestamp>,
     /// Earlier events that are being sent again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +62,7 @@ impl From<Replay> for ReplayView {
 impl EndpointView {
     pub(super) fn of(endpoint: Endpoint, now: Timestamp) -> Self {
         let disabled = endpoint.state == EndpointState::Disabled;
+        let replay_since = endpoint.missing_since();
         let previous = endpoint.previous.map(|previous| previous.until).filter(|until| *until > now);
         Self {
             id: endpoint.id,
@@ -68,6 +72,7 @@ impl EndpointView {
             state: endpoint.state,
             disabled_at: endpoint.disabled_at.filter(|_| disabled),
             disabled_reason: endpoint.disabled_reason.filter(|_| disabled),
+            replay_since,
             failing_since: endpoint.failing_since,
             previous_secret_until: previous,
             replay: endpoint.replay.map(ReplayView::from),

@@ -12,7 +12,10 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use self::{lanes::Outcome, sending::Sending};
+use self::{
+    lanes::{Began, Outcome},
+    sending::Sending,
+};
 use super::{
     message,
     model::{Delivery, Ended, Endpoint, Try},
@@ -118,7 +121,7 @@ impl WebhooksWorker {
     }
 
     /// One try, from its first byte to its place in the store.
-    async fn send(self, endpoint: Endpoint, delivery: Delivery, slow: bool) -> Sent {
+    async fn send(self, endpoint: Endpoint, delivery: Delivery, began: Began) -> Sent {
         let (at, started) = (self.clock.now(), tokio::time::Instant::now());
         let answered = self.post(&endpoint, &delivery, at).await;
         fault::reach("webhook:sent");
@@ -134,11 +137,11 @@ impl WebhooksWorker {
                 (false, None)
             }
         };
-        let changed = self.health(&endpoint, ended).await;
+        let changed = self.health(&endpoint, &delivery, ended).await;
         Sent {
             endpoint: endpoint.id,
             delivery: delivery.id,
-            outcome: Outcome { arrived: ended.arrived, took, due_at, kept, slow },
+            outcome: Outcome { arrived: ended.arrived, took, due_at, kept, began },
             changed,
         }
     }
@@ -176,14 +179,14 @@ impl WebhooksWorker {
     }
 
     /// Notes what a try says of its address, if that is news.
-    async fn health(&self, endpoint: &Endpoint, ended: Ended) -> Option<Endpoint> {
-        let now = self.clock.now();
-        if !endpoint.clone().tried(ended.arrived, ended.gone, now) {
+    async fn health(&self, endpoint: &Endpoint, delivery: &Delivery, ended: Ended) -> Option<Endpoint> {
+        let (now, happened) = (self.clock.now(), delivery.happened_at());
+        if !endpoint.clone().tried(ended, happened, now) {
             return None;
         }
         let noted = self.webhooks.store.update::<Endpoint, bool, StoreError>(&endpoint.id, |endpoint| {
             let times = endpoint.times_disabled;
-            if !endpoint.tried(ended.arrived, ended.gone, now) {
+            if !endpoint.tried(ended, happened, now) {
                 return Ok(Decision::Leave(false));
             }
             Ok(Decision::Save(endpoint.times_disabled > times))

@@ -8,7 +8,7 @@ use std::{
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use url::{Host, Url};
 
-/// Longest address, in bytes.
+/// Longest address, in bytes, as it is sent.
 const LONGEST: usize = 2000;
 
 /// What customers may name.
@@ -21,12 +21,17 @@ pub struct Rules {
 /// Why an address is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressProblem {
-    #[error("must be an absolute URL of at most {LONGEST} characters, such as https://shop.example/hooks")]
+    #[error(
+        "must be an absolute URL, at most {LONGEST} characters as sent, such as https://shop.example/hooks"
+    )]
     Form,
     #[error("must begin with https://")]
     Scheme,
     #[error("must not have a user name or a password in it")]
     UserInfo,
+    /// It is never sent: two addresses that differ in it alone are one.
+    #[error("must not have a fragment (`#` and what follows)")]
+    Fragment,
     #[error("must name a host on the public internet")]
     NotPublic,
 }
@@ -39,6 +44,7 @@ impl AddressProblem {
             Self::Form => "url",
             Self::Scheme => "scheme",
             Self::UserInfo => "userinfo",
+            Self::Fragment => "fragment",
             Self::NotPublic => "not-public",
         }
     }
@@ -51,10 +57,14 @@ impl Rules {
     /// [`AddressProblem`].
     pub fn read(self, text: &str) -> Result<Url, AddressProblem> {
         let url = Url::parse(text).map_err(|_| AddressProblem::Form)?;
-        if text.len() > LONGEST || url.cannot_be_a_base() {
+        // As it is kept and sent, where letters may have become longer.
+        if url.as_str().len() > LONGEST || url.cannot_be_a_base() {
             return Err(AddressProblem::Form);
         }
         self.check_url(&url)?;
+        if url.fragment().is_some() {
+            return Err(AddressProblem::Fragment);
+        }
         Ok(url)
     }
 
@@ -238,17 +248,20 @@ mod tests {
 
     #[test]
     fn addresses_are_read_as_the_client_will_read_them() {
-        use AddressProblem::{Form, NotPublic, Scheme, UserInfo};
+        use AddressProblem::{Form, Fragment, NotPublic, Scheme, UserInfo};
         for text in ["https://shop.example/hooks?x=1", "https://8.8.8.8:8443/", "HTTPS://Shop.Example/"] {
             assert!(PUBLIC.read(text).is_ok(), "{text}");
         }
         let long = format!("https://shop.example/{}", "a".repeat(2000));
+        let longer_as_sent = format!("https://shop.example/{}", "ä".repeat(400));
+        assert!(longer_as_sent.len() < LONGEST);
         for (text, problem) in [
             ("", Form),
             ("shop.example", Form),
             ("/hooks", Form),
             ("https://", Form),
             (long.as_str(), Form),
+            (longer_as_sent.as_str(), Form),
             ("http://shop.example/", Scheme),
             ("ftp://shop.example/", Scheme),
             ("file:///etc/passwd", Scheme),
@@ -256,6 +269,9 @@ mod tests {
             ("https://user@shop.example/", UserInfo),
             ("https://user:pass@shop.example/", UserInfo),
             ("https://:pass@shop.example/", UserInfo),
+            ("https://shop.example/n#x", Fragment),
+            ("https://shop.example/n#", Fragment),
+            ("https://shop.example#/n?x=1", Fragment),
             // Every way to write a loopback address that a URL parser knows.
             ("https://127.1/", NotPublic),
             ("https://2130706433/", NotPublic),

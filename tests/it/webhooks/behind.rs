@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use waybill::{
     features::{
         events::{Events, NewEvent, Public, reader::Place, shown::EventType},
-        webhooks::{Delivery, DeliveryState, fan_out::FanOut},
+        webhooks::{Delivery, DeliveryState, Endpoint, fan_out::FanOut},
     },
     platform::store::{Order as Sort, Query},
 };
@@ -93,4 +93,20 @@ async fn what_was_missed_is_made_in_small_steps_and_delays_nobody_else() {
     running.abort();
     let one = super::deliveries(&other, &near).await[0].clone();
     assert_eq!(one["state"], DeliveryState::Delivered.as_str());
+}
+
+/// More than are read at once.
+#[tokio::test]
+async fn each_of_a_thousand_addresses_gets_what_happens() {
+    const MANY: usize = 1001;
+    let app = start().await;
+    // As many as this are written in one commit.
+    let store = app.app.store.within(Duration::from_secs(60));
+    let url = |n: usize| format!("https://shop.example/{n}");
+    let all: Vec<_> = (0..MANY).map(|n| Endpoint::new("shop", url(n), Vec::new(), app.clock.now())).collect();
+    assert!(store.insert_all(&all).await.into_iter().all(|done| done.is_ok()));
+    happen(&app, "shop", 0..1).await;
+    let made = FanOut::new(store, app.clock.clone()).pass().await.unwrap();
+    let count: usize = made.deliveries.iter().map(|(_, made)| made.len()).sum();
+    assert_eq!(count, MANY);
 }

@@ -1,5 +1,8 @@
 //! What merchants do with their addresses, and which ones they may name.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -52,6 +55,50 @@ async fn an_address_is_made_listed_changed_and_deleted() {
     assert_eq!(shop.post("/v1/webhook-endpoints", &body).await.status, 201);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_that_are_made_at_once_there_are_not_too_many() {
+    let app = start().await;
+    let shop = app.merchant("shop");
+    for n in 0..16 {
+        endpoint(&shop, &format!("https://shop.example/{n}"), &[]).await;
+    }
+    let all = (0..10).map(|n| {
+        let shop = shop.clone();
+        let body = json!({ "url": format!("https://shop.example/more/{n}") });
+        tokio::spawn(async move { shop.post("/v1/webhook-endpoints", &body).await })
+    });
+    let answers: Vec<_> = join_all(all).await.into_iter().map(Result::unwrap).collect();
+    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert_eq!((made.len(), refused.len()), (4, 6));
+    for answer in refused {
+        answer.problem(409, "too-many-endpoints");
+    }
+    let listed = shop.get("/v1/webhook-endpoints").await.json();
+    assert_eq!(listed["data"].as_array().unwrap().len(), 20);
+}
+
+/// The answer to the first rotation may have been lost: each secret signs until its own day is over.
+#[tokio::test]
+async fn a_secret_that_is_rotated_twice_goes_on_signing() {
+    let (app, receiver) = (start().await, super::Receiver::start().await);
+    let shop = app.merchant("shop");
+    let (id, first) = endpoint(&shop, &receiver.url, &[]).await;
+    let (path, mut secrets) = (format!("/v1/webhook-endpoints/{id}"), vec![first]);
+    for hours in [0, 12] {
+        app.advance(Duration::from_secs(hours * 3600));
+        let rotated = act(&shop, &format!("{path}/rotate-secret")).await.json();
+        secrets.push(rotated["data"]["secret"].as_str().unwrap().to_owned());
+    }
+    for (hours, signs) in [(0, [true, true, true]), (13, [false, true, true]), (12, [false, false, true])] {
+        app.advance(Duration::from_secs(hours * 3600));
+        act(&shop, &format!("{path}/test")).await;
+        assert_eq!(app.worker.run_webhooks().await.unwrap(), 1);
+        let arrived = receiver.take();
+        let signed: Vec<_> = secrets.iter().map(|secret| arrived[0].is_signed_with(secret)).collect();
+        assert_eq!(signed, signs, "after {hours} h more");
+    }
+}
+
 /// For firewalls that let in these alone.
 #[tokio::test]
 async fn where_webhooks_come_from_is_told_if_the_operator_has_said_it() {
@@ -87,6 +134,7 @@ async fn every_fault_of_a_body_is_told() {
         (json!({ "url": "nonsense" }), vec!["/url"]),
         (json!({ "url": "https://user:pass@shop.example/" }), vec!["/url"]),
         (json!({ "url": "ftp://shop.example/" }), vec!["/url"]),
+        (json!({ "url": "https://shop.example/n#x" }), vec!["/url"]),
     ] {
         let problem = shop.post("/v1/webhook-endpoints", &body).await.problem(422, "validation-failed");
         let mut told: Vec<_> = problem["errors"]
@@ -114,6 +162,7 @@ async fn only_public_addresses_on_https_may_be_named_unless_the_settings_say_oth
         ("https://localhost:8443/", "not-public"),
         ("https://metadata.google.internal/", "not-public"),
         ("https://a@shop.example/", "userinfo"),
+        ("https://shop.example/n#x", "fragment"),
     ] {
         let body = json!({ "url": url });
         let problem = shop.post("/v1/webhook-endpoints", &body).await.problem(422, "validation-failed");

@@ -190,6 +190,17 @@ impl Delivery {
         format!("whd_{hex}")
     }
 
+    /// When its event happened, as its body says.
+    #[must_use]
+    pub fn happened_at(&self) -> Timestamp {
+        #[derive(Deserialize)]
+        struct Told {
+            timestamp: Timestamp,
+        }
+
+        serde_json::from_str::<Told>(&self.body).map_or(self.created_at, |told| told.timestamp)
+    }
+
     /// To be sent anew, from the first try on.
     pub fn send_again(&mut self, now: Timestamp) {
         (self.state, self.due_at) = (DeliveryState::Pending, Some(now));

@@ -25,7 +25,8 @@ const SLOW: Duration = Duration::from_secs(1);
 /// Waiting in memory, of one lane and in all.
 pub(super) const WAITING: usize = 100;
 const ALL_WAITING: usize = 5000;
-/// After so many failures in a row one at a time is tried, after a pause.
+/// After so many failures in a row there is a pause before the next try. From the first one on, one at a time
+/// is tried.
 const FAILURES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -37,6 +38,8 @@ pub(super) struct Lanes {
     under_way: usize,
     slow_under_way: usize,
     waiting: usize,
+    /// Tries that have begun.
+    begun: u64,
     /// Where the next round begins.
     turn: String,
 }
@@ -52,11 +55,25 @@ struct Lane {
     behind: bool,
     /// When the next one in the store is due.
     next_due: Option<Timestamp>,
+    /// In a row. What ran side by side with the last one is one with it.
     failures: u32,
+    /// The last try that had begun when that one ended.
+    counted: u64,
     paused_until: Option<Timestamp>,
+    /// Somebody has asked then for something to be sent at once, and the store was not yet asked for it.
+    woken: Option<Timestamp>,
     slow: bool,
     /// When the replay may go on.
     replay_at: Option<Timestamp>,
+}
+
+/// Where a try stands among all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began {
+    /// Its number.
+    no: u64,
+    /// It was one of a slow address.
+    slow: bool,
 }
 
 /// What the end of a try means to its lane.
@@ -68,8 +85,7 @@ pub(super) struct Outcome {
     pub(super) due_at: Option<Timestamp>,
     /// How it ended was written down.
     pub(super) kept: bool,
-    /// It was one of a slow address when it began.
-    pub(super) slow: bool,
+    pub(super) began: Began,
 }
 
 impl Lane {
@@ -82,7 +98,9 @@ impl Lane {
             behind: false,
             next_due: None,
             failures: 0,
+            counted: 0,
             paused_until: None,
+            woken: None,
             slow: false,
             replay_at: None,
         }
@@ -90,7 +108,7 @@ impl Lane {
 
     fn places(&self) -> usize {
         match () {
-            () if self.failures >= FAILURES => 1,
+            () if self.failures > 0 => 1,
             () if self.slow => OF_SLOW,
             () => OF_ONE,
         }
@@ -108,6 +126,23 @@ impl Lane {
         // A lane that fails is remembered: what comes next is not to begin with sixteen at once.
         let sends = self.endpoint.state == EndpointState::Enabled;
         (quiet && self.failures == 0 && self.endpoint.replay.is_none()) || (!sends && self.under_way == 0)
+    }
+
+    /// Forgets how it did so far, also what the tries will say that had begun by then.
+    fn begin_anew(&mut self, begun: u64) {
+        (self.failures, self.counted, self.paused_until) = (0, begun, None);
+    }
+
+    fn failed(&mut self, began: Began, begun: u64, now: Timestamp) {
+        if began.no <= self.counted {
+            return;
+        }
+        (self.failures, self.counted) = (self.failures.saturating_add(1), begun);
+        if self.failures >= FAILURES {
+            let doubled = (self.failures - FAILURES).min(6);
+            let pause = FIRST_PAUSE.saturating_mul(1 << doubled).min(LONGEST_PAUSE);
+            self.paused_until = Some(now + pause);
+        }
     }
 
     fn wants(&self, now: Timestamp) -> bool {
@@ -130,10 +165,13 @@ impl Lanes {
         if endpoint.version < lane.endpoint.version {
             return;
         }
-        // Enabled or changed by its merchant: it is worth a try at once.
-        if endpoint.url != lane.endpoint.url || (sends && lane.endpoint.state != EndpointState::Enabled) {
-            (lane.failures, lane.paused_until) = (0, None);
+        let woken = endpoint.woken_at.filter(|_| endpoint.woken_at != lane.endpoint.woken_at);
+        // Enabled or changed by its merchant, or asked for something: it is worth a try at once.
+        let enabled = sends && lane.endpoint.state != EndpointState::Enabled;
+        if enabled || woken.is_some() || endpoint.url != lane.endpoint.url {
+            lane.begin_anew(self.begun);
         }
+        lane.woken = woken.or(lane.woken);
         lane.behind |= behind;
         lane.endpoint = endpoint;
     }
@@ -151,6 +189,27 @@ impl Lanes {
                 self.waiting += 1;
             }
         }
+    }
+
+    /// What somebody has asked for, the newest first, goes before what waits.
+    pub(super) fn push_first(&mut self, endpoint: &str, newest: Vec<Delivery>) {
+        let Some(lane) = self.lanes.get_mut(endpoint) else { return };
+        lane.woken = None;
+        for delivery in newest.into_iter().rev() {
+            let before = lane.waiting.len();
+            lane.waiting.retain(|waits| waits.id != delivery.id);
+            let waited = lane.waiting.len() < before;
+            if lane.known.insert(delivery.id.clone()) || waited {
+                lane.waiting.push_front(delivery);
+                self.waiting += usize::from(!waited);
+            }
+        }
+    }
+
+    /// Lanes for which somebody has asked for something, and when.
+    pub(super) fn woken(&self) -> Vec<(String, Timestamp)> {
+        let sends = self.lanes.iter().filter(|(_, lane)| lane.endpoint.state == EndpointState::Enabled);
+        sends.filter_map(|(id, lane)| Some((id.clone(), lane.woken?))).collect()
     }
 
     /// Lanes that should be filled from the store.
@@ -185,7 +244,7 @@ impl Lanes {
     }
 
     /// What can begin now: one of each lane in turn, as long as there are places.
-    pub(super) fn start(&mut self, now: Timestamp) -> Vec<(Endpoint, Delivery, bool)> {
+    pub(super) fn start(&mut self, now: Timestamp) -> Vec<(Endpoint, Delivery, Began)> {
         let mut started = Vec::new();
         let ready: Vec<String> =
             self.lanes.iter().filter(|(_, lane)| lane.may_start(now)).map(|(id, _)| id.clone()).collect();
@@ -205,7 +264,9 @@ impl Lanes {
             self.under_way += 1;
             self.waiting = self.waiting.saturating_sub(1);
             self.slow_under_way += usize::from(lane.slow);
-            started.push((lane.endpoint.clone(), delivery, lane.slow));
+            self.begun += 1;
+            let began = Began { no: self.begun, slow: lane.slow };
+            started.push((lane.endpoint.clone(), delivery, began));
             let more = lane.may_start(now);
             self.turn.clone_from(&id);
             if more {
@@ -218,7 +279,7 @@ impl Lanes {
     /// A try has ended.
     pub(super) fn ended(&mut self, endpoint: &str, delivery: &str, outcome: Outcome, now: Timestamp) {
         self.under_way = self.under_way.saturating_sub(1);
-        self.slow_under_way = self.slow_under_way.saturating_sub(usize::from(outcome.slow));
+        self.slow_under_way = self.slow_under_way.saturating_sub(usize::from(outcome.began.slow));
         let Some(lane) = self.lanes.get_mut(endpoint) else { return };
         lane.under_way = lane.under_way.saturating_sub(1);
         lane.known.remove(delivery);
@@ -229,12 +290,7 @@ impl Lanes {
         if outcome.arrived {
             (lane.failures, lane.paused_until) = (0, None);
         } else {
-            lane.failures = lane.failures.saturating_add(1);
-            if lane.failures >= FAILURES {
-                let doubled = (lane.failures - FAILURES).min(6);
-                let pause = FIRST_PAUSE.saturating_mul(1 << doubled).min(LONGEST_PAUSE);
-                lane.paused_until = Some(now + pause);
-            }
+            lane.failed(outcome.began, self.begun, now);
         }
         if let Some(due) = outcome.due_at {
             lane.next_due = Some(lane.next_due.map_or(due, |next| next.min(due)));
@@ -266,104 +322,4 @@ impl Lanes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: i64 = 1_769_851_800_000;
-
-    fn now() -> Timestamp {
-        Timestamp::from_millis(NOW)
-    }
-
-    fn lane(lanes: &mut Lanes, name: &str, deliveries: usize) -> String {
-        let mut endpoint = Endpoint::new(name, format!("https://{name}.example/"), Vec::new(), now());
-        endpoint.id = format!("whe_{name}");
-        let id = endpoint.id.clone();
-        lanes.know(endpoint.clone(), false);
-        let made = (0..deliveries).map(|_| Delivery::test(&endpoint, now())).collect();
-        lanes.push(&id, made);
-        id
-    }
-
-    fn outcome(arrived: bool, took: Duration, slow: bool) -> Outcome {
-        Outcome { arrived, took, due_at: None, kept: true, slow }
-    }
-
-    #[test]
-    fn places_go_round() {
-        let mut lanes = Lanes::default();
-        lane(&mut lanes, "a", 100);
-        lane(&mut lanes, "b", 3);
-        let started = lanes.start(now());
-        assert_eq!(started.len(), OF_ONE + 3);
-        let first: Vec<_> = started.iter().take(6).map(|(endpoint, ..)| endpoint.merchant.as_str()).collect();
-        assert_eq!(first, ["a", "b", "a", "b", "a", "b"]);
-        assert!(lanes.start(now()).is_empty(), "no address gets more places than its own");
-    }
-
-    #[test]
-    fn slow_addresses_share_half_of_the_places() {
-        let mut lanes = Lanes::default();
-        for n in 0..100 {
-            let id = lane(&mut lanes, &format!("slow{n:03}"), 1);
-            let started = lanes.start(now());
-            assert_eq!(started.len(), 1);
-            let slow = outcome(true, Duration::from_secs(14), false);
-            lanes.ended(&id, &started[0].1.id, slow, now());
-        }
-        for n in 0..100 {
-            lane(&mut lanes, &format!("slow{n:03}"), 50);
-        }
-        let started = lanes.start(now());
-        assert_eq!(started.len(), MOST_SLOW);
-        assert!(started.iter().all(|(.., slow)| *slow));
-        lane(&mut lanes, "quick", 50);
-        let started = lanes.start(now());
-        assert_eq!(started.len(), OF_ONE);
-        assert!(started.iter().all(|(endpoint, ..)| endpoint.merchant == "quick"));
-    }
-
-    #[test]
-    fn an_address_that_fails_is_tried_once_in_a_while() {
-        let mut lanes = Lanes::default();
-        let id = lane(&mut lanes, "dead", 100);
-        let mut at = now();
-        for (_, delivery, _) in lanes.start(at) {
-            lanes.ended(&id, &delivery.id, outcome(false, Duration::ZERO, false), at);
-        }
-        let mut pauses = Vec::new();
-        for _ in 0..3 {
-            assert!(lanes.start(at).is_empty());
-            let before = at;
-            while lanes.lanes[&id].paused_until.is_some_and(|until| until > at) {
-                at = at + Duration::from_secs(1);
-            }
-            pauses.push(at.since(before));
-            let started = lanes.start(at);
-            assert_eq!(started.len(), 1, "one at a time");
-            lanes.ended(&id, &started[0].1.id, outcome(false, Duration::ZERO, false), at);
-        }
-        assert!(pauses.iter().all(|pause| *pause == LONGEST_PAUSE), "{pauses:?}");
-        at = at + LONGEST_PAUSE;
-        let started = lanes.start(at);
-        lanes.ended(&id, &started[0].1.id, outcome(true, Duration::ZERO, false), at);
-        assert_eq!(lanes.start(at).len(), OF_ONE, "it is well again");
-    }
-
-    #[test]
-    fn what_waits_is_bounded_and_the_store_is_asked_for_the_rest() {
-        let mut lanes = Lanes::default();
-        let id = lane(&mut lanes, "a", WAITING + 1);
-        assert_eq!(lanes.waiting, WAITING);
-        assert!(lanes.hungry(now()).is_empty(), "not before there is room");
-        while lanes.waiting > 0 {
-            for (_, delivery, _) in lanes.start(now()) {
-                lanes.ended(&id, &delivery.id, outcome(true, Duration::ZERO, false), now());
-            }
-        }
-        assert_eq!(lanes.hungry(now()), std::slice::from_ref(&id));
-        lanes.fill(&id, Vec::new(), true, None);
-        lanes.tidy();
-        assert!(lanes.is_empty());
-    }
-}
+mod tests;

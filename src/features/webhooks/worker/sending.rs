@@ -6,7 +6,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::{
     Sent, WebhooksWorker,
-    lanes::{Lanes, Outcome, WAITING},
+    lanes::{Began, Lanes, Outcome, WAITING},
 };
 use crate::{
     base::timestamp::Timestamp,
@@ -26,6 +26,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 const SWEPT: usize = 50;
 /// Lanes that are filled from the store in one look.
 const FILLED: usize = 32;
+/// Deliveries of a lane that are looked at for what somebody has just asked for.
+const ASKED: usize = 16;
 /// How long the log of deliveries is kept, and addresses that were removed; how many go at once, how often.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 const REMOVED: usize = 2000;
@@ -37,7 +39,7 @@ pub(super) struct Sending {
     lanes: Lanes,
     tasks: JoinSet<Sent>,
     /// What each task sends, for one that panics.
-    under_way: HashMap<Id, (String, String, bool)>,
+    under_way: HashMap<Id, (String, String, Began)>,
     tries: usize,
     /// The versions of those that had changed at the last look.
     changed: HashMap<String, i64>,
@@ -97,6 +99,9 @@ impl Sending {
         }
         if self.changed_at.is_none_or(|at| now.since(at) >= CHANGED_EVERY || now < at) {
             self.look_at_changed(now).await?;
+        }
+        for (id, woken) in self.lanes.woken() {
+            self.fill_first(&id, woken).await?;
         }
         let sweeps = self.sweep(now).await?;
         for id in self.lanes.replays(now, replay::EVERY) {
@@ -170,11 +175,20 @@ impl Sending {
         Ok(())
     }
 
+    /// What somebody has asked for is among the last ones that became due.
+    async fn fill_first(&mut self, id: &str, woken: Timestamp) -> Result<(), StoreError> {
+        let until = woken.max(self.worker.clock.now()) + Duration::from_millis(1);
+        let newest = Query::sorted_by("dueAt", Sort::Descending).equal("endpoint", id);
+        let found = self.worker.webhooks.store.find::<Delivery>(&newest.before(until).limit(ASKED)).await?;
+        self.lanes.push_first(id, found.docs);
+        Ok(())
+    }
+
     /// Begins what may begin.
     pub(super) fn start(&mut self) {
-        for (endpoint, delivery, slow) in self.lanes.start(self.worker.clock.now()) {
-            let what = (endpoint.id.clone(), delivery.id.clone(), slow);
-            let task = self.tasks.spawn(Box::pin(self.worker.clone().send(endpoint, delivery, slow)));
+        for (endpoint, delivery, began) in self.lanes.start(self.worker.clock.now()) {
+            let what = (endpoint.id.clone(), delivery.id.clone(), began);
+            let task = self.tasks.spawn(Box::pin(self.worker.clone().send(endpoint, delivery, began)));
             self.under_way.insert(task.id(), what);
         }
     }
@@ -201,9 +215,9 @@ impl Sending {
             }
             Err(error) => {
                 tracing::error!(%error, "sending a webhook panicked");
-                if let Some((endpoint, delivery, slow)) = self.under_way.remove(&error.id()) {
+                if let Some((endpoint, delivery, began)) = self.under_way.remove(&error.id()) {
                     let failed =
-                        Outcome { arrived: false, took: Duration::ZERO, due_at: None, kept: false, slow };
+                        Outcome { arrived: false, took: Duration::ZERO, due_at: None, kept: false, began };
                     self.lanes.ended(&endpoint, &delivery, failed, now);
                 }
             }

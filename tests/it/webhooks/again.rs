@@ -1,0 +1,128 @@
+//! What merchants ask for once they have mended their address: that it is tried at once, and sent what it
+//! has missed.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use waybill::{
+    features::webhooks::Delivery,
+    platform::store::{Order as Sort, Query},
+};
+
+use super::{Receiver, act, booked, deliveries, endpoint, start};
+use crate::support::TestApp;
+
+/// Waits until it is so.
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let started = Instant::now();
+    while !is_so().await {
+        assert!(started.elapsed() < Duration::from_secs(10), "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Deliveries to this address that were tried.
+async fn tried(app: &TestApp, endpoint: &str) -> usize {
+    let all = Query::sorted_by("createdAt", Sort::Ascending).equal("endpoint", endpoint);
+    let all = app.app.store.find::<Delivery>(&all).await.unwrap().docs;
+    all.iter().filter(|one| !one.tries.is_empty()).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_is_sent_at_once_although_the_address_has_failed() {
+    Box::pin(ends_the_pause("test")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_enabled_address_that_is_resumed_is_tried_at_once() {
+    Box::pin(ends_the_pause("resume")).await;
+}
+
+async fn ends_the_pause(what: &str) {
+    let (app, receiver) = (start().await, Receiver::start().await);
+    let shop = app.merchant("shop");
+    let (id, _) = endpoint(&shop, &receiver.url, &[]).await;
+    for n in 0..7 {
+        booked(&app, &shop, &format!("A-{n}")).await;
+    }
+    receiver.always(500);
+    let (worker, stop) = (app.worker.webhooks().clone(), CancellationToken::new());
+    let running = tokio::spawn(async move { worker.run(stop).await });
+    // Sixteen side by side are one failure. Four more follow one by one, and then there is a pause.
+    until("five failures", async || tried(&app, &id).await == 20).await;
+    receiver.take();
+    receiver.always(200);
+    let asked = act(&shop, &format!("/v1/webhook-endpoints/{id}/{what}")).await;
+    assert!(asked.status.is_success(), "{}", asked.text());
+    // Long before its end, and so that changed addresses are looked for.
+    app.advance(Duration::from_millis(300));
+    until(what, async || {
+        let wanted = |kind: &Value| what == "resume" || kind == "webhook_endpoint.test";
+        receiver.take().iter().any(|one| wanted(&one.body()["type"]))
+    })
+    .await;
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_replay_sends_now_what_waits_for_its_next_try() {
+    let (app, receiver) = (start().await, Receiver::start().await);
+    let shop = app.merchant("shop");
+    let (id, _) = endpoint(&shop, &receiver.url, &["order.created"]).await;
+    let since = app.clock.now();
+    receiver.always(500);
+    booked(&app, &shop, "A-1").await;
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 1);
+    app.advance(Duration::from_secs(6));
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 1);
+    receiver.always(200);
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 0, "the next try is due in a minute");
+    let replayed = shop.post(&format!("/v1/webhook-endpoints/{id}/replay"), &json!({ "since": since })).await;
+    assert_eq!(replayed.status, 202, "{}", replayed.text());
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 1);
+    let one = deliveries(&shop, &id).await[0].clone();
+    assert_eq!((&one["state"], one["tries"].as_array().unwrap().len()), (&json!("delivered"), 3), "{one}");
+}
+
+/// Two met the answer that disabled it, and one happened afterwards.
+#[tokio::test]
+async fn resume_and_replay_send_all_that_an_address_has_missed() {
+    let (app, receiver) = (start().await, Receiver::start().await);
+    let shop = app.merchant("shop");
+    let (id, _) = endpoint(&shop, &receiver.url, &["order.created"]).await;
+    let path = format!("/v1/webhook-endpoints/{id}");
+    let shown = async || shop.get(&path).await.json()["data"].clone();
+    booked(&app, &shop, "A-0").await;
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 1);
+    receiver.always(410);
+    app.advance(Duration::from_secs(60));
+    booked(&app, &shop, "A-1").await;
+    app.advance(Duration::from_secs(1));
+    booked(&app, &shop, "A-2").await;
+    app.advance(Duration::from_secs(1));
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 2);
+    assert_eq!(shown().await["state"], "disabled");
+    app.advance(Duration::from_secs(60));
+    booked(&app, &shop, "A-3").await;
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 0);
+
+    receiver.take();
+    receiver.always(200);
+    let resumed = act(&shop, &format!("{path}/resume")).await.json()["data"].clone();
+    let since = resumed["replaySince"].clone();
+    assert_eq!((&resumed["state"], &resumed["disabledAt"]), (&json!("enabled"), &Value::Null));
+    assert!(since.is_string(), "{resumed}");
+    // What was not looked at yet when it was resumed is sent now, and not again.
+    let sent = app.worker.run_webhooks().await.unwrap();
+    assert_eq!(shown().await["replaySince"], since, "also if that answer was lost");
+    let replayed = shop.post(&format!("{path}/replay"), &json!({ "since": since })).await;
+    assert_eq!(replayed.status, 202, "{}", replayed.text());
+    assert_eq!(sent + app.worker.run_webhooks().await.unwrap(), 3);
+    let arrived = receiver.take();
+    let mut orders: Vec<_> =
+        arrived.iter().map(|one| one.body()["data"]["clientOrderId"].as_str().unwrap().to_owned()).collect();
+    orders.sort_unstable();
+    assert_eq!(orders, ["A-1", "A-2", "A-3"]);
+    assert_eq!(shown().await["replaySince"], Value::Null);
+}
