@@ -46,6 +46,7 @@ pub fn feed(events: Events, watched: Watched, typing: Typing, draining: Cancella
     let source = Source {
         room,
         frame,
+        id: |seq| seq.to_string(),
         whole: true,
         beside: Some(beside),
         behind: BEHIND,

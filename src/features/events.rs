@@ -11,6 +11,7 @@
 pub mod failures;
 pub mod feed;
 pub mod live;
+pub mod places;
 pub mod publisher;
 pub mod reader;
 mod routes;

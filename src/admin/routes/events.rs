@@ -19,7 +19,8 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
 ///
 /// Server-sent events: `event` is `order`, `audit`, `queue`, `job`, `account` or `operation`, `id` a number
 /// that grows by one. A stream that is opened again goes on behind its `Last-Event-ID`; `reset` says that
-/// events in between are kept no more. `bye` ends it: the process stops, or the session is over.
+/// events in between are kept no more, or that there was no such event yet: its `id` is where it goes on.
+/// `bye` ends it: the process stops, or the session is over.
 #[utoipa::path(get, path = "/events", tag = TAG, operation_id = "streamEvents",
     params(("Last-Event-ID" = Option<i64>, Header, description = "The last event that was seen")),
     responses(

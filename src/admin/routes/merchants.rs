@@ -318,7 +318,7 @@ fn problem(error: MerchantError) -> Problem {
     let detail = error.to_string();
     match error {
         MerchantError::Taken(_) => Problem::new(Kind::ConflictState, detail).named("merchant-exists"),
-        MerchantError::Already { .. } => Problem::new(Kind::ConflictState, detail),
+        MerchantError::Already { .. } | MerchantError::Erased(_) => Problem::new(Kind::ConflictState, detail),
         MerchantError::Id => unfit("/id", &detail),
         MerchantError::Name => unfit("/name", &detail),
         MerchantError::Store(error) => error.into(),

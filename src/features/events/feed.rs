@@ -23,7 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use self::listener::{Bye, Listener, Next};
-use super::{Event, Events};
+use super::{Event, Events, places::Worth};
 use crate::platform::store::StoreError;
 
 /// How often the store is asked while anybody listens.
@@ -116,6 +116,8 @@ pub struct Source {
     /// The room that an event goes to; none: it is not sent.
     pub room: fn(&Event) -> Option<&str>,
     pub frame: fn(&Event) -> Option<Frame>,
+    /// The id of the event with this number, as frames have it.
+    pub id: fn(i64) -> String,
     /// Whether one room has everything.
     pub whole: bool,
     /// Told in the room that each frame names.
@@ -171,19 +173,24 @@ impl Feed {
         Self(Arc::new(Shared { events, source, draining, rooms: Mutex::default(), places }))
     }
 
-    /// A stream of this room behind the event `after`, or from now on.
+    /// A stream of this room behind the event `after`, or from now on. From now on, too, behind a number that
+    /// was never given: then it has missed something, as behind one that is too old.
     ///
     /// # Errors
     /// [`ListenError`].
     pub async fn listen(&self, room: &str, after: Option<i64>) -> Result<Listener, ListenError> {
         let place = Arc::clone(&self.0.places).try_acquire_owned().map_err(|_| ListenError::TooMany)?;
         let last = self.0.events.last().await?;
-        // A number that was never given is that of another database.
-        let after = after.filter(|after| (0..=last).contains(after));
-        let kept = self.0.events.first().await?;
-        let missed = after.is_some_and(|after| kept.is_some_and(|kept| after + 1 < kept));
+        let (from, missed) = match after {
+            None => (last, false),
+            Some(after) => match self.0.events.worth(after, last).await? {
+                Worth::Good => (after, false),
+                Worth::Old => (after, true),
+                Worth::NeverGiven => (last, true),
+            },
+        };
         let live = self.enter(room, last).ok_or(ListenError::TooMany)?;
-        Ok(Listener::new(self.clone(), room, live, after.unwrap_or(last), missed, place))
+        Ok(Listener::new(self.clone(), room, live, from, missed, place))
     }
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {

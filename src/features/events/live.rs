@@ -15,9 +15,12 @@ use super::{
     notifications_of,
     shown::MerchantEvent,
 };
-use crate::features::{
-    messages::{Typing, typing::Typed},
-    notifications::marks::{Marked, Marks},
+use crate::{
+    base::ids,
+    features::{
+        messages::{Typing, typing::Typed},
+        notifications::marks::{Marked, Marks},
+    },
 };
 
 /// Events that a slow listener may be behind before it reads from the store again: rooms are many.
@@ -40,6 +43,7 @@ pub fn source(typing: Typing) -> Source {
     Source {
         room,
         frame,
+        id: ids::event,
         whole: false,
         beside: Some(typed(typing, |typed| {
             let data = json!({ "orderId": typed.order, "from": typed.from });

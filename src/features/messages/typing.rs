@@ -99,6 +99,12 @@ impl Known {
         self.recent.push_back(Typed { no, merchant, order, from, at });
         true
     }
+
+    /// What came behind `seen` and is still to be told. What nobody was there for is not, a while later.
+    fn behind(&self, seen: u64, now: Timestamp) -> Vec<Typed> {
+        let told = |one: &&Typed| one.no > seen && now.since(one.at) <= FRESH;
+        self.recent.iter().filter(told).cloned().collect()
+    }
 }
 
 impl Typing {
@@ -149,13 +155,14 @@ impl Typing {
         self.store.delete_before::<Sign>("at", now - KEPT, CLEARED).await.map(|_| ())
     }
 
-    /// What was noted behind `seen`, by any process. Gives the number of the last one, too.
+    /// What was noted behind `seen` in the last few seconds, by any process. Gives the number of the last
+    /// one, too.
     pub async fn behind(&self, seen: u64) -> (Vec<Typed>, u64) {
         if let Err(error) = self.read().await {
             tracing::debug!(%error, "who is typing at other processes is not known");
         }
         let known = self.known();
-        (known.recent.iter().filter(|one| one.no > seen).cloned().collect(), known.last)
+        (known.behind(seen, self.clock.now()), known.last)
     }
 
     async fn read(&self) -> Result<(), StoreError> {
@@ -209,6 +216,17 @@ mod tests {
         // Nobody listened for a while.
         assert!(noted(&mut known, "ord_3", Side::Shop, EVERY * 10));
         assert_eq!(known.recent.len(), 1);
+    }
+
+    #[test]
+    fn what_is_old_is_told_to_nobody() {
+        let mut known = Known::default();
+        assert!(noted(&mut known, "ord_1", Side::Shop, Duration::ZERO));
+        assert!(noted(&mut known, "ord_2", Side::Shop, EVERY));
+        let told = |after: Duration| known.behind(0, now() + after).len();
+        assert_eq!((told(EVERY), told(FRESH)), (2, 2));
+        let later = FRESH + Duration::from_millis(1);
+        assert_eq!((told(later), told(EVERY + FRESH), told(EVERY + later)), (1, 1, 0));
     }
 
     #[test]

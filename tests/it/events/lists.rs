@@ -1,6 +1,7 @@
 //! Lists: in order, from a place on, and nothing that is for operators.
 
 use serde_json::{Value, json};
+use waybill::{app::restored::NUMBERS_LEFT_OUT, base::ids, features::events::Events};
 
 use super::{booked, list};
 use crate::support::TestApp;
@@ -48,9 +49,10 @@ async fn a_cursor_that_is_none_is_refused() {
     let shop = app.merchant("shop");
     let id = booked(&app, &shop, "A-1").await;
     for bad in ["x", "1", "evt_", "evt_x", "evt_99", "evt_0000000000009999", "evt_-000000000000001"] {
-        shop.get(&format!("/v1/events?cursor={bad}")).await.problem(400, "invalid-cursor");
+        for path in ["/v1/events".to_owned(), format!("/v1/orders/{id}/events")] {
+            shop.get(&format!("{path}?cursor={bad}")).await.problem(400, "invalid-cursor");
+        }
     }
-    shop.get(&format!("/v1/orders/{id}/events?cursor=x")).await.problem(400, "invalid-cursor");
     shop.get("/v1/events?limit=0").await.problem(400, "invalid-query");
     shop.get("/v1/events?nonsense=1").await.problem(400, "invalid-query");
     shop.get("/v1/orders/ord_none/events").await.problem(404, "not-found");
@@ -60,11 +62,41 @@ async fn a_cursor_that_is_none_is_refused() {
     let first = list(&shop, "/v1/events").await[0]["id"].as_str().unwrap().to_owned();
     app.advance(std::time::Duration::from_secs(8 * 24 * 3600));
     booked(&app, &shop, "A-2").await;
-    let events = waybill::features::events::Events::new(app.app.store.clone());
+    let events = Events::new(app.app.store.clone());
     let week = std::time::Duration::from_secs(7 * 24 * 3600);
     events.remove_old(app.clock.now() - week, 100).await.unwrap();
-    shop.get(&format!("/v1/events?cursor={first}")).await.problem(400, "invalid-cursor");
+    let of_order = format!("/v1/orders/{id}/events?cursor={first}");
+    for path in [format!("/v1/events?cursor={first}"), of_order.clone()] {
+        shop.get(&path).await.problem(400, "invalid-cursor");
+    }
     assert_eq!(list(&shop, "/v1/events").await.len(), 3);
+    // Also when none is kept at all; the last one of all has none behind it.
+    app.advance(week + std::time::Duration::from_secs(1));
+    events.remove_old(app.clock.now() - week, 100).await.unwrap();
+    for path in [format!("/v1/events?cursor={first}"), of_order] {
+        shop.get(&path).await.problem(400, "invalid-cursor");
+    }
+    let last = ids::event(events.last().await.unwrap());
+    assert!(list(&shop, &format!("/v1/events?cursor={last}")).await.is_empty());
+}
+
+/// Some of them were given between a backup and its restore.
+#[tokio::test]
+async fn a_number_that_was_left_out_is_a_place() {
+    let app = TestApp::start().await;
+    let shop = app.merchant("shop");
+    let first = booked(&app, &shop, "A-1").await;
+    let events = Events::new(app.app.store.clone());
+    let since = ids::event(events.last().await.unwrap() + 5);
+    events.skip(NUMBERS_LEFT_OUT).await.unwrap();
+    let behind = |path: &str| format!("{path}?cursor={since}");
+    for path in ["/v1/events".to_owned(), format!("/v1/orders/{first}/events")] {
+        assert!(list(&shop, &behind(&path)).await.is_empty(), "{path}");
+    }
+    let next = booked(&app, &shop, "A-2").await;
+    for path in ["/v1/events".to_owned(), format!("/v1/orders/{next}/events")] {
+        assert_eq!(list(&shop, &behind(&path)).await.len(), 3, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -74,7 +106,7 @@ async fn a_step_whose_event_is_kept_no_more_does_not_become_one_again() {
     let id = booked(&app, &shop, "A-1").await;
     app.advance(std::time::Duration::from_secs(8 * 24 * 3600));
     booked(&app, &shop, "A-2").await;
-    let events = waybill::features::events::Events::new(app.app.store.clone());
+    let events = Events::new(app.app.store.clone());
     let week = std::time::Duration::from_secs(7 * 24 * 3600);
     events.remove_old(app.clock.now() - week, 100).await.unwrap();
     let cancel = shop.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;

@@ -113,7 +113,9 @@ async fn what_is_no_socket_of_ours_is_refused() {
     assert_eq!(status(connect(address, "/ws/orders/ord_none", &[authorization]).await), 404);
     let other = [authorization, ("sec-websocket-protocol", "graphql-ws")];
     assert_eq!(status(connect(address, &path, &other).await), 400);
-    assert_eq!(status(connect(address, &format!("{path}?cursor=x"), &[authorization]).await), 400);
+    for bad in ["x", "evt_0000000000009999"] {
+        assert_eq!(status(connect(address, &format!("{path}?cursor={bad}"), &[authorization]).await), 400);
+    }
 }
 
 #[tokio::test]

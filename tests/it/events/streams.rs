@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use waybill::{app::restored::NUMBERS_LEFT_OUT, base::ids, features::events::Events};
 
 use super::{another, bearer, booked, list, ticket};
 use crate::support::{Client, TestApp, mongodb::Lab, sse::Stream};
@@ -141,7 +142,7 @@ async fn a_place_that_is_none_is_refused_and_one_that_is_gone_is_told() {
     let first = list(&shop, "/v1/events").await[0]["id"].as_str().unwrap().to_owned();
     app.advance(Duration::from_secs(8 * 24 * 3600));
     booked(&app, &shop, "A-2").await;
-    let events = waybill::features::events::Events::new(app.app.store.clone());
+    let events = Events::new(app.app.store.clone());
     let week = Duration::from_secs(7 * 24 * 3600);
     events.remove_old(app.clock.now() - week, 100).await.unwrap();
     let (address, _stop) = another(&app).await;
@@ -150,6 +151,47 @@ async fn a_place_that_is_none_is_refused_and_one_that_is_gone_is_told() {
     let mut live = Stream::open(address, "/v1/events/stream", &headers).await;
     assert_eq!(live.next().await.event, "reset");
     assert_eq!(live.next().await.data["data"]["clientOrderId"], "A-2");
+}
+
+/// As with an id of another installation. A browser gives up for ever at a 400.
+#[tokio::test]
+async fn a_place_that_was_never_given_is_told_and_begins_now() {
+    let app = TestApp::start().await;
+    let shop = app.merchant("shop");
+    // Places that are given while it runs, by another process, are good to it at once.
+    let (address, _stop) = another(&app).await;
+    let id = booked(&app, &shop, "A-1").await;
+    let (token, foreign) = (bearer(&shop), "evt_0000000000009999");
+    let authorization = ("Authorization", token.as_str());
+    let by_id = [authorization, ("Last-Event-ID", foreign), ("Accept", "text/event-stream")];
+    let by_cursor = format!("/v1/events/stream?cursor={foreign}");
+    let mut streams = vec![
+        Stream::open(address, "/v1/events/stream", &by_id).await,
+        Stream::open(address, "/v1/events", &by_id).await,
+        Stream::open(address, &format!("/v1/orders/{id}/events"), &by_id).await,
+        Stream::open(address, &by_cursor, &[authorization]).await,
+    ];
+    let events = Events::new(app.app.store.clone());
+    let last = events.last().await.unwrap();
+    for live in &mut streams {
+        let told = live.next().await;
+        assert_eq!((told.event.as_str(), told.id), ("reset", Some(ids::event(last))));
+    }
+    // It hears of no other order.
+    drop(streams.remove(2));
+
+    // Whoever comes again with the place that was told has missed nothing, nor has who names a number that
+    // was left out after a restore.
+    events.skip(NUMBERS_LEFT_OUT).await.unwrap();
+    for place in [last, last + 5] {
+        let place = ids::event(place);
+        let headers = [authorization, ("Last-Event-ID", place.as_str())];
+        streams.push(Stream::open(address, "/v1/events/stream", &headers).await);
+    }
+    booked(&app, &shop, "A-2").await;
+    for live in &mut streams {
+        assert_eq!(live.next().await.data["data"]["clientOrderId"], "A-2");
+    }
 }
 
 #[tokio::test]

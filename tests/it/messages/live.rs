@@ -132,6 +132,27 @@ async fn a_message_is_posted_to_those_who_want_it() {
 }
 
 #[tokio::test]
+async fn who_typed_a_while_ago_is_not_told_to_those_who_come_then() {
+    let app = TestApp::start().await;
+    let shop = app.merchant("shop");
+    let id = booked(&app, &shop, "A-1").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    // The process that hears of the typing, while nobody watches.
+    tokio::spawn(serve(listener, app.router(), stop.clone(), Duration::from_secs(5)));
+    let types = format!("{}/typing", path(&id));
+    assert_eq!(call(&shop, Method::POST, &types, json!({})).await.status, 204);
+    app.advance(Duration::from_secs(20));
+    let mut live = Stream::open(address, "/v1/events/stream", &[("Authorization", &bearer(&shop))]).await;
+    live.passing = true;
+    write(&shop, &id, "Hello").await;
+    app.worker.publisher().pass().await.unwrap();
+    assert_eq!(live.next().await.event, "order.message");
+    stop.cancel();
+}
+
+#[tokio::test]
 async fn the_dashboard_hears_of_messages_and_of_who_types() {
     let app = TestApp::start().await;
     let (shop, other) = (app.merchant("shop"), app.merchant("other"));

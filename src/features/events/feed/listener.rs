@@ -27,7 +27,7 @@ pub struct Listener {
     seq: i64,
     /// There are events in the store that were not sent.
     read: bool,
-    /// Events behind the number that it named are kept no more.
+    /// Events behind the number that it named are kept no more, or it was never given.
     missed: bool,
     check: Interval,
     _place: Place,
@@ -90,7 +90,7 @@ impl Listener {
         Self { person: person.map(str::to_owned), ..self }
     }
 
-    /// Whether events behind the number that it named are kept no more.
+    /// Whether events behind the number that it named are kept no more, or it was never given.
     #[must_use]
     pub fn has_missed(&self) -> bool {
         self.missed
@@ -108,7 +108,12 @@ impl Listener {
         C: Fn() -> F + Send,
         F: Future<Output = bool> + Send,
     {
-        let missed = if self.missed { "event: reset\ndata: {}\n\n" } else { "" };
+        let missed = if self.missed {
+            // With the place from which it goes on: whoever comes again names that.
+            format!("id: {}\nevent: reset\ndata: {{}}\n\n", (self.feed.0.source.id)(self.seq))
+        } else {
+            String::new()
+        };
         // Also says at once that the line is open.
         let hello = Bytes::from(format!("retry: 2000\n\n{missed}"));
         futures_util::stream::unfold(

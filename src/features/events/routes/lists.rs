@@ -17,7 +17,7 @@ use super::{
 use crate::{
     features::{
         Services,
-        events::{Events, messages_of, seq_of, shown::MerchantEvent},
+        events::{Events, messages_of, places::Worth, seq_of, shown::MerchantEvent},
         orders::routes::{OrderId, no_such_order},
     },
     platform::http::{Kind, Problem, ValidQuery, answer},
@@ -47,8 +47,8 @@ pub(super) struct EventList {
         (status = 200, description = "One page, or a stream", content(
             (EventList = "application/json", example = json!(examples::events())),
             (String = "text/event-stream"))),
-        (status = 400, description = "An unknown or bad parameter; or the events behind the cursor are not \
-            kept any more"),
+        (status = 400, description = "An unknown or bad parameter; or, of a list, the cursor is the id of \
+            no event, or the events behind it are not kept any more"),
         (status = 429, description = "Too many streams"),
     ))]
 pub(super) async fn list_events(
@@ -61,15 +61,9 @@ pub(super) async fn list_events(
         return streams::open(&services, watcher, &headers, query.cursor.as_deref(), None).await;
     }
     let events = Events::new(services.store.clone());
-    let after = query.cursor.as_deref().map(|id| seq_of(id).ok_or_else(bad_cursor)).transpose()?;
-    if let Some(after) = after {
-        let missed = events.first().await?.is_some_and(|first| after + 1 < first);
-        if missed || after > events.last().await? {
-            return Err(bad_cursor());
-        }
-    }
+    let after = place(&events, query.cursor.as_deref()).await?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    let found = events.after_of(&watcher.merchant, after.unwrap_or(0), limit).await?;
+    let found = events.after_of(&watcher.merchant, after, limit).await?;
     let has_more = found.len() == limit;
     let next_cursor = found.last().map(|event| event.id.clone()).or(query.cursor);
     let data = found.iter().filter_map(MerchantEvent::of).collect();
@@ -87,7 +81,8 @@ pub(super) async fn list_events(
         (status = 200, description = "All that are kept, or a stream", content(
             (EventList = "application/json", example = json!(examples::events())),
             (String = "text/event-stream"))),
-        (status = 400, description = "An unknown or bad parameter"),
+        (status = 400, description = "An unknown or bad parameter; or, of a list, the cursor is the id of \
+            no event, or the events behind it are not kept any more"),
         (status = 404, description = "No order of yours has this id"),
         (status = 429, description = "Too many streams"),
     ))]
@@ -102,20 +97,31 @@ pub(super) async fn list_order_events(
     if wants_stream(&headers) {
         return streams::open(&services, watcher, &headers, query.cursor.as_deref(), Some(&id)).await;
     }
-    let after = query.cursor.as_deref().map(|id| seq_of(id).ok_or_else(bad_cursor)).transpose()?;
     let events = Events::new(services.store.clone());
+    let after = place(&events, query.cursor.as_deref()).await?;
     let mut found = events.steps_of(&id, 0, MOST_STEPS).await?;
     found.extend(events.steps_of(&messages_of(&id), 0, MOST_STEPS).await?);
     found.sort_by_key(|event| event.seq);
     found.retain(|event| {
         let own = event.public.as_ref().is_some_and(|public| public.merchant == watcher.merchant);
-        own && event.seq > after.unwrap_or(0)
+        own && event.seq > after
     });
     let has_more = found.len() > query.limit.unwrap_or(MOST_STEPS);
     found.truncate(query.limit.unwrap_or(MOST_STEPS));
     let next_cursor = found.last().map(|event| event.id.clone()).or(query.cursor);
     let data = found.iter().filter_map(MerchantEvent::of).collect();
     Ok(answer::ok(&EventList { success: true, data, has_more, next_cursor }))
+}
+
+/// The number behind which a list begins. Refuses a cursor behind which events may be missed.
+async fn place(events: &Events, cursor: Option<&str>) -> Result<i64, Problem> {
+    let Some(id) = cursor else { return Ok(0) };
+    let seq = seq_of(id).ok_or_else(bad_cursor)?;
+    let last = events.last().await?;
+    match events.worth(seq, last).await? {
+        Worth::Good => Ok(seq),
+        Worth::Old | Worth::NeverGiven => Err(bad_cursor()),
+    }
 }
 
 pub(super) fn bad_cursor() -> Problem {

@@ -58,7 +58,8 @@ const SILENT: u16 = 4002;
     params(("id" = String, Path, description = "The order's id, `ord_…`"), EventsQuery),
     responses(
         (status = 101, description = "The WebSocket"),
-        (status = 400, description = "No WebSocket, an unknown subprotocol, or a bad parameter"),
+        (status = 400, description = "No WebSocket, an unknown subprotocol, or a bad parameter; or the \
+            cursor is the id of no event, or the events behind it are not kept any more"),
         (status = 404, description = "No order of yours has this id"),
         (status = 429, description = "Too many streams"),
     ))]

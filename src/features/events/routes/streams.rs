@@ -11,14 +11,16 @@ use crate::{
 /// Stream your events
 ///
 /// Server-sent events: `event` is the type, `id` the event's id, `data` the event as in `GET /v1/events`. A
-/// stream that is opened again goes on behind its `Last-Event-ID` (or `?cursor=`); `reset` says that events
-/// in between are kept no more. `bye` ends it: `stopping` (come again) or `unauthorized`. Lines that begin
-/// with a colon, and events with empty data, are heartbeats: skip them.
+/// stream that is opened again goes on behind its `Last-Event-ID` (or `?cursor=`). `reset` comes first when
+/// something may be missed: events behind that id are kept no more, and it goes on with those that are; or
+/// there was no such event yet, as with an id of another installation, and it begins now. The `id` of `reset`
+/// is where it goes on. `bye` ends it: `stopping` (come again) or `unauthorized`. Lines that begin with a
+/// colon, and events with empty data, are heartbeats: skip them.
 #[utoipa::path(get, path = "/v1/events/stream", tag = TAG, operation_id = "streamEvents", params(EventsQuery,
         ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen")),
     responses(
         (status = 200, description = "A stream", content_type = "text/event-stream", body = String),
-        (status = 400, description = "An unknown or bad parameter, or `Last-Event-ID` is the id of no event"),
+        (status = 400, description = "An unknown or bad parameter, or a `Last-Event-ID` that is no id"),
         (status = 429, description = "Too many streams"),
     ))]
 pub(super) async fn stream_events(
