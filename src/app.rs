@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Duration};
 use secrecy::SecretString;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use self::installation::Installation;
+use self::installation::{Installation, Opening};
 pub use self::{
     routes::{BODY_LIMITS, document},
     worker::Worker,
@@ -182,7 +182,8 @@ impl App {
     /// [`AppError`], with what to mend.
     pub async fn open(config: Config, env: ProviderEnv, clock: Clock) -> Result<Self, AppError> {
         let secret = config.jwt_secret()?;
-        Box::pin(Self::with_key(config, env, clock, &secret, PasswordCost::Least)).await
+        let opening = Opening::Process;
+        Box::pin(Self::with_key(config, env, clock, (&secret, PasswordCost::Least), opening)).await
     }
 
     /// [`App::open`] for a process in which people sign in: what a hash of a password costs is measured once
@@ -192,7 +193,7 @@ impl App {
     /// [`AppError`], with what to mend.
     pub async fn open_for_people(config: Config, env: ProviderEnv, clock: Clock) -> Result<Self, AppError> {
         let (secret, cost) = (config.jwt_secret()?, config.auth.password_cost);
-        Box::pin(Self::with_key(config, env, clock, &secret, cost)).await
+        Box::pin(Self::with_key(config, env, clock, (&secret, cost), Opening::Process)).await
     }
 
     /// [`App::open`] for a process that answers no merchant and so needs no key of theirs.
@@ -204,25 +205,36 @@ impl App {
         env: ProviderEnv,
         clock: Clock,
     ) -> Result<Self, AppError> {
-        Box::pin(Self::with_key(config, env, clock, &SecretString::from(ids::secret()), PasswordCost::Least))
-            .await
+        let (secret, opening) = (SecretString::from(ids::secret()), Opening::Process);
+        Box::pin(Self::with_key(config, env, clock, (&secret, PasswordCost::Least), opening)).await
+    }
+
+    /// [`App::open_without_merchants`] for a command on an installation that is there: it makes none, and
+    /// leaves queues that are nobody's alone.
+    ///
+    /// # Errors
+    /// [`AppError`], with what to mend.
+    pub async fn open_for_command(config: Config, env: ProviderEnv, clock: Clock) -> Result<Self, AppError> {
+        let (secret, opening) = (SecretString::from(ids::secret()), Opening::Command);
+        Box::pin(Self::with_key(config, env, clock, (&secret, PasswordCost::Least), opening)).await
     }
 
     async fn with_key(
         config: Config,
         env: ProviderEnv,
         clock: Clock,
-        key: &SecretString,
-        cost: PasswordCost,
+        (key, cost): (&SecretString, PasswordCost),
+        opening: Opening,
     ) -> Result<Self, AppError> {
         let tokens = Tokens::new(key, clock.clone());
-        let store = Store::open(&config.store.url).await?;
+        let store = opening.store(&config.store.url).await?;
         let time = time::keep(store.clone(), &clock).await?;
         migrations::prepare(&store, clock.now()).await?;
         let options = queue::Options {
             keep: config.keep(),
             prefix: config.queue.prefix.clone(),
             installation: Some(installation::of(&store, clock.now()).await?),
+            claims_nothing: opening.claims_nothing(),
         };
         let queue = Queue::open(&config.queue.url, clock.clone(), options).await?;
         let cost = match cost {

@@ -144,7 +144,7 @@ pub fn waybill() -> ExitCode {
             return openapi(admin); // needs no settings
         }
         if let Some(Command::Config(own)) = &args.command {
-            return config::run(own, args.config.as_deref());
+            return config::run(own, args.config.as_deref(), &queues());
         }
         if let Some(Command::Listen(own)) = &args.command {
             return Box::pin(listen::run(own)).await; // nor does this
@@ -188,9 +188,12 @@ pub fn worker() -> ExitCode {
 }
 
 fn settings(file: Option<&Path>) -> Result<Config, ConfigError> {
-    let config = Config::from_process(file)?;
-    config.only_queues(&crate::app::queues().iter().map(|(name, _)| *name).collect::<Vec<_>>())?;
-    Ok(config)
+    Config::from_process(file, &queues())
+}
+
+/// Those that may have settings of their own.
+fn queues() -> Vec<&'static str> {
+    crate::app::queues().into_iter().map(|(name, _)| name).collect()
 }
 
 fn run(mut runtime: Builder, command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

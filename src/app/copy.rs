@@ -1,8 +1,8 @@
 //! `waybill copy`: all documents from one database into another, empty one.
 //!
 //! Guards against two installations that both go on (no worker may be running), against one that begins with
-//! a part of the orders (the collection of the steps that were made comes last, without which no process
-//! starts), and against a source that changes meanwhile.
+//! a part of the orders (until it has all of them nobody opens it), against a database that is made for
+//! nothing (the source is looked at first), and against a source that changes meanwhile.
 
 use super::{collections, migrations};
 use crate::{
@@ -30,10 +30,7 @@ pub enum CopyError {
     Running(Timestamp),
     #[error("the source has no documents: is its URL right?")]
     Nothing,
-    #[error(
-        "the target is not empty ({0} has documents): name an empty database. What a copy that was cut off \
-         has left is to be removed first"
-    )]
+    #[error("the target is not empty ({0} has documents): name an empty database")]
     NotEmpty(&'static str),
     #[error("{} documents of the source do not read as their type: {}", .0, .1.join(", "))]
     Unreadable(usize, Vec<String>),
@@ -48,7 +45,66 @@ pub struct Copied {
     pub contents: Contents,
 }
 
-/// Copies everything, and tells of each collection when it is known to be the same in both.
+/// A database that can be copied.
+#[derive(Debug)]
+pub struct Source<'a> {
+    store: &'a Store,
+    collections: Vec<Collection>,
+    /// What was in it when it was looked at.
+    before: Vec<Copied>,
+}
+
+impl<'a> Source<'a> {
+    /// Looks at all of it, before there is anything to copy it into.
+    ///
+    /// # Errors
+    /// [`CopyError`].
+    pub async fn check(store: &'a Store, now: Timestamp) -> Result<Self, CopyError> {
+        migrations::prepare(store, now).await.map_err(CopyError::From)?;
+        let lease = store.get::<LeaseDocument>("outbox").await.map_err(CopyError::From)?;
+        if let Some(lease) = lease.filter(|lease| lease.holder.is_some() && lease.until > now) {
+            return Err(CopyError::Running(lease.until));
+        }
+        let mut collections: Vec<Collection> = collections().collect();
+        // Without the steps that were made no process starts, not even one of an older release, which does
+        // not know the mark of a copy that was cut off.
+        collections.sort_by_key(|collection| collection.name == Migration::COLLECTION);
+        let before = read(&collections, store).await.map_err(CopyError::From)?;
+        all_readable(&before)?;
+        if before.iter().all(|c| c.contents.documents == 0 || c.name == Migration::COLLECTION) {
+            return Err(CopyError::Nothing);
+        }
+        Ok(Self { store, collections, before })
+    }
+
+    /// Copies everything, and tells of each collection when it is known to be the same in both.
+    ///
+    /// # Errors
+    /// [`CopyError`].
+    pub async fn copy(&self, to: &Store, mut tell: impl FnMut(&Copied)) -> Result<(), CopyError> {
+        for collection in &self.collections {
+            collection.prepare(to).await.map_err(CopyError::To)?;
+            if !collection.is_empty(to).await.map_err(CopyError::To)? {
+                return Err(CopyError::NotEmpty(collection.name));
+            }
+        }
+        to.set_unfinished(true).await.map_err(CopyError::To)?;
+        for collection in &self.collections {
+            collection.copy(self.store, to).await.map_err(CopyError::To)?;
+        }
+        let (after, there) = (read(&self.collections, self.store).await, read(&self.collections, to).await);
+        let (after, there) = (after.map_err(CopyError::From)?, there.map_err(CopyError::To)?);
+        for (copied, (after, there)) in self.before.iter().zip(after.iter().zip(&there)) {
+            if copied.contents != after.contents || copied.contents != there.contents {
+                return Err(CopyError::Differs(copied.name));
+            }
+            tell(copied);
+        }
+        to.set_unfinished(false).await.map_err(CopyError::To)
+    }
+}
+
+/// Both for a target that is open already.
 ///
 /// # Errors
 /// [`CopyError`].
@@ -56,38 +112,9 @@ pub async fn copy(
     from: &Store,
     to: &Store,
     now: Timestamp,
-    mut tell: impl FnMut(&Copied),
+    tell: impl FnMut(&Copied),
 ) -> Result<(), CopyError> {
-    migrations::prepare(from, now).await.map_err(CopyError::From)?;
-    let lease = from.get::<LeaseDocument>("outbox").await.map_err(CopyError::From)?;
-    if let Some(lease) = lease.filter(|lease| lease.holder.is_some() && lease.until > now) {
-        return Err(CopyError::Running(lease.until));
-    }
-    let mut all: Vec<Collection> = collections().collect();
-    all.sort_by_key(|collection| collection.name == Migration::COLLECTION);
-    for collection in &all {
-        collection.prepare(to).await.map_err(CopyError::To)?;
-        if !collection.is_empty(to).await.map_err(CopyError::To)? {
-            return Err(CopyError::NotEmpty(collection.name));
-        }
-    }
-    let before = read(&all, from).await.map_err(CopyError::From)?;
-    all_readable(&before)?;
-    if before.iter().all(|c| c.contents.documents == 0 || c.name == Migration::COLLECTION) {
-        return Err(CopyError::Nothing);
-    }
-    for collection in &all {
-        collection.copy(from, to).await.map_err(CopyError::To)?;
-    }
-    let (after, there) = (read(&all, from).await, read(&all, to).await);
-    let (after, there) = (after.map_err(CopyError::From)?, there.map_err(CopyError::To)?);
-    for (copied, (after, there)) in before.iter().zip(after.iter().zip(&there)) {
-        if copied.contents != after.contents || copied.contents != there.contents {
-            return Err(CopyError::Differs(copied.name));
-        }
-        tell(copied);
-    }
-    Ok(())
+    Source::check(from, now).await?.copy(to, tell).await
 }
 
 async fn read(collections: &[Collection], store: &Store) -> Result<Vec<Copied>, StoreError> {

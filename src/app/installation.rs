@@ -1,6 +1,7 @@
 //! Which installation a database of documents is: an id of its own, made at the first start.
 //!
-//! Guards against two installations that share queues: a queue keeps the id, and refuses every other.
+//! Guards against two installations that share queues: a queue keeps the id, and refuses every other. And
+//! against a command with a mistyped name, which would make an installation and say that all is well.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,6 +12,33 @@ use crate::{
         Document, Field, Index, InsertOutcome, Order, Query, Store, StoreError, id_and_version,
     },
 };
+
+/// Who opens an installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// A process that serves or works: it makes a database that is not there, and takes queues that are
+    /// nobody's.
+    Process,
+    /// A command on what is there.
+    Command,
+}
+
+impl Opening {
+    /// The database at `url`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub(super) async fn store(self, url: &str) -> Result<Store, StoreError> {
+        match self {
+            Self::Process => Store::open(url).await,
+            Self::Command => Store::open_existing(url).await,
+        }
+    }
+
+    pub(super) fn claims_nothing(self) -> bool {
+        self == Self::Command
+    }
+}
 
 /// The one document of its kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -3,7 +3,9 @@
 //!
 //! Guards against a second shipment of each. A worker would send them as if nothing had happened, and a held
 //! account would not stop it, since the probe of a hold sends. So, before any worker starts, each order that
-//! one would send is handed to a person, and adopted if the provider shows a shipment of it.
+//! one would send is handed to a person, and adopted if the provider shows a shipment of it. One that the
+//! provider shows as cancelled waits as such: its merchant may have wanted that, and would get it all the
+//! same from whoever sends all at once whose outcome is not known.
 //!
 //! Guards also against events that nobody takes: their numbers begin where the backup ended, and merchants
 //! were told of others under the next ones.
@@ -18,7 +20,8 @@ use crate::{
         orders::{
             model::Order,
             reason,
-            service::review::{Action, Item, Report, ReviewFilter, ReviewService},
+            review::Refusal,
+            service::review::{Action, Item, Report, ReviewError, ReviewFilter, ReviewService},
             status::SyncStatus,
         },
     },
@@ -103,14 +106,15 @@ async fn in_states(app: &App, states: &[SyncStatus]) -> Result<(Vec<String>, usi
 }
 
 /// Hands over what a worker would send, looks up all orders that wait for a person, tells of each, and adopts
-/// what is found. What is not is looked up once more when a person sends it.
+/// what is found. What is found cancelled waits as [`reason::FOUND_CANCELLED`] from then on. What is not
+/// found is looked up once more when a person sends it.
 ///
 /// # Errors
 /// [`RestoredError`].
 pub async fn settle(
     app: &App,
     reviews: &ReviewService,
-    tell: impl FnMut(&Item),
+    mut tell: impl FnMut(&Item),
 ) -> Result<Settled, RestoredError> {
     let (sent, orders) = (to_be_sent(app).await?.ours, app.state.orders.within(PASS));
     let waiting = in_states(app, &[SyncStatus::NeedsReview]).await?.0;
@@ -121,7 +125,16 @@ pub async fn settle(
     while let Some(noted) = noting.next().await {
         noted?;
     }
-    let all = ReviewFilter::default();
-    let looked_up = Box::pin(reviews.all(Action::AdoptFound, &all, false, tell)).await?;
-    Ok(Settled { handed_over: sent.len(), looked_up })
+    let (all, mut cancelled) = (ReviewFilter::default(), Vec::new());
+    let tell = |item: &Item| {
+        if matches!(item.result, Err(ReviewError::Refused(Refusal::ShipmentCancelled))) {
+            cancelled.push(item.id.clone());
+        }
+        tell(item);
+    };
+    let looked_up = Box::pin(reviews.all(Action::AdoptFound, &all, false, tell)).await;
+    for id in &cancelled {
+        orders.seen_cancelled(id).await?;
+    }
+    Ok(Settled { handed_over: sent.len(), looked_up: looked_up? })
 }

@@ -11,12 +11,15 @@ use super::{
 };
 use crate::{
     admin::{
-        people::{Changes, NewUser, People},
+        people::{Changes, NewUser, People, PeopleError},
         rights::Role,
-        users::AdminUser,
+        users::{AdminUser, UserError, is_name},
     },
     features::audit::{AuditContext, Via},
-    platform::config::{Config, operator},
+    platform::{
+        auth::Passwords,
+        config::{Config, operator},
+    },
 };
 
 const EXAMPLES: &str = "\
@@ -40,17 +43,7 @@ enum Command {
     /// Print every user: role, and when the last login was.
     List,
     /// Add a user.
-    Add {
-        name: String,
-        /// viewer, operator, admin or super_admin.
-        #[arg(long, value_parser = role)]
-        role: Role,
-        /// The user may see personal data, whatever the role.
-        #[arg(long)]
-        reveal: bool,
-        #[command(flatten)]
-        by: ByAnyReason,
-    },
+    Add(New),
     /// Set a user's password anew. The user's sessions end.
     Passwd(One),
     /// Forbid a user to sign in. The user's sessions end.
@@ -59,6 +52,19 @@ enum Command {
     Enable(One),
     /// Remove a user's authenticator app: a login needs no code any more.
     ResetTotp(One),
+}
+
+#[derive(Debug, clap::Args)]
+struct New {
+    name: String,
+    /// viewer, operator, admin or super_admin.
+    #[arg(long, value_parser = role)]
+    role: Role,
+    /// The user may see personal data, whatever the role.
+    #[arg(long)]
+    reveal: bool,
+    #[command(flatten)]
+    by: ByAnyReason,
 }
 
 #[derive(Debug, clap::Args)]
@@ -73,25 +79,19 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
-    // The first user may come before the first start.
-    let app = match args.command {
-        Command::Add { .. } => open_or_make(config).await?,
-        _ => open(config).await?,
+    let command = match args.command {
+        Command::Add(new) => return Box::pin(add(new, config)).await,
+        command => command,
     };
-    let people = app.people();
-    match args.command {
+    let people = open(config).await?.people();
+    match command {
+        Command::Add(_) => {} // above: the first user may come before the first start
         Command::List => {
             let all = people.users.list().await?;
             if all.is_empty() {
                 super::say("nobody yet: `waybill admin add NAME --role super_admin` adds a user")?;
             }
             all.iter().try_for_each(|user| super::say(&line(user)))?;
-        }
-        Command::Add { name, role, reveal, by } => {
-            let by = by.sign()?;
-            let user = NewUser { name, role, reveal, password: password::ask()? };
-            let user = people.add(user, &by).await?;
-            super::say(&format!("{} is added, {}", user.id, user.role))?;
         }
         Command::Passwd(one) => {
             let password = Some(password::ask()?);
@@ -107,6 +107,21 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
             change(&people, &one, Changes { without_totp: true, ..Changes::default() }).await?;
         }
     }
+    Ok(())
+}
+
+/// What is wrong with the name or the password is told before a database is made for nothing.
+async fn add(new: New, config: Config) -> anyhow::Result<()> {
+    let New { name, role, reveal, by } = new;
+    let by = by.sign()?;
+    if !is_name(&name) {
+        return Err(UserError::Name.into());
+    }
+    let password = password::ask()?;
+    Passwords::default().hash(&name, &password).await.map_err(PeopleError::from)?;
+    let people = open_or_make(config).await?.people();
+    let user = people.add(NewUser { name, role, reveal, password }, &by).await?;
+    super::say(&format!("{} is added, {}", user.id, user.role))?;
     Ok(())
 }
 

@@ -6,8 +6,6 @@ use crate::{
     provider::carrier::redact,
 };
 
-const MAX_LINES: usize = 1000;
-
 const EXAMPLES: &str = "\
 Examples:
   waybill audit                        the last 50 actions
@@ -24,8 +22,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
     /// The number of lines, 1 to 1000.
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
     /// One JSON object per line.
     #[arg(long)]
     json: bool,
@@ -34,7 +32,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let app = super::open::open(config).await?;
     let audit = Audit::new(app.store.clone(), app.clock.clone());
-    for line in audit.list(args.subject.as_deref(), None, args.limit.clamp(1, MAX_LINES)).await? {
+    for line in audit.list(args.subject.as_deref(), None, usize::from(args.limit)).await? {
         super::say(&if args.json { serde_json::to_string(&line)? } else { text(&line) })?;
     }
     Ok(())

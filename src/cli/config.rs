@@ -23,8 +23,8 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args, file: Option<&Path>) -> anyhow::Result<()> {
-    let settings = in_force(file)?;
+pub(super) fn run(args: &Args, file: Option<&Path>, queues: &[&str]) -> anyhow::Result<()> {
+    let settings = in_force(file, queues)?;
     let settings: Vec<_> = settings.into_iter().filter(|s| !args.set || s.place.is_some()).collect();
     if args.json {
         let of = |s: &crate::platform::config::InForce| json!({ "value": s.value, "from": s.place });
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args, file: Option<&Path>) -> anyhow::Result<()> {
     }
     for setting in settings {
         let from = setting.place.as_deref().unwrap_or("default");
-        super::say(&format!("{} = {}  ({from})", setting.key, setting.value))?;
+        super::say(&format!("{} = {}  ({from})", setting.key, setting.text()))?;
     }
     Ok(())
 }

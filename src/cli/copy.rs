@@ -1,12 +1,15 @@
 //! `waybill copy` takes all documents from one database into another.
 
+mod made;
+
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, bail};
 
+use self::made::Made;
 use super::open::closed_at_the_end;
 use crate::{
-    app::copy::{Copied, copy},
+    app::copy::{Copied, Source},
     base::clock::Clock,
     platform::{config::Config, store::Store},
 };
@@ -27,22 +30,26 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     let from = args.from.as_ref().unwrap_or(&config.store.url);
-    if let Some(file) = from.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path))
-        && !Path::new(file).exists()
-    {
-        bail!("from: there is no file {file}"); // opening it would make one
+    if let Some(file) = file_of(from).filter(|file| !file.exists()) {
+        bail!("from: there is no file {}", file.display()); // opening it would make one
     }
-    let from = open(from).await.context("from")?;
-    let to = open(&args.to).await.context("to")?;
-    let (mut documents, mut lines) = (0, Vec::new());
-    let tell = |copied: &Copied| {
-        documents += copied.contents.documents;
-        let hash = copied.contents.sha256.get(..16).unwrap_or_default();
-        lines.push(format!("{:<24} {:>9} documents, hash {hash}", copied.name, copied.contents.documents));
-    };
-    copy(&from, &to, Clock::system().now(), tell).await?;
-    for line in lines {
-        super::say(&line)?;
+    let from = Store::open_existing(from).await.context("from")?.within(PATIENCE);
+    closed_at_the_end(&from);
+    let source = Source::check(&from, Clock::system().now()).await?;
+    let made = Made::by_opening(&args.to);
+    let copied = fill(&source, &args.to, made.is_some()).await;
+    if let (Err(_), Some(made)) = (&copied, &made) {
+        made.remove();
+    }
+    let copied = copied?;
+    if let Some(log) = file_of(&args.to).and_then(made::log_of) {
+        bail!("to: another program has the file open, and {} belongs to it", log.display());
+    }
+    let mut documents = 0;
+    for Copied { name, contents } in &copied {
+        documents += contents.documents;
+        let hash = contents.sha256.get(..16).unwrap_or_default();
+        super::say(&format!("{name:<24} {:>9} documents, hash {hash}", contents.documents))?;
     }
     super::say(&format!(
         "copied {documents} documents; the same number and hash of each collection are in both databases"
@@ -51,8 +58,24 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn open(url: &str) -> anyhow::Result<Store> {
-    let store = Store::open(url).await?.within(PATIENCE);
-    closed_at_the_end(&store);
-    Ok(store)
+/// `new`: nobody else has the target yet.
+async fn fill(source: &Source<'_>, url: &str, new: bool) -> anyhow::Result<Vec<Copied>> {
+    let to = Store::open(url).await.context("to")?.within(PATIENCE);
+    let copied = copy(source, &to, new).await;
+    to.close().await; // then a file is whole, or can be taken away
+    copied
+}
+
+async fn copy(source: &Source<'_>, to: &Store, new: bool) -> anyhow::Result<Vec<Copied>> {
+    if new {
+        to.set_unfinished(true).await.context("to")?;
+    }
+    let mut all = Vec::new();
+    source.copy(to, |copied| all.push(copied.clone())).await?;
+    Ok(all)
+}
+
+/// The file of a database that is one.
+fn file_of(url: &str) -> Option<&Path> {
+    url.strip_prefix("sqlite:").map(|path| Path::new(path.strip_prefix("//").unwrap_or(path)))
 }

@@ -1,11 +1,15 @@
 //! `waybill doctor` prints the state of the installation; `waybill sweep` runs one repair pass.
 
+mod damage;
 mod database;
 mod files;
 mod findings;
 mod unknown;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
@@ -18,7 +22,8 @@ use crate::{
     platform::{
         config::Config,
         outbox::{Dispatched, LeaseDocument},
-        store::{Order as Sort, Query, Store},
+        queue::prefix_in_force,
+        store::{Count, Order as Sort, Query, Store},
     },
 };
 
@@ -71,7 +76,7 @@ pub(super) struct Attention;
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     is_there(&config)?;
     let mut found = Findings::default();
-    let indexes = database::look(&config, &mut found).await?;
+    let Some(indexes) = database::look(&config, &mut found).await? else { return found.told(args.json) };
     let app = match open(config).await {
         Ok(app) => app,
         Err(error) => return found.broken_off(error, args.json),
@@ -132,7 +137,11 @@ async fn orders(app: &App, found: &mut Findings) -> anyhow::Result<()> {
 
 /// Gives how many jobs are not finished.
 async fn queues(app: &App, found: &mut Findings) -> anyhow::Result<u64> {
-    found.add("queue", format!("queue      {}", place(&app.config.queue.url)), place(&app.config.queue.url));
+    let (at, prefix) = (place(&app.config.queue.url), &app.config.queue.prefix);
+    found.add("queue", format!("queue      {at}"), at);
+    if let Some(prefix) = prefix_in_force(&app.config.queue.url, prefix) {
+        found.add("queuePrefix", format!("prefix     {prefix}"), prefix);
+    }
     let (mut open, mut all) = (0, Map::new());
     for (name, _) in crate::app::queues() {
         let counts = app.queue.inspect.counts(name).await.context("queue")?;
@@ -160,6 +169,15 @@ async fn workers(app: &App, open: u64, found: &mut Findings) -> anyhow::Result<(
     let line = format!("outbox     oldest entry {outbox} s, most overdue order {overdue} s");
     found.add("outboxSeconds", line, outbox);
     found.facts.insert("overdueSeconds".to_owned(), overdue.into());
+    let mut names = BTreeSet::new();
+    for (queue, _) in crate::app::queues() {
+        let workers = app.queue.inspect.workers(queue).await.context("queue")?;
+        names.extend(workers.into_iter().filter(|worker| !worker.foreign).map(|worker| worker.name));
+    }
+    found.add("workers", format!("workers    {}", names.len()), names.len());
+    let late = Query::sorted_by(Order::OVERDUE, Sort::Ascending).before(app.clock.now());
+    let due = app.store.within(PATIENCE).count::<Order>(&late, COUNTED).await?;
+    found.facts.insert("dueOrders".to_owned(), due.n.into());
     let lease = app.store.get::<LeaseDocument>("outbox").await?;
     let leader = lease.filter(|l| l.holder.is_some() && l.until > app.clock.now());
     let until = leader.as_ref().map(|lease| lease.until.to_string());
@@ -168,10 +186,22 @@ async fn workers(app: &App, open: u64, found: &mut Findings) -> anyhow::Result<(
     found.add("leaderUntil", format!("leader     {line}"), until.clone());
     if outbox > MAX_OUTBOX_AGE.as_secs() {
         found.broken.push("jobs are waiting to be added to the queue: is a worker running?".to_owned());
-    } else if until.is_none() && (open > 0 || outbox > 0) {
-        found.attention.push(format!("{open} jobs wait, and no worker is running"));
+    } else if let Some(what) = waits(open, due, outbox > 0).filter(|_| until.is_none()) {
+        found.attention.push(format!("{what}, and no worker is running"));
     }
     Ok(())
+}
+
+/// What waits for a worker, in words. Orders are told of where there are more of them than jobs: those of a
+/// restored database have none.
+fn waits(open: u64, due: Count, to_be_added: bool) -> Option<String> {
+    let jobs = (open > 0).then(|| format!("{open} jobs wait"));
+    let orders = (due.n > open).then(|| format!("{due} orders are due"));
+    match (jobs, orders) {
+        (None, None) => to_be_added.then(|| "jobs wait to be added to the queue".to_owned()),
+        (Some(jobs), Some(orders)) => Some(format!("{jobs}, {orders}")),
+        (jobs, orders) => jobs.or(orders),
+    }
 }
 
 /// Tells what is wrong with the queues, and of how much of that jobs are lost or stand still.

@@ -2,20 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
-
-use crate::{
-    app::migrations,
-    base::clock::Clock,
-    platform::{config::Config, store::Store},
-};
+use crate::{app::migrations, base::clock::Clock, platform::config::Config};
 
 /// How long one operation may take: nobody waits for it but its operator.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
-    let store = Store::open(&config.store.url).await.context("store.url")?.within(PATIENCE);
-    super::open::closed_at_the_end(&store);
+    let store = super::open::store_or_new(&config.store.url).await?.within(PATIENCE);
     let mut done = 0;
     let tell = |line: String| {
         done += 1;

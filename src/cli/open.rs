@@ -12,48 +12,71 @@ use crate::{
     base::clock::Clock,
     platform::{
         config::{Config, Provider, Role, shown},
+        queue::Queue,
         store::Store,
+        telemetry,
     },
     provider::carrier::ProviderEnv,
 };
 
 /// What the command has opened: to be closed when it has ended, however it ended. A driver's tasks must not
 /// outlive the runtime.
-static OPENED: Mutex<Vec<Store>> = Mutex::new(Vec::new());
+static OPENED: Mutex<(Vec<Store>, Vec<Queue>)> = Mutex::new((Vec::new(), Vec::new()));
 
 /// A tool sees all orders, whatever their provider; with credentials it acts for the live one.
 pub(super) async fn open(config: Config) -> anyhow::Result<App> {
     is_there(&config)?;
-    open_or_make(config).await
-}
-
-/// The same for what may be an installation's first command.
-pub(super) async fn open_or_make(config: Config) -> anyhow::Result<App> {
+    // What is wrong with the files, and what becomes of them, is told to whoever runs the command.
+    telemetry::init("error", config.log.format)?;
     let env = match config.provider(Role::AllInOne) {
         Ok(Provider::Live(_)) => ProviderEnv::Live,
         _ => ProviderEnv::Simulator,
     };
-    let app = App::open_without_merchants(config, env, Clock::system())
+    let app = App::open_for_command(config, env, Clock::system())
         .await
         .context("cannot open the database or the queue")?;
-    closed_at_the_end(&app.store);
+    all_closed_at_the_end(&app);
     Ok(app)
 }
 
+/// The same for what may be an installation's first command.
+pub(super) async fn open_or_make(config: Config) -> anyhow::Result<App> {
+    store_or_new(&config.store.url).await?;
+    Box::pin(open(config)).await
+}
+
+/// Opens the database, and says so if there was none: in the wrong folder it is another one than was meant.
+pub(super) async fn store_or_new(url: &str) -> anyhow::Result<Store> {
+    let store = Store::open(url).await.context("store.url")?;
+    closed_at_the_end(&store);
+    if store.made() {
+        super::complain(&format!("waybill: a new database was made at {}", place(url)));
+    }
+    Ok(store)
+}
+
 pub(super) fn closed_at_the_end(store: &Store) {
-    OPENED.lock().unwrap_or_else(PoisonError::into_inner).push(store.clone());
+    OPENED.lock().unwrap_or_else(PoisonError::into_inner).0.push(store.clone());
+}
+
+pub(super) fn all_closed_at_the_end(app: &App) {
+    closed_at_the_end(&app.store);
+    OPENED.lock().unwrap_or_else(PoisonError::into_inner).1.push(app.queue.clone());
 }
 
 /// Closes what is open.
 pub(super) async fn close() {
-    let opened = std::mem::take(&mut *OPENED.lock().unwrap_or_else(PoisonError::into_inner));
-    for store in opened {
+    let (stores, queues) = std::mem::take(&mut *OPENED.lock().unwrap_or_else(PoisonError::into_inner));
+    for queue in queues {
+        queue.broker.close().await;
+    }
+    for store in stores {
         store.close().await;
     }
 }
 
 /// Refuses where no instance has ever run: a command in the wrong folder would make an empty database there
-/// and say that all is well.
+/// and say that all is well. Of a database on a server, opening it finds that out.
 pub(super) fn is_there(config: &Config) -> anyhow::Result<()> {
     match file_of(&config.store.url) {
         Some(file) if !file.exists() => bail!(

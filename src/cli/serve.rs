@@ -17,7 +17,9 @@ use url::Url;
 
 use super::{
     banner,
+    open::all_closed_at_the_end,
     signals::{stop_on_signals, stop_within, terminated},
+    simulator::lock_ledger,
 };
 use crate::{
     app::{App, AppError, Worker},
@@ -48,19 +50,21 @@ pub(super) struct AllInOne {
     /// The dashboard's own listener, if it has one.
     admin: Option<(TcpListener, Router)>,
     draining: CancellationToken,
-    /// Held as long as it runs: nobody else runs all in one on its folder.
-    _folder: Option<File>,
+    /// Held as long as it runs: nobody else runs all in one on its folder, or writes its simulator's ledger.
+    _locks: Vec<File>,
 }
 
 impl AllInOne {
     /// Builds all parts without starting them.
-    pub(super) async fn build(config: Config) -> anyhow::Result<Self> {
+    pub(super) async fn build(mut config: Config) -> anyhow::Result<Self> {
         let provider = config.provider(Role::AllInOne)?;
         let listener = listen(config.http.bind, "http.bind").await?;
         let address = listener.local_addr()?;
+        // Port 0 has become one that is there: links in mails begin with it if no public address is set.
+        config.http.bind = address;
         let draining = CancellationToken::new();
         let folder = config.data_folder();
-        let lock = lock(&config)?;
+        let mut locks = Vec::from_iter(lock(&config)?);
         let env = match provider {
             Provider::Simulator => ProviderEnv::Simulator,
             Provider::Live(_) => ProviderEnv::Live,
@@ -76,7 +80,9 @@ impl AllInOne {
                 let base_url = Url::parse(&format!("http://{address}{SIMULATOR}"))?;
                 let account = Account { base_url, access_key: key.clone(), secret_key: key };
                 DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-                let ledger_file = Some(folder.join("simulator-ledger.jsonl"));
+                let ledger = folder.join("simulator-ledger.jsonl");
+                locks.push(lock_ledger(&ledger)?);
+                let ledger_file = Some(ledger);
                 // Accepts any token: it is only on a loopback address, and each process makes its own key.
                 let settings = Settings { access_token: None, ledger_file, profile: Profile::Friendly };
                 let simulator = Simulator::new(settings, Clock::system())?;
@@ -90,7 +96,7 @@ impl AllInOne {
         }
         let worker = app.worker(account)?;
         app.tell_of_foreign_orders().await;
-        Ok(Self { app, address, worker, listener, router, admin, draining, _folder: lock })
+        Ok(Self { app, address, worker, listener, router, admin, draining, _locks: locks })
     }
 
     /// Where the dashboard is.
@@ -122,7 +128,6 @@ impl AllInOne {
         if let Some(admin) = admin {
             admin.await.context("the dashboard's server stopped")??;
         }
-        self.app.store.close().await;
         Ok(served?)
     }
 }
@@ -222,7 +227,6 @@ pub(super) async fn api(config: Config) -> anyhow::Result<()> {
     if let Some(admin) = admin {
         admin.await.context("the dashboard's server stopped")??;
     }
-    app.store.close().await;
     Ok(served?)
 }
 
@@ -239,6 +243,7 @@ pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
     let Some(app) = stop.run_until_cancelled(opening).await.transpose().map_err(explain)? else {
         return Ok(());
     };
+    all_closed_at_the_end(&app);
     let provider = account.base_url.clone();
     let worker = app.worker(account)?;
     let (drain, closing) = (app.config.worker.drain.get(), CancellationToken::new());
@@ -255,7 +260,6 @@ pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
     if let Some(server) = health {
         server.await.context("the health server stopped")??;
     }
-    app.store.close().await;
     Ok(())
 }
 
@@ -315,7 +319,7 @@ pub(super) async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<Tcp
 }
 
 /// Two all-in-one programs on one folder would write over each other's ledger of the simulator, and each
-/// would do the other's jobs. With databases elsewhere there is nothing to lock.
+/// would do the other's jobs. With databases elsewhere several may work, and only the ledger has a lock.
 fn lock(config: &Config) -> anyhow::Result<Option<File>> {
     if !config.store.url.starts_with("sqlite:") {
         return Ok(None);
@@ -344,6 +348,7 @@ fn lock(config: &Config) -> anyhow::Result<Option<File>> {
 /// Opens the databases, for a process in which people sign in; the error names the setting to change.
 async fn open(config: Config, env: ProviderEnv) -> anyhow::Result<App> {
     let app = App::open_for_people(config, env, Clock::system()).await.map_err(explain)?;
+    all_closed_at_the_end(&app);
     app.try_files().await?;
     Ok(app)
 }

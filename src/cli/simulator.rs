@@ -1,8 +1,14 @@
 //! `waybill simulator`: the ParcelX simulator as a separate process.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::ExposeSecret;
 
@@ -50,6 +56,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         ProfileArg::Friendly => Profile::Friendly,
         ProfileArg::Unpleasant => Profile::Unpleasant,
     };
+    let _alone = args.ledger.as_deref().map(lock_ledger).transpose()?;
     let simulator =
         Simulator::new(Settings { access_token, ledger_file: args.ledger, profile }, Clock::system())?;
     let listener = listen(args.bind, "--bind").await?;
@@ -59,4 +66,22 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     ));
     simulator.serve(listener, stop.cancelled_owned()).await;
     Ok(())
+}
+
+/// Keeps the ledger's file for this process alone, for as long as the answer lives: two that write it would
+/// destroy it.
+pub(super) fn lock_ledger(path: &Path) -> anyhow::Result<File> {
+    let unusable =
+        |error: io::Error| anyhow!("the simulator's ledger {} cannot be used: {error}", path.display());
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = opened.map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "the simulator's ledger {} is in use by another process: stop that, or give this one a ledger of \
+             its own (start it in another folder; `waybill simulator`: name another --ledger)",
+            path.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
 }

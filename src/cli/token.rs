@@ -32,7 +32,10 @@ pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     let made = config.secret_file().filter(|file| !file.exists());
     let tokens = Tokens::new(&config.jwt_secret()?, Clock::system());
     let token = tokens.issue(&args.user, ttl).map_err(|_| {
-        anyhow!("--user: must be an id of 1 to 128 characters, not blank and without control characters")
+        anyhow!(
+            "--user: must be an id of 1 to 128 characters, without blanks around it, control characters and \
+             characters that cannot be seen"
+        )
     })?;
     super::say(&token)?;
     if let Some(file) = made {

@@ -10,6 +10,7 @@ mod debug;
 pub mod duration;
 mod files;
 mod hosts;
+mod in_force;
 mod layers;
 mod list;
 mod networks;
@@ -18,6 +19,7 @@ mod origins;
 mod phrases;
 mod problem;
 mod proxy;
+mod same_file;
 mod secrets;
 mod sections;
 
@@ -33,7 +35,7 @@ pub use debug::shown;
 pub use duration::{Offsets, Pause, Span};
 pub use files::{Bucket, FilePlace};
 pub use hosts::HostNames;
-pub use layers::InForce;
+pub use in_force::InForce;
 pub use networks::Networks;
 pub use operator::operator;
 pub use origins::Origins;
@@ -109,10 +111,10 @@ pub struct Account {
 /// Every setting that is in force, and where it comes from.
 ///
 /// # Errors
-/// As [`Config::load`].
-pub fn in_force(file: Option<&Path>) -> Result<Vec<InForce>, ConfigError> {
+/// As [`Config::from_process`].
+pub fn in_force(file: Option<&Path>, queues: &[&str]) -> Result<Vec<InForce>, ConfigError> {
     let (file, variables) = process(file)?;
-    layers::read_with_places(file.as_deref(), variables).map(|(_, settings)| settings)
+    layers::read_with_places(file.as_deref(), variables, Some(queues)).map(|(_, settings)| settings)
 }
 
 type Variables = Vec<(String, String)>;
@@ -147,20 +149,21 @@ impl Config {
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        layers::read(file, environment)
+        layers::read_with_places(file, environment, None).map(|(config, _)| config)
     }
 
-    /// As [`Config::load`], with the environment of this process.
+    /// As [`Config::load`], with the environment of this process; `queues` are all that may have settings of
+    /// their own.
     ///
     /// # Errors
-    /// As [`Config::load`].
-    pub fn from_process(file: Option<&Path>) -> Result<Self, ConfigError> {
+    /// As [`Config::load`], and of [`Config::only_queues`].
+    pub fn from_process(file: Option<&Path>, queues: &[&str]) -> Result<Self, ConfigError> {
         let (file, variables) = process(file)?;
         #[cfg(feature = "fault-points")]
         if let Some((_, point)) = variables.iter().find(|(name, _)| name == "WAYBILL_FAULT_POINT") {
             crate::base::fault::arm(point);
         }
-        Self::load(file.as_deref(), variables)
+        layers::read_with_places(file.as_deref(), variables, Some(queues)).map(|(config, _)| config)
     }
 
     /// Refuses settings of queues that are not in `known`: such a typo would have no effect.

@@ -3,14 +3,17 @@
 mod account;
 mod admin;
 mod commands;
+mod copy_files;
 mod damaged;
 mod demo;
 mod doctor;
+mod doctor_damage;
 mod first_start;
 mod label;
 mod listen;
 mod logs;
 mod looking;
+mod mail_links;
 #[cfg(target_os = "linux")]
 mod memory;
 mod merchant;
@@ -35,3 +38,4 @@ mod stopping;
 mod terminal;
 mod unread;
 mod web;
+mod wrong_database;

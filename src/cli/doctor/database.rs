@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::{
-    PATIENCE,
+    PATIENCE, damage,
     findings::{Findings, first},
 };
 use crate::{
@@ -18,11 +18,15 @@ use crate::{
     },
 };
 
-pub(super) async fn look(config: &Config, found: &mut Findings) -> anyhow::Result<IndexReport> {
-    let store = Store::open(&config.store.url).await.context("store.url")?.within(PATIENCE);
+/// Nothing where a file is damaged: then nothing more is to be opened.
+pub(super) async fn look(config: &Config, found: &mut Findings) -> anyhow::Result<Option<IndexReport>> {
+    let store = Store::open_existing(&config.store.url).await.context("store.url")?.within(PATIENCE);
     closed_at_the_end(&store);
     let at = place(&config.store.url);
     found.add("database", format!("settings   ok\ndatabase   {at}"), at);
+    if !damage::look(config, &store, found).await? {
+        return Ok(None);
+    }
     store.ping().await.context("database")?;
     if let Some(server) = store.server().await.context("database")? {
         found.add("server", format!("server     {server}"), server);
@@ -42,7 +46,7 @@ pub(super) async fn look(config: &Config, found: &mut Findings) -> anyhow::Resul
             .attention
             .push(format!("unique indexes that are not ours may refuse orders: {}", first(foreign_unique)));
     }
-    Ok(report)
+    Ok(Some(report))
 }
 
 fn line(report: &IndexReport) -> String {

@@ -13,7 +13,7 @@ mod shop;
 
 use super::{
     Merchants,
-    model::{MerchantDocument, State},
+    model::{ERASED, MerchantDocument, State},
     user::User,
 };
 use crate::{
@@ -25,8 +25,6 @@ use crate::{
     platform::store::{Document, Store, StoreError},
 };
 
-/// What names are replaced by.
-const ERASED: &str = "erased";
 /// Documents that are read at once.
 const PAGE: usize = 500;
 

@@ -11,6 +11,9 @@ use crate::{
     platform::store::{Document, Field, Index, id_and_version},
 };
 
+/// What names are replaced by.
+pub(super) const ERASED: &str = "erased";
+
 /// Whether anything is accepted from a merchant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -71,5 +74,14 @@ impl MerchantDocument {
             kyc_approved_at: None,
             extra: Map::new(),
         }
+    }
+
+    /// Whether its erasure has come to its end. It was suspended before, and stays so.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.state == State::Suspended
+            && self.name == ERASED
+            && self.kyc_approved_at.is_none()
+            && self.extra.is_empty()
     }
 }

@@ -26,6 +26,9 @@ pub enum MerchantError {
     Name,
     #[error("the merchant {id:?} is {} already", state.as_str())]
     Already { id: String, state: State },
+    /// Nothing is left that would come back with it.
+    #[error("the merchant {0:?} was erased: add a new one")]
+    Erased(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -139,6 +142,9 @@ impl Merchants {
             let updated = self.store.update::<MerchantDocument, (), MerchantError>(id, |merchant| {
                 if merchant.state == state {
                     return Err(already());
+                }
+                if merchant.is_erased() {
+                    return Err(MerchantError::Erased(id.to_owned()));
                 }
                 (merchant.state, merchant.changed_at) = (state, now);
                 Ok(Decision::Save(()))

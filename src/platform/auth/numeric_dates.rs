@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::{Deserializer, de};
+use serde::{Deserialize, Deserializer, de};
 
 /// # Errors
 /// When it is no number.
@@ -11,13 +11,16 @@ pub(super) fn one<'de, D: Deserializer<'de>>(d: D) -> Result<i64, D::Error> {
     d.deserialize_any(Seconds)
 }
 
-/// Of a claim that may be left out, though not be `null`.
+/// Of a claim that may be left out; many libraries then write `null`.
 ///
 /// # Errors
 /// As [`one`].
 pub(super) fn some<'de, D: Deserializer<'de>>(d: D) -> Result<Option<i64>, D::Error> {
-    one(d).map(Some)
+    Ok(Option::<NumericDate>::deserialize(d)?.map(|date| date.0))
 }
+
+#[derive(Deserialize)]
+struct NumericDate(#[serde(deserialize_with = "one")] i64);
 
 struct Seconds;
 

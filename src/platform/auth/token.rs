@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{SignedIn, hs256, numeric_dates};
-use crate::base::{clock::Clock, timestamp::Timestamp};
+use crate::base::{clock::Clock, timestamp::Timestamp, visible};
 
 const ISSUER: &str = "waybill";
 const AUDIENCE: &str = "waybill-api";
@@ -44,6 +44,8 @@ pub enum TokenError {
     Invalid,
     Expired,
     NotYetValid,
+    /// Its `sub` looks like another merchant's id, and is not.
+    Subject,
 }
 
 impl TokenError {
@@ -52,6 +54,10 @@ impl TokenError {
             Self::Invalid => "The access token is not valid.",
             Self::Expired => "The access token has expired.",
             Self::NotYetValid => "The access token is not valid yet.",
+            Self::Subject => {
+                "The access token names no merchant: its sub has blanks around it, or a character that \
+                 cannot be seen."
+            }
         }
     }
 }
@@ -126,8 +132,8 @@ impl Tokens {
     /// A merchant's token for `user_id`, valid from now for `ttl`.
     ///
     /// # Errors
-    /// Fails if [`Tokens::verify`] would refuse `user_id` (empty, too long, control characters), or if
-    /// signing fails.
+    /// Fails if [`Tokens::verify`] would refuse `user_id` (empty, too long, blanks around it, characters that
+    /// cannot be seen), or if signing fails.
     pub fn issue(&self, user_id: &str, ttl: Duration) -> Result<String, IssueError> {
         self.sign(user_id, ttl, None)
     }
@@ -152,7 +158,7 @@ impl Tokens {
         ttl: Duration,
         person: Option<(&str, &str, &str)>,
     ) -> Result<String, IssueError> {
-        if !is_subject(user_id) {
+        if !is_subject(user_id) || !is_plain(user_id) {
             return Err(IssueError);
         }
         let now = self.0.clock.now();
@@ -197,6 +203,9 @@ impl Tokens {
         {
             return Err(TokenError::Invalid);
         }
+        if !is_plain(&wire.sub) {
+            return Err(TokenError::Subject);
+        }
         self.check_times(&wire)?;
         let expires_at = Timestamp::from_millis(wire.exp.saturating_mul(1000));
         let person = match (wire.usr, wire.sid, wire.member) {
@@ -228,4 +237,9 @@ fn seconds(t: Timestamp) -> i64 {
 
 fn is_subject(sub: &str) -> bool {
     !sub.trim().is_empty() && sub.chars().count() <= MAX_SUBJECT && !sub.chars().any(char::is_control)
+}
+
+/// Whether nobody can take it for another one that looks the same: that would be a merchant of its own.
+fn is_plain(sub: &str) -> bool {
+    sub.trim() == sub && !sub.chars().any(visible::is_invisible)
 }

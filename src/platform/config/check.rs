@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{Account, Config, ConfigError, Problem, Provider, Role, files, secrets};
+use super::{Account, Config, ConfigError, Problem, Provider, Role, files, same_file::same_file, secrets};
 use crate::platform::{
     outbound::{self, Form},
     queue, store, telemetry,
@@ -42,7 +42,11 @@ pub(super) fn pairs(config: &Config) -> Vec<Problem> {
     if let Err(error) = queue::check_prefix(&config.queue.url, &config.queue.prefix) {
         unless(false, "queue.url", &error.to_string());
     }
-    unless(config.store.url != config.queue.url, "queue.url", "must be another file than store.url");
+    unless(
+        !same_file(&config.store.url, &config.queue.url),
+        "queue.url",
+        "must be another file than store.url",
+    );
     unless(call >= Duration::from_millis(100), "parcelx.timeout", "must be 100ms or more");
     unless(
         config.proxy().is_none() || config.proxy_host().is_some(),

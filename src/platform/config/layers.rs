@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Config, ConfigError, Problem, Words, check, shown};
+use super::{Config, ConfigError, InForce, Problem, Words, check, in_force};
 use crate::platform::http::{FieldError, extract::read_value};
 
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
@@ -17,69 +17,13 @@ const PER_QUEUE: &str = "queue__per_queue__";
 const NO_SETTING: &str = "is not a setting: look for its name in config/default.toml";
 
 /// Where each key was set last: the name of a variable or a file.
-type Places = BTreeMap<String, String>;
+pub(super) type Places = BTreeMap<String, String>;
 
-/// One setting that is in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InForce {
-    pub key: String,
-    /// As it would be written in a file; of a secret and of a URL with a password what may be shown.
-    pub value: String,
-    /// The file or the variable that sets it; `None`: it is the default.
-    pub place: Option<String>,
-}
-
-pub(super) fn read(
-    file: Option<&Path>,
-    environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Config, ConfigError> {
-    read_with_places(file, environment).map(|(config, _)| config)
-}
-
-/// Keys whose values are never shown.
-const SECRET: [&str; 10] = [
-    "parcelx.access_key",
-    "parcelx.secret_key",
-    "parcelx.proxy",
-    "auth.jwt_secret",
-    "mail.url",
-    "texts.url",
-    "texts.header",
-    "texts.body",
-    "files.access_key",
-    "files.secret_key",
-];
-
-fn in_force(settings: &Map<String, Value>, places: &Places) -> Vec<InForce> {
-    let mut all = Vec::new();
-    walk(settings, "", &mut |key, value| {
-        let value = match value.as_str() {
-            Some("") => "\"\"".to_owned(),
-            Some(_) if SECRET.contains(&key.as_str()) => "(set, not shown)".to_owned(),
-            Some(url) if key.ends_with(".url") => shown(url),
-            _ => value.to_string(),
-        };
-        let place = places.get(&key).cloned();
-        all.push(InForce { key, value, place });
-    });
-    all.sort_by(|a, b| a.key.cmp(&b.key));
-    all
-}
-
-fn walk(table: &Map<String, Value>, above: &str, tell: &mut impl FnMut(String, &Value)) {
-    for (key, value) in table {
-        let key = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
-        match value {
-            Value::Object(below) => walk(below, &key, tell),
-            value => tell(key, value),
-        }
-    }
-}
-
-/// The settings, and each with its place.
+/// The settings, and each with its place. With `queues` no others may have settings of their own.
 pub(super) fn read_with_places(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
+    queues: Option<&[&str]>,
 ) -> Result<(Config, Vec<InForce>), ConfigError> {
     let mut problems = Vec::new();
     let mut settings = table("config/default.toml", DEFAULTS).unwrap_or_else(|p| {
@@ -112,8 +56,8 @@ pub(super) fn read_with_places(
             Err(problem) => problems.push(problem),
         }
     }
-    let all = in_force(&settings, &places);
-    let config = shape(settings, &defaults, &places, &mut problems);
+    let all = in_force::list(&settings, &places);
+    let config = shape(settings, &defaults, (&places, queues), &mut problems);
     match config {
         Some(mut config) if problems.is_empty() => {
             // Other programs write `sqlite://PATH`, which means the same.
@@ -138,14 +82,17 @@ fn default_words(defaults: &Map<String, Value>) -> Words {
 fn shape(
     mut settings: Map<String, Value>,
     defaults: &Map<String, Value>,
-    places: &Places,
+    (places, queues): (&Places, Option<&[&str]>),
     problems: &mut Vec<Problem>,
 ) -> Option<Config> {
     let mut reported = BTreeSet::new();
     loop {
         match read_value::<Config>(&Value::Object(settings.clone())) {
             Ok(config) => {
-                let pairs = check::pairs(&config).into_iter().filter(|p| !reported.contains(&p.key));
+                let unknown = queues.and_then(|queues| config.only_queues(queues).err());
+                let unknown = unknown.map(|ConfigError(unknown)| unknown).unwrap_or_default();
+                let pairs = check::pairs(&config).into_iter().chain(unknown);
+                let pairs = pairs.filter(|p| !reported.contains(&p.key));
                 problems.extend(pairs.map(|p| Problem::new(&with_place(&p.key, places), p.detail)));
                 return Some(config);
             }

@@ -49,8 +49,9 @@ fn what_cannot_be_is_refused_in_words() {
     refused(&["add", "ravi", "--role", "boss"], "", &["viewer, operator, admin or super_admin"]);
     refused(&["add", "ravi", "--role", "viewer"], "short\n", &["password must have 12 to 256 characters"]);
     refused(&["add", "Ravi K", "--role", "viewer"], "correct horse battery\n", &["2 to 64"]);
-    refused(&["passwd", "nobody"], "correct horse battery\n", &["no user \"nobody\""]);
+    assert!(!folder.path().join("data").exists(), "nothing was made for that");
     let one = admin(folder.path(), &["add", "ravi", "--role", "super_admin"], "correct horse battery\n");
     assert!(one.status.success());
+    refused(&["passwd", "nobody"], "correct horse battery\n", &["no user \"nobody\""]);
     refused(&["disable", "ravi"], "", &["last super_admin"]);
 }

@@ -73,8 +73,8 @@ fn tokens_that_must_not_be_are_not_made() {
     for ttl in ["", "1", "0s", "-1h", "1ms", "367d", "soon", "99999999999999999999d"] {
         token(&["--user", "u1", &format!("--ttl={ttl}")]).refused(&[&["--ttl", "15m, 1h or 30d"]]);
     }
-    for user in ["", "  ", "a\nb", &"x".repeat(129)] {
-        token(&["--user", user]).refused(&[&["--user", "1 to 128 characters"]]);
+    for user in ["", "  ", "a\nb", &"x".repeat(129), " shop-1 ", "shop-1\u{200b}", "\u{feff}shop-1"] {
+        token(&["--user", user]).refused(&[&["--user", "1 to 128 characters", "cannot be seen"]]);
     }
     let nobody = token(&[]);
     assert_eq!((nobody.status.code(), nobody.out.as_str()), (Some(2), ""));
@@ -129,5 +129,19 @@ fn no_command_but_a_start_makes_a_data_folder() {
     }
     for command in ["config", "config --json", "openapi", "--help", "--version"] {
         assert!(run(command).status.success(), "{command}");
+    }
+}
+
+/// In the wrong folder it is another one than was meant.
+#[test]
+fn what_makes_a_database_says_where() {
+    for command in [&["migrate"][..], &["merchant", "add", "Asha Crafts"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = || Run::waybill(folder.path()).args(command).end();
+        let made = run();
+        let file = folder.path().canonicalize().unwrap().join("data/waybill.db");
+        let says = format!("waybill: a new database was made at {}\n", file.display());
+        assert_eq!((made.status.code(), made.err.as_str()), (Some(0), says.as_str()), "{made:?}");
+        assert_eq!(run().err, "", "{command:?}");
     }
 }

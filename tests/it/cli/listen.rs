@@ -110,7 +110,7 @@ async fn wanted_types_arrive_signed_with_a_secret_that_is_given_whatever_is_answ
     let (text, _) = key(&shop, &["events"]).await;
     std::fs::write(folder.path().join("key.txt"), format!("{text}\n")).unwrap();
     let run = listen(folder.path(), &url(api), &local).args(&["--key-file", "key.txt"]);
-    let run = run.args(&["--types", "order.created,order.cancelled"]).set("WEBHOOK_SECRET", SECRET);
+    let run = run.args(&["--types", "order.created, order.cancelled"]).set("WEBHOOK_SECRET", SECRET);
     let mut process = run.start();
     ready(&mut process);
     local.always(500);
@@ -336,6 +336,8 @@ async fn what_cannot_be_is_refused_with_words_before_anything_is_printed() {
     refused(&["--key-file", "none.txt"], "", &["--key-file", "none.txt"]);
     refused(&["--key-file", "empty.txt"], "", &["--key-file", "no key"]);
     refused(&["--types", "order.created,order.eaten"], &token, &["--types", "order.eaten"]);
+    refused(&["--types", "webhook_endpoint.test"], &token, &["--types", "in no stream"]);
+    refused(&["--forward-to", "localhost:5704/hook"], &token, &["--forward-to", "must begin with http://"]);
     for bad in ["", "127.0.0.1:3000", "http://192.0.2.1:3000", "https://key@waybill.example"] {
         refused(&["--url", bad], &token, &["--url", "https for another machine"]);
     }

@@ -74,6 +74,7 @@ fn the_settings_in_force_are_shown_with_their_places_and_without_secrets() {
     for line in [
         "queue.concurrency = 7  (own.toml)",
         "http.bind = \"127.0.0.1:0\"  (WAYBILL_HTTP__BIND)",
+        "store.url = \"sqlite:data/waybill.db\"  (default)",
         "parcelx.timeout = \"25s\"  (default)",
         "parcelx.access_key = (set, not shown)  (WAYBILL_PARCELX__ACCESS_KEY)",
         "parcelx.proxy = (set, not shown)  (WAYBILL_PARCELX__PROXY)",
@@ -82,9 +83,37 @@ fn the_settings_in_force_are_shown_with_their_places_and_without_secrets() {
     }
     assert!(!all.out.contains("canary"), "{}", all.out);
     let set: Value = serde_json::from_str(&run(&["--set", "--json"]).out).unwrap();
-    assert_eq!(set["queue.concurrency"], json!({ "value": "7", "from": "own.toml" }));
+    assert_eq!(set["queue.concurrency"], json!({ "value": 7, "from": "own.toml" }));
+    assert_eq!(set["http.bind"], json!({ "value": "127.0.0.1:0", "from": "WAYBILL_HTTP__BIND" }));
+    assert_eq!(set["parcelx.access_key"]["value"], "(set, not shown)");
     assert!(set.get("parcelx.timeout").is_none());
+    let all: Value = serde_json::from_str(&run(&["--json"]).out).unwrap();
+    assert_eq!(all["store.url"], json!({ "value": "sqlite:data/waybill.db", "from": null }));
+    assert_eq!(
+        (&all["kyc.required"]["value"], &all["auth.jwt_secret"]["value"]),
+        (&json!(false), &json!(""))
+    );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is made by looking");
+}
+
+/// Most URLs are shown without what stands behind the `?`.
+#[test]
+fn the_prefix_of_the_queues_is_shown_wherever_it_comes_from() {
+    let folder = tempfile::tempdir().unwrap();
+    for (url, own, value, from) in [
+        ("redis://127.0.0.1:1?prefix=ship", "", "ship", Some("WAYBILL_QUEUE__URL")),
+        ("redis://127.0.0.1:1?prefix=bull", "", "bull", Some("WAYBILL_QUEUE__URL")),
+        ("redis://127.0.0.1:1", "own", "own", Some("WAYBILL_QUEUE__PREFIX")),
+        ("redis://127.0.0.1:1", "", "bull", None),
+        ("sqlite:data/queue.db", "", "", None),
+    ] {
+        let mut run = Run::waybill(folder.path()).args(&["config", "--json"]).set("QUEUE__URL", url);
+        if !own.is_empty() {
+            run = run.set("QUEUE__PREFIX", own);
+        }
+        let shown: Value = serde_json::from_str(&run.end().out).unwrap();
+        assert_eq!(shown["queue.prefix"], json!({ "value": value, "from": from }), "{url}");
+    }
 }
 
 /// Nobody erases them by itself: they may be somebody's papers.

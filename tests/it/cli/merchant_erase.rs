@@ -80,6 +80,9 @@ async fn all_of_a_suspended_merchant_is_erased_once_that_was_confirmed() {
     let dossier = store.get::<Dossier>("42").await.unwrap().unwrap();
     assert!(!dossier.holds_something() && dossier.leftovers.is_empty());
     assert!(erase(&["--yes"]).out.trim_end().ends_with("nothing is left to be erased"));
+    merchant(folder.path(), &["resume", "42"])
+        .refused(&[&["the merchant \"42\" was erased", "add a new one"]]);
+    assert!(merchant(folder.path(), &["list"]).out.contains("42: erased, suspended"));
     let audit = Run::waybill(folder.path()).args(&["audit"]).end().out;
     assert!(audit.contains("merchant.erase") && audit.contains("asha: request 4711"), "{audit}");
     assert!(!audit.contains("Mira") && !audit.contains("vane"), "{audit}");

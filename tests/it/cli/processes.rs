@@ -10,6 +10,7 @@ use super::{
     web::{Web, counts},
 };
 use crate::support::{
+    mongodb::Lab,
     orders,
     redis::{forget, shared},
 };
@@ -226,6 +227,36 @@ async fn a_worker_tells_at_its_start_of_orders_that_are_for_another_provider() {
     );
     let ended = again.stop();
     assert!(!ended.err.contains("are not for the"), "its own are no news: {}", ended.err);
+}
+
+/// Where the databases are on servers, nothing else keeps them apart.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_simulators_on_one_ledger_are_refused() {
+    let (folder, lab, server) = (tempfile::tempdir().unwrap(), Lab::new().await, shared());
+    let prefix = format!("twins-{}", std::process::id());
+    let run = || {
+        Run::waybill(folder.path())
+            .set("STORE__URL", &lab.url)
+            .set("QUEUE__URL", &format!("redis://{server}?prefix={prefix}"))
+            .set("AUTH__JWT_SECRET", "a-key-of-the-tests-and-of-nothing-else")
+            .set("PARCELX__SIMULATOR_ON_SERVERS", "true")
+    };
+    let mut first = run().start();
+    first.line("Waybill ");
+    let ledger = "data/simulator-ledger.jsonl";
+    let told = format!("the simulator's ledger {ledger} is in use by another process");
+    let second = run().end();
+    // What it says of the servers' settings may stand beside it.
+    assert!(second.err.lines().any(|line| line.contains(&told)), "{second:?}");
+    assert_eq!(second.status.code(), Some(1), "{second:?}");
+    let alone = Run::waybill(folder.path());
+    let alone = alone.args(&["simulator", "--bind", "127.0.0.1:0", "--ledger", ledger]).end();
+    alone.refused(&[&[&told, "--ledger"]]);
+    first.stop();
+    let mut again = run().start();
+    again.line("Waybill ");
+    again.stop();
+    forget(server, &prefix);
 }
 
 /// Each would write over the other's ledger of the simulator.

@@ -111,9 +111,13 @@ fn a_worker_warns_of_bullmq_workers_and_doctor_of_the_damage_that_others_left() 
         .set("PARCELX__BASE_URL", "http://127.0.0.1:1");
     let mut worker = worker.start();
     worker.log(&format!("the BullMQ worker node-1 works {ORDERS}, too"));
+    let doctor = || on(Run::waybill(folder.path()).args(&["doctor"])).end();
+    let running = doctor();
+    for line in ["workers    1", &format!("prefix     {prefix}")] {
+        assert!(running.out.lines().any(|told| told == line), "{line}: {running:?}");
+    }
     worker.stop();
 
-    let doctor = || on(Run::waybill(folder.path()).args(&["doctor"])).end();
     let well = doctor();
     assert!(well.status.success(), "{}", well.err);
     assert!(well.out.contains(&format!("note       {ORDERS}: the BullMQ worker node-1")), "{}", well.out);

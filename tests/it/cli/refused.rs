@@ -175,6 +175,14 @@ fn a_queue_that_does_not_exist_is_no_setting() {
         .unwrap();
     let run = Run::waybill(folder.path()).args(&["--config", "waybill.toml"]);
     run.end().refused(&[&["queue.per_queue.parcelx-order-queue", "parcelx-orders-queue"]]);
+    // All at once, also by what only shows them.
+    for command in [&["api"][..], &["config"], &["config", "--set"], &["doctor"]] {
+        let run = Run::waybill(folder.path()).args(command).set("WORKER__DRAIN", "1s");
+        run.set("QUEUE__PER_QUEUE__NOPE__CONCURRENCY", "3").end().refused(&[
+            &["queue.per_queue.nope (WAYBILL_QUEUE__PER_QUEUE__NOPE__CONCURRENCY): is not a queue"],
+            &["worker.drain (WAYBILL_WORKER__DRAIN)", "parcelx.timeout"],
+        ]);
+    }
 }
 
 /// It would lose documents, and nobody would see it before they are looked for.

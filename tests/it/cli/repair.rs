@@ -31,6 +31,7 @@ async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
         "parcelx-order-cancellation-queue: 0 waiting",
         "parcelx-labels-queue: 0 waiting",
         "none: no worker is running",
+        "workers    0",
     ] {
         assert!(text(&doctor).contains(line), "{line}: {}", text(&doctor));
     }
@@ -41,6 +42,11 @@ async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
             std::fs::remove_file(path).unwrap();
         }
     }
+    // As in a database that was restored: the queue knows nothing of what waits there.
+    let doctor = credentials(Run::waybill(folder.path()).args(&["doctor"])).end();
+    assert_eq!(doctor.status.code(), Some(2), "{}", doctor.err);
+    let due = "attention  1 orders are due, and no worker is running";
+    assert!(text(&doctor).lines().any(|line| line == due), "{}", text(&doctor));
     let sweep = credentials(Run::waybill(folder.path()).args(&["sweep"])).end();
     assert!(sweep.status.success(), "{}", sweep.err);
     assert!(text(&sweep).starts_with("added 1 jobs to the queue"), "{}", text(&sweep));

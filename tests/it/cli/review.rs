@@ -190,6 +190,19 @@ fn nothing_is_changed_without_a_name_and_a_reason() {
     ] {
         assert_eq!(run(args).end().status.code(), Some(2), "{args:?}");
     }
+    // Each error names both of what there is to choose from.
+    let unsaid = run(&["close-cancellation", "ord_1", "--reason", "why"]).end();
+    assert!(unsaid.err.contains("--cancelled") && unsaid.err.contains("--live"), "{unsaid:?}");
+    let resend = ["resend", "--reason-text", "words", "--since", "2026-01-31T09:30:00Z", "--reason", "why"];
+    for (command, most) in [(&["list"][..], 1000), (&resend, 10_000)] {
+        for limit in [0, most + 1, 100_000] {
+            let ended = run(&[command, &["--limit", &limit.to_string()]].concat()).end();
+            assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+            assert!(ended.err.contains("--limit") && ended.err.contains(&most.to_string()), "{ended:?}");
+        }
+    }
+    let audit = Run::waybill(folder.path()).args(&["audit", "--limit", "0"]).end();
+    assert!(audit.status.code() == Some(2) && audit.err.contains("--limit"), "{audit:?}");
     run(&["list", "--from", "yesterday"]).end().refused(&[&["--from", "2026-01-31"]]);
     run(&["list", "--after", "x"]).end().refused(&[&["--after"]]);
     for named in [&["fail", "ord_1"][..], &["rebook", "ord_1"], &["adopt", "ord_1", "--awb", "1"]] {

@@ -1,14 +1,15 @@
 //! `waybill copy`, both ways between SQLite and MongoDB.
 
-use std::{collections::BTreeMap, process::Command, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
 
 use bson::doc;
 use serde_json::{Value, json};
 use waybill::{
     app::copy::{CopyError, copy},
+    base::clock::Clock,
     platform::{
         outbox::LeaseDocument,
-        store::{Document, Store},
+        store::{Document, Store, StoreError},
     },
 };
 
@@ -155,6 +156,7 @@ async fn the_command_says_what_it_copied_and_refuses_a_second_time() {
             .unwrap(),
         1
     );
+    drop(lab.store().await); // it is whole, and may be opened
     let (done, told) = waybill(&["copy", "--from", &from, "--to", &lab.url]);
     assert!(!done && told.contains("the target is not empty"), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
@@ -162,4 +164,70 @@ async fn the_command_says_what_it_copied_and_refuses_a_second_time() {
     let (done, told) =
         waybill(&["copy", "--from", &format!("sqlite:{}", nowhere.display()), "--to", &lab.url]);
     assert!(!done && told.contains("there is no file") && !nowhere.exists(), "{told}");
+}
+
+/// What lacks documents would pass for a whole database, and a process start on it.
+#[tokio::test]
+async fn what_a_copy_that_was_cut_off_has_left_is_not_opened() {
+    let app = TestApp::builder().on_files().start().await;
+    app.leave_jobs();
+    app.merchant("u1").create(&order("A-1")).await;
+    let (lab, file) = (Lab::new().await, app.folder.path().join("backup.db"));
+    for url in [lab.url.clone(), format!("sqlite:{}", file.display())] {
+        let to = Store::open(&url).await.unwrap();
+        to.set_unfinished(true).await.unwrap();
+        to.close().await;
+        let Err(StoreError::Unavailable(told)) = Store::open(&url).await else { panic!("{url} was opened") };
+        assert!(told.contains("was cut off") && told.contains("copy again"), "{told}");
+        let from = app.backend.store_url();
+        for (from, to) in [(&from, &url), (&url, &from)] {
+            let (done, told) = waybill(&["copy", "--from", from, "--to", to]);
+            assert!(!done && told.contains("was cut off") && told.lines().count() == 1, "{told}");
+        }
+    }
+    assert!(file.exists(), "it was there before, and is its owner's to remove");
+}
+
+#[tokio::test]
+async fn the_file_of_a_copy_is_whole_and_nothing_is_left_of_one_that_was_refused() {
+    let app = TestApp::builder().on_files().start().await;
+    app.leave_jobs();
+    app.merchant("u1").create(&order("A-1")).await;
+    let from = app.backend.store_url();
+    let names = |folder: &Path| -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    };
+    let folder = tempfile::TempDir::new().unwrap();
+    let to = format!("sqlite:{}", folder.path().join("deep/er/backup.db").display());
+    let mut lease = LeaseDocument {
+        id: "outbox".to_owned(),
+        version: 1,
+        holder: Some("w".to_owned()),
+        until: Clock::system().now() + Duration::from_secs(3600),
+        extra: serde_json::Map::new(),
+    };
+    app.app.store.insert(&lease).await.unwrap();
+    let (done, told) = waybill(&["copy", "--from", &from, "--to", &to]);
+    assert!(!done && told.contains("a worker is running"), "{told}");
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+    lease.holder = None;
+    assert!(app.app.store.replace(&lease).await.unwrap());
+    let file = folder.path().join("taken.db");
+    let other = rusqlite::Connection::open(&file).unwrap();
+    other.execute_batch("CREATE TABLE orders (id INTEGER PRIMARY KEY, total REAL)").unwrap();
+    drop(other);
+    let (done, told) = waybill(&["copy", "--from", &from, "--to", &format!("sqlite:{}", file.display())]);
+    assert!(!done && told.contains("another program"), "{told}");
+    assert_eq!(names(folder.path()), ["taken.db"], "what was there stays, and gets nothing beside it");
+
+    let (done, told) = waybill(&["copy", "--from", &from, "--to", &to]);
+    assert!(done, "{told}");
+    let made = folder.path().join("deep/er");
+    assert_eq!(names(&made), ["backup.db"]);
+    let alone = folder.path().join("alone.db");
+    fs::copy(made.join("backup.db"), &alone).unwrap();
+    let alone = rusqlite::Connection::open(&alone).unwrap();
+    let orders: i64 = alone.query_row("SELECT COUNT(*) FROM orders", [], |row| row.get(0)).unwrap();
+    assert_eq!(orders, 1);
 }

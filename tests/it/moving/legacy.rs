@@ -126,21 +126,21 @@ async fn creates_that_are_repeated_after_the_switch_ship_nothing() {
     let mut node = Node::new().await;
     let mut ids = Vec::new();
     for (number, states, asked, answer) in [
-        ("booked", ("booked", "success"), true, booked("1Z1")),
+        ("booked", ("booked", "success"), true, booked("1Z001")),
         ("refused", ("failed", "failed"), true, refused("Pincode is not serviceable")),
         ("timed-out", ("failed", "failed"), true, timed_out()),
         ("queued", ("pending", "queued"), false, None),
         ("under-way", ("pending", "processing"), true, None),
-        ("called-off", ("cancelled", "success"), true, booked("1Z2")),
+        ("called-off", ("cancelled", "success"), true, booked("1Z002")),
         ("no-awb", ("booked", "success"), true, None),
     ] {
         ids.push(node.order(order(number), states, asked, answer).await);
     }
     let heavy = with(order("heavy"), "/shipment/weight/0", json!(600));
-    node.order(heavy, ("booked", "success"), true, booked("1Z3")).await;
+    node.order(heavy, ("booked", "success"), true, booked("1Z003")).await;
     let mut without = order("x");
     without.as_object_mut().unwrap().remove("clientOrderId");
-    node.order(without, ("booked", "success"), true, booked("1Z4")).await;
+    node.order(without, ("booked", "success"), true, booked("1Z004")).await;
     let bad = node.id();
     node.put("orders", doc! { "_id": bad, "userId": "u1", "orderNumber": "ORD-X", "clientOrderId": 98765 })
         .await;
@@ -180,7 +180,7 @@ async fn creates_that_are_repeated_after_the_switch_ship_nothing() {
     merchant.post("/orders/create", &order("heavy")).await.problem(422, "idempotency-payload-mismatch");
     let list = merchant.get("/v1/orders?clientOrderId=booked").await.json();
     let seen = merchant.order(list["data"][0]["id"].as_str().unwrap()).await;
-    assert_eq!((&seen["awb"], &seen["courierName"]), (&json!("1Z1"), &json!("Delhivery")));
+    assert_eq!((&seen["awb"], &seen["courierName"]), (&json!("1Z001"), &json!("Delhivery")));
     assert_eq!(seen["charges"]["orderAmount"], "749.00");
     let list = merchant.get("/v1/orders?clientOrderId=timed-out").await.json();
     assert_eq!(list["data"][0]["orderNumber"], "timed-out", "look-ups ask for what ParcelX was told");
@@ -195,14 +195,14 @@ async fn creates_that_are_repeated_after_the_switch_ship_nothing() {
 #[tokio::test]
 async fn an_import_may_be_repeated_and_changes_nothing_that_is_there() {
     let mut node = Node::new().await;
-    node.order(order("A-1"), ("booked", "success"), true, booked("1Z1")).await;
+    node.order(order("A-1"), ("booked", "success"), true, booked("1Z001")).await;
     let app = TestApp::start().await;
     app.leave_jobs();
     let merchant = app.merchant("u1");
     let own = merchant.create(&order("A-2")).await;
     assert_eq!(node.import(&app, true).await.booked, 1);
-    let taken = node.order(order("A-2"), ("booked", "success"), true, booked("1Z2")).await;
-    let twin = node.order(order("A-3"), ("booked", "success"), true, booked("1Z1")).await;
+    let taken = node.order(order("A-2"), ("booked", "success"), true, booked("1Z002")).await;
+    let twin = node.order(order("A-3"), ("booked", "success"), true, booked("1Z001")).await;
     let report = node.import(&app, true).await;
     assert_eq!((report.read, report.there, report.booked), (3, 1, 0), "{report:?}");
     assert_eq!(report.to_review, [(twin.clone(), "another order has its AWB".to_owned())]);

@@ -16,7 +16,7 @@ use waybill::{
             model::Order,
             reason,
             review::Refusal,
-            service::review::{ReviewError, ReviewService},
+            service::review::{Action, ReviewError, ReviewFilter, ReviewService},
             status::SyncStatus,
         },
     },
@@ -176,7 +176,8 @@ async fn what_a_look_up_did_not_find_yet_is_not_sent_without_another() {
     assert_eq!((now.provider_sync_status(), live(&app, &now)), (SyncStatus::Success, 1));
 }
 
-/// In the backup it waits for a person, who sent it since. What the call of then came to, nobody knows any more.
+/// In the backup it waits for a person, who sent it since. What the call of then came to, nobody knows any
+/// more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_person_sent_after_the_backup_is_not_sent_again() {
     let app = TestApp::builder().on_files().start().await;
@@ -208,6 +209,54 @@ async fn what_a_person_sent_after_the_backup_is_not_sent_again() {
     assert!(matches!(refused, Err(ReviewError::Refused(Refusal::FoundAs(_)))), "{refused:?}");
     app.assert_calls(&[("track", 3)]);
     assert_eq!(live(&app, &stored(&restored, &id).await), 1);
+}
+
+/// Its merchant may have called it off after the backup. Whoever sends all at once whose outcome is not known
+/// must not send that, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_found_cancelled_waits_as_such_and_is_not_sent_with_the_others() {
+    let app = TestApp::builder().on_files().start().await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    let merchant = app.merchant("u1");
+    let (cancelled, lost) = (merchant.create(&order("A-1")).await, merchant.create(&order("A-2")).await);
+    let url = format!("sqlite:{}", app.folder.path().join("backup.db").display());
+    let backup = Store::open(&url).await.unwrap();
+    copy(&app.app.store, &backup, app.clock.now(), |_| {}).await.unwrap();
+    let number = stored(&app, &lost).await.order_number().to_owned();
+    app.simulator.script(Rule { client_order_id: Some(number), ..Rule::create(Answer::LostBeforeBooking) });
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 2)]);
+    app.leave_jobs();
+    let awb = stored(&app, &cancelled).await.awb().unwrap().to_owned();
+    assert!(app.simulator.move_to(&awb, 227));
+    let moved = app.simulator.ledger().len() - 2;
+
+    let parcelx = format!("http://{}", app.provider_address);
+    let restored = TestApp::builder().on_files().setting("WAYBILL_STORE__URL", &url).provider(&parcelx);
+    let restored = restored.start().await;
+    let reviews = reviewer(&restored, &app);
+    let mut versions = Vec::new();
+    for handed_over in [2, 0] {
+        let settled = settle(&restored.app, &reviews, |_| {}).await.unwrap();
+        let came_to = (settled.handed_over, settled.looked_up.done, settled.looked_up.refused);
+        assert_eq!(came_to, (handed_over, 0, 2));
+        for (id, why) in [(&cancelled, reason::FOUND_CANCELLED), (&lost, reason::OUTCOME_UNKNOWN)] {
+            assert_eq!(stored(&restored, id).await.review().unwrap().reason, why);
+        }
+        versions.push(stored(&restored, &cancelled).await.version());
+    }
+    assert_eq!(versions[0], versions[1], "it is noted once");
+    let told = restored.merchant("u1").order(&cancelled).await;
+    assert_eq!((&told["syncReason"], &told["awb"]), (&json!("found-cancelled"), &json!(null)));
+
+    let unknown = ReviewFilter { code: Some(reason::OUTCOME_UNKNOWN.to_owned()), ..ReviewFilter::default() };
+    let sent = reviews.all(Action::Rebook { force: false }, &unknown, false, |_| {}).await.unwrap();
+    assert_eq!((sent.done, sent.refused), (1, 0));
+    restored.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1), ("status", moved), ("track", 5)]);
+    for (id, shipments) in [(&cancelled, 0), (&lost, 1)] {
+        assert_eq!(live(&app, &stored(&restored, id).await), shipments);
+    }
 }
 
 /// Whoever was told of an event after the backup takes another one of the same id for the same.
