@@ -67,6 +67,7 @@ export const refusal = {
   "cannot-ask": "ParcelX cannot be asked", "found-at-parcelx": "ParcelX has the order: adopt it",
   "not-found": "ParcelX does not find our reference",
     "booked-after-all": "Its call was answered after all: it is booked",
+    "booked-though-failed": "ParcelX has booked it all the same: that is settled first",
   "nothing-to-cancel": "No shipment of it waits for a person",
     "several-shipments": "Several shipments wait: name one",
   "no-such-job": "The queue has no such job any more", "job-state": "It is in another state by now",

@@ -82,6 +82,9 @@ fn a_person_is_named_whole_or_not_at_all() {
         part.as_object_mut().unwrap().remove(name);
         assert_eq!(of(&part), Err(TokenError::Invalid), "without {name}");
     }
+    let mut nobody = claims();
+    all.iter().for_each(|(name, _)| nobody[name] = Value::Null);
+    assert_eq!(of(&nobody).unwrap().person, None, "null is absent");
     let clock = clock();
     let token = tokens(&clock).issue_to("shop", ("usr_1", "ses_1", "owner"), Duration::from_secs(900));
     let claims = tokens(&clock).verify(&token.unwrap()).unwrap();
@@ -172,7 +175,8 @@ fn each_claim_must_be_there_and_have_its_type() {
         without.as_object_mut().unwrap().remove(name);
         let refused = (name != "iat").then_some(TokenError::Invalid);
         assert_eq!(of(&without).err(), refused, "without {name}");
-        for wrong in [Value::Null, json!({}), json!(true), json!([]), json!("")] {
+        assert_eq!(of(&with(name, Value::Null)).err(), refused, "{name}: null is absent");
+        for wrong in [json!({}), json!(true), json!([]), json!("")] {
             assert_eq!(of(&with(name, wrong.clone())), Err(TokenError::Invalid), "{name}: {wrong}");
         }
     }
@@ -371,6 +375,23 @@ async fn strangers_are_told_what_is_missing_and_no_more() {
         texts.iter().all(|t| !t.contains("HS256") && !t.contains("signature") && !t.contains("algorithm")),
         "{texts:?}"
     );
+}
+
+/// Each would be a merchant of its own beside the one that it looks like.
+#[tokio::test]
+async fn a_subject_that_looks_like_another_is_refused_and_told_why() {
+    let odd = [" user-7", "user-7 ", "\u{a0}user-7", "user-7\u{200b}", "\u{feff}user-7", "user\u{2060}-7"];
+    for sub in odd {
+        assert_eq!(of(&with("sub", json!(sub))), Err(TokenError::Subject), "{sub:?}");
+        assert!(tokens(&clock()).issue(sub, Duration::from_secs(60)).is_err(), "{sub:?}");
+    }
+    for sub in ["user 7", "shop/7", "दुकान 7"] {
+        assert_eq!(of(&with("sub", json!(sub))).unwrap().user_id, sub);
+    }
+    let token = signed(&head(), &with("sub", json!("user-7 ")), SECRET.as_bytes());
+    let answer = ask(&[&format!("Bearer {token}")]).await;
+    let body = answer.problem(Kind::Unauthenticated);
+    assert!(body["detail"].as_str().unwrap().contains("sub has blanks around it"), "{body}");
 }
 
 #[tokio::test]

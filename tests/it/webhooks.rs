@@ -1,5 +1,6 @@
 //! Webhooks: what merchants do with their addresses, and what arrives there.
 
+mod again;
 mod behind;
 mod dead;
 mod delivering;

@@ -313,7 +313,7 @@ async fn what_failed_for_one_cause_is_sent_again() {
     let ended = shown(&admin, &id).await;
     assert_eq!([&ended["done"], &ended["refused"]], [4, 0], "{ended}");
     app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 4), ("track", 4)]);
+    app.assert_calls(&[("create", 4), ("track", 8)]); // each is looked up again before it is sent
     for (n, id) in ids.iter().enumerate() {
         let expected = if n < 4 { SyncStatus::Success } else { SyncStatus::Failed };
         assert_eq!(status(&app, id).await, expected);
