@@ -8,6 +8,7 @@
 pub mod answer;
 mod brief;
 pub mod client;
+mod coming;
 mod debug;
 pub mod earlier;
 mod endpoint;

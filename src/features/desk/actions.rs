@@ -71,7 +71,7 @@ pub fn actions(order: &Order, env: ProviderEnv, hold: Option<&Hold>, now: Timest
         view(
             "rebook",
             RESOLVE,
-            ours.clone().and(allows(OperatorAction::Rebook { may_be_booked: false })),
+            ours.clone().and(allows(OperatorAction::Rebook { may_be_booked: false, force: false })),
             rebook(order),
         )
         .costs()

@@ -113,7 +113,9 @@ impl Operations {
 
 fn allows(kind: Kind, order: &Order, now: Timestamp) -> Result<(), Refusal> {
     match kind {
-        Kind::ReviewRebook => order.allows(OperatorAction::Rebook { may_be_booked: false }, now),
+        Kind::ReviewRebook => {
+            order.allows(OperatorAction::Rebook { may_be_booked: false, force: false }, now)
+        }
         Kind::ReviewAdoptFound => order.allows(OperatorAction::Adopt { awb: "" }, now),
         Kind::ReviewFail => order.allows(OperatorAction::Fail { words: "" }, now),
         Kind::ReviewCancelShipment | Kind::ReviewCloseShipment => {

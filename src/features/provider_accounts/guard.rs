@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::breaker::{Breaker, Position};
 use crate::{
     base::{clock::Clock, ids, timestamp::Timestamp},
-    features::provider_accounts::{Accounts, ProbeResult, Seen, Taken, Trier},
+    features::provider_accounts::{Accounts, Hold, ProbeResult, Seen, Taken, Trier},
     platform::{
         queue::{
             ActiveJob,
@@ -45,7 +45,13 @@ struct Inner {
     probing: Mutex<Option<Probing>>,
     /// For whom the jobs in hand call, by their token.
     calling: Mutex<BTreeMap<String, Trier>>,
+    /// When a queue had no job of anybody who may try, by its name.
+    nobody: Mutex<BTreeMap<String, Timestamp>>,
 }
+
+/// A queue that has no job of anybody who may try is left alone for this long, unless anybody's is due: else
+/// its jobs would be claimed and given back every second.
+const NOBODY_FOR: Duration = Duration::from_secs(5);
 
 /// While it lives, the calls of a job are made for somebody.
 #[derive(Debug)]
@@ -86,6 +92,7 @@ impl Guard {
             most_refusals,
             probing: Mutex::default(),
             calling: Mutex::default(),
+            nobody: Mutex::default(),
         }))
     }
 
@@ -146,6 +153,18 @@ impl Guard {
         self.0.calling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn nobody(&self) -> MutexGuard<'_, BTreeMap<String, Timestamp>> {
+        self.0.nobody.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a job of this queue may try for the hold now.
+    fn is_due(&self, hold: &Hold, queue: &str) -> bool {
+        let now = self.0.clock.now();
+        let left_alone = |at: Timestamp| at <= now && now.since(at) < NOBODY_FOR;
+        let nobody = self.nobody().get(queue).copied().is_some_and(left_alone);
+        hold.due_for_any(now) || (hold.probe_due(now) && !nobody)
+    }
+
     fn probing(&self) -> MutexGuard<'_, Option<Probing>> {
         self.0.probing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -172,7 +191,7 @@ impl Gate for Guard {
         match (&hold, position) {
             (None, Position::Closed) => return Admission::Open,
             (_, Position::Open(left)) => return Admission::Closed { look_again: left.min(REFRESH) },
-            (Some(hold), _) if !hold.probe_due(self.0.clock.now()) => {
+            (Some(hold), _) if !self.is_due(hold, queue) => {
                 return Admission::Closed { look_again: REFRESH };
             }
             _ => {}
@@ -264,7 +283,12 @@ impl Probe for HalfOpenProbe {
         let place = |test: &dyn Fn(&Trier) -> bool| triers.iter().position(|t| t.as_ref().is_some_and(test));
         let other = place(&|trier| !merchants.contains(trier.merchant.as_str()))
             .or_else(|| place(&|trier| hold.is_other(trier)));
-        other.or_else(|| first.filter(|_| hold.due_for_any(self.guard.0.clock.now())))
+        let now = self.guard.0.clock.now();
+        let chosen = other.or_else(|| first.filter(|_| hold.due_for_any(now)));
+        if let Some(job) = jobs.first().filter(|_| chosen.is_none()) {
+            self.guard.nobody().insert(job.queue.clone(), now);
+        }
+        chosen
     }
 
     async fn begin(&mut self, job: &ActiveJob) -> bool {

@@ -139,11 +139,10 @@ impl Hold {
     /// Its probe settled nothing.
     fn try_soon(&mut self, now: Timestamp) {
         let soon = now + SOON;
-        if self.wants_other && self.next_probe_at > soon {
+        if self.wants_other {
             self.other_after = Some(soon);
-        } else {
-            self.next_probe_at = soon;
         }
+        self.next_probe_at = self.next_probe_at.max(soon);
     }
 
     fn note(&mut self, tried: Option<&Trier>) {
@@ -152,10 +151,15 @@ impl Hold {
         self.tried.drain(..over);
     }
 
-    /// Whether nobody like `trier` was tried of late.
+    /// Whether nobody like `trier` was tried of late. Where no address is told, as of a cancel, it may be any
+    /// of its merchant's.
     #[must_use]
     pub fn is_other(&self, trier: &Trier) -> bool {
-        !self.tried.contains(trier)
+        let differ = |tried: &Trier| {
+            let addresses = tried.pick_address.as_ref().zip(trier.pick_address.as_ref());
+            addresses.is_some_and(|(tried, trier)| tried != trier)
+        };
+        self.tried.iter().all(|tried| tried.merchant != trier.merchant || differ(tried))
     }
 
     /// From now to the next probe, when the last ones were held again.

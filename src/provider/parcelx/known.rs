@@ -5,7 +5,7 @@
 //! what counts is what they say it of.
 
 /// Beginnings of words for what our reference names. The invoice's number goes with it.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     "order",
     "client",
     "reference",
@@ -17,6 +17,7 @@ const OURS: [&str; 11] = [
     "booking",
     "tracking",
     "invoice",
+    "docket",
 ];
 /// The same as whole words.
 const OURS_ALONE: [&str; 2] = ["ref", "request"];
@@ -42,6 +43,8 @@ const DENIALS: [&str; 11] =
 const DENIED_WITHIN: usize = 3;
 /// So many words behind a word may stand what it is about.
 const REACH: usize = 5;
+/// What is used up, and not known.
+const LIMITS: [&str; 6] = ["limit", "limits", "slot", "slots", "quota", "capacity"];
 /// What happens to a reference that is known.
 const AGAIN: [&str; 3] = ["again", "twice", "received"];
 /// Where a statement ends, beside a full stop.
@@ -53,7 +56,8 @@ const MOST_STATEMENTS: usize = 100;
 const FILLERS: &str = "\
     a an the it this that these is was are were be been has have had must should shall can could will to \
     in our your system database with for field value of by on contain constraint key entry record \
-    violation error failed again before earlier twice id ids number no not non";
+    violation error failed again before earlier twice id ids number no not non data details processed \
+    manifested submitted";
 
 /// What a word is a name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +84,12 @@ struct Statement<'a> {
     words: &'a [&'a str],
     /// The names in it, with their places: of several in a row the last one says what it is.
     names: Vec<(usize, Noun)>,
+    /// The places of those of ours, also where more follows.
+    ours: Vec<usize>,
+    /// It says nothing of what it is about.
+    bare: bool,
+    /// It is about what is used up.
+    limited: bool,
 }
 
 /// Whether a refusal's words, in small letters, say that our reference is known already.
@@ -94,9 +104,10 @@ pub(super) fn is_known(words: &str) -> bool {
         (0..statement.words.len()).any(|at| match statement.mark(at) {
             None => false,
             Some(mark) => match statement.about(at, mark) {
-                Some(noun) => noun == Noun::Ours,
+                Some(Noun::Ours) => true,
+                Some(Noun::Other) => statement.is_of_ours_too(at),
                 None if mark == Mark::Duplicate => true,
-                None => statement.is_bare() && subject(&statements, nth) != Some(Noun::Other),
+                None => statement.bare && subject(&statements, nth) != Some(Noun::Other),
             },
         })
     })
@@ -150,17 +161,20 @@ fn subject(statements: &[Statement<'_>], nth: usize) -> Option<Noun> {
 
 impl<'a> Statement<'a> {
     fn new(words: &'a [&'a str]) -> Self {
-        let names = (0..words.len()).filter_map(|at| Some((at, noun(words, at)?)));
-        Self { words, names: names.filter(|(at, _)| noun(words, at + 1).is_none()).collect() }
+        let nouns: Vec<_> = (0..words.len()).map(|at| noun(words, at)).collect();
+        let named = nouns.iter().enumerate().filter_map(|(at, noun)| Some((at, (*noun)?)));
+        let is_last = |at: usize| nouns.get(at + 1).is_none_or(Option::is_none);
+        Self {
+            words,
+            names: named.clone().filter(|(at, _)| is_last(*at)).collect(),
+            ours: named.filter(|(_, noun)| *noun == Noun::Ours).map(|(at, _)| at).collect(),
+            bare: words.iter().all(|word| mark_of(word).is_some() || is_filler(word)),
+            limited: words.iter().any(|word| LIMITS.contains(word)),
+        }
     }
 
     fn word(&self, at: Option<usize>) -> &'a str {
         at.and_then(|at| self.words.get(at)).copied().unwrap_or_default()
-    }
-
-    /// Whether it says nothing of what it is about.
-    fn is_bare(&self) -> bool {
-        self.words.iter().all(|word| mark_of(word).is_some() || is_filler(word))
     }
 
     /// What the mark at this place is said of.
@@ -172,6 +186,27 @@ impl<'a> Statement<'a> {
             return behind;
         }
         before.or(behind)
+    }
+
+    /// Whether an "already" at this place that is said of something else is evidence for our order all the
+    /// same: "order name already exists", "merchant has already booked this order".
+    fn is_of_ours_too(&self, at: usize) -> bool {
+        if self.word(Some(at)) != "already" || self.limited {
+            return false;
+        }
+        let before = || self.ours.first().is_some_and(|place| *place < at);
+        let mut rest = self.words.iter().skip(at + 1).skip_while(|word| ["been", "got"].contains(*word));
+        match rest.next().copied().unwrap_or_default() {
+            "exist" | "exists" | "registered" => before(),
+            "booked" | "placed" | "created" | "generated" | "processed" | "manifested" | "submitted" => {
+                before() || self.ours.iter().any(|place| *place > at && place - at <= REACH)
+            }
+            "has" | "have" => self
+                .ours
+                .iter()
+                .any(|place| *place > at && ["this", "same"].contains(&self.word(place.checked_sub(1)))),
+            _ => false,
+        }
     }
 
     /// The mark that the word at this place is.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{
     answer::{Answer, CallResult, Failure},
+    coming::parcel_is_coming,
     endpoint::Asked,
     known::{is_known, misleads},
     redact,
@@ -126,6 +127,8 @@ fn refusal<T>(answer: &Answer, asked: Asked<'_>) -> CallOutcome<T> {
         wallet(answer, asked)
     } else if own_words(answer, asked, is_known, misleads) {
         unknown(answer, format!("unknown: refused as known already: {}", answer.words()))
+    } else if parcel_is_coming(&answer.all_words()) {
+        unknown(answer, format!("unknown: refused as not ready yet: {}", answer.words()))
     } else if says(timed_out) {
         unknown(answer, format!("unknown: the courier did not answer ParcelX: {}", answer.words()))
     } else if says(credentials) {

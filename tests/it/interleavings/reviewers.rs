@@ -307,7 +307,9 @@ fn begins(act: Act) -> &'static str {
 fn check(from: &World, action: &Action) -> (&'static str, Option<At>) {
     let (seen, now) = (&action.seen, from.now);
     let refused = match action.act {
-        Act::Rebook(_) => seen.allows(OperatorAction::Rebook { may_be_booked: false }, now).is_err(),
+        Act::Rebook(_) => {
+            seen.allows(OperatorAction::Rebook { may_be_booked: false, force: false }, now).is_err()
+        }
         _ => seen.reviewed().is_err(),
     };
     let next = |may_be_booked| {
@@ -374,7 +376,7 @@ fn decide(world: &mut World, action: &Action, (may_be_booked, missed, found): (b
     let shipment = found.map(awb);
     let decided = match (action.act, &shipment) {
         (Act::Adopt(..) | Act::AdoptFound, Some(awb)) => OperatorAction::Adopt { awb },
-        (Act::Rebook(_), _) => OperatorAction::Rebook { may_be_booked },
+        (Act::Rebook(force), _) => OperatorAction::Rebook { may_be_booked, force },
         (Act::Fail, _) => OperatorAction::Fail { words: "given up" },
         _ => return,
     };

@@ -69,6 +69,28 @@ async fn late_booking(app: &TestApp, id: &str, awb: &str) {
         .unwrap();
 }
 
+/// What it shows is of the first payload, as far as anybody knows.
+#[tokio::test]
+async fn what_comes_to_light_while_an_amended_order_waits_is_for_a_person() {
+    let app = TestApp::start().await;
+    let (merchant, id, _) = refused_but_booked(&app).await;
+    app.simulator.change_faults(|f| f.lookup = Lookup::Never);
+    assert_eq!(merchant.post(&amend_path(&id), &corrected()).await.status, 202);
+    app.simulator.script(Rule::create(Answer::Status { code: 401, retry_after: None }));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1), ("track", 1)]);
+    assert_eq!(merchant.order(&id).await["providerSyncStatus"], "retrying");
+    app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+    app.advance(Duration::from_secs(60));
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("track", 1)]);
+    let waiting = stored(&app, &id).await;
+    assert_eq!(waiting.review().unwrap().reason, "outcome-unknown");
+    assert_eq!(waiting.awb(), None);
+    assert!(waiting.booking().unresolved().is_some(), "who books it again is to ask first");
+    assert_eq!(app.simulator.shipments().len(), 1);
+}
+
 #[tokio::test]
 async fn a_refused_order_is_corrected_under_its_own_number_and_booked_once() {
     let app = TestApp::start().await;

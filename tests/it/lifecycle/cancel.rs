@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use waybill::{
     features::orders::model::Order,
-    provider::simulator::{Answer, Operation, Rule, TakesEffect, Then},
+    provider::simulator::{Answer, Lookup, Operation, Rule, TakesEffect, Then},
 };
 
 use crate::support::{Client, TestApp, orders::order};
@@ -57,6 +57,30 @@ fn words(value: &Value) -> (&str, &str, &str) {
         value["providerSyncStatus"].as_str().unwrap(),
         value["cancellation"]["state"].as_str().unwrap(),
     )
+}
+
+/// A no about the keys is no proof that it was not booked.
+#[tokio::test]
+async fn an_order_in_doubt_is_not_called_cancelled_before_a_look_up_finds_nothing() {
+    for booked in [true, false] {
+        let app = TestApp::start().await;
+        app.simulator.change_faults(|f| f.lookup = Lookup::Works);
+        let no = Answer::Status { code: 401, retry_after: None };
+        app.simulator.script(Rule::create(no).acting(booked));
+        let merchant = app.merchant("u1");
+        let id = merchant.create(&order("A-1")).await;
+        app.run_pending_jobs().await;
+        app.assert_calls(&[("create", 1)]);
+        cancel(&merchant, &id).await;
+        assert_eq!(words(&merchant.order(&id).await), ("pending", "retrying", "requested"), "{booked}");
+        app.advance(Duration::from_secs(60));
+        app.run_pending_jobs().await;
+        let ended = until_settled(&app, &id).await;
+        app.assert_calls(if booked { &[("cancel", 1), ("track", 2)] } else { &[("track", 1)] });
+        let stands = if booked { "success" } else { "cancelled" };
+        assert_eq!(words(&merchant.order(&id).await), ("cancelled", stands, "done"), "{booked}");
+        assert_eq!((live(&app), ended.awb().is_some()), (0, booked));
+    }
 }
 
 #[tokio::test]
@@ -230,7 +254,7 @@ async fn a_wish_while_the_outcome_is_unknown_waits_for_it() {
         (Answer::LostBeforeBooking, ("cancelled", "cancelled", "done"), 0),
     ] {
         let app = TestApp::start().await;
-        app.simulator.change_faults(|f| f.lookup = waybill::provider::simulator::Lookup::Works);
+        app.simulator.change_faults(|f| f.lookup = Lookup::Works);
         app.simulator.script(Rule::create(answer));
         let merchant = app.merchant("u1");
         let id = merchant.create(&order("A-1")).await;

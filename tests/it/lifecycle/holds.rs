@@ -11,7 +11,9 @@ use waybill::{
     app::{App, Worker},
     features::{
         audit::{self, Audit, AuditContext, Via},
-        provider_accounts::{Account, Hold, LiftError, ProbeResult, Taken, breaker::Breaker, guard::Guard},
+        provider_accounts::{
+            Account, Hold, LiftError, ProbeResult, Taken, Trier, breaker::Breaker, guard::Guard,
+        },
     },
     platform::{
         config,
@@ -467,6 +469,46 @@ async fn only_the_calls_of_the_probes_own_job_count() {
         probe.end().await;
         assert_eq!(app.app.accounts.hold().is_none(), lifted, "{token:?}");
     }
+}
+
+/// Else its jobs would be claimed and given back every second.
+#[tokio::test]
+async fn a_queue_without_anybody_who_may_try_is_left_alone_for_a_while() {
+    const QUEUE: &str = "parcelx-orders-queue";
+    let app = TestApp::start().await;
+    let of = |merchant: &str| ActiveJob {
+        queue: QUEUE.to_owned(),
+        id: "j".to_owned(),
+        name: "create-order".to_owned(),
+        data: json!({ "orderId": "ord_1", "userId": merchant }).to_string(),
+        token: merchant.to_owned(),
+        attempts_made: 0,
+        attempts: 3,
+        backoff: MINUTE.into(),
+        stalled: 0,
+        added_at: app.clock.now(),
+        doomed: None,
+    };
+    let (accounts, clock) = (app.app.accounts.clone(), app.clock.clone());
+    let tried = Trier { merchant: "u1".to_owned(), pick_address: None };
+    accounts.report_by(AccountProblem::Wallet, "why", Some(&tried)).await.unwrap();
+    let breaker = Breaker::new(0, clock.clone());
+    let guard = Guard::new(accounts, breaker, clock, MINUTE, 0, waybill::app::queues());
+    let chosen = async |jobs: &[ActiveJob]| match guard.admit(QUEUE) {
+        Admission::Probe(mut probe) => Some(probe.choose(jobs).await),
+        _ => None,
+    };
+    assert_eq!(chosen(&[of("u1")]).await, Some(None));
+    assert_eq!(chosen(&[of("u2")]).await, None, "it is shut");
+    app.advance(Duration::from_millis(4999));
+    assert_eq!(chosen(&[of("u2")]).await, None);
+    app.advance(Duration::from_millis(1));
+    assert_eq!(chosen(&[of("u1"), of("u2")]).await, Some(Some(1)));
+    // When anybody's is due, nothing is left alone.
+    app.advance(Duration::from_secs(54));
+    assert_eq!(chosen(&[of("u1")]).await, Some(None));
+    app.advance(Duration::from_secs(1));
+    assert_eq!(chosen(&[of("u1")]).await, Some(Some(0)));
 }
 
 #[tokio::test]

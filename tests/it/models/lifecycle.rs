@@ -170,7 +170,7 @@ impl World {
         let new = format!("AWB-seen-{}", self.attempts.len());
         let action = match hand {
             Hand::Adopt => OperatorAction::Adopt { awb: &new },
-            Hand::Rebook => OperatorAction::Rebook { may_be_booked },
+            Hand::Rebook => OperatorAction::Rebook { may_be_booked, force: false },
             Hand::Fail => OperatorAction::Fail { words: "given up" },
             Hand::Again => OperatorAction::CancelAgain { awb: &waiting },
             Hand::Ended(fate) => OperatorAction::CancelEnded { awb: &waiting, fate },

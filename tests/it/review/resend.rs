@@ -13,7 +13,7 @@ use waybill::{
             status::SyncStatus,
         },
     },
-    provider::simulator::{Answer, Lookup, Rule},
+    provider::simulator::{Answer, Duplicate, Lookup, Rule},
 };
 
 use super::{line, lines, live, real_awb, refusal, reviewer, stored, until_settled};
@@ -150,6 +150,24 @@ async fn what_is_live_without_an_awb_goes_to_a_person_who_adopts_it() {
     assert_eq!((adopted.provider_sync_status(), adopted.awb()), (SyncStatus::Success, Some(awb.as_str())));
     app.assert_calls(&[("track", 3)]);
     assert_eq!(live(&app, adopted.order_number()), 1);
+}
+
+/// Its job must not bring it back for what the person has decided on.
+#[tokio::test]
+async fn what_is_booked_again_by_force_is_sent_whatever_a_look_up_shows() {
+    let app = TestApp::start().await;
+    let (_, id) = refused_and_booked(&app).await;
+    app.simulator.change_faults(|f| (f.lookup, f.duplicate) = (Lookup::WithoutAwb, Duplicate::NewAwb));
+    assert!(matches!(refusal(reviewer(&app).resend(&id).await), Refusal::BookedOddly(_)));
+    app.assert_calls(&[("track", 1)]);
+    let waiting = stored(&app, &id).await;
+    assert_eq!(waiting.provider_sync_status(), SyncStatus::NeedsReview);
+    assert!(waiting.booking().looks_first());
+    reviewer(&app).rebook(&id, true).await.unwrap();
+    app.run_pending_jobs().await;
+    app.assert_calls(&[("create", 1)]);
+    let sent = stored(&app, &id).await;
+    assert_eq!((sent.provider_sync_status(), live(&app, sent.order_number())), (SyncStatus::Success, 2));
 }
 
 /// Else a run that is made again would end at the same ones, and never come to those behind them.

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use super::{Context, reconcile::told_apart};
 use crate::{
-    features::orders::{model::Order, reason},
+    features::orders::{
+        model::{CancellationState, Order},
+        reason,
+    },
     platform::queue::{
         ActiveJob,
         job::{JobError, Outcome},
@@ -61,12 +64,14 @@ impl Context {
         let by = By::Reference(order.order_number().to_owned());
         let tracked = self.track(order, by, order.order_number(), job).await?;
         let moved = match tracked {
-            CallOutcome::Done(Tracking::NotFound | Tracking::Cancelled { .. }) => return Ok(None),
+            CallOutcome::Done(Tracking::NotFound | Tracking::Cancelled { .. }) => {
+                return self.nothing_found(order).await;
+            }
             CallOutcome::Done(Tracking::Live { awb: Some(awb) }) => {
                 // Its cancel was sent: that look-ups still show it says no more than that they lag.
                 let shown = CallOutcome::Done(Tracking::Live { awb: Some(awb.clone()) });
                 if matches!(told_apart(order, shown), CallOutcome::Unknown { .. }) {
-                    return Ok(None);
+                    return self.nothing_found(order).await;
                 }
                 tracing::warn!(order.id = order.id(), "order {} was refused, and is booked", order.id());
                 if self.orders.with_awb(&awb).await?.is_some() {
@@ -79,7 +84,7 @@ impl Context {
                 self.found_odd(order, reason::BOOKED_AWB_UNKNOWN).await?
             }
             // Where look-ups are not believed, a refusal is.
-            _ if !self.lookup_trusted => return Ok(None),
+            _ if !self.lookup_trusted => return self.nothing_found(order).await,
             unanswered => {
                 if says_nothing(&unanswered) {
                     self.guard.held_back(&job.token);
@@ -88,6 +93,15 @@ impl Context {
                 return Ok(Some(Ready::Later(Outcome::Delay { after: AGAIN, reason })));
             }
         };
+        Ok(Some(Ready::Moved(Box::new(self.settled(moved)?))))
+    }
+
+    /// It may be sent, unless its merchant has called it off.
+    async fn nothing_found(&self, order: &Order) -> Result<Option<Ready>, JobError> {
+        if order.cancellation().state() != CancellationState::Requested {
+            return Ok(None);
+        }
+        let moved = self.orders.nothing_first(order).await?;
         Ok(Some(Ready::Moved(Box::new(self.settled(moved)?))))
     }
 

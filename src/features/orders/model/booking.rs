@@ -202,10 +202,11 @@ impl Booking {
 
     /// A person has it booked again. It counts anew, but stays: if the next call is refused, that may be
     /// because of the one that was not answered.
-    pub(super) fn rebook(&mut self, may_be_booked: bool, now: Timestamp) {
+    /// `force`: without a look-up, now and when its job runs.
+    pub(super) fn rebook(&mut self, may_be_booked: bool, force: bool, now: Timestamp) {
         let since = self.unresolved.take().map_or(now, |call| call.since);
         self.unresolved = may_be_booked.then_some(UnresolvedCall { since, calls: 0 });
-        let look_first = self.look_first;
+        let look_first = self.look_first && !force;
         self.start_anew(now);
         self.look_first = look_first;
     }
@@ -253,6 +254,12 @@ impl Order {
     pub(super) fn rebooked_unresolved(&self) -> bool {
         self.provider_sync_status == SyncStatus::Retrying
             && self.booking.unresolved.as_ref().is_some_and(|call| call.calls == 0)
+    }
+
+    /// It waits after a no that says nothing of it, or for a person who had it booked again: a call may have
+    /// booked it, and the look-up before it is sent will tell.
+    pub(super) fn in_doubt(&self) -> bool {
+        self.provider_sync_status == SyncStatus::Retrying && self.booking.look_first
     }
 
     pub(super) fn take(

@@ -34,6 +34,8 @@ pub enum Event<'a> {
     GiveUp { log_id: &'a str, found: bool, reason: &'a str },
     /// A look-up before it is sent, once more or amended, shows this shipment of an earlier call.
     FoundFirst { awb: &'a str },
+    /// The same look-up shows nothing live of it, as it stood when that was made.
+    NothingFirst { seen: &'a Order },
     /// It is booked as another order's shipment: the provider shows this one under our reference.
     ShownAs { awb: &'a str },
     /// The service can do no more for its booking.
@@ -81,8 +83,9 @@ pub enum Event<'a> {
 pub enum OperatorAction<'a> {
     /// The order gets this shipment of the provider's. Whether it is the order's, was found out before.
     Adopt { awb: &'a str },
-    /// It is sent once more. `may_be_booked`: an earlier call may have booked it.
-    Rebook { may_be_booked: bool },
+    /// It is sent once more. `may_be_booked`: an earlier call may have booked it. `force`: it is sent
+    /// whatever a look-up would show.
+    Rebook { may_be_booked: bool, force: bool },
     /// It is booked, and has another order's shipment: it gets this one, or none until that is free.
     Exchange { awb: Option<&'a str> },
     /// It is failed, by somebody else's fault, and sent once more.
@@ -192,6 +195,7 @@ impl Order {
                 self.give_up(log_id, found, reason, now).map(Applied::from)
             }
             Event::FoundFirst { awb } => self.found_first(awb, now).map(Applied::from),
+            Event::NothingFirst { seen } => self.nothing_first(seen, now).map(Applied::from),
             Event::ShownAs { awb } => Ok(self.shown_as(awb, now).into()),
             Event::Review { reason } => self.hand_over(reason, now).map(Applied::from),
             Event::Restored { reason } => self.restored(reason, now).map(Applied::from),

@@ -30,7 +30,7 @@ impl Order {
         }
         match action {
             OperatorAction::Adopt { awb } => self.book(&found(awb.to_owned()), Actor::Operator, now)?,
-            OperatorAction::Rebook { may_be_booked } => self.rebook(may_be_booked, now)?,
+            OperatorAction::Rebook { may_be_booked, force } => self.rebook(may_be_booked, force, now)?,
             OperatorAction::Exchange { awb } => {
                 self.exchange(awb, (Actor::Operator, "its shipment was exchanged by an operator"), now);
             }
@@ -130,8 +130,8 @@ impl Order {
         self.dispatch_next(now);
     }
 
-    fn rebook(&mut self, may_be_booked: bool, now: Timestamp) -> Result<(), IllegalStep> {
-        self.booking.rebook(may_be_booked, now);
+    fn rebook(&mut self, may_be_booked: bool, force: bool, now: Timestamp) -> Result<(), IllegalStep> {
+        self.booking.rebook(may_be_booked, force, now);
         self.dispatch.moved_on();
         self.next_check_at = None;
         let why = "booked again by an operator".to_owned();

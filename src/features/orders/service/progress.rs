@@ -224,6 +224,15 @@ impl OrderService {
         self.apply(id, Event::FoundFirst { awb }).await
     }
 
+    /// Nothing live of an order is found that stands as `seen` and is to be sent; see
+    /// [`Event::NothingFirst`].
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn nothing_first(&self, seen: &Order) -> Result<Option<Order>, StoreError> {
+        self.apply(seen.id(), Event::NothingFirst { seen }).await
+    }
+
     /// The unanswered call on the attempt `request_log_id` is proven to have booked nothing.
     ///
     /// # Errors

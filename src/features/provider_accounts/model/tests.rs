@@ -72,8 +72,7 @@ fn what_is_read_from_words_is_tried_with_the_first_order_of_somebody_else() {
         assert_eq!(hold(&account).next_probe_at, at(65), "{kind}: for anybody");
         assert!(!account.begin_probe("one", Some(&trier("a")), at(99), at(6)), "{kind}");
         assert!(!account.begin_probe("one", None, at(99), at(6)), "{kind}");
-        let elsewhere = Trier { pick_address: Some("2".to_owned()), ..trier("a") };
-        assert!(hold(&account).is_other(&elsewhere) && hold(&account).probe_due(at(40)), "{kind}");
+        assert!(hold(&account).probe_due(at(40)), "{kind}");
         assert!(account.begin_probe("one", Some(&trier("b")), at(99), at(40)), "{kind}");
         assert!(account.end_probe("one", &again_for(kind), Some(&trier("b")), at(41)));
         assert_eq!(hold(&account).next_probe_at, at(41 + 60), "{kind}");
@@ -82,6 +81,21 @@ fn what_is_read_from_words_is_tried_with_the_first_order_of_somebody_else() {
     let mut account = Account::new("a", at(0));
     assert!(account.report(AccountProblem::Credentials, "HTTP 401", None, at(5)));
     assert!(!account.begin_probe("one", Some(&trier("b")), at(99), at(40)), "told by its status");
+}
+
+/// A cancel tells no address: it may be of the order that was tried.
+#[test]
+fn another_address_is_somebody_else_and_a_cancel_of_the_same_merchant_is_not() {
+    let from = |address: &str| Trier { pick_address: Some(address.to_owned()), ..trier("a") };
+    let mut account = Account::new("a", at(0));
+    assert!(account.report(AccountProblem::Wallet, "r", Some(&from("1")), at(5)));
+    let others = |account: &Account| {
+        [from("1"), from("2"), trier("a"), trier("b")].map(|trier| hold(account).is_other(&trier))
+    };
+    assert_eq!(others(&account), [false, true, false, true]);
+    let mut account = Account::new("a", at(0));
+    assert!(account.report(AccountProblem::Wallet, "r", Some(&trier("a")), at(5)));
+    assert_eq!(others(&account), [false, false, false, true]);
 }
 
 #[test]
@@ -95,6 +109,20 @@ fn a_try_with_somebody_elses_order_that_settles_nothing_is_followed_by_another_s
     assert!(account.begin_probe("two", Some(&trier("b")), at(99), at(12)));
     assert!(account.end_probe("two", &ProbeResult::Proved, Some(&trier("b")), at(12)));
     assert_eq!(account.hold, None);
+}
+
+/// Also where anybody's would be due by now.
+#[test]
+fn whoever_settles_nothing_there_is_a_pause_before_the_next() {
+    let mut account = Account::new("a", at(0));
+    assert!(account.report(AccountProblem::Wallet, "r", Some(&trier("a")), at(5)));
+    assert!(account.begin_probe("one", Some(&trier("b")), at(199), at(64)));
+    assert!(account.end_probe("one", &ProbeResult::Settled, Some(&trier("b")), at(64)));
+    assert_eq!((hold(&account).next_probe_at, hold(&account).other_after), (at(69), Some(at(69))));
+    for who in ["a", "b", "c"] {
+        assert!(!account.begin_probe("two", Some(&trier(who)), at(199), at(68)), "{who}");
+    }
+    assert!(account.begin_probe("two", Some(&trier("c")), at(199), at(69)));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use crate::{
     base::{money::Money, visible::harmless},
     provider::{
         carrier::{
-            AddressType, CallOutcome, ExpressType, Heard, Item, Operation, OrderPayload, PaymentMethod,
-            Percent, Shipment,
+            AddressType, CallOutcome, Cause, ExpressType, Heard, Item, Operation, OrderPayload,
+            PaymentMethod, Percent, Shipment,
         },
         parcelx::{
             answer::{Answer, CallResult, awb_of, text_of},
@@ -161,10 +161,13 @@ impl Endpoint for CreateOrder<'_> {
     fn read(wire: &CallResult, asked: Asked<'_>) -> CallOutcome<Shipment> {
         match verdict::judge(wire, asked, |answer| booked(answer, asked.reference)) {
             // It says no and names a parcel: a look-up will tell.
-            CallOutcome::Refused(_) if names_a_shipment(wire) => CallOutcome::Unknown {
-                reason: "unknown: a refusal with an AWB".to_owned(),
-                heard: Heard::Readable,
-            },
+            CallOutcome::Refused(_) if names_a_shipment(wire) => with_an_awb(Heard::Readable),
+            // Also where it is about the account or this moment; but it proves nothing of the account.
+            CallOutcome::Deferred { cause: Cause::Account(..) | Cause::Declined(_), .. }
+                if names_a_shipment(wire) =>
+            {
+                with_an_awb(Heard::Unreadable)
+            }
             outcome => outcome,
         }
     }
@@ -172,6 +175,10 @@ impl Endpoint for CreateOrder<'_> {
     fn success(_: &Shipment) -> &'static str {
         "booked"
     }
+}
+
+fn with_an_awb(heard: Heard) -> CallOutcome<Shipment> {
+    CallOutcome::Unknown { reason: "unknown: a refusal with an AWB".to_owned(), heard }
 }
 
 fn names_a_shipment(wire: &CallResult) -> bool {

@@ -4,9 +4,10 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::provider::{
-    carrier::{CallOutcome, Operation},
+    carrier::{CallOutcome, Cause, Operation},
     parcelx::{
         answer::{Answer, CallResult, text_of},
+        coming::is_coming,
         endpoint::{Asked, Endpoint},
         verdict,
     },
@@ -30,7 +31,12 @@ impl Endpoint for Label<'_> {
     }
 
     fn read(wire: &CallResult, asked: Asked<'_>) -> CallOutcome<String> {
-        verdict::judge_of_shipment(wire, asked, address)
+        match (verdict::judge_of_shipment(wire, asked, address), wire) {
+            (CallOutcome::Refused(_), CallResult::Answer(answer)) if is_coming(&answer.all_words()) => {
+                CallOutcome::deferred(Cause::Declined(answer.words()))
+            }
+            (outcome, _) => outcome,
+        }
     }
 
     fn success(_: &String) -> &'static str {
@@ -50,7 +56,7 @@ mod tests {
 
     use super::*;
     use crate::provider::{
-        carrier::{AccountProblem, CallEnd, CallSignal, Cause, Told},
+        carrier::{AccountProblem, CallEnd, CallSignal, Told},
         parcelx::answer::Body,
     };
 

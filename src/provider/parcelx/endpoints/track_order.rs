@@ -10,6 +10,7 @@ use crate::{
         carrier::{AccountProblem, By, CallOutcome, Cause, Operation, Told, Tracking},
         parcelx::{
             answer::{Answer, CallResult, awb_of, text_of},
+            coming::is_coming,
             endpoint::{Asked, Endpoint},
             verdict::{busy, unknown, whole},
         },
@@ -72,9 +73,8 @@ impl Endpoint for TrackOrder<'_> {
 /// A look-up that was not made: its words are about the keys, or about this moment.
 fn moment(answer: &Answer, words: &Words) -> bool {
     let said = answer.all_words();
-    [&words.credentials, &words.account, &words.try_again, &words.timed_out]
-        .iter()
-        .any(|phrases| phrases.found_in(&said))
+    let phrases = [&words.credentials, &words.account, &words.try_again, &words.timed_out];
+    is_coming(&said) || phrases.iter().any(|phrases| phrases.found_in(&said))
 }
 
 fn found(answer: &Answer) -> CallOutcome<Tracking> {
@@ -146,7 +146,12 @@ mod tests {
             settles_nothing(200, body);
         }
         settles_nothing(404, "Not found");
-        for words in ["Something went wrong, try again later", "Invalid token", "Request timeout"] {
+        for words in [
+            "Something went wrong, try again later",
+            "Invalid token",
+            "Request timeout",
+            "AWB not generated yet",
+        ] {
             let body = json!({"status": false, "responsemsg": words}).to_string();
             assert!(of(200, &body).may_yet_be_answered(), "{words}");
         }

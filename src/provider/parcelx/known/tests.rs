@@ -1,6 +1,6 @@
 use super::*;
 
-const KNOWN: [&str; 60] = [
+const KNOWN: [&str; 69] = [
     "Order id already exists",
     "Order id already exists.",
     "Order already booked",
@@ -61,6 +61,15 @@ const KNOWN: [&str; 60] = [
     "Order is booked",
     "clientOrderId already used",
     "Ref no. already used",
+    "Data already exists",
+    "Docket number already generated",
+    "Already processed",
+    "Already manifested",
+    "Details already submitted",
+    "Order status already booked",
+    "Order name already exists",
+    "Your account already has an order with this reference",
+    "Merchant has already booked this order",
 ];
 
 #[test]
@@ -70,7 +79,7 @@ fn what_says_that_our_reference_is_known() {
     }
 }
 
-const NOT_KNOWN: [&str; 61] = [
+const NOT_KNOWN: [&str; 64] = [
     "Order id does not exist",
     "Order doesn't exist",
     "No such order exists",
@@ -132,6 +141,9 @@ const NOT_KNOWN: [&str; 61] = [
     "Warehouse name must be unique",
     "Pickup location already disabled for this client",
     "Cannot carry",
+    "Pickup slot already booked for this order",
+    "SKU already exists in this order",
+    "Your account already has an order of this customer",
 ];
 
 #[test]
@@ -139,6 +151,13 @@ fn what_is_said_of_something_else_or_denied() {
     for words in NOT_KNOWN {
         assert!(!is_known(&words.to_lowercase()), "{words}");
     }
+}
+
+/// An answer that is made to keep us busy does not.
+#[test]
+fn a_hostile_answer_costs_no_seconds() {
+    let statement = format!("{}carry", "already ".repeat(MOST_WORDS - 1));
+    assert!(!is_known(&format!("{statement};").repeat(MOST_STATEMENTS)));
 }
 
 /// What a merchant calls their goods is not the provider's word, unless it is just that.

@@ -116,6 +116,11 @@ fn a_refusal_of_what_is_known_already_may_be_a_booking() {
     assert_eq!(said("Order reference is taken"), "unknown");
     assert_eq!(said("E11000 dup key"), "unknown");
     assert_eq!(said("COD limit already exceeded for this consignee"), "refused");
+    // Who is still making its AWB has taken the order.
+    assert_eq!(said("AWB is being generated"), "unknown");
+    assert_eq!(said("Label is being generated, try again later"), "unknown");
+    assert_eq!(said("AWB not generated yet"), "unknown");
+    assert_eq!(said("AWB not generated"), "refused");
     // Of the goods of an order, and of the order.
     let asked = json!({"products": [{"product_name": "Client diary"}]});
     for (words, word) in

@@ -120,7 +120,9 @@ impl Order {
             return Ok(decision);
         }
         self.note(actor, "cancel requested", now);
-        if self.unsent() {
+        // The look-up before it would be sent decides.
+        let looked_into = self.in_doubt() && !self.rebooked_unresolved();
+        if self.unsent() && !looked_into {
             self.hand_over(reason::OUTCOME_UNKNOWN, now)?;
         } else if let Some(awb) = self.awb.clone() {
             self.want_cancellation(&awb, now);
@@ -139,7 +141,9 @@ impl Order {
             (SyncStatus::Failed, _) => CancelDecision::NeverBooked,
             (_, CancellationState::Refused) if !booked => CancelDecision::Repeated,
             (_, CancellationState::None | CancellationState::Refused) => match &self.awb {
-                _ if self.unsent() && !self.rebooked_unresolved() => CancelDecision::Cancelled,
+                _ if self.unsent() && !self.rebooked_unresolved() && !self.in_doubt() => {
+                    CancelDecision::Cancelled
+                }
                 Some(_) if !self.unsent() => CancelDecision::Dispatched,
                 _ => CancelDecision::Noted,
             },
@@ -162,6 +166,8 @@ impl Order {
             SyncStatus::Retrying if self.rebooked_unresolved() => {
                 self.hand_over(reason::OUTCOME_UNKNOWN, now).map(drop)
             }
+            // A look-up is to find nothing first.
+            SyncStatus::Retrying if self.in_doubt() => Ok(()),
             SyncStatus::Retrying => self.cancel_unsent(Actor::Worker, now),
             // It never was booked, which is what was requested.
             SyncStatus::Failed => {
@@ -170,6 +176,22 @@ impl Order {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A look-up before it would be sent finds nothing of what was `seen`: a request to cancel it is carried
+    /// out. `false`: there is none, or it has moved on.
+    pub(in super::super) fn nothing_first(
+        &mut self,
+        seen: &Self,
+        now: Timestamp,
+    ) -> Result<bool, IllegalStep> {
+        let called_off = self.in_doubt()
+            && self.called_as_in(seen)
+            && self.cancellation.state() == CancellationState::Requested;
+        if called_off {
+            self.cancel_unsent(Actor::Worker, now)?;
+        }
+        Ok(called_off)
     }
 
     /// A person gives the order up, which carries the request out.

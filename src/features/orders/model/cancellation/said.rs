@@ -10,7 +10,7 @@ const NEGATIONS: [&str; 7] = ["not", "cannot", "never", "no", "unable", "t", "wi
 /// With one of these behind it, "already" is still of what stands before it: "cancelled already by you".
 const CIRCUMSTANCES: [&str; 7] = ["by", "on", "at", "from", "earlier", "before", "and"];
 /// What has become of a cancel that was asked for before.
-const UNDER_WAY: [&str; 10] = [
+const UNDER_WAY: [&str; 16] = [
     "requested",
     "submitted",
     "received",
@@ -21,6 +21,12 @@ const UNDER_WAY: [&str; 10] = [
     "completed",
     "raised",
     "placed",
+    "progress",
+    "process",
+    "processing",
+    "pending",
+    "sent",
+    "under",
 ];
 
 /// Whether a refusal says that the shipment is cancelled already, and not that something else has happened to
@@ -57,7 +63,13 @@ fn is_cancelled(before: &[&str], after: &[&str]) -> bool {
     }
     // "cancellation already requested", "cancel request already received".
     let asked = last.starts_with("cancellation") || (last == "request" && last_but_one.starts_with("cancel"));
-    asked && UNDER_WAY.contains(&next)
+    if UNDER_WAY.contains(&next) && asked {
+        return true;
+    }
+    // "already sent for cancellation", but not "already sent cancellation not allowed".
+    let mut rest = after.iter().copied().filter(|word| !LINKS.contains(word) && *word != "for").skip(1);
+    let of_cancel = rest.next().is_some_and(|word| word.starts_with("cancel"));
+    of_cancel && UNDER_WAY.contains(&next) && !after.iter().any(|word| NEGATIONS.contains(word))
 }
 
 #[cfg(test)]
@@ -79,6 +91,12 @@ mod tests {
             "Cancellation already requested",
             "Cancellation request already received",
             "Cancel request has already been accepted",
+            "Cancellation already in progress",
+            "Cancellation is already under process",
+            "Cancellation request already pending",
+            "Order already sent for cancellation",
+            "already requested for cancellation",
+            "Order is already under cancellation",
         ] {
             assert!(says_cancelled(words), "{words}");
         }
@@ -99,6 +117,11 @@ mod tests {
             "Unable to be cancelled already",
             "Order is not already cancelled",
             "Pickup has already been done",
+            "Order already in progress",
+            "Shipment already sent",
+            "Already processed cancellation not allowed",
+            "Order already processed cannot cancel",
+            "Pickup already in process",
         ] {
             assert!(!says_cancelled(words), "{words}");
         }

@@ -32,7 +32,7 @@ impl ReviewService {
         if may_be_booked && !force {
             self.not_shown(order).await?;
         }
-        self.decide(order, line, OperatorAction::Rebook { may_be_booked }).await
+        self.decide(order, line, OperatorAction::Rebook { may_be_booked, force }).await
     }
 
     /// What [`ReviewService::rebook`] would come to, with nothing shut out and nothing written.
@@ -46,7 +46,7 @@ impl ReviewService {
 
     fn allows_rebook(&self, order: &Order) -> Result<(), Refusal> {
         self.our_provider(order)?;
-        order.allows(OperatorAction::Rebook { may_be_booked: false }, self.orders.clock.now())
+        order.allows(OperatorAction::Rebook { may_be_booked: false, force: false }, self.orders.clock.now())
     }
 
     /// Whether the provider shows no live shipment of it.

@@ -153,6 +153,32 @@ fn a_refusal_that_names_a_parcel_is_unknown() {
     }
 }
 
+/// What waits would be sent again.
+#[test]
+fn nothing_that_names_a_parcel_waits_to_be_sent() {
+    for (status, words) in [
+        (200, "Insuffiecient Balance"),
+        (200, "Your account is inactive"),
+        (422, "Something went wrong, try again later"),
+        (401, "No"),
+        (405, "No"),
+    ] {
+        let read = |data: Value| {
+            let body = json!({"status": false, "responsemsg": words, "data": data});
+            read_fixture(status, &body.to_string())
+        };
+        assert!(matches!(read(json!({})), CallOutcome::Deferred { .. }), "{status} {words}");
+        assert_eq!(
+            read(json!({"awb_number": "12345678901234"})),
+            CallOutcome::Unknown {
+                reason: "unknown: a refusal with an AWB".into(),
+                heard: Heard::Unreadable
+            },
+            "{status} {words}"
+        );
+    }
+}
+
 #[test]
 fn a_success_that_proves_nothing_is_unknown() {
     let empty = include_str!("../../../../../tests/fixtures/parcelx/create_order/success_without_awb.json");
