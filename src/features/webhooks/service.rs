@@ -137,8 +137,10 @@ impl Webhooks {
     pub async fn change(&self, merchant: &str, id: &str, change: Change) -> Result<Endpoint, WebhookError> {
         let url = change.url.as_deref().map(|url| self.read(url)).transpose()?;
         let changed = self.update(merchant, id, |endpoint, now| {
-            if let Some(url) = &url {
+            if let Some(url) = url.as_ref().filter(|url| **url != endpoint.url) {
                 endpoint.url.clone_from(url);
+                // What failed was another address.
+                (endpoint.failing_since, endpoint.failing) = (None, None);
             }
             if let Some(types) = &change.event_types {
                 endpoint.event_types.clone_from(types);

@@ -130,6 +130,7 @@ impl WebhooksWorker {
         let (tried, ended) = Try::of(at, took_ms, &answered);
         TRIES.increment(&[("outcome", if ended.arrived { "delivered" } else { "failed" })]);
         TOOK.record(&[], took);
+        let ended = self.as_it_now_is(&endpoint, ended, at).await;
         let (kept, due_at) = match self.keep(&delivery, tried, ended).await {
             Ok(due_at) => (true, due_at),
             Err(error) => {
@@ -137,7 +138,7 @@ impl WebhooksWorker {
                 (false, None)
             }
         };
-        let changed = self.health(&endpoint, &delivery, ended).await;
+        let changed = self.health(&endpoint, &delivery, ended, at).await;
         Sent {
             endpoint: endpoint.id,
             delivery: delivery.id,
@@ -178,18 +179,39 @@ impl WebhooksWorker {
         })
     }
 
-    /// Notes what a try says of its address, if that is news.
-    async fn health(&self, endpoint: &Endpoint, delivery: &Delivery, ended: Ended) -> Option<Endpoint> {
-        let (now, happened) = (self.clock.now(), delivery.happened_at());
+    /// That nobody is there any more counts for the address that was tried: if it was mended meanwhile, the
+    /// delivery is tried again.
+    async fn as_it_now_is(&self, endpoint: &Endpoint, ended: Ended, began: Timestamp) -> Ended {
+        if !ended.gone {
+            return ended;
+        }
+        match self.webhooks.store.get::<Endpoint>(&endpoint.id).await {
+            Ok(Some(fresh)) if !fresh.is_told_by(&endpoint.url, ended, began) => {
+                Ended { gone: false, ..ended }
+            }
+            _ => ended,
+        }
+    }
+
+    /// Notes what a try that began then says of its address, if that is news and the address is still the
+    /// one that was tried.
+    async fn health(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        ended: Ended,
+        began: Timestamp,
+    ) -> Option<Endpoint> {
+        let (now, happened, url) = (self.clock.now(), delivery.happened_at(), endpoint.url.as_str());
         if !endpoint.clone().tried(ended, happened, now) {
             return None;
         }
-        let noted = self.webhooks.store.update::<Endpoint, bool, StoreError>(&endpoint.id, |endpoint| {
-            let times = endpoint.times_disabled;
-            if !endpoint.tried(ended, happened, now) {
+        let noted = self.webhooks.store.update::<Endpoint, bool, StoreError>(&endpoint.id, |fresh| {
+            let times = fresh.times_disabled;
+            if !fresh.is_told_by(url, ended, began) || !fresh.tried(ended, happened, now) {
                 return Ok(Decision::Leave(false));
             }
-            Ok(Decision::Save(endpoint.times_disabled > times))
+            Ok(Decision::Save(fresh.times_disabled > times))
         });
         match noted.await {
             Ok(Updated::Done(endpoint, given_up)) => {

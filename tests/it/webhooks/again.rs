@@ -1,9 +1,16 @@
 //! What merchants ask for once they have mended their address: that it is tried at once, and sent what it
 //! has missed.
 
-use std::time::{Duration, Instant};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use axum::{body::Body, response::IntoResponse};
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use waybill::{
     features::webhooks::Delivery,
@@ -125,4 +132,58 @@ async fn resume_and_replay_send_all_that_an_address_has_missed() {
     orders.sort_unstable();
     assert_eq!(orders, ["A-1", "A-2", "A-3"]);
     assert_eq!(shown().await["replaySince"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_try_that_began_before_the_url_was_changed_does_not_disable_the_new_one() {
+    Box::pin(outlives_a_try("url")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_try_that_began_before_resume_does_not_disable_what_was_mended() {
+    Box::pin(outlives_a_try("resume")).await;
+}
+
+/// The answer comes to its end, and says 410, once the address was mended.
+async fn outlives_a_try(mended_by: &str) {
+    let (app, receiver) = (start().await, Receiver::start().await);
+    let shop = app.merchant("shop");
+    let (id, _) = endpoint(&shop, &receiver.url, &["order.created"]).await;
+    let path = format!("/v1/webhook-endpoints/{id}");
+    let mended = Arc::new(Notify::new());
+    let waits = Arc::clone(&mended);
+    receiver.answers(move |n| {
+        if n > 0 {
+            return Some(StatusCode::OK.into_response());
+        }
+        let waits = Arc::clone(&waits);
+        let last = futures_util::stream::once(async move {
+            waits.notified().await;
+            Ok::<_, Infallible>("gone")
+        });
+        Some((StatusCode::GONE, Body::from_stream(last)).into_response())
+    });
+    booked(&app, &shop, "A-1").await;
+    let worker = app.worker.webhooks().clone();
+    let running = tokio::spawn(async move { worker.run_pending().await });
+    until("the try", async || receiver.count() == 1).await;
+    app.advance(Duration::from_secs(1));
+    if mended_by == "url" {
+        let new = json!({ "url": format!("{}/new", receiver.url) }).to_string();
+        let request = http::Request::builder().method(Method::PATCH).uri(path.as_str());
+        let request = request.header("content-type", "application/json").body(Body::from(new)).unwrap();
+        assert_eq!(shop.send(request).await.status, StatusCode::OK);
+    } else {
+        assert_eq!(act(&shop, &format!("{path}/resume")).await.status, StatusCode::OK);
+    }
+    mended.notify_one();
+    assert_eq!(running.await.unwrap().unwrap(), 1);
+    let shown = shop.get(&path).await.json()["data"].clone();
+    assert_eq!((&shown["state"], &shown["failingSince"]), (&json!("enabled"), &Value::Null), "{shown}");
+
+    // What met that answer is tried again, as after any other.
+    app.advance(Duration::from_secs(6));
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 1);
+    let one = deliveries(&shop, &id).await[0].clone();
+    assert_eq!((&one["state"], one["tries"].as_array().unwrap().len()), (&json!("delivered"), 2), "{one}");
 }

@@ -25,6 +25,13 @@ pub struct Failing {
 }
 
 impl Endpoint {
+    /// Whether a try that began then, at this URL, says something of the address as it now is. A failure
+    /// does not once somebody has asked for something since: the address may be mended.
+    #[must_use]
+    pub fn is_told_by(&self, url: &str, ended: Ended, began: Timestamp) -> bool {
+        self.url == url && (ended.arrived || self.woken_at.is_none_or(|woken| woken <= began))
+    }
+
     /// Notes how a try ended, of an event that happened then, and gives the address up when that was too
     /// much. Whether anything changed.
     pub fn tried(&mut self, ended: Ended, happened: Timestamp, now: Timestamp) -> bool {
@@ -133,6 +140,21 @@ mod tests {
         let mut paused = Endpoint { state: EndpointState::Paused, ..endpoint() };
         paused.tried(GONE, now(), now());
         assert_eq!((paused.state, paused.missing_since()), (EndpointState::Paused, None));
+    }
+
+    #[test]
+    fn a_try_that_began_before_says_nothing_of_what_was_mended_since() {
+        let at = |seconds| now() + Duration::from_secs(seconds);
+        let (mut address, url) = (endpoint(), "https://shop.example/");
+        assert!(address.is_told_by(url, GONE, at(1)));
+        address.tried(GONE, at(1), at(2));
+        assert!(address.is_told_by(url, FAILED, at(1)), "one that was under way beside it");
+        address.resume(at(10));
+        assert!(!address.is_told_by(url, GONE, at(9)) && !address.is_told_by(url, FAILED, at(9)));
+        assert!(address.is_told_by(url, GONE, at(10)));
+        assert!(address.is_told_by(url, ARRIVED, at(9)), "what has arrived is good news whenever it began");
+        address.url = "https://shop.example/new".to_owned();
+        assert!(!address.is_told_by(url, GONE, at(20)) && !address.is_told_by(url, ARRIVED, at(20)));
     }
 
     /// A quiet shop: nothing was sent between the two.

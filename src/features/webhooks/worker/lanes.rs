@@ -5,11 +5,14 @@
 //! time, with pauses that grow; those that are slow share half of all places, and the rest is for the others.
 //! What waits is bounded: the store has it all, and a lane reads it when it has room.
 
+mod lane;
+
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     time::Duration,
 };
 
+use self::lane::Lane;
 use crate::{
     base::timestamp::Timestamp,
     features::webhooks::model::{Delivery, Endpoint, EndpointState},
@@ -22,9 +25,12 @@ const OF_ONE: usize = 16;
 const OF_SLOW: usize = 2;
 /// An answer that takes longer makes its address a slow one.
 const SLOW: Duration = Duration::from_secs(1);
-/// Waiting in memory, of one lane and in all.
-pub(super) const WAITING: usize = 100;
+/// Waiting in memory, of one lane and in all. Those of `OF_ONE` may always wait: what addresses that are dead
+/// have here does not stop the others.
+const WAITING: usize = 100;
 const ALL_WAITING: usize = 5000;
+/// What was asked for so long ago may not have been looked at by whoever has sent before this process.
+const NEWS: Duration = Duration::from_secs(60);
 /// After so many failures in a row there is a pause before the next try. From the first one on, one at a time
 /// is tried.
 const FAILURES: u32 = 5;
@@ -42,29 +48,6 @@ pub(super) struct Lanes {
     begun: u64,
     /// Where the next round begins.
     turn: String,
-}
-
-#[derive(Debug)]
-struct Lane {
-    endpoint: Endpoint,
-    waiting: VecDeque<Delivery>,
-    /// Waiting or under way.
-    known: HashSet<String>,
-    under_way: usize,
-    /// The store may have some that are due and not known here.
-    behind: bool,
-    /// When the next one in the store is due.
-    next_due: Option<Timestamp>,
-    /// In a row. What ran side by side with the last one is one with it.
-    failures: u32,
-    /// The last try that had begun when that one ended.
-    counted: u64,
-    paused_until: Option<Timestamp>,
-    /// Somebody has asked then for something to be sent at once, and the store was not yet asked for it.
-    woken: Option<Timestamp>,
-    slow: bool,
-    /// When the replay may go on.
-    replay_at: Option<Timestamp>,
 }
 
 /// Where a try stands among all.
@@ -88,80 +71,15 @@ pub(super) struct Outcome {
     pub(super) began: Began,
 }
 
-impl Lane {
-    fn new(endpoint: Endpoint) -> Self {
-        Self {
-            endpoint,
-            waiting: VecDeque::new(),
-            known: HashSet::new(),
-            under_way: 0,
-            behind: false,
-            next_due: None,
-            failures: 0,
-            counted: 0,
-            paused_until: None,
-            woken: None,
-            slow: false,
-            replay_at: None,
-        }
-    }
-
-    fn places(&self) -> usize {
-        match () {
-            () if self.failures > 0 => 1,
-            () if self.slow => OF_SLOW,
-            () => OF_ONE,
-        }
-    }
-
-    fn may_start(&self, now: Timestamp) -> bool {
-        self.endpoint.state == EndpointState::Enabled
-            && !self.waiting.is_empty()
-            && self.under_way < self.places()
-            && self.paused_until.is_none_or(|until| until <= now)
-    }
-
-    fn is_idle(&self) -> bool {
-        let quiet = self.known.is_empty() && !self.behind && self.next_due.is_none();
-        // A lane that fails is remembered: what comes next is not to begin with sixteen at once.
-        let sends = self.endpoint.state == EndpointState::Enabled;
-        (quiet && self.failures == 0 && self.endpoint.replay.is_none()) || (!sends && self.under_way == 0)
-    }
-
-    /// Forgets how it did so far, also what the tries will say that had begun by then.
-    fn begin_anew(&mut self, begun: u64) {
-        (self.failures, self.counted, self.paused_until) = (0, begun, None);
-    }
-
-    fn failed(&mut self, began: Began, begun: u64, now: Timestamp) {
-        if began.no <= self.counted {
-            return;
-        }
-        (self.failures, self.counted) = (self.failures.saturating_add(1), begun);
-        if self.failures >= FAILURES {
-            let doubled = (self.failures - FAILURES).min(6);
-            let pause = FIRST_PAUSE.saturating_mul(1 << doubled).min(LONGEST_PAUSE);
-            self.paused_until = Some(now + pause);
-        }
-    }
-
-    fn wants(&self, now: Timestamp) -> bool {
-        self.endpoint.state == EndpointState::Enabled
-            && self.waiting.is_empty()
-            && (self.behind || self.next_due.is_some_and(|due| due <= now))
-            && self.paused_until.is_none_or(|until| until <= now)
-    }
-}
-
 impl Lanes {
     /// The address as it now stands. `behind`: the store may have something to be sent there.
-    pub(super) fn know(&mut self, endpoint: Endpoint, behind: bool) {
+    pub(super) fn know(&mut self, endpoint: Endpoint, behind: bool, now: Timestamp) {
         let sends = endpoint.state == EndpointState::Enabled;
         if !sends && !self.lanes.contains_key(&endpoint.id) {
             return;
         }
         let id = endpoint.id.clone();
-        let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(endpoint.clone()));
+        let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(endpoint.clone(), now));
         if endpoint.version < lane.endpoint.version {
             return;
         }
@@ -180,21 +98,24 @@ impl Lanes {
     pub(super) fn push(&mut self, endpoint: &str, deliveries: Vec<Delivery>) {
         let Some(lane) = self.lanes.get_mut(endpoint) else { return };
         for delivery in deliveries {
-            if lane.waiting.len() >= WAITING || self.waiting >= ALL_WAITING {
+            if lane.known.contains(&delivery.id) {
+                continue;
+            }
+            if lane.room(self.waiting) == 0 {
                 lane.behind = true;
                 return;
             }
-            if lane.known.insert(delivery.id.clone()) {
-                lane.waiting.push_back(delivery);
-                self.waiting += 1;
-            }
+            lane.known.insert(delivery.id.clone());
+            lane.waiting.push_back(delivery);
+            self.waiting += 1;
         }
     }
 
-    /// What somebody has asked for, the newest first, goes before what waits.
+    /// What somebody has asked for, the newest first, goes before what waits. The last ones make room: they
+    /// are read from the store later.
     pub(super) fn push_first(&mut self, endpoint: &str, newest: Vec<Delivery>) {
         let Some(lane) = self.lanes.get_mut(endpoint) else { return };
-        lane.woken = None;
+        (lane.woken, lane.asked) = (None, 0);
         for delivery in newest.into_iter().rev() {
             let before = lane.waiting.len();
             lane.waiting.retain(|waits| waits.id != delivery.id);
@@ -202,7 +123,14 @@ impl Lanes {
             if lane.known.insert(delivery.id.clone()) || waited {
                 lane.waiting.push_front(delivery);
                 self.waiting += usize::from(!waited);
+                lane.asked += 1;
             }
+        }
+        while lane.is_too_full(self.waiting) {
+            let Some(last) = lane.waiting.pop_back() else { break };
+            lane.known.remove(&last.id);
+            lane.behind = true;
+            self.waiting = self.waiting.saturating_sub(1);
         }
     }
 
@@ -214,10 +142,12 @@ impl Lanes {
 
     /// Lanes that should be filled from the store.
     pub(super) fn hungry(&self, now: Timestamp) -> Vec<String> {
-        if self.waiting >= ALL_WAITING {
-            return Vec::new();
-        }
         self.lanes.iter().filter(|(_, lane)| lane.wants(now)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// How many that are due are read for a lane: as many as have room, and those that it knows already.
+    pub(super) fn reads(&self, id: &str) -> usize {
+        self.lanes.get(id).map_or(WAITING, |lane| lane.room(self.waiting).saturating_add(lane.known.len()))
     }
 
     /// What the store has: those that are due, whether that was all, and when the next one is due.
@@ -261,6 +191,7 @@ impl Lanes {
             }
             let Some(delivery) = lane.waiting.pop_front() else { continue };
             lane.under_way += 1;
+            lane.asked = lane.asked.saturating_sub(1);
             self.under_way += 1;
             self.waiting = self.waiting.saturating_sub(1);
             self.slow_under_way += usize::from(lane.slow);

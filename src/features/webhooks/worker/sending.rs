@@ -6,7 +6,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::{
     Sent, WebhooksWorker,
-    lanes::{Began, Lanes, Outcome, WAITING},
+    lanes::{Began, Lanes, Outcome},
 };
 use crate::{
     base::timestamp::Timestamp,
@@ -94,21 +94,21 @@ impl Sending {
         let made = self.fan_out.pass().await?;
         for (endpoint, deliveries) in made.deliveries {
             let id = endpoint.id.clone();
-            self.lanes.know(endpoint, false);
+            self.lanes.know(endpoint, false, now);
             self.lanes.push(&id, deliveries);
         }
         if self.changed_at.is_none_or(|at| now.since(at) >= CHANGED_EVERY || now < at) {
             self.look_at_changed(now).await?;
         }
+        let sweeps = self.sweep(now).await?;
         for (id, woken) in self.lanes.woken() {
             self.fill_first(&id, woken).await?;
         }
-        let sweeps = self.sweep(now).await?;
         for id in self.lanes.replays(now, replay::EVERY) {
             if let Some((endpoint, due)) =
                 replay::step(&self.worker.webhooks, &self.worker.events, &id).await?
             {
-                self.lanes.know(endpoint, false);
+                self.lanes.know(endpoint, false, now);
                 self.lanes.push(&id, due);
             }
         }
@@ -133,7 +133,7 @@ impl Sending {
                     self.changed.get(&endpoint.id).is_some_and(|version| *version == endpoint.version);
                 seen.insert(endpoint.id.clone(), endpoint.version);
                 if !known {
-                    self.lanes.know(endpoint, true);
+                    self.lanes.know(endpoint, true, now);
                 }
             }
             match page.next {
@@ -157,7 +157,7 @@ impl Sending {
         };
         let page = self.worker.webhooks.store.find::<Endpoint>(&query).await?;
         for endpoint in page.docs {
-            self.lanes.know(endpoint, true);
+            self.lanes.know(endpoint, true, now);
         }
         self.sweep = page.next.map_or(Sweep::Ended(now), Sweep::Goes);
         Ok(matches!(self.sweep, Sweep::Goes(_)))
@@ -167,7 +167,7 @@ impl Sending {
         let of_it = || Query::sorted_by("dueAt", Sort::Ascending).equal("endpoint", id);
         let behind_now = now + Duration::from_millis(1);
         let store = &self.worker.webhooks.store;
-        let due = store.find::<Delivery>(&of_it().before(behind_now).limit(WAITING)).await?;
+        let due = store.find::<Delivery>(&of_it().before(behind_now).limit(self.lanes.reads(id))).await?;
         let all = due.next.is_none();
         let next = store.find::<Delivery>(&of_it().from(behind_now).limit(1)).await?;
         let next_due = next.docs.first().and_then(|delivery| delivery.due_at);
@@ -210,7 +210,7 @@ impl Sending {
                 self.under_way.remove(&task);
                 self.lanes.ended(&sent.endpoint, &sent.delivery, sent.outcome, now);
                 if let Some(endpoint) = sent.changed {
-                    self.lanes.know(endpoint, false);
+                    self.lanes.know(endpoint, false, now);
                 }
             }
             Err(error) => {

@@ -12,7 +12,7 @@ fn lane(lanes: &mut Lanes, name: &str, deliveries: usize) -> String {
     let mut endpoint = Endpoint::new(name, format!("https://{name}.example/"), Vec::new(), now());
     endpoint.id = format!("whe_{name}");
     let id = endpoint.id.clone();
-    lanes.know(endpoint.clone(), false);
+    lanes.know(endpoint.clone(), false, now());
     let made = (0..deliveries).map(|_| Delivery::test(&endpoint, now())).collect();
     lanes.push(&id, made);
     id
@@ -112,7 +112,7 @@ fn what_somebody_asks_for_ends_the_pause_and_goes_first() {
     let mut endpoint = lanes.lanes[&id].endpoint.clone();
     endpoint.version += 1;
     endpoint.wake(now());
-    lanes.know(endpoint.clone(), true);
+    lanes.know(endpoint.clone(), true, now());
     assert_eq!(lanes.woken(), [(id.clone(), now())]);
     let (test, waits) = (Delivery::test(&endpoint, now()), lanes.lanes[&id].waiting[70].clone());
     let before = lanes.waiting;
@@ -124,7 +124,7 @@ fn what_somebody_asks_for_ends_the_pause_and_goes_first() {
 
     // It is asked for once, and what has begun since counts as ever.
     endpoint.version += 1;
-    lanes.know(endpoint, true);
+    lanes.know(endpoint, true, now());
     assert!(lanes.woken().is_empty());
     for (_, delivery, began) in &started {
         lanes.ended(&id, &delivery.id, outcome(false, Duration::ZERO, *began), now());
@@ -141,7 +141,7 @@ fn a_try_that_had_begun_before_says_nothing_of_what_was_mended_since() {
     let mut endpoint = lanes.lanes[&id].endpoint.clone();
     endpoint.version += 1;
     endpoint.wake(now());
-    lanes.know(endpoint, true);
+    lanes.know(endpoint, true, now());
     for (_, delivery, began) in &hung {
         lanes.ended(&id, &delivery.id, outcome(false, Duration::ZERO, *began), now());
     }
@@ -161,4 +161,93 @@ fn what_waits_is_bounded_and_the_store_is_asked_for_the_rest() {
     lanes.fill(&id, Vec::new(), true, None);
     lanes.tidy();
     assert!(lanes.is_empty());
+}
+
+/// As many as this are asked for to this address.
+fn tests(lanes: &Lanes, id: &str, many: usize) -> Vec<Delivery> {
+    (0..many).map(|_| Delivery::test(&lanes.lanes[id].endpoint, now())).collect()
+}
+
+#[test]
+fn what_somebody_asks_for_again_and_again_is_bounded_too() {
+    let mut lanes = Lanes::default();
+    let id = lane(&mut lanes, "hangs", WAITING);
+    assert_eq!(lanes.start(now()).len(), OF_ONE);
+    for _ in 0..20 {
+        let asked = tests(&lanes, &id, OF_ONE);
+        lanes.push_first(&id, asked.clone());
+        assert_eq!(lanes.lanes[&id].waiting[0].id, asked[0].id);
+    }
+    let hangs = &lanes.lanes[&id];
+    assert_eq!((hangs.waiting.len(), lanes.waiting), (WAITING, WAITING));
+    assert_eq!(hangs.known.len(), WAITING + OF_ONE, "what was put aside can be read again");
+    assert!(hangs.behind, "and will be");
+}
+
+#[test]
+fn what_dead_addresses_have_waiting_does_not_stop_the_others() {
+    let mut lanes = Lanes::default();
+    for n in 0..ALL_WAITING / WAITING {
+        let id = lane(&mut lanes, &format!("dead{n:02}"), WAITING);
+        lanes.lanes.get_mut(&id).unwrap().paused_until = Some(now() + LONGEST_PAUSE);
+    }
+    assert_eq!((lanes.waiting, lanes.start(now()).len()), (ALL_WAITING, 0));
+    let id = lane(&mut lanes, "well", WAITING);
+    assert_eq!(lanes.waiting, ALL_WAITING + OF_ONE);
+    assert_eq!(run(&mut lanes, &id, true, now()), OF_ONE);
+    assert_eq!(lanes.hungry(now()), std::slice::from_ref(&id));
+    assert_eq!(lanes.reads(&id), OF_ONE, "no more than may wait");
+    let due = tests(&lanes, &id, WAITING);
+    lanes.fill(&id, due, true, None);
+    assert_eq!((lanes.waiting, lanes.lanes[&id].behind), (ALL_WAITING + OF_ONE, true));
+    let asked = tests(&lanes, &id, OF_ONE);
+    lanes.push_first(&id, asked);
+    assert_eq!(lanes.waiting, ALL_WAITING + OF_ONE);
+    assert_eq!(run(&mut lanes, &id, true, now()), OF_ONE);
+    assert_eq!(lanes.waiting, ALL_WAITING);
+}
+
+/// All its places are taken by tries that hang.
+#[test]
+fn what_somebody_asks_for_has_one_place_more() {
+    let mut lanes = Lanes::default();
+    let id = lane(&mut lanes, "hangs", 100);
+    assert_eq!((lanes.start(now()).len(), lanes.start(now()).len()), (OF_ONE, 0));
+    let asked = tests(&lanes, &id, 2);
+    lanes.push_first(&id, asked.clone());
+    for one in &asked {
+        let started = lanes.start(now());
+        assert_eq!(started.len(), 1);
+        assert_eq!(started[0].1.id, one.id);
+        lanes.ended(&id, &one.id, outcome(true, Duration::ZERO, started[0].2), now());
+    }
+    assert!(lanes.start(now()).is_empty(), "what was not asked for waits");
+
+    // One that has failed since has one place, as ever, and nothing has more than there are.
+    let asked = tests(&lanes, &id, 2);
+    lanes.push_first(&id, asked.clone());
+    let began = lanes.start(now())[0].2;
+    lanes.ended(&id, &asked[0].id, outcome(false, Duration::ZERO, began), now());
+    assert!(lanes.start(now()).is_empty());
+    let mut full = Lanes::default();
+    let ids: Vec<_> = (0..MOST / OF_ONE).map(|n| lane(&mut full, &format!("full{n:02}"), 20)).collect();
+    assert_eq!(full.start(now()).len(), MOST);
+    let asked = tests(&full, &ids[0], 1);
+    full.push_first(&ids[0], asked);
+    assert!(full.start(now()).is_empty());
+}
+
+#[test]
+fn what_was_asked_for_just_before_this_process_began_goes_first_too() {
+    let mut endpoint = Endpoint::new("shop", "https://shop.example/".to_owned(), Vec::new(), now());
+    endpoint.wake(now());
+    let (soon, mut lanes) = (now() + NEWS, Lanes::default());
+    lanes.know(endpoint.clone(), true, soon);
+    assert_eq!(lanes.woken(), [(endpoint.id.clone(), now())]);
+    lanes.push_first(&endpoint.id, Vec::new());
+    lanes.know(endpoint.clone(), true, soon);
+    assert!(lanes.woken().is_empty(), "once");
+    let mut later = Lanes::default();
+    later.know(endpoint, true, soon + Duration::from_millis(1));
+    assert!(later.woken().is_empty(), "long ago");
 }
