@@ -209,11 +209,16 @@ impl Events {
     /// # Errors
     /// When the store fails.
     pub async fn after_of(&self, merchant: &str, seq: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        Ok(self.page_of(merchant, seq, limit).await?.docs)
+    }
+
+    /// The same, with those that do not read.
+    async fn page_of(&self, merchant: &str, seq: i64, limit: usize) -> Result<Page<Event>, StoreError> {
         let behind = Query::sorted_by("seq", Sort::Ascending)
             .equal("public.merchant", merchant)
             .from(seq.saturating_add(1))
             .limit(limit);
-        Ok(self.store.find(&behind).await?.docs)
+        self.store.find(&behind).await
     }
 
     /// At most `limit` steps of `subject` behind its step `no`, in their order.
@@ -240,13 +245,14 @@ impl Events {
         Ok(found.iter().map(|event| event.seq - 1).min().unwrap_or(last))
     }
 
-    /// The number of the oldest event that is kept.
+    /// The number of the oldest event that is kept, whether it reads or not.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn first(&self) -> Result<Option<i64>, StoreError> {
         let oldest = Query::sorted_by("seq", Sort::Ascending).limit(1);
-        Ok(self.store.find::<Event>(&oldest).await?.docs.first().map(|event| event.seq))
+        let page = self.store.find::<Event>(&oldest).await?;
+        Ok(places::numbers(&page).min())
     }
 
     /// The last step of `subject` that is an event.

@@ -23,7 +23,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use self::listener::{Bye, Listener, Next};
-use super::{Event, Events, places::Worth};
+use super::{
+    Event, Events,
+    places::{Worth, numbers},
+};
 use crate::platform::store::StoreError;
 
 /// How often the store is asked while anybody listens.
@@ -174,7 +177,8 @@ impl Feed {
     }
 
     /// A stream of this room behind the event `after`, or from now on. From now on, too, behind a number that
-    /// was never given: then it has missed something, as behind one that is too old.
+    /// was never given: then it has missed something, as behind one that is too old, where it begins with
+    /// what is kept.
     ///
     /// # Errors
     /// [`ListenError`].
@@ -185,12 +189,22 @@ impl Feed {
             None => (last, false),
             Some(after) => match self.0.events.worth(after, last).await? {
                 Worth::Good => (after, false),
-                Worth::Old => (after, true),
+                Worth::Old(place) => (self.before_kept(room, place, last).await?, true),
                 Worth::NeverGiven => (last, true),
             },
         };
         let live = self.enter(room, last).ok_or(ListenError::TooMany)?;
         Ok(Listener::new(self.clone(), room, live, from, missed, place))
+    }
+
+    /// The place before the first event behind `place` that is kept for this room; `last`, which was read
+    /// before, when there is none: a place before the events of others is soon as old as they are.
+    async fn before_kept(&self, room: &str, place: i64, last: i64) -> Result<i64, StoreError> {
+        if self.0.source.whole {
+            return Ok(place);
+        }
+        let page = self.0.events.page_of(room, place, 1).await?;
+        Ok(numbers(&page).min().map_or(last, |first| first.saturating_sub(1)))
     }
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {

@@ -3,18 +3,24 @@
 //! Guards against events that are missed without a word: a place is good only if all events behind it are
 //! kept, and if it was given here.
 
-use super::Events;
-use crate::platform::store::StoreError;
+use super::{Event, Events, seq_of};
+use crate::platform::store::{Page, StoreError};
 
 /// What a place is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Worth {
     /// All events behind it are kept.
     Good,
-    /// Events behind it are kept no more.
-    Old,
+    /// Events behind it are kept no more. All that are kept are behind the place that this names.
+    Old(i64),
     /// Its number was never given: it is of another installation, or of what this one has lost.
     NeverGiven,
+}
+
+/// The numbers of a page: also of its events that do not read.
+pub(super) fn numbers(page: &Page<Event>) -> impl Iterator<Item = i64> {
+    let damaged = page.unreadable.iter().filter_map(|one| seq_of(&one.id));
+    page.docs.iter().map(|event| event.seq).chain(damaged)
 }
 
 impl Events {
@@ -29,11 +35,8 @@ impl Events {
         if !(0..=last).contains(&seq) {
             return Ok(Worth::NeverGiven);
         }
-        let kept = match self.first().await? {
-            Some(first) => seq.saturating_add(1) >= first,
-            // None is kept: that is all only for those who have seen the last one.
-            None => seq == last,
-        };
-        Ok(if kept { Worth::Good } else { Worth::Old })
+        // When none is kept, that is all only for those who have seen the last one.
+        let first_place = self.first().await?.map_or(last, |first| first.saturating_sub(1));
+        Ok(if seq >= first_place { Worth::Good } else { Worth::Old(first_place) })
     }
 }

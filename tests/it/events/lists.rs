@@ -1,10 +1,14 @@
 //! Lists: in order, from a place on, and nothing that is for operators.
 
 use serde_json::{Value, json};
-use waybill::{app::restored::NUMBERS_LEFT_OUT, base::ids, features::events::Events};
+use waybill::{
+    app::restored::NUMBERS_LEFT_OUT,
+    base::ids,
+    features::events::{Events, seq_of},
+};
 
-use super::{booked, list};
-use crate::support::TestApp;
+use super::{booked, list, put_aside::put};
+use crate::support::{Client, TestApp};
 
 #[tokio::test]
 async fn events_are_listed_in_order_and_behind_a_cursor() {
@@ -78,6 +82,79 @@ async fn a_cursor_that_is_none_is_refused() {
     }
     let last = ids::event(events.last().await.unwrap());
     assert!(list(&shop, &format!("/v1/events?cursor={last}")).await.is_empty());
+}
+
+/// A page, and the place that it names.
+async fn page(merchant: &Client, path: &str) -> (Value, String) {
+    let answer = merchant.get(path).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    let page = answer.json();
+    let next = page["nextCursor"].as_str().unwrap().to_owned();
+    (page, next)
+}
+
+/// Whoever asks in time has missed nothing, though what was seen last is kept no more.
+#[tokio::test]
+async fn a_cursor_goes_on_though_nothing_happens_to_its_merchant() {
+    let app = TestApp::start().await;
+    let (shop, other) = (app.merchant("shop"), app.merchant("other"));
+    let id = booked(&app, &shop, "A-1").await;
+    booked(&app, &other, "B-0").await;
+    let events = Events::new(app.app.store.clone());
+    let day = std::time::Duration::from_secs(24 * 3600);
+    let paths = ["/v1/events".to_owned(), format!("/v1/orders/{id}/events")];
+    let mut places = Vec::new();
+    for path in &paths {
+        // With more behind it, that of the last one of the page.
+        let (part, next) = page(&shop, &format!("{path}?limit=2")).await;
+        assert_eq!((&part["hasMore"], &part["data"][1]["id"]), (&json!(true), &json!(next)));
+        let (rest, next) = page(&shop, &format!("{path}?limit=2&cursor={next}")).await;
+        assert_eq!((&rest["hasMore"], rest["data"].as_array().unwrap().len()), (&json!(false), 1));
+        places.push(next);
+    }
+    for n in 1..=3 {
+        let last = ids::event(events.last().await.unwrap());
+        assert_eq!(places, [last.as_str(), last.as_str()]);
+        app.advance(day * 4);
+        booked(&app, &other, &format!("B-{n}")).await;
+        events.remove_old(app.clock.now() - day * 7, 100).await.unwrap();
+        for (path, place) in paths.iter().zip(&mut places) {
+            let (none, next) = page(&shop, &format!("{path}?cursor={place}")).await;
+            assert_eq!((&none["data"], &none["hasMore"]), (&json!([]), &json!(false)), "{path}");
+            *place = next;
+        }
+    }
+    let two = booked(&app, &shop, "A-2").await;
+    let behind = list(&shop, &format!("/v1/events?cursor={}", places[0])).await;
+    assert_eq!((behind.len(), &behind[0]["data"]["orderId"]), (3, &json!(two)));
+    // Also from the first call on, before anything has happened to a merchant.
+    let (_, next) = page(&app.merchant("new"), "/v1/events").await;
+    assert_eq!(next, ids::event(events.last().await.unwrap()));
+}
+
+#[tokio::test]
+async fn places_are_good_though_the_oldest_events_do_not_read() {
+    let app = TestApp::start().await;
+    let shop = app.merchant("shop");
+    booked(&app, &shop, "A-1").await;
+    booked(&app, &shop, "A-2").await;
+    let all = list(&shop, "/v1/events").await;
+    let events = Events::new(app.app.store.clone());
+    for event in &all[..2] {
+        put(&app, None, ("events", event["id"].as_str().unwrap()), "type", &json!(7)).await;
+    }
+    assert_eq!(events.first().await.unwrap(), seq_of(all[0]["id"].as_str().unwrap()));
+    // A page of such events alone has others behind it.
+    let (mut seen, mut path) = (Vec::new(), "/v1/events?limit=2".to_owned());
+    loop {
+        let (part, next) = page(&shop, &path).await;
+        seen.extend(part["data"].as_array().unwrap().clone());
+        if part["hasMore"] == false {
+            break;
+        }
+        path = format!("/v1/events?limit=2&cursor={next}");
+    }
+    assert_eq!(seen, all[2..]);
 }
 
 /// Some of them were given between a backup and its restore.

@@ -149,8 +149,45 @@ async fn a_place_that_is_none_is_refused_and_one_that_is_gone_is_told() {
     let headers = [("Authorization", bearer(&shop)), ("Last-Event-ID", first)];
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
     let mut live = Stream::open(address, "/v1/events/stream", &headers).await;
-    assert_eq!(live.next().await.event, "reset");
+    let told = live.next().await;
+    let place = ids::event(events.first().await.unwrap().unwrap() - 1);
+    assert_eq!((told.event.as_str(), told.id.as_ref()), ("reset", Some(&place)));
     assert_eq!(live.next().await.data["data"]["clientOrderId"], "A-2");
+    // Behind the place that was told nothing is missed.
+    let headers = [headers[0], ("Last-Event-ID", place.as_str())];
+    let mut again = Stream::open(address, "/v1/events/stream", &headers).await;
+    let told = again.next().await;
+    assert_eq!((told.event.as_str(), &told.data["data"]["clientOrderId"]), ("order.created", &json!("A-2")));
+}
+
+/// A place before the events of others would be as old as they are when it comes again.
+#[tokio::test]
+async fn who_has_no_events_is_told_of_a_gone_place_once() {
+    let app = TestApp::start().await;
+    let (shop, quiet) = (app.merchant("shop"), app.merchant("quiet"));
+    let (address, _stop) = another(&app).await;
+    let events = Events::new(app.app.store.clone());
+    let (day, token) = (Duration::from_secs(24 * 3600), bearer(&quiet));
+    booked(&app, &shop, "A-1").await;
+    let mut place = ids::event(1);
+    app.advance(day * 8);
+    booked(&app, &shop, "A-2").await;
+    events.remove_old(app.clock.now() - day * 7, 100).await.unwrap();
+    let headers = [("Authorization", token.as_str()), ("Last-Event-ID", place.as_str())];
+    let told = Stream::open(address, "/v1/events/stream", &headers).await.next().await;
+    assert_eq!(told.event, "reset");
+    place = told.id.unwrap();
+    assert_eq!(place, ids::event(events.last().await.unwrap()));
+
+    // What was kept then is kept no more.
+    app.advance(day * 4);
+    booked(&app, &shop, "A-3").await;
+    app.advance(day * 4);
+    events.remove_old(app.clock.now() - day * 7, 100).await.unwrap();
+    let headers = [("Authorization", token.as_str()), ("Last-Event-ID", place.as_str())];
+    let mut live = Stream::open(address, "/v1/events/stream", &headers).await;
+    booked(&app, &quiet, "A-4").await;
+    assert_eq!(live.next().await.data["data"]["clientOrderId"], "A-4");
 }
 
 /// As with an id of another installation. A browser gives up for ever at a 400.

@@ -15,9 +15,15 @@ use super::{
     watcher::Watcher,
 };
 use crate::{
+    base::ids,
     features::{
         Services,
-        events::{Events, messages_of, places::Worth, seq_of, shown::MerchantEvent},
+        events::{
+            Event, Events, messages_of,
+            places::{Worth, numbers},
+            seq_of,
+            shown::MerchantEvent,
+        },
         orders::routes::{OrderId, no_such_order},
     },
     platform::http::{Kind, Problem, ValidQuery, answer},
@@ -33,13 +39,15 @@ pub(super) struct EventList {
     pub(super) success: bool,
     pub(super) data: Vec<MerchantEvent>,
     pub(super) has_more: bool,
-    /// The id of the last event, also when there are no more yet: ask again with it later.
-    pub(super) next_cursor: Option<String>,
+    /// How far you have read, also when there are no more yet: ask again with it later. The id of an event,
+    /// and not always of one in `data`: when there are no more it is as far as the service is.
+    pub(super) next_cursor: String,
 }
 
 /// List your events
 ///
-/// For seven days, oldest first. Ask again with `nextCursor` for those that have come since. With
+/// For seven days, oldest first. Ask again with `nextCursor` for those that have come since; keep the one of
+/// each answer, also of an empty one, since a cursor is good for about seven days. With
 /// `Accept: text/event-stream` it is the stream of `GET /v1/events/stream`.
 #[utoipa::path(get, path = "/v1/events", tag = TAG, operation_id = "listEvents", params(EventsQuery,
         ("Last-Event-ID" = Option<String>, Header, description = "Of a stream: the last event seen")),
@@ -61,13 +69,12 @@ pub(super) async fn list_events(
         return streams::open(&services, watcher, &headers, query.cursor.as_deref(), None).await;
     }
     let events = Events::new(services.store.clone());
-    let after = place(&events, query.cursor.as_deref()).await?;
+    let (after, last) = place(&events, query.cursor.as_deref()).await?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    let found = events.after_of(&watcher.merchant, after, limit).await?;
-    let has_more = found.len() == limit;
-    let next_cursor = found.last().map(|event| event.id.clone()).or(query.cursor);
-    let data = found.iter().filter_map(MerchantEvent::of).collect();
-    Ok(answer::ok(&EventList { success: true, data, has_more, next_cursor }))
+    let page = events.page_of(&watcher.merchant, after, limit).await?;
+    // Also over those that do not read, or a page of them would come again for ever.
+    let read = numbers(&page).max().unwrap_or(after);
+    Ok(answer::ok(&listed(&page.docs, page.next.is_some(), read, last)))
 }
 
 /// List the events of an order
@@ -98,7 +105,7 @@ pub(super) async fn list_order_events(
         return streams::open(&services, watcher, &headers, query.cursor.as_deref(), Some(&id)).await;
     }
     let events = Events::new(services.store.clone());
-    let after = place(&events, query.cursor.as_deref()).await?;
+    let (after, last) = place(&events, query.cursor.as_deref()).await?;
     let mut found = events.steps_of(&id, 0, MOST_STEPS).await?;
     found.extend(events.steps_of(&messages_of(&id), 0, MOST_STEPS).await?);
     found.sort_by_key(|event| event.seq);
@@ -108,19 +115,27 @@ pub(super) async fn list_order_events(
     });
     let has_more = found.len() > query.limit.unwrap_or(MOST_STEPS);
     found.truncate(query.limit.unwrap_or(MOST_STEPS));
-    let next_cursor = found.last().map(|event| event.id.clone()).or(query.cursor);
-    let data = found.iter().filter_map(MerchantEvent::of).collect();
-    Ok(answer::ok(&EventList { success: true, data, has_more, next_cursor }))
+    let read = found.last().map_or(after, |event| event.seq);
+    Ok(answer::ok(&listed(&found, has_more, read, last)))
 }
 
-/// The number behind which a list begins. Refuses a cursor behind which events may be missed.
-async fn place(events: &Events, cursor: Option<&str>) -> Result<i64, Problem> {
-    let Some(id) = cursor else { return Ok(0) };
-    let seq = seq_of(id).ok_or_else(bad_cursor)?;
+/// A page that was read up to the number `read`. Without more behind it that is as far as the last number,
+/// which was read before the events: a cursor that stays where it is gets old, though it misses nothing.
+fn listed(found: &[Event], has_more: bool, read: i64, last: i64) -> EventList {
+    let next_cursor = ids::event(if has_more { read } else { read.max(last) });
+    let data = found.iter().filter_map(MerchantEvent::of).collect();
+    EventList { success: true, data, has_more, next_cursor }
+}
+
+/// The number behind which a list begins, and the last one. Refuses a cursor behind which events may be
+/// missed.
+async fn place(events: &Events, cursor: Option<&str>) -> Result<(i64, i64), Problem> {
+    let seq = cursor.map(|id| seq_of(id).ok_or_else(bad_cursor)).transpose()?;
     let last = events.last().await?;
+    let Some(seq) = seq else { return Ok((0, last)) };
     match events.worth(seq, last).await? {
-        Worth::Good => Ok(seq),
-        Worth::Old | Worth::NeverGiven => Err(bad_cursor()),
+        Worth::Good => Ok((seq, last)),
+        Worth::Old(_) | Worth::NeverGiven => Err(bad_cursor()),
     }
 }
 

@@ -11,7 +11,8 @@ const MOST: usize = 200;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub(super) struct EventsQuery {
-    /// The id of an event: those behind it. Absent: all that are kept; of a stream, from now on.
+    /// The id of an event, as `nextCursor` is: those behind it. Absent: all that are kept; of a stream, from
+    /// now on.
     pub(super) cursor: Option<String>,
     /// How many at most; 50 when absent.
     #[validate(range(min = 1, max = MOST))]
