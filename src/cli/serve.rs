@@ -263,8 +263,9 @@ pub(super) async fn worker(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A process that has not stopped by itself after its drains and this is ended.
-const MARGIN: Duration = Duration::from_secs(10);
+/// A process that has not stopped by itself after its drains and this is ended: 10 s of it to close its
+/// database and its queue.
+const MARGIN: Duration = Duration::from_secs(20);
 
 /// A server stops by these tokens, and lingers only for whoever manages processes: after Ctrl-C a person
 /// waits.

@@ -377,21 +377,17 @@ async fn strangers_are_told_what_is_missing_and_no_more() {
     );
 }
 
-/// Each would be a merchant of its own beside the one that it looks like.
-#[tokio::test]
-async fn a_subject_that_looks_like_another_is_refused_and_told_why() {
-    let odd = [" user-7", "user-7 ", "\u{a0}user-7", "user-7\u{200b}", "\u{feff}user-7", "user\u{2060}-7"];
-    for sub in odd {
-        assert_eq!(of(&with("sub", json!(sub))), Err(TokenError::Subject), "{sub:?}");
+/// Each would be a merchant of its own beside the one that it looks like. Where another issuer has made it
+/// so, orders stand under it.
+#[test]
+fn no_token_is_made_for_a_subject_that_looks_like_another() {
+    for sub in [" user-7", "user-7 ", "\u{a0}user-7", "user-7\u{200b}", "\u{feff}user-7", "user\u{2060}-7"] {
         assert!(tokens(&clock()).issue(sub, Duration::from_secs(60)).is_err(), "{sub:?}");
+        assert_eq!(of(&with("sub", json!(sub))).unwrap().user_id, sub, "{sub:?}");
     }
     for sub in ["user 7", "shop/7", "दुकान 7"] {
-        assert_eq!(of(&with("sub", json!(sub))).unwrap().user_id, sub);
+        assert!(tokens(&clock()).issue(sub, Duration::from_secs(60)).is_ok(), "{sub}");
     }
-    let token = signed(&head(), &with("sub", json!("user-7 ")), SECRET.as_bytes());
-    let answer = ask(&[&format!("Bearer {token}")]).await;
-    let body = answer.problem(Kind::Unauthenticated);
-    assert!(body["detail"].as_str().unwrap().contains("sub has blanks around it"), "{body}");
 }
 
 #[tokio::test]

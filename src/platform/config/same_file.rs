@@ -14,13 +14,16 @@ const LINKS: u8 = 8;
 
 /// `store` and `queue` are URLs.
 pub(super) fn same_file(store: &str, queue: &str) -> bool {
-    let file = |url: &str| url.strip_prefix("sqlite:").filter(|path| !path.is_empty()).map(str::to_owned);
-    let (Some(store), Some(queue)) = (file(store), file(queue)) else { return store == queue };
-    // As the store and the queue read them.
-    let (store, queue) = (Path::new(store.strip_prefix("//").unwrap_or(&store)), Path::new(&queue));
+    let (Some(store), Some(queue)) = (file_of(store), file_of(queue)) else { return store == queue };
     let (Ok(store), Ok(queue)) = (absolute(store), absolute(queue)) else { return false };
     let there = Identity::of(&store);
     (there.is_some() && there == Identity::of(&queue)) || real(&store, LINKS) == real(&queue, LINKS)
+}
+
+/// `sqlite:` and `sqlite://` mean the same, for both settings.
+fn file_of(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty())?;
+    Some(path.strip_prefix("//").unwrap_or(path))
 }
 
 /// Without links and `..`, also where a part of it is not there.
@@ -51,6 +54,19 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn two_slashes_before_a_relative_path_change_nothing() {
+        for (store, queue, same) in [
+            ("sqlite://data/w.db", "sqlite://data/w.db", true),
+            ("sqlite:data/w.db", "sqlite://data/w.db", true),
+            ("sqlite:/data/w.db", "sqlite://data/w.db", false),
+            ("sqlite:///data/w.db", "sqlite:/data/w.db", true),
+        ] {
+            assert_eq!(same_file(store, queue), same, "{store} {queue}");
+            assert_eq!(same_file(queue, store), same, "{store} {queue}");
+        }
+    }
 
     #[test]
     fn a_file_is_the_same_whatever_it_is_called() {

@@ -24,8 +24,6 @@ use crate::base::ids;
 /// How long a busy file is waited for. Less than an operation of the store may take: a write that was given
 /// up here is known not to have been done.
 pub(in crate::platform) const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a file that is closed waits for others that read it.
-const CLOSING: Duration = Duration::from_secs(1);
 const NO_WAL: &str = "its file system does not allow write-ahead logging; use a local disk";
 
 /// Retries with jitter: SQLite's own handler backs off to 100 ms, which starves one process while another is
@@ -35,11 +33,7 @@ pub(in crate::platform) struct Patience(Instant);
 
 impl Patience {
     pub(in crate::platform) fn new() -> Self {
-        Self::of(PATIENCE)
-    }
-
-    fn of(time: Duration) -> Self {
-        Self(Instant::now() + time)
+        Self(Instant::now() + PATIENCE)
     }
 
     /// Waits a moment if `error` says busy and there is time left. `false`: give up.
@@ -184,30 +178,18 @@ pub(in crate::platform) fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Re
     Ok(conn)
 }
 
-/// Brings all that was written into the one file and closes it. When others have it open, the last of them
-/// leaves one file without the others beside it. When another one stands at its path by now, nothing is
+/// Closes it. The last connection of all processes brings what was written into the one file, and leaves
+/// nothing beside it: that is SQLite's own. Others only bring over what keeps nobody waiting: a checkpoint
+/// that insists takes the lock that writes need. When another file stands at its path by now, nothing is
 /// touched there.
 pub(in crate::platform) fn close(conn: Connection, file: &Pinned) {
     if !file.in_place() {
         return retire(conn);
     }
-    // SQLite says by a row that others hindered it.
-    let checkpoint = || {
-        let hindered: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        if hindered { Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)) } else { Ok(()) }
-    };
-    let patience = Patience::of(CLOSING);
-    while let Err(error) = checkpoint() {
-        if patience.bears(&error) {
-            continue;
-        }
+    let checkpoint = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    if let Err(error) = checkpoint.or_else(|error| if is_busy(&error) { Ok(()) } else { Err(error) }) {
         let path = file.path.display();
-        if is_busy(&error) {
-            tracing::debug!(%path, "the file is closed while others use it");
-        } else {
-            tracing::warn!(%path, %error, "the file is closed, and its -wal belongs to it");
-        }
-        break;
+        tracing::warn!(%path, %error, "the file is closed, and its -wal belongs to it");
     }
     drop(conn);
 }

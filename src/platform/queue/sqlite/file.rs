@@ -4,7 +4,11 @@
 //! (`-wal`, `-shm`) of an old one, which would corrupt it. All opening happens under a lock on the folder, so
 //! that several processes that notice at the same time do not remove each other's side files.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig};
 
@@ -25,6 +29,9 @@ static DAMAGED: Counter = Counter::new(
     "waybill_queue_file_damaged_total",
     "Times that a damaged queue file was moved aside and made anew.",
 );
+
+/// How long a person's look at a file takes at most.
+const LOOKING: Duration = Duration::from_secs(5);
 
 /// The three connections of a process.
 pub(super) struct Opened {
@@ -117,7 +124,7 @@ fn view(path: &Path) -> rusqlite::Result<Connection> {
 /// these. A file that is no database, and does not look like one by its name and its size, is somebody
 /// else's.
 fn set_damaged_aside(path: &Path, now: Timestamp) -> io::Result<()> {
-    let Some(why) = damage(path) else { return Ok(()) };
+    let Some(why) = damage(path, None) else { return Ok(()) };
     let aside = format!(".damaged-{}", now.to_string().replace(':', ""));
     for suffix in ["-wal", "-shm", "-journal", ""] {
         match fs::rename(beside(path, suffix), beside(path, &format!("{aside}{suffix}"))) {
@@ -135,26 +142,30 @@ fn set_damaged_aside(path: &Path, now: Timestamp) -> io::Result<()> {
 }
 
 /// What is wrong with the file, which is left as it is; nothing when it is whole, is none of ours, or cannot
-/// be looked at now.
+/// be looked at now. Whoever opens the file waits meanwhile, so it ends after a while.
 pub(super) fn look(path: &Path) -> Option<String> {
     let _lock = file::lock(path).ok()?;
-    damage(path)
+    damage(path, Some(LOOKING))
 }
 
-/// What SQLite finds wrong with the file; nothing when it is whole, is none of ours, or cannot be looked at
-/// now.
-fn damage(path: &Path) -> Option<String> {
+/// What SQLite finds wrong with the file, in this time if there is one; nothing when it is whole, is none of
+/// ours, or cannot be looked at now.
+fn damage(path: &Path, within: Option<Duration>) -> Option<String> {
     if fs::metadata(path).map_or(true, |m| m.len() == 0 || m.is_dir()) {
         return None;
     }
     let named = path.extension().is_some_and(|end| ["db", "sqlite", "sqlite3"].iter().any(|e| end == *e));
     let pages = fs::metadata(path).is_ok_and(|m| m.len().is_multiple_of(4096));
     let look = || -> rusqlite::Result<Option<String>> {
-        let conn = file::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut conn = file::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // What is not whole, or not ours, is left as it is, with what is beside it.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         if Mark::Jobs.is_not_on(&conn)? {
             return Ok(None);
+        }
+        if let Some(within) = within {
+            let began = Instant::now();
+            conn.progress_handler(1000, Some(move || began.elapsed() > within))?;
         }
         let found = file::damage(&conn)?;
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, found.is_some())?;
