@@ -171,7 +171,7 @@ describe("actions on one order or job", () => {
     await answer(page, `because of ${name}`);
     await box.waitFor({ state: "detached" });
     await page.locator(".toast", { hasText: done }).first().waitFor();
-    await page.getByRole("region", { name: "Actions" }).getByText(done).waitFor();
+    await page.getByRole("region", { name: "Actions" }).getByText(done, { exact: true }).waitFor();
     await then(page);
     return page;
   };
