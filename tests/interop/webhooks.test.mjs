@@ -130,13 +130,7 @@ test("Svix's library and those of Standard Webhooks take the same message, and n
   const [message] = await eventually(() => seen.length > 0 && seen);
   const { secret } = await ask("POST", `/v1/webhook-endpoints/${endpoint.id}/rotate-secret`);
   await ask("POST", `/v1/webhook-endpoints/${endpoint.id}/test`);
-  // Whoever sends learns of the new secret within a second: until then the old one signs alone.
-  const signed = (one) => one.headers["webhook-signature"].includes(" ");
-  const during = await eventually(async () => {
-    const one = seen.slice(1).find(signed);
-    if (!one) await ask("POST", `/v1/webhook-endpoints/${endpoint.id}/test`);
-    return one;
-  });
+  const [, during] = await eventually(() => seen.length > 1 && seen);
   const changed = (name, value) => ({ ...message.headers, [name]: value });
   const first = { ...message, secret: endpoint.secret };
   // While it is rotated, both secrets count.

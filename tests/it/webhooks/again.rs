@@ -187,3 +187,37 @@ async fn outlives_a_try(mended_by: &str) {
     let one = deliveries(&shop, &id).await[0].clone();
     assert_eq!((&one["state"], one["tries"].as_array().unwrap().len()), (&json!("delivered"), 2), "{one}");
 }
+
+/// The address was read before the rotation, and the test is read after it, in the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_right_after_a_rotation_is_signed_with_both_secrets() {
+    let (app, receiver) = (start().await, Receiver::start().await);
+    let shop = app.merchant("shop");
+    let (id, _) = endpoint(&shop, &receiver.url, &[]).await;
+    let path = format!("/v1/webhook-endpoints/{id}");
+    let go_on = Arc::new(Notify::new());
+    let waits = Arc::clone(&go_on);
+    receiver.answers(move |n| {
+        let waits = (n == 0).then(|| Arc::clone(&waits));
+        let last = futures_util::stream::once(async move {
+            if let Some(waits) = waits {
+                waits.notified().await;
+            }
+            Ok::<_, Infallible>("")
+        });
+        Some(Body::from_stream(last).into_response())
+    });
+    let (worker, stop) = (app.worker.webhooks().clone(), CancellationToken::new());
+    assert_eq!(act(&shop, &format!("{path}/test")).await.status, StatusCode::ACCEPTED);
+    let running = tokio::spawn(async move { worker.run(stop).await });
+    until("the first one is under way", async || receiver.count() == 1).await;
+    assert_eq!(act(&shop, &format!("{path}/rotate-secret")).await.status, StatusCode::OK);
+    assert_eq!(act(&shop, &format!("{path}/test")).await.status, StatusCode::ACCEPTED);
+    go_on.notify_one();
+    // The clock stands: nobody has looked at what was changed since.
+    until("the second one", async || receiver.count() == 2).await;
+    running.abort();
+    let seen = receiver.take();
+    let signatures = |n: usize| seen[n].header("webhook-signature").split(' ').count();
+    assert_eq!((signatures(0), signatures(1)), (1, 2));
+}

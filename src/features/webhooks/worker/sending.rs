@@ -171,6 +171,7 @@ impl Sending {
         let all = due.next.is_none();
         let next = store.find::<Delivery>(&of_it().from(behind_now).limit(1)).await?;
         let next_due = next.docs.first().and_then(|delivery| delivery.due_at);
+        self.refresh(id, !due.docs.is_empty()).await?;
         self.lanes.fill(id, due.docs, all, next_due);
         Ok(())
     }
@@ -180,7 +181,17 @@ impl Sending {
         let until = woken.max(self.worker.clock.now()) + Duration::from_millis(1);
         let newest = Query::sorted_by("dueAt", Sort::Descending).equal("endpoint", id);
         let found = self.worker.webhooks.store.find::<Delivery>(&newest.before(until).limit(ASKED)).await?;
+        self.refresh(id, !found.docs.is_empty()).await?;
         self.lanes.push_first(id, found.docs);
+        Ok(())
+    }
+
+    /// The address as it is after its deliveries were read: what was asked for behind a rotation is signed
+    /// with both secrets, and goes to a URL that was changed before.
+    async fn refresh(&mut self, id: &str, has_some: bool) -> Result<(), StoreError> {
+        if has_some && let Some(fresh) = self.worker.webhooks.store.get::<Endpoint>(id).await? {
+            self.lanes.know(fresh, false, self.worker.clock.now());
+        }
         Ok(())
     }
 
