@@ -1,6 +1,8 @@
 //! An account that cannot be used: one call finds it out, everything else waits, and it is over by itself
 //! when the account is well again.
 
+mod guard;
+
 use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
@@ -11,9 +13,7 @@ use waybill::{
     app::{App, Worker},
     features::{
         audit::{self, Audit, AuditContext, Via},
-        provider_accounts::{
-            Account, Hold, LiftError, ProbeResult, Taken, Trier, breaker::Breaker, guard::Guard,
-        },
+        provider_accounts::{Account, Hold, LiftError, ProbeResult, Taken, breaker::Breaker, guard::Guard},
     },
     platform::{
         config,
@@ -22,14 +22,11 @@ use waybill::{
             job::{DeathCause, Job, JobError, Outcome, Payload},
             registry::Registry,
             retry::Policy,
-            runner::{
-                QueueSettings, Runner,
-                gate::{Admission, Gate},
-            },
+            runner::{QueueSettings, Runner},
         },
     },
     provider::{
-        carrier::{self, AccountProblem, CallEnd, CallOutcome, Observer},
+        carrier::AccountProblem,
         simulator::{Answer, Faults, Operation, Rule},
     },
 };
@@ -432,83 +429,6 @@ async fn cancelling_goes_on_without_money_but_not_without_keys() {
         app.app.queue.broker.add(&[job], ADD).await.unwrap();
         assert_eq!(runner.run_pending().await.unwrap(), runs, "{kind}");
     }
-}
-
-/// Another job, or a person, may call for the same order meanwhile.
-#[tokio::test]
-async fn only_the_calls_of_the_probes_own_job_count() {
-    for (token, lifted) in [(Some("its own"), true), (Some("another's"), false), (None, false)] {
-        let app = TestApp::start().await;
-        app.leave_jobs();
-        app.app.accounts.report(AccountProblem::Wallet, "why").await.unwrap();
-        app.advance(MINUTE);
-        let (accounts, clock) = (app.app.accounts.clone(), app.clock.clone());
-        let breaker = Breaker::new(0, clock.clone());
-        let guard = Guard::new(accounts, breaker, clock, MINUTE, 0, waybill::app::queues());
-        let Admission::Probe(mut probe) = guard.admit("parcelx-orders-queue") else {
-            panic!("no probe is due")
-        };
-        let job = ActiveJob {
-            queue: "parcelx-orders-queue".to_owned(),
-            id: "j".to_owned(),
-            name: "create-order".to_owned(),
-            data: json!({ "orderId": "ord_1" }).to_string(),
-            token: "its own".to_owned(),
-            attempts_made: 0,
-            attempts: 3,
-            backoff: MINUTE.into(),
-            stalled: 0,
-            added_at: app.clock.now(),
-            doomed: None,
-        };
-        assert!(probe.begin(&job).await);
-        let outcome = CallOutcome::Done(());
-        let operation = carrier::Operation::CreateOrder;
-        let took = Duration::ZERO;
-        guard.ended(&CallEnd { operation, order_id: "ord_1", token, took, outcome: &outcome }).await;
-        probe.end().await;
-        assert_eq!(app.app.accounts.hold().is_none(), lifted, "{token:?}");
-    }
-}
-
-/// Else its jobs would be claimed and given back every second.
-#[tokio::test]
-async fn a_queue_without_anybody_who_may_try_is_left_alone_for_a_while() {
-    const QUEUE: &str = "parcelx-orders-queue";
-    let app = TestApp::start().await;
-    let of = |merchant: &str| ActiveJob {
-        queue: QUEUE.to_owned(),
-        id: "j".to_owned(),
-        name: "create-order".to_owned(),
-        data: json!({ "orderId": "ord_1", "userId": merchant }).to_string(),
-        token: merchant.to_owned(),
-        attempts_made: 0,
-        attempts: 3,
-        backoff: MINUTE.into(),
-        stalled: 0,
-        added_at: app.clock.now(),
-        doomed: None,
-    };
-    let (accounts, clock) = (app.app.accounts.clone(), app.clock.clone());
-    let tried = Trier { merchant: "u1".to_owned(), pick_address: None };
-    accounts.report_by(AccountProblem::Wallet, "why", Some(&tried)).await.unwrap();
-    let breaker = Breaker::new(0, clock.clone());
-    let guard = Guard::new(accounts, breaker, clock, MINUTE, 0, waybill::app::queues());
-    let chosen = async |jobs: &[ActiveJob]| match guard.admit(QUEUE) {
-        Admission::Probe(mut probe) => Some(probe.choose(jobs).await),
-        _ => None,
-    };
-    assert_eq!(chosen(&[of("u1")]).await, Some(None));
-    assert_eq!(chosen(&[of("u2")]).await, None, "it is shut");
-    app.advance(Duration::from_millis(4999));
-    assert_eq!(chosen(&[of("u2")]).await, None);
-    app.advance(Duration::from_millis(1));
-    assert_eq!(chosen(&[of("u1"), of("u2")]).await, Some(Some(1)));
-    // When anybody's is due, nothing is left alone.
-    app.advance(Duration::from_secs(54));
-    assert_eq!(chosen(&[of("u1")]).await, Some(None));
-    app.advance(Duration::from_secs(1));
-    assert_eq!(chosen(&[of("u1")]).await, Some(Some(0)));
 }
 
 #[tokio::test]
