@@ -20,6 +20,12 @@ const FORM: &str = "must be phrases of letters and digits with 3 characters or m
                     wallet, separated by commas; + stands for the default list";
 
 impl Phrases {
+    /// Those of the program's own.
+    #[must_use]
+    pub fn of(list: &[&str]) -> Self {
+        Self { list: list.iter().copied().map(words).collect(), with_default: false }
+    }
+
     /// Whether a phrase is in `text`: its words in this order, each at the beginning of a word.
     #[must_use]
     pub fn found_in(&self, text: &str) -> bool {

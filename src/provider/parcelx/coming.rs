@@ -2,44 +2,37 @@
 //!
 //! Guards against a second shipment: who is still making the AWB of an order has taken it.
 
-/// Words in this order, with at most [`GAP`] others in between.
-const PHRASES: [&[&str]; 3] =
-    [&["being", "generated"], &["not", "generated", "yet"], &["not", "yet", "generated"]];
-const GAP: usize = 3;
+use std::sync::LazyLock;
+
+use crate::platform::config::Phrases;
+
+static COMING: LazyLock<Phrases> =
+    LazyLock::new(|| Phrases::of(&["being generated", "not generated yet", "not yet generated"]));
 /// Beginnings of words for what there is only of an order that is taken.
-const OF_A_PARCEL: [&str; 9] =
-    ["awb", "waybill", "label", "shipment", "order", "consignment", "docket", "tracking", "parcel"];
+static OF_A_PARCEL: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::of(&[
+        "awb",
+        "waybill",
+        "label",
+        "shipment",
+        "order",
+        "consignment",
+        "docket",
+        "tracking",
+        "parcel",
+    ])
+});
 
 /// Whether `text` says that something is not there yet and is to come, such as a label.
 #[must_use]
 pub(super) fn is_coming(text: &str) -> bool {
-    let text = text.to_lowercase();
-    let words = words_of(&text);
-    PHRASES.iter().any(|phrase| stands_in(phrase, &words))
+    COMING.found_in(text)
 }
 
 /// The same of an order's AWB, label or shipment.
 #[must_use]
 pub(super) fn parcel_is_coming(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let names = |word: &&str| OF_A_PARCEL.iter().any(|start| word.starts_with(start));
-    words_of(&lower).iter().any(names) && is_coming(text)
-}
-
-fn words_of(text: &str) -> Vec<&str> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
-}
-
-fn stands_in(phrase: &[&str], words: &[&str]) -> bool {
-    let Some((first, rest)) = phrase.split_first() else { return true };
-    let mut begins = words.iter().enumerate().filter(|(_, word)| *word == first);
-    begins.any(|(at, _)| goes_on(rest, words.get(at + 1..).unwrap_or_default()))
-}
-
-fn goes_on(phrase: &[&str], words: &[&str]) -> bool {
-    let Some((first, rest)) = phrase.split_first() else { return true };
-    let mut near = words.iter().enumerate().take(GAP + 1).filter(|(_, word)| *word == first);
-    near.any(|(at, _)| goes_on(rest, words.get(at + 1..).unwrap_or_default()))
+    OF_A_PARCEL.found_in(text) && is_coming(text)
 }
 
 #[cfg(test)]

@@ -153,13 +153,6 @@ fn what_is_said_of_something_else_or_denied() {
     }
 }
 
-/// An answer that is made to keep us busy does not.
-#[test]
-fn a_hostile_answer_costs_no_seconds() {
-    let statement = format!("{}carry", "already ".repeat(MOST_WORDS - 1));
-    assert!(!is_known(&format!("{statement};").repeat(MOST_STATEMENTS)));
-}
-
 /// What a merchant calls their goods is not the provider's word, unless it is just that.
 #[test]
 fn a_quote_misleads_that_says_more_than_the_words_that_count() {
