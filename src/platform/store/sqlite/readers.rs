@@ -19,7 +19,7 @@ use super::connection::{meaning, open_reader};
 use crate::platform::{sqlite::file::Pinned, store::StoreError};
 
 /// Most reads at once; further ones wait.
-const READERS: usize = 4;
+pub(super) const READERS: usize = 4;
 
 /// After so many of SQLite's own steps, a fraction of a millisecond, a read looks whether anybody waits.
 const STEPS: c_int = 1000;
@@ -108,6 +108,13 @@ impl Readers {
         self.0.free.close();
         drop(held);
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+#[cfg(test)]
+impl Readers {
+    pub(super) fn free(&self) -> usize {
+        self.0.free.available_permits()
     }
 }
 
