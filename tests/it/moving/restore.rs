@@ -49,6 +49,23 @@ fn live(parcelx: &TestApp, order: &Order) -> usize {
     parcelx.simulator.shipments().iter().filter(|s| s.live && of(&s.reference)).count()
 }
 
+/// A copy of its documents, in its folder.
+async fn backed_up(app: &TestApp) -> String {
+    let url = format!("sqlite:{}", app.folder.path().join("backup.db").display());
+    let backup = Store::open(&url).await.unwrap();
+    copy(&app.app.store, &backup, app.clock.now(), |_| {}).await.unwrap();
+    url
+}
+
+/// An instance on the copy, beside the ParcelX of before, and Asha.
+async fn restore(app: &TestApp, copy: &str) -> (TestApp, ReviewService) {
+    let parcelx = format!("http://{}", app.provider_address);
+    let restored = TestApp::builder().on_files().setting("WAYBILL_STORE__URL", copy).provider(&parcelx);
+    let restored = restored.start().await;
+    let reviews = reviewer(&restored, app);
+    (restored, reviews)
+}
+
 /// Orders by their merchant's number: booked before the backup, waiting then, taken by a worker that has sent
 /// nothing, and one whose call will get lost.
 async fn before(app: &TestApp) -> BTreeMap<&'static str, String> {
@@ -149,16 +166,11 @@ async fn what_was_booked_after_the_backup_is_adopted_and_nothing_is_shipped_twic
 async fn what_a_look_up_did_not_find_yet_is_not_sent_without_another() {
     let app = TestApp::builder().on_files().start().await;
     let id = app.merchant("u1").create(&order("A-1")).await;
-    let url = format!("sqlite:{}", app.folder.path().join("backup.db").display());
-    let backup = Store::open(&url).await.unwrap();
-    copy(&app.app.store, &backup, app.clock.now(), |_| {}).await.unwrap();
+    let url = backed_up(&app).await;
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
 
-    let parcelx = format!("http://{}", app.provider_address);
-    let restored = TestApp::builder().on_files().setting("WAYBILL_STORE__URL", &url).provider(&parcelx);
-    let restored = restored.start().await;
-    let reviews = reviewer(&restored, &app);
+    let (restored, reviews) = restore(&app, &url).await;
     app.simulator.change_faults(|f| f.lookup = Lookup::Never);
     for handed_over in [1, 0] {
         let settled = settle(&restored.app, &reviews, |_| {}).await.unwrap();
@@ -183,17 +195,12 @@ async fn what_a_person_sent_after_the_backup_is_not_sent_again() {
     let app = TestApp::builder().on_files().start().await;
     let id = app.merchant("u1").create(&order("A-1")).await;
     app.app.state.orders.review(&id, reason::PROVIDER_UNREACHABLE).await.unwrap().unwrap();
-    let url = format!("sqlite:{}", app.folder.path().join("backup.db").display());
-    let backup = Store::open(&url).await.unwrap();
-    copy(&app.app.store, &backup, app.clock.now(), |_| {}).await.unwrap();
+    let url = backed_up(&app).await;
     reviewer(&app, &app).rebook(&id, false).await.unwrap();
     app.run_pending_jobs().await;
     app.assert_calls(&[("create", 1)]);
 
-    let parcelx = format!("http://{}", app.provider_address);
-    let restored = TestApp::builder().on_files().setting("WAYBILL_STORE__URL", &url).provider(&parcelx);
-    let restored = restored.start().await;
-    let reviews = reviewer(&restored, &app);
+    let (restored, reviews) = restore(&app, &url).await;
     app.simulator.change_faults(|f| f.lookup = Lookup::Never);
     let mut versions = Vec::new();
     for _ in 0..2 {
@@ -219,9 +226,7 @@ async fn what_is_found_cancelled_waits_as_such_and_is_not_sent_with_the_others()
     app.simulator.change_faults(|f| f.lookup = Lookup::Works);
     let merchant = app.merchant("u1");
     let (cancelled, lost) = (merchant.create(&order("A-1")).await, merchant.create(&order("A-2")).await);
-    let url = format!("sqlite:{}", app.folder.path().join("backup.db").display());
-    let backup = Store::open(&url).await.unwrap();
-    copy(&app.app.store, &backup, app.clock.now(), |_| {}).await.unwrap();
+    let url = backed_up(&app).await;
     let number = stored(&app, &lost).await.order_number().to_owned();
     app.simulator.script(Rule { client_order_id: Some(number), ..Rule::create(Answer::LostBeforeBooking) });
     app.run_pending_jobs().await;
@@ -231,10 +236,7 @@ async fn what_is_found_cancelled_waits_as_such_and_is_not_sent_with_the_others()
     assert!(app.simulator.move_to(&awb, 227));
     let moved = app.simulator.ledger().len() - 2;
 
-    let parcelx = format!("http://{}", app.provider_address);
-    let restored = TestApp::builder().on_files().setting("WAYBILL_STORE__URL", &url).provider(&parcelx);
-    let restored = restored.start().await;
-    let reviews = reviewer(&restored, &app);
+    let (restored, reviews) = restore(&app, &url).await;
     let mut versions = Vec::new();
     for handed_over in [2, 0] {
         let settled = settle(&restored.app, &reviews, |_| {}).await.unwrap();
