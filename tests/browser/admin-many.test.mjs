@@ -73,6 +73,11 @@ describe("many at once, and people", () => {
     const told = new RegExp(`${count}\\s+of ${count}\\s+${count} done\\s+0 refused\\s+0 failed`);
     assert.match(await page.locator(".progress-head").innerText(), told);
   };
+  /** The results of all: those that came after the first ones wait until they are asked for. */
+  const results = (count) => until("a result of each", async () => {
+    await page.keyboard.press(".");
+    return (await page.locator("tbody .badge.ok", { hasText: "Done" }).count()) === count;
+  });
   const bar = (name) => page.getByRole("region", { name: "Bulk actions" }).getByRole("button", { name });
 
   test("all failed jobs of a queue are tried again", async () => {
@@ -81,10 +86,7 @@ describe("many at once, and people", () => {
     await page.getByRole("region", { name: "Bulk actions" }).getByText("All 7 failed").waitFor();
     await start(bar("Retry…"), { effect: "Each failed job waits again.", reason: "the pincodes are known" });
     await ended(7);
-    await until("a result of each", async () => {
-      await page.keyboard.press("."); // the rows that came after the first ones
-      return (await page.locator("tbody .badge.ok", { hasText: "Done" }).count()) === 7;
-    });
+    await results(7);
   });
 
   test("all delayed jobs of a queue are due now", async () => {
@@ -120,6 +122,7 @@ describe("many at once, and people", () => {
     });
     await ended(4);
     for (const order of failed) await story.reaches(order, "success");
+    await results(4);
     await page.locator("tbody a", { hasText: failed[0].id }).click();
     await badge("Booked");
   });
