@@ -14,6 +14,7 @@ pub mod link;
 pub mod model;
 pub mod people;
 pub mod phone;
+mod places;
 pub mod routes;
 pub mod scope;
 pub mod service;
@@ -23,7 +24,7 @@ pub mod user;
 pub use self::{
     caller::Caller, erasure::Erasure, guard::Guard, keys::Keys, people::People, service::Merchants,
 };
-use self::{key::ApiKey, link::Link, model::MerchantDocument, session::Session, user::User};
+use self::{key::ApiKey, link::Link, model::MerchantDocument, places::Places, session::Session, user::User};
 use super::Feature;
 
 /// What merchants declare of themselves.
@@ -33,6 +34,7 @@ pub fn feature() -> Feature {
         .tag("Merchants", "Shops: how they sign up, who works for them, and keys for their systems")
         .collection::<MerchantDocument>()
         .collection::<ApiKey>()
+        .collection::<Places>()
         .collection::<User>()
         .collection::<Session>()
         .collection::<Link>()

@@ -9,6 +9,7 @@ pub(crate) mod members;
 mod pages;
 mod people;
 pub(crate) mod phones;
+mod places;
 mod suspended;
 mod uncounted;
 mod under_load;

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::{
     fresh::Fresh,
     key::{ApiKey, Mode},
+    places::Places,
     scope::Scope,
 };
 use crate::{
@@ -105,16 +106,34 @@ impl Keys {
     /// [`KeyError`].
     pub async fn add(&self, new: NewKey, by: &By) -> Result<(ApiKey, SecretString), KeyError> {
         let now = self.clock.now();
-        let counting = self.list(&by.merchant_id).await?.iter().filter(|key| key.counts(now)).count();
-        if counting >= MOST {
-            return Err(KeyError::TooMany);
-        }
+        let places = self.free(&by.merchant_id).await?;
         let (key, text) = ApiKey::new(&by.merchant_id, &new.name, self.mode, &by.name, now);
         let key = ApiKey { scopes: new.scopes, expires_at: new.expires_at, ..key };
         let line = self.begin("key.add", &key.id, by).await?;
-        let added = self.store.insert(&key).await.map_err(KeyError::from);
+        let added = self.insert(&key, places).await;
         self.end(&line, added).await?;
         Ok((key, text))
+    }
+
+    /// The places of a merchant, if one is free for a key.
+    async fn free(&self, merchant_id: &str) -> Result<Places, KeyError> {
+        let places = Places::of(&self.store, merchant_id).await?;
+        let now = self.clock.now();
+        let counting = self.list(merchant_id).await?.iter().filter(|key| key.counts(now)).count();
+        if counting >= MOST { Err(KeyError::TooMany) } else { Ok(places) }
+    }
+
+    /// Inserts a key where one of `places` was free; where others are faster, if one is free still.
+    async fn insert(&self, key: &ApiKey, mut places: Places) -> Result<(), KeyError> {
+        for _ in 0..Places::TRIES {
+            match self.store.commit(places.take().insert(key)).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(CommitError::Lost { .. } | CommitError::Conflict { .. }) => {}
+            }
+            places = self.free(&key.merchant_id).await?;
+        }
+        Err(StoreError::Contended.into())
     }
 
     /// Those of a merchant, the newest first.

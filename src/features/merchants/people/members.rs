@@ -7,12 +7,13 @@ use crate::{
     base::{ids, timestamp::Timestamp},
     features::{
         audit::{AuditedAction, Outcome},
-        mail::template::Template,
+        mail::{model::Email, template::Template},
         merchants::{
             keys::By,
             link::{Link, Purpose},
             model::MerchantDocument,
             phone::Phone,
+            places::Places,
             scope::Role,
             user::User,
         },
@@ -75,11 +76,7 @@ impl People {
     /// # Errors
     /// [`MemberError`].
     pub async fn invite(&self, email: String, role: Role, by: &By) -> Result<Invitation, MemberError> {
-        let merchant = by.merchant_id.as_str();
-        let so_far = self.members(merchant).await?.len() + self.invitations(merchant).await?.len();
-        if so_far >= MOST {
-            return Err(MemberError::TooMany);
-        }
+        let places = self.free(&by.merchant_id).await?;
         let now = self.clock.now();
         let purpose = Purpose::Invite { email: email.clone(), role, by: by.name.clone() };
         let (mut link, token) = Link::new(purpose, now);
@@ -87,9 +84,36 @@ impl People {
         (link.invitation, link.merchant_id) = (Some(id.clone()), Some(by.merchant_id.clone()));
         let line = self.begin("member.invite", &id, None, by).await?;
         let mail = self.mails.mail(Template::Invite, Some(&email), Some(&token));
-        self.send(&link, &mail).await?;
-        self.done(&line, Some(role)).await;
+        let sent = self.send_once_free(&by.merchant_id, places, &link, &mail).await;
+        self.ended(&line, sent, Some(role)).await?;
         Ok(Invitation { id, email, role, expires_at: link.expires_at })
+    }
+
+    /// The places of a merchant, if one is free for a person.
+    async fn free(&self, merchant_id: &str) -> Result<Places, MemberError> {
+        let places = Places::of(&self.store, merchant_id).await?;
+        // In this order: one that is accepted in between is counted twice, and never missed.
+        let so_far = self.invitations(merchant_id).await?.len() + self.members(merchant_id).await?.len();
+        if so_far >= MOST { Err(MemberError::TooMany) } else { Ok(places) }
+    }
+
+    /// Sends an invitation where one of `places` was free; where others are faster, if one is free still.
+    async fn send_once_free(
+        &self,
+        merchant_id: &str,
+        mut places: Places,
+        link: &Link,
+        mail: &Email,
+    ) -> Result<(), MemberError> {
+        for _ in 0..Places::TRIES {
+            match self.send_with(places.take(), link, mail).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(CommitError::Lost { .. } | CommitError::Conflict { .. }) => {}
+            }
+            places = self.free(merchant_id).await?;
+        }
+        Err(StoreError::Contended.into())
     }
 
     /// Takes an invitation back.
@@ -216,13 +240,13 @@ impl People {
         self.audit.close(line, Some((Outcome::Done, after, None))).await;
     }
 
-    async fn ended(
+    async fn ended<T>(
         &self,
         line: &str,
-        changed: Result<User, MemberError>,
+        done: Result<T, MemberError>,
         role: Option<Role>,
-    ) -> Result<User, MemberError> {
-        match &changed {
+    ) -> Result<T, MemberError> {
+        match &done {
             Ok(_) => self.done(line, role).await,
             // Whether it was done is not known: the line stays as it is.
             Err(MemberError::Store(_)) => {}
@@ -230,7 +254,7 @@ impl People {
                 self.audit.close(line, Some((Outcome::Refused, None, Some(error.to_string())))).await;
             }
         }
-        changed
+        done
     }
 }
 

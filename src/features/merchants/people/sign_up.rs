@@ -6,7 +6,7 @@ use super::{NewPasswordError, People};
 use crate::{
     base::ids,
     features::{
-        mail::{Mails, template::Template},
+        mail::{Mails, model::Email, template::Template},
         merchants::{
             link::{Link, Purpose},
             model::MerchantDocument,
@@ -175,16 +175,17 @@ impl People {
     }
 
     /// Stores a code and its mail in one write, and then the mail is on its way.
-    pub(super) async fn send(
-        &self,
-        link: &Link,
-        mail: &crate::features::mail::model::Email,
-    ) -> Result<(), StoreError> {
-        let committed = self.store.commit(Mails::within(Batch::new().insert(link), mail)).await;
-        committed.map_err(|error| match error {
+    pub(super) async fn send(&self, link: &Link, mail: &Email) -> Result<(), StoreError> {
+        let sent = self.send_with(Batch::new(), link, mail).await;
+        sent.map_err(|error| match error {
             CommitError::Store(error) => error,
             other => StoreError::Fault(other.to_string()),
-        })?;
+        })
+    }
+
+    /// [`People::send`] in one write with what is in the batch.
+    pub(super) async fn send_with(&self, batch: Batch, link: &Link, mail: &Email) -> Result<(), CommitError> {
+        self.store.commit(Mails::within(batch.insert(link), mail)).await?;
         self.mails.stored(mail).await;
         self.clear().await;
         Ok(())
