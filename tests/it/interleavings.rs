@@ -39,7 +39,7 @@
 //! - **sweeper, dispatch again, one step likewise**: the next generation; jobs of the one before find nothing
 //!   to do. *Then* all of the above
 //! - **person, load, check**: what the order alone says of adopt, rebook or fail, with one who knows the
-//!   ledger or does not; see `reviewer.rs`. *Then* anything
+//!   ledger or does not; see `reviewers.rs`. *Then* anything
 //! - **person, close: as a worker**: the last call is shut out, or its outcome read or written. *Then* its
 //!   call may wake up
 //! - **person, look**: the provider shows the shipment, or nothing although it is there. *Then* the booking,

@@ -5,7 +5,9 @@
 //! is taken is spread over a minute with a burst of the whole: a client that waits as it is told gets
 //! through. Memory is bounded.
 
+mod addresses;
 mod fields;
+mod rules;
 mod shared;
 
 use std::{
@@ -19,17 +21,15 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    extract::{FromRef, FromRequestParts, Request, State},
-    middleware::Next,
-    response::Response,
-};
-use http::request::Parts;
 use tokio::sync::Notify;
 
 pub(in crate::platform) use self::fields::Told;
-pub use self::{fields::tell, shared::share};
-use super::{Peer, Problem, Proxies};
+pub use self::{
+    addresses::{RegisterCounted, SignInCounted, by_address},
+    fields::tell,
+    rules::{Quotas, Rule},
+    shared::share,
+};
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     platform::telemetry::Counter,
@@ -38,87 +38,8 @@ use crate::{
 static REFUSED: Counter =
     Counter::new("waybill_http_limited_total", "Requests over a limit, by the limit's name.");
 
-/// In which a limit counts.
-const WINDOW: Duration = Duration::from_secs(60);
-/// Mails to one mailbox: so many at once and then one an hour, so that no hour has more than these.
-const MAILS: u32 = 5;
-const MAIL_WINDOW: Duration = Duration::from_secs(5 * 3600);
-/// Codes to one phone: so many at once and then one every four hours. One person may have as many in a day.
-const CODES: u32 = 6;
-const CODE_WINDOW: Duration = Duration::from_secs(24 * 3600);
 /// Clients that are remembered. Beyond that, those go first whose limit is whole again.
 const MOST: usize = 50_000;
-
-/// The limits: what a request counts against. Operators have none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Rule {
-    /// What is open to all, and requests without a valid credential; by address.
-    Address,
-    /// Logins and everything else that a code or a password opens; by address.
-    SignIn,
-    /// What sends a mail to an address that anybody may name; by address.
-    Register,
-    /// Mails that anybody may ask for; by the hash of the address that they go to.
-    Mailbox,
-    /// Codes to phones; by the hash of the number.
-    Phone,
-    /// All that a merchant's people and systems ask.
-    Merchant,
-    /// One key.
-    Key,
-}
-
-impl Rule {
-    const ALL: [Self; 7] =
-        [Self::Address, Self::SignIn, Self::Register, Self::Mailbox, Self::Phone, Self::Merchant, Self::Key];
-
-    /// As the headers name it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Address => "address",
-            Self::SignIn => "sign-in",
-            Self::Register => "register",
-            Self::Mailbox => "mailbox",
-            Self::Phone => "phone",
-            Self::Merchant => "merchant",
-            Self::Key => "key",
-        }
-    }
-
-    /// In which it counts.
-    const fn window(self) -> Duration {
-        match self {
-            Self::Mailbox => MAIL_WINDOW,
-            Self::Phone => CODE_WINDOW,
-            _ => WINDOW,
-        }
-    }
-}
-
-/// Requests a minute of each rule; 0: no limit. Those of mailboxes and phones are no settings.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Quotas {
-    pub address: u32,
-    pub sign_in: u32,
-    pub register: u32,
-    pub merchant: u32,
-    pub key: u32,
-}
-
-impl Quotas {
-    fn of(&self, rule: Rule) -> u32 {
-        match rule {
-            Rule::Address => self.address,
-            Rule::SignIn => self.sign_in,
-            Rule::Register => self.register,
-            Rule::Mailbox => MAILS,
-            Rule::Phone => CODES,
-            Rule::Merchant => self.merchant,
-            Rule::Key => self.key,
-        }
-    }
-}
 
 /// What is left of a limit after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,59 +197,9 @@ fn duration(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
 
-/// Counts a request by its address, before anything else is done for it.
-macro_rules! counted {
-    ($(#[$doc:meta])* $name:ident, $rule:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy)]
-        pub struct $name;
-
-        impl<S: Send + Sync> FromRequestParts<S> for $name
-        where
-            Limiter: FromRef<S>,
-            Proxies: FromRef<S>,
-        {
-            type Rejection = Problem;
-
-            async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-                let Ok(peer) = Peer::from_request_parts(parts, state).await;
-                let left = Limiter::from_ref(state).take_address($rule, peer.address)?;
-                tell(&parts.extensions, left);
-                Ok(Self)
-            }
-        }
-    };
-}
-
-counted!(
-    /// By [`Rule::SignIn`].
-    SignInCounted,
-    Rule::SignIn
-);
-counted!(
-    /// By [`Rule::Register`].
-    RegisterCounted,
-    Rule::Register
-);
-
-/// The same by [`Rule::Address`], for whole routers.
-///
-/// # Errors
-/// 429.
-pub async fn by_address(
-    State((limiter, proxies)): State<(Limiter, Proxies)>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let peer = proxies.peer(request.extensions(), request.headers());
-    let left = limiter.take_address(Rule::Address, peer.address)?;
-    tell(request.extensions(), left);
-    Ok(next.run(request).await)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{rules::WINDOW, *};
 
     fn limiter(quotas: Quotas) -> (Limiter, Clock) {
         let clock = Clock::manual(Timestamp::from_millis(1_000_000));

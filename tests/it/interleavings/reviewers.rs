@@ -8,26 +8,19 @@
 //! (`adopt --unverified`, `rebook` and `fail` of an order in doubt) and the word is false, the model notes
 //! which one it was, and only what that word brought about is forgiven.
 
+mod after;
+mod decisions;
+
 use std::rc::Rc;
 
-use waybill::{
-    features::orders::{
-        model::{Event, NextCancelAction, OperatorAction, Order, PollSchedule, ShipmentCancellationState},
-        payload::NewOrder,
-        request::CreateOrder,
-        status::SyncStatus,
-    },
-    provider::carrier::CallOutcome,
-};
+use waybill::features::orders::{model::Order, status::SyncStatus};
 
-use crate::support::Tracking;
-
+use self::decisions::{check, decide, on_record};
 use super::{
     steps::{Steps, Who},
-    world::{Break, Create, Id, Known, Stage, World, awb},
-    writing::{CALL, change, end, save},
+    world::{Create, Id, Known, Stage, World},
+    writing::end,
 };
-use crate::support::orders::{order, with};
 
 /// A live shipment that another order has, and an AWB that is nobody's.
 pub(super) const OF_ANOTHER: Id = Id(250);
@@ -217,71 +210,6 @@ impl Steps<'_> {
             _ => goes("is shown nothing that fits, and is refused", true, None),
         }
     }
-
-    /// Cancels what is to be cancelled, in two steps; all that can go wrong there is searched in
-    /// `cancellations.rs`.
-    fn canceller(&mut self) {
-        let from = self.from;
-        if from.scenario.ops == 0 {
-            return;
-        }
-        let schedule = PollSchedule { unclear: Vec::new(), confirm: Vec::new() };
-        if let Some(cancel) = from
-            .order
-            .cancellation()
-            .shipments()
-            .iter()
-            .find(|cancel| cancel.state == ShipmentCancellationState::Sending)
-        {
-            return self.push(Who::Canceller, "has the shipment cancelled", false, |w| {
-                w.creates
-                    .iter_mut()
-                    .filter(|create| awb(create.id) == cancel.awb)
-                    .for_each(|create| create.cancelled = true);
-                change(w, |order, now| {
-                    let (awb, schedule, outcome) = (&cancel.awb, &schedule, &CallOutcome::Done(()));
-                    let tracking = Tracking::Cancelled;
-                    let ended = order.apply(Event::CancelEnded { log_id: awb, outcome, schedule }, now);
-                    let seen =
-                        order.apply(Event::TrackingSeen { awb, tracked: &tracking.outcome(), schedule }, now);
-                    ended.unwrap().changed() && seen.unwrap().changed()
-                });
-            });
-        }
-        if let NextCancelAction::Send(awb) =
-            from.order.next_cancel_action(Some(from.order.generation()), from.now)
-        {
-            self.push(Who::Canceller, "begins to cancel a shipment", false, |w| {
-                change(w, |order, now| {
-                    let times = CALL.into();
-                    order
-                        .apply(
-                            Event::TakeCancel {
-                                awb: &awb,
-                                log_id: &awb,
-                                times,
-                                paused: std::time::Duration::ZERO,
-                            },
-                            now,
-                        )
-                        .unwrap()
-                        .changed()
-                });
-            });
-        }
-    }
-
-    fn amends(&mut self) {
-        if self.from.amends == 0 || self.from.order.provider_sync_status() != SyncStatus::Failed {
-            return;
-        }
-        self.push(Who::Merchant, "amends the order", false, |w| {
-            w.amends -= 1;
-            let body = with(order("A-1"), "/invoiceNumber", "INV-2".into());
-            let draft = NewOrder::from(serde_json::from_value::<CreateOrder>(body).unwrap());
-            change(w, |order, now| order.apply(Event::Amend { draft: &draft }, now).unwrap().changed());
-        });
-    }
 }
 
 impl World {
@@ -301,105 +229,6 @@ fn begins(act: Act) -> &'static str {
         Act::Rebook(false) => "begins to book it again",
         Act::Fail => "begins to fail it",
     }
-}
-
-/// What the order alone says, before anything is looked at.
-fn check(from: &World, action: &Action) -> (&'static str, Option<At>) {
-    let (seen, now) = (&action.seen, from.now);
-    let refused = match action.act {
-        Act::Rebook(_) => {
-            seen.allows(OperatorAction::Rebook { may_be_booked: false, force: false }, now).is_err()
-        }
-        _ => seen.reviewed().is_err(),
-    };
-    let next = |may_be_booked| {
-        if asks(action.act, may_be_booked) {
-            At::Look(may_be_booked)
-        } else {
-            unasked(action.act, may_be_booked)
-        }
-    };
-    match seen.attempt() {
-        _ if refused => ("is refused", None),
-        None => ("finds that it was never sent", Some(next(seen.booking().unresolved().is_some()))),
-        Some(_) if from.scenario.broken == Break::RecordUnread => {
-            ("does not look at the record", Some(next(seen.booking().unresolved().is_some())))
-        }
-        Some(attempt) if seen.not_under_way(now).is_ok() => {
-            ("looks at the record", Some(At::Tombstone(Id::of(attempt))))
-        }
-        Some(_) => ("is refused: it may be under way", None),
-    }
-}
-
-fn asks(act: Act, may_be_booked: bool) -> bool {
-    match act {
-        Act::AdoptFound => true,
-        Act::Adopt(_, verified) => verified,
-        Act::Rebook(force) => may_be_booked && !force,
-        Act::Fail => false,
-    }
-}
-
-/// Nobody but the person says that it is not there.
-fn unasked(act: Act, may_be_booked: bool) -> At {
-    let found = if let Act::Adopt(id, _) = act { Some(id) } else { None };
-    At::Decide { may_be_booked, missed: may_be_booked, found }
-}
-
-/// Goes on with what is on record of the attempt `id`; a booking ends the action.
-fn on_record(world: &mut World, action: &Action, id: Id, known: Known) -> Option<Action> {
-    if known == Known::Booked {
-        change(world, |order, now| {
-            let (log_id, outcome, first_poll) = (id.text(), known.finding(id), std::time::Duration::ZERO);
-            let ended = Event::CallEnded { log_id: &log_id, outcome: &outcome, first_poll };
-            order.apply(ended, now).unwrap().changed()
-        });
-        return None;
-    }
-    let may_be_booked = action.seen.booking().unresolved().is_some() || !known.is_unbooked();
-    let skips = world.scenario.broken == Break::Unasked && matches!(action.act, Act::Rebook(false));
-    let at = match asks(action.act, may_be_booked) {
-        true if skips => At::Decide { may_be_booked, missed: false, found: None },
-        true => At::Look(may_be_booked),
-        false => unasked(action.act, may_be_booked),
-    };
-    Some(Action { at, ..action.clone() })
-}
-
-/// Load, decide and compare-and-set in one step, as for the merchant.
-fn decide(world: &mut World, action: &Action, (may_be_booked, missed, found): (bool, bool, Option<Id>)) {
-    let (mut order, now) = (Order::clone(&world.order), world.now);
-    if !order.called_as_in(&action.seen) {
-        return;
-    }
-    let shipment = found.map(awb);
-    let decided = match (action.act, &shipment) {
-        (Act::Adopt(..) | Act::AdoptFound, Some(awb)) => OperatorAction::Adopt { awb },
-        (Act::Rebook(force), _) => OperatorAction::Rebook { may_be_booked, force },
-        (Act::Fail, _) => OperatorAction::Fail { words: "given up" },
-        _ => return,
-    };
-    let decided = order.apply(Event::Operator { action: decided, audit_id: None }, now).unwrap();
-    // The unique index.
-    let taken = found == Some(OF_ANOTHER) && world.scenario.broken != Break::IndexUnchecked;
-    if !decided.changed() || taken {
-        return;
-    }
-    match action.act {
-        Act::Adopt(id, false) => world.words.adopt |= !world.is_live(id),
-        Act::Adopt(..) | Act::AdoptFound => {}
-        Act::Rebook(_) => world.words.rebook |= missed && world.may_be_live(),
-        Act::Fail => world.words.fail |= may_be_booked && world.may_be_live(),
-    }
-    if may_be_booked && matches!(action.act, Act::Rebook(_) | Act::Fail) {
-        for id in world.taken.clone() {
-            world.log(id).vouched = true;
-        }
-    }
-    world.words.outdated |=
-        matches!(action.act, Act::Rebook(_) | Act::Fail) && world.creates.iter().any(Create::may_be_live);
-    save(world, &Rc::new(order));
 }
 
 /// Whether a careful person can bring an order that waits for one to an end, or back on its way.

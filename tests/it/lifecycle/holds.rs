@@ -1,37 +1,29 @@
 //! An account that cannot be used: one call finds it out, everything else waits, and it is over by itself
 //! when the account is well again.
 
+mod cancelling;
 mod guard;
+mod probes;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::Url;
 use waybill::{
     app::{App, Worker},
     features::{
         audit::{self, Audit, AuditContext, Via},
-        provider_accounts::{Account, Hold, LiftError, ProbeResult, Taken, breaker::Breaker, guard::Guard},
+        provider_accounts::{Account, Hold, LiftError},
     },
-    platform::{
-        config,
-        queue::{
-            ActiveJob, NewJob,
-            job::{DeathCause, Job, JobError, Outcome, Payload},
-            registry::Registry,
-            retry::Policy,
-            runner::{QueueSettings, Runner},
-        },
-    },
+    platform::config,
     provider::{
         carrier::AccountProblem,
-        simulator::{Answer, Faults, Operation, Rule},
+        simulator::{Answer, Faults},
     },
 };
 
-use crate::support::{ADD, Client, TestApp, orders::order};
+use crate::support::{Client, TestApp, orders::order};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -173,56 +165,6 @@ async fn a_worker_at_work_knows_at_once_what_its_own_call_found_out() {
 }
 
 #[tokio::test]
-async fn probes_come_ever_later_while_they_are_held_again_and_each_is_one_call() {
-    let (app, merchant, ids) = with_orders(8).await;
-    answer(&app, status(401));
-    app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
-    let since = app.clock.now();
-    for (nth, minutes) in [1, 2, 4, 8, 15, 15].into_iter().enumerate() {
-        app.advance(MINUTE * minutes - Duration::from_millis(1));
-        assert_eq!(app.run_pending_jobs().await, 0, "probe {nth} is too early");
-        app.advance(Duration::from_millis(1));
-        assert_eq!(app.run_pending_jobs().await, 1);
-        app.assert_calls(&[("create", 1)]);
-        let held = hold(&app).await.unwrap();
-        assert_eq!((held.since, held.probes, held.probe), (since, u32::try_from(nth).unwrap() + 1, None));
-    }
-    well_again(&app);
-    app.advance(MINUTE * 15);
-    resolve_all(&app, &merchant, &ids).await;
-    app.assert_calls(&[("create", 8), ("track", 7)]);
-}
-
-/// An order that must be looked up before it is sent again tries no more than that, as long as ParcelX gives
-/// it nothing to go by.
-#[tokio::test]
-async fn a_probe_whose_look_up_says_nothing_is_held_again() {
-    for (code, kind) in [(405, AccountProblem::Configuration), (401, AccountProblem::Credentials)] {
-        let (app, merchant, ids) = with_orders(1).await;
-        app.simulator.change_faults(|f| {
-            f.answer = status(code);
-            f.answer_for = [Operation::Create, Operation::Track].into();
-        });
-        app.run_pending_jobs().await;
-        app.assert_calls(&[("create", 1)]);
-        app.advance(MINUTE);
-        assert_eq!(app.run_pending_jobs().await, 1);
-        app.assert_calls(&[("track", 1)]);
-        let held = hold(&app).await.unwrap();
-        assert_eq!(
-            (held.kind, held.reason, held.probes, held.next_probe_at),
-            (kind, format!("HTTP {code}"), 1, app.clock.now() + MINUTE * 2)
-        );
-        well_again(&app);
-        app.advance(MINUTE * 2);
-        resolve_all(&app, &merchant, &ids).await;
-        app.assert_calls(&[("create", 1), ("track", 1)]);
-        assert_eq!(hold(&app).await, None);
-    }
-}
-
-#[tokio::test]
 async fn an_operator_lifts_a_hold_and_is_told_when_there_is_none() {
     let (app, merchant, ids) = with_orders(3).await;
     refuse(&app, "Insuffiecient Balance of 9000000001");
@@ -279,159 +221,6 @@ async fn of_two_processes_both_keep_off_and_one_tries() {
 }
 
 #[tokio::test]
-async fn a_worker_that_vanishes_with_the_probe_does_not_keep_it_for_ever() {
-    let (app, merchant, ids) = with_orders(3).await;
-    answer(&app, status(401));
-    app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
-    well_again(&app);
-    app.advance(MINUTE);
-    let (other, _) = another_process(&app).await;
-    let life = MINUTE * 2;
-    assert_eq!(other.accounts.begin_probe("vanished", life).await.unwrap(), Taken::Yes);
-    assert_eq!(app.app.accounts.begin_probe("second", life).await.unwrap(), Taken::No);
-    app.advance(life - Duration::from_millis(1));
-    assert_eq!(app.run_pending_jobs().await, 0, "it may still be trying");
-    app.advance(Duration::from_millis(1));
-    resolve_all(&app, &merchant, &ids).await;
-    app.assert_calls(&[("create", 3), ("track", 1)]);
-    // It was only slow: what it has to say is no longer asked.
-    other
-        .accounts
-        .end_probe(
-            "vanished",
-            &ProbeResult::Held { kind: AccountProblem::Credentials, reason: "late".into() },
-        )
-        .await
-        .unwrap();
-    assert_eq!(hold(&app).await, None);
-}
-
-#[tokio::test]
-async fn a_refusal_proves_that_the_keys_are_good_but_not_that_there_is_money() {
-    for (kind, lifted) in [(AccountProblem::Credentials, true), (AccountProblem::Wallet, false)] {
-        let (app, merchant, ids) = with_orders(3).await;
-        match kind {
-            AccountProblem::Wallet => app.simulator.script(Rule::refuse("Insuffiecient Balance")),
-            _ => app.simulator.script(Rule::create(status(401))),
-        }
-        app.run_pending_jobs().await;
-        app.assert_calls(&[("create", 1), ("track", usize::from(!lifted))]);
-        app.simulator.script(Rule::refuse("Pincode not serviceable"));
-        app.advance(MINUTE);
-        let runs = app.run_pending_jobs().await;
-        assert_eq!(merchant.order(&ids[1]).await["status"], "failed", "an order that is refused is refused");
-        assert_eq!(hold(&app).await.is_none(), lifted, "{kind}");
-        assert_eq!(runs, if lifted { 3 } else { 1 });
-        if !lifted {
-            app.advance(Duration::from_secs(5));
-            assert_eq!(app.run_pending_jobs().await, 2, "the next one tries soon");
-        }
-        app.assert_calls(&[("create", 3), ("track", 1 + usize::from(lifted))]);
-        assert_eq!(hold(&app).await, None);
-    }
-}
-
-#[tokio::test]
-async fn a_probe_without_an_answer_settles_nothing_and_the_next_follows_soon() {
-    let (app, merchant, ids) = with_orders(4).await;
-    answer(&app, status(401));
-    app.run_pending_jobs().await;
-    well_again(&app);
-    app.simulator.script(Rule::create(Answer::LostAfterBooking));
-    app.simulator.script(Rule::create(status(429)));
-    app.advance(MINUTE);
-    for _ in 0..2 {
-        assert_eq!(app.run_pending_jobs().await, 1);
-        let held = hold(&app).await.unwrap();
-        assert_eq!(
-            (held.probes, held.probe, held.next_probe_at),
-            (0, None, app.clock.now() + Duration::from_secs(5))
-        );
-        app.advance(Duration::from_secs(5));
-    }
-    app.assert_calls(&[("create", 3)]);
-    resolve_all(&app, &merchant, &ids).await;
-    let calls = app.simulator.ledger();
-    let count = |op| calls.iter().filter(|e| e.operation == op).count();
-    // The first (401), the lost one, the busy one, and each that was not booked by then.
-    assert_eq!(count(Operation::Create), 3 + 3);
-    app.assert_calls(&[("create", 3), ("track", count(Operation::Track))]);
-}
-
-#[tokio::test]
-async fn a_job_that_has_nothing_to_ask_is_no_probe() {
-    let (app, merchant, ids) = with_orders(2).await;
-    answer(&app, status(401));
-    app.run_pending_jobs().await;
-    app.assert_calls(&[("create", 1)]);
-    well_again(&app);
-    // The next job's order is with a person by now.
-    app.app.state.orders.review(&ids[1], "by hand").await.unwrap();
-    app.advance(MINUTE);
-    assert_eq!(app.run_pending_jobs().await, 2, "the one after it tries at once");
-    app.assert_calls(&[("create", 1), ("track", 1)]);
-    assert_eq!((hold(&app).await, merchant.order(&ids[0]).await["status"].as_str()), (None, Some("booked")));
-}
-
-/// Stands for whatever cancels.
-#[derive(Debug, Serialize, Deserialize)]
-struct Cancelling {}
-
-impl Payload for Cancelling {
-    const NAME: &'static str = "cancel-test";
-    const QUEUE: &'static str = "parcelx-order-cancellation-queue";
-
-    fn share(&self) -> Option<&str> {
-        None
-    }
-}
-
-impl Job for Cancelling {
-    type Context = ();
-
-    async fn run(&self, (): &(), _job: &ActiveJob) -> Result<Outcome, JobError> {
-        Ok(Outcome::Completed(json!({})))
-    }
-
-    async fn on_dead(&self, (): &(), _job: &ActiveJob, _why: &DeathCause) -> Result<(), JobError> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn cancelling_goes_on_without_money_but_not_without_keys() {
-    for (kind, runs) in
-        [(AccountProblem::Wallet, 1), (AccountProblem::Credentials, 0), (AccountProblem::Configuration, 0)]
-    {
-        let app = TestApp::start().await;
-        app.leave_jobs();
-        app.app.accounts.report(kind, "why").await.unwrap();
-        let guard = Guard::new(
-            app.app.accounts.clone(),
-            Breaker::new(0, app.clock.clone()),
-            app.clock.clone(),
-            MINUTE,
-            0,
-            waybill::app::queues(),
-        );
-        let settings = QueueSettings {
-            name: Cancelling::QUEUE.to_owned(),
-            concurrency: 1,
-            lease: MINUTE,
-            max_stalled: 3,
-            policy: Policy { attempts: 1, backoff: MINUTE },
-        };
-        let registry = Registry::default().with::<Cancelling>();
-        let runner = Runner::gated(app.app.queue.clone(), registry, (), vec![settings], Arc::new(guard));
-        let policy = Policy { attempts: 1, backoff: MINUTE };
-        let job = NewJob::of("c".to_owned(), &Cancelling {}, &policy).unwrap();
-        app.app.queue.broker.add(&[job], ADD).await.unwrap();
-        assert_eq!(runner.run_pending().await.unwrap(), runs, "{kind}");
-    }
-}
-
-#[tokio::test]
 async fn what_is_graver_takes_its_place_and_a_worker_process_tells_of_it_too() {
     let app = TestApp::start().await;
     let report = async |kind| app.app.accounts.report(kind, "why").await.unwrap();
@@ -448,29 +237,5 @@ async fn what_is_graver_takes_its_place_and_a_worker_process_tells_of_it_too() {
     let metrics = app.anybody().get("/metrics").await.text();
     for kind in ["wallet", "configuration", "credentials"] {
         assert!(metrics.contains(&format!("waybill_account_held{{kind=\"{kind}\"}} ")), "{metrics}");
-    }
-}
-
-/// A cancel that `ParcelX` does not know, or may not do for this one parcel, says nothing of creates: they
-/// must not be shut with each try.
-#[tokio::test]
-async fn a_cancel_that_cannot_be_made_holds_nothing() {
-    for code in [403, 405, 415] {
-        let app = TestApp::start().await;
-        app.leave_jobs();
-        let merchant = app.merchant("u1");
-        let id = merchant.create(&order("A-1")).await;
-        app.run_pending_jobs().await;
-        app.simulator.change_faults(|f| {
-            (f.answer, f.answer_for) = (status(code), [Operation::Cancel].into());
-        });
-        assert_eq!(merchant.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await.status, 202);
-        app.run_pending_jobs().await;
-        assert_eq!(hold(&app).await, None, "{code}");
-        let next = merchant.create(&order("A-2")).await;
-        app.run_pending_jobs().await;
-        // 415 in the envelope is a refusal, and looked up.
-        app.assert_calls(&[("create", 2), ("cancel", 1), ("track", usize::from(code == 415))]);
-        assert_eq!(merchant.order(&next).await["status"], "booked", "{code}");
     }
 }
