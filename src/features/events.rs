@@ -25,7 +25,7 @@ use super::Feature;
 use crate::{
     base::{ids, timestamp::Timestamp},
     platform::store::{
-        Batch, CommitError, Document, Field, Index, Order as Sort, Page, Query, Store, StoreError,
+        Batch, CommitError, Document, Field, Index, Key, Order as Sort, Page, Query, Store, StoreError,
         id_and_version,
     },
 };
@@ -190,7 +190,8 @@ impl Events {
         Ok(self.store.get::<Counter>(COUNTER).await?.map_or(0, |counter| counter.last))
     }
 
-    /// At most `limit` events behind `seq`, in their order.
+    /// At most `limit` events behind `seq`, in their order, without those that do not read: fewer than that
+    /// may still have others behind them.
     ///
     /// # Errors
     /// When the store fails.
@@ -204,16 +205,11 @@ impl Events {
         self.store.find(&behind).await
     }
 
-    /// The same of those that this merchant may know of.
+    /// The same of those that this merchant may know of. Where to go on behind it, [`places::passed`] says.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn after_of(&self, merchant: &str, seq: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
-        Ok(self.page_of(merchant, seq, limit).await?.docs)
-    }
-
-    /// The same, with those that do not read.
-    async fn page_of(&self, merchant: &str, seq: i64, limit: usize) -> Result<Page<Event>, StoreError> {
+    pub async fn page_of(&self, merchant: &str, seq: i64, limit: usize) -> Result<Page<Event>, StoreError> {
         let behind = Query::sorted_by("seq", Sort::Ascending)
             .equal("public.merchant", merchant)
             .from(seq.saturating_add(1))
@@ -233,16 +229,16 @@ impl Events {
         Ok(self.store.find(&behind).await?.docs)
     }
 
-    /// The number before the first event of `since` or later; the last number when there is none. Numbers are
-    /// given a moment after things happen, so a few of before may follow.
+    /// The number before the first event of `since` or later, whether it reads or not; the last number when
+    /// there is none. Numbers are given a moment after things happen, so a few of before may follow.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn before_time(&self, since: Timestamp) -> Result<i64, StoreError> {
         let last = self.last().await?;
         let first = Query::sorted_by("at", Sort::Ascending).from(since).limit(FIRST_OF_TIME);
-        let found = self.store.find::<Event>(&first).await?.docs;
-        Ok(found.iter().map(|event| event.seq - 1).min().unwrap_or(last))
+        let page = self.store.find::<Event>(&first).await?;
+        Ok(places::numbers(&page).min().map_or(last, |seq| seq.saturating_sub(1)))
     }
 
     /// The number of the oldest event that is kept, whether it reads or not.
@@ -255,10 +251,14 @@ impl Events {
         Ok(places::numbers(&page).min())
     }
 
-    /// The last step of `subject` that is an event.
+    /// The last step of `subject` that is an event, also of one that does not read.
     async fn last_step(&self, subject: &str) -> Result<i64, StoreError> {
         let steps = Query::sorted_by("no", Sort::Descending).equal("subject", subject).limit(1);
-        Ok(self.store.find::<Event>(&steps).await?.docs.first().map_or(0, |event| event.no))
+        let last = self.store.heads::<Event>(&steps).await?.heads.pop();
+        Ok(match last.map(|head| head.place.key) {
+            Some(Key::Int(no)) => no,
+            _ => 0,
+        })
     }
 
     /// Gives the next numbers, in order, to those that are no events yet, and keeps them; and notes that what

@@ -1,6 +1,7 @@
 //! Events as merchants read them: lists, streams, WebSockets.
 
 mod apart;
+mod damaged;
 mod late;
 mod lists;
 pub(crate) mod put_aside;

@@ -1,7 +1,7 @@
 //! Webhooks: what merchants do with their addresses, and what arrives there.
 
 mod again;
-mod behind;
+pub(crate) mod behind;
 mod dead;
 mod delivering;
 mod endpoints;

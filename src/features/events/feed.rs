@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::listener::{Bye, Listener, Next};
 use super::{
     Event, Events,
-    places::{Worth, numbers},
+    places::{Worth, numbers, passed},
 };
 use crate::platform::store::StoreError;
 
@@ -255,9 +255,8 @@ impl Feed {
 
     async fn read_on(&self, mut seq: i64) -> Result<i64, StoreError> {
         loop {
-            let events = self.0.events.after(seq, AT_ONCE).await?;
-            for event in &events {
-                seq = event.seq;
+            let page = self.0.events.page(seq, AT_ONCE).await?;
+            for event in &page.docs {
                 let room = (self.0.source.room)(event);
                 if let Some(room) = room.filter(|room| self.rooms().open.contains_key(*room))
                     && let Some(frame) = (self.0.source.frame)(event)
@@ -265,9 +264,11 @@ impl Feed {
                     self.send(room, frame);
                 }
             }
-            if events.len() < AT_ONCE {
-                return Ok(seq);
+            let (read, more) = passed(&page, seq);
+            if !more {
+                return Ok(read);
             }
+            seq = read;
         }
     }
 
@@ -287,16 +288,16 @@ impl Feed {
         !rooms.reading
     }
 
-    /// What the store has for this room behind `seq`, and the number of the last one.
+    /// What the store has for this room behind `seq`, how far that goes, and whether there is more.
     async fn behind(&self, room: &str, seq: i64) -> Result<(Vec<Frame>, i64, bool), StoreError> {
-        let events = if self.0.source.whole {
-            self.0.events.after(seq, AT_ONCE).await?
+        let page = if self.0.source.whole {
+            self.0.events.page(seq, AT_ONCE).await?
         } else {
-            self.0.events.after_of(room, seq, AT_ONCE).await?
+            self.0.events.page_of(room, seq, AT_ONCE).await?
         };
-        let last = events.last().map_or(seq, |event| event.seq);
-        let of_room = events.iter().filter(|event| (self.0.source.room)(event) == Some(room));
-        Ok((of_room.filter_map(self.0.source.frame).collect(), last, events.len() == AT_ONCE))
+        let (last, more) = passed(&page, seq);
+        let of_room = page.docs.iter().filter(|event| (self.0.source.room)(event) == Some(room));
+        Ok((of_room.filter_map(self.0.source.frame).collect(), last, more))
     }
 }
 

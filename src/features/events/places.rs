@@ -23,6 +23,15 @@ pub(super) fn numbers(page: &Page<Event>) -> impl Iterator<Item = i64> {
     page.docs.iter().map(|event| event.seq).chain(damaged)
 }
 
+/// How far whoever asked for what is behind `seq` has come with this page, and whether there is more behind
+/// that. Also over events that do not read: neither is such a page the last one, nor does it come again.
+#[must_use]
+pub fn passed(page: &Page<Event>, seq: i64) -> (i64, bool) {
+    let last = numbers(page).fold(seq, i64::max);
+    // A page that leads no further would come again for ever.
+    (last, page.next.is_some() && last > seq)
+}
+
 impl Events {
     /// What the place `seq` is worth. Numbers that were left out are places as those that were given are.
     ///

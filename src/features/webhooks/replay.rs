@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::timestamp::Timestamp,
-    features::events::Events,
+    features::events::{Events, places::passed},
     platform::store::{Batch, CommitError, Decision, StoreError, Updated},
 };
 
@@ -60,16 +60,17 @@ pub(super) async fn step(
         if endpoint.state != EndpointState::Enabled {
             return Ok(None);
         }
-        let found = events.after_of(&endpoint.merchant, replay.place, AT_ONCE).await?;
-        let last = found.len() < AT_ONCE || found.last().is_some_and(|event| event.seq >= replay.until);
+        let page = events.page_of(&endpoint.merchant, replay.place, AT_ONCE).await?;
+        let (place, more) = passed(&page, replay.place);
+        let last = !more || place >= replay.until;
         let now = webhooks.clock.now();
-        let wanted = found.iter().filter(|event| event.seq <= replay.until && event.at >= replay.since);
+        let wanted = page.docs.iter().filter(|event| event.seq <= replay.until && event.at >= replay.since);
         let fresh: Vec<_> = wanted
             .filter(|event| event.public.as_ref().is_some_and(|public| endpoint.wants(&public.kind)))
             .filter_map(|event| Delivery::of(event, &endpoint, now))
             .collect();
         let (batch, due) = sent_again(webhooks, fresh, replay.of, now).await?;
-        replay.place = found.last().map_or(replay.until, |event| event.seq);
+        replay.place = place;
         replay.sent = replay.sent.saturating_add(i64::try_from(due.len()).unwrap_or(i64::MAX));
         if last {
             endpoint.replayed(replay.since);

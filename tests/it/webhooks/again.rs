@@ -2,6 +2,7 @@
 //! has missed.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     sync::Arc,
     time::{Duration, Instant},
@@ -13,12 +14,13 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use waybill::{
+    base::ids,
     features::webhooks::Delivery,
     platform::store::{Order as Sort, Query},
 };
 
-use super::{Receiver, act, booked, deliveries, endpoint, start};
-use crate::support::TestApp;
+use super::{Receiver, act, behind::happen, booked, deliveries, endpoint, start};
+use crate::{events::put_aside::put, support::TestApp};
 
 /// Waits until it is so.
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
@@ -90,6 +92,26 @@ async fn a_replay_sends_now_what_waits_for_its_next_try() {
     assert_eq!(app.worker.run_webhooks().await.unwrap(), 1);
     let one = deliveries(&shop, &id).await[0].clone();
     assert_eq!((&one["state"], one["tries"].as_array().unwrap().len()), (&json!("delivered"), 3), "{one}");
+}
+
+/// It makes no page the last one: what is behind that is sent, too.
+#[tokio::test]
+async fn a_replay_goes_on_behind_an_event_that_does_not_read() {
+    let (app, receiver) = (start().await, Receiver::start().await);
+    let (shop, since) = (app.merchant("shop"), app.clock.now());
+    happen(&app, "shop", 0..60).await;
+    put(&app, None, ("events", &ids::event(10)), "type", &json!(7)).await;
+    app.advance(Duration::from_secs(60));
+    let (id, _) = endpoint(&shop, &receiver.url, &[]).await;
+    let replayed = shop.post(&format!("/v1/webhook-endpoints/{id}/replay"), &json!({ "since": since })).await;
+    assert_eq!(replayed.status, 202, "{}", replayed.text());
+    // Fifty are looked at, and the rest a second later.
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 49);
+    app.advance(Duration::from_secs(1));
+    assert_eq!(app.worker.run_webhooks().await.unwrap(), 10);
+    let arrived: BTreeSet<_> = receiver.take().iter().map(|one| one.id().to_owned()).collect();
+    let expected: BTreeSet<_> = (1..=60).filter(|seq| *seq != 10).map(ids::event).collect();
+    assert_eq!(arrived, expected);
 }
 
 /// Two met the answer that disabled it, and one happened afterwards.

@@ -21,7 +21,7 @@ const MISSED: usize = 5000;
 const PASS: usize = 200;
 
 /// An order of this merchant was accepted, so many times.
-async fn happen(app: &TestApp, merchant: &str, orders: std::ops::Range<usize>) {
+pub(crate) async fn happen(app: &TestApp, merchant: &str, orders: std::ops::Range<usize>) {
     let events = Events::new(app.app.store.clone());
     let kind = EventType::OrderCreated.as_str().to_owned();
     let new = |n: usize| NewEvent {
