@@ -7,6 +7,7 @@
 
 pub mod answer;
 mod brief;
+mod cancelled;
 pub mod client;
 mod coming;
 mod debug;

@@ -19,6 +19,7 @@
 //! be is an order that says *cancelled* of a live shipment, or *refused* of one that is cancelled or may yet
 //! be.
 
+mod earlier;
 mod reviewers;
 mod steps;
 mod world;

@@ -145,7 +145,7 @@ fn close_shipment() -> String {
 
 fn cancel_order(order: &Order) -> String {
     match order.provider_sync_status() {
-        SyncStatus::Queued | SyncStatus::Retrying => {
+        SyncStatus::Queued | SyncStatus::Retrying if !order.booking().looks_first() => {
             "It is not booked: it is cancelled here and now, and never sent."
         }
         SyncStatus::Success => {

@@ -87,8 +87,9 @@ impl SyncStatus {
             Cancelled, Failed, NeedsReview, Processing, Queued, Reconciling, Retrying, Success,
         };
         match self {
-            // Failed again: it was amended or sent again, and what was refused is booked.
-            Queued => &[Processing, Cancelled, NeedsReview, Failed],
+            // Failed again: it was amended or sent again, and what was refused is booked. Booked: the same of
+            // one that was called off, so that its shipment is cancelled as its own.
+            Queued => &[Processing, Success, Cancelled, NeedsReview, Failed],
             Processing => &[Processing, Success, Failed, Retrying, Reconciling, NeedsReview],
             // A late answer to an earlier call may show that it is booked already.
             Retrying => &[Processing, Success, Cancelled, NeedsReview],

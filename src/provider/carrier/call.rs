@@ -134,7 +134,7 @@ pub trait Carrier: fmt::Debug + Send + Sync {
     ) -> Result<CallOutcome<Shipment>, CallError>;
 
     /// Cancels the shipment `awb`, as [`Carrier::create`] books. A success says no more than that it was
-    /// accepted.
+    /// accepted; a refusal may say that it is done already ([`CallOutcome::RefusedAsDone`]).
     ///
     /// # Errors
     /// As [`Carrier::create`].

@@ -11,6 +11,9 @@ pub enum CallOutcome<T> {
     Done(T),
     /// The provider said no, in these words.
     Refused(String),
+    /// The provider said no, and that what was asked for is done already, in these words. Only a cancel is
+    /// answered so. They may be misread, or speak of a cancel that never took effect.
+    RefusedAsDone(String),
     /// Certainly nothing was done; worth another call `after` this long, or after a growing wait.
     Deferred {
         after: Option<Duration>,
@@ -80,7 +83,7 @@ impl<T> CallOutcome<T> {
     pub fn as_str(&self, success: &'static str) -> &'static str {
         match self {
             Self::Done(_) => success,
-            Self::Refused(_) => "refused",
+            Self::Refused(_) | Self::RefusedAsDone(_) => "refused",
             Self::Deferred { cause, .. } => cause.as_str(),
             Self::NotSent => "not-sent",
             Self::Unknown { .. } => "unknown",
@@ -92,6 +95,7 @@ impl<T> CallOutcome<T> {
         match self {
             Self::Done(success) => CallOutcome::Done(f(success)),
             Self::Refused(words) => CallOutcome::Refused(words),
+            Self::RefusedAsDone(words) => CallOutcome::RefusedAsDone(words),
             Self::Deferred { after, cause } => CallOutcome::Deferred { after, cause },
             Self::NotSent => CallOutcome::NotSent,
             Self::Unknown { reason, heard } => CallOutcome::Unknown { reason, heard },
@@ -103,7 +107,7 @@ impl<T> CallOutcome<T> {
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Done(_) => None,
-            Self::Refused(words) => Some(words.clone()),
+            Self::Refused(words) | Self::RefusedAsDone(words) => Some(words.clone()),
             Self::Deferred { cause, .. } => Some(cause.to_string()),
             Self::NotSent => Some("nothing was sent".to_owned()),
             Self::Unknown { reason, .. } => Some(reason.clone()),
@@ -117,7 +121,7 @@ impl<T> CallOutcome<T> {
         match self {
             Self::Deferred { .. } | Self::NotSent => true,
             Self::Unknown { heard, .. } => matches!(heard, Heard::Nothing | Heard::Broken),
-            Self::Done(_) | Self::Refused(_) => false,
+            Self::Done(_) | Self::Refused(_) | Self::RefusedAsDone(_) => false,
         }
     }
 }

@@ -85,7 +85,7 @@ impl CallEnd<'_> {
         let readable = if books { CallSignal::Accepted } else { CallSignal::Looked };
         match self.outcome {
             CallOutcome::Done(()) if books => CallSignal::Booked,
-            CallOutcome::Done(()) | CallOutcome::Refused(_) => readable,
+            CallOutcome::Done(()) | CallOutcome::Refused(_) | CallOutcome::RefusedAsDone(_) => readable,
             CallOutcome::Deferred { cause, .. } => match cause {
                 Cause::Account(problem, _) if !books && *problem != AccountProblem::Credentials => {
                     CallSignal::Reached

@@ -58,6 +58,8 @@ fn every_end_says_what_it_can() {
     assert_eq!(signal::<Cancel>(405, html()), Reached, "a cancel that is not there does not either");
     assert_eq!(signal::<Cancel>(404, html()), Reached);
     assert_eq!(signal::<Cancel>(422, no()), Looked, "nor one that is");
+    let done = Body::Json(json!({"status": false, "responsemsg": "Order is already cancelled"}));
+    assert_eq!(signal::<Cancel>(200, done), Looked, "a refusal like any other");
     assert_eq!(signal::<Create>(200, yes()), Booked);
     assert_eq!(signal::<Create>(422, no()), Accepted);
     assert_eq!(signal::<Create>(200, Body::Json(json!({"status": true}))), Accepted, "readable, if unknown");

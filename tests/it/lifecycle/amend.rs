@@ -1,5 +1,7 @@
 //! Correcting an order that ParcelX refused, under its own `clientOrderId`.
 
+mod called_off;
+
 use std::time::Duration;
 use waybill::{
     features::orders::model::{NextAction, Order},

@@ -191,7 +191,8 @@ impl Context {
         }
     }
 
-    /// Shuts a cancel out whose worker vanished, or settles by what it did.
+    /// Shuts a cancel out whose worker vanished, or settles by what it did. A refusal that an earlier release
+    /// took in is read again from its record.
     async fn close_cancel(
         &self,
         order: &Order,
@@ -199,7 +200,7 @@ impl Context {
         attempt: &Attempt,
         job: &ActiveJob,
     ) -> Result<Order, JobError> {
-        tracing::debug!(order.id = order.id(), awb, "closing a cancel whose worker vanished");
+        tracing::debug!(order.id = order.id(), awb, "closing a cancel, or reading its end again");
         let call = self.call(order, attempt.no, order.created_at(), job);
         let outcome = self.carrier.close_cancel(&call, attempt).await?;
         self.settled(

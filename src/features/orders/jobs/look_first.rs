@@ -39,7 +39,10 @@ fn says_nothing(tracked: &CallOutcome<Tracking>) -> bool {
     match tracked {
         CallOutcome::Deferred { cause, .. } => matches!(cause, Cause::Account(..) | Cause::Declined(_)),
         CallOutcome::Unknown { heard, .. } => matches!(heard, Heard::Unreadable | Heard::Readable),
-        CallOutcome::Done(_) | CallOutcome::Refused(_) | CallOutcome::NotSent => false,
+        CallOutcome::Done(_)
+        | CallOutcome::Refused(_)
+        | CallOutcome::RefusedAsDone(_)
+        | CallOutcome::NotSent => false,
     }
 }
 

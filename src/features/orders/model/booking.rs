@@ -256,10 +256,11 @@ impl Order {
             && self.booking.unresolved.as_ref().is_some_and(|call| call.calls == 0)
     }
 
-    /// It waits after a no that says nothing of it, or for a person who had it booked again: a call may have
-    /// booked it, and the look-up before it is sent will tell.
+    /// A call may have booked it, and the look-up before it is sent will tell: it waits after a no that says
+    /// nothing of it, for a person who had it booked again, or as one that had failed and is sent once more.
     pub(super) fn in_doubt(&self) -> bool {
-        self.provider_sync_status == SyncStatus::Retrying && self.booking.look_first
+        matches!(self.provider_sync_status, SyncStatus::Queued | SyncStatus::Retrying)
+            && self.booking.look_first
     }
 
     pub(super) fn take(

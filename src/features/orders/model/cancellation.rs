@@ -1,12 +1,12 @@
 //! Cancelling booked shipments: the one its merchant cancelled, and each that came on top of another.
 //!
 //! Guards against a shipment that is shown as cancelled and is not, or the other way round. A cancel is not
-//! known to be idempotent and its refusals cannot be read ("cannot be cancelled" and "already cancelled" look
-//! alike), so whatever is not a plain yes is settled by what tracking shows, and what tracking does not
-//! settle in time goes to a person.
+//! known to be idempotent and its refusals are not to be relied on ("cannot be cancelled" and "already
+//! cancelled" look alike), so whatever is not a plain yes is settled by what tracking shows, and what
+//! tracking does not settle in time goes to a person. That the carrier tells one as done already only makes
+//! us look for longer.
 
 mod request;
-mod said;
 mod shipment;
 
 use std::time::Duration;
@@ -37,7 +37,8 @@ pub struct PollSchedule {
 pub enum NextCancelAction {
     /// Take the cancellation of this AWB and send its cancel.
     Send(String),
-    /// A call for it was taken and has had its time: find out what it did.
+    /// A call for it was taken and has had its time: find out what it did. Or it was refused, and an earlier
+    /// release did not say how: the same tells.
     Close(String, Attempt),
     /// See what tracking shows of it.
     Look(String),
@@ -201,12 +202,19 @@ impl Order {
         let Some(cancel) = self.cancellation.shipments.iter_mut().find(|cancel| cancel.is_on(log_id)) else {
             return false;
         };
+        if cancel.refusal_read(outcome) {
+            self.dispatch.moved_on();
+            self.updated_at = now;
+            return true; // how the call ended was noted before
+        }
         if !cancel.call_ended(outcome, schedule, now) {
             return false;
         }
         let what = match outcome {
             CallOutcome::Done(()) => Some("cancel accepted".to_owned()),
-            CallOutcome::Refused(words) => Some(format!("cancel refused: {words}")),
+            CallOutcome::Refused(words) | CallOutcome::RefusedAsDone(words) => {
+                Some(format!("cancel refused: {words}"))
+            }
             CallOutcome::Deferred { cause, .. } => Some(format!("cancel: {cause}")),
             CallOutcome::Unknown { reason, .. } => Some(format!("cancel: {reason}")),
             CallOutcome::NotSent => None,

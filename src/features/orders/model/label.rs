@@ -170,7 +170,9 @@ impl Order {
                 label.answered = request;
             }
             CallOutcome::Done(LabelUrl::Unusable) => label.fail(LabelFailure::Unusable, now),
-            CallOutcome::Refused(words) => label.fail(LabelFailure::Refused(redact::words(words)), now),
+            CallOutcome::Refused(words) | CallOutcome::RefusedAsDone(words) => {
+                label.fail(LabelFailure::Refused(redact::words(words)), now);
+            }
             CallOutcome::Deferred { after, .. } => label.again(*after, outcome, now),
             CallOutcome::NotSent | CallOutcome::Unknown { .. } => label.again(None, outcome, now),
         }

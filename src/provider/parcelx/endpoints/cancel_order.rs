@@ -8,6 +8,7 @@ use crate::provider::{
     carrier::{CallOutcome, Operation},
     parcelx::{
         answer::CallResult,
+        cancelled::says_cancelled,
         endpoint::{Asked, Endpoint},
         verdict,
     },
@@ -30,8 +31,12 @@ impl Endpoint for CancelOrder<'_> {
         json!({ "awb": self.0 })
     }
 
+    /// What is refused as done already is told apart; what is so, tracking tells.
     fn read(wire: &CallResult, asked: Asked<'_>) -> CallOutcome<()> {
-        verdict::judge_of_shipment(wire, asked, |_| Ok(()))
+        match verdict::judge_of_shipment(wire, asked, |_| Ok(())) {
+            CallOutcome::Refused(words) if says_cancelled(&words) => CallOutcome::RefusedAsDone(words),
+            outcome => outcome,
+        }
     }
 
     fn success((): &()) -> &'static str {
@@ -47,11 +52,15 @@ mod tests {
         endpoint::told,
     };
 
-    fn word(status: u16, body: &str) -> &'static str {
+    fn told_of(status: u16, body: &str) -> (CallOutcome<()>, &'static str) {
         let wire =
             CallResult::Answer(Answer { status, retry_after: None, body: Body::read(body.as_bytes()) });
         let asked = Asked::with("ORD-1", &Value::Null);
-        told::<CancelOrder<'_>>(CancelOrder::read(&wire, asked), asked).1
+        told::<CancelOrder<'_>>(CancelOrder::read(&wire, asked), asked)
+    }
+
+    fn word(status: u16, body: &str) -> &'static str {
+        told_of(status, body).1
     }
 
     #[test]
@@ -79,6 +88,22 @@ mod tests {
         assert_eq!(word(401, no), "credentials");
         assert_eq!(word(403, no), "declined", "it may be about the parcel");
         assert_eq!(word(429, no), "busy");
+    }
+
+    /// In logs and metrics it stays a refusal like any other.
+    #[test]
+    fn a_refusal_that_says_that_it_is_done_already_is_told_apart() {
+        let no = include_str!("../../../../tests/fixtures/parcelx/cancel_order/refused_list.json");
+        assert!(matches!(told_of(200, no), (CallOutcome::Refused(_), "refused")));
+        let words = "Order is already cancelled.";
+        let body = json!({ "status": false, "responsemsg": [words] }).to_string();
+        for status in [200, 400, 404, 422] {
+            let told = told_of(status, &body);
+            assert_eq!(told, (CallOutcome::RefusedAsDone(words.to_owned()), "refused"), "{status}");
+        }
+        // Words about this moment are no refusal, whatever else they say.
+        let body = json!({ "status": false, "responsemsg": "Already cancelled. Try again later" });
+        assert_eq!(word(200, &body.to_string()), "declined");
     }
 
     #[test]

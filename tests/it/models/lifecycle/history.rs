@@ -136,7 +136,7 @@ fn ops() -> impl Strategy<Value = Op> {
     let answer = sample::select(vec![
         CallOutcome::Done(()),
         CallOutcome::Refused("cannot be cancelled".to_owned()),
-        CallOutcome::Refused("already cancelled".to_owned()),
+        CallOutcome::RefusedAsDone("already cancelled".to_owned()),
         CallOutcome::Deferred { after: None, cause: Cause::Busy },
         CallOutcome::NotSent,
         CallOutcome::unanswered("unknown: timed out"),

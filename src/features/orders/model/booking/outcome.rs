@@ -74,7 +74,10 @@ impl Order {
                 let why = "its worker vanished before it sent".to_owned();
                 self.step(SyncStatus::Retrying, Actor::Worker, Some(why), now)?;
             }
-            CallOutcome::Unknown { reason, .. } => self.leave_unresolved(reason, first_poll, now)?,
+            // That a create is done already says that it may be booked.
+            CallOutcome::Unknown { reason, .. } | CallOutcome::RefusedAsDone(reason) => {
+                self.leave_unresolved(reason, first_poll, now)?;
+            }
         }
         self.keep_found(now)?;
         self.carry_out_cancel_request(now)?;
@@ -147,24 +150,23 @@ impl Order {
         Ok(true)
     }
 
-    /// A look-up before the order is sent shows the shipment `awb`. If the order only waited, it is its own;
-    /// if it was amended before, it may be one of another payload, and a person looks. If it had failed, it
-    /// is that of what was refused, and goes the way of one that comes to light while the order is failed;
-    /// the order may be amended again after it. `false`: it has moved on.
+    /// A look-up before the order is sent shows the shipment `awb`. If the order only waited, or was called
+    /// off, it is its own; if it was amended before, it may be one of another payload, and a person looks. If
+    /// it had failed, it is that of what was refused, and goes the way of one that comes to light while the
+    /// order is failed; the order may be amended again after it. `false`: it has moved on.
     pub(in super::super) fn found_first(&mut self, awb: &str, now: Timestamp) -> Result<bool, IllegalStep> {
+        let called_off = self.cancellation.state() == CancellationState::Requested;
         match self.provider_sync_status {
-            SyncStatus::Queued if self.booking.look_first => {}
-            // Of another payload than the present it is not wanted, unless only to be cancelled.
-            SyncStatus::Retrying
-                if self.booking.look_first
-                    && self.may_be_amended()
-                    && self.cancellation.state() != CancellationState::Requested =>
-            {
+            _ if !self.booking.look_first => return Ok(false),
+            // Of another payload than the present it is not wanted, unless only to be cancelled: then as the
+            // order's own, so that its merchant reads what comes of that.
+            SyncStatus::Queued if !called_off => {}
+            SyncStatus::Retrying if !called_off && self.may_be_amended() => {
                 // Whoever books it again is to ask first.
                 self.booking.unresolved.get_or_insert(UnresolvedCall { since: now, calls: 1 });
                 return self.hand_over(reason::OUTCOME_UNKNOWN, now);
             }
-            SyncStatus::Retrying if self.booking.look_first => {
+            SyncStatus::Queued | SyncStatus::Retrying => {
                 self.book(&found(awb.to_owned()), Actor::Worker, now)?;
                 return Ok(true);
             }

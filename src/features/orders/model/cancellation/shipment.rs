@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     super::booking::{FIRST_WAIT, MAX_UNRESOLVED_CALLS, UNREACHABLE_AFTER, is_nothing, is_zero},
     NextCancelAction, PollSchedule,
-    said::says_cancelled,
 };
 use crate::{
     base::{ids, timestamp::Timestamp},
@@ -63,6 +62,10 @@ pub struct ShipmentCancellation {
     /// The provider's words of a refusal, or why a person must look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Whether the provider refused because the shipment is cancelled already, as it says; of the refusal in
+    /// `detail`. Absent there: an earlier release took it in, and read its words each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_done: Option<bool>,
     /// The provider's words of a refusal that was not settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
@@ -93,6 +96,7 @@ impl ShipmentCancellation {
             waits: 0,
             paused_ms: 0,
             detail: None,
+            said_done: None,
             refusal: None,
             left_live: false,
         }
@@ -109,6 +113,10 @@ impl ShipmentCancellation {
     pub(super) fn next(&self) -> NextCancelAction {
         match (self.state, &self.attempt) {
             (ShipmentCancellationState::Sending, Some(attempt)) => {
+                NextCancelAction::Close(self.awb.clone(), attempt.clone())
+            }
+            // Its words are on record: the carrier reads them once more.
+            (ShipmentCancellationState::Unclear, Some(attempt)) if self.is_unread() => {
                 NextCancelAction::Close(self.awb.clone(), attempt.clone())
             }
             // Sending what was never taken cannot be.
@@ -135,6 +143,22 @@ impl ShipmentCancellation {
     pub(super) fn begin(&mut self, log_id: &str, times: CallTimes, now: Timestamp) {
         self.attempt = Some(Attempt::begin(self.attempt.as_ref(), log_id, times, now));
         (self.state, self.next_check_at) = (ShipmentCancellationState::Sending, None);
+        self.said_done = None;
+    }
+
+    /// It was refused, and whether as done already was not written down.
+    fn is_unread(&self) -> bool {
+        self.state == ShipmentCancellationState::Unclear && self.detail.is_some() && self.said_done.is_none()
+    }
+
+    /// Takes in whether a refusal that an earlier release took in says that it is done already. What is on
+    /// record as anything else now is no plain no either. `false`: that is not wanting, or it is a late yes.
+    pub(super) fn refusal_read(&mut self, outcome: &CallOutcome<()>) -> bool {
+        let wanting = self.is_unread() && *outcome != CallOutcome::Done(());
+        if wanting {
+            self.said_done = Some(!matches!(outcome, CallOutcome::Refused(_)));
+        }
+        wanting
     }
 
     /// Takes the end of its last call in. A yes is evidence whenever it comes, also after a person saw the
@@ -162,8 +186,9 @@ impl ShipmentCancellation {
                 (self.state, self.detail) = (ShipmentCancellationState::Accepted, None);
                 self.next_check_at = next(&schedule.confirm);
             }
-            CallOutcome::Refused(words) => {
+            CallOutcome::Refused(words) | CallOutcome::RefusedAsDone(words) => {
                 (self.state, self.detail) = (ShipmentCancellationState::Unclear, Some(words.clone()));
+                self.said_done = Some(matches!(outcome, CallOutcome::RefusedAsDone(_)));
                 self.next_check_at = None;
             }
             CallOutcome::Deferred { after, cause } => self.wait(*after, cause, now),
@@ -214,10 +239,9 @@ impl ShipmentCancellation {
             return true;
         }
         let live = matches!(tracked, CallOutcome::Done(Tracking::Live { .. }));
-        // A refusal that no unanswered call came before: what is live was refused. Its words only make us
-        // more careful.
-        let plain =
-            self.unresolved_calls == 0 && self.detail.as_ref().is_some_and(|words| !says_cancelled(words));
+        // A refusal that no unanswered call came before: what is live was refused. That it says that it is
+        // done already, or may say so, only makes us more careful.
+        let plain = self.unresolved_calls == 0 && self.detail.is_some() && self.said_done == Some(false);
         if self.state == ShipmentCancellationState::Unclear && plain && live {
             (self.state, self.next_check_at) = (ShipmentCancellationState::Refused, None);
             return true;
@@ -276,3 +300,6 @@ impl ShipmentCancellation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

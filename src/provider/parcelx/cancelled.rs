@@ -1,4 +1,4 @@
-//! What the words of a refused cancel say.
+//! Whether a refusal of a cancel says that the shipment is cancelled already.
 //!
 //! Guards against a person for each parcel that the courier has picked up already, and against an order that
 //! is called live because a repeated cancel was refused.
