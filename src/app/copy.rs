@@ -2,15 +2,20 @@
 //!
 //! Guards against two installations that both go on (no worker may be running), against one that begins with
 //! a part of the orders (until it has all of them nobody opens it), against a database that is made for
-//! nothing (the source is looked at first), and against a source that changes meanwhile.
+//! nothing (the source is looked at first), against a source that changes meanwhile, and against writing to
+//! one that lies where no documents should be.
 
 use super::{collections, migrations};
 use crate::{
-    base::timestamp::Timestamp,
+    base::{fault, timestamp::Timestamp},
     features::Collection,
     platform::{
         outbox::LeaseDocument,
-        store::{Document, Store, StoreError, Unreadable, copy::Contents, migrations::Migration},
+        store::{
+            Document, Store, StoreError, Unreadable,
+            copy::Contents,
+            migrations::{Migration, pending},
+        },
     },
 };
 
@@ -34,6 +39,11 @@ pub enum CopyError {
     NotEmpty(&'static str),
     #[error("{} documents of the source do not read as their type: {}", .0, .1.join(", "))]
     Unreadable(usize, Vec<String>),
+    #[error(
+        "from: the database is of an older form ({}), and nothing is written where it is: copy it with the \
+         release that worked on it last, and run `waybill migrate` on the copy", .0.join(", ")
+    )]
+    Older(Vec<String>),
     #[error("{0} is not the same in both: was the source in use? Remove the target and copy again")]
     Differs(&'static str),
 }
@@ -60,7 +70,7 @@ impl<'a> Source<'a> {
     /// # Errors
     /// [`CopyError`].
     pub async fn check(store: &'a Store, now: Timestamp) -> Result<Self, CopyError> {
-        migrations::prepare(store, now).await.map_err(CopyError::From)?;
+        prepared(store, now).await?;
         let lease = store.get::<LeaseDocument>("outbox").await.map_err(CopyError::From)?;
         if let Some(lease) = lease.filter(|lease| lease.holder.is_some() && lease.until > now) {
             return Err(CopyError::Running(lease.until));
@@ -88,6 +98,7 @@ impl<'a> Source<'a> {
                 return Err(CopyError::NotEmpty(collection.name));
             }
         }
+        fault::reach("copy:prepared");
         to.set_unfinished(true).await.map_err(CopyError::To)?;
         for collection in &self.collections {
             collection.copy(self.store, to).await.map_err(CopyError::To)?;
@@ -100,6 +111,7 @@ impl<'a> Source<'a> {
             }
             tell(copied);
         }
+        fault::reach("copy:compared");
         to.set_unfinished(false).await.map_err(CopyError::To)
     }
 }
@@ -115,6 +127,20 @@ pub async fn copy(
     tell: impl FnMut(&Copied),
 ) -> Result<(), CopyError> {
     Source::check(from, now).await?.copy(to, tell).await
+}
+
+/// Has the source in the form of this release. Where nothing may be written it must have it already, but for
+/// indexes, which reading by id does not need: documents of an older form are not read whole.
+async fn prepared(store: &Store, now: Timestamp) -> Result<(), CopyError> {
+    if !store.only_read() {
+        return migrations::prepare(store, now).await.map_err(CopyError::From);
+    }
+    let left = pending(store, migrations::STEPS).await.map_err(CopyError::From)?;
+    if left.is_empty() {
+        Ok(())
+    } else {
+        Err(CopyError::Older(left.iter().map(ToString::to_string).collect()))
+    }
 }
 
 async fn read(collections: &[Collection], store: &Store) -> Result<Vec<Copied>, StoreError> {

@@ -33,11 +33,11 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     if let Some(file) = file_of(from).filter(|file| !file.exists()) {
         bail!("from: there is no file {}", file.display()); // opening it would make one
     }
-    let from = Store::open_existing(from).await.context("from")?.within(PATIENCE);
+    let from = Store::open_source(from).await.context("from")?.within(PATIENCE);
     closed_at_the_end(&from);
     let source = Source::check(&from, Clock::system().now()).await?;
     let made = Made::by_opening(&args.to);
-    let copied = fill(&source, &args.to, made.is_some()).await;
+    let copied = fill(&source, &args.to).await;
     if let (Err(_), Some(made)) = (&copied, &made) {
         made.remove();
     }
@@ -58,16 +58,17 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `new`: nobody else has the target yet.
-async fn fill(source: &Source<'_>, url: &str, new: bool) -> anyhow::Result<Vec<Copied>> {
+async fn fill(source: &Source<'_>, url: &str) -> anyhow::Result<Vec<Copied>> {
     let to = Store::open(url).await.context("to")?.within(PATIENCE);
-    let copied = copy(source, &to, new).await;
+    let copied = copy(source, &to).await;
     to.close().await; // then a file is whole, or can be taken away
     copied
 }
 
-async fn copy(source: &Source<'_>, to: &Store, new: bool) -> anyhow::Result<Vec<Copied>> {
-    if new {
+async fn copy(source: &Source<'_>, to: &Store) -> anyhow::Result<Vec<Copied>> {
+    if to.made() {
+        // Nobody else has it yet. A server needs seconds to make what the documents go into, and what is left
+        // of that would pass for an installation without orders.
         to.set_unfinished(true).await.context("to")?;
     }
     let mut all = Vec::new();

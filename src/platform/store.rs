@@ -19,7 +19,7 @@ mod untyped;
 mod update;
 mod whole;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub(crate) use document::id_and_version;
 use jiff::SignedDuration;
@@ -91,7 +91,7 @@ pub struct Store {
 
 #[derive(Clone, Debug)]
 enum Adapter {
-    Sqlite(sqlite::Sqlite),
+    Sqlite(Arc<sqlite::Sqlite>),
     Mongo(mongo::Mongo),
 }
 

@@ -7,6 +7,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{Document, Order, Query, Store, StoreError, Unreadable};
+use crate::base::fault;
 
 /// How many documents are read at a time. A log has a few MB at most.
 const PAGE: usize = 100;
@@ -63,10 +64,24 @@ pub async fn copy<D: Document>(from: &Store, to: &Store) -> Result<u64, StoreErr
     while let Some(query) = next {
         let page = from.find::<D>(&query).await?;
         next = page.next.clone().map(|cursor| query.after(cursor));
-        for outcome in to.restore_all(&page.whole()?).await {
-            outcome?;
+        let docs = page.whole()?;
+        for (doc, outcome) in docs.iter().zip(to.restore_all(&docs).await) {
+            outcome.map_err(|error| named(doc, error))?;
             copied += 1;
         }
+        fault::reach("copy:page");
     }
     Ok(copied)
+}
+
+/// The target was empty, so it is the source that has two of something: somebody must look at this one there.
+fn named<D: Document>(doc: &D, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Conflict { index } => StoreError::Fault(format!(
+            "{} {}: another document of the source has the same {index}",
+            D::COLLECTION,
+            doc.id()
+        )),
+        error => error,
+    }
 }

@@ -114,6 +114,10 @@ impl Mongo {
         &self.place
     }
 
+    pub(super) fn is_of_the_server(&self) -> bool {
+        connection::of_the_server(self.database.name()).is_some()
+    }
+
     pub(super) async fn set_unfinished(&self, unfinished: bool) -> Result<(), StoreError> {
         let database = self.database.clone();
         Ok(self.run(async move { connection::set_unfinished(&database, unfinished).await }).await?)

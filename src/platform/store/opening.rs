@@ -1,6 +1,6 @@
 //! Opening a database: by a process that makes what is missing, or by a command on what is there.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use super::{Adapter, REQUEST, Store, StoreError, mongo::Mongo, sqlite::Sqlite, told::Told};
 
@@ -9,6 +9,8 @@ use super::{Adapter, REQUEST, Store, StoreError, mongo::Mongo, sqlite::Sqlite, t
 pub(super) enum New {
     Made,
     Refused,
+    /// The same for what is copied from there: so it may also lie where no documents should be.
+    Source,
 }
 
 /// Whether [`Store::open`] knows what `url` names: a SQLite file, or a MongoDB server.
@@ -39,14 +41,23 @@ impl Store {
         Self::open_or(url, New::Refused).await
     }
 
+    /// [`Store::open_existing`] for what is copied from there. Older releases took the databases that a
+    /// server has for itself, too: such a one is opened so, and only so, and is [`Store::only_read`].
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_source(url: &str) -> Result<Self, StoreError> {
+        Self::open_or(url, New::Source).await
+    }
+
     async fn open_or(url: &str, new: New) -> Result<Self, StoreError> {
         let (adapter, made) = if let Some(path) = url.strip_prefix("sqlite:") {
             let file = Path::new(path.strip_prefix("//").unwrap_or(path));
             let made = !file.exists();
-            if made && new == New::Refused {
+            if made && new != New::Made {
                 return Err(StoreError::Unavailable(format!("there is no database at {}", file.display())));
             }
-            (Adapter::Sqlite(Sqlite::open(path).await?), made)
+            (Adapter::Sqlite(Arc::new(Sqlite::open(path).await?)), made)
         } else if is_mongodb(url) {
             let (mongo, made) = Mongo::open(url, REQUEST, new).await?;
             (Adapter::Mongo(mongo), made)
@@ -62,5 +73,14 @@ impl Store {
     #[must_use]
     pub fn made(&self) -> bool {
         self.made
+    }
+
+    /// Whether nothing is to be written to it: it is one of those that a server has for itself.
+    #[must_use]
+    pub fn only_read(&self) -> bool {
+        match &self.adapter {
+            Adapter::Sqlite(_) => false,
+            Adapter::Mongo(mongo) => mongo.is_of_the_server(),
+        }
     }
 }

@@ -132,7 +132,7 @@ async fn nothing_is_copied_while_a_worker_runs_or_when_a_document_cannot_be_read
     assert!(matches!(nothing, Err(CopyError::Nothing)), "nothing was written: {nothing:?}");
 }
 
-fn waybill(arguments: &[&str]) -> (bool, String) {
+pub(super) fn waybill(arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
     let ended = command.args(arguments).env_clear().output().unwrap();
     let text = [ended.stdout, ended.stderr].concat();
@@ -160,6 +160,11 @@ async fn the_command_says_what_it_copied_and_refuses_a_second_time() {
     let (done, told) = waybill(&["copy", "--from", &from, "--to", &lab.url]);
     assert!(!done && told.contains("the target is not empty"), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
+    drop(lab.store().await); // as it was before
+    let nobodys = Lab::new().await;
+    let (done, told) = waybill(&["copy", "--from", &nobodys.url, "--to", &lab.url]);
+    assert!(!done && told.contains("no Waybill has run on") && told.contains("is its name right?"), "{told}");
+    assert!(nobodys.database.list_collection_names().await.unwrap().is_empty());
     let nowhere = app.folder.path().join("nowhere.db");
     let (done, told) =
         waybill(&["copy", "--from", &format!("sqlite:{}", nowhere.display()), "--to", &lab.url]);

@@ -60,10 +60,10 @@ pub(super) async fn open(url: &str, new: New) -> Result<Opened, StoreError> {
     };
     let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
     let place = format!("{}/{name}", hosts.join(","));
-    if let Some((_, why)) = OF_THE_SERVER.iter().find(|(own, _)| name.eq_ignore_ascii_case(own)) {
+    if let Some(why) = of_the_server(&name).filter(|_| new != New::Source) {
         return Err(unavailable(&format!(
             "{place}: the database {name} is the server's own ({why}): name another one, as \
-             mongodb://HOST:PORT/waybill"
+             mongodb://HOST:PORT/waybill; `waybill copy` takes there what a Waybill has in this one"
         )));
     }
     let options = safe(options).map_err(|why| unavailable(&format!("{place}: {why}")))?;
@@ -74,6 +74,11 @@ pub(super) async fn open(url: &str, new: New) -> Result<Opened, StoreError> {
     let checked = tokio::spawn(async move { check(&asked, &at, given, new).await }).await;
     let made = checked.map_err(|_| unavailable(&format!("{place}: the driver failed")))??;
     Ok(Opened { database, place, made })
+}
+
+/// Why a database of this name is not for orders, if it is one of the server's own.
+pub(super) fn of_the_server(name: &str) -> Option<&'static str> {
+    OF_THE_SERVER.iter().find(|(own, _)| name.eq_ignore_ascii_case(own)).map(|(_, why)| *why)
 }
 
 fn unavailable(why: &str) -> StoreError {
@@ -200,10 +205,13 @@ async fn mark(database: &Database, place: &str, new: New) -> Result<bool, StoreE
             foreign.join(", ")
         )));
     }
-    if new == New::Refused && !marked {
-        return Err(unavailable(&format!(
-            "no Waybill has run on {place}: `waybill migrate` or the first start makes it"
-        )));
+    if new != New::Made && !marked {
+        let mends = if new == New::Source {
+            "is its name right?" // one that is made has nothing to be copied
+        } else {
+            "`waybill migrate` or the first start makes it"
+        };
+        return Err(unavailable(&format!("no Waybill has run on {place}: {mends}")));
     }
     let now = DateTime::from_millis(Clock::system().now().as_millis());
     let marker = doc! { "_id": MARKER_ID, "form": 1, "createdAt": now };
