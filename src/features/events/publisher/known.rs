@@ -7,9 +7,11 @@ use std::{collections::HashMap, time::Duration};
 use crate::base::timestamp::Timestamp;
 
 /// Subjects whose last step is remembered, twice.
-const REMEMBERED: usize = 10_000;
-/// How far the clocks of two processes may be apart.
-const APART: Duration = Duration::from_secs(10);
+const REMEMBERED: usize = 20_000;
+/// How far the clocks of two processes may be apart. Orders come to be known within a second: while
+/// `REMEMBERED` of them take longer than both, none of them costs a question. That is up to some 6,000 a
+/// second.
+const APART: Duration = Duration::from_secs(2);
 
 /// Of one subject.
 #[derive(Debug, Clone, Copy, Default)]
@@ -88,20 +90,36 @@ mod tests {
         let mut known = Known::default();
         assert!(!known.is_new(at(1000)), "it has published nothing yet");
         known.keep("first".to_owned(), 1, at(0));
-        assert!(known.is_new(at(11)) && !known.is_new(at(10)) && known.get("first") == Some(1));
+        assert!(known.is_new(at(3)) && !known.is_new(at(2)) && known.get("first") == Some(1));
         for n in 0..REMEMBERED {
             known.keep(format!("a{n}"), 2, at(100));
         }
-        assert_eq!((known.get("first"), known.is_new(at(11))), (Some(1), true), "both parts are asked");
+        assert_eq!((known.get("first"), known.is_new(at(3))), (Some(1), true), "both parts are asked");
         for n in 0..REMEMBERED {
             known.keep(format!("b{n}"), 3, at(200));
         }
         // Those of the first part are gone, so what was made then may have events.
         assert_eq!((known.get("first"), known.get("a5"), known.get("b5")), (None, None, Some(3)));
-        assert!(!known.is_new(at(99)) && known.is_new(at(111)));
+        assert!(!known.is_new(at(99)) && known.is_new(at(103)));
         assert!(known.recent.len() + known.before.len() <= 2 * REMEMBERED);
         known.forget();
         assert!(!known.is_new(at(1000)) && known.get("b5").is_none());
+    }
+
+    /// Each is published within a second of its making; a question to the store for each would cost more
+    /// than all else that is done for its events.
+    #[test]
+    fn at_six_thousand_orders_a_second_none_costs_a_question() {
+        let mut known = Known::default();
+        let (per_second, lag) = (6000, 1000);
+        for n in 0..per_second * 60 {
+            let made = Timestamp::from_millis(n * 1000 / per_second);
+            let now = made + Duration::from_millis(lag);
+            if made > at(10) {
+                assert!(known.is_new(made), "order {n}");
+            }
+            known.keep(format!("order {n}"), 1, now);
+        }
     }
 
     #[test]
