@@ -28,6 +28,10 @@ static DROPPED: Counter = Counter::new(
 const WAITING: usize = 1024;
 /// A longer line is cut: nothing of ours is.
 const LONGEST: usize = 64 * 1024;
+/// After each write: what is logged meanwhile is written together, and nobody who logs has to wake the thread.
+const BETWEEN: Duration = Duration::from_millis(5);
+/// Bytes that are written together.
+const TOGETHER: usize = 64 * 1024;
 /// How long the end of the program waits for the last lines to be read.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
@@ -51,20 +55,36 @@ fn queue() -> Option<&'static SyncSender<Message>> {
 }
 
 fn write_all(messages: &Receiver<Message>) {
-    let mut told = 0;
-    while let Ok(message) = messages.recv() {
-        match message {
-            // A failure has no other place to be reported.
-            Message::Line(line) => drop(io::stderr().write_all(&line)),
-            Message::Flush(answer) => drop(answer.try_send(())),
+    let (mut told, mut lines) = (0, Vec::new());
+    while let Ok(first) = messages.recv() {
+        let rest = std::iter::from_fn(|| messages.try_recv().ok());
+        for message in std::iter::once(first).chain(rest) {
+            match message {
+                Message::Line(line) => lines.extend_from_slice(&line),
+                Message::Flush(answer) => {
+                    write_out(&mut lines);
+                    let _told_or_gone = answer.try_send(());
+                }
+            }
+            if lines.len() >= TOGETHER {
+                write_out(&mut lines);
+            }
         }
+        write_out(&mut lines);
         let lost = LOST.load(Relaxed);
         if lost > told {
-            let line = format!("{} log lines were dropped: nobody had read them\n", lost - told);
-            drop(io::stderr().write_all(line.as_bytes()));
+            lines.extend(format!("{} log lines were dropped: nobody had read them\n", lost - told).bytes());
+            write_out(&mut lines);
             told = lost;
         }
+        thread::sleep(BETWEEN);
     }
+}
+
+fn write_out(lines: &mut Vec<u8>) {
+    // A failure has no other place to be reported.
+    drop(io::stderr().write_all(lines));
+    lines.clear();
 }
 
 /// Hands `line`, which ends in a line break, to the writer. Never waits.
