@@ -19,4 +19,4 @@ pub mod series;
 pub mod webhooks;
 pub mod workers;
 
-pub use feature::{Collection, Feature, JobContext, Services};
+pub use feature::{Collection, Feature, JobContext, Services, Shared};

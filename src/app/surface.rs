@@ -12,7 +12,6 @@ use super::{
 use crate::{
     admin::{self, AdminState, state::Parts},
     features::{
-        Services,
         events::{Events, live},
         merchants::routes::pages,
         notifications::marks::Marks,
@@ -65,7 +64,7 @@ impl App {
         let marks = Marks::new(self.store.clone(), self.clock.clone());
         let typing = self.state.messages.typing().clone();
         let feed = live::feed(Events::new(self.store.clone()), typing, marks, draining);
-        let state = Services { feed, ..self.state.clone() };
+        let state = self.state.with_feed(feed);
         let (router, document) = routes(features(), health).with_state(state).split_for_parts();
         let open = (self.state.limiter.clone(), self.state.proxies.clone());
         let pages = openapi::docs(document).merge(pages::router());

@@ -1,7 +1,7 @@
 //! What one folder of `features` declares of itself. `app` puts all of them together: a new resource is its
 //! folder and one line in `app::FEATURES` (and a field in [`Services`] where others share its service).
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
 
 use axum::extract::FromRef;
 use futures_util::future::BoxFuture;
@@ -41,31 +41,73 @@ use crate::{
     provider::carrier::{CallRecords, Needs},
 };
 
-/// What handlers of requests may take, each by its type: `State<OrderService>`.
-#[derive(Clone, Debug, FromRef)]
-pub struct Services {
-    pub store: Store,
-    pub clock: Clock,
-    pub producer: Producer,
-    pub tokens: Tokens,
-    pub authenticator: Authenticator,
-    pub merchants: Merchants,
-    pub keys: Keys,
-    pub people: People,
-    pub kyc: Kyc,
-    pub proxies: Proxies,
-    pub limiter: Limiter,
-    pub cursors: Cursors,
-    pub orders: OrderService,
-    pub accounts: Accounts,
-    pub labels: Labels,
-    pub messages: Messages,
-    pub notifications: Notifications,
-    pub records: Arc<dyn CallRecords>,
-    pub webhooks: Webhooks,
+/// Declares what is shared, and that a handler may take each of it by its type.
+macro_rules! services {
+    ($($(#[$about:meta])* $name:ident: $service:ty,)*) => {
+        /// What [`Services`] holds.
+        #[derive(Clone, Debug)]
+        pub struct Shared {
+            $($(#[$about])* pub $name: $service,)*
+        }
+
+        $(impl FromRef<Services> for $service {
+            fn from_ref(services: &Services) -> Self {
+                services.$name.clone()
+            }
+        })*
+    };
+}
+
+services! {
+    store: Store,
+    clock: Clock,
+    producer: Producer,
+    tokens: Tokens,
+    authenticator: Authenticator,
+    merchants: Merchants,
+    keys: Keys,
+    people: People,
+    kyc: Kyc,
+    proxies: Proxies,
+    limiter: Limiter,
+    cursors: Cursors,
+    orders: OrderService,
+    accounts: Accounts,
+    labels: Labels,
+    messages: Messages,
+    notifications: Notifications,
+    records: Arc<dyn CallRecords>,
+    webhooks: Webhooks,
     /// The live streams of this process.
-    pub feed: Feed,
-    pub tickets: Tickets,
+    feed: Feed,
+    tickets: Tickets,
+}
+
+/// What handlers of requests may take, each by its type: `State<OrderService>`. Cheap to clone, which happens
+/// several times for each request.
+#[derive(Clone, Debug)]
+pub struct Services(Arc<Shared>);
+
+impl From<Shared> for Services {
+    fn from(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Deref for Services {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Services {
+    /// The same, with these live streams.
+    #[must_use]
+    pub fn with_feed(&self, feed: Feed) -> Self {
+        Shared { feed, ..Shared::clone(self) }.into()
+    }
 }
 
 /// What handlers of jobs may take, each by its type: `type Context = Store`.

@@ -15,14 +15,11 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use waybill::{
-    features::{
-        Services,
-        events::{
-            Events, NewEvent, Public, feature,
-            feed::{Feed, Quiet, Source},
-            live,
-            shown::EventType,
-        },
+    features::events::{
+        Events, NewEvent, Public, feature,
+        feed::{Feed, Quiet, Source},
+        live,
+        shown::EventType,
     },
     platform::http::{Limits, middleware, serve::serve},
 };
@@ -38,7 +35,7 @@ async fn process(app: &TestApp, quiet: Quiet) -> (SocketAddr, DropGuard) {
     let (services, stop) = (app.app.state.clone(), CancellationToken::new());
     let source = Source { quiet, ..live::source(services.messages.typing().clone()) };
     let feed = Feed::new(Events::new(services.store.clone()), source, stop.clone());
-    let services = Services { feed, ..services };
+    let services = services.with_feed(feed);
     let (router, _) = feature().routes.with_state(services).split_for_parts();
     let router = middleware::apply(router, &Limits::default(), app.clock.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
