@@ -13,17 +13,18 @@ use super::{
 use crate::{
     base::{clock::Clock, timestamp::Timestamp},
     features::audit::{Audit, AuditContext, AuditedAction, Outcome},
-    platform::store::{
-        Batch, CommitError, Decision, Document, Order as Sort, Query, Store, StoreError, Updated,
-    },
+    platform::store::{CommitError, Decision, Document, Order as Sort, Query, Store, StoreError, Updated},
 };
 
 /// Keys of one merchant that count at the same time.
 pub const MOST: usize = 100;
+/// The same where rotated keys go on beside those that came in their place: a merchant that has [`MOST`] can
+/// still rotate each of them once.
+const MOST_ROTATED: usize = 2 * MOST;
+/// Keys that are listed whether they count or not, and that are read at once.
+const LISTED: usize = 10 * MOST;
 /// How far `lastUsedAt` may be behind: not every request is a write.
 const USED_EVERY: Duration = Duration::from_secs(60);
-/// How often a change is tried that others come before.
-const TRIES: usize = 5;
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +34,7 @@ pub enum KeyError {
     Unknown,
     #[error("The key counts no more: it was removed, or has expired.")]
     Over,
-    #[error("There are {MOST} keys: remove some first.")]
+    #[error("There are {MOST} keys or more: remove some first.")]
     TooMany,
     /// The caller may not give what it has not itself.
     #[error("The scope {} is not yours to give.", .0.as_str())]
@@ -106,7 +107,7 @@ impl Keys {
     /// [`KeyError`].
     pub async fn add(&self, new: NewKey, by: &By) -> Result<(ApiKey, SecretString), KeyError> {
         let now = self.clock.now();
-        let places = self.free(&by.merchant_id).await?;
+        let places = self.free(&by.merchant_id, MOST).await?;
         let (key, text) = ApiKey::new(&by.merchant_id, &new.name, self.mode, &by.name, now);
         let key = ApiKey { scopes: new.scopes, expires_at: new.expires_at, ..key };
         let line = self.begin("key.add", &key.id, by).await?;
@@ -115,12 +116,12 @@ impl Keys {
         Ok((key, text))
     }
 
-    /// The places of a merchant, if one is free for a key.
-    async fn free(&self, merchant_id: &str) -> Result<Places, KeyError> {
+    /// The places of a merchant, if fewer than `most` of its keys count.
+    async fn free(&self, merchant_id: &str, most: usize) -> Result<Places, KeyError> {
         let places = Places::of(&self.store, merchant_id).await?;
         let now = self.clock.now();
         let counting = self.list(merchant_id).await?.iter().filter(|key| key.counts(now)).count();
-        if counting >= MOST { Err(KeyError::TooMany) } else { Ok(places) }
+        if counting >= most { Err(KeyError::TooMany) } else { Ok(places) }
     }
 
     /// Inserts a key where one of `places` was free; where others are faster, if one is free still.
@@ -131,19 +132,30 @@ impl Keys {
                 Err(CommitError::Store(error)) => return Err(error.into()),
                 Err(CommitError::Lost { .. } | CommitError::Conflict { .. }) => {}
             }
-            places = self.free(&key.merchant_id).await?;
+            places = self.free(&key.merchant_id, MOST).await?;
         }
         Err(StoreError::Contended.into())
     }
 
-    /// Those of a merchant, the newest first.
+    /// Those of a merchant, the newest first: the last thousand, and of older ones all that count.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn list(&self, merchant_id: &str) -> Result<Vec<ApiKey>, StoreError> {
         let newest = Query::sorted_by("createdAt", Sort::Descending);
-        let query = newest.equal("merchantId", merchant_id).limit(10 * MOST);
-        Ok(self.store.find::<ApiKey>(&query).await?.docs)
+        let mut next = Some(newest.equal("merchantId", merchant_id).limit(LISTED));
+        let (now, mut listed) = (self.clock.now(), Vec::new());
+        // To the end: an old key opens everything still, however many were made and removed since.
+        while let Some(query) = next {
+            let page = self.store.find::<ApiKey>(&query).await?;
+            for key in page.docs {
+                if listed.len() < LISTED || key.counts(now) {
+                    listed.push(key);
+                }
+            }
+            next = page.next.map(|cursor| query.after(cursor));
+        }
+        Ok(listed)
     }
 
     /// # Errors
@@ -191,8 +203,8 @@ impl Keys {
         self.rotatable(id, by).await?;
         let line = self.begin("key.rotate", id, by).await?;
         let mut rotated = self.rotate_once(id, overlap, by).await;
-        for _ in 1..TRIES {
-            // The note of its last use may come between.
+        for _ in 1..Places::TRIES {
+            // The note of its last use may come between, or another key that takes a place.
             if !matches!(rotated, Err(KeyError::Store(StoreError::Contended))) {
                 break;
             }
@@ -216,6 +228,7 @@ impl Keys {
         by: &By,
     ) -> Result<(ApiKey, ApiKey, SecretString), KeyError> {
         let now = self.clock.now();
+        let places = self.free(&by.merchant_id, MOST_ROTATED).await?;
         let old = self.rotatable(id, by).await?;
         let (new, text) = ApiKey::new(&by.merchant_id, &old.name, old.mode, &by.name, now);
         let new = ApiKey { scopes: old.scopes.clone(), expires_at: old.expires_at, ..new };
@@ -223,7 +236,7 @@ impl Keys {
         let until = now + overlap;
         ending.expires_at = Some(ending.expires_at.map_or(until, |at| at.min(until)));
         ending.replaced_by = Some(new.id.clone());
-        let committed = self.store.commit(Batch::new().insert(&new).replace(&ending)).await;
+        let committed = self.store.commit(places.take().insert(&new).replace(&ending)).await;
         self.by_hash.forget(&ending.hash);
         committed.map_err(|error| match error {
             CommitError::Store(error) => KeyError::Store(error),

@@ -57,6 +57,8 @@ impl Document for User {
     const INDEXES: &'static [Index] = &[
         Index::on("email", &[Field::text("email")]).unique().partial(),
         Index::on("merchant", &[Field::text("merchantId"), Field::time("createdAt")]),
+        // Of those who work there still.
+        Index::on("member", &[Field::text("merchantId"), Field::text("email")]).partial(),
     ];
 
     id_and_version!();

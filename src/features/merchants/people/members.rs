@@ -55,9 +55,16 @@ impl People {
     /// # Errors
     /// When the store fails.
     pub async fn members(&self, merchant_id: &str) -> Result<Vec<User>, StoreError> {
-        let query = Query::sorted_by("createdAt", Sort::Ascending).equal("merchantId", merchant_id);
-        let all = self.store.find::<User>(&query.limit(5 * MOST)).await?.docs;
-        Ok(all.into_iter().filter(User::is_member).collect())
+        // Who was removed has no address any more: of those, however many, none is read.
+        let by_address = Query::sorted_by("email", Sort::Ascending).equal("merchantId", merchant_id);
+        let (mut all, mut next) = (Vec::<User>::new(), Some(by_address.limit(MOST)));
+        while let Some(query) = next {
+            let page = self.store.find::<User>(&query).await?;
+            all.extend(page.docs.into_iter().filter(User::is_member));
+            next = page.next.map(|cursor| query.after(cursor));
+        }
+        all.sort_by(|a, b| a.created_at.cmp(&b.created_at).then_with(|| a.id.cmp(&b.id)));
+        Ok(all)
     }
 
     /// Invitations that count.
