@@ -41,7 +41,7 @@ export const reviewCode = {
     "Look into ParcelX's panel: close the shipment as cancelled or as travelling, or cancel it again."],
   "cancel-unconfirmed": ["Cancellation unconfirmed", "ParcelX accepted the cancel; tracking never showed it.",
     "Look into ParcelX's panel: close the shipment as cancelled or as travelling, or cancel it again."],
-  "cancel-refused": ["Cancellation refused", "A second shipment is live, and its cancel was refused.",
+  "cancel-refused": ["Cancellation refused", "A shipment that is not wanted is live: its cancel was refused.",
     "Cancel it again, or settle it with the courier and close it as travelling."],
 };
 export const reviewName = (code) => reviewCode[code]?.[0] ?? code;

@@ -8,8 +8,9 @@
 //! - **worker, take**: compare-and-set of `Event::TakeCancel`; won: the call begins
 //! - **call, log request; check sendBy; send; answer; log outcome; settle**: as for a create, each a step of
 //!   its own
-//! - **provider, accept, refuse, be busy**: at any time after the send; what is cancelled is refused, in
-//!   words that cannot be told from others
+//! - **provider, accept, refuse, refuse as done already, be busy**: at any time after the send; what is
+//!   cancelled is refused, in words that cannot be told from others, and what is live may be, in those that
+//!   say that it is cancelled
 //! - **tracking, show it as cancelled**: at any time after it is, however late
 //! - **worker, tombstone; read; write *unknown*; read again; settle**: closes a call whose worker vanished
 //! - **worker, look**: cancelled, live, or nothing learnt
@@ -172,6 +173,7 @@ fn steps_done_wrongly_are_seen() {
         (Break::NoTombstone, calls(2, 1), "is sent although nobody knows what became of"),
         (Break::UnansweredIsUnsent, calls(2, 1), "is sent although nobody knows what became of"),
         (Break::RefusalBelieved, calls(2, 1), "refused, and it is cancelled or may yet be"),
+        (Break::AsDoneIsPlain, calls(1, 1), "refused, and the provider says that it is done"),
         (Break::LiveIsCancelled, calls(1, 1), "cancelled, and it is live"),
         (Break::NeverCloses, calls(1, 1), "nobody brings it to an end"),
         (Break::RecordUnread, Scenario { deaths: 1, ..PERSON }, "a call has no outcome log"),

@@ -10,7 +10,7 @@ use crate::{
     base::timestamp::Timestamp,
     features::{
         orders::{
-            model::{OperatorAction, Order},
+            model::{CancelDecision, OperatorAction, Order},
             review::Refusal,
             service::review::as_it_is,
             status::SyncStatus,
@@ -145,7 +145,7 @@ fn close_shipment() -> String {
 
 fn cancel_order(order: &Order) -> String {
     match order.provider_sync_status() {
-        SyncStatus::Queued | SyncStatus::Retrying if !order.booking().looks_first() => {
+        _ if order.cancel_decision() == CancelDecision::Cancelled => {
             "It is not booked: it is cancelled here and now, and never sent."
         }
         SyncStatus::Success => {

@@ -86,6 +86,7 @@ impl Steps<'_> {
             });
         }
         self.push("the provider refuses", self.from.cancelled, |w| w.sent[n].done = Some(Known::Refused));
+        self.push("the provider refuses as done", false, |w| w.sent[n].done = Some(Known::RefusedAsDone));
         self.push("the provider is busy", false, |w| w.sent[n].done = Some(Known::Unheard));
     }
 
@@ -264,12 +265,16 @@ fn write(world: &mut World, change: &Change) {
         }
     };
     let changed = applied.unwrap().changed();
-    if let (Change::Settle(_, Known::Refused), true, Break::RefusalBelieved) =
-        (change, changed, world.broken_step)
-    {
-        let refused = json!(ShipmentCancellationState::Refused);
-        let changes = [("/cancellation/shipments/0/state", refused), ("/overdueAt", json!(null))];
-        order = rewritten(&order, &changes);
+    match (change, changed, world.broken_step) {
+        (Change::Settle(_, Known::Refused), true, Break::RefusalBelieved) => {
+            let refused = json!(ShipmentCancellationState::Refused);
+            let changes = [("/cancellation/shipments/0/state", refused), ("/overdueAt", json!(null))];
+            order = rewritten(&order, &changes);
+        }
+        (Change::Settle(_, Known::RefusedAsDone), true, Break::AsDoneIsPlain) => {
+            order = rewritten(&order, &[("/cancellation/shipments/0/saidDone", json!(false))]);
+        }
+        _ => {}
     }
     if changed {
         order.set_version(order.version() + 1);

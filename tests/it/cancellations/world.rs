@@ -31,6 +31,8 @@ pub(super) enum Break {
     UnansweredIsUnsent,
     /// A refusal is believed whatever came before it.
     RefusalBelieved,
+    /// One that says that the shipment is cancelled already counts as any other.
+    AsDoneIsPlain,
     /// A look that shows it live counts as one that shows it cancelled.
     LiveIsCancelled,
     /// Calls of vanished workers are left alone.
@@ -58,6 +60,8 @@ pub(super) struct Scenario {
 pub(super) enum Known {
     Accepted,
     Refused,
+    /// In words that say that it is cancelled already; they may be misread.
+    RefusedAsDone,
     /// Certainly without effect: busy, not connected, too late to send.
     Unheard,
     NoAnswer,
@@ -70,6 +74,7 @@ impl Known {
         match self {
             Self::Accepted => CallOutcome::Done(()),
             Self::Refused => CallOutcome::Refused("cannot be cancelled".to_owned()),
+            Self::RefusedAsDone => CallOutcome::RefusedAsDone("already cancelled".to_owned()),
             Self::Unheard => {
                 CallOutcome::Deferred { after: Some(Duration::from_secs(5)), cause: Cause::Busy }
             }
@@ -266,6 +271,11 @@ impl World {
             || self.calls.iter().any(|call| call.stage == Stage::Send)
     }
 
+    /// Whether its last call was answered so: it is cancelled already.
+    fn was_told_done(&self) -> bool {
+        current_id(&self.order).is_some_and(|id| self.logs[id].best() == Some(Known::RefusedAsDone))
+    }
+
     /// The rule that is broken here, if one is.
     pub(super) fn broken(&self) -> Option<String> {
         match self.cancel_shipment().state {
@@ -276,6 +286,11 @@ impl World {
             }
             ShipmentCancellationState::Refused if (self.cancelled || self.may_yet_be()) && !self.lied => {
                 Some("refused, and it is cancelled or may yet be".to_owned())
+            }
+            ShipmentCancellationState::Refused
+                if self.was_told_done() && !self.cancel_shipment().left_live =>
+            {
+                Some("refused, and the provider says that it is done already".to_owned())
             }
             state if state.is_open() != self.order.overdue_at().is_some() => {
                 Some(format!("{state:?}, and nobody schedule"))
@@ -308,7 +323,8 @@ impl World {
             let ago = if looked_for { self.now.since(cancel.since).as_millis().min(10_000) } else { 0 };
             let next = cancel.next_check_at.map_or(0, left);
             let words = is(&[ShipmentCancellationState::Unclear]) && cancel.detail.is_some();
-            (cancel.state, attempt, ago, next, cancel.unresolved_calls.min(1), (words, cancel.left_live))
+            let said = words.then_some(cancel.said_done);
+            (cancel.state, attempt, ago, next, cancel.unresolved_calls.min(1), (said, cancel.left_live))
         };
         let stale =
             |copy: &Order| copy.version() != self.order.version() && self.broken_step != Break::TakeUnchecked;

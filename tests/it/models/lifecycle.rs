@@ -16,7 +16,10 @@ use proptest::{
 use waybill::{
     base::timestamp::Timestamp,
     features::orders::{
-        model::{Actor, Event, NextAction, NextCancelAction, OperatorAction, Order, PollSchedule, job_id},
+        model::{
+            Actor, CancellationState, Event, NextAction, NextCancelAction, OperatorAction, Order,
+            PollSchedule, ShipmentCancellationState, job_id,
+        },
         payload::NewOrder,
         request::CreateOrder,
         review::Fate,
@@ -92,6 +95,10 @@ fn play(fresh: &Order, steps: &[Step]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+fn is_called_off(order: &Order) -> bool {
+    order.cancellation().state() == CancellationState::Requested
+}
+
 impl World {
     fn act(&mut self, worker: usize, op: &Op) -> Result<(), TestCaseError> {
         let now = self.now;
@@ -125,6 +132,8 @@ impl World {
                 let NextAction::LookUp(attempt) = known.next_action(None, now) else { return Ok(()) };
                 self.apply(Event::ProvenAbsent { log_id: &attempt.request_log_id })?;
             }
+            Op::FoundFirst(which) => self.look_first(&known, Some(which))?,
+            Op::NothingFirst => self.look_first(&known, None)?,
             Op::Review => self.apply(Event::Review { reason: "internal-error: its job died" })?,
             Op::CancelDecision => {
                 self.apply(Event::RequestCancel { actor: Actor::Merchant, reason: None })?;
@@ -153,6 +162,25 @@ impl World {
             Op::Waits(_) => {}
         }
         Ok(())
+    }
+
+    /// The look-up before it is sent shows the shipment of an attempt, or nothing. One that is being
+    /// cancelled, or was, is told apart.
+    fn look_first(&mut self, known: &Order, shown: Option<&Which>) -> Result<(), TestCaseError> {
+        let next = known.next_action(Some(known.generation()), self.now);
+        if next != NextAction::Take || !known.booking().looks_first() {
+            return Ok(());
+        }
+        let Some(which) = shown else {
+            let seen = Event::NothingFirst { seen: known };
+            return if is_called_off(known) { self.apply(seen) } else { Ok(()) };
+        };
+        let own = known.attempt().map(|a| a.request_log_id.clone());
+        let Some(id) = which.of(&self.attempts).or(own) else { return Ok(()) };
+        let awb = format!("AWB-{id}");
+        let cancel = self.stored.cancellation().of(&awb);
+        let told_apart = cancel.is_some_and(|cancel| cancel.state != ShipmentCancellationState::Wanted);
+        if told_apart { Ok(()) } else { self.apply(Event::FoundFirst { awb: &awb }) }
     }
 
     /// A person decides on the order as it stands; what is on record of its last call is that it may have
@@ -238,7 +266,9 @@ impl World {
     /// Decided and changed on the worker's copy; saved if that is still the order.
     fn take(&mut self, worker: usize, mut known: Order) {
         self.copies[worker] = None;
-        if known.next_action(Some(known.generation()), self.now) != NextAction::Take {
+        // Of what is called off a look-up decides before, whatever it shows.
+        let called_off = known.booking().looks_first() && is_called_off(&known);
+        if called_off || known.next_action(Some(known.generation()), self.now) != NextAction::Take {
             return;
         }
         let id = format!("plog_{}", self.attempts.len() + 1);

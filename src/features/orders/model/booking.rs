@@ -57,6 +57,10 @@ pub struct Booking {
     /// not taken since: a look-up must find nothing first.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     look_first: bool,
+    /// It was called off after it was amended or sent again, and its shipment was there before: that may be
+    /// of an earlier payload than the order shows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    of_earlier_payload: bool,
     /// Shipments that came to light after the order was booked under another AWB, failed or was cancelled:
     /// each is cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -122,6 +126,12 @@ impl Booking {
     #[must_use]
     pub fn looks_first(&self) -> bool {
         self.look_first
+    }
+
+    /// Whether its shipment may be of an earlier payload, and is the order's own only to be cancelled.
+    #[must_use]
+    pub fn of_earlier_payload(&self) -> bool {
+        self.of_earlier_payload
     }
 
     /// What was refused may have been booked all the same, and have come to light only since.
@@ -247,6 +257,11 @@ impl Order {
     #[must_use]
     pub fn open_attempt(&self) -> Option<&Attempt> {
         self.attempt().filter(|_| self.provider_sync_status == SyncStatus::Queued && !self.has_ended())
+    }
+
+    /// The shipment of which the merchant is told and nobody else: the order's, of the payload that it shows.
+    pub(super) fn own_shipment(&self) -> Option<&str> {
+        self.awb().filter(|_| !self.booking.of_earlier_payload)
     }
 
     /// A person had it booked again although a call may have booked it: nothing has proven since that it did

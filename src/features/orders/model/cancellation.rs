@@ -20,6 +20,7 @@ pub use self::{
 use super::{Actor, Order, booking::millis};
 use crate::{
     base::timestamp::Timestamp,
+    features::orders::status::SyncStatus,
     provider::carrier::{Attempt, CallOutcome, CallTimes, Tracking},
 };
 
@@ -266,6 +267,9 @@ impl Order {
 
     /// The merchant's request follows the cancelling of the order's own shipment; `what` happened is noted.
     pub(super) fn after_cancellation(&mut self, awb: &str, what: Option<String>, now: Timestamp) {
+        if self.provider_sync_status == SyncStatus::Failed {
+            self.end_cancel_request(now); // a worker of an earlier release may have left it open
+        }
         let own = self.awb() == Some(awb);
         let Cancellation { request, shipments } = &mut self.cancellation;
         let Some(cancel) = shipments.iter().find(|cancel| cancel.awb == awb) else { return };

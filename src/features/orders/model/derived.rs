@@ -54,8 +54,8 @@ impl Order {
         if self.provider_sync_status == SyncStatus::NeedsReview {
             return Some((ReviewOf::Booking, code(self.sync_reason())));
         }
-        let waits =
-            self.cancellation.shipments().iter().find(|cancel| cancel.waits_for_a_person(self.awb()))?;
+        let own = self.own_shipment();
+        let waits = self.cancellation.shipments().iter().find(|cancel| cancel.waits_for_a_person(own))?;
         let why = match waits.state {
             ShipmentCancellationState::Refused => reason::CANCEL_REFUSED.to_owned(),
             _ => code(waits.detail.as_deref()),

@@ -92,7 +92,10 @@ impl Order {
         match self.cancel_decision() {
             CancelDecision::Repeated => Err(Refusal::CancelledBefore),
             CancelDecision::NeverBooked => Err(Refusal::NeverBooked),
-            CancelDecision::Cancelled | CancelDecision::Noted | CancelDecision::Dispatched => Ok(()),
+            CancelDecision::Cancelled
+            | CancelDecision::Noted
+            | CancelDecision::Dispatched
+            | CancelDecision::Ended => Ok(()),
         }
     }
 
@@ -251,7 +254,7 @@ impl Order {
     /// # Errors
     /// [`Refusal`].
     pub fn waiting_cancellation(&self, named: Option<&str>) -> Result<&ShipmentCancellation, Refusal> {
-        let waiting = |cancel: &&ShipmentCancellation| cancel.waits_for_a_person(self.awb());
+        let waiting = |cancel: &&ShipmentCancellation| cancel.waits_for_a_person(self.own_shipment());
         let waiting: Vec<_> = self.cancellation.shipments().iter().filter(waiting).collect();
         match (named, waiting.as_slice()) {
             (Some(awb), all) => {

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use proptest::{collection::vec, prelude::*, sample};
 use waybill::{
     features::orders::review::Fate,
-    provider::carrier::{CallOutcome, Cause, Shipment},
+    provider::carrier::{AccountProblem, CallOutcome, Cause, Shipment, Told},
 };
 
 use crate::support::Tracking;
@@ -39,6 +39,10 @@ pub(super) enum Op {
     PollAgain(Duration),
     /// A look-up proves that the worker's attempt booked nothing.
     Absent,
+    /// The look-up before it is sent shows the shipment of an attempt.
+    FoundFirst(Which),
+    /// The same look-up shows nothing, of one that is called off.
+    NothingFirst,
     Review,
     CancelDecision,
     /// The next thing that a cancel job would do; a call gets this answer, a look shows this.
@@ -84,6 +88,8 @@ pub(super) enum Found {
     Booked,
     Refused,
     Wait(Option<u64>),
+    /// It waits for the account, and a look-up before it is sent again tells whether it is booked.
+    InDoubt,
     NeverSent,
     Unknown,
 }
@@ -101,6 +107,10 @@ impl Found {
             Self::Refused => CallOutcome::Refused("Pincode is not serviceable".to_owned()),
             Self::Wait(after) => {
                 CallOutcome::Deferred { after: after.map(Duration::from_secs), cause: Cause::Busy }
+            }
+            Self::InDoubt => {
+                let cause = Cause::Account(AccountProblem::Credentials, Told::Status(401));
+                CallOutcome::Deferred { after: None, cause }
             }
             Self::NeverSent => CallOutcome::NotSent,
             Self::Unknown => CallOutcome::unanswered("unknown: timed out"),
@@ -127,12 +137,11 @@ fn ops() -> impl Strategy<Value = Op> {
     // minutes, a day.
     let secs = || sample::select(vec![1, 5, 10, 40, 300, 900]).prop_map(Duration::from_secs);
     let advance = prop_oneof![12 => secs(), 1 => Just(Duration::from_secs(24 * 3600))];
-    let attempt = prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
+    let which = || prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
     let wait =
         prop_oneof![Just(None), sample::select(vec![0, 5, 60, 900]).prop_map(Some)].prop_map(Found::Wait);
     let finding = prop_oneof![2 => Just(Found::Booked), 2 => Just(Found::Refused), 6 => wait,
-        1 => Just(Found::NeverSent), 3 => Just(Found::Unknown)];
-    let which = prop_oneof![3 => Just(Which::Own), 2 => any::<sample::Index>().prop_map(Which::Any)];
+        2 => Just(Found::InDoubt), 1 => Just(Found::NeverSent), 3 => Just(Found::Unknown)];
     let answer = sample::select(vec![
         CallOutcome::Done(()),
         CallOutcome::Refused("cannot be cancelled".to_owned()),
@@ -151,7 +160,7 @@ fn ops() -> impl Strategy<Value = Op> {
         Hand::Ended(Fate::Cancelled),
     ];
     let cancel = (
-        which,
+        which(),
         answer,
         sample::select(vec![Tracking::Cancelled, Tracking::Live, Tracking::Live, Tracking::Failed]),
     );
@@ -160,9 +169,11 @@ fn ops() -> impl Strategy<Value = Op> {
         40 => Just(Op::Load),
         5 => Just(Op::Forget),
         60 => Just(Op::Take),
-        60 => (attempt, finding).prop_map(|(attempt, finding)| Op::Settle { attempt, finding }),
+        60 => (which(), finding).prop_map(|(attempt, finding)| Op::Settle { attempt, finding }),
         10 => secs().prop_map(Op::PollAgain),
         10 => Just(Op::Absent),
+        10 => which().prop_map(Op::FoundFirst),
+        10 => Just(Op::NothingFirst),
         4 => Just(Op::Review),
         10 => Just(Op::CancelDecision),
         60 => cancel.prop_map(|(which, finding, tracking)| Op::Recall(which, finding, tracking)),

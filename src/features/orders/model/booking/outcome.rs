@@ -153,7 +153,8 @@ impl Order {
     /// A look-up before the order is sent shows the shipment `awb`. If the order only waited, or was called
     /// off, it is its own; if it was amended before, it may be one of another payload, and a person looks. If
     /// it had failed, it is that of what was refused, and goes the way of one that comes to light while the
-    /// order is failed; the order may be amended again after it. `false`: it has moved on.
+    /// order is failed; the order may be amended again after it. What is live and of an earlier payload must
+    /// not end as booked unseen: if its cancel is refused, a person is told. `false`: it has moved on.
     pub(in super::super) fn found_first(&mut self, awb: &str, now: Timestamp) -> Result<bool, IllegalStep> {
         let called_off = self.cancellation.state() == CancellationState::Requested;
         match self.provider_sync_status {
@@ -167,7 +168,9 @@ impl Order {
                 return self.hand_over(reason::OUTCOME_UNKNOWN, now);
             }
             SyncStatus::Queued | SyncStatus::Retrying => {
+                let of_earlier_payload = self.may_be_amended();
                 self.book(&found(awb.to_owned()), Actor::Worker, now)?;
+                self.booking.of_earlier_payload = of_earlier_payload;
                 return Ok(true);
             }
             _ => return Ok(false),

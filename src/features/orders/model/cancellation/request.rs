@@ -57,6 +57,9 @@ pub enum CancelDecision {
     Dispatched,
     /// The request was noted before, or was carried out.
     Repeated,
+    /// The same, of an order that has failed since, which a worker of an earlier release did not count as the
+    /// request's end: it is ended here and now.
+    Ended,
     /// The provider refused the order: there is nothing to cancel.
     NeverBooked,
 }
@@ -65,7 +68,7 @@ impl CancelDecision {
     /// Whether the order was changed.
     #[must_use]
     pub fn changes(self) -> bool {
-        matches!(self, Self::Cancelled | Self::Noted | Self::Dispatched)
+        matches!(self, Self::Cancelled | Self::Noted | Self::Dispatched | Self::Ended)
     }
 }
 
@@ -109,6 +112,11 @@ impl Order {
         if !decision.changes() {
             return Ok(decision);
         }
+        if decision == CancelDecision::Ended {
+            self.end_cancel_request(now);
+            self.note(actor, "cancel requested again: the order had failed", now);
+            return Ok(decision);
+        }
         self.cancellation.request = CancelRequest {
             state: CancellationState::Requested,
             reason: reason.map(str::to_owned),
@@ -131,13 +139,14 @@ impl Order {
     }
 
     /// What a request to cancel it comes to.
-    pub(in super::super) fn cancel_decision(&self) -> CancelDecision {
+    pub(crate) fn cancel_decision(&self) -> CancelDecision {
         let booked = self.provider_sync_status == SyncStatus::Success;
         match (self.provider_sync_status, self.cancellation.state()) {
             // A refusal may have carried the request out: to repeat it is no error.
             (SyncStatus::Cancelled, _) | (SyncStatus::Failed, CancellationState::Done) => {
                 CancelDecision::Repeated
             }
+            (SyncStatus::Failed, CancellationState::Requested) => CancelDecision::Ended,
             (SyncStatus::Failed, _) => CancelDecision::NeverBooked,
             (_, CancellationState::Refused) if !booked => CancelDecision::Repeated,
             (_, CancellationState::None | CancellationState::Refused) => match &self.awb {
@@ -179,7 +188,7 @@ impl Order {
     }
 
     /// A look-up before it would be sent finds nothing of what was `seen`: a request to cancel it is carried
-    /// out. `false`: there is none, or it has moved on.
+    /// out, or goes to a person. `false`: there is none, or it has moved on.
     pub(in super::super) fn nothing_first(
         &mut self,
         seen: &Self,
@@ -188,13 +197,21 @@ impl Order {
         let called_off = self.in_doubt()
             && self.called_as_in(seen)
             && self.cancellation.state() == CancellationState::Requested;
+        // A person has given it up without the end of a call, and one look may come too early to show what
+        // that booked. What waits was looked into: a call of it that is unresolved is proven to have booked
+        // nothing.
+        let unsettled =
+            self.provider_sync_status == SyncStatus::Queued && self.booking.unresolved().is_some();
+        if called_off && unsettled {
+            return self.hand_over(reason::OUTCOME_UNKNOWN, now);
+        }
         if called_off {
             self.cancel_unsent(Actor::Worker, now)?;
         }
         Ok(called_off)
     }
 
-    /// A person gives the order up, which carries the request out.
+    /// The order is given up, or has failed, which carries the request out.
     pub(in super::super) fn end_cancel_request(&mut self, now: Timestamp) {
         if self.cancellation.state() == CancellationState::Requested {
             self.cancellation.request.carried_out(now);

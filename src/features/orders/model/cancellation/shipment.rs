@@ -290,7 +290,7 @@ impl ShipmentCancellation {
         }
     }
 
-    /// Of its own shipment `own` the merchant is told; a second one is nobody's else.
+    /// Of its own shipment `own` the merchant is told; another one is nobody's else.
     #[must_use]
     pub fn waits_for_a_person(&self, own: Option<&str>) -> bool {
         match self.state {
