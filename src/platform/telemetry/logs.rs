@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal};
 use serde::Deserialize;
 use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
-use super::lines::Lines;
+use super::lines::{self, Lines};
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LogError {
@@ -115,12 +115,45 @@ fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
         .downcast_ref::<&'static str>()
         .copied()
         .unwrap_or("(message not logged: it may contain data)");
-    tracing::error!(at, text, thread = std::thread::current().name().unwrap_or(""), "panic");
+    let thread = std::thread::current();
+    tracing::error!(at, text, thread = thread.name().unwrap_or(""), "panic");
+    // The process ends with its main future, and before the line is written. A task there, as a worker's jobs
+    // are, ends alone, and whoever does not read the log must not keep the others.
+    if thread.name() == Some("main") && tokio::task::try_id().is_none() {
+        lines::flush();
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, exit};
+
     use super::*;
+
+    /// Not a test by itself: a process that ends by a panic of its main thread, and at once.
+    #[test]
+    #[ignore = "started by the test below"]
+    fn process_that_panics() {
+        fn panics() {
+            panic!("on purpose")
+        }
+        init("error", LogFormat::Json).unwrap();
+        tracing::error!("before");
+        lines::flush(); // after which the writer sleeps
+        let main = std::thread::Builder::new().name("main".to_owned());
+        assert!(main.spawn(panics).unwrap().join().is_err());
+        exit(3);
+    }
+
+    #[test]
+    fn the_line_of_the_panic_that_ends_the_process_is_written() {
+        let name = "platform::telemetry::logs::tests::process_that_panics";
+        let mut process = Command::new(std::env::current_exe().unwrap());
+        let ended = process.args(["--exact", name, "--ignored", "--nocapture"]).output().unwrap();
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(3), "{told}");
+        assert!(told.contains("\"text\":\"on purpose\"") && told.contains("\"thread\":\"main\""), "{told}");
+    }
 
     #[test]
     fn levels_are_read_and_typos_refused() {
