@@ -99,6 +99,7 @@ impl<'a> Source<'a> {
             }
         }
         fault::reach("copy:prepared");
+        // Of a new one that was said when it was opened; another one was empty and somebody's.
         to.set_unfinished(true).await.map_err(CopyError::To)?;
         for collection in &self.collections {
             collection.copy(self.store, to).await.map_err(CopyError::To)?;

@@ -10,7 +10,7 @@ use self::made::Made;
 use super::open::closed_at_the_end;
 use crate::{
     app::copy::{Copied, Source},
-    base::clock::Clock,
+    base::{clock::Clock, fault},
     platform::{config::Config, store::Store},
 };
 
@@ -59,18 +59,14 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
 }
 
 async fn fill(source: &Source<'_>, url: &str) -> anyhow::Result<Vec<Copied>> {
-    let to = Store::open(url).await.context("to")?.within(PATIENCE);
+    let to = Store::open_target(url).await.context("to")?.within(PATIENCE);
+    fault::reach("copy:opened");
     let copied = copy(source, &to).await;
     to.close().await; // then a file is whole, or can be taken away
     copied
 }
 
 async fn copy(source: &Source<'_>, to: &Store) -> anyhow::Result<Vec<Copied>> {
-    if to.made() {
-        // Nobody else has it yet. A server needs seconds to make what the documents go into, and what is left
-        // of that would pass for an installation without orders.
-        to.set_unfinished(true).await.context("to")?;
-    }
     let mut all = Vec::new();
     source.copy(to, |copied| all.push(copied.clone())).await?;
     Ok(all)

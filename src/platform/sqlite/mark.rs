@@ -63,6 +63,14 @@ impl Mark {
         }
     }
 
+    /// Whether the file is nobody's: a new one, or one in which nothing is yet.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(in crate::platform) fn is_missing(conn: &Connection) -> rusqlite::Result<bool> {
+        Ok(matches!(found(conn)?, Found::Nothing))
+    }
+
     /// Whether the file is something else.
     ///
     /// # Errors
@@ -129,6 +137,7 @@ mod tests {
         ] {
             let conn = of(sql);
             assert!(!mark.is_on(&conn).unwrap() && !mark.is_not_on(&conn).unwrap(), "{sql}");
+            assert!(!Mark::is_missing(&conn).unwrap(), "{sql}");
             mark.set(&conn).unwrap();
             assert!(mark.is_on(&conn).unwrap() && !mark.is_not_on(&conn).unwrap(), "{sql}");
         }
@@ -143,11 +152,13 @@ mod tests {
                 told.contains("name another file") && Mark::Jobs.is_not_on(&of(sql)).unwrap(),
                 "{sql}: {told}"
             );
+            assert!(!Mark::is_missing(&of(sql)).unwrap(), "{sql}");
         }
         for mark in Mark::ALL {
             let conn = of("");
-            assert!(!mark.is_on(&conn).unwrap(), "a new file is anybody's");
+            assert!(!mark.is_on(&conn).unwrap() && Mark::is_missing(&conn).unwrap(), "it is anybody's");
             mark.set(&conn).unwrap();
+            assert!(!Mark::is_missing(&conn).unwrap());
             for other in Mark::ALL {
                 assert_eq!(other.is_on(&conn).is_ok(), other == mark, "{other:?} on {mark:?}");
                 assert_eq!(other.is_not_on(&conn).unwrap(), other != mark, "{other:?} on {mark:?}");

@@ -8,9 +8,17 @@ use super::{Adapter, REQUEST, Store, StoreError, mongo::Mongo, sqlite::Sqlite, t
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum New {
     Made,
+    /// The same for what is copied into: it is marked as unfinished from its first moment.
+    Target,
     Refused,
     /// The same for what is copied from there: so it may also lie where no documents should be.
     Source,
+}
+
+impl New {
+    pub(super) fn is_made(self) -> bool {
+        matches!(self, Self::Made | Self::Target)
+    }
 }
 
 /// Whether [`Store::open`] knows what `url` names: a SQLite file, or a MongoDB server.
@@ -50,14 +58,29 @@ impl Store {
         Self::open_or(url, New::Source).await
     }
 
+    /// [`Store::open`] for what is copied into. If nobody has it yet, nobody else opens it until
+    /// [`Store::set_unfinished`] says that all documents are there: one that was cut off would pass for an
+    /// installation without orders, and a process that starts meanwhile would take some. One that a Waybill
+    /// has is opened as it is.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_target(url: &str) -> Result<Self, StoreError> {
+        Self::open_or(url, New::Target).await
+    }
+
     async fn open_or(url: &str, new: New) -> Result<Self, StoreError> {
         let (adapter, made) = if let Some(path) = url.strip_prefix("sqlite:") {
             let file = Path::new(path.strip_prefix("//").unwrap_or(path));
             let made = !file.exists();
-            if made && new != New::Made {
+            if made && !new.is_made() {
                 return Err(StoreError::Unavailable(format!("there is no database at {}", file.display())));
             }
-            (Adapter::Sqlite(Arc::new(Sqlite::open(path).await?)), made)
+            let opened = match new {
+                New::Target => Sqlite::open_target(path).await?,
+                New::Made | New::Refused | New::Source => Sqlite::open(path).await?,
+            };
+            (Adapter::Sqlite(Arc::new(opened)), made)
         } else if is_mongodb(url) {
             let (mongo, made) = Mongo::open(url, REQUEST, new).await?;
             (Adapter::Mongo(mongo), made)

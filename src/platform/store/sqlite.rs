@@ -10,6 +10,7 @@ mod indexes;
 mod readers;
 mod rows;
 mod sql;
+mod target;
 mod whole;
 
 use std::{
@@ -35,7 +36,13 @@ use super::{
     batch::{Stored, next_version},
     kind::{AnyDoc, Kind},
 };
-use crate::{base::timestamp::Timestamp, platform::sqlite::writer::Writer};
+use crate::{
+    base::timestamp::Timestamp,
+    platform::sqlite::{file::Pinned, writer::Writer},
+};
+
+/// Gives the one connection that writes, and its file.
+type OpenWriter = fn(&Path) -> Result<(Connection, Arc<Pinned>), String>;
 
 /// A handle on the file; clones share it.
 #[derive(Clone)]
@@ -54,6 +61,15 @@ impl Sqlite {
     /// Opens the file, making it and its folder for this user alone where they are missing. `//` before a
     /// path is allowed, as in `sqlite:///var/lib/waybill.db`.
     pub(super) async fn open(path: &str) -> Result<Self, StoreError> {
+        Self::open_by(connection::open_writer, path).await
+    }
+
+    /// The same for what is copied into: a file that is nobody's is unfinished from its first moment.
+    pub(super) async fn open_target(path: &str) -> Result<Self, StoreError> {
+        Self::open_by(target::open_writer, path).await
+    }
+
+    async fn open_by(open_writer: OpenWriter, path: &str) -> Result<Self, StoreError> {
         let path = path.strip_prefix("//").unwrap_or(path);
         if path.is_empty() || path.starts_with(':') || path.starts_with("file:") || path.contains('?') {
             return Err(StoreError::Unavailable(format!(
@@ -61,13 +77,13 @@ impl Sqlite {
             )));
         }
         let path = PathBuf::from(path);
-        let opening = task::spawn_blocking(move || Self::open_now(&path));
+        let opening = task::spawn_blocking(move || Self::open_now(open_writer, &path));
         opening.await.map_err(|e| StoreError::Unavailable(e.to_string()))?
     }
 
-    fn open_now(path: &Path) -> Result<Self, StoreError> {
+    fn open_now(open_writer: OpenWriter, path: &Path) -> Result<Self, StoreError> {
         let refused = |why| StoreError::Unavailable(format!("cannot open the database: {why}"));
-        let (conn, file) = connection::open_writer(path).map_err(refused)?;
+        let (conn, file) = open_writer(path).map_err(refused)?;
         let documents = Documents { file: file.clone(), conn: Some(conn) };
         let (writer, _thread) =
             Writer::start("sqlite-writer", documents).map_err(|e| refused(e.to_string()))?;
@@ -129,7 +145,7 @@ impl Sqlite {
         index: &'static Index,
     ) -> Result<Option<AnyDoc>, StoreError> {
         let Statement { sql, values } = inserting(doc)?;
-        let write = self.writer.statement(move |step| {
+        let write = self.writer.statement_of_many(move |step| {
             let inserted = step.conn.prepare_cached(&sql)?.execute(params_from_iter(&values));
             let Err(error) = inserted else { return Ok(None) };
             if conflict(kind.collection, &error).as_deref() != Some(index.name) {

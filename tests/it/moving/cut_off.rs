@@ -4,10 +4,14 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use bson::doc;
-use waybill::{features::orders::model::Order, platform::store::Store};
+use waybill::{
+    features::orders::model::Order,
+    platform::store::{Store, StoreError},
+};
 
 use super::copy::waybill;
 use crate::support::{
@@ -162,6 +166,54 @@ async fn a_copy_that_fails_half_way_takes_the_file_away_that_it_has_made() {
     is_whole(&to, &orders).await;
 }
 
+/// A process that starts when a copy has only just begun would take orders, and the copy leave their database
+/// as one that is to be dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_copy_has_opened_nobody_else_opens() {
+    let (lab, folder) = (Lab::new().await, tempfile::tempdir().unwrap());
+    let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
+    fs::write(folder.path().join("empty.db"), "").unwrap();
+    for (url, mended) in [(file("new.db"), REMOVE), (file("empty.db"), REMOVE), (lab.url.clone(), DROP)] {
+        let to = Store::open_target(&url).await.unwrap();
+        for program in [[WAYBILL, "api"], [WAYBILL, "migrate"], [WAYBILL, "doctor"]] {
+            refused(folder.path(), &url, &program, mended);
+        }
+        let Err(StoreError::Unavailable(told)) = Store::open_target(&url).await else { panic!("{url}") };
+        assert!(told.contains(mended), "{told}");
+        to.set_unfinished(false).await.unwrap();
+        to.close().await;
+        Store::open(&url).await.unwrap().close().await;
+    }
+}
+
+/// The copy's mark comes after the looks of whoever opens it, and before their own mark.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_copy_marks_while_another_one_opens_it_is_refused() {
+    let lab = Lab::new().await;
+    let client = lab.database.client();
+    lab.database.create_collection("waybill").await.unwrap();
+    // Until it is committed nobody sees it, and whoever writes the same waits.
+    let mut copy = client.start_session().await.unwrap();
+    copy.start_transaction().await.unwrap();
+    let mark = doc! { "_id": "installation", "form": 1, "unfinished": true };
+    lab.documents("waybill").insert_one(mark).session(&mut copy).await.unwrap();
+    let url = lab.url.clone();
+    let opening = tokio::spawn(async move { Store::open(&url).await });
+    let name = format!("{}.waybill", lab.database.name());
+    let writes = doc! { "currentOp": 1, "active": true, "op": "insert", "ns": name };
+    loop {
+        let found = client.database("admin").run_command(writes.clone()).await.unwrap();
+        if !found.get_array("inprog").unwrap().is_empty() {
+            break;
+        }
+        assert!(!opening.is_finished(), "it did not wait");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    copy.commit_transaction().await.unwrap();
+    let Err(StoreError::Unavailable(told)) = opening.await.unwrap() else { panic!("it was opened") };
+    assert!(told.contains(DROP), "{told}");
+}
+
 /// Ends a copy by force at this point.
 #[cfg(feature = "fault-points")]
 fn killed_at(point: &str, from: &str, to: &str) {
@@ -172,19 +224,25 @@ fn killed_at(point: &str, from: &str, to: &str) {
     assert_eq!(ended.status.signal(), Some(6), "{point}: {ended:?}");
 }
 
-/// Before any document, between two collections, and when all of it is there and nobody has said so.
+/// When it is opened and nothing else, before any document, between two collections, and when all of it is
+/// there and nobody has said so.
 #[cfg(feature = "fault-points")]
-const POINTS: [&str; 3] = ["copy:prepared", "copy:page", "copy:compared"];
+const POINTS: [&str; 4] = ["copy:opened", "copy:prepared", "copy:page", "copy:compared"];
 
 #[cfg(feature = "fault-points")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_file_of_a_copy_that_was_killed_is_refused_until_it_is_removed() {
     let (app, orders) = source().await;
     let from = app.backend.store_url();
-    for point in POINTS {
+    // The last one is empty, and was there before.
+    let new = POINTS.map(|point| (point, false));
+    for (point, empty) in new.into_iter().chain([("copy:opened", true)]) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("backup.db");
         let to = format!("sqlite:{}", file.display());
+        if empty {
+            fs::write(&file, "").unwrap();
+        }
         killed_at(point, &from, &to);
         refused(folder.path(), &to, &[WAYBILL, "copy", "--from", &from, "--to", &to], REMOVE);
         refused(folder.path(), &to, &[WAYBILL, "api"], REMOVE);
@@ -205,7 +263,7 @@ async fn the_database_of_a_copy_that_was_killed_is_refused_until_it_is_dropped()
     let (app, orders) = source().await;
     let (from, folder) = (app.backend.store_url(), tempfile::tempdir().unwrap());
     let lab = Lab::new().await;
-    for (point, copied) in POINTS.into_iter().zip([0, 2, 2]) {
+    for (point, copied) in POINTS.into_iter().zip([0, 0, 2, 2]) {
         killed_at(point, &from, &lab.url);
         let there = lab.documents("orders").count_documents(doc! {}).await.unwrap();
         assert_eq!(there, copied, "{point}");

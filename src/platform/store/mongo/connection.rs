@@ -31,6 +31,9 @@ const CONNECTING: u32 = 8;
 /// The collection and the document that mark a database as ours.
 const MARKER: &str = "waybill";
 const MARKER_ID: &str = "installation";
+/// How often another process's mark is looked for, until it is on a majority.
+const LOOKS: u32 = 40;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// What every server has for itself, and why it is not for orders.
 const OF_THE_SERVER: [(&str, &str); 3] = [
@@ -178,16 +181,10 @@ async fn explained(place: &str, options: ClientOptions) -> Option<StoreError> {
 /// Marks an empty database as ours, unless a new one is to be refused, and says whether it did. One with
 /// documents and without the mark is another program's.
 async fn mark(database: &Database, place: &str, new: New) -> Result<bool, StoreError> {
-    let told = |error: &mongodb::error::Error| StoreError::from(meaning(place, error));
-    let markers = database.collection::<RawDocumentBuf>(MARKER);
-    if let Some(marker) = markers.find_one(doc! { "_id": MARKER_ID }).await.map_err(|e| told(&e))? {
-        return match marker.get_bool("unfinished") {
-            Ok(true) => Err(unavailable(&format!(
-                "{place}: a copy into this database was cut off: drop it, and copy again"
-            ))),
-            _ => Ok(false),
-        };
+    if is_marked(database, place).await? {
+        return Ok(false);
     }
+    let told = |error: &mongodb::error::Error| StoreError::from(meaning(place, error));
     let mut foreign = Vec::new();
     for name in database.list_collection_names().await.map_err(|e| told(&e))? {
         let collection = database.collection::<RawDocumentBuf>(&name);
@@ -197,15 +194,17 @@ async fn mark(database: &Database, place: &str, new: New) -> Result<bool, StoreE
         }
     }
     // Another process may have marked it since.
-    let marked = markers.find_one(doc! { "_id": MARKER_ID }).await.map_err(|e| told(&e))?.is_some();
-    if !foreign.is_empty() && !marked {
+    if is_marked(database, place).await? {
+        return Ok(false);
+    }
+    if !foreign.is_empty() {
         foreign.sort();
         return Err(unavailable(&format!(
             "{place}: the database holds documents of another program ({}): name another one in the URL",
             foreign.join(", ")
         )));
     }
-    if new != New::Made && !marked {
+    if !new.is_made() {
         let mends = if new == New::Source {
             "is its name right?" // one that is made has nothing to be copied
         } else {
@@ -214,13 +213,37 @@ async fn mark(database: &Database, place: &str, new: New) -> Result<bool, StoreE
         return Err(unavailable(&format!("no Waybill has run on {place}: {mends}")));
     }
     let now = DateTime::from_millis(Clock::system().now().as_millis());
-    let marker = doc! { "_id": MARKER_ID, "form": 1, "createdAt": now };
-    match database.collection::<Document>(MARKER).insert_one(marker).await {
-        Ok(_) => Ok(true),
-        Err(error) => match meaning(place, &error) {
-            Failure::Duplicate(_) => Ok(false),
-            other => Err(other.into()),
-        },
+    let mut marker = doc! { "_id": MARKER_ID, "form": 1, "createdAt": now };
+    if new == New::Target {
+        marker.insert("unfinished", true);
+    }
+    let inserted = database.collection::<Document>(MARKER).insert_one(marker).await;
+    let Err(error) = inserted else { return Ok(true) };
+    match meaning(place, &error) {
+        // Of another process, which may be one that copies. It may not be on a majority yet.
+        Failure::Duplicate(_) => {
+            for _ in 0..LOOKS {
+                if is_marked(database, place).await? {
+                    return Ok(false);
+                }
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+            }
+            Err(unavailable(&format!("{place}: the database was dropped just now: try again")))
+        }
+        other => Err(other.into()),
+    }
+}
+
+/// Whether the database has our mark. One that documents are being copied into is refused.
+async fn is_marked(database: &Database, place: &str) -> Result<bool, StoreError> {
+    let markers = database.collection::<RawDocumentBuf>(MARKER);
+    let found = markers.find_one(doc! { "_id": MARKER_ID }).await;
+    let Some(marker) = found.map_err(|e| StoreError::from(meaning(place, &e)))? else { return Ok(false) };
+    match marker.get_bool("unfinished") {
+        Ok(true) => Err(unavailable(&format!(
+            "{place}: a copy into this database was cut off: drop it, and copy again"
+        ))),
+        _ => Ok(true),
     }
 }
 

@@ -25,16 +25,16 @@ pub(super) fn open_writer(path: &Path) -> Result<(Connection, Arc<Pinned>), Stri
     let path = absolute(path).map_err(|e: io::Error| format!("{}: {e}", path.display()))?;
     let _lock = file::make(&path, || Ok(()))?;
     let pinned = Pinned::new(&path)?;
-    // A larger WAL between checkpoints: index pages that every commit touches are copied back once, not each
-    // time. The caches are small, since what is not in them is in the system's: readers' are there per
-    // reader.
-    let settings = |conn: &Connection| {
-        conn.execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;
-             PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8000",
-        )
-    };
     Ok((file::open_writer(&path, Mark::Documents, settings)?, Arc::new(pinned)))
+}
+
+/// A larger WAL between checkpoints: index pages that every commit touches are copied back once, not each
+/// time. The caches are small, since what is not in them is in the system's: readers' are there per reader.
+pub(super) fn settings(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8000",
+    )
 }
 
 /// A connection that cannot write, whatever it is asked.
