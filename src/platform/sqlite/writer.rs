@@ -23,6 +23,10 @@ use super::file::Patience;
 const BATCH: usize = 256;
 /// Operations that may wait before callers are made to.
 const WAITING: usize = 1024;
+/// Where the last transaction had so many of those that many callers have, the next one waits a moment for
+/// more of them: each commit writes the same pages of the indexes again.
+const CROWD: usize = 3;
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// The file that a thread writes to.
 pub(in crate::platform) trait Target: Send + 'static {
@@ -70,15 +74,22 @@ pub(in crate::platform) enum Undone {
 
 trait Work<E>: Send {
     fn run(&mut self, step: &mut Step<'_, E>) -> rusqlite::Result<()>;
-    /// Whether a part of it could be done when it fails.
-    fn has_parts(&self) -> bool;
+    fn kind(&self) -> Kind;
     fn answer(self: Box<Self>, outcome: Result<(), Undone>);
+}
+
+#[derive(Clone, Copy)]
+struct Kind {
+    /// Whether a part of it could be done when it fails.
+    has_parts: bool,
+    /// Whether many callers have it at a time, none of whom minds a moment.
+    of_many: bool,
 }
 
 struct Task<T, F> {
     work: Option<F>,
     result: Option<T>,
-    has_parts: bool,
+    kind: Kind,
     reply: oneshot::Sender<Result<T, Undone>>,
 }
 
@@ -94,8 +105,8 @@ where
         Ok(())
     }
 
-    fn has_parts(&self) -> bool {
-        self.has_parts
+    fn kind(&self) -> Kind {
+        self.kind
     }
 
     fn answer(self: Box<Self>, outcome: Result<(), Undone>) {
@@ -149,8 +160,12 @@ impl<E: 'static> Writer<E> {
         let (alive, over) = watch::channel(());
         let body = move || {
             let _alive = alive; // the last to go
+            let mut of_many = 0;
             while let Some(first) = waiting.blocking_recv() {
-                commit_waiting(&mut file, first, &mut waiting, &noted);
+                if of_many >= CROWD {
+                    thread::sleep(MOMENT);
+                }
+                of_many = commit_waiting(&mut file, first, &mut waiting, &noted).of_many;
             }
             if told_to_end.load(Ordering::Acquire) {
                 file.close();
@@ -167,7 +182,7 @@ impl<E: 'static> Writer<E> {
         &self,
         work: impl FnOnce(&mut Step<'_, E>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Undone> {
-        self.hand_over(true, work).await
+        self.hand_over(Kind { has_parts: true, of_many: false }, work).await
     }
 
     /// The same for one single statement, which undoes itself when it fails.
@@ -175,16 +190,25 @@ impl<E: 'static> Writer<E> {
         &self,
         work: impl FnOnce(&mut Step<'_, E>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Undone> {
-        self.hand_over(false, work).await
+        self.hand_over(Kind { has_parts: false, of_many: false }, work).await
+    }
+
+    /// The same of a statement that many callers have at a time: where they do, it may wait a moment for
+    /// theirs.
+    pub(in crate::platform) async fn statement_of_many<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Step<'_, E>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Undone> {
+        self.hand_over(Kind { has_parts: false, of_many: true }, work).await
     }
 
     async fn hand_over<T: Send + 'static>(
         &self,
-        has_parts: bool,
+        kind: Kind,
         work: impl FnOnce(&mut Step<'_, E>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Undone> {
         let (reply, answer) = oneshot::channel();
-        let task = Task { work: Some(work), result: None, has_parts, reply };
+        let task = Task { work: Some(work), result: None, kind, reply };
         let sender = self.sender().ok_or_else(ended)?;
         sender.send(Box::new(task)).await.map_err(|_| ended())?;
         drop(sender); // whoever ends the thread waits for it
@@ -218,14 +242,21 @@ impl<E: 'static> Writer<E> {
 
 type Done<E> = Vec<(Box<dyn Work<E>>, Result<(), Error>)>;
 
-/// One transaction over `first` and what else waits. Tells how many operations it took; why it came to
-/// nothing, if it did, is noted before anybody is told.
+/// How many operations a transaction took.
+#[derive(Debug, PartialEq, Eq)]
+struct Taken {
+    all: usize,
+    of_many: usize,
+}
+
+/// One transaction over `first` and what else waits. Why it came to nothing, if it did, is noted before
+/// anybody is told.
 fn commit_waiting<F: Target>(
     file: &mut F,
     first: Box<dyn Work<F::Effects>>,
     waiting: &mut mpsc::Receiver<Box<dyn Work<F::Effects>>>,
     noted: &LastFailure,
-) -> usize {
+) -> Taken {
     let (mut done, mut refused) = (Vec::new(), false);
     let outcome = match file.begin() {
         Ok((conn, mut effects)) => {
@@ -243,7 +274,8 @@ fn commit_waiting<F: Target>(
     // That the file is not in its place is seen by whoever reads, and over as soon as it is back.
     let failed = outcome.as_ref().err().filter(|_| refused).map(|why| (Instant::now(), why.clone()));
     *noted.lock().unwrap_or_else(PoisonError::into_inner) = failed;
-    let taken = done.len();
+    let of_many = done.iter().filter(|(work, _)| work.kind().of_many).count();
+    let taken = Taken { all: done.len(), of_many };
     for (work, own) in done {
         // Without the commit nothing counts, not even a conflict: the other document may be one that was
         // undone.
@@ -267,7 +299,7 @@ fn attempt<F: Target>(
     let mut transaction = || {
         begin(conn)?;
         while let Some(mut work) = next.take() {
-            let own = if work.has_parts() { whole(step, work.as_mut()) } else { work.run(step) };
+            let own = if work.kind().has_parts { whole(step, work.as_mut()) } else { work.run(step) };
             if conn.is_autocommit() {
                 // A full disk or the like: SQLite has taken back the whole transaction. What waits has its
                 // own try.

@@ -42,8 +42,10 @@ type Answer = Receiver<Result<usize, Undone>>;
 fn job(sql: &'static str, id: &str) -> (Box<dyn Work<()>>, Answer) {
     let ((reply, answer), id) = (oneshot::channel(), id.to_owned());
     let work = move |step: &mut Step<'_, ()>| step.conn.prepare_cached(sql)?.execute([id]);
-    (Box::new(Task { work: Some(work), result: None, has_parts: false, reply }), answer)
+    (Box::new(Task { work: Some(work), result: None, kind: SINGLE, reply }), answer)
 }
+
+const SINGLE: Kind = Kind { has_parts: false, of_many: false };
 
 fn put(id: &str) -> (Box<dyn Work<()>>, Answer) {
     job("INSERT INTO t (id) VALUES (?1)", id)
@@ -55,12 +57,29 @@ fn commit(file: &mut Memory, jobs: Vec<Box<dyn Work<()>>>) -> usize {
     let mut jobs = jobs.into_iter();
     let first = jobs.next().unwrap();
     jobs.for_each(|job| assert!(sender.try_send(job).is_ok()));
-    commit_waiting(file, first, &mut waiting, &LastFailure::default())
+    commit_waiting(file, first, &mut waiting, &LastFailure::default()).all
 }
 
 fn rows(conn: &Connection) -> Vec<String> {
     let mut select = conn.prepare("SELECT id FROM t ORDER BY id").unwrap();
     select.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// By them the next transaction knows that more will come.
+#[test]
+fn those_that_many_callers_have_are_counted_apart() {
+    let mut file = memory();
+    let (sender, mut waiting) = mpsc::channel(WAITING);
+    let of_many = |id: &'static str| -> Box<dyn Work<()>> {
+        let work = move |step: &mut Step<'_, ()>| step.conn.execute("INSERT INTO t (id) VALUES (?1)", [id]);
+        let kind = Kind { of_many: true, ..SINGLE };
+        Box::new(Task { work: Some(work), result: None, kind, reply: oneshot::channel().0 })
+    };
+    for work in [of_many("a"), put("b").0, of_many("c")] {
+        assert!(sender.try_send(work).is_ok());
+    }
+    let taken = commit_waiting(&mut file, put("d").0, &mut waiting, &LastFailure::default());
+    assert_eq!(taken, Taken { all: 4, of_many: 2 });
 }
 
 #[test]
@@ -153,7 +172,7 @@ fn an_operation_that_fails_half_way_undoes_itself_alone() {
         step.conn.execute("INSERT INTO t (id) VALUES ('half')", [])?;
         step.conn.execute("INSERT INTO nowhere VALUES (1)", [])
     };
-    let task = Task { work: Some(halfway), result: None, has_parts: true, reply };
+    let task = Task { work: Some(halfway), result: None, kind: Kind { has_parts: true, ..SINGLE }, reply };
     let (other, mut others) = put("a");
     commit(&mut conn, vec![Box::new(task), other]);
     assert!(matches!(answer.try_recv(), Ok(Err(Undone::Own(_)))) && matches!(others.try_recv(), Ok(Ok(1))));
