@@ -271,20 +271,23 @@ impl Events {
         mut new: Vec<NewEvent>,
         through: Option<Timestamp>,
     ) -> Result<usize, StoreError> {
-        for _ in 0..TRIES {
+        let mut lost = 0;
+        while lost < TRIES {
             let counter = self.counter().await?;
             if new.is_empty() && counter.through >= through {
                 return Ok(0);
             }
             match self.try_publish(counter, &new, through).await {
                 Ok(()) => return Ok(new.len()),
-                Err(CommitError::Lost { .. }) => {}
-                // The counter is the first write; the events follow in their order.
+                // The counter is the first write; the events follow in their order. Each time there are fewer
+                // of them: that is no try.
                 Err(CommitError::Conflict { at, index }) if index == Event::STEP && at <= new.len() => {
-                    new.remove(at - 1);
+                    let told = new.remove(at - 1);
+                    let last = self.last_step(&told.subject).await?;
+                    new.retain(|event| event.subject != told.subject || event.no > last);
                 }
-                // Another process has taken this number: the counter is read anew.
-                Err(CommitError::Conflict { .. }) => {}
+                // Another process has taken this number, or was faster: the counter is read anew.
+                Err(CommitError::Conflict { .. } | CommitError::Lost { .. }) => lost += 1,
                 Err(CommitError::Store(error)) => return Err(error),
             }
         }

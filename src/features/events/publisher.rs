@@ -298,7 +298,7 @@ impl Publisher {
             return Ok(known);
         }
         let last = self.events.last_step(subject).await?;
-        self.known.keep(subject.to_owned(), last.min(newest), self.clock.now());
+        self.known.keep(subject, last.min(newest), self.clock.now());
         Ok(last)
     }
 
@@ -310,7 +310,7 @@ impl Publisher {
         match self.events.publish(new, through).await {
             Ok(made) => {
                 let now = self.clock.now();
-                last.into_iter().for_each(|(subject, no)| self.known.keep(subject, no, now));
+                last.iter().for_each(|(subject, no)| self.known.keep(subject, *no, now));
                 Ok(made)
             }
             // Another process may have published: what it has is asked for anew.

@@ -109,3 +109,27 @@ async fn a_pass_that_ends_half_way_after_an_outage_leaves_nothing_out() {
     let all = Events::new(app.app.store.clone()).after(0, 1000).await.unwrap();
     assert_eq!(all.iter().filter(|event| event.kind == "queue.pause").count(), 1, "{all:?}");
 }
+
+/// As where a clock was set back, or orders come from another system: what is an event already must not stand
+/// in the way of what is none yet.
+#[tokio::test]
+async fn orders_of_the_future_hold_up_no_other() {
+    let app = TestApp::start().await;
+    app.leave_jobs();
+    let shop = app.merchant("shop");
+    let first = shop.create(&order("A-1")).await;
+    let mut ahead = Vec::new();
+    for n in 0..30 {
+        let made = copied(&app, &first, &format!("AHEAD-{n}"), app.clock.now() + SECOND * 3600).await;
+        app.app.store.insert(&made).await.unwrap();
+        ahead.push(made);
+    }
+    app.worker.publisher().pass().await.unwrap();
+    app.advance(SECOND);
+    let second = shop.create(&order("A-2")).await;
+    app.worker.publisher().pass().await.unwrap();
+    assert_eq!(told(&app, &second).await, ["order.queued"]);
+    for made in ahead {
+        assert_eq!(told(&app, made.id()).await, ["order.queued"], "once");
+    }
+}
