@@ -151,6 +151,7 @@ fn cancel_order(order: &Order) -> String {
         SyncStatus::Success => {
             "Its shipment is cancelled at ParcelX by a job; its merchant reads your reason."
         }
+        SyncStatus::Failed => "The request that was left open ends: it was never booked.",
         _ => "The request is noted, and carried out as soon as it is known whether it is booked.",
     }
     .to_owned()
@@ -171,6 +172,9 @@ fn try_it(order: &Order) -> String {
     match order.provider_sync_status() {
         SyncStatus::Reconciling => {
             "ParcelX is asked for its reference now instead of later. Nothing is booked."
+        }
+        SyncStatus::Retrying if order.is_called_off_in_doubt() => {
+            "ParcelX is asked now instead of later whether it has it. Nothing is sent."
         }
         SyncStatus::Retrying => "It is sent to ParcelX now instead of later.",
         _ => "What is due later of its cancellation is done now.",

@@ -110,7 +110,7 @@ pub fn explained(code: &str) -> &'static str {
         reason::AWB_OF_ANOTHER_ORDER => "the shipment that ParcelX shows for it belongs to another order",
         reason::CANCEL_UNCLEAR => "a cancel was not answered, and tracking does not show what it did",
         reason::CANCEL_UNCONFIRMED => "ParcelX accepted the cancel and never showed it",
-        reason::CANCEL_REFUSED => "ParcelX refused to cancel a shipment that is one too many",
+        reason::CANCEL_REFUSED => "ParcelX refused to cancel a shipment that is not wanted",
         _ => "it cannot be settled without one",
     }
 }
@@ -172,6 +172,9 @@ fn on_its_way(order: &Order, around: &Surroundings, now: Timestamp) -> Why {
                 Some(at) => Why::until(format!("{words} next at {at}."), at),
                 None => Why::new(format!("{words} as soon as its job runs. {}", place(around, now).words)),
             }
+        }
+        (SyncStatus::Queued | SyncStatus::Retrying, Some(at)) if order.is_called_off_in_doubt() => {
+            Why::until(format!("It was called off, and ParcelX is asked whether it has it at {at}."), at)
         }
         (SyncStatus::Retrying, Some(at)) => {
             let because = because.map(|text| format!(" ({text})")).unwrap_or_default();

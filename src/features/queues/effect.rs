@@ -8,7 +8,7 @@ use crate::{
         mail::job::{SendEmail, SendText},
         orders::{
             jobs::{CancelOrderJob, CreateOrderJob, FetchLabelJob},
-            model::{CancellationState, NextAction, NextCancelAction, Order},
+            model::{NextAction, NextCancelAction, Order},
             service::OrderService,
             status::SyncStatus,
         },
@@ -175,10 +175,10 @@ fn cancelling(order: &Order, generation: Option<i64>, now: Timestamp) -> Effect 
 }
 
 fn booking(order: &Order, generation: Option<i64>, now: Timestamp) -> Effect {
-    let called_off =
-        order.booking().looks_first() && order.cancellation().state() == CancellationState::Requested;
     plainly(match order.next_action(generation, now) {
-        NextAction::Take if called_off => "ParcelX is asked whether it has it; nothing is sent.",
+        NextAction::Take if order.is_called_off_in_doubt() => {
+            "ParcelX is asked whether it has it; nothing is sent."
+        }
         NextAction::Take => {
             return Effect { costs: true, ..plainly("It books: the order is sent to ParcelX.") };
         }

@@ -52,8 +52,7 @@ impl Order {
         self.fingerprint = Fingerprint::new(self.client_order_id.as_deref(), &draft.payload);
         self.payload.clone_from(&draft.payload);
         self.erased_at = None;
-        self.booking.start_anew(now);
-        self.booking.look_first();
+        self.booking.sent_once_more(now);
         self.dispatch.moved_on();
         self.next_check_at = None;
         self.withdraw_cancel_request();

@@ -139,6 +139,16 @@ impl Booking {
         self.look_first = true;
     }
 
+    /// As one that had failed it is sent once more. Of a call whose end a person did not wait for, nothing
+    /// has been proven: it counts anew.
+    pub(super) fn sent_once_more(&mut self, now: Timestamp) {
+        self.start_anew(now);
+        self.look_first();
+        if let Some(call) = &mut self.unresolved {
+            call.calls = 0;
+        }
+    }
+
     /// It is booked: nothing is left to be found out.
     fn settled(&mut self) {
         (self.unresolved, self.look_first) = (None, false);

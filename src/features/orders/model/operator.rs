@@ -214,8 +214,7 @@ impl Order {
     /// As an amendment, with the payload that it has: it is looked up right before it is sent, too, since its
     /// job may run long after whoever sends it has looked.
     fn resend(&mut self, now: Timestamp) -> Result<(), IllegalStep> {
-        self.booking.start_anew(now);
-        self.booking.look_first();
+        self.booking.sent_once_more(now);
         self.dispatch.moved_on();
         self.next_check_at = None;
         let why = "sent again by an operator".to_owned();

@@ -156,6 +156,29 @@ fn no_of_the_account() -> CallOutcome<Shipment> {
     CallOutcome::Deferred { after: None, cause }
 }
 
+/// Nor where it was sent again and waits: a look-up that found nothing before that proves nothing of the call
+/// whose end nobody waited for.
+#[test]
+fn what_was_failed_without_the_end_of_its_call_and_waits_again_goes_to_a_person() {
+    let busy = CallOutcome::Deferred { after: None, cause: Cause::Busy };
+    for outcome in [busy, no_of_the_account()] {
+        let mut waits = fresh();
+        called(&mut waits, "plog_1", &CallOutcome::unanswered("unknown"));
+        apply(&mut waits, Event::Review { reason: reason::OUTCOME_UNKNOWN }, now());
+        for action in [OperatorAction::Fail { words: "given up" }, OperatorAction::Resend] {
+            apply(&mut waits, Event::Operator { action, audit_id: None }, now());
+        }
+        called(&mut waits, "plog_2", &outcome);
+        assert_eq!(waits.provider_sync_status(), SyncStatus::Retrying, "{outcome:?}");
+        apply(&mut waits, REQUEST, now());
+        assert_eq!(
+            (waits.provider_sync_status(), waits.cancellation().state()),
+            (SyncStatus::NeedsReview, CancellationState::Requested),
+            "{outcome:?}"
+        );
+    }
+}
+
 /// It was looked into to the end: that a call of it is unresolved stays only for what it says of a refusal.
 #[test]
 fn what_waits_is_cancelled_by_one_look_up_whatever_its_first_call_came_to() {

@@ -160,6 +160,12 @@ impl Order {
         }
     }
 
+    /// It was called off, and the look-up before it would be sent decides what comes of that.
+    #[must_use]
+    pub fn is_called_off_in_doubt(&self) -> bool {
+        self.in_doubt() && self.cancellation.state() == CancellationState::Requested
+    }
+
     fn unsent(&self) -> bool {
         matches!(self.provider_sync_status, SyncStatus::Queued | SyncStatus::Retrying)
     }
@@ -194,12 +200,9 @@ impl Order {
         seen: &Self,
         now: Timestamp,
     ) -> Result<bool, IllegalStep> {
-        let called_off = self.in_doubt()
-            && self.called_as_in(seen)
-            && self.cancellation.state() == CancellationState::Requested;
+        let called_off = self.is_called_off_in_doubt() && self.called_as_in(seen);
         // A person has given it up without the end of a call, and one look may come too early to show what
-        // that booked. What waits was looked into: a call of it that is unresolved is proven to have booked
-        // nothing.
+        // that booked. What waits goes to one by itself where nothing is proven of a call.
         let unsettled =
             self.provider_sync_status == SyncStatus::Queued && self.booking.unresolved().is_some();
         if called_off && unsettled {
