@@ -224,9 +224,8 @@ fn exit_code(program: &str, result: anyhow::Result<()>) -> ExitCode {
     if let Some(doctor::Attention) = error.downcast_ref::<doctor::Attention>() {
         return ExitCode::from(2);
     }
-    for line in explain(&error).lines() {
-        complain(&format!("{program}: {line}"));
-    }
+    let lines: Vec<_> = explain(&error).lines().map(|line| format!("{program}: {line}")).collect();
+    complain(&lines.join("\n"));
     ExitCode::FAILURE
 }
 
@@ -243,6 +242,7 @@ fn explain(error: &anyhow::Error) -> String {
 
 /// Prints a line to standard error, after the log lines so far. Never waits for whoever reads it.
 fn complain(line: &str) {
+    telemetry::flush(); // it must not be the one that finds no room
     telemetry::write_line(format!("{}\n", shown(line)).into_bytes());
     telemetry::flush();
 }
