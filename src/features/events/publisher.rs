@@ -164,11 +164,12 @@ impl Publisher {
         let mut new = Vec::new();
         for order in &orders {
             let newest = order.history().last().map_or(0, |entry| entry.seq);
-            let published = if self.known.get(order.id()).is_none() && self.known.is_new(order.created_at()) {
-                0
-            } else {
-                self.last_step(order.id(), newest).await?
-            };
+            let published =
+                if self.known.get(order.id()).is_none() && self.known.is_new(order.created_at(), now) {
+                    0
+                } else {
+                    self.last_step(order.id(), newest).await?
+                };
             // What is older than events are kept was one, and is none again.
             let steps = shown::steps(order, published).into_iter();
             new.extend(steps.filter(|step| now.since(step.at) < KEPT));

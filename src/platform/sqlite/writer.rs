@@ -162,7 +162,7 @@ impl<E: 'static> Writer<E> {
             let _alive = alive; // the last to go
             let mut of_many = 0;
             while let Some(first) = waiting.blocking_recv() {
-                if of_many >= CROWD {
+                if of_many >= CROWD && waiting.len() < BATCH {
                     thread::sleep(MOMENT);
                 }
                 of_many = commit_waiting(&mut file, first, &mut waiting, &noted).of_many;

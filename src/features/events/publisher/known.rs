@@ -1,6 +1,7 @@
 //! What one process knows of what it has published.
 //!
-//! Guards against a question to the store for each order that is made, and for each that a pass looks at again.
+//! Guards against a question to the store for each order that is made, and for each that a pass looks at
+//! again.
 
 use std::{
     collections::HashMap,
@@ -91,9 +92,10 @@ impl Known {
     }
 
     /// Whether a subject that is not in there, and was made at `made`, can have no events. Where a clock
-    /// makes this wrong its events are refused as known ones.
-    pub(super) fn is_new(&self, made: Timestamp) -> bool {
-        self.complete.is_some_and(|since| made > since + APART)
+    /// makes this wrong its events are refused as known ones, one by one: what was made in the future is not
+    /// taken for new.
+    pub(super) fn is_new(&self, made: Timestamp, now: Timestamp) -> bool {
+        made <= now + APART && self.complete.is_some_and(|since| made > since + APART)
     }
 }
 
@@ -108,22 +110,31 @@ mod tests {
     #[test]
     fn what_was_made_since_all_is_known_is_new_and_what_was_forgotten_is_not() {
         let mut known = Known::default();
-        assert!(!known.is_new(at(1000)), "it has published nothing yet");
+        assert!(!known.is_new(at(1000), at(2000)), "it has published nothing yet");
         known.keep("first", 1, at(0));
-        assert!(known.is_new(at(11)) && !known.is_new(at(10)) && known.get("first") == Some(1));
+        assert!(
+            known.is_new(at(11), at(2000))
+                && !known.is_new(at(10), at(2000))
+                && known.get("first") == Some(1)
+        );
         for n in 0..REMEMBERED {
             known.keep(&format!("a{n}"), 2, at(100));
         }
-        assert_eq!((known.get("first"), known.is_new(at(11))), (Some(1), true), "both parts are asked");
+        assert_eq!(
+            (known.get("first"), known.is_new(at(11), at(2000))),
+            (Some(1), true),
+            "both parts are asked"
+        );
         for n in 0..REMEMBERED {
             known.keep(&format!("b{n}"), 3, at(200));
         }
         // Those of the first part are gone, so what was made then may have events.
         assert_eq!((known.get("first"), known.get("a5"), known.get("b5")), (None, None, Some(3)));
-        assert!(!known.is_new(at(99)) && known.is_new(at(111)));
+        assert!(!known.is_new(at(99), at(2000)) && known.is_new(at(111), at(2000)));
         assert!(known.recent.len() + known.before.len() <= 2 * REMEMBERED);
+        assert!(known.is_new(at(210), at(200)) && !known.is_new(at(211), at(200)), "it is of the future");
         known.forget();
-        assert!(!known.is_new(at(1000)) && known.get("b5").is_none());
+        assert!(!known.is_new(at(1000), at(2000)) && known.get("b5").is_none());
     }
 
     /// Each is published within a second of its making. A question to the store for each would cost more than
@@ -135,7 +146,7 @@ mod tests {
         for n in 0..per_second * 240 {
             let made = Timestamp::from_millis(n * 1000 / per_second);
             if made > at(11) {
-                assert!(known.is_new(made), "order {n}");
+                assert!(known.is_new(made, made + Duration::from_secs(1)), "order {n}");
             }
             known.keep(&format!("order {n}"), 1, made + Duration::from_secs(1));
             let earlier = (n - per_second * looks_back).max(0);
