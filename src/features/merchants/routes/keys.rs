@@ -225,7 +225,7 @@ async fn remove_key(
         (status = 201, description = "The new key", body = MadeApiKey,
             example = json!(examples::rotated_key())),
         (status = 404, description = "No key of yours has this id"),
-        (status = 409, description = "It was removed, rotated, or has expired"),
+        (status = 409, description = "It was removed, rotated, or has expired; or there are too many keys"),
     ))]
 async fn rotate_key(
     State(keys): State<Keys>,
