@@ -7,7 +7,7 @@
 //! | | where it changes |
 //! | --- | --- |
 //! | `event.rs` | what can happen to an order, and which part it is handed to |
-//! | `booking.rs`, `booking/outcome.rs` | from the take to the AWB |
+//! | `booking.rs`, `booking/` | from the take to the AWB |
 //! | `cancellation.rs`, `cancellation/` | the merchant's request, and each shipment that is to be cancelled |
 //! | `label.rs`, `amend.rs`, `operator.rs` | labels; corrections; what people decide |
 //! | `dispatch.rs` | its job of now, the outbox, when it is overdue |
