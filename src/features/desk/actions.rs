@@ -151,7 +151,7 @@ fn cancel_order(order: &Order) -> String {
         SyncStatus::Success => {
             "Its shipment is cancelled at ParcelX by a job; its merchant reads your reason."
         }
-        SyncStatus::Failed => "The request that was left open ends: it was never booked.",
+        SyncStatus::Failed => "The request that was left open ends, since the order has failed.",
         _ => "The request is noted, and carried out as soon as it is known whether it is booked.",
     }
     .to_owned()
