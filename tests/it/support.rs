@@ -7,6 +7,7 @@ pub(crate) mod guarded;
 pub(crate) mod mongodb;
 mod no_queue;
 pub(crate) mod orders;
+pub(crate) mod raw;
 pub(crate) mod redis;
 pub(crate) mod sse;
 mod test_app;

@@ -1,24 +1,20 @@
 //! Events that do not read, amid many: whoever goes through them is given all others, each once.
 
-use std::time::Duration;
+use std::{marker::PhantomData, time::Duration};
 
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 use waybill::{
     admin::rights::Role,
-    base::{ids, timestamp::Timestamp},
-    features::events::{Event, Events, Public, seq_of},
-    platform::{
-        http::serve::serve,
-        store::{Document, Index},
-    },
+    base::ids,
+    features::events::{Event, Events, seq_of},
+    platform::http::serve::serve,
 };
 
 use super::{bearer, put_aside::put};
 use crate::{
-    support::{Client, TestApp, orders::order, sse::Stream},
+    support::{Client, TestApp, orders::order, raw::Raw, sse::Stream},
     webhooks::behind::happen,
 };
 
@@ -27,45 +23,15 @@ const MANY: usize = 450;
 /// More than one page.
 const DAMAGED: i64 = 210;
 
-/// An event without its type.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Damaged {
-    id: String,
-    version: i64,
-    seq: i64,
-    at: Timestamp,
-    subject: String,
-    no: i64,
-    public: Public,
-}
-
-impl Document for Damaged {
-    const COLLECTION: &'static str = Event::COLLECTION;
-    const INDEXES: &'static [Index] = Event::INDEXES;
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: i64) {
-        self.version = version;
-    }
-}
-
 /// The first events of all: none of them has ever been one that reads.
 async fn damage(app: &TestApp, merchant: &str) {
-    let damaged = |seq| Damaged {
-        id: ids::event(seq),
-        version: 1,
-        seq,
-        at: app.clock.now(),
-        subject: "ord_damaged".to_owned(),
-        no: seq,
-        public: Public { merchant: merchant.to_owned(), kind: "order.updated".to_owned() },
+    // Without their type.
+    let damaged = |seq| -> Raw<Event> {
+        let (at, subject) = (app.clock.now(), "ord_damaged");
+        let public = json!({ "merchant": merchant, "type": "order.updated" });
+        let rest = json!({ "seq": seq, "at": at, "subject": subject, "no": seq, "public": public });
+        let Value::Object(rest) = rest else { unreachable!() };
+        Raw { id: ids::event(seq), version: 1, rest, of: PhantomData }
     };
     let all: Vec<_> = (1..=DAMAGED).map(damaged).collect();
     for inserted in app.app.store.insert_all(&all).await {

@@ -35,7 +35,7 @@ async fn stored(app: &TestApp, id: &str) -> Order {
 }
 
 /// Runs jobs and moves the clock until nothing more happens to the order by itself.
-async fn until_settled(app: &TestApp, id: &str) -> Order {
+pub(super) async fn until_settled(app: &TestApp, id: &str) -> Order {
     for _ in 0..100 {
         app.run_pending_jobs().await;
         let order = stored(app, id).await;

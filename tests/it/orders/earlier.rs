@@ -1,44 +1,17 @@
 //! Orders that an earlier release wrote, after `waybill migrate`.
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use waybill::{
     app::migrations::STEPS,
     features::orders::model::Order,
-    platform::store::{Decision, Document, Index, StoreError, Updated},
+    platform::store::{Decision, StoreError, Updated},
     provider::simulator::Rule,
 };
 
-use crate::support::{TestApp, orders::order};
-
-/// An order, whatever its form.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Raw {
-    id: String,
-    version: i64,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-impl Document for Raw {
-    const COLLECTION: &'static str = Order::COLLECTION;
-    const INDEXES: &'static [Index] = Order::INDEXES;
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: i64) {
-        self.version = version;
-    }
-}
+use crate::support::{TestApp, orders::order, raw::Raw};
 
 async fn change(app: &TestApp, id: &str, change: impl Fn(&mut Map<String, Value>)) {
-    let changed = app.app.store.update::<Raw, (), StoreError>(id, |raw| {
+    let changed = app.app.store.update::<Raw<Order>, (), StoreError>(id, |raw| {
         change(&mut raw.rest);
         Ok(Decision::Save(()))
     });
@@ -46,7 +19,7 @@ async fn change(app: &TestApp, id: &str, change: impl Fn(&mut Map<String, Value>
 }
 
 async fn raw(app: &TestApp, id: &str) -> Map<String, Value> {
-    app.app.store.get::<Raw>(id).await.unwrap().unwrap().rest
+    app.app.store.get::<Raw<Order>>(id).await.unwrap().unwrap().rest
 }
 
 fn last(raw: &Map<String, Value>) -> &Value {
@@ -78,7 +51,7 @@ async fn they_learn_since_when_they_are_failed_and_how_far_a_cancellation_was() 
     })
     .await;
     change(&app, &broken, |rest| drop(rest.insert("createdAt".to_owned(), json!("yesterday")))).await;
-    let version = app.app.store.get::<Raw>(&untouched).await.unwrap().unwrap().version;
+    let version = app.app.store.get::<Raw<Order>>(&untouched).await.unwrap().unwrap().version;
 
     let step = STEPS.iter().find(|step| step.number == 2).unwrap();
     assert_eq!((step.make)(&app.app.store).await.unwrap(), 2);
@@ -86,6 +59,6 @@ async fn they_learn_since_when_they_are_failed_and_how_far_a_cancellation_was() 
     let failed = raw(&app, &failed).await;
     assert_eq!(failed["failedAt"], last(&was_failed)["at"]);
     assert_eq!(raw(&app, &cancelling).await["history"], was_cancelling["history"]);
-    assert_eq!(app.app.store.get::<Raw>(&untouched).await.unwrap().unwrap().version, version);
+    assert_eq!(app.app.store.get::<Raw<Order>>(&untouched).await.unwrap().unwrap().version, version);
     assert_eq!(raw(&app, &broken).await["createdAt"], "yesterday", "left as it is");
 }

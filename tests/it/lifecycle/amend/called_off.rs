@@ -22,9 +22,12 @@ use waybill::{
 };
 
 use super::{amend_path, corrected, late_booking, refused, refused_but_booked, stored};
-use crate::support::{
-    Client, TestApp,
-    orders::{order, rewritten},
+use crate::{
+    lifecycle::cancel::until_settled,
+    support::{
+        Client, TestApp,
+        orders::{order, rewritten},
+    },
 };
 
 const CALL: Duration = Duration::from_secs(25);
@@ -42,17 +45,6 @@ fn cancel_path(id: &str) -> String {
 async fn call_off(merchant: &Client, id: &str) {
     let answer = merchant.post(&cancel_path(id), &json!({})).await;
     assert_eq!(answer.status, 202, "{}", answer.text());
-}
-
-/// Runs jobs and moves the clock until nothing more happens to the order by itself.
-async fn until_settled(app: &TestApp, id: &str) -> Order {
-    for _ in 0..100 {
-        app.run_pending_jobs().await;
-        let order = stored(app, id).await;
-        let Some(due) = order.overdue_at() else { return order };
-        app.advance(due.since(app.clock.now()));
-    }
-    panic!("the order never settles: {:#?}", stored(app, id).await);
 }
 
 fn apply(order: &mut Order, event: Event<'_>, now: Timestamp) {
