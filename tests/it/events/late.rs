@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use http::Method;
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Map, json};
 use waybill::{
     admin::rights::Role,
     base::{clock::Clock, timestamp::Timestamp},
     features::{
-        events::{Events, publisher::Publisher},
+        events::{Events, NewEvent, publisher::Publisher},
         orders::model::Order,
     },
 };
@@ -132,4 +132,28 @@ async fn orders_of_the_future_hold_up_no_other() {
     for made in ahead {
         assert_eq!(told(&app, made.id()).await, ["order.queued"], "once");
     }
+}
+
+/// However many they are: each is left out once, and what is none yet goes on.
+#[tokio::test]
+async fn what_is_an_event_already_is_left_out_and_no_try() {
+    let app = TestApp::start().await;
+    let events = Events::new(app.app.store.clone());
+    let step = |subject: i64, no: i64| NewEvent {
+        at: app.clock.now(),
+        kind: "order.queued".to_owned(),
+        subject: format!("ord_{subject}"),
+        no,
+        merchant: None,
+        public: None,
+        data: Map::new(),
+    };
+    let steps = |last: i64| (0..20).flat_map(|of| (1..=last).map(move |no| (of, no)));
+    let all = |last: i64| steps(last).map(|(of, no)| step(of, no)).collect::<Vec<_>>();
+    assert_eq!(events.publish(all(3), None).await.unwrap(), 60);
+    assert_eq!(events.publish(all(4), None).await.unwrap(), 20);
+    let told = events.after(0, 100).await.unwrap();
+    assert_eq!(told.iter().map(|event| event.seq).collect::<Vec<_>>(), (1..=80).collect::<Vec<_>>());
+    assert!(told[60..].iter().all(|event| event.no == 4));
+    assert_eq!(events.publish(all(4), None).await.unwrap(), 0);
 }
