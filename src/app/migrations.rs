@@ -47,7 +47,7 @@ pub(super) async fn prepare(store: &Store, now: Timestamp) -> Result<(), StoreEr
     if outdated.is_empty() { Ok(()) } else { Err(StoreError::Outdated(outdated)) }
 }
 
-/// Makes changed indexes anew, then the steps that were not made yet. `tell` hears of each as it is done.
+/// Makes changed tables and indexes anew, then the steps that were not made yet. `tell` hears of each as it is done.
 ///
 /// # Errors
 /// When the store fails, when stored documents break a unique index, or when one does not read as its type.
@@ -55,7 +55,7 @@ pub(super) async fn prepare(store: &Store, now: Timestamp) -> Result<(), StoreEr
 pub async fn migrate(store: &Store, now: Timestamp, mut tell: impl FnMut(String)) -> Result<(), StoreError> {
     for collection in collections() {
         for index in collection.remake(store).await? {
-            tell(format!("index {index}: made anew"));
+            tell(format!("{index}: made anew"));
         }
     }
     for step in migrations::pending(store, STEPS).await? {

@@ -58,14 +58,24 @@ pub enum StoreError {
     /// The database did not answer, or not in time: nothing is known about a write. Try again later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// The database is of an older form: stored indexes, as `collection.name`, that are declared differently
-    /// by now, or steps that were not made.
-    #[error("the database must be migrated ({}): run `waybill migrate`", .0.join(", "))]
+    /// The database is of an older form: stored tables and indexes (`collection.name`) that are declared
+    /// differently by now, or steps that were not made.
+    #[error("the database must be migrated ({}): run `waybill migrate`", few(.0))]
     Outdated(Vec<String>),
     /// A stored document does not read as its type, or the query names a field without an index: a fault of
     /// ours.
     #[error("{0}")]
     Fault(String),
+}
+
+/// The first of many names, and how many more there are.
+fn few(names: &[String]) -> String {
+    const TOLD: usize = 8;
+    let told = names.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(TOLD) {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
 }
 
 /// The outcome of [`Store::insert_or_existing`].

@@ -92,7 +92,7 @@ impl Backend {
         match self {
             Self::Files(folder) => {
                 // `json()` reads text and SQLite's binary form alike.
-                let sql = format!("SELECT json(doc) FROM {collection}");
+                let sql = format!("SELECT json(json) FROM {collection}");
                 let texts = column(&folder.join("waybill.db"), &sql);
                 texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
             }

@@ -3,6 +3,7 @@
 pub(crate) mod backend;
 mod client;
 mod ending;
+pub(crate) mod file;
 pub(crate) mod guarded;
 pub(crate) mod mongodb;
 mod no_queue;

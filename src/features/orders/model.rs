@@ -251,7 +251,7 @@ impl Document for Order {
             "sync_status_user",
             &[Field::text("providerSyncStatus"), Field::text("userId"), Field::time("createdAt")],
         ),
-        Index::on("updated", &[Field::time("updatedAt")]),
+        Index::on("updated_version", &[Field::time("updatedAt")]).with_version(),
         // Over all merchants, for people.
         Index::on("client_order", &[Field::text("clientOrderId"), Field::time("createdAt")]).partial(),
         Index::on("mobile", &[Field::text(Self::MOBILE), Field::time("createdAt")]).partial(),

@@ -107,7 +107,9 @@ fn found(conn: &Connection) -> rusqlite::Result<Found> {
     };
     Ok(if tables.is_empty() {
         Found::Nothing
-    } else if some(|_, columns| columns == "id,version,doc") {
+    } else if some(|_, columns| {
+        columns == "id,version,doc" || columns.starts_with("id,version,") && columns.ends_with(",json")
+    }) {
         unmarked(Mark::Documents)
     } else if some(|name, columns| name == "jobs" && columns.split(',').next() == Some("seq")) {
         unmarked(Mark::Jobs)

@@ -93,12 +93,14 @@ pub struct Index {
     pub unique: bool,
     /// Only documents that have a value in every one of `fields` are in the index.
     pub partial: bool,
+    /// Heads in its order are read without their documents.
+    pub has_version: bool,
 }
 
 impl Index {
     #[must_use]
     pub const fn on(name: &'static str, fields: &'static [Field]) -> Self {
-        Self { name, fields, unique: false, partial: false }
+        Self { name, fields, unique: false, partial: false, has_version: false }
     }
 
     #[must_use]
@@ -110,6 +112,13 @@ impl Index {
     #[must_use]
     pub const fn partial(mut self) -> Self {
         self.partial = true;
+        self
+    }
+
+    /// For a field that changes with each version.
+    #[must_use]
+    pub const fn with_version(mut self) -> Self {
+        self.has_version = true;
         self
     }
 

@@ -1,5 +1,5 @@
-//! Documents in one SQLite file: a table per collection with the id, the version and the document as JSON
-//! text, and expression indexes over that JSON.
+//! Documents in one SQLite file: a table per collection with the id, the version, the document as JSON text,
+//! and a column for each of its fields that is in an index.
 //!
 //! Guards against lost orders (an answered write is on the disk) and against slow ones: waiting writes share
 //! a commit (`platform/sqlite/writer.rs`), reads have connections of their own (`readers.rs`), and no query
@@ -10,6 +10,7 @@ mod indexes;
 mod readers;
 mod rows;
 mod sql;
+mod table;
 mod target;
 mod whole;
 
@@ -30,6 +31,7 @@ use self::{
     connection::{Documents, meaning, undone},
     readers::Readers,
     sql::Statement,
+    table::{Row, Table, Tables},
 };
 use super::{
     Batch, CommitError, Count, Heads, Index, IndexReport, Key, Page, Query, StoreError,
@@ -38,7 +40,10 @@ use super::{
 };
 use crate::{
     base::timestamp::Timestamp,
-    platform::sqlite::{file::Pinned, writer::Writer},
+    platform::sqlite::{
+        file::Pinned,
+        writer::{Step, Writer},
+    },
 };
 
 /// Gives the one connection that writes, and its file.
@@ -47,7 +52,7 @@ type OpenWriter = fn(&Path) -> Result<(Connection, Arc<Pinned>), String>;
 /// A handle on the file; clones share it.
 #[derive(Clone)]
 pub(super) struct Sqlite {
-    writer: Writer<()>,
+    writer: Writer<Tables>,
     readers: Readers,
 }
 
@@ -84,25 +89,32 @@ impl Sqlite {
     fn open_now(open_writer: OpenWriter, path: &Path) -> Result<Self, StoreError> {
         let refused = |why| StoreError::Unavailable(format!("cannot open the database: {why}"));
         let (conn, file) = open_writer(path).map_err(refused)?;
-        let documents = Documents { file: file.clone(), conn: Some(conn) };
+        let documents = Documents { file: file.clone(), open: Some((conn, Tables::default())) };
         let (writer, _thread) =
             Writer::start("sqlite-writer", documents).map_err(|e| refused(e.to_string()))?;
         Ok(Self { writer, readers: Readers::new(file) })
     }
 
-    /// Makes what is missing. Gives the names of the indexes that are not as they are declared; with `remake`
-    /// they then are.
+    /// Makes what is missing. Gives the names of the table and the indexes that are not as they are declared;
+    /// with `remake` they then are.
     pub(super) async fn prepare(&self, kind: Kind, remake: bool) -> Result<Vec<String>, StoreError> {
         let schema = sql::schema(kind.collection, kind.indexes)?;
-        let changed = self.writer.run(move |step| indexes::prepare(step.conn, &schema, remake)).await;
-        let changed = changed.map_err(|e| match undone(e) {
+        let prepare = move |step: &mut Step<'_, Tables>| {
+            let changed = indexes::prepare(step.conn, &schema, remake);
+            step.effects.forget();
+            changed
+        };
+        let changed = self.writer.run(prepare).await.map_err(|e| match undone(e) {
             StoreError::Conflict { index } => StoreError::Fault(format!(
                 "{}: stored documents break the unique index {index}",
                 kind.collection
             )),
             e => e,
         })?;
-        let name = |index: &String| format!("{}.{}", kind.collection, declared_name(kind.collection, index));
+        let name = |name: &String| match declared_name(kind.collection, name) {
+            table if table == kind.collection => table.to_owned(),
+            index => format!("{}.{index}", kind.collection),
+        };
         Ok(changed.iter().map(name).collect())
     }
 
@@ -133,7 +145,11 @@ impl Sqlite {
     }
 
     pub(super) async fn insert(&self, doc: &dyn Stored) -> Result<(), StoreError> {
-        self.write(doc.collection(), inserting(doc)?).await.map(drop)
+        let (collection, row) = (doc.collection(), row(doc, 1)?);
+        let write = self
+            .writer
+            .statement(move |step| step.effects.of(step.conn, collection)?.insert(step.conn, &row));
+        write.await.map(drop).map_err(|e| named(collection, undone(e)))
     }
 
     /// Of a conflict the other document is read in the same turn of the writer, and told after the commit:
@@ -144,15 +160,15 @@ impl Sqlite {
         doc: &dyn Stored,
         index: &'static Index,
     ) -> Result<Option<AnyDoc>, StoreError> {
-        let Statement { sql, values } = inserting(doc)?;
+        let row = row(doc, 1)?;
         let write = self.writer.statement_of_many(move |step| {
-            let inserted = step.conn.prepare_cached(&sql)?.execute(params_from_iter(&values));
+            let inserted = step.effects.of(step.conn, kind.collection)?.insert(step.conn, &row);
             let Err(error) = inserted else { return Ok(None) };
             if conflict(kind.collection, &error).as_deref() != Some(index.name) {
                 return Err(error);
             }
             let mut twin = step.conn.prepare_cached(&sql::twin(kind.collection, index))?;
-            let twin = twin.query_row(params_from_iter(values.last()), rows::raw).optional()?;
+            let twin = twin.query_row([&row.json], rows::raw).optional()?;
             twin.map(Some).ok_or(error)
         });
         let twin = write.await.map_err(|e| named(kind.collection, undone(e)))?;
@@ -165,13 +181,14 @@ impl Sqlite {
         kind: Kind,
         docs: &[(&dyn Stored, i64)],
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        let statements: Vec<_> = docs.iter().map(|(doc, version)| inserting_as(*doc, *version)).collect();
+        let rows: Vec<_> = docs.iter().map(|(doc, version)| row(*doc, *version)).collect();
         let write = self.writer.run(move |step| {
-            let mut outcomes = Vec::with_capacity(statements.len());
-            for statement in statements {
-                let outcome = match statement {
-                    Ok(Statement { sql, values }) => {
-                        let done = step.conn.prepare_cached(&sql)?.execute(params_from_iter(values));
+            let table = step.effects.of(step.conn, kind.collection)?;
+            let mut outcomes = Vec::with_capacity(rows.len());
+            for row in rows {
+                let outcome = match row {
+                    Ok(row) => {
+                        let done = table.insert(step.conn, &row);
                         match done.map_err(|e| (conflict(kind.collection, &e), e)) {
                             Ok(_) => Ok(()),
                             Err((Some(index), _)) => Err(StoreError::Conflict { index }),
@@ -234,21 +251,28 @@ impl Sqlite {
     }
 
     pub(super) async fn replace(&self, doc: &dyn Stored) -> Result<bool, StoreError> {
-        self.write(doc.collection(), replacing(doc)?).await.map(|changed| changed == 1)
+        let (collection, row) = (doc.collection(), row(doc, next_version(doc)?)?);
+        let write = self
+            .writer
+            .statement(move |step| step.effects.of(step.conn, collection)?.replace(step.conn, &row));
+        write.await.map(|changed| changed == 1).map_err(|e| named(collection, undone(e)))
     }
 
     pub(super) async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
         let mut writes = Vec::with_capacity(batch.writes.len());
         for write in &batch.writes {
             let doc = write.doc.as_ref();
-            writes.push(if write.replaces { replacing(doc)? } else { inserting(doc)? });
+            let version = if write.replaces { next_version(doc)? } else { 1 };
+            writes.push((doc.collection(), row(doc, version)?, write.replaces));
         }
         let at = Arc::new(AtomicUsize::new(0));
         let reached = Arc::clone(&at);
         let work = self.writer.run(move |step| {
-            for (n, Statement { sql, values }) in writes.into_iter().enumerate() {
+            for (n, (collection, row, replaces)) in writes.iter().enumerate() {
                 reached.store(n, Ordering::Relaxed);
-                match step.conn.prepare_cached(&sql)?.execute(params_from_iter(values))? {
+                let table = step.effects.of(step.conn, collection)?;
+                let write = if *replaces { Table::replace } else { Table::insert };
+                match write(table, step.conn, row)? {
                     1 => {}
                     changed => return Err(Error::StatementChangedRows(changed)),
                 }
@@ -277,15 +301,12 @@ impl Sqlite {
         limit: usize,
     ) -> Result<u64, StoreError> {
         let statement = sql::delete_before(kind.collection, kind.indexes, field, Key::Time(before), limit)?;
-        self.write(kind.collection, statement).await.map(|gone| u64::try_from(gone).unwrap_or(u64::MAX))
-    }
-
-    async fn write(&self, collection: &str, statement: Statement) -> Result<usize, StoreError> {
         let Statement { sql, values } = statement;
-        let write = self
+        let delete = self
             .writer
             .statement(move |step| step.conn.prepare_cached(&sql)?.execute(params_from_iter(values)));
-        write.await.map_err(|e| named(collection, undone(e)))
+        let gone = delete.await.map_err(|e| named(kind.collection, undone(e)))?;
+        Ok(u64::try_from(gone).unwrap_or(u64::MAX))
     }
 }
 
@@ -312,29 +333,21 @@ fn conflict(collection: &str, error: &Error) -> Option<String> {
     }
 }
 
-fn inserting(doc: &dyn Stored) -> Result<Statement, StoreError> {
-    inserting_as(doc, 1)
-}
-
-fn inserting_as(doc: &dyn Stored, version: i64) -> Result<Statement, StoreError> {
-    Ok(sql::insert(doc.collection(), doc.id(), version, doc.json(version)?))
-}
-
-fn replacing(doc: &dyn Stored) -> Result<Statement, StoreError> {
-    Ok(sql::replace(doc.collection(), doc.id(), doc.version(), doc.json(next_version(doc)?)?))
+/// A document as it is written, with this version.
+fn row(doc: &dyn Stored, version: i64) -> Result<Row, StoreError> {
+    Ok(Row { id: doc.id().to_owned(), version, json: doc.json(version)? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::sqlite::writer::Step;
 
     #[tokio::test]
     async fn a_store_whose_writer_has_died_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let store = Sqlite::open(folder.path().join("waybill.db").to_str().unwrap()).await.unwrap();
         assert!(!store.is_dead());
-        let dies = |_: &mut Step<'_, ()>| -> rusqlite::Result<()> { panic!("on purpose") };
+        let dies = |_: &mut Step<'_, Tables>| -> rusqlite::Result<()> { panic!("on purpose") };
         assert!(store.writer.run(dies).await.is_err());
         while !store.is_dead() {
             task::yield_now().await;

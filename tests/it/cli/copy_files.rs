@@ -21,7 +21,7 @@ fn in_a_copy_of(path: &Path) -> Vec<String> {
     let copy = folder.path().join("copy.db");
     fs::copy(path, &copy).unwrap();
     let conn = Connection::open(&copy).unwrap();
-    let mut orders = conn.prepare("SELECT json_extract(doc, '$.providerSyncStatus') FROM orders").unwrap();
+    let mut orders = conn.prepare("SELECT json_extract(json, '$.providerSyncStatus') FROM orders").unwrap();
     orders.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 

@@ -7,7 +7,7 @@ use super::{
     process::{Process, Run},
     web::{Web, until},
 };
-use crate::support::orders::order;
+use crate::support::{file::edit, orders::order};
 
 /// A running instance, asked by a merchant, and its simulator.
 struct Instance {
@@ -72,10 +72,8 @@ async fn gauges_and_counters_have_the_numbers_of_what_there_is() {
     first.waybill.stop();
 
     // Whoever begins to lead counts them at once.
-    let database = rusqlite::Connection::open(folder.path().join("data/waybill.db")).unwrap();
-    let newer = "UPDATE orders SET doc = json_set(doc, '$.status', 'newer') WHERE id = ?1";
-    assert_eq!(database.execute(newer, [&booked]).unwrap(), 1);
-    drop(database);
+    let newer = "json_set(json, '$.status', 'newer')";
+    edit(&folder.path().join("data/waybill.db"), "orders", newer, [&booked]);
     let mut second = Instance::start(run(), &token);
     let queue = r#"queue="parcelx-orders-queue""#;
     until("a worker is seen", async || {

@@ -15,7 +15,10 @@ use super::{
     process::{Process, Run},
     web::{Web, until},
 };
-use crate::redaction::canaries::{self, assert_clean};
+use crate::{
+    redaction::canaries::{self, assert_clean},
+    support::file::edit,
+};
 
 fn with_keys(run: Run) -> Run {
     let run = run.set("AUTH__JWT_SECRET", canaries::JWT_SECRET);
@@ -125,20 +128,8 @@ impl World {
     async fn unreadable(&self) {
         let id = self.web.create(&canaries::body("A-unreadable")).await;
         self.web.order_becomes(&id, "success").await;
-        let conn = rusqlite::Connection::open(self.folder.path().join("data/waybill.db")).unwrap();
-        conn.busy_timeout(Duration::from_secs(20)).unwrap();
-        let sql = "UPDATE orders SET json = json_set(json, '$.consignee.pincode', 683147, \
-                   '$.status', 'zuqstatus') WHERE id = ?1";
-        let column = "SELECT name FROM pragma_table_info('orders') WHERE cid = 2";
-        let column: String = conn.query_row(column, [], |row| row.get(0)).unwrap();
-        assert_eq!(
-            conn.execute(
-                &sql.replace("json = json_set(json", &format!("{column} = json_set({column}")),
-                [&id]
-            )
-            .unwrap(),
-            1
-        );
+        let json = "json_set(json, '$.consignee.pincode', 683147, '$.status', 'zuqstatus')";
+        edit(&self.folder.path().join("data/waybill.db"), "orders", json, [&id]);
         let (status, answer) = self.web.get(&format!("/v1/orders/{id}")).await;
         assert_eq!(status.as_u16(), 500);
         assert_clean(&answer.to_string(), "the answer to a fault of the store");

@@ -1,7 +1,7 @@
 //! `waybill sweep` and `waybill doctor`.
 
 use super::{process::Run, web::Web};
-use crate::support::orders::order;
+use crate::support::{file::edit, orders::order};
 
 fn text(ended: &super::process::Ended) -> String {
     ended.out.clone()
@@ -59,9 +59,8 @@ async fn a_sweep_brings_back_what_a_lost_queue_forgot_and_the_doctor_sees_it() {
         text(&again)
     );
 
-    let database = rusqlite::Connection::open(folder.path().join("data/waybill.db")).unwrap();
-    let newer = "UPDATE orders SET doc = json_set(doc, '$.status', 'newer') WHERE id = ?1";
-    assert_eq!(database.execute(newer, [&id]).unwrap(), 1);
+    let newer = "json_set(json, '$.status', 'newer')";
+    edit(&folder.path().join("data/waybill.db"), "orders", newer, [&id]);
     let doctor = credentials(Run::waybill(folder.path()).args(&["doctor"])).end();
     assert!(!doctor.status.success(), "{}", doctor.out);
     assert!(text(&doctor).contains(&format!("unreadable {id}: ")), "{}", text(&doctor));

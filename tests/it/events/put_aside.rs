@@ -23,7 +23,7 @@ use waybill::{
 use super::booked;
 use crate::{
     admin::people::Browser,
-    support::{TestApp, mongodb::Lab},
+    support::{TestApp, file::edit, mongodb::Lab},
     webhooks::{self, receiver::Receiver},
 };
 
@@ -37,10 +37,9 @@ pub(crate) async fn put(
     value: &Value,
 ) {
     let Some(lab) = lab.or(app.backend.lab.as_ref()) else {
-        let conn = Connection::open(app.folder.path().join("waybill.db")).unwrap();
-        let sql = format!("UPDATE {collection} SET doc = json_set(doc, '$.{field}', json(?2)) WHERE id = ?1");
-        assert_eq!(conn.execute(&sql, rusqlite::params![id, value.to_string()]).unwrap(), 1);
-        return;
+        let json = format!("json_set(json, '$.{field}', json(?2))");
+        let file = app.folder.path().join("waybill.db");
+        return edit(&file, collection, &json, rusqlite::params![id, value.to_string()]);
     };
     let mut set = bson::Document::new();
     set.insert(field, bson::serialize_to_bson(value).unwrap());

@@ -13,7 +13,7 @@ use waybill::{
     },
 };
 
-use crate::support::{TestApp, mongodb::Lab, orders::order};
+use crate::support::{TestApp, file::edit, mongodb::Lab, orders::order};
 
 /// Names and hashes of what was copied.
 async fn copied(app: &TestApp, from: &Store, to: &Store) -> Result<BTreeMap<String, String>, CopyError> {
@@ -122,9 +122,8 @@ async fn nothing_is_copied_while_a_worker_runs_or_when_a_document_cannot_be_read
     lease.holder = None;
     assert!(app.app.store.replace(&lease).await.unwrap());
 
-    let newer = "UPDATE orders SET doc = json_set(doc, '$.providerSyncStatus', 'newer') WHERE id = ?1";
-    let file = rusqlite::Connection::open(app.folder.path().join("waybill.db")).unwrap();
-    file.execute(newer, [&id]).unwrap();
+    let newer = "json_set(json, '$.providerSyncStatus', 'newer')";
+    edit(&app.folder.path().join("waybill.db"), "orders", newer, [&id]);
     let Err(error @ CopyError::Unreadable(1, _)) = copied(&app, &app.app.store, &to).await else { panic!() };
     assert!(error.to_string().contains(&id) && !error.to_string().contains("newer"), "{error}");
     let (empty, _folder) = target().await;

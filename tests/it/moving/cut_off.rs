@@ -16,6 +16,7 @@ use waybill::{
 use super::copy::waybill;
 use crate::support::{
     TestApp,
+    file::edit,
     mongodb::{self, Lab},
     orders::order,
 };
@@ -60,9 +61,7 @@ async fn source() -> (TestApp, [String; 2]) {
 /// Has the row of one order say that it is this one. When that is the other one, both can be read, and one of
 /// them alone can be written.
 fn says(app: &TestApp, row: &str, id: &str) {
-    let file = rusqlite::Connection::open(app.folder.path().join("waybill.db")).unwrap();
-    let change = "UPDATE orders SET doc = json_set(doc, '$.id', ?2) WHERE id = ?1";
-    assert_eq!(file.execute(change, [row, id]).unwrap(), 1);
+    edit(&app.folder.path().join("waybill.db"), "orders", "json_set(json, '$.id', ?2)", [row, id]);
 }
 
 fn copy(from: &str, to: &str) -> (bool, String) {

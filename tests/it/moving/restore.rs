@@ -29,6 +29,7 @@ use waybill::{
 
 use crate::support::{
     TestApp,
+    file::edit,
     mongodb::Lab,
     orders::{order, rewritten},
 };
@@ -303,9 +304,8 @@ async fn nothing_is_handed_over_while_a_worker_runs_or_when_an_order_cannot_be_r
     let found = to_be_sent(&app.app).await.unwrap();
     assert_eq!((found.ours, found.of_others), (vec![ours.clone()], 1), "and told");
 
-    let file = rusqlite::Connection::open(app.folder.path().join("waybill.db")).unwrap();
-    let newer = "UPDATE orders SET doc = json_set(doc, '$.status', 'newer') WHERE id = ?1";
-    file.execute(newer, [&theirs]).unwrap();
+    let newer = "json_set(json, '$.status', 'newer')";
+    edit(&app.folder.path().join("waybill.db"), "orders", newer, [&theirs]);
     let unreadable = settle(&app.app, &reviews, |_| {}).await;
     assert!(matches!(unreadable, Err(RestoredError::Store(StoreError::Fault(_)))), "{unreadable:?}");
     assert_eq!(stored(&app, &ours).await.provider_sync_status(), SyncStatus::Queued, "nothing was changed");

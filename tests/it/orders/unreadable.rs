@@ -6,7 +6,12 @@ use std::{path::Path, time::Duration};
 use bson::doc;
 use rusqlite::Connection;
 
-use crate::support::{TestApp, mongodb::Lab, orders::order};
+use crate::support::{
+    TestApp,
+    file::{edit, fill},
+    mongodb::Lab,
+    orders::order,
+};
 
 /// More than one pass of relay or sweeper takes.
 const MANY: i64 = 600;
@@ -20,13 +25,15 @@ async fn unreadable(app: &TestApp, id: &str) {
 }
 
 fn unreadable_in_file(file: &Path, id: &str) {
+    let newer = "json_set(json, '$.providerSyncStatus', 'newer')";
+    edit(file, "orders", newer, [id]);
     let conn = Connection::open(file).unwrap();
-    let newer = "UPDATE orders SET doc = json_set(doc, '$.providerSyncStatus', 'newer') WHERE id = ?1";
-    assert_eq!(conn.execute(newer, [id]).unwrap(), 1);
     let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
-        INSERT INTO orders SELECT 'ord_' || i, version, json_set(doc, '$.id', 'ord_' || i,
-            '$.orderNumber', 'N' || i, '$.clientOrderId', 'C' || i) FROM orders, n WHERE id = ?1";
+        INSERT INTO orders (id, version, json) SELECT 'ord_' || i, version, json_set(json,
+            '$.id', 'ord_' || i, '$.orderNumber', 'N' || i, '$.clientOrderId', 'C' || i)
+        FROM orders, n WHERE id = ?1";
     assert_eq!(conn.execute(many, rusqlite::params![id, MANY]).unwrap(), 600);
+    fill(&conn, "orders");
 }
 
 async fn unreadable_on_server(lab: &Lab, id: &str) {

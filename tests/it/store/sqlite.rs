@@ -127,7 +127,7 @@ fn two_handles_on_one_file_lose_nothing() {
     assert_eq!(count, 601);
     let (version, in_json, counted): (i64, i64, i64) = conn
         .query_row(
-            "SELECT version, json_extract(doc, '$.version'), json_extract(doc, '$.count') \
+            "SELECT version, json_extract(json, '$.version'), json_extract(json, '$.count') \
              FROM parcels WHERE id = ?1",
             [id(0)],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),

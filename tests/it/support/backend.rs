@@ -112,7 +112,7 @@ impl Backend {
             rows.map(Result::unwrap).collect()
         };
         let of_table = |name: String| {
-            let docs = all(&format!("SELECT doc FROM \"{name}\" ORDER BY id"));
+            let docs = all(&format!("SELECT json FROM \"{name}\" ORDER BY id"));
             docs.into_iter().map(move |doc| (name.clone(), doc))
         };
         all(tables).into_iter().flat_map(of_table).collect()

@@ -51,6 +51,9 @@ fn declared(index: &Index) -> Form {
     if !index.unique {
         keys.push("_id".to_owned()); // the page order is (sort field, id)
     }
+    if index.has_version {
+        keys.push("version".to_owned());
+    }
     let partial = index
         .partial
         .then(|| index.fields.iter().map(|f| (f.path.to_owned(), floor(f.holds).into())).collect());

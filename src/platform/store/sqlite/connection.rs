@@ -11,6 +11,7 @@ use std::{
 
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 
+use super::table::Tables;
 use crate::platform::{
     sqlite::{
         file::{self, Pinned},
@@ -48,26 +49,28 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) struct Documents {
     pub(super) file: Arc<Pinned>,
     /// Away while a transaction is under way.
-    pub(super) conn: Option<Connection>,
+    pub(super) open: Option<(Connection, Tables)>,
 }
 
 impl Target for Documents {
-    type Effects = ();
+    type Effects = Tables;
 
-    fn begin(&mut self) -> Result<(Connection, ()), String> {
+    fn begin(&mut self) -> Result<(Connection, Tables), String> {
         self.file.check()?;
-        Ok((self.conn.take().ok_or("the connection was lost")?, ()))
+        let (conn, mut tables) = self.open.take().ok_or("the connection was lost")?;
+        tables.begin();
+        Ok((conn, tables))
     }
 
-    fn end(&mut self, conn: Connection, (): (), outcome: Result<(), Error>) -> Result<(), String> {
-        self.conn = Some(conn);
+    fn end(&mut self, conn: Connection, tables: Tables, outcome: Result<(), Error>) -> Result<(), String> {
+        self.open = Some((conn, tables));
         outcome.map_err(|e| file::explain(&self.file.path, &e))?;
         // Moved away just now: what was committed may be out of reach.
         self.file.check()
     }
 
     fn close(self) {
-        if let Some(conn) = self.conn {
+        if let Some((conn, _)) = self.open {
             file::close(conn, &self.file);
         }
     }
@@ -86,6 +89,9 @@ pub(super) fn lost(undone: &Undone) -> bool {
     matches!(undone, Undone::Own(Error::StatementChangedRows(_)))
 }
 
+/// Of a table as older releases made them, which has another one.
+const NO_JSON: [&str; 2] = ["no such column: json", "has no column named json"];
+
 /// What a failed statement means to the caller. A conflict carries SQLite's name for the index: `orders_awb`,
 /// or `orders.id`.
 pub(super) fn meaning(error: &Error) -> StoreError {
@@ -96,6 +102,9 @@ pub(super) fn meaning(error: &Error) -> StoreError {
         let name = text.rsplit(": ").next().unwrap_or(text);
         let name = name.strip_prefix("index '").and_then(|n| n.strip_suffix('\'')).unwrap_or(name);
         return StoreError::Conflict { index: name.to_owned() };
+    }
+    if text.as_deref().is_some_and(|text| NO_JSON.iter().any(|end| text.ends_with(end))) {
+        return StoreError::Outdated(vec!["its tables".to_owned()]);
     }
     match code.code {
         ErrorCode::Unknown
@@ -122,13 +131,13 @@ mod tests {
         let path = folder.path().join("test.db");
         std::fs::write(&path, "").unwrap();
         let (writer, _) = open_writer(&path).unwrap();
-        let at = "json_extract(doc,'$.at')";
+        let at = "[at]";
         writer
             .execute_batch(&format!(
-                "CREATE TABLE docs (id TEXT PRIMARY KEY, doc TEXT);
+                "CREATE TABLE docs (id TEXT PRIMARY KEY, at);
                  CREATE INDEX by_at ON docs ({at}, id) WHERE {at} IS NOT NULL;
                  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-                 INSERT INTO docs SELECT i, json_object('at', i) FROM n"
+                 INSERT INTO docs SELECT i, i FROM n"
             ))
             .unwrap();
         let sql = format!(

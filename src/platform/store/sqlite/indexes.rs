@@ -1,23 +1,29 @@
-//! Declared indexes and those that are there.
+//! Declared tables and indexes, and those that are there.
 //!
 //! Guards against an index of an older release that goes on under its name: what SQLite keeps of it is
 //! compared word by word.
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{declared_name, sql::Schema};
+use super::{declared_name, sql::Schema, table};
 use crate::platform::store::IndexReport;
 
-/// Makes what is missing, and gives the indexes that are not as they are declared; with `remake` they then
-/// are. One transaction: where a unique index cannot be built, its predecessor stays.
+/// Makes what is missing, and gives the table and the indexes that are not as they are declared; with
+/// `remake` they then are. One transaction: where a unique index cannot be built, its predecessor stays.
 pub(super) fn prepare(conn: &Connection, schema: &Schema, remake: bool) -> rusqlite::Result<Vec<String>> {
-    conn.execute_batch(&schema.create_table)?;
     let mut changed = Vec::new();
+    if !table::prepare(conn, schema)? {
+        changed.push(schema.table.to_owned());
+        if !remake {
+            return Ok(changed);
+        }
+        table::remake(conn, schema)?;
+    }
     for index in &schema.indexes {
         let stored: Option<String> = conn
             .query_row(
                 "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1 AND tbl_name = ?2",
-                [&index.name, &schema.table],
+                [&index.name, schema.table],
                 |row| row.get(0),
             )
             .optional()?;
@@ -44,10 +50,13 @@ pub(super) fn look(conn: &Connection, schema: &Schema) -> rusqlite::Result<Index
          JOIN pragma_index_list(?1) i ON i.name = s.name \
          WHERE s.type = 'index' AND s.tbl_name = ?1 AND s.sql IS NOT NULL ORDER BY s.name",
     )?;
-    let rows = list.query_map([&schema.table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows = list.query_map([schema.table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let there: Vec<(String, String, bool)> = rows.collect::<Result<_, _>>()?;
-    let told = |name: &str| format!("{}.{}", schema.table, declared_name(&schema.table, name));
+    let told = |name: &str| format!("{}.{}", schema.table, declared_name(schema.table, name));
     let mut report = IndexReport { declared: schema.indexes.len(), ..IndexReport::default() };
+    if !table::is_current(conn, schema)? {
+        report.changed.push(schema.table.to_owned());
+    }
     for index in &schema.indexes {
         match there.iter().find(|(name, ..)| *name == index.name) {
             None => report.missing.push(told(&index.name)),

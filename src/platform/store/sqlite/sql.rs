@@ -2,7 +2,7 @@
 //!
 //! Guards against injection and slow queries: names come from declarations alone and are checked, values are
 //! always bound, and every query names the index that `plan.rs` chose, so that SQLite cannot take a worse
-//! one.
+//! one. What is written, `table.rs` says.
 
 mod pages;
 
@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use rusqlite::types::Value;
 
 pub(super) use self::pages::{Find, count, find, heads};
+use super::table;
 use crate::platform::store::{
     StoreError,
     document::{Field, Index},
@@ -28,8 +29,9 @@ pub(super) struct Statement {
 /// What `prepare` makes of a declaration.
 #[derive(Debug)]
 pub(super) struct Schema {
-    pub(super) table: String,
-    pub(super) create_table: String,
+    pub(super) table: &'static str,
+    /// The indexed fields, each once.
+    pub(super) fields: Vec<&'static str>,
     pub(super) indexes: Vec<SchemaIndex>,
 }
 
@@ -40,33 +42,38 @@ pub(super) struct SchemaIndex {
     pub(super) create: String,
 }
 
-/// A table with a rowid on purpose: a WITHOUT ROWID table keeps at most a quarter of a page per row in place,
-/// and our documents are larger, so each would cost an overflow page more.
-pub(super) fn schema(collection: &str, indexes: &[Index]) -> Result<Schema, StoreError> {
+pub(super) fn schema(collection: &'static str, indexes: &'static [Index]) -> Result<Schema, StoreError> {
     check(collection)?;
-    let mut made = Vec::with_capacity(indexes.len());
+    let (mut made, mut fields) = (Vec::with_capacity(indexes.len()), Vec::new());
     for index in indexes {
         check(index.name)?;
         if index.fields.is_empty() {
             return Err(StoreError::Fault(format!("the index {collection}.{} has no field", index.name)));
         }
-        index.fields.iter().try_for_each(|field| check(field.path))?;
+        for field in index.fields {
+            check(field.path)?;
+            if table::OWN.contains(&field.path) {
+                return Err(StoreError::Fault(format!("{collection}: {} cannot be indexed", field.path)));
+            }
+            if !fields.contains(&field.path) {
+                fields.push(field.path);
+            }
+        }
         made.push(SchemaIndex {
             name: format!("{collection}_{}", index.name),
             create: create_index(collection, index),
         });
     }
-    let create_table = format!(
-        "CREATE TABLE IF NOT EXISTS \"{collection}\" (id TEXT PRIMARY KEY NOT NULL, \
-         version INTEGER NOT NULL, doc TEXT NOT NULL)"
-    );
-    Ok(Schema { table: collection.to_owned(), create_table, indexes: made })
+    Ok(Schema { table: collection, fields, indexes: made })
 }
 
 fn create_index(collection: &str, index: &Index) -> String {
-    let mut columns: Vec<_> = index.fields.iter().map(|f| value_of(f.path)).collect();
+    let mut columns: Vec<_> = index.fields.iter().map(|f| column(f.path)).collect();
     if !index.unique {
         columns.push("id".to_owned()); // the page order is (sort field, id)
+    }
+    if index.has_version {
+        columns.push("version".to_owned());
     }
     let unique = if index.unique { "UNIQUE " } else { "" };
     let mut sql = format!(
@@ -81,7 +88,7 @@ fn create_index(collection: &str, index: &Index) -> String {
     sql
 }
 
-/// Names go into SQL text and JSON paths: letters, digits and `_`, with single dots between.
+/// Names go into SQL text, as columns and JSON paths: letters, digits and `_`, with single dots between.
 fn check(name: &str) -> Result<(), StoreError> {
     let fine = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if name.split('.').all(fine) {
@@ -91,58 +98,51 @@ fn check(name: &str) -> Result<(), StoreError> {
     }
 }
 
-fn value_of(field: &str) -> String {
-    format!("json_extract(doc,'$.{field}')")
+/// The column of an indexed field. In brackets: a name in quotes that no column has would be a text.
+pub(super) fn column(field: &str) -> String {
+    format!("[{field}]")
+}
+
+/// Its value in the JSON that `json` names.
+pub(super) fn extract(json: &str, field: &str) -> String {
+    format!("json_extract({json},'$.{field}')")
 }
 
 /// The terms that make SQLite see that a partial index may be used.
 fn present(index: &Index) -> Vec<String> {
-    index.fields.iter().map(|f| format!("{} IS NOT NULL", value_of(f.path))).collect()
+    index.fields.iter().map(|f| format!("{} IS NOT NULL", column(f.path))).collect()
 }
 
-/// `json` carries the same version.
-pub(super) fn insert(collection: &str, id: &str, version: i64, json: String) -> Statement {
-    let sql = format!("INSERT INTO \"{collection}\" (id, version, doc) VALUES (?1, ?2, ?3)");
-    Statement { sql, values: vec![Value::Text(id.to_owned()), Value::Integer(version), Value::Text(json)] }
-}
-
-/// `json` carries the version `stored + 1`.
-pub(super) fn replace(collection: &str, id: &str, stored: i64, json: String) -> Statement {
-    let sql =
-        format!("UPDATE \"{collection}\" SET version = ?2 + 1, doc = ?3 WHERE id = ?1 AND version = ?2");
-    Statement { sql, values: vec![Value::Text(id.to_owned()), Value::Integer(stored), Value::Text(json)] }
-}
-
-/// Columns: `id`, `version`, `doc`.
+/// Columns: `id`, `version`, `json`.
 pub(super) fn get(collection: &str, id: &str) -> Statement {
-    let sql = format!("SELECT id, version, doc FROM \"{collection}\" WHERE id = ?1");
+    let sql = format!("SELECT id, version, json FROM \"{collection}\" WHERE id = ?1");
     Statement { sql, values: vec![Value::Text(id.to_owned())] }
 }
 
 /// The same for many: `ids` is a JSON list.
 pub(super) fn get_many(collection: &str, ids: String) -> Statement {
     let sql = format!(
-        "SELECT id, version, doc FROM \"{collection}\" WHERE id IN (SELECT value FROM json_each(?1))"
+        "SELECT id, version, json FROM \"{collection}\" WHERE id IN (SELECT value FROM json_each(?1))"
     );
     Statement { sql, values: vec![Value::Text(ids)] }
 }
 
 /// The document that has the same values in the unique index as the one in `?1`, which is JSON.
 pub(super) fn twin(collection: &str, index: &Index) -> String {
-    let same = |f: &Field| format!("{} = json_extract(?1,'$.{}')", value_of(f.path), f.path);
+    let same = |f: &Field| format!("{} = {}", column(f.path), extract("?1", f.path));
     let mut terms: Vec<_> = index.fields.iter().map(same).collect();
     if index.partial {
         terms.extend(present(index));
     }
     let (name, terms) = (index.name, terms.join(" AND "));
-    format!("SELECT id, version, doc FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" WHERE {terms}")
+    format!("SELECT id, version, json FROM \"{collection}\" INDEXED BY \"{collection}_{name}\" WHERE {terms}")
 }
 
 /// Value and count of each group.
 pub(super) fn count_by(collection: &str, indexes: &[Index], field: &str) -> Result<Statement, StoreError> {
     let index = plan::leading(indexes, field)
         .ok_or_else(|| refused(collection, &format!("no index serves {field}")))?;
-    let v = value_of(field);
+    let v = column(field);
     let mut terms = vec![format!("{v} >= ''")]; // texts alone
     if index.partial {
         terms.extend(present(index));
@@ -165,7 +165,7 @@ pub(super) fn delete_before(
 ) -> Result<Statement, StoreError> {
     let index = plan::leading(indexes, field)
         .ok_or_else(|| refused(collection, &format!("no index serves {field}")))?;
-    let v = value_of(field);
+    let v = column(field);
     let mut terms = vec![format!("{v} >= '' AND {v} < ?1")];
     if index.partial {
         terms.extend(present(index));

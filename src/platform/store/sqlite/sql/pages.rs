@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use rusqlite::types::Value;
 
-use super::{Statement, bound, clamp, compare, present, refused, value_of};
+use super::{Statement, bound, clamp, column, compare, present, refused};
 use crate::platform::store::{
     StoreError,
     document::{FieldType, Index},
@@ -12,7 +12,7 @@ use crate::platform::store::{
     query::{Cursor, ID, Key, Order, Query},
 };
 
-/// One page: `id`, `version`, `doc`, the sort field's value. `doc` is NULL where the filter does not take it.
+/// One page: `id`, `version`, `json`, the sort field's value. `json` is NULL where the filter does not take it.
 #[derive(Debug)]
 pub(in crate::platform::store::sqlite) struct Find {
     pub(in crate::platform::store::sqlite) statement: Statement,
@@ -27,7 +27,7 @@ pub(in crate::platform::store::sqlite) fn find(
     indexes: &[Index],
     query: &Query,
 ) -> Result<Option<Find>, StoreError> {
-    page(collection, indexes, query, "doc")
+    page(collection, indexes, query, "json")
 }
 
 /// The same without the documents.
@@ -42,16 +42,16 @@ pub(in crate::platform::store::sqlite) fn heads(
     page(collection, indexes, query, "NULL")
 }
 
-fn page(collection: &str, indexes: &[Index], query: &Query, doc: &str) -> Result<Option<Find>, StoreError> {
+fn page(collection: &str, indexes: &[Index], query: &Query, json: &str) -> Result<Option<Find>, StoreError> {
     let plan = plan::serving(indexes, query).map_err(|why| refused(collection, &why))?;
     if query.one_of.iter().any(|(_, keys)| keys.is_empty()) {
         return Ok(None);
     }
     let rows = query.max_scanned.unwrap_or(query.limit).saturating_add(1);
     let mut walk = Walk::new(collection, query, plan);
-    let doc =
-        walk.filter().map_or_else(|| doc.to_owned(), |takes| format!("CASE WHEN {takes} THEN {doc} END"));
-    let columns = format!("id, version, {doc}, {}", walk.sort);
+    let json =
+        walk.filter().map_or_else(|| json.to_owned(), |takes| format!("CASE WHEN {takes} THEN {json} END"));
+    let columns = format!("id, version, {json}, {}", walk.sort);
     let sql = walk.union(&columns, rows, query.after.as_ref(), true);
     Ok(Some(Find { statement: Statement { sql, values: walk.values.0 }, sort: plan.sort }))
 }
@@ -88,7 +88,7 @@ struct Walk<'q> {
 
 impl<'q> Walk<'q> {
     fn new(collection: &'q str, query: &'q Query, plan: Plan<'q>) -> Self {
-        let sort = if query.sort == ID { ID.to_owned() } else { value_of(query.sort) };
+        let sort = if query.sort == ID { ID.to_owned() } else { column(query.sort) };
         Self { collection, query, plan, sort, values: Values::default() }
     }
 
@@ -98,11 +98,11 @@ impl<'q> Walk<'q> {
         query.max_scanned?;
         let mut terms = Vec::new();
         for (field, key) in query.equal.iter().filter(|(field, _)| !plan.seeks(field)) {
-            terms.push(format!("{} = {}", value_of(field), self.values.bind(bound(key.clone()))));
+            terms.push(format!("{} = {}", column(field), self.values.bind(bound(key.clone()))));
         }
         for (field, keys) in &query.one_of {
             let keys: Vec<_> = keys.iter().map(|key| self.values.bind(bound(key.clone()))).collect();
-            terms.push(format!("{} IN ({})", value_of(field), keys.join(", ")));
+            terms.push(format!("{} IN ({})", column(field), keys.join(", ")));
         }
         (!terms.is_empty()).then(|| terms.join(" AND "))
     }
@@ -153,7 +153,7 @@ impl<'q> Walk<'q> {
         let equal = query.equal.iter().filter(|(field, _)| query.max_scanned.is_none() || plan.seeks(field));
         let mut terms = Vec::new();
         for (field, key) in equal.map(|(field, key)| (*field, key)).chain(choice.iter().copied()) {
-            terms.push(format!("{} = {}", value_of(field), self.values.bind(bound(key.clone()))));
+            terms.push(format!("{} = {}", column(field), self.values.bind(bound(key.clone()))));
         }
         if let Some(index) = plan.index.filter(|index| index.partial) {
             terms.extend(present(index));
@@ -193,9 +193,8 @@ impl<'q> Walk<'q> {
     /// range's own and the cursor's only the tighter is named; otherwise every page would start at the
     /// range's end.
     ///
-    /// SQLite cannot seek to a pair (sort field, id) in an expression index. A page behind a cursor therefore
-    /// comes in two parts, each a plain seek: the rest of those with the cursor's own key, then what follows.
-    /// The two are given back as further terms.
+    /// A page behind a cursor comes in two parts, each a plain seek: the rest of those with the cursor's own
+    /// key, then what follows. The two are given back as further terms.
     fn bounds(&mut self, terms: &mut Vec<String>, mut after: Option<&Cursor>) -> Option<[String; 2]> {
         let (query, sort, shape) = (self.query, self.sort.as_str(), self.plan.shape);
         let (mut from, mut before) = (query.from.as_ref(), query.before.as_ref());
