@@ -1,7 +1,7 @@
 //! The log of the whole program at its most talkative, while half-open probes go through every lifecycle:
 //! none of them may be in a line of it, in metrics or in the queue's file.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};

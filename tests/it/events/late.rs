@@ -148,7 +148,7 @@ async fn what_is_an_event_already_is_left_out_and_no_try() {
         public: None,
         data: Map::new(),
     };
-    let steps = |last: i64| (0..20).flat_map(|of| (1..=last).map(move |no| (of, no)));
+    let steps = |last: i64| (0..20).flat_map(move |of| (1..=last).map(move |no| (of, no)));
     let all = |last: i64| steps(last).map(|(of, no)| step(of, no)).collect::<Vec<_>>();
     assert_eq!(events.publish(all(3), None).await.unwrap(), 60);
     assert_eq!(events.publish(all(4), None).await.unwrap(), 20);

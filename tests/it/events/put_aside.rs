@@ -8,7 +8,6 @@ use std::{
 
 use bson::doc;
 use http::{Method, StatusCode};
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use waybill::{
     admin::rights::Role,

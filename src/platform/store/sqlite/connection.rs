@@ -96,15 +96,18 @@ const NO_JSON: [&str; 2] = ["no such column: json", "has no column named json"];
 /// or `orders.id`.
 pub(super) fn meaning(error: &Error) -> StoreError {
     use rusqlite::ffi;
-    let Error::SqliteFailure(code, text) = error else { return StoreError::Fault(error.to_string()) };
+    let (code, text) = match error {
+        Error::SqliteFailure(code, text) => (code, text),
+        Error::SqlInputError { msg, .. } if NO_JSON.iter().any(|end| msg.ends_with(end)) => {
+            return StoreError::Outdated(vec!["its tables".to_owned()]);
+        }
+        other => return StoreError::Fault(other.to_string()),
+    };
     if matches!(code.extended_code, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) {
         let text = text.as_deref().unwrap_or_default();
         let name = text.rsplit(": ").next().unwrap_or(text);
         let name = name.strip_prefix("index '").and_then(|n| n.strip_suffix('\'')).unwrap_or(name);
         return StoreError::Conflict { index: name.to_owned() };
-    }
-    if text.as_deref().is_some_and(|text| NO_JSON.iter().any(|end| text.ends_with(end))) {
-        return StoreError::Outdated(vec!["its tables".to_owned()]);
     }
     match code.code {
         ErrorCode::Unknown

@@ -38,7 +38,7 @@ pub(super) fn prepare(conn: &Connection, schema: &Schema, remake: bool) -> rusql
             }
             None => {}
         }
-        conn.execute_batch(&index.create)?;
+        conn.execute_batch(&index.create).map_err(|error| table::conflict(error, &index.name))?;
     }
     Ok(changed)
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, Error, OptionalExtension as _, ffi, params};
 
 use super::sql::{Schema, column, extract};
 
@@ -15,40 +15,68 @@ use super::sql::{Schema, column, extract};
 pub(super) const OWN: [&str; 3] = ["id", "version", JSON];
 const JSON: &str = "json";
 
+/// `orders.userId, orders.clientOrderId`, and the index over these.
+const UNIQUE: &str = "SELECT group_concat(?1 || '.' || c.name, ', ' ORDER BY c.seqno), i.name \
+                      FROM pragma_index_list(?1) i JOIN pragma_index_info(i.name) c \
+                      WHERE i.\"unique\" AND i.origin = 'c' GROUP BY i.name";
+
+/// A conflict in the words that SQLite has for an index over expressions, with its name.
+pub(super) fn conflict(error: Error, index: &str) -> Error {
+    match error {
+        Error::SqliteFailure(code, Some(_)) if code.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE => {
+            Error::SqliteFailure(code, Some(format!("UNIQUE constraint failed: index '{index}'")))
+        }
+        error => error,
+    }
+}
+
 /// How one table is written to.
 #[derive(Debug)]
 pub(super) struct Table {
     name: &'static str,
     fields: Vec<String>,
     insert: String,
-    /// The row, and of each field whether it has changed.
+    /// The row, and of each field whether it has changed; where there are no fields, the change itself.
     changes: String,
+    /// The unique indexes: their columns, as SQLite tells them of a conflict, and their names.
+    unique: Vec<(String, String)>,
 }
 
 impl Table {
-    fn new(name: &'static str, fields: Vec<String>) -> Self {
+    fn new(name: &'static str, fields: Vec<String>, unique: Vec<(String, String)>) -> Self {
         let columns: String = fields.iter().map(|field| format!(", {}", column(field))).collect();
         let values: String = fields.iter().map(|field| format!(", {}", extract("?3", field))).collect();
         let insert =
             format!("INSERT INTO \"{name}\" (id, version{columns}, json) VALUES (?1, ?2{values}, ?3)");
         let changed = |field: &String| format!(", {} IS NOT {}", column(field), extract("?3", field));
         let changed: String = fields.iter().map(changed).collect();
-        let changes = format!("SELECT rowid{changed} FROM \"{name}\" WHERE id = ?1 AND version = ?2");
-        Self { name, fields, insert, changes }
+        let one = "WHERE id = ?1 AND version = ?2";
+        let changes = if fields.is_empty() {
+            format!("UPDATE \"{name}\" SET version = ?2 + 1, json = ?3 {one}")
+        } else {
+            format!("SELECT rowid{changed} FROM \"{name}\" {one}")
+        };
+        Self { name, fields, insert, changes, unique }
     }
 
     fn read(conn: &Connection, name: &'static str) -> rusqlite::Result<Self> {
         let fields = columns(conn, name)?.into_iter().filter(|name| !OWN.contains(&name.as_str()));
-        Ok(Self::new(name, fields.collect()))
+        let mut list = conn.prepare_cached(UNIQUE)?;
+        let unique = list.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Self::new(name, fields.collect(), unique.collect::<Result<_, _>>()?))
     }
 
     /// `json` carries the same version.
     pub(super) fn insert(&self, conn: &Connection, new: &Row) -> rusqlite::Result<usize> {
-        conn.prepare_cached(&self.insert)?.execute(params![new.id, new.version, new.json])
+        let inserted = conn.prepare_cached(&self.insert)?.execute(params![new.id, new.version, new.json]);
+        inserted.map_err(|error| self.told(error))
     }
 
     /// Over the version before. Gives how many rows that has changed: none where somebody else was faster.
     pub(super) fn replace(&self, conn: &Connection, new: &Row) -> rusqlite::Result<usize> {
+        if self.fields.is_empty() {
+            return conn.prepare_cached(&self.changes)?.execute(params![new.id, new.version - 1, new.json]);
+        }
         let mut changes = conn.prepare_cached(&self.changes)?;
         let found = changes.query_row(params![new.id, new.version - 1, new.json], |row| {
             let mut changed = Vec::new();
@@ -60,7 +88,18 @@ impl Table {
             Ok((row.get::<_, i64>(0)?, changed))
         });
         let Some((rowid, changed)) = found.optional()? else { return Ok(0) };
-        conn.prepare_cached(&self.update(&changed))?.execute(params![rowid, new.version, new.json])
+        let mut update = conn.prepare_cached(&self.update(&changed))?;
+        update.execute(params![rowid, new.version, new.json]).map_err(|error| self.told(error))
+    }
+
+    /// SQLite tells the columns of a unique index and not its name.
+    fn told(&self, error: Error) -> Error {
+        let Error::SqliteFailure(_, Some(text)) = &error else { return error };
+        let columns = text.rsplit(": ").next();
+        match self.unique.iter().find(|(of, _)| Some(of.as_str()) == columns) {
+            Some((_, name)) => conflict(error, name),
+            None => error,
+        }
     }
 
     fn update(&self, changed: &[&str]) -> String {
@@ -111,7 +150,7 @@ impl Tables {
         if !self.known.contains_key(name) {
             self.known.insert(name, Table::read(conn, name)?);
         }
-        self.known.get(name).ok_or(rusqlite::Error::QueryReturnedNoRows)
+        self.known.get(name).ok_or(Error::QueryReturnedNoRows)
     }
 }
 
