@@ -47,7 +47,8 @@ pub(super) async fn prepare(store: &Store, now: Timestamp) -> Result<(), StoreEr
     if outdated.is_empty() { Ok(()) } else { Err(StoreError::Outdated(outdated)) }
 }
 
-/// Makes changed tables and indexes anew, then the steps that were not made yet. `tell` hears of each as it is done.
+/// Makes changed tables and indexes anew, then the steps that were not made yet. `tell` hears of each as it is
+/// done.
 ///
 /// # Errors
 /// When the store fails, when stored documents break a unique index, or when one does not read as its type.

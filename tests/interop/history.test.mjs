@@ -181,7 +181,7 @@ function hash(fields) {
   for (const [field, value] of Object.entries(fields)) {
     if (OURS.test(field) || field === "version") continue;
     if (TIMES.includes(field)) told[field] = value !== "";
-    // BullMQ takes the time at which a delay ends, and asks for the clock itself: milliseconds may be missing.
+    // BullMQ takes the time at which a delay ends, and asks the clock itself: milliseconds may be missing.
     else if (field === "delay") told[field] = `${Math.round(value / 60_000)} min`;
     else if (field === "stacktrace") told[field] = JSON.parse(value).length;
     else told[field] = ["data", "opts"].includes(field) ? JSON.parse(value) : value;

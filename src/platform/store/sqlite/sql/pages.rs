@@ -12,7 +12,8 @@ use crate::platform::store::{
     query::{Cursor, ID, Key, Order, Query},
 };
 
-/// One page: `id`, `version`, `json`, the sort field's value. `json` is NULL where the filter does not take it.
+/// One page: `id`, `version`, `json`, the sort field's value. `json` is NULL where the filter does not take
+/// it.
 #[derive(Debug)]
 pub(in crate::platform::store::sqlite) struct Find {
     pub(in crate::platform::store::sqlite) statement: Statement,
