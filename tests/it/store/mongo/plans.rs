@@ -200,6 +200,15 @@ async fn the_indexes_are_as_a_person_would_make_them() {
     let options = awb.options.unwrap();
     assert_eq!((awb.keys, options.unique), (doc! { "awb": 1 }, Some(true)));
     assert_eq!(options.partial_filter_expression, Some(doc! { "awb": { "$gte": "" } }));
+    let updated = of("updated_version");
+    assert_eq!(updated.keys, doc! { "updatedAt": 1, "_id": 1, "version": 1 });
+    let done = profiled(&lab, "orders", async {
+        let heads = Query::sorted_by("updatedAt", Order::Ascending).from(second(0));
+        store.heads::<model::Order>(&heads).await.unwrap();
+    })
+    .await;
+    assert_eq!(done[0].indexes, BTreeSet::from(["updated_version".to_owned()]), "{done:?}");
+    assert!(!done[0].stages.contains("FETCH"), "{done:?}");
     let outbox = of("outbox").options.unwrap().partial_filter_expression.unwrap();
     assert_eq!(outbox, doc! { "outboxAt": { "$gte": bson::DateTime::MIN } });
 }

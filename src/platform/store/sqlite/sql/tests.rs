@@ -22,6 +22,7 @@ const INDEXES: &[Index] = &[
     Index::on("awb", &[Field::int("awb")]).unique().partial(),
     Index::on("number", &[Field::int("number")]).unique(),
     Index::on("due", &[Field::time("outbox.at")]).partial(),
+    Index::on("changed", &[Field::time("changedAt")]).with_version(),
     Index::on("kind_due", &[Field::int("kind"), Field::time("outbox.at")]).partial(),
 ];
 
@@ -34,7 +35,7 @@ fn database() -> Connection {
     for n in 0..500_i64 {
         let at = Timestamp::from_millis(n / 3 * 1000).to_string();
         let outbox = (n % 5 == 0).then(|| serde_json::json!({ "at": at }));
-        let json = serde_json::json!({ "createdAt": at, "userId": format!("u{}", n % 7),
+        let json = serde_json::json!({ "createdAt": at, "changedAt": at, "userId": format!("u{}", n % 7),
             "status": format!("s{}", n % 3), "awb": (n % 2 == 0).then_some(n),
             "clientOrderId": n, "number": n, "outbox": outbox, "kind": n % 2 });
         table.insert(&conn, &Row { id: format!("o{n:04}"), version: 1, json: json.to_string() }).unwrap();
@@ -209,6 +210,17 @@ fn a_count_reads_the_index_alone() {
     }
     let filtered = Query::sorted_by("createdAt", Order::Ascending).equal("kind", 1).filtered(10);
     assert!(matches!(count("orders", INDEXES, &filtered, 10), Err(StoreError::Fault(_))));
+}
+
+#[test]
+fn heads_read_the_index_alone_where_it_has_the_version() {
+    let conn = database();
+    let changed = Query::sorted_by("changedAt", Order::Ascending).from(time(5000));
+    for query in [changed.clone(), changed.after(cursor(9000, "o"))] {
+        let lines = plan(&conn, &heads("orders", INDEXES, &query).unwrap().unwrap().statement);
+        let seeks = lines.iter().filter(|l| l.contains("USING COVERING INDEX orders_changed (<field>"));
+        assert!(seeks.count() > 0 && !lines.iter().any(|l| l.contains("USING INDEX")), "{lines:?}");
+    }
 }
 
 #[test]
