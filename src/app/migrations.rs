@@ -28,7 +28,7 @@ pub const STEPS: &[Step] = &[
 /// Makes collections and indexes that are missing.
 ///
 /// # Errors
-/// [`StoreError::Outdated`] with the indexes that are stored differently, and the steps that were not made.
+/// [`StoreError::Outdated`] with the tables and indexes that are stored differently, and the steps that were not made.
 pub(super) async fn prepare(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let mut outdated = Vec::new();
     for collection in collections() {
@@ -37,7 +37,11 @@ pub(super) async fn prepare(store: &Store, now: Timestamp) -> Result<(), StoreEr
             prepared => prepared?,
         }
     }
-    let pending = migrations::pending(store, STEPS).await?;
+    let pending = match migrations::pending(store, STEPS).await {
+        // Which steps were made, a table of an earlier release does not tell.
+        Err(StoreError::Outdated(_)) if !outdated.is_empty() => return Err(StoreError::Outdated(outdated)),
+        pending => pending?,
+    };
     if !pending.is_empty() && is_empty(store).await? {
         migrations::skip(store, &pending, now).await?;
     } else if !pending.is_empty() {

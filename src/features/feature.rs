@@ -263,12 +263,12 @@ impl Collection {
     /// Makes what is missing of it in the database.
     ///
     /// # Errors
-    /// When the store fails; [`StoreError::Outdated`] when an index is stored differently.
+    /// When the store fails; [`StoreError::Outdated`] when a table or an index is stored differently.
     pub async fn prepare(&self, store: &Store) -> Result<(), StoreError> {
         (self.prepare)(store).await
     }
 
-    /// Makes indexes that are stored differently anew, and tells which.
+    /// Makes tables and indexes that are stored differently anew, and tells which.
     ///
     /// # Errors
     /// When the store fails.

@@ -119,14 +119,14 @@ impl Store {
     /// Makes the collection and its indexes where they are missing. To be called once at start for each type.
     ///
     /// # Errors
-    /// [`StoreError::Outdated`] when a stored index is not as it is declared; [`StoreError::Unavailable`];
+    /// [`StoreError::Outdated`] when a stored table or index is not as it is declared; [`StoreError::Unavailable`];
     /// [`StoreError::Fault`] when stored documents break a unique index.
     pub async fn prepare<D: Document>(&self) -> Result<(), StoreError> {
         let changed = self.prepare_kind(Kind::of::<D>(), false).await?;
         if changed.is_empty() { Ok(()) } else { Err(StoreError::Outdated(changed)) }
     }
 
-    /// [`Store::prepare`] that makes changed indexes anew, and tells which, as `collection.name`. A unique
+    /// [`Store::prepare`] that makes changed tables and indexes anew, and tells which. A unique
     /// one stays until its successor is built.
     ///
     /// # Errors
@@ -341,6 +341,13 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_names_some_are_told() {
+        let told = |n: usize| few(&vec!["a".to_owned(); n]);
+        assert_eq!((told(2).as_str(), told(8).as_str()), ("a, a", "a, a, a, a, a, a, a, a"));
+        assert_eq!(told(10), "a, a, a, a, a, a, a, a and 2 more");
+    }
 
     #[tokio::test]
     async fn every_operation_ends_in_time() {

@@ -172,7 +172,7 @@ pub(in crate::platform) fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Re
     let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(PATIENCE)?;
     conn.set_prepared_statement_cache_capacity(256);
-    // Otherwise a statement over an expression index or a partial one is prepared anew for other values:
+    // Otherwise a statement over a partial index is prepared anew for other values:
     // SQLite looks whether they allow a better plan. There is none to be found.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(conn)

@@ -17,8 +17,8 @@ pub(in crate::platform) enum Mark {
     Jobs,
 }
 
-/// Each table and its columns.
-const TABLES: &str = "SELECT t.name, (SELECT group_concat(c.name) FROM pragma_table_info(t.name) c) \
+/// Each table, its columns, and how it was made.
+const TABLES: &str = "SELECT t.name, t.sql, (SELECT group_concat(c.name) FROM pragma_table_info(t.name) c) \
                       FROM sqlite_schema t WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'";
 
 impl Mark {
@@ -84,6 +84,10 @@ impl Mark {
     }
 }
 
+/// What there is in the definition of each of our tables.
+const DOCUMENTS: [&str; 2] =
+    ["(id TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, ", "json TEXT NOT NULL"];
+
 enum Found {
     Nothing,
     Ours { mark: Mark, marked: bool },
@@ -99,17 +103,18 @@ fn found(conn: &Connection) -> rusqlite::Result<Found> {
         return Ok(Found::Foreign);
     }
     let mut list = conn.prepare(TABLES)?;
-    let rows = list.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let tables: Vec<(String, Option<String>)> = rows.collect::<Result<_, _>>()?;
+    let rows = list.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let tables: Vec<(String, String, Option<String>)> = rows.collect::<Result<_, _>>()?;
     let unmarked = |mark| Found::Ours { mark, marked: false };
     let some = |ours: fn(&str, &str) -> bool| {
-        tables.iter().any(|(name, columns)| ours(name, columns.as_deref().unwrap_or_default()))
+        tables.iter().any(|(name, _, columns)| ours(name, columns.as_deref().unwrap_or_default()))
     };
+    let as_we_make_them = |sql: &str| DOCUMENTS.iter().all(|part| sql.contains(part));
     Ok(if tables.is_empty() {
         Found::Nothing
-    } else if some(|_, columns| {
-        columns == "id,version,doc" || columns.starts_with("id,version,") && columns.ends_with(",json")
-    }) {
+    } else if some(|_, columns| columns == "id,version,doc")
+        || tables.iter().any(|(_, sql, _)| as_we_make_them(sql))
+    {
         unmarked(Mark::Documents)
     } else if some(|name, columns| name == "jobs" && columns.split(',').next() == Some("seq")) {
         unmarked(Mark::Jobs)
@@ -132,8 +137,11 @@ mod tests {
     fn a_file_is_known_by_its_mark_or_else_by_its_tables() {
         let documents = "CREATE TABLE mine (a); \
                          CREATE TABLE \"orders\" (id TEXT PRIMARY KEY, version INTEGER, doc TEXT)";
+        let today = "CREATE TABLE \"orders\" (id TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, [awb], \
+                     json TEXT NOT NULL, [later])";
         for (sql, mark) in [
             (documents, Mark::Documents),
+            (today, Mark::Documents),
             ("CREATE TABLE jobs (seq INTEGER PRIMARY KEY, queue TEXT)", Mark::Jobs),
             ("CREATE TABLE jobs (seq INTEGER PRIMARY KEY)", Mark::Jobs),
         ] {
@@ -147,6 +155,7 @@ mod tests {
             documents,
             "CREATE TABLE orders (id INTEGER PRIMARY KEY, total REAL)",
             "CREATE TABLE jobs (id TEXT)",
+            "CREATE TABLE cache (id, version, url, json)",
             "PRAGMA application_id = 1196437808",
         ] {
             let told = Mark::Jobs.is_on(&of(sql)).unwrap_err().to_string();

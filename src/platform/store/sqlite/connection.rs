@@ -11,7 +11,7 @@ use std::{
 
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 
-use super::table::Tables;
+use super::table::{NO_JSON, Tables};
 use crate::platform::{
     sqlite::{
         file::{self, Pinned},
@@ -62,7 +62,15 @@ impl Target for Documents {
         Ok((conn, tables))
     }
 
-    fn end(&mut self, conn: Connection, tables: Tables, outcome: Result<(), Error>) -> Result<(), String> {
+    fn end(
+        &mut self,
+        conn: Connection,
+        mut tables: Tables,
+        outcome: Result<(), Error>,
+    ) -> Result<(), String> {
+        if outcome.is_err() {
+            tables.forget(); // what was seen of them was undone
+        }
         self.open = Some((conn, tables));
         outcome.map_err(|e| file::explain(&self.file.path, &e))?;
         // Moved away just now: what was committed may be out of reach.
@@ -89,8 +97,9 @@ pub(super) fn lost(undone: &Undone) -> bool {
     matches!(undone, Undone::Own(Error::StatementChangedRows(_)))
 }
 
-/// Of a table as older releases made them, which has another one.
-const NO_JSON: [&str; 2] = ["no such column: json", "has no column named json"];
+fn of_an_earlier_release() -> StoreError {
+    StoreError::Outdated(vec!["its tables".to_owned()])
+}
 
 /// What a failed statement means to the caller. A conflict carries SQLite's name for the index: `orders_awb`,
 /// or `orders.id`.
@@ -98,11 +107,12 @@ pub(super) fn meaning(error: &Error) -> StoreError {
     use rusqlite::ffi;
     let (code, text) = match error {
         Error::SqliteFailure(code, text) => (code, text),
-        Error::SqlInputError { msg, .. } if NO_JSON.iter().any(|end| msg.ends_with(end)) => {
-            return StoreError::Outdated(vec!["its tables".to_owned()]);
-        }
+        Error::SqlInputError { msg, .. } if msg.ends_with(NO_JSON) => return of_an_earlier_release(),
         other => return StoreError::Fault(other.to_string()),
     };
+    if text.as_deref().is_some_and(|text| text.ends_with(NO_JSON)) {
+        return of_an_earlier_release();
+    }
     if matches!(code.extended_code, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) {
         let text = text.as_deref().unwrap_or_default();
         let name = text.rsplit(": ").next().unwrap_or(text);

@@ -1,6 +1,6 @@
 //! The SQL of the SQLite adapter, as text.
 //!
-//! Guards against injection and slow queries: names come from declarations alone and are checked, values are
+//! Guards against injection and slow queries: names come from declarations and are checked, values are
 //! always bound, and every query names the index that `plan.rs` chose, so that SQLite cannot take a worse
 //! one. What is written, `table.rs` says.
 
@@ -50,13 +50,15 @@ pub(super) fn schema(collection: &'static str, indexes: &'static [Index]) -> Res
         if index.fields.is_empty() {
             return Err(StoreError::Fault(format!("the index {collection}.{} has no field", index.name)));
         }
+        if index.unique && index.has_version {
+            return Err(refused(collection, &format!("with a version {} is not unique", index.name)));
+        }
         for field in index.fields {
             check(field.path)?;
-            if table::OWN.contains(&field.path) {
-                return Err(StoreError::Fault(format!("{collection}: {} cannot be indexed", field.path)));
-            }
-            if !fields.contains(&field.path) {
-                fields.push(field.path);
+            match fields.iter().find(|name: &&&str| name.eq_ignore_ascii_case(field.path)) {
+                Some(name) if *name == field.path => {}
+                None if !is_taken(field.path) => fields.push(field.path),
+                _ => return Err(refused(collection, &format!("{} cannot be a column", field.path))),
             }
         }
         made.push(SchemaIndex {
@@ -88,14 +90,24 @@ fn create_index(collection: &str, index: &Index) -> String {
     sql
 }
 
-/// Names go into SQL text, as columns and JSON paths: letters, digits and `_`, with single dots between.
 fn check(name: &str) -> Result<(), StoreError> {
-    let fine = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if name.split('.').all(fine) {
+    if is_name(name) {
         Ok(())
     } else {
         Err(StoreError::Fault(format!("{name:?} cannot name a collection, index or field")))
     }
+}
+
+/// Names go into SQL text, as columns and JSON paths: letters, digits and `_`, with single dots between.
+pub(super) fn is_name(name: &str) -> bool {
+    let fine = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    name.split('.').all(fine)
+}
+
+/// Columns that are there already: SQLite has three names for the row's number, and takes `A` for `a`.
+fn is_taken(field: &str) -> bool {
+    let own = table::OWN.iter().chain(&["doc", "rowid", "oid", "_rowid_"]);
+    own.into_iter().any(|name| name.eq_ignore_ascii_case(field))
 }
 
 /// The column of an indexed field. In brackets: a name in quotes that no column has would be a text.

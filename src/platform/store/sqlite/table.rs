@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Error, OptionalExtension as _, ffi, params};
 
-use super::sql::{Schema, column, extract};
+use super::sql::{Schema, column, extract, is_name};
 
 /// The columns that are no fields.
 pub(super) const OWN: [&str; 3] = ["id", "version", JSON];
@@ -29,6 +29,9 @@ pub(super) fn conflict(error: Error, index: &str) -> Error {
         error => error,
     }
 }
+
+/// Of a table as earlier releases made them, in SQLite's words.
+pub(super) const NO_JSON: &str = "no such column: json";
 
 /// How one table is written to.
 #[derive(Debug)]
@@ -60,7 +63,12 @@ impl Table {
     }
 
     fn read(conn: &Connection, name: &'static str) -> rusqlite::Result<Self> {
-        let fields = columns(conn, name)?.into_iter().filter(|name| !OWN.contains(&name.as_str()));
+        let there = columns(conn, name)?;
+        if !there.is_empty() && !there.iter().any(|column| column == JSON) {
+            let code = ffi::Error::new(ffi::SQLITE_ERROR);
+            return Err(Error::SqliteFailure(code, Some(NO_JSON.to_owned())));
+        }
+        let fields = there.into_iter().filter(|name| !OWN.contains(&name.as_str()));
         let mut list = conn.prepare_cached(UNIQUE)?;
         let unique = list.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Self::new(name, fields.collect(), unique.collect::<Result<_, _>>()?))
@@ -169,9 +177,11 @@ pub(super) fn prepare(conn: &Connection, schema: &Schema) -> rusqlite::Result<bo
         conn.execute_batch(&format!("ALTER TABLE \"{name}\" ADD COLUMN {}", column(field)))?;
     }
     if !missing.is_empty() {
-        let set = |field: &&&str| format!("{} = {}", column(field), extract(JSON, field));
-        let set: Vec<_> = missing.iter().map(set).collect();
-        conn.execute(&format!("UPDATE \"{name}\" SET {}", set.join(", ")), [])?;
+        let set = missing.iter().map(|field| format!("{} = {}", column(field), extract(JSON, field)));
+        let set = set.collect::<Vec<_>>().join(", ");
+        let has = missing.iter().map(|field| format!("{} IS NOT NULL", extract(JSON, field)));
+        let has = has.collect::<Vec<_>>().join(" OR ");
+        conn.execute(&format!("UPDATE \"{name}\" SET {set} WHERE {has}"), [])?;
     }
     Ok(true)
 }
@@ -200,7 +210,8 @@ pub(super) fn remake(conn: &Connection, schema: &Schema) -> rusqlite::Result<()>
 
 /// A table with a rowid on purpose: a WITHOUT ROWID table keeps at most a quarter of a page per row in place,
 /// and our documents are larger, so each would cost an overflow page more. The fields before the document, so
-/// that they are read without the pages of a long one. Without types: values stay as JSON has them.
+/// that they are read without the pages of a long one; those that a later release adds are behind it. Without
+/// types: values stay as JSON has them.
 fn create(name: &str, fields: &[&str]) -> String {
     let fields: String = fields.iter().map(|field| format!("{}, ", column(field))).collect();
     format!(
@@ -209,10 +220,17 @@ fn create(name: &str, fields: &[&str]) -> String {
     )
 }
 
+/// What there is of ours: a column that somebody has added has a type, or a name that we give to none.
 fn columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let mut list = conn.prepare_cached("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
-    let names = list.query_map([table], |row| row.get(0))?;
-    names.collect()
+    let mut list = conn.prepare_cached("SELECT name, type FROM pragma_table_info(?1) ORDER BY cid")?;
+    let all = list.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let all: Vec<(String, String)> = all.collect::<Result<_, _>>()?;
+    let ours = |(name, holds): &(String, String)| match name.as_str() {
+        "doc" => true,
+        own if OWN.contains(&own) => true,
+        field => holds.is_empty() && is_name(field),
+    };
+    Ok(all.into_iter().filter(ours).map(|(name, _)| name).collect())
 }
 
 #[cfg(test)]
@@ -295,6 +313,19 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_somebody_has_added_are_left_alone() {
+        let conn = database(INDEXES);
+        conn.execute_batch("ALTER TABLE orders ADD COLUMN note TEXT; ALTER TABLE orders ADD COLUMN [it's]")
+            .unwrap();
+        let mut tables = Tables::default();
+        let table = tables.of(&conn, "orders").unwrap();
+        table.insert(&conn, &row(1, 1, "ann")).unwrap();
+        conn.execute("UPDATE orders SET note = 'mine'", []).unwrap();
+        table.replace(&conn, &row(1, 2, "bob")).unwrap();
+        assert_eq!(columns_of(&conn, "SELECT note FROM orders"), ["mine"]);
+    }
+
+    #[test]
     fn a_table_of_an_earlier_release_is_made_anew() {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(
@@ -306,15 +337,23 @@ mod tests {
             let Row { id, version, json } = row(n, 7, "ann");
             conn.execute("INSERT INTO orders VALUES (?1, ?2, ?3)", params![id, version, json]).unwrap();
         }
+        let written = Tables::default().of(&conn, "orders").map(drop).unwrap_err();
+        assert!(written.to_string().ends_with(NO_JSON), "{written}");
         let schema = sql::schema("orders", INDEXES).unwrap();
         assert_eq!(indexes::look(&conn, &schema).unwrap().changed, ["orders", "orders.number"]);
         assert_eq!(indexes::prepare(&conn, &schema, false).unwrap(), ["orders"]);
         assert_eq!(indexes::prepare(&conn, &schema, true).unwrap(), ["orders"]);
         assert!(indexes::look(&conn, &schema).unwrap().changed.is_empty());
         assert_eq!(columns_of(&conn, "SELECT id FROM orders ORDER BY rowid"), ["2", "1"]);
+        let of_ann = "SELECT id FROM orders INDEXED BY orders_user WHERE user = 'ann' ORDER BY id";
+        assert_eq!(columns_of(&conn, of_ann), ["1", "2"]);
+        let due = "SELECT id FROM orders INDEXED BY orders_due WHERE [outbox.at] IS NOT NULL ORDER BY id";
+        assert_eq!(columns_of(&conn, due), ["1", "2"]);
         let mut tables = Tables::default();
-        assert_eq!(tables.of(&conn, "orders").unwrap().replace(&conn, &row(1, 8, "bob")).unwrap(), 1);
-        assert!(tables.of(&conn, "orders").unwrap().insert(&conn, &row(1, 1, "twin")).is_err());
+        let table = tables.of(&conn, "orders").unwrap();
+        let twin = table.insert(&conn, &Row { id: "3".to_owned(), ..row(1, 1, "twin") }).unwrap_err();
+        assert!(twin.to_string().ends_with("index 'orders_number'"), "{twin}");
+        assert_eq!(table.replace(&conn, &row(1, 8, "bob")).unwrap(), 1);
         assert!(indexes::prepare(&conn, &schema, true).unwrap().is_empty(), "it is so already");
     }
 }

@@ -252,6 +252,9 @@ fn names_that_could_carry_sql_are_refused() {
         &[Index::on("x\"", &[Field::text("a")])],
         &[Index::on("x", &[])],
         &[Index::on("x", &[Field::text("json")])],
+        &[Index::on("x", &[Field::text("rowid")])],
+        &[Index::on("x", &[Field::text("userId"), Field::text("userid")])],
+        &[Index::on("x", &[Field::text("a")]).unique().with_version()],
     ];
     for indexes in BAD {
         assert!(matches!(schema("orders", indexes), Err(StoreError::Fault(_))), "{indexes:?}");
