@@ -30,7 +30,7 @@ async fn damage(app: &TestApp, merchant: &str) {
         let (at, subject) = (app.clock.now(), "ord_damaged");
         let public = json!({ "merchant": merchant, "type": "order.updated" });
         let rest = json!({ "seq": seq, "at": at, "subject": subject, "no": seq, "public": public });
-        let Value::Object(rest) = rest else { unreachable!() };
+        let Value::Object(rest) = rest else { panic!("not an object") };
         Raw { id: ids::event(seq), version: 1, rest, of: PhantomData }
     };
     let all: Vec<_> = (1..=DAMAGED).map(damaged).collect();
