@@ -27,11 +27,10 @@ const DAMAGED: i64 = 210;
 async fn damage(app: &TestApp, merchant: &str) {
     // Without their type.
     let damaged = |seq| -> Raw<Event> {
-        let (at, subject) = (app.clock.now(), "ord_damaged");
         let public = json!({ "merchant": merchant, "type": "order.updated" });
-        let rest = json!({ "seq": seq, "at": at, "subject": subject, "no": seq, "public": public });
+        let rest = json!({ "seq": seq, "subject": "ord_damaged", "no": seq, "public": public });
         let Value::Object(rest) = rest else { panic!("not an object") };
-        Raw { id: ids::event(seq), version: 1, rest, of: PhantomData }
+        Raw { id: ids::event(seq), version: 1, at: Some(app.clock.now()), rest, of: PhantomData }
     };
     let all: Vec<_> = (1..=DAMAGED).map(damaged).collect();
     for inserted in app.app.store.insert_all(&all).await {

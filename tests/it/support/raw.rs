@@ -4,7 +4,10 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use waybill::platform::store::{Document, Index};
+use waybill::{
+    base::timestamp::Timestamp,
+    platform::store::{Document, Index},
+};
 
 /// One of `D`'s collection.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -12,6 +15,9 @@ use waybill::platform::store::{Document, Index};
 pub(crate) struct Raw<D> {
     pub(crate) id: String,
     pub(crate) version: i64,
+    /// A time among the rest would be a text on MongoDB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) at: Option<Timestamp>,
     #[serde(flatten)]
     pub(crate) rest: Map<String, Value>,
     #[serde(skip)]
