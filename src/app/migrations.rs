@@ -28,7 +28,8 @@ pub const STEPS: &[Step] = &[
 /// Makes collections and indexes that are missing.
 ///
 /// # Errors
-/// [`StoreError::Outdated`] with the tables and indexes that are stored differently, and the steps that were not made.
+/// [`StoreError::Outdated`] with the tables and indexes that are stored differently, and the steps that were
+/// not made.
 pub(super) async fn prepare(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let mut outdated = Vec::new();
     for collection in collections() {
@@ -51,8 +52,8 @@ pub(super) async fn prepare(store: &Store, now: Timestamp) -> Result<(), StoreEr
     if outdated.is_empty() { Ok(()) } else { Err(StoreError::Outdated(outdated)) }
 }
 
-/// Makes changed tables and indexes anew, then the steps that were not made yet. `tell` hears of each as it is
-/// done.
+/// Makes changed tables and indexes anew, then the steps that were not made yet. `tell` hears of each as it
+/// is done.
 ///
 /// # Errors
 /// When the store fails, when stored documents break a unique index, or when one does not read as its type.

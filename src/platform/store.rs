@@ -119,15 +119,15 @@ impl Store {
     /// Makes the collection and its indexes where they are missing. To be called once at start for each type.
     ///
     /// # Errors
-    /// [`StoreError::Outdated`] when a stored table or index is not as it is declared; [`StoreError::Unavailable`];
-    /// [`StoreError::Fault`] when stored documents break a unique index.
+    /// [`StoreError::Outdated`] when a stored table or index is not as it is declared;
+    /// [`StoreError::Unavailable`]; [`StoreError::Fault`] when stored documents break a unique index.
     pub async fn prepare<D: Document>(&self) -> Result<(), StoreError> {
         let changed = self.prepare_kind(Kind::of::<D>(), false).await?;
         if changed.is_empty() { Ok(()) } else { Err(StoreError::Outdated(changed)) }
     }
 
-    /// [`Store::prepare`] that makes changed tables and indexes anew, and tells which. A unique
-    /// one stays until its successor is built.
+    /// [`Store::prepare`] that makes changed tables and indexes anew, and tells which. A unique index stays
+    /// until its successor is built.
     ///
     /// # Errors
     /// As [`Store::prepare`].
