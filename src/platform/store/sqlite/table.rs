@@ -64,7 +64,7 @@ impl Table {
 
     fn read(conn: &Connection, name: &'static str) -> rusqlite::Result<Self> {
         let there = columns(conn, name)?;
-        if !there.is_empty() && !there.iter().any(|column| column == JSON) {
+        if is_earlier(&there) {
             let code = ffi::Error::new(ffi::SQLITE_ERROR);
             return Err(Error::SqliteFailure(code, Some(NO_JSON.to_owned())));
         }
@@ -168,11 +168,13 @@ pub(super) fn prepare(conn: &Connection, schema: &Schema) -> rusqlite::Result<bo
     let (name, there) = (schema.table, columns(conn, schema.table)?);
     if there.is_empty() {
         conn.execute_batch(&create(name, &schema.fields))?;
-    } else if !there.iter().any(|column| column == JSON) {
+        return Ok(true);
+    }
+    if is_earlier(&there) {
         return Ok(false);
     }
     let missing = schema.fields.iter().filter(|field| there.iter().all(|column| column != *field));
-    let missing: Vec<_> = missing.filter(|_| !there.is_empty()).collect();
+    let missing: Vec<_> = missing.collect();
     for field in &missing {
         conn.execute_batch(&format!("ALTER TABLE \"{name}\" ADD COLUMN {}", column(field)))?;
     }
@@ -188,8 +190,12 @@ pub(super) fn prepare(conn: &Connection, schema: &Schema) -> rusqlite::Result<bo
 
 /// Whether the table, if there is one, is not of an earlier release.
 pub(super) fn is_current(conn: &Connection, schema: &Schema) -> rusqlite::Result<bool> {
-    let there = columns(conn, schema.table)?;
-    Ok(there.is_empty() || there.iter().any(|column| column == JSON))
+    Ok(!is_earlier(&columns(conn, schema.table)?))
+}
+
+/// Whether these are the columns of a table of an earlier release.
+fn is_earlier(there: &[String]) -> bool {
+    !there.is_empty() && there.iter().all(|column| column != JSON)
 }
 
 /// Makes a table of an earlier release anew, which has the document alone, in `doc`, and indexes over that.
